@@ -1,0 +1,41 @@
+# A front door: every target forwards to CMake or to a script in tools/.
+.POSIX:
+.PHONY: help run test torture bench lint fuzz
+.DEFAULT_GOAL := help
+
+BENCH =
+FUZZ_SECONDS = 20
+
+help:
+	@echo 'make run      install what is missing, build, show the whole path'
+	@echo 'make test     unit tests under ASan and UBSan, then end to end'
+	@echo 'make torture  the same with every kill point, TSan, two compilers'
+	@echo 'make bench    figures and their floors; BENCH=prefix picks some'
+	@echo 'make lint     format, layering, warnings, static analysis'
+	@echo 'make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+
+run:
+	@tools/setup.sh build
+	@tools/build.sh release
+	@tools/demo.sh
+
+test:
+	@tools/setup.sh
+	@tools/test.sh
+
+torture:
+	@tools/setup.sh
+	@TORTURE=1 tools/test.sh
+
+bench:
+	@tools/setup.sh build
+	@tools/build.sh release
+	@build/release/imprint-bench --json build/bench.json "$(BENCH)"
+
+lint:
+	@tools/setup.sh
+	@tools/lint.sh
+
+fuzz:
+	@tools/setup.sh
+	@FUZZ_SECONDS='$(FUZZ_SECONDS)' tools/fuzz.sh

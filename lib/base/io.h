@@ -1,0 +1,123 @@
+/*
+ * Every file operation goes through here, so that tests can put a faulty
+ * disk underneath (tests/support/io_fault.h).
+ *
+ * A struct io is a table of primitive operations in POSIX terms; the
+ * functions below build on it, retry EINTR, finish short writes and turn
+ * errno into enum err and a diag that names the path. Nothing here is
+ * durable before io_sync() of the file and, for a new, renamed or removed
+ * name, io_sync_dir() of its directory has returned ERR_OK.
+ * After a failed io_sync() the file's content on disk is unknown: the caller
+ * must give up on that file, never call io_sync() again and trust it.
+ */
+#ifndef IMPRINT_BASE_IO_H
+#define IMPRINT_BASE_IO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/bytes.h"
+#include "lib/base/diag.h"
+#include "lib/base/secret.h"
+
+/*
+ * The primitives: each returns what the system call of its name returns, -1
+ * with errno on failure. state is the implementation's own.
+ */
+struct io {
+	void	 *state;
+	/* sqlite3 VFS name that goes through the same table; NULL: default */
+	const char *sqlite_vfs;
+	int	(*open)(void *state, const char *path, int flags, mode_t);
+	int	(*close)(void *state, int fd);
+	ssize_t	(*pread)(void *state, int fd, void *, size_t, off_t);
+	ssize_t	(*pwrite)(void *state, int fd, const void *, size_t, off_t);
+	int	(*fdatasync)(void *state, int fd);
+	int	(*ftruncate)(void *state, int fd, off_t);
+	int	(*rename)(void *state, const char *from, const char *to);
+	int	(*unlink)(void *state, const char *path);
+	int	(*mkdir)(void *state, const char *path, mode_t);
+	/* open, fsync and close a directory */
+	int	(*sync_dir)(void *state, const char *path);
+	/* rename that fails with EEXIST when the new name is taken */
+	int	(*rename_new)(void *state, const char *from, const char *to);
+};
+
+/* The system's own files. */
+const struct io *io_posix(void);
+
+/* An open file. fd < 0: none. path is for messages; owned. */
+struct file {
+	const struct io	*io;
+	int		 fd;
+	char		*path;
+};
+
+#define FILE_INIT { .io = NULL, .fd = -1, .path = NULL }
+#define _cleanup_file_ __attribute__((cleanup(file_release)))
+
+/*
+ * Open with open(2) flags; O_CLOEXEC is added. ret_file must be FILE_INIT.
+ * ERR_NOTFOUND, ERR_EXISTS, ERR_PERMISSION, ERR_NOSPACE, ERR_IO, ERR_NOMEM.
+ */
+MUST_USE enum err file_open(const struct io *, const char *path, int flags,
+    mode_t mode, struct file *ret_file, struct diag *);
+/* Close without a word; for paths where nothing depends on the outcome. */
+void	file_release(struct file *);
+/* Fill all of out or fail; ERR_CORRUPT when the file ends first. */
+MUST_USE enum err file_read_at(const struct file *, uint64_t offset,
+    void *out, size_t len, struct diag *);
+MUST_USE enum err file_write_at(const struct file *, uint64_t offset,
+    struct bytes, struct diag *);
+MUST_USE enum err file_size(const struct file *, uint64_t *ret_size,
+    struct diag *);
+MUST_USE enum err file_truncate(const struct file *, uint64_t size,
+    struct diag *);
+MUST_USE enum err file_sync(const struct file *, struct diag *);
+
+/* An exclusive advisory lock; ERR_BUSY when another process holds it. */
+MUST_USE enum err file_lock(const struct file *, struct diag *);
+
+MUST_USE enum err io_rename(const struct io *, const char *from,
+    const char *to, struct diag *);
+/* A missing file is not an error. */
+MUST_USE enum err io_unlink(const struct io *, const char *path,
+    struct diag *);
+/* A directory that exists is not an error. */
+MUST_USE enum err io_mkdir(const struct io *, const char *path, mode_t,
+    struct diag *);
+MUST_USE enum err io_sync_dir(const struct io *, const char *path,
+    struct diag *);
+/* Sync the directory that holds path's name. */
+MUST_USE enum err io_sync_parent(const struct io *, const char *path,
+    struct diag *);
+/* Does the name exist (of any type)? Errors read as "no". */
+bool	io_exists(const struct io *, const char *path);
+
+/* A whole file of at most out->limit bytes; ERR_LIMIT beyond. */
+MUST_USE enum err io_read_file(const struct io *, const char *path,
+    struct buf *out, struct diag *);
+/* The same into a secret of at most limit bytes. */
+MUST_USE enum err io_read_secret(const struct io *, const char *path,
+    size_t limit, struct secret *out, struct diag *);
+
+/*
+ * Replace or create a whole file so that after any crash either the old or
+ * the new content is there: temporary name (path.tmp, which a crash may
+ * leave and the next call clears), sync, rename, sync directory. One writer
+ * of a path at a time.
+ */
+MUST_USE enum err io_write_file(const struct io *, const char *path,
+    struct bytes, mode_t, struct diag *);
+/* The same, but ERR_EXISTS when the name is taken. */
+MUST_USE enum err io_create_file(const struct io *, const char *path,
+    struct bytes, mode_t, struct diag *);
+
+/* "dir/name" into out, which must hold it: ERR_LIMIT. */
+#define PATH_SIZE 1024
+MUST_USE enum err path_join(char out[PATH_SIZE], const char *dir,
+    const char *name);
+
+#endif

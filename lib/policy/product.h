@@ -1,0 +1,137 @@
+/*
+ * A product: the versioned definition of a device type. Pure data and pure
+ * decisions; reading the YAML is product_yaml.h.
+ *
+ * Invariants: the canonical form is deterministic CBOR; its SHA-256 names
+ * the version for ever. Lists are sorted (capabilities and authorisations by
+ * object bytewise, credentials by slot), so two files that say the same have
+ * the same hash. A product that exists has passed product_check().
+ */
+#ifndef IMPRINT_POLICY_PRODUCT_H
+#define IMPRINT_POLICY_PRODUCT_H
+
+#include <stdbool.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/diag.h"
+#include "lib/crypto/key.h"
+
+#define PRODUCT_TEXT_MAX	128	/* octets of any text, UTF-8 */
+#define PRODUCT_NAME_MAX	63	/* [a-z0-9][a-z0-9-]* */
+#define PRODUCT_OBJECTS_MAX	64	/* capabilities; authorisations */
+#define PRODUCT_SLOTS_MAX	8	/* slots 0..7 */
+#define PRODUCT_ANCHORS_MAX	8
+#define PRODUCT_NAMES_MAX	8
+#define PRODUCT_NEVER		(-1)	/* validity: no well-defined expiry */
+
+/*
+ * Permission bits: the methods of RFC 9237 4 (REST-specific model), bit
+ * number = method number. GET 0, POST 1, PUT 2, DELETE 3, FETCH 4, PATCH 5,
+ * iPATCH 6.
+ */
+#define PERMISSION_COUNT	7
+const char *permission_name(unsigned bit);
+/* ERR_NOTFOUND for a word that is no method; case matters. */
+MUST_USE enum err permission_by_name(const char *, unsigned *ret_bit);
+
+/* An object (a URI local part such as "photo" or "stream/main") with bits. */
+struct product_object {
+	char		object[PRODUCT_TEXT_MAX + 1];
+	uint32_t	bits;
+};
+
+enum product_purpose {
+	PURPOSE_AUTHENTICATE = 1,	/* TLS client authentication, cnf */
+	PURPOSE_ENCRYPT = 2,		/* data sent to the device */
+	PURPOSE_SIGN = 3		/* data the device signs */
+};
+const char *purpose_name(enum product_purpose);
+
+enum product_maker {
+	MAKER_DEVICE = 1, MAKER_CHIP = 2, MAKER_STATION = 3,
+	MAKER_AUTHORITY = 4
+};
+const char *maker_name(enum product_maker);
+
+/* Which optional parts a certificate carries. */
+enum {
+	CERT_WITH_SKI = 1 << 0,		/* RFC 5280 4.2.1.2 */
+	CERT_WITH_AKI = 1 << 1,		/* RFC 5280 4.2.1.1 */
+	CERT_WITH_CRL = 1 << 2,		/* RFC 5280 4.2.1.13 */
+	CERT_WITH_AIA = 1 << 3,		/* RFC 5280 4.2.2.1 */
+	CERT_WITH_EKU = 1 << 4		/* RFC 5280 4.2.1.12 */
+};
+
+struct product_credential {
+	unsigned		slot;
+	enum product_purpose	purpose;
+	enum key_alg		alg;
+	enum product_maker	maker;
+	bool			certificate;	/* else a bare key */
+	int			validity_years;	/* 1..100, PRODUCT_NEVER */
+	unsigned		with;		/* CERT_WITH_... */
+};
+
+/* What the device must trust, for a purpose such as "service". */
+struct product_anchor {
+	char			purpose[PRODUCT_TEXT_MAX + 1];
+	/* "root": the ecosystem's root certificate; "key": public_key below */
+	bool			is_key;
+	struct public_key	public_key;
+};
+
+/* A kind of name; text with one field of decimal digits made of the index. */
+struct product_name {
+	char		kind[PRODUCT_NAME_MAX + 1];	/* serial-number */
+	char		prefix[PRODUCT_TEXT_MAX + 1];	/* "CAM-" */
+	unsigned	digits;				/* 1..19, zero-padded */
+};
+
+struct product {
+	char		name[PRODUCT_NAME_MAX + 1];
+	char		version[PRODUCT_NAME_MAX + 1];	/* digits and dots */
+	/* metadata (RFC 9711 4.2.3 - 4.2.7); empty or 0: absent */
+	char		manufacturer[PRODUCT_TEXT_MAX + 1];	/* subject O */
+	uint32_t	oemid;		/* IANA Private Enterprise Number */
+	char		hwmodel[33];	/* 1 to 32 octets, required */
+	char		hwversion[PRODUCT_TEXT_MAX + 1];
+	char		swname[PRODUCT_TEXT_MAX + 1];
+	char		swversion[PRODUCT_TEXT_MAX + 1];
+	struct product_object	capabilities[PRODUCT_OBJECTS_MAX];
+	size_t			capability_count;
+	struct product_object	authorisations[PRODUCT_OBJECTS_MAX];
+	size_t			authorisation_count;
+	struct product_credential credentials[PRODUCT_SLOTS_MAX];
+	size_t			credential_count;
+	struct product_anchor	anchors[PRODUCT_ANCHORS_MAX];
+	size_t			anchor_count;
+	struct product_name	names[PRODUCT_NAMES_MAX];
+	size_t			name_count;
+	int			document_validity_years; /* or PRODUCT_NEVER */
+	/* signature mode: direct; delivery: station; the only ones offered */
+};
+
+/*
+ * The rules that hold between fields. Exactly one authenticate slot, P-256,
+ * with a certificate; encrypt: X25519 bare key or P-256; sign: P-256; what
+ * is authorised must be a capability, bits included; this build makes keys
+ * in the authority only (ERR_UNSUPPORTED for another maker).
+ */
+MUST_USE enum err product_check(const struct product *, struct diag *);
+
+/* Canonical form, and back (checked again on the way in). */
+MUST_USE enum err product_encode(const struct product *, struct buf *out);
+MUST_USE enum err product_decode(struct bytes, struct product *ret_product,
+    struct diag *);
+MUST_USE enum err product_hash(const struct product *,
+    uint8_t ret_hash[SHA256_SIZE]);
+
+/* "CAM-000000123" of the index into text (of PRODUCT_TEXT_MAX + 20). */
+#define PRODUCT_NAME_TEXT_SIZE (PRODUCT_TEXT_MAX + 20)
+MUST_USE enum err product_name_format(const struct product_name *,
+    uint64_t index, char ret_text[PRODUCT_NAME_TEXT_SIZE]);
+/* The reverse: ERR_NOTFOUND when text is not of this form. */
+MUST_USE enum err product_name_parse(const struct product_name *,
+    const char *text, uint64_t *ret_index);
+
+#endif

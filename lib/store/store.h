@@ -1,0 +1,227 @@
+/*
+ * The registry's storage: one interface, SQLite behind it (sqlite.c);
+ * PostgreSQL will be another home.
+ *
+ * Every table's primary key starts with the log id where there is one. Rows
+ * are appended; what changes is progress and state. Nothing here decides
+ * anything: that is lib/authority.
+ *
+ * A store belongs to one thread. Writing happens between store_begin() and
+ * store_commit(); a commit that returned ERR_OK survives a power cut. After a
+ * failed commit the transaction is void and the store must be closed.
+ * Readers (STORE_READ) see the last commit while a writer works.
+ */
+#ifndef IMPRINT_STORE_STORE_H
+#define IMPRINT_STORE_STORE_H
+
+#include <stdbool.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/diag.h"
+#include "lib/base/io.h"
+
+#define STORE_ID_SIZE		16	/* order, pack and request ids */
+#define STORE_HASH_SIZE		32
+#define STORE_NAME_MAX		63
+#define STORE_SCHEMA_VERSION	1
+
+struct store;
+
+enum store_mode {
+	STORE_CREATE,		/* new file, ERR_EXISTS otherwise */
+	STORE_WRITE,		/* migrates older schemas, backing up first */
+	STORE_READ		/* never changes the file */
+};
+
+/* ERR_NOTFOUND, ERR_EXISTS, ERR_VERSION (newer schema), ERR_CORRUPT,
+ * ERR_BUSY, ERR_PERMISSION, ERR_IO, ERR_NOSPACE; these hold for all below. */
+MUST_USE enum err store_open(const struct io *, const char *path,
+    enum store_mode, struct store **ret_store, struct diag *);
+void	store_close(struct store **);
+#define _cleanup_store_ __attribute__((cleanup(store_close)))
+
+MUST_USE enum err store_begin(struct store *, struct diag *);
+MUST_USE enum err store_commit(struct store *, struct diag *);
+/* Drop what the transaction did; no transaction: nothing. */
+void	store_rollback(struct store *);
+
+/* Small named values. get: ERR_NOTFOUND; value appended. */
+MUST_USE enum err store_meta_put(struct store *, const char *name,
+    struct bytes value, struct diag *);
+MUST_USE enum err store_meta_get(struct store *, const char *name,
+    struct buf *value, struct diag *);
+
+/*
+ * Documents by kind and name: certificates, product versions, stations,
+ * operators, forms, requests. One table {kind, name, version, hash, body,
+ * created}; (kind, name, version) is unique, put of a taken one with the same
+ * hash is ERR_EXISTS, with another hash ERR_CONFLICT.
+ */
+enum store_kind {
+	STORE_CERTIFICATE = 1,	/* outside the serial scheme; version: hex */
+	STORE_PRODUCT = 2,	/* name, version */
+	STORE_STATION = 3,
+	STORE_OPERATOR = 4,
+	STORE_REQUEST = 5,	/* name: request id in hex */
+	STORE_TEMPLATE = 6,	/* name: decimal template id */
+	STORE_SERVICE = 7
+};
+
+struct store_object {
+	enum store_kind	kind;
+	char		name[STORE_NAME_MAX + 1];
+	char		version[STORE_NAME_MAX + 1];	/* may be empty */
+	uint8_t		hash[STORE_HASH_SIZE];
+	struct bytes	body;		/* a view; see each function */
+	int64_t		created;	/* seconds */
+};
+
+MUST_USE enum err store_object_put(struct store *,
+    const struct store_object *, struct diag *);
+/* version NULL: the one put last. body's bytes are appended to body_out and
+ * ret_object->body points there. ERR_NOTFOUND. */
+MUST_USE enum err store_object_get(struct store *, enum store_kind,
+    const char *name, const char *version, struct buf *body_out,
+    struct store_object *ret_object, struct diag *);
+MUST_USE enum err store_object_by_hash(struct store *, enum store_kind,
+    const uint8_t hash[STORE_HASH_SIZE], struct buf *body_out,
+    struct store_object *ret_object, struct diag *);
+/* In order of putting; body valid during the call only. A callback that
+ * returns an error ends the walk with it. */
+MUST_USE enum err store_object_each(struct store *, enum store_kind,
+    enum err (*each)(void *ctx, const struct store_object *), void *ctx,
+    struct diag *);
+
+/* Issuance logs. */
+struct store_log {
+	uint32_t	log;		/* issuer number within the authority */
+	char		name[STORE_NAME_MAX + 1];	/* "bulk", "online" */
+	uint64_t	reserved;	/* first index not reserved */
+	uint64_t	size;		/* first index not committed or void */
+	uint8_t		epoch;		/* of the serial number key in use */
+};
+/* The frontier (lib/log/merkle.h) and checkpoint are kept beside it. */
+MUST_USE enum err store_log_create(struct store *, const struct store_log *,
+    struct diag *);
+MUST_USE enum err store_log_get(struct store *, uint32_t log,
+    struct store_log *ret_log, struct buf *frontier, struct buf *checkpoint,
+    struct diag *);
+MUST_USE enum err store_log_by_name(struct store *, const char *name,
+    struct store_log *ret_log, struct diag *);
+MUST_USE enum err store_log_each(struct store *,
+    enum err (*each)(void *ctx, const struct store_log *), void *ctx,
+    struct diag *);
+
+enum order_state {
+	ORDER_OPEN = 1,		/* made, may have begun */
+	ORDER_COMPLETE = 2,
+	ORDER_CANCELLED = 3
+};
+
+struct store_order {
+	uint8_t		id[STORE_ID_SIZE];
+	uint32_t	number;		/* 1, 2, ... ; what people type */
+	uint8_t		product[STORE_HASH_SIZE];
+	uint64_t	count;
+	uint64_t	committed;	/* identities committed so far */
+	uint32_t	chunk_size;	/* 1..4096 */
+	uint32_t	packs;
+	uint32_t	log;
+	uint32_t	template;
+	enum order_state state;
+	int64_t		created;
+	char		operator[STORE_NAME_MAX + 1];
+};
+/* number is assigned: one more than the highest. */
+MUST_USE enum err store_order_create(struct store *, struct store_order *,
+    struct diag *);
+MUST_USE enum err store_order_get(struct store *, uint32_t number,
+    struct store_order *ret_order, struct diag *);
+MUST_USE enum err store_order_each(struct store *,
+    enum err (*each)(void *ctx, const struct store_order *), void *ctx,
+    struct diag *);
+MUST_USE enum err store_order_set(struct store *, uint32_t number,
+    uint64_t committed, enum order_state, struct diag *);
+
+/* A pack of an order: identities for one station. */
+struct store_pack {
+	uint32_t	order;		/* number */
+	uint32_t	no;		/* 1.. */
+	uint8_t		id[STORE_ID_SIZE];
+	char		station[STORE_NAME_MAX + 1];
+	uint64_t	count;		/* identities it shall hold */
+	uint64_t	committed;
+	uint64_t	length;		/* committed bytes of its file */
+	uint32_t	chunks;		/* committed chunks */
+	bool		complete;	/* manifest written and named */
+};
+MUST_USE enum err store_pack_put(struct store *, const struct store_pack *,
+    struct diag *);		/* insert or replace */
+MUST_USE enum err store_pack_get(struct store *, uint32_t order, uint32_t no,
+    struct store_pack *ret_pack, struct diag *);
+
+/* A reservation, later a committed or void range: one chunk of an order. */
+enum range_state {
+	RANGE_RESERVED = 1, RANGE_COMMITTED = 2, RANGE_VOID = 3
+};
+#define RANGE_SEED_SIZE 32
+struct store_range {
+	uint32_t	log;
+	uint64_t	first;
+	uint32_t	count;
+	uint8_t		epoch;		/* serial number key */
+	uint8_t		seed[RANGE_SEED_SIZE];
+	enum range_state state;
+	uint32_t	template;
+	uint32_t	order;		/* number; 0: none */
+	uint32_t	pack;		/* no */
+	uint32_t	chunk;		/* within the pack, from 0 */
+	int64_t		issued;		/* iat, notBefore: seconds */
+	unsigned	evidence;	/* evidence class */
+	uint64_t	pack_offset;	/* of the chunk in the pack's file */
+	uint64_t	pack_length;
+	uint8_t		chunk_hash[STORE_HASH_SIZE];
+};
+/*
+ * Reserve the next count indices of the log: range->first is assigned from
+ * log.reserved, which moves on. ERR_LIMIT beyond 2^56.
+ */
+MUST_USE enum err store_range_reserve(struct store *, struct store_range *,
+    struct diag *);
+/*
+ * The range at log.size becomes committed or void, log.size moves past it
+ * and frontier is replaced. ERR_STATE when first != log.size or it is not
+ * reserved. chunk fields are taken from range.
+ */
+MUST_USE enum err store_range_close(struct store *,
+    const struct store_range *, enum range_state, struct bytes frontier,
+    struct diag *);
+MUST_USE enum err store_checkpoint_put(struct store *, uint32_t log,
+    struct bytes checkpoint, struct diag *);
+/* The range an index lies in. ERR_NOTFOUND when not even reserved. */
+MUST_USE enum err store_range_get(struct store *, uint32_t log,
+    uint64_t index, struct store_range *ret_range, struct diag *);
+/* By first index; state 0: any; order 0: any; log 0: any. A range's callback
+ * must not write. */
+MUST_USE enum err store_range_each(struct store *, uint32_t log,
+    uint32_t order, unsigned state,
+    enum err (*each)(void *ctx, const struct store_range *), void *ctx,
+    struct diag *);
+
+/*
+ * Entries: the variable fields of committed identities, entry_size octets
+ * each, with their leaf hashes, in segments of at most STORE_SEGMENT.
+ */
+#define STORE_SEGMENT 256
+MUST_USE enum err store_entries_put(struct store *, uint32_t log,
+    uint64_t first, uint32_t count, size_t entry_size, struct bytes entries,
+    struct bytes leaves, struct diag *);
+/* The entry's octets are appended to entry. ERR_NOTFOUND (void, reserved). */
+MUST_USE enum err store_entry_get(struct store *, uint32_t log,
+    uint64_t index, struct buf *entry, uint8_t ret_leaf[STORE_HASH_SIZE],
+    struct diag *);
+
+/* Check the file itself: structure and checksums. ERR_CORRUPT. */
+MUST_USE enum err store_check(struct store *, struct diag *);
+
+#endif
