@@ -255,7 +255,7 @@ function(imprint_install)
     install(TARGETS ${programs})
   endif()
   if(EXISTS ${PROJECT_SOURCE_DIR}/verify)
-    install_archive(imprint-verify verify identity x509 crypto base)
+    install_archive(imprint-verify verify identity policy log x509 crypto base)
   endif()
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/imprint
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")

@@ -15,7 +15,8 @@ for preset; do
 		echo "ok, build/$preset"
 	else
 		echo "FAILED"
-		cat "$log"
+		sed -n '/FAILED:\|rror/,$p' "$log"
+		echo "the whole of it: $log"
 		exit 1
 	fi
 done

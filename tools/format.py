@@ -1,12 +1,12 @@
 #!/usr/bin/python3
-"""Lay out C sources: clang-format decides, columns stay.
+"""Lay out C sources: clang-format decides, but line breaks and columns stay.
 
 usage: tools/format.py [--check] FILE...
 
-clang-format decides indentation, line breaks and white space, except that a
-line it would only re-space keeps its own tabs: columns of types, names and
-comments (KNF) are the author's. --check changes nothing, prints what would
-change and exits with 1.
+clang-format's indentation and spacing count. Where it would only break lines
+elsewhere, or collapse the columns of KNF (types, names and comments under one
+another), the author's lines stay: 80 columns are checked apart. --check
+changes nothing, prints what would change and exits with 1.
 """
 
 import difflib
@@ -14,18 +14,62 @@ import re
 import subprocess
 import sys
 
-CLANG_FORMAT = "clang-format"
+
+def indentation(line):
+    return line[: len(line) - len(line.lstrip("\t "))]
 
 
 def spaceless(line):
     """The line with its indentation, runs of white space inside as one."""
-    body = line.lstrip("\t ")
-    return line[: len(line) - len(body)] + re.sub(r"[\t ]+", " ", body)
+    return indentation(line) + re.sub(r"[\t ]+", " ", line.lstrip("\t "))
+
+
+def joined(lines):
+    """The lines as one, however they were broken."""
+    text = re.sub(r"\\\n", " ", "".join(lines))
+    text = re.sub(r"\s+", " ", text).strip()
+    text = re.sub(r"([(\[{]) ", r"\1", text)
+    return re.sub(r" ([)\]}\[])", r"\1", text)
+
+
+def bare(line):
+    """The line without its strings' content and its comments."""
+    line = re.sub(r"\"([^\"\\]|\\.)*\"|'([^'\\]|\\.)+'", '""', line)
+    return re.sub(r"/\*.*?(\*/|$)", "", line).strip()
+
+
+def ends_statement(line):
+    text = bare(line)
+    if text.count("(") > text.count(")"):
+        return False
+    return (text == "" or text[-1] in ";{}" or text.endswith("*/") or
+            re.fullmatch(r"(case .*|\w+):", text) is not None)
+
+
+def crowded(line):
+    """More than one statement on it?"""
+    text = bare(line)
+    if text.startswith("for (") or text.count(")") > text.count("("):
+        return text.startswith("for (") and text.endswith(";")
+    return (re.search(r"; *\S", text) is not None or
+            re.match(r"(if|while|switch) \(.*\) .*;$|else .*;$", text)
+            is not None)
+
+
+def rewrapped(old, i1, i2, new, j1, j2):
+    """Do the lines differ in nothing but where they are broken?"""
+    if i1 == i2 or j1 == j2 or joined(old[i1:i2]) != joined(new[j1:j2]):
+        return False
+    if any(crowded(line) for line in old[i1:i2]):
+        return False
+    if i1 > 0 and not ends_statement(old[i1 - 1]):
+        return True
+    return indentation(old[i1]) == indentation(new[j1])
 
 
 def formatted(path, old):
     done = subprocess.run(
-        [CLANG_FORMAT, "--style=file", "--assume-filename=" + path],
+        ["clang-format", "--style=file", "--assume-filename=" + path],
         input="".join(old), capture_output=True, text=True, check=True)
     new = done.stdout.splitlines(keepends=True)
     match = difflib.SequenceMatcher(
@@ -33,7 +77,8 @@ def formatted(path, old):
         autojunk=False)
     result = []
     for kind, i1, i2, j1, j2 in match.get_opcodes():
-        result += old[i1:i2] if kind == "equal" else new[j1:j2]
+        keep = kind == "equal" or rewrapped(old, i1, i2, new, j1, j2)
+        result += old[i1:i2] if keep else new[j1:j2]
     return result
 
 

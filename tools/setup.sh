@@ -53,6 +53,7 @@ wanted=$build
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	echo "setup: this is no Debian system (no apt-get)." >&2
+	# shellcheck disable=SC2086 # a list of package names
 	echo "Install the equivalents of:" $wanted >&2
 	echo "then set IMPRINT_SKIP_SETUP=1 and run it again." >&2
 	exit 1
@@ -101,7 +102,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	as_root=sudo
 fi
 
-echo "setup: installing$missing"
+echo "setup: looking for packages"
 $as_root apt-get update -qq
 chosen=
 for line in $missing; do
@@ -120,6 +121,7 @@ for line in $missing; do
 	fi
 	chosen="$chosen $pick"
 done
+echo "setup: installing$chosen"
 # shellcheck disable=SC2086 # a list of package names
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
     --no-install-recommends $chosen </dev/null

@@ -10,8 +10,7 @@ jobs=$(nproc)
 unit() {
 	tools/build.sh "$1"
 	echo "unit tests, $1:"
-	TORTURE=$torture ctest --preset "$1" -j "$jobs" --no-tests=error \
-	    --progress
+	TORTURE=$torture ctest --preset "$1" -j "$jobs" --no-tests=error
 }
 
 unit asan

@@ -285,35 +285,50 @@ too_large(struct diag *diag, const char *path, size_t limit)
 	    "%s: larger than %zu bytes", path, limit);
 }
 
-enum err
-io_read_file(const struct io *io, const char *path, struct buf *out,
-    struct diag *diag)
+static enum err
+read_rest(const struct file *f, struct buf *out, struct diag *diag)
 {
-	_cleanup_file_ struct file f = FILE_INIT;
 	uint8_t *at, probe;
-	size_t start, want, got;
+	uint64_t offset;
+	size_t want, got;
 	enum err err;
 
-	err = file_open(io, path, O_RDONLY, 0, &f, diag);
-	if (err)
-		return err;
-	start = out->len;
+	offset = 0;
 	do {
 		want = out->limit - out->len;
 		want = want > READ_STEP ? READ_STEP : want;
 		at = want > 0 ? buf_extend(out, want) : &probe;
 		if (at == NULL)
 			return diag_fail(diag, out->err, NULL,
-			    "%s: no memory to read it", path);
-		err = file_read_upto(&f, out->len - want - start, at,
-		    want > 0 ? want : 1, &got, diag);
+			    "%s: no room to read it", f->path);
+		err = file_read_upto(f, offset, at, want > 0 ? want : 1,
+		    &got, diag);
 		if (err)
 			return err;
 		if (want == 0 && got > 0)
-			return too_large(diag, path, out->limit);
+			return too_large(diag, f->path, out->limit);
 		out->len -= want > 0 ? want - got : 0;
+		offset += got;
 	} while (want > 0 && got == want);
 	return ERR_OK;
+}
+
+enum err
+io_read_file(const struct io *io, const char *path, struct buf *out,
+    struct diag *diag)
+{
+	_cleanup_file_ struct file f = FILE_INIT;
+	size_t before;
+	enum err err;
+
+	err = file_open(io, path, O_RDONLY, 0, &f, diag);
+	if (err)
+		return err;
+	before = out->len;
+	err = read_rest(&f, out, diag);
+	if (err)
+		out->len = before;
+	return err;
 }
 
 enum err

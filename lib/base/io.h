@@ -96,7 +96,7 @@ MUST_USE enum err io_sync_parent(const struct io *, const char *path,
 /* Does the name exist (of any type)? Errors read as "no". */
 bool	io_exists(const struct io *, const char *path);
 
-/* A whole file of at most out->limit bytes; ERR_LIMIT beyond. */
+/* Append a whole file, out to hold at most out->limit; ERR_LIMIT beyond. */
 MUST_USE enum err io_read_file(const struct io *, const char *path,
     struct buf *out, struct diag *);
 /* The same into a secret of at most limit bytes. */

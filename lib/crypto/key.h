@@ -56,6 +56,17 @@ MUST_USE enum err key_derive_public(enum key_alg, struct bytes private,
 MUST_USE enum err public_key_check(enum key_alg, struct bytes raw,
     struct public_key *ret_public, struct diag *);
 
+/*
+ * A P-256 point as 33 octets (SEC 1 2.3.3 compressed), and back; the way back
+ * is ERR_CORRUPT when no such point exists.
+ */
+#define P256_COMPRESSED_SIZE	33
+void	p256_compress(const uint8_t raw[KEY_PUBLIC_MAX],
+	    uint8_t ret_compressed[P256_COMPRESSED_SIZE]);
+MUST_USE enum err p256_decompress(
+    const uint8_t compressed[P256_COMPRESSED_SIZE],
+    struct public_key *ret_public);
+
 /* Signs with one key. */
 struct signer;
 /* A signer on a raw private key (KEY_P256 or KEY_ED25519). */

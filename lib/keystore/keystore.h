@@ -16,6 +16,7 @@
 
 #define KEYSTORE_LABEL_MAX	63	/* [a-z0-9.-]+ */
 #define KEYSTORE_KEYS_MAX	256
+#define KEYSTORE_SECRET_MAX	64	/* octets of a symmetric key */
 
 struct keystore;
 

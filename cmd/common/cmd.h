@@ -1,0 +1,138 @@
+/*
+ * What the programs share: subcommands, options, help, exit codes, messages,
+ * passphrases, progress, interruption. Only programs print and exit.
+ *
+ * Exit codes:
+ *   0 done; 1 refused (a verdict against what was asked); 2 usage or invalid
+ *   input; 3 not found; 4 conflicts with what is there; 5 passphrase,
+ *   signature or permission; 6 input/output or disk full; 7 busy: another
+ *   process works there; 8 damaged or of a newer version; 70 a defect or the
+ *   cryptographic library; 130 interrupted.
+ */
+#ifndef IMPRINT_CMD_CMD_H
+#define IMPRINT_CMD_CMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "lib/base/diag.h"
+#include "lib/base/io.h"
+#include "lib/base/secret.h"
+
+enum exit_code {
+	EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_NOTFOUND = 3,
+	EXIT_CONFLICT = 4, EXIT_AUTH = 5, EXIT_IO = 6, EXIT_BUSY = 7,
+	EXIT_DAMAGED = 8, EXIT_DEFECT = 70, EXIT_INTERRUPTED = 130
+};
+
+#define CMD_OPTIONS_MAX	24
+#define CMD_VALUES_MAX	64	/* of one option given several times */
+#define CMD_ARGS_MAX	256
+
+/* One option; a table ends with name NULL. */
+struct cmd_option {
+	const char	*name;		/* "home": --home */
+	const char	*argument;	/* "DIR"; NULL: a flag */
+	const char	*help;
+};
+
+struct cmd;
+
+/* One subcommand; a table ends with name NULL. "order create": two words. */
+struct cmd_command {
+	const char			*name;
+	const char			*arguments;	/* "FILE...", or "" */
+	const char			*summary;
+	const struct cmd_option		*options;	/* may be NULL */
+	const char			*examples;	/* lines; may be NULL */
+	enum exit_code			(*run)(struct cmd *);
+};
+
+struct cmd_program {
+	const char			*name;
+	const char			*summary;
+	const struct cmd_option		*options;	/* for every command */
+	const struct cmd_command	*commands;
+	const char			*notes;		/* ends --help */
+};
+
+struct cmd {
+	const struct cmd_program	*program;
+	const struct cmd_command	*command;
+	const struct io			*io;
+	int				 argc;		/* arguments left */
+	char				*argv[CMD_ARGS_MAX];
+	struct {
+		const char	*name;
+		const char	*value;			/* "" for a flag */
+	}				 values[CMD_VALUES_MAX];
+	size_t				 value_count;
+	bool				 json;		/* --json */
+	struct diag			 diag;
+};
+
+/*
+ * Parse and run: --help, --version, --json and "help COMMAND" are built in.
+ * Unknown words name the nearest known one. Long options only, "--name value"
+ * or "--name=value"; "--" ends them. Returns the exit code. Protects the
+ * process (no core dumps) and ignores SIGPIPE first.
+ */
+int	cmd_main(const struct cmd_program *, int argc, char **argv,
+	    const struct io *);
+
+/* The last value given, or NULL. */
+const char *cmd_value(const struct cmd *, const char *name);
+bool	cmd_flag(const struct cmd *, const char *name);
+/* All values in order; returns how many. */
+size_t	cmd_values(const struct cmd *, const char *name, const char **values,
+	    size_t max);
+/* A whole number min..max. Absent: fallback. ERR_INVALID, diag filled. */
+MUST_USE enum err cmd_number(struct cmd *, const char *name, uint64_t min,
+	    uint64_t max, uint64_t fallback, uint64_t *ret_number);
+
+/* Print cmd->diag to stderr ("program: what (ref)" and "hint"), as JSON too
+ * with --json; returns the exit code of err. */
+enum exit_code cmd_fail(struct cmd *, enum err);
+/* A usage error with its message and a pointer to --help; EXIT_USAGE. */
+enum exit_code cmd_usage(struct cmd *, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
+/* A warning to stderr. */
+void	cmd_warn(struct cmd *, const char *fmt, ...)
+	    __attribute__((format(printf, 2, 3)));
+
+/*
+ * A passphrase from --NAME-file FILE or --NAME-fd N (first line, without its
+ * newline), else prompted for on the terminal without echo, twice when
+ * confirm. NAME is usually "passphrase". ERR_INVALID when there is neither,
+ * or it is empty; never from argv or the environment.
+ */
+MUST_USE enum err cmd_passphrase(struct cmd *, const char *name,
+    const char *prompt, bool confirm, struct secret *ret_passphrase);
+
+/* A progress bar on stderr when that is a terminal, with rate and time left;
+ * silent otherwise. Update as often as you like. */
+struct progress {
+	const char	*what;
+	const char	*unit;		/* "identities" */
+	uint64_t	 total, done, started_at;
+	int64_t		 start_ns, shown_ns;
+	bool		 terminal, shown;
+};
+/* done: what was there before (a resumed order), not counted in the rate. */
+void	progress_start(struct progress *, const char *what, const char *unit,
+	    uint64_t done, uint64_t total);
+void	progress_update(struct progress *, uint64_t done);
+void	progress_end(struct progress *);
+
+/* SIGINT and SIGTERM set a flag instead of killing: long work stops at the
+ * next safe place. A second one within the work kills. */
+void	interrupt_catch(void);
+bool	interrupt_requested(void);
+
+/* "12,345,678" into text of at least 32. */
+void	number_format(uint64_t, char text[32]);
+/* A JSON string with its quotes and escapes, to a stream. */
+void	json_string(FILE *, const char *text, size_t len);
+
+#endif

@@ -1,0 +1,107 @@
+/*
+ * libimprint-verify: is this device really mine, and may it do this?
+ *
+ * A service gives what a peer showed (TLS certificate, identity document, or
+ * both) and gets one verdict with a reason, the device's rights and how long
+ * the answer holds. The verdict starts as a denial; an error means that
+ * nothing could be decided, and must be treated as a denial too.
+ *
+ * A verifier belongs to one thread. Trust is what imprint exports as
+ * trust.pem: root, issuing CAs and document signers.
+ */
+#ifndef IMPRINT_VERIFY_H
+#define IMPRINT_VERIFY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define IMPRINT_API __attribute__((visibility("default")))
+
+/* Return values: 0, or one of these; imprint_error_name() words them. */
+enum imprint_error {
+	IMPRINT_OK = 0,
+	IMPRINT_ERROR_NOMEM = 1,
+	IMPRINT_ERROR_SYNTAX = 8,	/* trust cannot be read */
+	IMPRINT_ERROR_CRYPTO = 12,
+	IMPRINT_ERROR_INVALID = 14	/* a parameter is out of range */
+};
+
+enum imprint_verdict {
+	IMPRINT_DENY = 0,		/* no evidence given */
+	IMPRINT_ALLOW = 1,
+	IMPRINT_DENY_MALFORMED = 2,	/* not a document or certificate */
+	IMPRINT_DENY_UNTRUSTED = 3,	/* no path to a trusted root, or an
+					 * unknown document signer */
+	IMPRINT_DENY_SIGNATURE = 4,	/* altered or forged */
+	IMPRINT_DENY_EXPIRED = 5,
+	IMPRINT_DENY_NOT_YET_VALID = 6,
+	IMPRINT_DENY_PURPOSE = 7,	/* not for client authentication */
+	IMPRINT_DENY_MISMATCH = 8,	/* certificate and document are of
+					 * different devices or keys */
+	IMPRINT_DENY_PERMISSION = 9,	/* identity good, right lacking */
+	IMPRINT_DENY_NO_DOCUMENT = 10	/* a right was asked for, and only the
+					 * document tells rights */
+};
+
+#define IMPRINT_REASON_SIZE	256
+#define IMPRINT_UEID_SIZE	33
+#define IMPRINT_RIGHTS_MAX	64
+
+/* Permission bits of RFC 9237 4: 1 << number. */
+enum {
+	IMPRINT_GET = 1 << 0, IMPRINT_POST = 1 << 1, IMPRINT_PUT = 1 << 2,
+	IMPRINT_DELETE = 1 << 3, IMPRINT_FETCH = 1 << 4,
+	IMPRINT_PATCH = 1 << 5, IMPRINT_IPATCH = 1 << 6
+};
+
+struct imprint_right {
+	char		object[129];
+	uint32_t	permissions;	/* effective: capability and scope */
+};
+
+/* What is asked. Absent parts are NULL and 0. */
+struct imprint_question {
+	const uint8_t	*certificate;	/* DER, as the TLS peer proved it */
+	size_t		 certificate_len;
+	const uint8_t	*document;	/* COSE_Sign1 */
+	size_t		 document_len;
+	const char	*object;	/* the right asked for, or NULL */
+	uint32_t	 permissions;	/* all of these bits are needed */
+	int64_t		 now;		/* seconds since 1970, > 0 */
+};
+
+struct imprint_answer {
+	enum imprint_verdict	verdict;
+	char			reason[IMPRINT_REASON_SIZE]; /* for a log */
+	uint8_t			ueid[IMPRINT_UEID_SIZE];
+	size_t			ueid_len;	/* 0: unknown */
+	int64_t			expires;	/* of what was shown */
+	struct imprint_right	rights[IMPRINT_RIGHTS_MAX];
+	size_t			right_count;
+};
+
+struct imprint_verifier;
+
+/* Trust as PEM: certificates of roots (self-signed), issuing CAs and document
+ * signers. Intermediate ones count only with a path to a root in it. */
+IMPRINT_API int	imprint_verifier_new(const char *trust_pem, size_t len,
+	    struct imprint_verifier **ret_verifier,
+	    char *reason, size_t reason_size);
+IMPRINT_API void imprint_verifier_free(struct imprint_verifier *);
+/* ret_answer is filled in whenever 0 is returned, and a denial otherwise. */
+IMPRINT_API int	imprint_verify(struct imprint_verifier *,
+	    const struct imprint_question *,
+	    struct imprint_answer *ret_answer);
+/* "allow", "deny: expired", ...; never NULL. */
+IMPRINT_API const char *imprint_verdict_name(enum imprint_verdict);
+IMPRINT_API const char *imprint_error_name(int);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,116 @@
+#include <stdlib.h>
+
+#include "lib/crypto/key_internal.h"
+
+struct verifier {
+	enum key_alg	 alg;
+	EVP_PKEY	*pkey;
+	EVP_PKEY_CTX	*ctx;		/* P-256 */
+	struct sha256	*sha256;	/* P-256 */
+	EVP_MD_CTX	*md_ctx;	/* Ed25519 */
+};
+
+static bool
+verifier_prepare(struct verifier *v)
+{
+	if (v->alg == KEY_P256) {
+		v->ctx = EVP_PKEY_CTX_new_from_pkey(NULL, v->pkey, NULL);
+		return v->ctx != NULL && EVP_PKEY_verify_init(v->ctx) == 1;
+	}
+	v->md_ctx = EVP_MD_CTX_new();
+	return v->md_ctx != NULL;
+}
+
+enum err
+verifier_new(const struct public_key *public, struct verifier **ret_verifier,
+    struct diag *diag)
+{
+	_cleanup_verifier_ struct verifier *v = NULL;
+	enum err err;
+
+	if (public->alg != KEY_P256 && public->alg != KEY_ED25519)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "verifier: algorithm %d does not sign", (int)public->alg);
+	v = calloc(1, sizeof(*v));
+	if (v == NULL)
+		return diag_nomem(diag);
+	v->alg = public->alg;
+	err = sha256_new(&v->sha256, diag);
+	if (err)
+		return err;
+	v->pkey = pkey_from_public(public);
+	if (v->pkey == NULL || !verifier_prepare(v))
+		return ossl_fail(diag, "verification key");
+	*ret_verifier = v;
+	v = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+void
+verifier_free(struct verifier **verifier)
+{
+	struct verifier *v = *verifier;
+
+	if (v == NULL)
+		return;
+	EVP_MD_CTX_free(v->md_ctx);
+	EVP_PKEY_CTX_free(v->ctx);
+	EVP_PKEY_free(v->pkey);
+	sha256_free(&v->sha256);
+	free(v);
+	*verifier = NULL;
+}
+
+/* OpenSSL: 1 good, 0 bad, below 0 something else went wrong. */
+static enum err
+result_map(int result, bool *ret_good)
+{
+	if (result < 0)
+		return ossl_fail(NULL, "signature check");
+	if (result != 1)
+		ERR_clear_error();
+	*ret_good = result == 1;
+	return ERR_OK;
+}
+
+enum err
+verifier_check_digest(struct verifier *v, const uint8_t digest[SHA256_SIZE],
+    struct bytes sig, bool *ret_good)
+{
+	uint8_t der[ECDSA_DER_MAX];
+	size_t len;
+
+	if (v->alg != KEY_P256)
+		return ERR_INVALID;
+	if (sig.len != SIGNATURE_SIZE) {
+		*ret_good = false;
+		return ERR_OK;
+	}
+	len = ecdsa_to_der(sig.ptr, der);
+	return result_map(EVP_PKEY_verify(v->ctx, der, len, digest,
+	    SHA256_SIZE), ret_good);
+}
+
+enum err
+verifier_check(struct verifier *v, struct bytes message, struct bytes sig,
+    bool *ret_good)
+{
+	uint8_t digest[SHA256_SIZE];
+	enum err err;
+
+	if (v->alg == KEY_P256) {
+		err = sha256_parts(v->sha256, &message, 1, digest);
+		if (err)
+			return err;
+		return verifier_check_digest(v, digest, sig, ret_good);
+	}
+	if (sig.len != SIGNATURE_SIZE) {
+		*ret_good = false;
+		return ERR_OK;
+	}
+	if (EVP_DigestVerifyInit_ex(v->md_ctx, NULL, NULL, NULL, NULL,
+	    v->pkey, NULL) != 1)
+		return ossl_fail(NULL, "signature check");
+	return result_map(EVP_DigestVerify(v->md_ctx, sig.ptr, sig.len,
+	    message.ptr, message.len), ret_good);
+}

@@ -1,0 +1,80 @@
+/*
+ * The identity document as a reader sees it: COSE_Sign1 (RFC 9052) over the
+ * claims of claims.h. Parsing checks form and claim types only; whether the
+ * signature is good, the times fit and the issuer is trusted is decided by
+ * verify/ (services) and device/ (devices).
+ *
+ * Unknown claims are passed over. Every view points into the input.
+ */
+#ifndef IMPRINT_IDENTITY_DOCUMENT_H
+#define IMPRINT_IDENTITY_DOCUMENT_H
+
+#include "lib/crypto/cose.h"
+#include "lib/identity/claims.h"
+
+#define DOCUMENT_SIZE_MAX	((size_t)16 << 10)
+#define DOCUMENT_ANCHORS_MAX	16
+
+struct document_object {
+	struct bytes	object;		/* text */
+	uint32_t	bits;
+};
+
+struct document_key {
+	unsigned		slot;
+	enum product_purpose	purpose;
+	enum product_maker	maker;
+	struct bytes		certificate;	/* DER leaf, or empty: */
+	struct public_key	key;		/* the bare key */
+};
+
+struct document_anchor {
+	struct bytes		purpose;	/* text */
+	bool			is_key;
+	struct public_key	key;
+	struct bytes		x5t;		/* 32 octets when not a key */
+};
+
+struct document_name {
+	struct bytes	kind, text;
+};
+
+struct document {
+	struct cose_sign1	message;
+	struct bytes		issuer;
+	int64_t			issued, not_before, expires; /* expires:
+							TIME_MAX_S if absent */
+	struct bytes		salt;
+	struct public_key	confirmation;	/* cnf */
+	struct document_object	scope[PRODUCT_OBJECTS_MAX];
+	size_t			scope_count;
+	struct bytes		ueid;		/* 7 to 33 octets */
+	uint32_t		oemid;
+	struct bytes		hwmodel, hwversion, swname, swversion;
+	struct bytes		profile;
+	uint64_t		status_idx;
+	struct bytes		status_uri;	/* empty: no status claim */
+	struct document_object	capabilities[PRODUCT_OBJECTS_MAX];
+	size_t			capability_count;
+	struct document_key	keys[PRODUCT_SLOTS_MAX];
+	size_t			key_count;
+	struct document_anchor	anchors[DOCUMENT_ANCHORS_MAX];
+	size_t			anchor_count;
+	struct bytes		product;	/* 32 octets */
+	uint64_t		policy;
+	struct document_name	names[PRODUCT_NAMES_MAX];
+	size_t			name_count;
+};
+
+/* ERR_SYNTAX, ERR_LIMIT, ERR_UNSUPPORTED; diag names the claim. */
+MUST_USE enum err document_parse(struct bytes, struct document *ret_document,
+    struct diag *);
+
+/* Effective right: capabilities and scope; 0 when the object is in neither. */
+uint32_t document_rights(const struct document *, struct bytes object);
+
+/* Renderings for people and tools; the same claims. */
+void	document_put_json(struct buf *, const struct document *);
+void	document_put_text(struct buf *, const struct document *);
+
+#endif

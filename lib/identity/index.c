@@ -1,0 +1,115 @@
+#include "lib/identity/index.h"
+
+#define R_SIZE 8
+#define SALT_SLOT 0xff
+
+/* slot SALT_SLOT is no slot: it gives the document's salt. */
+static enum err
+seed_mac(struct hmac *seed, uint64_t index, unsigned slot,
+    uint8_t *ret_bytes, size_t len)
+{
+	uint8_t mac[SHA256_SIZE], input[9];
+	struct bytes part;
+	enum err err;
+
+	put_be64(input, index);
+	input[8] = (uint8_t)slot;
+	part = bytes_of(input, sizeof(input));
+	err = hmac_parts(seed, &part, 1, mac);
+	if (err)
+		return err;
+	memcpy(ret_bytes, mac, len);
+	return ERR_OK;
+}
+
+enum err
+serial_make(struct aes *key, struct hmac *seed, uint8_t epoch, uint64_t index,
+    unsigned slot, uint8_t ret_serial[SERIAL_SIZE])
+{
+	uint8_t block[AES_BLOCK_SIZE_];
+	enum err err;
+
+	if (index > INDEX_MAX || slot > SLOT_MAX || epoch == 0 ||
+	    epoch >= EPOCH_OUTSIDE)
+		return ERR_INTERNAL;
+	err = seed_mac(seed, index, slot, block, R_SIZE);
+	if (err)
+		return err;
+	put_be64(block + R_SIZE, index << 4 | slot);
+	err = aes_encrypt_block(key, block, ret_serial + 1);
+	if (err)
+		return err;
+	ret_serial[0] = epoch;
+	return ERR_OK;
+}
+
+enum err
+serial_open(struct aes *key, const uint8_t serial[SERIAL_SIZE],
+    struct serial_claim *ret_claim)
+{
+	uint8_t block[AES_BLOCK_SIZE_];
+	uint64_t low;
+	enum err err;
+
+	err = aes_decrypt_block(key, serial + 1, block);
+	if (err)
+		return err;
+	low = get_be64(block + R_SIZE);
+	ret_claim->index = low >> 4;
+	ret_claim->slot = (unsigned)(low & SLOT_MAX);
+	memcpy(ret_claim->r, block, R_SIZE);
+	return ERR_OK;
+}
+
+enum err
+serial_check(struct hmac *seed, const struct serial_claim *claim,
+    bool *ret_good)
+{
+	uint8_t r[R_SIZE];
+	enum err err;
+
+	err = seed_mac(seed, claim->index, claim->slot, r, R_SIZE);
+	if (err)
+		return err;
+	*ret_good = memcmp(r, claim->r, R_SIZE) == 0;
+	return ERR_OK;
+}
+
+enum err
+salt_make(struct hmac *seed, uint64_t index, uint8_t ret_salt[SALT_SIZE])
+{
+	return seed_mac(seed, index, SALT_SLOT, ret_salt, SALT_SIZE);
+}
+
+enum err
+ueid_make(struct aes *key, uint64_t issuer, uint64_t index,
+    uint8_t ret_ueid[UEID_SIZE])
+{
+	uint8_t block[AES_BLOCK_SIZE_];
+	enum err err;
+
+	put_be64(block, issuer);
+	put_be64(block + 8, index);
+	err = aes_encrypt_block(key, block, ret_ueid + 1);
+	if (err)
+		return err;
+	ret_ueid[0] = 0x01;
+	return ERR_OK;
+}
+
+enum err
+ueid_open(struct aes *key, const uint8_t ueid[UEID_SIZE],
+    uint64_t *ret_issuer, uint64_t *ret_index)
+{
+	uint8_t block[AES_BLOCK_SIZE_];
+	enum err err;
+
+	if (ueid[0] != 0x01)
+		return ERR_NOTFOUND;
+	err = aes_decrypt_block(key, ueid + 1, block);
+	if (err)
+		return err;
+	*ret_issuer = get_be64(block);
+	*ret_index = get_be64(block + 8);
+	return ERR_OK;
+}

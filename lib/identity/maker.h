@@ -1,0 +1,66 @@
+/*
+ * Makes identities of one template: certificates, claims, signed document,
+ * log leaf and stored entry; and rebuilds them to the byte from an entry.
+ *
+ * One maker belongs to one thread; its contexts and buffers are set up once
+ * and used for every identity. Private keys never come here.
+ *
+ * Entry: for each slot the public key (P-256 compressed, 33 octets, else 32)
+ * and, with a certificate, its signature (64); then the document's (64).
+ */
+#ifndef IMPRINT_IDENTITY_MAKER_H
+#define IMPRINT_IDENTITY_MAKER_H
+
+#include "lib/identity/index.h"
+#include "lib/identity/template.h"
+#include "lib/log/entry.h"
+
+struct identity_maker;
+
+/* A reservation's part: the same for all indices in it. */
+struct identity_range {
+	uint8_t			epoch;
+	struct bytes		seed;		/* 32 octets */
+	int64_t			issued;		/* iat, nbf, notBefore */
+	enum evidence_class	evidence;
+};
+
+/* One identity; views into the maker, valid until its next call. */
+struct identity {
+	uint64_t	index;
+	uint8_t		ueid[UEID_SIZE];
+	char		ueid_hex[UEID_HEX_SIZE];
+	uint8_t		commitment[SHA256_SIZE];	/* of the claims */
+	uint8_t		leaf[SHA256_SIZE];
+	struct bytes	document;		/* COSE_Sign1 */
+	struct bytes	certificate[PRODUCT_SLOTS_MAX];	/* by template's
+							 * order; empty */
+	const char	*name[PRODUCT_NAMES_MAX];
+	struct bytes	entry;
+};
+
+/*
+ * serial_key and ueid_key: 32 octets each, copied into contexts. template
+ * must outlive the maker.
+ */
+MUST_USE enum err identity_maker_new(const struct template *,
+    struct bytes serial_key, struct bytes ueid_key,
+    struct identity_maker **ret_maker, struct diag *);
+void	identity_maker_free(struct identity_maker **);
+#define _cleanup_maker_ __attribute__((cleanup(identity_maker_free)))
+
+/* Enter a range. ERR_INVALID when a time falls outside 1970..9999. */
+MUST_USE enum err identity_maker_range(struct identity_maker *,
+    const struct identity_range *, struct diag *);
+
+/* Issue index with these public keys (by the template's order). */
+MUST_USE enum err identity_maker_make(struct identity_maker *,
+    uint64_t index, const struct public_key *keys, struct signer *issuer,
+    struct signer *document, struct identity *ret_identity, struct diag *);
+
+/* The same from its entry. ERR_CORRUPT when the entry cannot be one. */
+MUST_USE enum err identity_maker_rebuild(struct identity_maker *,
+    uint64_t index, struct bytes entry, struct identity *ret_identity,
+    struct diag *);
+
+#endif

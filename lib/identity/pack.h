@@ -1,0 +1,92 @@
+/*
+ * A pack: the file that brings an order's packages to one station.
+ *
+ *   header   "IMPRPACK", version (2 octets), 0 (2), length (4), CBOR
+ *   chunk    "CHNK", number (4), first index (8), count (4), length (4) of
+ *            the whole chunk, length of enc (2), enc; for each package its
+ *            offset from the chunk's start (4), length (4) and commitment
+ *            (32); then the sealed packages
+ *   manifest COSE_Sign1 by the document key, typ PACK_MANIFEST_TYP, over
+ *            [version, pack, order, pack number, count, header hash,
+ *             [[offset, length, first, count, hash], ...]]
+ *   trailer  manifest's offset (8), its length (4), "IMPREND1"
+ *
+ * All numbers big-endian. A file without a trailer is not a pack yet. Any
+ * package can be read on its own: trailer, manifest, chunk's table, package.
+ */
+#ifndef IMPRINT_IDENTITY_PACK_H
+#define IMPRINT_IDENTITY_PACK_H
+
+#include "lib/base/io.h"
+#include "lib/identity/package.h"
+
+#define PACK_VERSION		1
+#define PACK_CHUNK_MAX		4096	/* packages of a chunk */
+#define PACK_CERTS_MAX		8
+#define PACK_HEADER_MAX		((size_t)64 << 10)
+#define PACK_MANIFEST_MAX	((size_t)64 << 20)
+#define PACK_MANIFEST_TYP	"application/imprint-pack-manifest+cose"
+
+struct pack_header {
+	struct package_binding	binding;
+	uint32_t		number;		/* of the pack in its order */
+	uint32_t		order_number;
+	uint64_t		count;		/* packages */
+	enum key_alg		recipient_alg;
+	struct bytes		ecosystem;	/* its id, 16 octets */
+	struct bytes		product_name;	/* text, for people */
+	struct bytes		certs[PACK_CERTS_MAX];	/* DER */
+	size_t			cert_count;
+};
+
+struct pack_chunk {
+	uint64_t	offset, length;
+	uint64_t	first;			/* index */
+	uint32_t	count;
+	uint8_t		hash[SHA256_SIZE];
+};
+
+/* Writing. */
+MUST_USE enum err pack_put_header(struct buf *, const struct pack_header *);
+/* Begin a chunk in an empty buf; then for each package append its sealed
+ * bytes with pack_chunk_add(); then end. */
+MUST_USE enum err pack_chunk_begin(struct buf *, uint32_t number,
+    uint64_t first, uint32_t count, struct bytes enc);
+/* Call just before appending the package's bytes: fills the table. */
+void	pack_chunk_mark(struct buf *, size_t enc_len, uint32_t position,
+	    const uint8_t commitment[SHA256_SIZE]);
+/* Fills in lengths and hashes the chunk. */
+MUST_USE enum err pack_chunk_end(struct buf *, size_t enc_len,
+    struct sha256 *, uint8_t ret_hash[SHA256_SIZE]);
+/* Manifest and trailer, to stand at offset of the file. */
+MUST_USE enum err pack_put_manifest(struct buf *, uint64_t offset,
+    const struct pack_header *, const uint8_t header_hash[SHA256_SIZE],
+    const struct pack_chunk *, size_t chunk_count, struct signer *,
+    struct bytes kid, struct diag *);
+
+/* Reading. */
+struct pack;
+/* Opens and checks form, manifest signature and header; not the chunks.
+ * ERR_SYNTAX, ERR_VERSION, ERR_LIMIT, ERR_STATE (no trailer: unfinished),
+ * ERR_AUTH (not signed by one of the document keys given). */
+MUST_USE enum err pack_open(const struct io *, const char *path,
+    const struct public_key *document_keys, size_t key_count,
+    struct pack **ret_pack, struct diag *);
+void	pack_close(struct pack **);
+#define _cleanup_pack_ __attribute__((cleanup(pack_close)))
+const struct pack_header *pack_header(const struct pack *);
+size_t	pack_chunk_count(const struct pack *);
+const struct pack_chunk *pack_chunk_at(const struct pack *, size_t);
+/* Recompute every chunk's hash, streamed. ERR_CORRUPT says which chunk.
+ * progress may be NULL; it is told the packages checked so far. */
+MUST_USE enum err pack_check(struct pack *,
+    void (*progress)(void *ctx, uint64_t done), void *ctx, struct diag *);
+/*
+ * Open the package at position (0 .. count - 1) with the recipient's private
+ * key, into the form a device gets. ret_index: its index.
+ */
+MUST_USE enum err pack_open_package(struct pack *, uint64_t position,
+    struct bytes private, uint64_t *ret_index, struct secret *out,
+    struct diag *);
+
+#endif

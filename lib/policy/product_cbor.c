@@ -1,0 +1,453 @@
+/*
+ * The canonical form: a map with integer keys, which the numbers below name
+ * for ever. Absent is what is empty or 0.
+ *
+ *	{0: 1, 1: name, 2: version, ? 3: manufacturer, ? 4: oemid,
+ *	 5: hwmodel, ? 6: hwversion, ? 7: swname, ? 8: swversion,
+ *	 9: [* [object, bits]], 10: [* [object, bits]],
+ *	 11: [+ {0: slot, 1: purpose, 2: algorithm, 3: maker,
+ *	         ? 4: [validity, with]}],
+ *	 12: [* [purpose, null / [algorithm, key]]],
+ *	 13: [* [kind, prefix, digits]],
+ *	 14: [signature mode, validity], 15: delivery}
+ *
+ * validity: years, or -1 for never. The key is its raw form.
+ */
+#include "lib/base/cbor_write.h"
+#include "lib/policy/product.h"
+#include "lib/policy/product_rules.h"
+
+#define FORMAT_VERSION		1
+#define PRODUCT_ENCODED_MAX	((size_t)64 << 10)
+#define SIGNATURE_DIRECT	1
+#define DELIVERY_STATION	1
+
+enum key {
+	KEY_FORMAT = 0, KEY_NAME = 1, KEY_VERSION = 2,
+	KEY_MANUFACTURER = 3, KEY_OEMID = 4, KEY_HWMODEL = 5,
+	KEY_HWVERSION = 6, KEY_SWNAME = 7, KEY_SWVERSION = 8,
+	KEY_CAPABILITIES = 9, KEY_AUTHORISATIONS = 10,
+	KEY_CREDENTIALS = 11, KEY_ANCHORS = 12, KEY_NAMES = 13,
+	KEY_DOCUMENT = 14, KEY_DELIVERY = 15
+};
+
+static void
+text_put(struct buf *out, enum key key, const char *text)
+{
+	if (text[0] == '\0')
+		return;
+	cbor_put_uint(out, key);
+	cbor_put_text(out, text);
+}
+
+static void
+objects_put(struct buf *out, enum key key,
+    const struct product_object *objects, size_t count)
+{
+	size_t i;
+
+	cbor_put_uint(out, key);
+	cbor_put_array(out, count);
+	for (i = 0; i < count; i++) {
+		cbor_put_array(out, 2);
+		cbor_put_text(out, objects[i].object);
+		cbor_put_uint(out, objects[i].bits);
+	}
+}
+
+static void
+credentials_put(struct buf *out, const struct product *p)
+{
+	const struct product_credential *c = p->credentials;
+	size_t i;
+
+	cbor_put_uint(out, KEY_CREDENTIALS);
+	cbor_put_array(out, p->credential_count);
+	for (i = 0; i < p->credential_count; i++, c++) {
+		cbor_put_map(out, c->certificate ? 5 : 4);
+		cbor_put_uint(out, 0);
+		cbor_put_uint(out, c->slot);
+		cbor_put_uint(out, 1);
+		cbor_put_uint(out, c->purpose);
+		cbor_put_uint(out, 2);
+		cbor_put_uint(out, c->alg);
+		cbor_put_uint(out, 3);
+		cbor_put_uint(out, c->maker);
+		if (!c->certificate)
+			continue;
+		cbor_put_uint(out, 4);
+		cbor_put_array(out, 2);
+		cbor_put_int(out, c->validity_years);
+		cbor_put_uint(out, c->with);
+	}
+}
+
+static void
+anchors_put(struct buf *out, const struct product *p)
+{
+	const struct product_anchor *a = p->anchors;
+	size_t i;
+
+	cbor_put_uint(out, KEY_ANCHORS);
+	cbor_put_array(out, p->anchor_count);
+	for (i = 0; i < p->anchor_count; i++, a++) {
+		cbor_put_array(out, 2);
+		cbor_put_text(out, a->purpose);
+		if (!a->is_key) {
+			cbor_put_null(out);
+			continue;
+		}
+		cbor_put_array(out, 2);
+		cbor_put_uint(out, a->public_key.alg);
+		cbor_put_bstr(out, bytes_of(a->public_key.raw,
+		    a->public_key.len));
+	}
+}
+
+static void
+names_put(struct buf *out, const struct product *p)
+{
+	size_t i;
+
+	cbor_put_uint(out, KEY_NAMES);
+	cbor_put_array(out, p->name_count);
+	for (i = 0; i < p->name_count; i++) {
+		cbor_put_array(out, 3);
+		cbor_put_text(out, p->names[i].kind);
+		cbor_put_text(out, p->names[i].prefix);
+		cbor_put_uint(out, p->names[i].digits);
+	}
+}
+
+static size_t
+pairs_count(const struct product *p)
+{
+	size_t count = 11;	/* the required ones */
+
+	count += p->manufacturer[0] != '\0';
+	count += p->oemid != 0;
+	count += p->hwversion[0] != '\0';
+	count += p->swname[0] != '\0';
+	count += p->swversion[0] != '\0';
+	return count;
+}
+
+enum err
+product_encode(const struct product *p, struct buf *out)
+{
+	enum err err;
+
+	err = product_check(p, NULL);
+	if (err)
+		return err;
+	cbor_put_map(out, pairs_count(p));
+	cbor_put_uint(out, KEY_FORMAT);
+	cbor_put_uint(out, FORMAT_VERSION);
+	text_put(out, KEY_NAME, p->name);
+	text_put(out, KEY_VERSION, p->version);
+	text_put(out, KEY_MANUFACTURER, p->manufacturer);
+	if (p->oemid != 0) {
+		cbor_put_uint(out, KEY_OEMID);
+		cbor_put_uint(out, p->oemid);
+	}
+	text_put(out, KEY_HWMODEL, p->hwmodel);
+	text_put(out, KEY_HWVERSION, p->hwversion);
+	text_put(out, KEY_SWNAME, p->swname);
+	text_put(out, KEY_SWVERSION, p->swversion);
+	objects_put(out, KEY_CAPABILITIES, p->capabilities,
+	    p->capability_count);
+	objects_put(out, KEY_AUTHORISATIONS, p->authorisations,
+	    p->authorisation_count);
+	credentials_put(out, p);
+	anchors_put(out, p);
+	names_put(out, p);
+	cbor_put_uint(out, KEY_DOCUMENT);
+	cbor_put_array(out, 2);
+	cbor_put_uint(out, SIGNATURE_DIRECT);
+	cbor_put_int(out, p->document_validity_years);
+	cbor_put_uint(out, KEY_DELIVERY);
+	cbor_put_uint(out, DELIVERY_STATION);
+	return buf_err(out);
+}
+
+enum err
+product_hash(const struct product *p, uint8_t ret_hash[SHA256_SIZE])
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	enum err err;
+
+	err = product_encode(p, &out);
+	if (err)
+		return err;
+	return sha256_once(buf_bytes(&out), ret_hash);
+}
+
+/* A number of at most max. */
+static unsigned
+number_get(struct cbor *c, unsigned max)
+{
+	uint64_t value = cbor_get_uint(c);
+
+	if (value <= max)
+		return (unsigned)value;
+	cbor_fail(c, "number out of range");
+	return 0;
+}
+
+static int
+years_get(struct cbor *c)
+{
+	int64_t value = cbor_get_int(c);
+
+	if (value >= PRODUCT_NEVER && value <= PRODUCT_YEARS_MAX)
+		return (int)value;
+	cbor_fail(c, "validity out of range");
+	return 0;
+}
+
+static void
+text_get(struct cbor *c, char *text, size_t size)
+{
+	struct bytes found = cbor_get_tstr(c);
+
+	if (found.len >= size) {
+		cbor_fail(c, "text is too long");
+		return;
+	}
+	if (found.len > 0 && memchr(found.ptr, '\0', found.len) != NULL) {
+		cbor_fail(c, "text holds a NUL");
+		return;
+	}
+	if (found.len > 0)
+		memcpy(text, found.ptr, found.len);
+	text[found.len] = '\0';
+}
+
+static size_t
+array_get(struct cbor *c, size_t max)
+{
+	size_t count = cbor_get_array(c);
+
+	if (count <= max)
+		return count;
+	cbor_fail(c, "too many entries");
+	return 0;
+}
+
+static void
+objects_get(struct cbor *c, struct product_object *objects, size_t *ret_count)
+{
+	size_t i, count = array_get(c, PRODUCT_OBJECTS_MAX);
+
+	for (i = 0; i < count; i++) {
+		cbor_get_array_sized(c, 2);
+		text_get(c, objects[i].object, sizeof(objects[i].object));
+		objects[i].bits = number_get(c, (1u << PERMISSION_COUNT) - 1);
+	}
+	*ret_count = count;
+}
+
+static void
+key_expect(struct cbor *c, unsigned key)
+{
+	if (cbor_get_uint(c) != key)
+		cbor_fail(c, "another key expected");
+}
+
+static void
+credential_get(struct cbor *c, struct product_credential *credential)
+{
+	size_t pairs = cbor_get_map(c);
+
+	if (pairs != 4 && pairs != 5)
+		cbor_fail(c, "credential of another size expected");
+	key_expect(c, 0);
+	credential->slot = number_get(c, PRODUCT_SLOTS_MAX - 1);
+	key_expect(c, 1);
+	credential->purpose = (enum product_purpose)number_get(c, UINT8_MAX);
+	key_expect(c, 2);
+	credential->alg = (enum key_alg)number_get(c, UINT8_MAX);
+	key_expect(c, 3);
+	credential->maker = (enum product_maker)number_get(c, UINT8_MAX);
+	credential->certificate = pairs == 5;
+	if (!credential->certificate)
+		return;
+	key_expect(c, 4);
+	cbor_get_array_sized(c, 2);
+	credential->validity_years = years_get(c);
+	credential->with = number_get(c, CERT_WITH_ALL);
+}
+
+static void
+anchor_get(struct cbor *c, struct product_anchor *anchor)
+{
+	struct public_key *key = &anchor->public_key;
+	struct bytes raw;
+
+	cbor_get_array_sized(c, 2);
+	text_get(c, anchor->purpose, sizeof(anchor->purpose));
+	anchor->is_key = cbor_peek(c) == CBOR_ARRAY;
+	if (!anchor->is_key) {
+		cbor_get_null(c);
+		return;
+	}
+	cbor_get_array_sized(c, 2);
+	key->alg = (enum key_alg)number_get(c, UINT8_MAX);
+	raw = cbor_get_bstr(c);
+	if (raw.len > sizeof(key->raw)) {
+		cbor_fail(c, "public key is too long");
+		return;
+	}
+	if (raw.len > 0)
+		memcpy(key->raw, raw.ptr, raw.len);
+	key->len = raw.len;
+}
+
+static void
+name_get(struct cbor *c, struct product_name *name)
+{
+	cbor_get_array_sized(c, 3);
+	text_get(c, name->kind, sizeof(name->kind));
+	text_get(c, name->prefix, sizeof(name->prefix));
+	name->digits = number_get(c, PRODUCT_DIGITS_MAX);
+}
+
+static void
+lists_get(struct cbor *c, struct product *p, enum key key)
+{
+	size_t i;
+
+	switch (key) {
+	case KEY_CREDENTIALS:
+		p->credential_count = array_get(c, PRODUCT_SLOTS_MAX);
+		for (i = 0; i < p->credential_count; i++)
+			credential_get(c, &p->credentials[i]);
+		break;
+	case KEY_ANCHORS:
+		p->anchor_count = array_get(c, PRODUCT_ANCHORS_MAX);
+		for (i = 0; i < p->anchor_count; i++)
+			anchor_get(c, &p->anchors[i]);
+		break;
+	case KEY_NAMES:
+		p->name_count = array_get(c, PRODUCT_NAMES_MAX);
+		for (i = 0; i < p->name_count; i++)
+			name_get(c, &p->names[i]);
+		break;
+	case KEY_DOCUMENT:
+		cbor_get_array_sized(c, 2);
+		if (cbor_get_uint(c) != SIGNATURE_DIRECT)
+			cbor_fail(c, "unknown signature mode");
+		p->document_validity_years = years_get(c);
+		break;
+	case KEY_DELIVERY:
+		if (cbor_get_uint(c) != DELIVERY_STATION)
+			cbor_fail(c, "unknown delivery");
+		break;
+	default:
+		cbor_fail(c, "unknown key");
+	}
+}
+
+static void
+value_get(struct cbor *c, struct product *p, enum key key)
+{
+	switch (key) {
+	case KEY_NAME:
+		text_get(c, p->name, sizeof(p->name));
+		break;
+	case KEY_VERSION:
+		text_get(c, p->version, sizeof(p->version));
+		break;
+	case KEY_MANUFACTURER:
+		text_get(c, p->manufacturer, sizeof(p->manufacturer));
+		break;
+	case KEY_OEMID:
+		p->oemid = number_get(c, UINT32_MAX);
+		break;
+	case KEY_HWMODEL:
+		text_get(c, p->hwmodel, sizeof(p->hwmodel));
+		break;
+	case KEY_HWVERSION:
+		text_get(c, p->hwversion, sizeof(p->hwversion));
+		break;
+	case KEY_SWNAME:
+		text_get(c, p->swname, sizeof(p->swname));
+		break;
+	case KEY_SWVERSION:
+		text_get(c, p->swversion, sizeof(p->swversion));
+		break;
+	case KEY_CAPABILITIES:
+		objects_get(c, p->capabilities, &p->capability_count);
+		break;
+	case KEY_AUTHORISATIONS:
+		objects_get(c, p->authorisations, &p->authorisation_count);
+		break;
+	default:
+		lists_get(c, p, key);
+	}
+}
+
+/* Only the form product_encode() gives: compare, rather than trust that
+ * nothing was left out, left empty or put twice. */
+static enum err
+canonical_check(struct bytes input, const struct product *p,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	enum err err;
+
+	err = product_encode(p, &out);
+	if (err)
+		return diag_fail(diag, err, NULL,
+		    "product %s: cannot be encoded", p->name);
+	if (!bytes_equal(buf_bytes(&out), input))
+		return diag_fail(diag, ERR_SYNTAX, NULL,
+		    "product %s: not in canonical form", p->name);
+	return ERR_OK;
+}
+
+static enum err
+fields_get(struct cbor *c, struct product *p, struct diag *diag)
+{
+	size_t pairs = cbor_get_map(c);
+	uint64_t version;
+
+	key_expect(c, KEY_FORMAT);
+	version = cbor_get_uint(c);
+	if (cbor_ok(c) && version != FORMAT_VERSION)
+		return diag_fail(diag, ERR_VERSION, NULL, "product: format "
+		    "version %llu; this build reads version %d",
+		    (unsigned long long)version, FORMAT_VERSION);
+	for (; pairs > 1 && cbor_ok(c); pairs--)
+		value_get(c, p, (enum key)number_get(c, KEY_DELIVERY));
+	if (!cbor_close(c))
+		return diag_fail(diag, ERR_SYNTAX, NULL,
+		    "product: octet %zu: %s", c->pos, c->error);
+	return ERR_OK;
+}
+
+enum err
+product_decode(struct bytes input, struct product *ret_product,
+    struct diag *diag)
+{
+	struct product p = { .name = "" };
+	struct cbor c;
+	enum err err;
+
+	if (input.len > PRODUCT_ENCODED_MAX)
+		return diag_fail(diag, ERR_LIMIT, NULL,
+		    "product: %zu octets; at most %zu", input.len,
+		    PRODUCT_ENCODED_MAX);
+	cbor_open(&c, input);
+	err = fields_get(&c, &p, diag);
+	if (err)
+		return err;
+	err = product_check(&p, diag);
+	if (err)
+		return err;
+	err = canonical_check(input, &p, diag);
+	if (err)
+		return err;
+	*ret_product = p;
+	return ERR_OK;
+}

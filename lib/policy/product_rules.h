@@ -1,0 +1,56 @@
+/*
+ * The rules of a product, one part at a time: product_check() runs them all,
+ * the reader of product files runs each where it knows the line. Internal to
+ * lib/policy.
+ *
+ * A rule returns ERR_OK, or the code it put into the fault; the fault's key
+ * names the part of the object it is about, in the words of the file, or is
+ * NULL for the object as a whole.
+ */
+#ifndef IMPRINT_POLICY_PRODUCT_RULES_H
+#define IMPRINT_POLICY_PRODUCT_RULES_H
+
+#include "lib/policy/product.h"
+
+/* RFC 5280 A.1: ub-organization-name, ub-serial-number; characters. */
+#define PRODUCT_MANUFACTURER_MAX	64
+#define PRODUCT_SERIAL_MAX		64
+#define PRODUCT_DIGITS_MAX		19	/* of an index in a name */
+#define PRODUCT_YEARS_MAX		100
+#define CERT_WITH_ALL	(CERT_WITH_SKI | CERT_WITH_AKI | CERT_WITH_CRL | \
+			    CERT_WITH_AIA | CERT_WITH_EKU)
+
+struct fault {
+	enum err	code;
+	const char	*key;
+	char		text[200];
+};
+
+/* A word such as a product's name: [a-z0-9][a-z0-9-]*. */
+MUST_USE enum err rule_word(const char *, struct fault *);
+/* Digits and dots: "1.0.0". */
+MUST_USE enum err rule_version(const char *, struct fault *);
+/*
+ * 1 to max_octets of UTF-8 that shows as what it is: no controls, line
+ * breaks, byte order marks or changes of writing direction.
+ */
+MUST_USE enum err rule_text(const char *, size_t max_octets, struct fault *);
+/* A text that goes into the subject's O as well. */
+MUST_USE enum err rule_manufacturer(const char *, struct fault *);
+MUST_USE enum err rule_object(const struct product_object *, struct fault *);
+/* Is what the object allows a capability of the product? */
+MUST_USE enum err rule_authorised(const struct product *,
+    const struct product_object *, struct fault *);
+/* 1 to 100, or never. */
+MUST_USE enum err rule_validity(int years, struct fault *);
+MUST_USE enum err rule_credential(const struct product_credential *,
+    struct fault *);
+MUST_USE enum err rule_anchor(const struct product_anchor *, struct fault *);
+MUST_USE enum err rule_name(const struct product_name *, struct fault *);
+/* Exactly one slot to authenticate with. */
+MUST_USE enum err rule_authenticates(const struct product *, struct fault *);
+
+/* Put every list into its canonical order. */
+void	product_sort(struct product *);
+
+#endif

@@ -1,0 +1,94 @@
+#include "lib/store/sqlite_internal.h"
+
+/*
+ * The schema's history. A migration that has been released is never changed.
+ *
+ * segment and the tables by log are kept in their keys' order without a
+ * rowid: one search, no second index. Columns that a walk needs stand before
+ * large ones, which spill to overflow pages.
+ */
+const struct migration store_migrations[STORE_SCHEMA_VERSION] = {
+	{ .sql =
+	"CREATE TABLE meta ("
+	"    name TEXT NOT NULL PRIMARY KEY,"
+	"    value BLOB NOT NULL"
+	") WITHOUT ROWID;"
+
+	"CREATE TABLE object ("
+	"    seq INTEGER PRIMARY KEY,"
+	"    kind INTEGER NOT NULL,"
+	"    name TEXT NOT NULL,"
+	"    version TEXT NOT NULL,"
+	"    hash BLOB NOT NULL,"
+	"    created INTEGER NOT NULL,"
+	"    body BLOB NOT NULL,"
+	"    UNIQUE (kind, name, version));"
+	"CREATE INDEX object_hash ON object (kind, hash);"
+	"CREATE INDEX object_last ON object (kind, name, seq);"
+
+	"CREATE TABLE log ("
+	"    log INTEGER PRIMARY KEY,"
+	"    name TEXT NOT NULL UNIQUE,"
+	"    reserved INTEGER NOT NULL,"
+	"    size INTEGER NOT NULL,"
+	"    epoch INTEGER NOT NULL,"
+	"    frontier BLOB NOT NULL,"
+	"    checkpoint BLOB NOT NULL);"
+
+	"CREATE TABLE orders ("
+	"    number INTEGER PRIMARY KEY,"
+	"    id BLOB NOT NULL UNIQUE,"
+	"    product BLOB NOT NULL,"
+	"    count INTEGER NOT NULL,"
+	"    committed INTEGER NOT NULL,"
+	"    chunk_size INTEGER NOT NULL,"
+	"    packs INTEGER NOT NULL,"
+	"    log INTEGER NOT NULL,"
+	"    template INTEGER NOT NULL,"
+	"    state INTEGER NOT NULL,"
+	"    created INTEGER NOT NULL,"
+	"    operator TEXT NOT NULL);"
+
+	"CREATE TABLE pack ("
+	"    order_number INTEGER NOT NULL,"
+	"    no INTEGER NOT NULL,"
+	"    id BLOB NOT NULL,"
+	"    station TEXT NOT NULL,"
+	"    count INTEGER NOT NULL,"
+	"    committed INTEGER NOT NULL,"
+	"    length INTEGER NOT NULL,"
+	"    chunks INTEGER NOT NULL,"
+	"    complete INTEGER NOT NULL,"
+	"    PRIMARY KEY (order_number, no)"
+	") WITHOUT ROWID;"
+
+	"CREATE TABLE range ("
+	"    log INTEGER NOT NULL,"
+	"    first INTEGER NOT NULL,"
+	"    count INTEGER NOT NULL,"
+	"    epoch INTEGER NOT NULL,"
+	"    seed BLOB NOT NULL,"
+	"    state INTEGER NOT NULL,"
+	"    template INTEGER NOT NULL,"
+	"    order_number INTEGER NOT NULL,"
+	"    pack INTEGER NOT NULL,"
+	"    chunk INTEGER NOT NULL,"
+	"    issued INTEGER NOT NULL,"
+	"    evidence INTEGER NOT NULL,"
+	"    pack_offset INTEGER NOT NULL,"
+	"    pack_length INTEGER NOT NULL,"
+	"    chunk_hash BLOB NOT NULL,"
+	"    PRIMARY KEY (log, first)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX range_order ON range (order_number);"
+	"CREATE INDEX range_odd ON range (state) WHERE state <> 2;"
+
+	"CREATE TABLE segment ("
+	"    log INTEGER NOT NULL,"
+	"    first INTEGER NOT NULL,"
+	"    entry_size INTEGER NOT NULL,"
+	"    entries BLOB NOT NULL,"
+	"    leaves BLOB NOT NULL,"
+	"    PRIMARY KEY (log, first)"
+	") WITHOUT ROWID;" },
+};
