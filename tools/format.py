@@ -14,6 +14,8 @@ import re
 import subprocess
 import sys
 
+REACH = 8  # steps of the comparison tried together
+
 
 def indentation(line):
     return line[: len(line) - len(line.lstrip("\t "))]
@@ -42,13 +44,16 @@ def ends_statement(line):
     text = bare(line)
     if text.count("(") > text.count(")"):
         return False
-    return (text == "" or text[-1] in ";{}" or text.endswith("*/") or
-            re.fullmatch(r"(case .*|\w+):", text) is not None)
+    if text[-1] in ";{}" or text.startswith("#"):
+        return True
+    return re.fullmatch(r"(case .*|\w+):", text) is not None
 
 
 def crowded(line):
     """More than one statement on it?"""
     text = bare(line)
+    if text.startswith("#"):
+        return False
     if text.startswith("for (") or text.count(")") > text.count("("):
         return text.startswith("for (") and text.endswith(";")
     return (re.search(r"; *\S", text) is not None or
@@ -62,7 +67,8 @@ def rewrapped(old, i1, i2, new, j1, j2):
         return False
     if any(crowded(line) for line in old[i1:i2]):
         return False
-    if i1 > 0 and not ends_statement(old[i1 - 1]):
+    before = [x for x in old[:i1] if bare(x)][-1:]
+    if before and not ends_statement(before[0]):
         return True
     return indentation(old[i1]) == indentation(new[j1])
 
@@ -76,9 +82,21 @@ def formatted(path, old):
         None, [spaceless(x) for x in old], [spaceless(x) for x in new],
         autojunk=False)
     result = []
-    for kind, i1, i2, j1, j2 in match.get_opcodes():
-        keep = kind == "equal" or rewrapped(old, i1, i2, new, j1, j2)
-        result += old[i1:i2] if keep else new[j1:j2]
+    steps = match.get_opcodes()
+    while steps:
+        kind, i1, i2, j1, j2 = steps.pop(0)
+        if kind == "equal":
+            result += old[i1:i2]
+            continue
+        # a line that happens to be alike may lie in the middle of it
+        for more in range(min(len(steps) + 1, REACH)):
+            end = steps[more - 1] if more else (kind, i1, i2, j1, j2)
+            if rewrapped(old, i1, end[2], new, j1, end[4]):
+                result += old[i1:end[2]]
+                del steps[:more]
+                break
+        else:
+            result += new[j1:j2]
     return result
 
 

@@ -288,7 +288,7 @@ too_large(struct diag *diag, const char *path, size_t limit)
 static enum err
 read_rest(const struct file *f, struct buf *out, struct diag *diag)
 {
-	uint8_t *at, probe;
+	uint8_t *at, probe = 0;
 	uint64_t offset;
 	size_t want, got;
 	enum err err;

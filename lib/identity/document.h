@@ -66,7 +66,8 @@ struct document {
 	size_t			name_count;
 };
 
-/* ERR_SYNTAX, ERR_LIMIT, ERR_UNSUPPORTED; diag names the claim. */
+/* ERR_SYNTAX, ERR_LIMIT, ERR_UNSUPPORTED, ERR_INVALID (no point of its
+ * curve); diag names the claim. */
 MUST_USE enum err document_parse(struct bytes, struct document *ret_document,
     struct diag *);
 

@@ -290,6 +290,7 @@ slot_claims(struct identity_maker *m, size_t i, const struct public_key *key,
 	if (slot->certificate == NULL)
 		return;
 	identity->certificate[i] = buf_bytes(&m->slots[i].certificate);
+	identity->certificate_fields[i] = m->slots[i].fields;
 	fields[CLAIMS_FIELD_CERT + slot->slot] = identity->certificate[i];
 }
 
@@ -396,9 +397,10 @@ identity_maker_make(struct identity_maker *m, uint64_t index,
 		err = signer_sign_digest(document, digest, sig);
 	if (!err)
 		err = identity_finish(m, sig, ret_identity);
-	buf_put(&m->entry, sig, SIGNATURE_SIZE);
-	if (!err)
+	if (!err) {
+		buf_put(&m->entry, sig, SIGNATURE_SIZE);
 		err = buf_err(&m->entry);
+	}
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "identity %llu: cannot be made",

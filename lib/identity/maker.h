@@ -35,6 +35,8 @@ struct identity {
 	struct bytes	document;		/* COSE_Sign1 */
 	struct bytes	certificate[PRODUCT_SLOTS_MAX];	/* by template's
 							 * order; empty */
+	/* what went into each certificate, for checking a sample */
+	const struct bytes *certificate_fields[PRODUCT_SLOTS_MAX];
 	const char	*name[PRODUCT_NAMES_MAX];
 	struct bytes	entry;
 };

@@ -33,7 +33,7 @@
 #define P_MAX			4
 
 /* An entry's share: label, heads, algorithm, value; and the map's head. */
-#define ENTRY_MAX		(2 + KEYSTORE_LABEL_MAX + 6 + KEYSTORE_SECRET_MAX)
+#define ENTRY_MAX		(KEYSTORE_LABEL_MAX + KEYSTORE_SECRET_MAX + 8)
 #define CONTENT_MAX		(3 + KEYSTORE_KEYS_MAX * ENTRY_MAX)
 #define FILE_MAX		(HEADER_SIZE + CONTENT_MAX + HPKE_TAG_SIZE)
 

@@ -4,8 +4,9 @@
  *
  * Invariants: the canonical form is deterministic CBOR; its SHA-256 names
  * the version for ever. Lists are sorted (capabilities and authorisations by
- * object bytewise, credentials by slot), so two files that say the same have
- * the same hash. A product that exists has passed product_check().
+ * object bytewise, credentials by slot, trust anchors by purpose, names by
+ * kind), none twice, so two files that say the same have the same hash.
+ * A product that exists has passed product_check().
  */
 #ifndef IMPRINT_POLICY_PRODUCT_H
 #define IMPRINT_POLICY_PRODUCT_H

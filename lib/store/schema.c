@@ -24,7 +24,9 @@ const struct migration store_migrations[STORE_SCHEMA_VERSION] = {
 	"    body BLOB NOT NULL,"
 	"    UNIQUE (kind, name, version));"
 	"CREATE INDEX object_hash ON object (kind, hash);"
-	"CREATE INDEX object_last ON object (kind, name, seq);"
+	/* an index ends with seq: the walk in order, and the last of a name */
+	"CREATE INDEX object_kind ON object (kind);"
+	"CREATE INDEX object_name ON object (kind, name);"
 
 	"CREATE TABLE log ("
 	"    log INTEGER PRIMARY KEY,"
@@ -87,8 +89,8 @@ const struct migration store_migrations[STORE_SCHEMA_VERSION] = {
 	"    log INTEGER NOT NULL,"
 	"    first INTEGER NOT NULL,"
 	"    entry_size INTEGER NOT NULL,"
-	"    entries BLOB NOT NULL,"
 	"    leaves BLOB NOT NULL,"
+	"    entries BLOB NOT NULL,"
 	"    PRIMARY KEY (log, first)"
 	") WITHOUT ROWID;" },
 };

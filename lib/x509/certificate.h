@@ -28,7 +28,8 @@ enum {
 enum {
 	EKU_SERVER_AUTH = 1 << 0,
 	EKU_CLIENT_AUTH = 1 << 1,
-	EKU_DOCUMENT_SIGNING = 1 << 2	/* RFC 9336 id-kp-documentSigning */
+	EKU_DOCUMENT_SIGNING = 1 << 2,	/* RFC 9336 id-kp-documentSigning */
+	EKU_OTHER = 1 << 3	/* when reading: any other; never written */
 };
 
 /* What is constant for a form. Texts: UTF-8, NULL when absent. */
@@ -41,7 +42,7 @@ struct certificate_profile {
 	bool		with_serial_number;	/* CERT_FIELD_SERIAL_NUMBER */
 	enum key_alg	subject_alg;
 	bool		ca;			/* basicConstraints cA */
-	int		path_len;		/* -1: absent */
+	int		path_len;		/* of a CA; -1: absent */
 	unsigned	key_usage;		/* KU_..., critical */
 	unsigned	extended_key_usage;	/* EKU_...; 0: absent */
 	bool		with_ski;

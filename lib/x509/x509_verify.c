@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/x509/x509_internal.h"
@@ -80,18 +81,28 @@ x509_trust_add_intermediate(struct x509_trust *t, struct bytes der,
 
 /*
  * Everything RFC 5280 asks of certificates counts (X509_V_FLAG_X509_STRICT),
- * but one: a profile for constrained devices may leave out the authority key
- * identifier of an end entity. It only helps to find the issuer; the
- * signature decides.
+ * with two differences. A profile for constrained devices may leave out the
+ * authority key identifier of an end entity: it only helps to find the
+ * issuer, the signature decides. And notAfter is the last good second (RFC
+ * 5280 4.1.2.5), which OpenSSL 3.0 counts as expired.
  */
 static int
-allow_missing_key_id(int good, X509_STORE_CTX *ctx)
+verify_callback(int good, X509_STORE_CTX *ctx)
 {
-	if (!good && X509_STORE_CTX_get_error_depth(ctx) == 0 &&
-	    X509_STORE_CTX_get_error(ctx) ==
-	    X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER)
+	int error = X509_STORE_CTX_get_error(ctx);
+	const X509_VERIFY_PARAM *param;
+	const X509 *x;
+
+	if (good)
 		return 1;
-	return good;
+	if (error == X509_V_ERR_MISSING_AUTHORITY_KEY_IDENTIFIER)
+		return X509_STORE_CTX_get_error_depth(ctx) == 0;
+	if (error != X509_V_ERR_CERT_HAS_EXPIRED)
+		return 0;
+	param = X509_STORE_CTX_get0_param(ctx);
+	x = X509_STORE_CTX_get_current_cert(ctx);
+	return x != NULL && ASN1_TIME_cmp_time_t(X509_get0_notAfter(x),
+	    X509_VERIFY_PARAM_get_time(param)) == 0;
 }
 
 static bool
@@ -106,7 +117,7 @@ context_open(struct x509_trust *t, X509 *leaf, int64_t now)
 	/* the path holds the leaf and the root beside these */
 	X509_VERIFY_PARAM_set_depth(param, X509_CHAIN_MAX - 2);
 	X509_VERIFY_PARAM_set_auth_level(param, SECURITY_LEVEL);
-	X509_STORE_CTX_set_verify_cb(t->ctx, allow_missing_key_id);
+	X509_STORE_CTX_set_verify_cb(t->ctx, verify_callback);
 	return X509_VERIFY_PARAM_set_flags(param,
 	    X509_V_FLAG_X509_STRICT) == 1;
 }
@@ -150,15 +161,9 @@ verdict_of(int error)
 static void
 explain(char *detail, size_t size, int depth, const char *text)
 {
-	size_t len = strlen(text);
-
-	if (detail == NULL || size < DETAIL_MIN)
-		return;
-	(void)depth;
-	if (len >= size)
-		len = size - 1;
-	memcpy(detail, text, len);
-	detail[len] = '\0';
+	if (detail != NULL && size >= DETAIL_MIN)
+		(void)snprintf(detail, size, "certificate %d of the path: %s",
+		    depth, text);
 }
 
 /*
@@ -232,7 +237,8 @@ x509_verify(struct x509_trust *t, struct bytes leaf, int64_t now,
 	enum err err;
 
 	*ret_verdict = X509_DENY_INCOMPLETE;
-	explain(detail, detail_size, 0, "");
+	if (detail != NULL && detail_size > 0)
+		detail[0] = '\0';
 	err = x509_parse(leaf, &x, diag);
 	if (err)
 		return err;

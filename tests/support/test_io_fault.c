@@ -659,25 +659,35 @@ every_sqlite_operation(enum io_fault_kind kind, uint64_t seed, int which,
 	return wrong;
 }
 
+/* A sample of operations, or with TORTURE in the environment every one. */
+static bool
+torture(void)
+{
+	const char *text;
+
+	text = getenv("TORTURE");
+	return text != NULL && text[0] != '\0';
+}
+
 static void
 test_sqlite_cut(void **state)
 {
+	const enum io_fault_kind cut_kind = IO_FAULT_POWER_CUT;
+	unsigned step, off;
 	uint64_t seed;
+	int which;
 
 	(void)state;
-	assert_int_equal(every_sqlite_operation(IO_FAULT_POWER_CUT, 0, 0, 1),
-	    0);
-	for (seed = 1; seed <= 6; seed++) {
-		assert_int_equal(every_sqlite_operation(IO_FAULT_POWER_CUT,
-		    seed, 0, 3), 0);
-		assert_int_equal(every_sqlite_operation(IO_FAULT_POWER_CUT,
-		    seed, 1, 7), 0);
-		assert_int_equal(every_sqlite_operation(IO_FAULT_POWER_CUT,
-		    seed, 2, 7), 0);
-	}
+	step = torture() ? 1 : 17;
+	for (which = 0; which < 3; which++)
+		for (seed = 0; seed < 6; seed++)
+			assert_int_equal(every_sqlite_operation(cut_kind,
+			    seed, which, which == 0 ? step : 3 * step), 0);
 	/* without syncs the cut must be seen to do harm */
-	assert_true(every_sqlite_operation(IO_FAULT_POWER_CUT, 0, 3, 1) > 0);
-	assert_true(every_sqlite_operation(IO_FAULT_POWER_CUT, 1, 3, 1) > 0);
+	off = every_sqlite_operation(cut_kind, 0, 3, step);
+	assert_true(off > 0);
+	off = every_sqlite_operation(cut_kind, 1, 3, step);
+	assert_true(off > 0);
 }
 
 static void
@@ -687,13 +697,15 @@ test_sqlite_errors(void **state)
 		IO_FAULT_KILL, IO_FAULT_KILL_AFTER, IO_FAULT_SHORT,
 		IO_FAULT_ENOSPC, IO_FAULT_EIO, IO_FAULT_SYNC,
 	};
+	unsigned step;
 	size_t i;
 
 	(void)state;
+	step = torture() ? 1 : 41;
 	for (i = 0; i < COUNT(kinds); i++) {
-		assert_int_equal(every_sqlite_operation(kinds[i], 0, 0, 5),
+		assert_int_equal(every_sqlite_operation(kinds[i], i, 0, step),
 		    0);
-		assert_int_equal(every_sqlite_operation(kinds[i], 0, 1, 9),
+		assert_int_equal(every_sqlite_operation(kinds[i], i, 1, step),
 		    0);
 	}
 }

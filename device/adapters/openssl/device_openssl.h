@@ -1,0 +1,60 @@
+/*
+ * The device library's adapter to OpenSSL 3: its cryptography, and a TLS 1.3
+ * client that shows the device's certificate. For devices that run Linux.
+ */
+#ifndef IMPRINT_DEVICE_OPENSSL_H
+#define IMPRINT_DEVICE_OPENSSL_H
+
+#include "device/include/imprint/device.h"
+
+/* Without state; for any number of threads. */
+const struct imprint_device_crypto *imprint_device_openssl(void);
+
+#define IMPRINT_TLS_REASON_SIZE	256
+#define IMPRINT_TLS_ANSWER_MAX	((size_t)64 << 10)
+
+/* One HTTP/1.1 request over a connection of its own. */
+struct imprint_tls_request {
+	/* verified; its authentication certificate and key are used */
+	const struct imprint_device_identity *identity;
+	const char		*host;
+	const char		*port;
+	/* what the server's certificate must be for (RFC 6125): a DNS name
+	 * or an address */
+	const char		*name;
+	int64_t			 now;	/* for the server's chain */
+	unsigned		 timeout_s;	/* of each wait */
+	const char		*method;
+	const char		*object;	/* path after "/", not encoded */
+	const char		*content_type;
+	struct imprint_bytes	 body;
+};
+
+enum imprint_tls_outcome {
+	IMPRINT_TLS_FAILED = 0,		/* the library failed */
+	IMPRINT_TLS_ANSWERED = 1,
+	IMPRINT_TLS_UNREACHABLE = 2,	/* no connection, or it broke */
+	IMPRINT_TLS_SERVER_DENIED = 3,	/* we refuse the server's certificate;
+					 * nothing was sent */
+	IMPRINT_TLS_DEVICE_DENIED = 4,	/* the server refuses us in TLS */
+	IMPRINT_TLS_BAD_ANSWER = 5	/* not HTTP, or too large */
+};
+
+struct imprint_tls_answer {
+	enum imprint_tls_outcome outcome;
+	char			 reason[IMPRINT_TLS_REASON_SIZE];
+	char			 server[IMPRINT_TLS_REASON_SIZE]; /* subject */
+	int			 status;		/* 200, ... */
+	struct imprint_bytes	 body;		/* in the caller's buffer */
+};
+
+/*
+ * Connect, prove both sides, ask, read the answer into buffer. TLS 1.3 only,
+ * no tickets, no resumption. The server's chain must end at the identity's
+ * root and its certificate say serverAuth: that EKU may not be absent, for
+ * every device has a certificate under the same root.
+ */
+void	imprint_tls_ask(const struct imprint_tls_request *, uint8_t *buffer,
+	    size_t size, struct imprint_tls_answer *ret_answer);
+
+#endif

@@ -1,0 +1,54 @@
+/* What the files of the adapter share. */
+#ifndef IMPRINT_DEVICE_OPENSSL_INTERNAL_H
+#define IMPRINT_DEVICE_OPENSSL_INTERNAL_H
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#include "device/adapters/openssl/device_openssl.h"
+
+#define ADAPTER_CLEANUP(name, type, release)				\
+static inline void							\
+name(type **object)							\
+{									\
+	release(*object);						\
+	*object = NULL;							\
+}
+
+static inline void
+certs_release(STACK_OF(X509) *certs)
+{
+	sk_X509_pop_free(certs, X509_free);
+}
+
+ADAPTER_CLEANUP(x509_cleanup, X509, X509_free)
+ADAPTER_CLEANUP(certs_cleanup, STACK_OF(X509), certs_release)
+ADAPTER_CLEANUP(pkey_cleanup, EVP_PKEY, EVP_PKEY_free)
+#undef ADAPTER_CLEANUP
+
+#define _cleanup_x509_ __attribute__((cleanup(x509_cleanup)))
+#define _cleanup_certs_ __attribute__((cleanup(certs_cleanup)))
+#define _cleanup_pkey_ __attribute__((cleanup(pkey_cleanup)))
+
+/* One certificate that fills der to the last octet and encodes to the same
+ * again; NULL when it does not. */
+X509	*adapter_certificate(struct imprint_bytes der);
+/* An EVP_PKEY of a P-256 point, with its private scalar unless NULL. */
+EVP_PKEY *adapter_p256(const uint8_t point[IMPRINT_DEVICE_POINT_SIZE],
+	    const uint8_t *scalar);
+/* For X509_STORE_CTX_set_verify_cb(). */
+int	adapter_verify_callback(int good, X509_STORE_CTX *);
+/* The chain() of the table. */
+int	adapter_chain(void *state, const struct imprint_device_chain *,
+	    struct imprint_device_path *ret_path);
+/* Does its extendedKeyUsage list this one? */
+bool	adapter_has_usage(X509 *, const char *oid);
+
+#endif

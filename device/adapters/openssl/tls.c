@@ -1,0 +1,449 @@
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netdb.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <openssl/ssl.h>
+
+#include "device/adapters/openssl/internal.h"
+
+#define OID_SERVER_AUTH	"1.3.6.1.5.5.7.3.1"
+#define HEAD_MAX	2048
+
+/* One question on its way. */
+struct ask {
+	const struct imprint_tls_request	*request;
+	struct imprint_tls_answer		*answer;
+	const struct imprint_device_key		*key;
+	SSL_CTX					*ctx;
+	SSL					*ssl;
+	int					 fd;
+	uint8_t					*buffer;
+	size_t					 size, len;
+};
+
+/* For "return outcome(...)". */
+static bool __attribute__((format(printf, 3, 4)))
+outcome(struct ask *a, enum imprint_tls_outcome what, const char *fmt, ...)
+{
+	va_list args;
+
+	a->answer->outcome = what;
+	va_start(args, fmt);
+	(void)vsnprintf(a->answer->reason, sizeof(a->answer->reason), fmt,
+	    args);
+	va_end(args);
+	return false;
+}
+
+static const char *
+library_reason(void)
+{
+	const char *text = ERR_reason_error_string(ERR_peek_last_error());
+
+	return text == NULL ? "no reason given" : text;
+}
+
+/* The issuing CAs between the device's certificate and the root. */
+static bool
+chain_show(struct ask *a, X509 *leaf)
+{
+	const struct imprint_device_identity *id = a->request->identity;
+	_cleanup_x509_ X509 *at = NULL;
+	size_t i, steps;
+	bool found = true;
+	X509 *next;
+
+	if (X509_up_ref(leaf) != 1)
+		return false;
+	at = leaf;
+	for (steps = 0; found && steps < id->cert_count; steps++) {
+		found = false;
+		for (i = 0; i < id->cert_count && !found; i++) {
+			if (i == id->root)
+				continue;
+			next = adapter_certificate(id->certs[i]);
+			found = next != NULL &&
+			    X509_check_issued(next, at) == X509_V_OK &&
+			    SSL_CTX_add1_chain_cert(a->ctx, next) == 1;
+			if (found) {
+				X509_free(at);
+				at = next;
+			} else
+				X509_free(next);
+		}
+	}
+	return true;
+}
+
+static bool
+identity_show(struct ask *a)
+{
+	_cleanup_pkey_ EVP_PKEY *key = NULL;
+	_cleanup_x509_ X509 *leaf = NULL;
+
+	leaf = adapter_certificate(a->key->certificate);
+	key = adapter_p256(a->key->public_key.raw, a->key->private_key.ptr);
+	return leaf != NULL && key != NULL &&
+	    SSL_CTX_use_certificate(a->ctx, leaf) == 1 &&
+	    SSL_CTX_use_PrivateKey(a->ctx, key) == 1 &&
+	    SSL_CTX_check_private_key(a->ctx) == 1 && chain_show(a, leaf);
+}
+
+/* Which server is acceptable: RFC 5280 6.1, RFC 6125 6, our root alone. */
+static bool
+server_expect(struct ask *a)
+{
+	const struct imprint_device_identity *id = a->request->identity;
+	_cleanup_x509_ X509 *root = adapter_certificate(id->certs[id->root]);
+	X509_VERIFY_PARAM *param = SSL_CTX_get0_param(a->ctx);
+
+	if (root == NULL || X509_STORE_add_cert(
+	    SSL_CTX_get_cert_store(a->ctx), root) != 1)
+		return false;
+	X509_VERIFY_PARAM_set_time(param, (time_t)a->request->now);
+	X509_VERIFY_PARAM_set_hostflags(param,
+	    X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+	    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+	if (X509_VERIFY_PARAM_set_flags(param,
+	    X509_V_FLAG_X509_STRICT) != 1)
+		return false;
+	SSL_CTX_set_verify(a->ctx, SSL_VERIFY_PEER, adapter_verify_callback);
+	return X509_VERIFY_PARAM_set1_ip_asc(param, a->request->name) == 1 ||
+	    X509_VERIFY_PARAM_set1_host(param, a->request->name, 0) == 1;
+}
+
+static bool
+context_make(struct ask *a)
+{
+	a->ctx = SSL_CTX_new(TLS_client_method());
+	if (a->ctx == NULL ||
+	    SSL_CTX_set_min_proto_version(a->ctx, TLS1_3_VERSION) != 1 ||
+	    !identity_show(a) || !server_expect(a))
+		return outcome(a, IMPRINT_TLS_FAILED, "TLS: %s",
+		    library_reason());
+	(void)SSL_CTX_set_session_cache_mode(a->ctx, SSL_SESS_CACHE_OFF);
+	(void)SSL_CTX_set_options(a->ctx, SSL_OP_NO_TICKET);
+	(void)SSL_CTX_set_mode(a->ctx, SSL_MODE_AUTO_RETRY);
+	ERR_clear_error();
+	return true;
+}
+
+/* connect(2) that gives up after the time-out. */
+static bool
+connect_within(int fd, const struct addrinfo *to, unsigned timeout_s)
+{
+	struct pollfd wait = { .fd = fd, .events = POLLOUT };
+	struct timeval limit = { .tv_sec = (time_t)timeout_s };
+	socklen_t len = sizeof(int);
+	int error = 0;
+
+	/* on Linux the send time-out bounds connect(2) as well */
+	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit,
+	    sizeof(limit)) != 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO,
+	    &limit, sizeof(limit)) != 0)
+		return false;
+	if (connect(fd, to->ai_addr, to->ai_addrlen) == 0)
+		return true;
+	if (errno != EINTR)
+		return false;
+	if (poll(&wait, 1, (int)timeout_s * 1000) != 1 ||
+	    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
+		return false;
+	errno = error;
+	return error == 0;
+}
+
+static bool
+socket_open(struct ask *a)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
+	const struct imprint_tls_request *r = a->request;
+	struct addrinfo *list = NULL, *at;
+	int result, saved = 0;
+
+	result = getaddrinfo(r->host, r->port, &hints, &list);
+	if (result != 0)
+		return outcome(a, IMPRINT_TLS_UNREACHABLE, "%s: %s", r->host,
+		    gai_strerror(result));
+	for (at = list; at != NULL && a->fd < 0; at = at->ai_next) {
+		a->fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC,
+		    at->ai_protocol);
+		if (a->fd >= 0 && connect_within(a->fd, at, r->timeout_s))
+			break;
+		saved = errno;
+		if (a->fd >= 0)
+			(void)close(a->fd);
+		a->fd = -1;
+	}
+	freeaddrinfo(list);
+	if (a->fd >= 0)
+		return true;
+	return outcome(a, IMPRINT_TLS_UNREACHABLE, "%s port %s: %s", r->host,
+	    r->port, saved == EAGAIN || saved == EINPROGRESS ?
+	    "no answer in time" : strerror(saved));
+}
+
+/* What ended the connection: an alert of theirs, or the network. */
+static bool
+broken(struct ask *a, int result, const char *when)
+{
+	int error = SSL_get_error(a->ssl, result);
+	int alert = ERR_GET_REASON(ERR_peek_last_error());
+	bool timed_out = errno == EAGAIN || errno == EWOULDBLOCK;
+
+	if (error == SSL_ERROR_SSL && alert >= SSL_AD_REASON_OFFSET)
+		return outcome(a, IMPRINT_TLS_DEVICE_DENIED,
+		    "the service refuses this device's certificate or key:"
+		    " %s", library_reason());
+	if (error == SSL_ERROR_SSL)
+		return outcome(a, IMPRINT_TLS_UNREACHABLE, "%s: TLS: %s",
+		    when, library_reason());
+	return outcome(a, IMPRINT_TLS_UNREACHABLE, "%s: %s", when,
+	    timed_out ? "no answer in time" : "connection closed");
+}
+
+static bool
+server_check(struct ask *a)
+{
+	_cleanup_x509_ X509 *server = SSL_get1_peer_certificate(a->ssl);
+
+	if (server == NULL || SSL_get_verify_result(a->ssl) != X509_V_OK)
+		return outcome(a, IMPRINT_TLS_SERVER_DENIED,
+		    "the service showed no acceptable certificate");
+	(void)X509_NAME_oneline(X509_get_subject_name(server),
+	    a->answer->server, sizeof(a->answer->server));
+	if (!adapter_has_usage(server, OID_SERVER_AUTH))
+		return outcome(a, IMPRINT_TLS_SERVER_DENIED,
+		    "the service's certificate is not for serverAuth"
+		    " (RFC 5280 4.2.1.12): %s", a->answer->server);
+	return true;
+}
+
+/* RFC 6066 3: names only, no addresses. */
+static bool
+server_name_send(struct ask *a)
+{
+	const char *name = a->request->name;
+	struct in6_addr address;
+
+	if (inet_pton(AF_INET, name, &address) == 1 ||
+	    inet_pton(AF_INET6, name, &address) == 1)
+		return true;
+	return SSL_set_tlsext_host_name(a->ssl, name) == 1;
+}
+
+static bool
+handshake(struct ask *a)
+{
+	long verified;
+	int result;
+
+	a->ssl = SSL_new(a->ctx);
+	if (a->ssl == NULL || SSL_set_fd(a->ssl, a->fd) != 1 ||
+	    !server_name_send(a))
+		return outcome(a, IMPRINT_TLS_FAILED, "TLS: %s",
+		    library_reason());
+	ERR_clear_error();
+	errno = 0;
+	result = SSL_connect(a->ssl);
+	if (result == 1)
+		return server_check(a);
+	verified = SSL_get_verify_result(a->ssl);
+	if (verified != X509_V_OK)
+		return outcome(a, IMPRINT_TLS_SERVER_DENIED,
+		    "the service's certificate is not acceptable for %s: %s",
+		    a->request->name, X509_verify_cert_error_string(verified));
+	return broken(a, result, "handshake");
+}
+
+/* RFC 3986 3.3: what may stand in a path; the rest percent-encoded. */
+static bool
+path_encode(const char *object, char *out, size_t size)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789-._~/";
+	static const char hex[] = "0123456789ABCDEF";
+	size_t len = 0;
+	uint8_t c;
+
+	for (; *object != '\0'; object++) {
+		c = (uint8_t)*object;
+		if (len + 4 > size)
+			return false;
+		if (strchr(plain, c) != NULL) {
+			out[len++] = (char)c;
+			continue;
+		}
+		out[len++] = '%';
+		out[len++] = hex[c >> 4];
+		out[len++] = hex[c & 15];
+	}
+	out[len] = '\0';
+	return true;
+}
+
+static bool
+request_send(struct ask *a)
+{
+	const struct imprint_tls_request *r = a->request;
+	char head[HEAD_MAX], path[HEAD_MAX / 2];
+	size_t done = 0;
+	int len;
+
+	len = path_encode(r->object, path, sizeof(path)) ?
+	    snprintf(head, sizeof(head), "%s /%s HTTP/1.1\r\nHost: %s\r\n"
+	    "Content-Type: %s\r\nContent-Length: %zu\r\n"
+	    "Connection: close\r\n\r\n", r->method, path, r->name,
+	    r->content_type, r->body.len) : -1;
+	if (len < 0 || (size_t)len >= sizeof(head))
+		return outcome(a, IMPRINT_TLS_FAILED,
+		    "the object's name is too long to ask for");
+	/*
+	 * A service that refuses us in TLS 1.3 has closed by now: what it
+	 * said tells more than the failing write.
+	 */
+	if (SSL_write_ex(a->ssl, head, (size_t)len, &done) == 1 &&
+	    r->body.len > 0)
+		(void)SSL_write_ex(a->ssl, r->body.ptr, r->body.len, &done);
+	return true;
+}
+
+/* Value of a header field in head, case ignored (RFC 9110 5.1). */
+static const char *
+field_find(const char *head, const char *name)
+{
+	const char *at = strstr(head, "\r\n");
+	size_t len = strlen(name);
+
+	while (at != NULL) {
+		at += 2;
+		if (strncasecmp(at, name, len) == 0 && at[len] == ':') {
+			at += len + 1;
+			return at + strspn(at, " \t");
+		}
+		at = strstr(at, "\r\n");
+	}
+	return NULL;
+}
+
+/* Where the body starts and how long it is; false while not known yet. */
+static bool
+head_read(const struct ask *a, size_t *ret_start, size_t *ret_len)
+{
+	char head[HEAD_MAX * 2];
+	const uint8_t *end;
+	const char *field;
+	size_t len;
+
+	end = memmem(a->buffer, a->len, "\r\n\r\n", 4);
+	if (end == NULL)
+		return false;
+	len = (size_t)(end - a->buffer) + 2;
+	*ret_start = len + 2;
+	*ret_len = SIZE_MAX;	/* to the end of the connection */
+	if (len >= sizeof(head))
+		return true;
+	memcpy(head, a->buffer, len);
+	head[len] = '\0';
+	field = field_find(head, "content-length");
+	if (field != NULL && *field >= '0' && *field <= '9')
+		*ret_len = strtoul(field, NULL, 10);
+	return true;
+}
+
+static bool
+answer_parse(struct ask *a, size_t start, size_t len)
+{
+	struct imprint_tls_answer *answer = a->answer;
+	const uint8_t *p = a->buffer;
+
+	if (start < 13 || memcmp(p, "HTTP/1.", 7) != 0 || p[8] != ' ' ||
+	    p[9] < '1' || p[9] > '5' || p[10] < '0' || p[10] > '9' ||
+	    p[11] < '0' || p[11] > '9')
+		return outcome(a, IMPRINT_TLS_BAD_ANSWER,
+		    "the service's answer is not HTTP/1.1");
+	if (len != SIZE_MAX && a->len - start < len)
+		return outcome(a, IMPRINT_TLS_BAD_ANSWER,
+		    "the service's answer ends early");
+	answer->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + p[11] -
+	    '0';
+	answer->body.ptr = p + start;
+	answer->body.len = len == SIZE_MAX ? a->len - start : len;
+	answer->outcome = IMPRINT_TLS_ANSWERED;
+	return true;
+}
+
+static bool
+answer_read(struct ask *a)
+{
+	size_t start = 0, len = 0, n;
+	bool head = false;
+	int result;
+
+	for (;;) {
+		head = head || head_read(a, &start, &len);
+		if (head && len != SIZE_MAX && a->len - start >= len)
+			break;
+		if (a->len == a->size)
+			return outcome(a, IMPRINT_TLS_BAD_ANSWER,
+			    "the service's answer is larger than %zu bytes",
+			    a->size);
+		ERR_clear_error();
+		errno = 0;
+		result = SSL_read_ex(a->ssl, a->buffer + a->len,
+		    a->size - a->len, &n);
+		if (result == 1) {
+			a->len += n;
+			continue;
+		}
+		if (!head)
+			return broken(a, result, "waiting for the answer");
+		break;
+	}
+	return answer_parse(a, start, len);
+}
+
+static const struct imprint_device_key *
+key_find(const struct imprint_device_identity *id)
+{
+	size_t i;
+
+	for (i = 0; i < id->key_count; i++)
+		if (id->keys[i].purpose == IMPRINT_DEVICE_AUTHENTICATE &&
+		    id->keys[i].certificate.len > 0 &&
+		    id->keys[i].private_key.len > 0 &&
+		    id->keys[i].public_key.alg == IMPRINT_DEVICE_P256)
+			return &id->keys[i];
+	return NULL;
+}
+
+void
+imprint_tls_ask(const struct imprint_tls_request *request, uint8_t *buffer,
+    size_t size, struct imprint_tls_answer *ret_answer)
+{
+	struct ask a = {
+		.request = request, .answer = ret_answer, .fd = -1,
+		.buffer = buffer, .size = size
+	};
+
+	*ret_answer = (struct imprint_tls_answer){ 0 };
+	a.key = key_find(request->identity);
+	if (a.key == NULL)
+		(void)outcome(&a, IMPRINT_TLS_FAILED, "the identity has no"
+		    " P-256 authentication key with a certificate");
+	else if (context_make(&a) && socket_open(&a) && handshake(&a) &&
+	    request_send(&a) && answer_read(&a))
+		(void)SSL_shutdown(a.ssl);
+	SSL_free(a.ssl);
+	SSL_CTX_free(a.ctx);
+	if (a.fd >= 0)
+		(void)close(a.fd);
+	ERR_clear_error();
+}

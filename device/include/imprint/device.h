@@ -1,0 +1,334 @@
+/*
+ * libimprint-device: the identity of a device, on the device.
+ *
+ * Opens the package a device is given in the factory, decides whether it is
+ * to be trusted, keeps it, and answers what the device may do. Strict C11,
+ * no heap, no stdio; cryptography and storage come through the two tables
+ * of functions below. Code under 16 KB, stack under 4 KB.
+ *
+ * Invariants: a verdict starts as IMPRINT_DEVICE_DENY. What is stored has
+ * been verified and is the package as it came, to the byte. Every byte of a
+ * package counts: one that differs anywhere is refused.
+ *
+ * Trust begins with the first package that is installed: its document names
+ * the root. From then on that root is pinned, and a package under another
+ * one is refused.
+ *
+ * An error means that nothing could be decided; a verdict is a decision.
+ * Views point into the caller's buffers and live as long as these.
+ */
+#ifndef IMPRINT_DEVICE_H
+#define IMPRINT_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define IMPRINT_DEVICE_PACKAGE_MAX	((size_t)64 << 10)
+#define IMPRINT_DEVICE_SLOTS_MAX	8
+#define IMPRINT_DEVICE_CERTS_MAX	8
+#define IMPRINT_DEVICE_OBJECTS_MAX	64
+#define IMPRINT_DEVICE_HASH_SIZE	32
+#define IMPRINT_DEVICE_POINT_SIZE	65	/* SEC 1 2.3.3, uncompressed */
+#define IMPRINT_DEVICE_SIGNATURE_SIZE	64	/* r || s */
+#define IMPRINT_DEVICE_PRIVATE_SIZE	32
+#define IMPRINT_DEVICE_TIME_UNKNOWN	INT64_C(0)
+#define IMPRINT_DEVICE_TIME_NEVER	INT64_C(253402300799)
+
+struct imprint_bytes {
+	const uint8_t	*ptr;
+	size_t		 len;
+};
+
+enum imprint_device_error {
+	IMPRINT_DEVICE_OK = 0,
+	IMPRINT_DEVICE_ERROR_STORAGE = 2,	/* the adapter failed */
+	IMPRINT_DEVICE_ERROR_NONE = 5,		/* nothing is installed */
+	IMPRINT_DEVICE_ERROR_LIMIT = 9,		/* the buffer is too small */
+	IMPRINT_DEVICE_ERROR_CRYPTO = 12	/* the adapter failed */
+};
+
+enum imprint_device_verdict {
+	IMPRINT_DEVICE_DENY = 0,		/* not decided */
+	IMPRINT_DEVICE_ACCEPT = 1,
+	/* all is well but the times, for the clock is behind the floor */
+	IMPRINT_DEVICE_UNKNOWN_TIME = 2,
+	IMPRINT_DEVICE_DENY_MALFORMED = 3,
+	IMPRINT_DEVICE_DENY_UNSUPPORTED = 4,	/* version, algorithm */
+	IMPRINT_DEVICE_DENY_NO_ROOT = 5,	/* none of its certificates is
+						 * a root its document names */
+	IMPRINT_DEVICE_DENY_OTHER_ROOT = 6,	/* not the pinned root */
+	IMPRINT_DEVICE_DENY_SIGNER = 7,		/* signer's certificate */
+	IMPRINT_DEVICE_DENY_SIGNATURE = 8,	/* of the document */
+	IMPRINT_DEVICE_DENY_CERTIFICATE = 9,	/* of the device, or one that
+						 * belongs to no chain */
+	IMPRINT_DEVICE_DENY_KEYS = 10,		/* private keys and document
+						 * do not match */
+	IMPRINT_DEVICE_DENY_EXPIRED = 11,
+	IMPRINT_DEVICE_DENY_NOT_YET_VALID = 12,
+	IMPRINT_DEVICE_DENY_OTHER_DEVICE = 13,	/* another is installed */
+	IMPRINT_DEVICE_DENY_OLDER = 14		/* a newer is installed */
+};
+
+/* The steps of a verdict, in their order. */
+enum imprint_device_step {
+	IMPRINT_DEVICE_STEP_FORM = 0,
+	IMPRINT_DEVICE_STEP_ROOT = 1,
+	IMPRINT_DEVICE_STEP_SIGNER = 2,
+	IMPRINT_DEVICE_STEP_SIGNATURE = 3,
+	IMPRINT_DEVICE_STEP_CERTIFICATES = 4,
+	IMPRINT_DEVICE_STEP_KEYS = 5,
+	IMPRINT_DEVICE_STEP_TIMES = 6,
+	IMPRINT_DEVICE_STEP_COUNT = 7
+};
+
+enum imprint_device_alg {
+	IMPRINT_DEVICE_P256 = 1,
+	IMPRINT_DEVICE_X25519 = 2,
+	IMPRINT_DEVICE_ED25519 = 3
+};
+
+enum imprint_device_purpose {
+	IMPRINT_DEVICE_AUTHENTICATE = 1,
+	IMPRINT_DEVICE_ENCRYPT = 2,
+	IMPRINT_DEVICE_SIGN = 3
+};
+
+/* Permission bit numbers (RFC 9237 4). */
+enum imprint_device_permission {
+	IMPRINT_DEVICE_GET = 0, IMPRINT_DEVICE_POST = 1,
+	IMPRINT_DEVICE_PUT = 2, IMPRINT_DEVICE_DELETE = 3,
+	IMPRINT_DEVICE_FETCH = 4, IMPRINT_DEVICE_PATCH = 5,
+	IMPRINT_DEVICE_IPATCH = 6,
+	IMPRINT_DEVICE_PERMISSIONS = 7
+};
+
+/* Which end entity a chain is checked for. */
+enum imprint_device_use {
+	IMPRINT_DEVICE_USE_DOCUMENT = 1,	/* EKU documentSigning */
+	IMPRINT_DEVICE_USE_CLIENT = 2,		/* EKU clientAuth, if any */
+	IMPRINT_DEVICE_USE_ANY = 3
+};
+
+struct imprint_device_public {
+	enum imprint_device_alg	alg;
+	size_t			len;		/* 65 or 32 */
+	uint8_t			raw[IMPRINT_DEVICE_POINT_SIZE];
+};
+
+struct imprint_device_chain {
+	struct imprint_bytes		 leaf;	/* DER, as the rest */
+	const struct imprint_bytes	*certs;
+	size_t				 cert_count;
+	size_t				 root;	/* which of certs */
+	enum imprint_device_use		 use;
+};
+
+struct imprint_device_path {
+	bool		good;
+	const char	*reason;	/* static text when not good */
+	uint32_t	used;		/* bit i: certs[i] is in the path */
+	int64_t		not_before;	/* the latest of the path */
+	int64_t		not_after;	/* the earliest of the path */
+};
+
+/*
+ * Cryptography. Every function returns 0 when it could decide, anything
+ * else when it could not.
+ */
+struct imprint_device_crypto {
+	void	*state;
+	int	(*sha256)(void *state, const struct imprint_bytes *parts,
+		    size_t count, uint8_t ret_digest[IMPRINT_DEVICE_HASH_SIZE]);
+	/* ES256 (RFC 9053 2.1). point may be no point: then not good. */
+	int	(*verify)(void *state,
+		    const uint8_t point[IMPRINT_DEVICE_POINT_SIZE],
+		    const uint8_t digest[IMPRINT_DEVICE_HASH_SIZE],
+		    const uint8_t signature[IMPRINT_DEVICE_SIGNATURE_SIZE],
+		    bool *ret_good);
+	/* The public key of a private one; len 0 when it is no key. */
+	int	(*derive)(void *state, enum imprint_device_alg,
+		    const uint8_t key[IMPRINT_DEVICE_PRIVATE_SIZE],
+		    struct imprint_device_public *ret_public);
+	/* The key a certificate certifies; len 0 when it cannot be read, has
+	 * bytes to spare or a key of another kind. */
+	int	(*certificate_key)(void *state, struct imprint_bytes der,
+		    struct imprint_device_public *ret_public);
+	/* A path (RFC 5280 6.1) from leaf to the root, times not judged. */
+	int	(*chain)(void *state, const struct imprint_device_chain *,
+		    struct imprint_device_path *ret_path);
+};
+
+/*
+ * Storage of one record. read: ret_len bytes of at most size into buffer;
+ * IMPRINT_DEVICE_ERROR_NONE when there is none, _LIMIT when it is larger.
+ * write: replaces the record as a whole: after a power cut the old or the
+ * new one is there.
+ */
+struct imprint_device_storage {
+	void	*state;
+	enum imprint_device_error (*read)(void *state, uint8_t *buffer,
+		    size_t size, size_t *ret_len);
+	enum imprint_device_error (*write)(void *state, struct imprint_bytes);
+};
+
+struct imprint_device_key {
+	unsigned			slot;
+	enum imprint_device_purpose	purpose;
+	unsigned			maker;	/* 1 device .. 4 authority */
+	struct imprint_bytes		certificate;	/* empty: bare key */
+	struct imprint_device_public	public_key;
+	struct imprint_bytes		private_key;	/* empty: elsewhere */
+};
+
+/* A package, read. With a certificate, public_key is known once it has been
+ * verified. */
+struct imprint_device_identity {
+	struct imprint_bytes	package;
+	struct imprint_bytes	document;
+	struct imprint_bytes	protected_header, kid, claims, signature;
+	struct imprint_bytes	issuer;			/* text */
+	int64_t			issued, not_before, expires;
+	struct imprint_bytes	ueid;
+	struct imprint_device_public confirmation;	/* cnf */
+	struct imprint_bytes	scope, capabilities, anchors, names; /* CBOR */
+	uint32_t		oemid;
+	struct imprint_bytes	hwmodel, hwversion, swname, swversion;
+	struct imprint_bytes	product;		/* SHA-256 */
+	struct imprint_device_key keys[IMPRINT_DEVICE_SLOTS_MAX];
+	size_t			key_count;
+	struct imprint_bytes	certs[IMPRINT_DEVICE_CERTS_MAX];
+	size_t			cert_count;
+	size_t			root;		/* which of certs; verified */
+};
+
+struct imprint_device_report {
+	enum imprint_device_verdict verdict;
+	/* each step's own; DENY for a step that was not reached */
+	enum imprint_device_verdict step[IMPRINT_DEVICE_STEP_COUNT];
+	const char	*reason;	/* static text, "" when accepted */
+	uint8_t		 root[IMPRINT_DEVICE_HASH_SIZE]; /* of its DER, once
+							 * STEP_ROOT is good */
+	int64_t		 floor;		/* it is not earlier than this */
+	int64_t		 expires;	/* document or chain, the earlier */
+};
+
+/* What a package is judged by. */
+struct imprint_device_trust {
+	const uint8_t	*root;	/* SHA-256 of the pinned root; NULL: the first */
+	int64_t		 now;	/* or IMPRINT_DEVICE_TIME_UNKNOWN */
+	int64_t		 floor;	/* build time or last known time */
+};
+
+/*
+ * Read a package: form only. Verdict ACCEPT, MALFORMED or UNSUPPORTED, with
+ * the reason in ret_reason; ret_identity is all zero unless accepted.
+ */
+enum imprint_device_verdict imprint_device_open(struct imprint_bytes package,
+    struct imprint_device_identity *ret_identity, const char **ret_reason);
+
+/*
+ * Verify a package. ret_identity is filled once STEP_FORM is good.
+ * IMPRINT_DEVICE_ERROR_CRYPTO; then the report denies.
+ */
+enum imprint_device_error imprint_device_verify(
+    const struct imprint_device_crypto *, struct imprint_bytes package,
+    const struct imprint_device_trust *,
+    struct imprint_device_identity *ret_identity,
+    struct imprint_device_report *ret_report);
+
+/*
+ * Effective right: the permission bits that are in the capabilities and in
+ * the scope. 0 for an object that is not in both.
+ */
+uint32_t imprint_device_rights(const struct imprint_device_identity *,
+    struct imprint_bytes object);
+/* The same for one permission. */
+bool	imprint_device_may(const struct imprint_device_identity *,
+	    struct imprint_bytes object, enum imprint_device_permission);
+
+struct imprint_device_object {
+	struct imprint_bytes	object;		/* text */
+	uint32_t		capable;	/* permission bits */
+	uint32_t		scope;
+	uint32_t		effective;
+};
+/* Object number n of the capabilities; false when there is none. */
+bool	imprint_device_object_at(const struct imprint_device_identity *,
+	    size_t n, struct imprint_device_object *ret_object);
+/* Name number n: kind and text. */
+bool	imprint_device_name_at(const struct imprint_device_identity *,
+	    size_t n, struct imprint_bytes *ret_kind,
+	    struct imprint_bytes *ret_text);
+/* Trust anchor number n: its purpose and a certificate's SHA-256; an anchor
+ * that is a key has an empty hash. */
+bool	imprint_device_anchor_at(const struct imprint_device_identity *,
+	    size_t n, struct imprint_bytes *ret_purpose,
+	    struct imprint_bytes *ret_hash);
+
+/*
+ * The device's own identity. buffer holds the stored record, private keys
+ * included, and belongs to the caller, who wipes it in the end; 64 KB take
+ * every package.
+ */
+struct imprint_device {
+	const struct imprint_device_crypto	*crypto;
+	const struct imprint_device_storage	*storage;
+	int64_t					 build_time;
+	uint8_t					*buffer;
+	size_t					 buffer_size;
+	struct imprint_device_identity		 identity;
+	struct imprint_device_report		 report;
+};
+
+void	imprint_device_init(struct imprint_device *,
+	    const struct imprint_device_crypto *,
+	    const struct imprint_device_storage *, int64_t build_time,
+	    uint8_t *buffer, size_t size);
+/*
+ * Read what is installed and verify it again: device->report, and
+ * device->identity unless the verdict is MALFORMED or UNSUPPORTED.
+ */
+enum imprint_device_error imprint_device_load(struct imprint_device *,
+    int64_t now);
+
+enum imprint_device_install {
+	IMPRINT_DEVICE_REFUSED = 0,		/* see the report */
+	IMPRINT_DEVICE_INSTALLED = 1,
+	IMPRINT_DEVICE_INSTALLED_BEFORE = 2	/* the same bytes */
+};
+/*
+ * Verify package and, if all is well or only the time unknown, store it.
+ * Another UEID than the installed one's is refused unless replace; another
+ * root and, for the same UEID, an older document always. A record that is
+ * there but does not hold together is refused to be replaced: DENY with the
+ * reason. package must not lie in the buffer. ret_identity and ret_report
+ * speak of the package; device->identity is loaded only afterwards.
+ */
+enum imprint_device_error imprint_device_install(struct imprint_device *,
+    struct imprint_bytes package, int64_t now, bool replace,
+    struct imprint_device_identity *ret_identity,
+    struct imprint_device_report *ret_report,
+    enum imprint_device_install *ret_install);
+
+/* Words for people; never NULL. */
+const char *imprint_device_verdict_name(enum imprint_device_verdict);
+const char *imprint_device_step_name(enum imprint_device_step);
+const char *imprint_device_error_name(enum imprint_device_error);
+const char *imprint_device_permission_name(enum imprint_device_permission);
+const char *imprint_device_purpose_name(enum imprint_device_purpose);
+const char *imprint_device_alg_name(enum imprint_device_alg);
+const char *imprint_device_maker_name(unsigned maker);
+/* ERR: false when text is no permission; case matters. */
+bool	imprint_device_permission_by_name(const char *text,
+	    enum imprint_device_permission *ret_permission);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

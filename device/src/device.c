@@ -1,0 +1,127 @@
+#include "device/src/internal.h"
+
+void
+imprint_device_init(struct imprint_device *device,
+    const struct imprint_device_crypto *crypto,
+    const struct imprint_device_storage *storage, int64_t build_time,
+    uint8_t *buffer, size_t size)
+{
+	static const struct imprint_device_identity no_identity;
+	static const struct imprint_device_report no_report;
+
+	device->crypto = crypto;
+	device->storage = storage;
+	device->build_time = build_time;
+	device->buffer = buffer;
+	device->buffer_size = size;
+	device->identity = no_identity;
+	device->report = no_report;
+	device->report.reason = "";
+}
+
+enum imprint_device_error
+imprint_device_load(struct imprint_device *device, int64_t now)
+{
+	struct imprint_device_trust trust;
+	enum imprint_device_error error;
+	struct imprint_bytes record;
+	size_t len = 0;
+
+	error = device->storage->read(device->storage->state, device->buffer,
+	    device->buffer_size, &len);
+	if (error != IMPRINT_DEVICE_OK)
+		return error;
+	record.ptr = device->buffer;
+	record.len = len;
+	trust.root = NULL;
+	trust.now = now;
+	trust.floor = device->build_time;
+	return imprint_device_verify(device->crypto, record, &trust,
+	    &device->identity, &device->report);
+}
+
+/* Is all but the time as it must be? */
+static bool
+sound(const struct imprint_device_report *report)
+{
+	return report->step[IMPRINT_DEVICE_STEP_KEYS] ==
+	    IMPRINT_DEVICE_ACCEPT;
+}
+
+static void
+refuse(struct imprint_device_report *report,
+    enum imprint_device_verdict verdict, const char *reason)
+{
+	report->verdict = verdict;
+	report->reason = reason;
+}
+
+/* The package is good in itself: may it take the place of what is there? */
+static bool
+may_replace(const struct imprint_device *device, bool replace,
+    const struct imprint_device_identity *id,
+    struct imprint_device_report *report)
+{
+	const struct imprint_device_identity *old = &device->identity;
+
+	if (!bytes_equal(view(old->ueid), view(id->ueid))) {
+		if (!replace)
+			refuse(report, IMPRINT_DEVICE_DENY_OTHER_DEVICE,
+			    "this device has the identity of another UEID");
+		return replace;
+	}
+	if (id->issued < old->issued) {
+		refuse(report, IMPRINT_DEVICE_DENY_OLDER,
+		    "it was issued before the identity that is installed");
+		return false;
+	}
+	return true;
+}
+
+enum imprint_device_error
+imprint_device_install(struct imprint_device *device,
+    struct imprint_bytes package, int64_t now, bool replace,
+    struct imprint_device_identity *ret_identity,
+    struct imprint_device_report *ret_report,
+    enum imprint_device_install *ret_install)
+{
+	struct imprint_device_trust trust = { NULL, 0, 0 };
+	enum imprint_device_error error;
+	bool first;
+
+	*ret_install = IMPRINT_DEVICE_REFUSED;
+	error = imprint_device_load(device, now);
+	first = error == IMPRINT_DEVICE_ERROR_NONE;
+	if (error != IMPRINT_DEVICE_OK && !first)
+		return error;
+	trust.now = now;
+	trust.floor = device->build_time;
+	if (!first && sound(&device->report)) {
+		trust.root = device->report.root;
+		trust.floor = device->report.floor;
+	}
+	error = imprint_device_verify(device->crypto, package, &trust,
+	    ret_identity, ret_report);
+	if (error != IMPRINT_DEVICE_OK)
+		return error;
+	if (!first && !sound(&device->report)) {
+		refuse(ret_report, IMPRINT_DEVICE_DENY,
+		    "what is stored does not hold together: its root cannot"
+		    " be told");
+		return IMPRINT_DEVICE_OK;
+	}
+	if (ret_report->verdict != IMPRINT_DEVICE_ACCEPT &&
+	    ret_report->verdict != IMPRINT_DEVICE_UNKNOWN_TIME)
+		return IMPRINT_DEVICE_OK;
+	if (!first && bytes_equal(view(package),
+	    view(device->identity.package))) {
+		*ret_install = IMPRINT_DEVICE_INSTALLED_BEFORE;
+		return IMPRINT_DEVICE_OK;
+	}
+	if (!first && !may_replace(device, replace, ret_identity, ret_report))
+		return IMPRINT_DEVICE_OK;
+	error = device->storage->write(device->storage->state, package);
+	if (error == IMPRINT_DEVICE_OK)
+		*ret_install = IMPRINT_DEVICE_INSTALLED;
+	return error;
+}

@@ -1,0 +1,119 @@
+#include "device/src/internal.h"
+
+#define MAGIC	"imprint-package"
+#define VERSION	1
+
+#define MAKER_STATION	3	/* and authority: 4 */
+
+/* [slot, alg, private] of a key that the document lists without it. */
+static void
+private_read(struct cbor *c, struct imprint_device_identity *id)
+{
+	struct imprint_device_key *key = NULL;
+	struct bytes secret;
+	uint64_t slot, alg;
+	size_t i;
+
+	cbor_get_array_sized(c, 3);
+	slot = cbor_get_uint(c);
+	alg = cbor_get_uint(c);
+	secret = cbor_get_bstr_sized(c, IMPRINT_DEVICE_PRIVATE_SIZE);
+	for (i = 0; i < id->key_count; i++)
+		if (id->keys[i].slot == slot)
+			key = &id->keys[i];
+	if (!cbor_ok(c))
+		return;
+	if (key == NULL || key->private_key.len > 0 ||
+	    key->maker < MAKER_STATION) {
+		cbor_fail(c, "private key: its slot has none in the document"
+		    " or two here");
+		return;
+	}
+	if (alg < IMPRINT_DEVICE_P256 || alg > IMPRINT_DEVICE_ED25519 ||
+	    (key->public_key.len > 0 && key->public_key.alg != alg)) {
+		cbor_fail(c, "private key: algorithm differs from the"
+		    " document's");
+		return;
+	}
+	key->public_key.alg = (enum imprint_device_alg)alg;
+	key->private_key = export(secret);
+}
+
+static void
+privates_read(struct cbor *c, struct imprint_device_identity *id)
+{
+	size_t i, count = cbor_get_array(c);
+
+	for (i = 0; i < count && cbor_ok(c); i++)
+		private_read(c, id);
+	for (i = 0; i < id->key_count && cbor_ok(c); i++)
+		if (id->keys[i].maker >= MAKER_STATION &&
+		    id->keys[i].private_key.len == 0)
+			cbor_fail(c, "private key: one is missing");
+}
+
+static void
+certs_read(struct cbor *c, struct imprint_device_identity *id)
+{
+	size_t i, count = cbor_get_array(c);
+
+	if (count > IMPRINT_DEVICE_CERTS_MAX)
+		cbor_fail(c, "more than eight certificates");
+	for (i = 0; i < count && cbor_ok(c); i++)
+		id->certs[i] = export(cbor_get_bstr(c));
+	id->cert_count = i;
+}
+
+/* The document and what is around it, into an identity that is all zero. */
+static enum imprint_device_verdict
+package_read(struct imprint_bytes package, struct imprint_device_identity *id,
+    const char **ret_reason)
+{
+	enum imprint_device_verdict verdict;
+	struct bytes document;
+	struct cbor c;
+
+	cbor_open(&c, view(package));
+	cbor_get_array_sized(&c, 5);
+	if (!bytes_equal(cbor_get_tstr(&c), bytes_text(MAGIC)))
+		cbor_fail(&c, "not a package");
+	if (cbor_get_uint(&c) != VERSION && cbor_ok(&c)) {
+		*ret_reason = "package: of a version that is not known";
+		return IMPRINT_DEVICE_DENY_UNSUPPORTED;
+	}
+	document = cbor_get_bstr(&c);
+	if (!cbor_ok(&c)) {
+		*ret_reason = c.error;
+		return IMPRINT_DEVICE_DENY_MALFORMED;
+	}
+	verdict = imprint_device_document_read(document, id, ret_reason);
+	if (verdict != IMPRINT_DEVICE_ACCEPT)
+		return verdict;
+	privates_read(&c, id);
+	certs_read(&c, id);
+	if (!cbor_close(&c)) {
+		*ret_reason = c.error;
+		return IMPRINT_DEVICE_DENY_MALFORMED;
+	}
+	id->package = package;
+	return IMPRINT_DEVICE_ACCEPT;
+}
+
+enum imprint_device_verdict
+imprint_device_open(struct imprint_bytes package,
+    struct imprint_device_identity *ret_identity, const char **ret_reason)
+{
+	static const struct imprint_device_identity empty;
+	enum imprint_device_verdict verdict;
+
+	if (package.len == 0 || package.len > IMPRINT_DEVICE_PACKAGE_MAX) {
+		*ret_reason = package.len == 0 ? "package: empty" :
+		    "package: larger than 64 KB";
+		return IMPRINT_DEVICE_DENY_MALFORMED;
+	}
+	*ret_identity = empty;
+	verdict = package_read(package, ret_identity, ret_reason);
+	if (verdict != IMPRINT_DEVICE_ACCEPT)
+		*ret_identity = empty;
+	return verdict;
+}

@@ -1,0 +1,378 @@
+#include "device/src/internal.h"
+
+#define HASH_SIZE	IMPRINT_DEVICE_HASH_SIZE
+#define COORDINATE	32
+#define HEAD_MAX	3
+
+/* One verification on its way. */
+struct work {
+	const struct imprint_device_crypto	*crypto;
+	const struct imprint_device_trust	*trust;
+	struct imprint_device_identity		*id;
+	struct imprint_device_report		*report;
+	uint32_t				 used;	/* of id->certs */
+	int64_t					 not_before;
+	/* of the signer */
+	struct imprint_device_public		 signer;
+};
+
+/* Refuse; for "return deny(...)". */
+static enum imprint_device_error
+deny(struct work *w, enum imprint_device_verdict verdict, const char *reason)
+{
+	w->report->verdict = verdict;
+	w->report->reason = reason;
+	return IMPRINT_DEVICE_OK;
+}
+
+/* A step's outcome; false when verification ends here. */
+static bool
+step_done(struct work *w, enum imprint_device_step step,
+    enum imprint_device_error error)
+{
+	if (error != IMPRINT_DEVICE_OK) {
+		(void)deny(w, IMPRINT_DEVICE_DENY,
+		    "the cryptographic library failed");
+		return false;
+	}
+	w->report->step[step] = w->report->verdict;
+	return w->report->verdict == IMPRINT_DEVICE_ACCEPT;
+}
+
+static bool
+public_equal(const struct imprint_device_public *a,
+    const struct imprint_device_public *b)
+{
+	return a->len > 0 && a->alg == b->alg &&
+	    bytes_equal(bytes_of(a->raw, a->len), bytes_of(b->raw, b->len));
+}
+
+/* Does the document name this certificate as a trust anchor? */
+static bool
+anchor_named(const struct imprint_device_identity *id,
+    const uint8_t hash[HASH_SIZE])
+{
+	struct imprint_bytes purpose, named;
+	size_t n;
+
+	for (n = 0; imprint_device_anchor_at(id, n, &purpose, &named); n++)
+		if (bytes_equal(view(named), bytes_of(hash, HASH_SIZE)))
+			return true;
+	return false;
+}
+
+static enum imprint_device_error
+root_check(struct work *w)
+{
+	struct imprint_device_identity *id = w->id;
+	uint8_t hash[HASH_SIZE];
+	bool other = false;
+	size_t i;
+
+	for (i = 0; i < id->cert_count; i++) {
+		if (w->crypto->sha256(w->crypto->state, &id->certs[i], 1,
+		    hash) != 0)
+			return IMPRINT_DEVICE_ERROR_CRYPTO;
+		if (!anchor_named(id, hash))
+			continue;
+		if (w->trust->root != NULL &&
+		    memcmp(hash, w->trust->root, HASH_SIZE) != 0) {
+			other = true;
+			continue;
+		}
+		id->root = i;
+		w->used |= UINT32_C(1) << i;
+		memcpy(w->report->root, hash, HASH_SIZE);
+		return deny(w, IMPRINT_DEVICE_ACCEPT, "");
+	}
+	if (other)
+		return deny(w, IMPRINT_DEVICE_DENY_OTHER_ROOT,
+		    "its root is not the one this device is bound to");
+	return deny(w, IMPRINT_DEVICE_DENY_NO_ROOT,
+	    "no certificate with it is a trust anchor of its document");
+}
+
+/* A chain to the root; its times narrow those of the whole. */
+static enum imprint_device_error
+chain_check(struct work *w, struct imprint_bytes leaf,
+    enum imprint_device_use use, enum imprint_device_verdict verdict)
+{
+	struct imprint_device_path path = { false, "", 0, 0, 0 };
+	struct imprint_device_chain chain;
+
+	chain.leaf = leaf;
+	chain.certs = w->id->certs;
+	chain.cert_count = w->id->cert_count;
+	chain.root = w->id->root;
+	chain.use = use;
+	if (w->crypto->chain(w->crypto->state, &chain, &path) != 0)
+		return IMPRINT_DEVICE_ERROR_CRYPTO;
+	if (!path.good)
+		return deny(w, verdict, path.reason);
+	w->used |= path.used;
+	if (path.not_before > w->not_before)
+		w->not_before = path.not_before;
+	if (path.not_after < w->report->expires)
+		w->report->expires = path.not_after;
+	return deny(w, IMPRINT_DEVICE_ACCEPT, "");
+}
+
+/* SHA-256 of the COSE_Key (RFC 9679 4) of a P-256 point. */
+static enum imprint_device_error
+thumbprint(const struct work *w, const struct imprint_device_public *key,
+    uint8_t ret_kid[HASH_SIZE])
+{
+	static const uint8_t before_x[] = {
+		0xa4, 0x01, 0x02, 0x20, 0x01, 0x21, 0x58, 0x20
+	};
+	static const uint8_t before_y[] = { 0x22, 0x58, 0x20 };
+	struct imprint_bytes parts[4];
+
+	parts[0].ptr = before_x;
+	parts[0].len = sizeof(before_x);
+	parts[1].ptr = key->raw + 1;
+	parts[1].len = COORDINATE;
+	parts[2].ptr = before_y;
+	parts[2].len = sizeof(before_y);
+	parts[3].ptr = key->raw + 1 + COORDINATE;
+	parts[3].len = COORDINATE;
+	return w->crypto->sha256(w->crypto->state, parts, 4, ret_kid) == 0 ?
+	    IMPRINT_DEVICE_OK : IMPRINT_DEVICE_ERROR_CRYPTO;
+}
+
+static enum imprint_device_error
+signer_check(struct work *w)
+{
+	struct imprint_device_identity *id = w->id;
+	enum imprint_device_error error;
+	uint8_t kid[HASH_SIZE];
+	size_t i;
+
+	for (i = 0; i < id->cert_count; i++) {
+		if (w->crypto->certificate_key(w->crypto->state,
+		    id->certs[i], &w->signer) != 0)
+			return IMPRINT_DEVICE_ERROR_CRYPTO;
+		if (w->signer.len != IMPRINT_DEVICE_POINT_SIZE)
+			continue;
+		error = thumbprint(w, &w->signer, kid);
+		if (error != IMPRINT_DEVICE_OK)
+			return error;
+		if (!bytes_equal(view(id->kid), bytes_of(kid, HASH_SIZE)))
+			continue;
+		w->used |= UINT32_C(1) << i;
+		return chain_check(w, id->certs[i],
+		    IMPRINT_DEVICE_USE_DOCUMENT, IMPRINT_DEVICE_DENY_SIGNER);
+	}
+	return deny(w, IMPRINT_DEVICE_DENY_SIGNER,
+	    "no certificate with it is for the key that signed it");
+}
+
+/* The head of a byte string; a package has none beyond 64 KB. */
+static struct imprint_bytes
+bstr_head(uint8_t head[HEAD_MAX], size_t len)
+{
+	struct imprint_bytes out = { head, 1 };
+
+	if (len < 24) {
+		head[0] = (uint8_t)(0x40 | len);
+	} else if (len <= 0xff) {
+		head[0] = 0x58;
+		head[1] = (uint8_t)len;
+		out.len = 2;
+	} else {
+		head[0] = 0x59;
+		put_be16(head + 1, (uint16_t)len);
+		out.len = 3;
+	}
+	return out;
+}
+
+/* RFC 9052 4.4 */
+static enum imprint_device_error
+signature_check(struct work *w)
+{
+	static const uint8_t start[] = "\x84\x6aSignature1";
+	static const uint8_t no_aad[] = { 0x40 };
+	uint8_t head[2][HEAD_MAX], digest[HASH_SIZE];
+	struct imprint_bytes parts[6];
+	bool good = false;
+
+	parts[0].ptr = start;
+	parts[0].len = sizeof(start) - 1;
+	parts[1] = bstr_head(head[0], w->id->protected_header.len);
+	parts[2] = w->id->protected_header;
+	parts[3].ptr = no_aad;
+	parts[3].len = sizeof(no_aad);
+	parts[4] = bstr_head(head[1], w->id->claims.len);
+	parts[5] = w->id->claims;
+	if (w->crypto->sha256(w->crypto->state, parts, 6, digest) != 0 ||
+	    w->crypto->verify(w->crypto->state, w->signer.raw, digest,
+	    w->id->signature.ptr, &good) != 0)
+		return IMPRINT_DEVICE_ERROR_CRYPTO;
+	if (!good)
+		return deny(w, IMPRINT_DEVICE_DENY_SIGNATURE,
+		    "the document's signature is not its signer's: altered"
+		    " or forged");
+	return deny(w, IMPRINT_DEVICE_ACCEPT, "");
+}
+
+static enum imprint_device_error
+certificate_check(struct work *w, struct imprint_device_key *key)
+{
+	struct imprint_device_public found;
+	enum imprint_device_error error;
+
+	error = chain_check(w, key->certificate,
+	    key->purpose == IMPRINT_DEVICE_AUTHENTICATE ?
+	    IMPRINT_DEVICE_USE_CLIENT : IMPRINT_DEVICE_USE_ANY,
+	    IMPRINT_DEVICE_DENY_CERTIFICATE);
+	if (error != IMPRINT_DEVICE_OK ||
+	    w->report->verdict != IMPRINT_DEVICE_ACCEPT)
+		return error;
+	if (w->crypto->certificate_key(w->crypto->state, key->certificate,
+	    &found) != 0)
+		return IMPRINT_DEVICE_ERROR_CRYPTO;
+	if (found.len == 0 || (key->private_key.len > 0 &&
+	    found.alg != key->public_key.alg))
+		return deny(w, IMPRINT_DEVICE_DENY_CERTIFICATE,
+		    "a device certificate is for a key of another kind");
+	key->public_key = found;
+	return IMPRINT_DEVICE_OK;
+}
+
+static enum imprint_device_error
+certificates_check(struct work *w)
+{
+	enum imprint_device_error error;
+	size_t i;
+
+	for (i = 0; i < w->id->key_count; i++) {
+		if (w->id->keys[i].certificate.len == 0)
+			continue;
+		error = certificate_check(w, &w->id->keys[i]);
+		if (error != IMPRINT_DEVICE_OK ||
+		    w->report->verdict != IMPRINT_DEVICE_ACCEPT)
+			return error;
+	}
+	if (w->used != (UINT32_C(1) << w->id->cert_count) - 1)
+		return deny(w, IMPRINT_DEVICE_DENY_CERTIFICATE,
+		    "a certificate with it belongs to no chain");
+	return IMPRINT_DEVICE_OK;
+}
+
+/*
+ * X25519 overlooks five bits of a private key (RFC 7748 5); they must be as
+ * its decoding sets them, so that a package says one thing in one way.
+ */
+static bool
+private_canonical(const struct imprint_device_key *key)
+{
+	const uint8_t *k = key->private_key.ptr;
+
+	return key->public_key.alg != IMPRINT_DEVICE_X25519 ||
+	    ((k[0] & 7) == 0 && (k[31] & 0xc0) == 0x40);
+}
+
+static enum imprint_device_error
+keys_check(struct work *w)
+{
+	struct imprint_device_public derived;
+	const struct imprint_device_key *key;
+	size_t i, authenticate = 0;
+
+	for (i = 0; i < w->id->key_count; i++) {
+		key = &w->id->keys[i];
+		if (key->purpose == IMPRINT_DEVICE_AUTHENTICATE) {
+			authenticate++;
+			if (!public_equal(&key->public_key,
+			    &w->id->confirmation))
+				return deny(w, IMPRINT_DEVICE_DENY_KEYS,
+				    "cnf is not the authentication key");
+		}
+		if (key->private_key.len == 0)
+			continue;
+		derived.len = 0;
+		if (w->crypto->derive(w->crypto->state, key->public_key.alg,
+		    key->private_key.ptr, &derived) != 0)
+			return IMPRINT_DEVICE_ERROR_CRYPTO;
+		if (!public_equal(&derived, &key->public_key) ||
+		    !private_canonical(key))
+			return deny(w, IMPRINT_DEVICE_DENY_KEYS, "a private"
+			    " key is not that of the document's public key");
+	}
+	if (authenticate != 1)
+		return deny(w, IMPRINT_DEVICE_DENY_KEYS,
+		    "the document has no or two authentication keys");
+	return IMPRINT_DEVICE_OK;
+}
+
+/*
+ * The document's issue is a time that has been: whoever trusts its signer
+ * knows that it is not earlier now.
+ */
+static enum imprint_device_error
+times_check(struct work *w)
+{
+	struct imprint_device_report *report = w->report;
+	int64_t now = w->trust->now;
+
+	report->floor = w->trust->floor > w->id->issued ? w->trust->floor :
+	    w->id->issued;
+	if (report->floor > report->expires ||
+	    (now >= report->floor && now > report->expires))
+		return deny(w, IMPRINT_DEVICE_DENY_EXPIRED,
+		    "the document or a certificate has expired");
+	if (now < report->floor)
+		return deny(w, IMPRINT_DEVICE_UNKNOWN_TIME,
+		    "the clock is behind a time that has certainly been");
+	if (now < w->not_before)
+		return deny(w, IMPRINT_DEVICE_DENY_NOT_YET_VALID,
+		    "the document or a certificate is not valid yet");
+	return IMPRINT_DEVICE_OK;
+}
+
+static enum imprint_device_error
+verify_steps(struct work *w)
+{
+	static enum imprint_device_error (*const steps[])(struct work *) = {
+		root_check, signer_check, signature_check,
+		certificates_check, keys_check, times_check
+	};
+	enum imprint_device_error error;
+	size_t i;
+
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		error = steps[i](w);
+		if (!step_done(w, (enum imprint_device_step)
+		    (IMPRINT_DEVICE_STEP_ROOT + i), error))
+			return error;
+	}
+	return IMPRINT_DEVICE_OK;
+}
+
+enum imprint_device_error
+imprint_device_verify(const struct imprint_device_crypto *crypto,
+    struct imprint_bytes package, const struct imprint_device_trust *trust,
+    struct imprint_device_identity *ret_identity,
+    struct imprint_device_report *ret_report)
+{
+	static const struct imprint_device_report empty;
+	struct work w;
+
+	*ret_report = empty;
+	ret_report->reason = "";
+	ret_report->floor = trust->floor;
+	w.crypto = crypto;
+	w.trust = trust;
+	w.id = ret_identity;
+	w.report = ret_report;
+	w.used = 0;
+	w.signer.len = 0;
+	ret_report->verdict = imprint_device_open(package, ret_identity,
+	    &ret_report->reason);
+	if (!step_done(&w, IMPRINT_DEVICE_STEP_FORM, IMPRINT_DEVICE_OK))
+		return IMPRINT_DEVICE_OK;
+	w.not_before = ret_identity->not_before;
+	ret_report->expires = ret_identity->expires;
+	return verify_steps(&w);
+}

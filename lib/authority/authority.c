@@ -1,0 +1,391 @@
+#include "lib/authority/authority_internal.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "lib/log/checkpoint.h"
+#include "lib/log/entry.h"
+#include "lib/x509/x509_read.h"
+
+void
+authority_close(struct authority **authority)
+{
+	if (*authority == NULL)
+		return;
+	keystore_free(&(*authority)->keystore);
+	store_close(&(*authority)->store);
+	file_release(&(*authority)->lock);
+	free(*authority);
+	*authority = NULL;
+}
+
+const struct authority_info *
+authority_info(const struct authority *authority)
+{
+	return &authority->info;
+}
+
+struct store *
+authority_store(struct authority *authority)
+{
+	return authority->store;
+}
+
+const char *
+authority_dir(const struct authority *authority)
+{
+	return authority->dir;
+}
+
+enum err
+authority_path(const struct authority *authority, const char *name,
+    char ret_path[PATH_SIZE], struct diag *diag)
+{
+	enum err err;
+
+	err = path_join(ret_path, authority->dir, name);
+	if (err)
+		return diag_fail(diag, err, NULL, "path too long: %s/%s",
+		    authority->dir, name);
+	return ERR_OK;
+}
+
+static enum err
+meta_get(struct store *store, const char *name, void *out, size_t size,
+    size_t *ret_len, struct diag *diag)
+{
+	_cleanup_buf_ struct buf value = BUF_INIT;
+	enum err err;
+
+	err = store_meta_get(store, name, &value, diag);
+	if (err)
+		return err;
+	if (value.len > size)
+		return diag_fail(diag, ERR_CORRUPT, NULL,
+		    "registry: %s is longer than it can be", name);
+	memcpy(out, value.ptr, value.len);
+	*ret_len = value.len;
+	return ERR_OK;
+}
+
+static enum err
+info_load(struct authority *authority, struct diag *diag)
+{
+	struct authority_info *info = &authority->info;
+	struct store *store = authority->store;
+	uint8_t created[8];
+	size_t len;
+	enum err err;
+
+	err = meta_get(store, META_NAME, info->name, ECOSYSTEM_NAME_MAX,
+	    &len, diag);
+	if (!err)
+		err = meta_get(store, META_URL, info->publish_url,
+		    PUBLISH_URL_MAX, &len, diag);
+	if (!err)
+		err = meta_get(store, META_ID, info->id, ECOSYSTEM_ID_SIZE,
+		    &len, diag);
+	if (!err)
+		err = meta_get(store, META_CREATED, created, sizeof(created),
+		    &len, diag);
+	if (!err)
+		info->created = (int64_t)get_be64(created);
+	return err;
+}
+
+static enum err
+lock_take(struct authority *authority, struct diag *diag)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = authority_path(authority, FILE_LOCK, path, diag);
+	if (!err)
+		err = file_open(authority->io, path, O_RDWR, 0,
+		    &authority->lock, diag);
+	if (!err)
+		err = file_lock(&authority->lock, diag);
+	if (err == ERR_BUSY)
+		diag_hint(diag, "another imprint command works on this "
+		    "ecosystem; wait for it to end");
+	return err;
+}
+
+enum err
+authority_open(const struct io *io, const char *dir,
+    enum authority_mode mode, struct authority **ret_authority,
+    struct diag *diag)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	char path[PATH_SIZE];
+	enum err err;
+
+	authority = calloc(1, sizeof(*authority));
+	if (authority == NULL)
+		return diag_nomem(diag);
+	authority->io = io;
+	authority->mode = mode;
+	authority->lock = (struct file)FILE_INIT;
+	if (snprintf(authority->dir, PATH_SIZE, "%s", dir) >= PATH_SIZE)
+		return diag_fail(diag, ERR_LIMIT, NULL, "path too long: %s",
+		    dir);
+	err = authority_path(authority, FILE_REGISTRY, path, diag);
+	if (err)
+		return err;
+	if (!io_exists(io, path)) {
+		err = diag_fail(diag, ERR_NOTFOUND, NULL,
+		    "%s: no ecosystem here", dir);
+		diag_hint(diag, "make one with 'imprint init', or name "
+		    "another place with --home and --ecosystem");
+		return err;
+	}
+	if (mode == AUTHORITY_WRITE)
+		err = lock_take(authority, diag);
+	if (!err)
+		err = store_open(io, path, mode == AUTHORITY_WRITE ?
+		    STORE_WRITE : STORE_READ, &authority->store, diag);
+	if (!err)
+		err = info_load(authority, diag);
+	if (err)
+		return err;
+	*ret_authority = authority;
+	authority = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+enum err
+authority_certificate(struct authority *authority, const char *name,
+    struct buf *out, struct diag *diag)
+{
+	struct store_object object;
+
+	return store_object_get(authority->store, STORE_CERTIFICATE, name,
+	    NULL, out, &object, diag);
+}
+
+enum err
+authority_document_key(struct authority *authority,
+    struct public_key *ret_key, struct diag *diag)
+{
+	_cleanup_buf_ struct buf der = BUF_INIT;
+	struct x509_info info;
+	enum err err;
+
+	err = authority_certificate(authority, KEY_DOCUMENT, &der, diag);
+	if (!err)
+		err = x509_read(buf_bytes(&der), &info, diag);
+	if (!err)
+		*ret_key = info.public_key;
+	return err;
+}
+
+static enum err
+clock_check(struct authority *authority, int64_t now, struct diag *diag)
+{
+	_cleanup_buf_ struct buf der = BUF_INIT;
+	char have[TIME_TEXT_SIZE], need[TIME_TEXT_SIZE];
+	struct x509_info info;
+	enum err err;
+
+	err = authority_certificate(authority, KEY_ROOT, &der, diag);
+	if (!err)
+		err = x509_read(buf_bytes(&der), &info, diag);
+	if (err || now >= info.not_before)
+		return err;
+	time_format(now, have);
+	time_format(info.not_before, need);
+	err = diag_fail(diag, ERR_CLOCK, "RFC 5280 4.1.2.5",
+	    "clock: it says %s, but the root certificate is valid from %s",
+	    have, need);
+	diag_hint(diag, "set the system's clock; nothing was signed");
+	return err;
+}
+
+enum err
+authority_unlock(struct authority *authority, struct bytes passphrase,
+    int64_t now, struct diag *diag)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = clock_check(authority, now, diag);
+	if (!err)
+		err = authority_path(authority, FILE_KEYSTORE, path, diag);
+	if (!err)
+		err = keystore_file_open(authority->io, path, passphrase,
+		    &authority->keystore, diag);
+	return err;
+}
+
+enum err
+authority_need_keys(const struct authority *authority, struct diag *diag)
+{
+	if (authority->keystore != NULL)
+		return ERR_OK;
+	return diag_fail(diag, ERR_STATE, NULL,
+	    "ecosystem %s: its keystore is locked", authority->info.name);
+}
+
+enum err
+authority_template(struct authority *authority, uint32_t id,
+    struct template **ret_template, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	char name[STORE_NAME_MAX + 1];
+	struct store_object object;
+	enum err err;
+
+	(void)snprintf(name, sizeof(name), "%u", id);
+	err = store_object_get(authority->store, STORE_TEMPLATE, name, NULL,
+	    &body, &object, diag);
+	if (err)
+		return err;
+	return template_decode(object.body, ret_template, diag);
+}
+
+enum err
+authority_checkpoint(struct authority *authority, uint32_t log,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf frontier = BUF_INIT, old = BUF_INIT;
+	_cleanup_buf_ struct buf note = { .limit = CHECKPOINT_FILE_MAX };
+	_cleanup_signer_ struct signer *signer = NULL;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	char name[PATH_SIZE], path[PATH_SIZE];
+	struct checkpoint checkpoint = { 0 };
+	struct store_log row;
+	struct merkle tree;
+	enum err err;
+
+	err = store_log_get(authority->store, log, &row, &frontier, &old,
+	    diag);
+	if (!err)
+		err = merkle_decode(buf_bytes(&frontier), &tree);
+	if (!err)
+		err = sha256_new(&sha256, diag);
+	if (!err)
+		err = merkle_root(&tree, sha256, checkpoint.root);
+	if (!err)
+		err = keystore_signer(authority->keystore, KEY_LOG, &signer,
+		    diag);
+	if (err)
+		return err;
+	checkpoint.size = tree.size;
+	(void)snprintf(checkpoint.origin, sizeof(checkpoint.origin),
+	    "%s/log/%s", strchr(authority->info.publish_url, '/') + 2,
+	    row.name);
+	err = checkpoint_sign(&checkpoint, signer, &note, diag);
+	if (!err)
+		err = store_begin(authority->store, diag);
+	if (!err)
+		err = store_checkpoint_put(authority->store, log,
+		    buf_bytes(&note), diag);
+	if (!err)
+		err = store_commit(authority->store, diag);
+	if (err)
+		return err;
+	(void)snprintf(name, sizeof(name), "%s/log/%s/checkpoint",
+	    DIR_PUBLISH, row.name);
+	err = authority_path(authority, name, path, diag);
+	if (!err)
+		err = io_write_file(authority->io, path, buf_bytes(&note),
+		    0644, diag);
+	return err;
+}
+
+struct void_walk {
+	struct store_range	*ranges;
+	size_t			 count, cap;
+};
+
+static enum err
+void_collect(void *ctx, const struct store_range *range)
+{
+	struct void_walk *walk = ctx;
+	struct store_range *more;
+
+	if (walk->count == walk->cap) {
+		walk->cap = walk->cap * 2 + 16;
+		more = reallocarray(walk->ranges, walk->cap, sizeof(*more));
+		if (more == NULL)
+			return ERR_NOMEM;
+		walk->ranges = more;
+	}
+	walk->ranges[walk->count++] = *range;
+	return ERR_OK;
+}
+
+static enum err
+void_append(struct merkle *tree, struct sha256 *sha256,
+    const struct store_range *range)
+{
+	_cleanup_buf_ struct buf entry = BUF_INIT;
+	uint8_t leaf[SHA256_SIZE];
+	uint32_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < range->count && !err; i++) {
+		buf_clear(&entry);
+		log_entry_put(&entry, LOG_ENTRY_VOID, range->first + i,
+		    (enum evidence_class)range->evidence, BYTES_NONE);
+		err = buf_err(&entry);
+		if (!err)
+			err = merkle_leaf(sha256, buf_bytes(&entry), leaf);
+		if (!err)
+			err = merkle_append(tree, sha256, leaf, 1);
+	}
+	return err;
+}
+
+static enum err
+void_close(struct authority *authority, uint32_t log,
+    const struct void_walk *walk, struct diag *diag)
+{
+	_cleanup_buf_ struct buf frontier = BUF_INIT, checkpoint = BUF_INIT;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	struct store_log row;
+	struct merkle tree;
+	size_t i;
+	enum err err;
+
+	err = store_log_get(authority->store, log, &row, &frontier,
+	    &checkpoint, diag);
+	if (!err)
+		err = merkle_decode(buf_bytes(&frontier), &tree);
+	if (!err)
+		err = sha256_new(&sha256, diag);
+	for (i = 0; i < walk->count && !err; i++) {
+		err = void_append(&tree, sha256, &walk->ranges[i]);
+		buf_clear(&frontier);
+		merkle_encode(&tree, &frontier);
+		if (!err)
+			err = store_range_close(authority->store,
+			    &walk->ranges[i], RANGE_VOID,
+			    buf_bytes(&frontier), diag);
+	}
+	return err;
+}
+
+enum err
+authority_void_reserved(struct authority *authority, uint32_t log,
+    struct diag *diag)
+{
+	struct void_walk walk = { 0 };
+	enum err err;
+
+	err = store_range_each(authority->store, log, 0, RANGE_RESERVED,
+	    void_collect, &walk, diag);
+	if (!err && walk.count > 0) {
+		err = store_begin(authority->store, diag);
+		if (!err)
+			err = void_close(authority, log, &walk, diag);
+		if (!err)
+			err = store_commit(authority->store, diag);
+		else
+			store_rollback(authority->store);
+	}
+	free(walk.ranges);
+	return err;
+}

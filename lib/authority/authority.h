@@ -1,0 +1,102 @@
+/*
+ * An ecosystem, opened: its store, keys and files. The verbs of the
+ * authority: made by requests that an operator signed (request.h), by running
+ * orders (order_run.h) and by looking identities up (lookup.h).
+ *
+ * A directory holds an ecosystem:
+ *   keystore            the authority's keys, encrypted
+ *   registry.db         the store
+ *   lock                held by whoever writes
+ *   operators/NAME.key  the first operator's key, encrypted
+ *   packs/              packs, *.part while they grow
+ *   publish/            what any web server may serve
+ *
+ * Invariant: only one process holds the lock; only it signs. Readers need no
+ * lock and see the last commit.
+ */
+#ifndef IMPRINT_AUTHORITY_AUTHORITY_H
+#define IMPRINT_AUTHORITY_AUTHORITY_H
+
+#include "lib/base/io.h"
+#include "lib/identity/template.h"
+#include "lib/keystore/keystore.h"
+#include "lib/store/store.h"
+
+#define ECOSYSTEM_NAME_MAX	32	/* [a-z0-9][a-z0-9-]* */
+#define ECOSYSTEM_ID_SIZE	16
+#define PUBLISH_URL_MAX		128
+
+/* Labels of the keys that init makes. */
+#define KEY_ROOT		"root"
+#define KEY_INFRA		"infra"
+#define KEY_DOCUMENT		"document"
+#define KEY_LOG			"log"
+#define KEY_UEID		"index.ueid"
+#define KEY_OPERATOR		"operator"
+/* "issuer.LOG" and "index.serial.LOG.EPOCH" */
+#define LOG_BULK		"bulk"
+#define LOG_ONLINE		"online"
+#define LOG_BULK_NUMBER		1
+#define LOG_ONLINE_NUMBER	2
+
+struct authority;
+
+struct authority_info {
+	char		name[ECOSYSTEM_NAME_MAX + 1];
+	uint8_t		id[ECOSYSTEM_ID_SIZE];
+	char		publish_url[PUBLISH_URL_MAX + 1];
+	int64_t		created;
+};
+
+struct authority_init {
+	const char	*dir;		/* must not exist */
+	const char	*name;		/* of the ecosystem */
+	const char	*publish_url;	/* http(s), no trailing slash */
+	const char	*operator;	/* name of the first operator */
+	struct bytes	 passphrase;	/* of the keystore */
+	struct bytes	 operator_passphrase;
+	int64_t		 now;
+};
+
+/*
+ * Make an ecosystem. All of it is made beside dir and renamed into place at
+ * the end: after a crash there is either none or a whole one, and what was
+ * left half-way is cleared by the next call.
+ * ERR_EXISTS: dir is there; nothing is touched.
+ */
+MUST_USE enum err authority_init(const struct io *,
+    const struct authority_init *, struct diag *);
+
+enum authority_mode {
+	AUTHORITY_READ = 0,	/* no lock */
+	AUTHORITY_WRITE = 1	/* takes the lock, ERR_BUSY otherwise */
+};
+
+/* ERR_NOTFOUND: no ecosystem there. */
+MUST_USE enum err authority_open(const struct io *, const char *dir,
+    enum authority_mode, struct authority **ret_authority, struct diag *);
+void	authority_close(struct authority **);
+#define _cleanup_authority_ __attribute__((cleanup(authority_close)))
+
+/* Open its keystore. ERR_AUTH on a wrong passphrase; ERR_CLOCK when now is
+ * before the root certificate's notBefore. */
+MUST_USE enum err authority_unlock(struct authority *,
+    struct bytes passphrase, int64_t now, struct diag *);
+
+const struct authority_info *authority_info(const struct authority *);
+struct store *authority_store(struct authority *);
+const char *authority_dir(const struct authority *);
+
+/* A certificate of the authority by name ("root", "bulk", "online", "infra",
+ * "document"); DER appended. */
+MUST_USE enum err authority_certificate(struct authority *, const char *name,
+    struct buf *out, struct diag *);
+/* The document signers' public key. */
+MUST_USE enum err authority_document_key(struct authority *,
+    struct public_key *ret_key, struct diag *);
+
+/* A stored template, parsed. */
+MUST_USE enum err authority_template(struct authority *, uint32_t id,
+    struct template **ret_template, struct diag *);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * What the files of lib/authority share. Internal.
+ */
+#ifndef IMPRINT_AUTHORITY_AUTHORITY_INTERNAL_H
+#define IMPRINT_AUTHORITY_AUTHORITY_INTERNAL_H
+
+#include "lib/authority/authority.h"
+#include "lib/identity/index.h"
+#include "lib/log/merkle.h"
+
+struct authority {
+	const struct io		*io;
+	char			 dir[PATH_SIZE];
+	enum authority_mode	 mode;
+	struct file		 lock;
+	struct store		*store;
+	struct keystore		*keystore;	/* NULL until unlocked */
+	struct authority_info	 info;
+};
+
+#define FILE_KEYSTORE	"keystore"
+#define FILE_REGISTRY	"registry.db"
+#define FILE_LOCK	"lock"
+#define DIR_OPERATORS	"operators"
+#define DIR_PACKS	"packs"
+#define DIR_PUBLISH	"publish"
+
+#define META_NAME	"ecosystem"
+#define META_ID		"ecosystem-id"
+#define META_URL	"publish-url"
+#define META_CREATED	"created"
+
+/* dir/name of the ecosystem. */
+MUST_USE enum err authority_path(const struct authority *, const char *name,
+    char ret_path[PATH_SIZE], struct diag *);
+
+/* ERR_STATE unless unlocked. */
+MUST_USE enum err authority_need_keys(const struct authority *,
+    struct diag *);
+
+/* What a template needs to know of the issuing CA of a log; name's bytes are
+ * put into subject. */
+MUST_USE enum err authority_template_issuer(struct authority *,
+    const struct store_log *, char issuer_uri[TEMPLATE_TEXT_MAX + 1],
+    struct buf *subject, struct template_issuer *ret_issuer, struct diag *);
+
+/* The product's template under a log; made, checked with a sample signed by
+ * a throw-away key, and stored at first use. Within a transaction. */
+MUST_USE enum err authority_template_for(struct authority *,
+    const struct product *, const struct store_log *, int64_t now,
+    uint32_t *ret_id, struct diag *);
+
+/* Reserved ranges that nobody will finish become void, in index order. */
+MUST_USE enum err authority_void_reserved(struct authority *, uint32_t log,
+    struct diag *);
+
+/* Sign the log's checkpoint, store it and write it to publish/. */
+MUST_USE enum err authority_checkpoint(struct authority *, uint32_t log,
+    struct diag *);
+
+#endif

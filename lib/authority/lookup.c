@@ -1,0 +1,443 @@
+#include "lib/authority/lookup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/authority/authority_internal.h"
+
+struct lookup {
+	struct authority	*authority;
+	struct template		*template;
+	uint32_t		 template_id, serial_log;
+	uint8_t			 serial_epoch;
+	struct secret		 serial_key, ueid_key;
+	struct identity_maker	*maker;
+	struct store_range	 range;		/* the maker's; count 0: none */
+	struct buf		 entry;
+};
+
+const char *
+address_kind_name(enum address_kind kind)
+{
+	switch (kind) {
+	case ADDRESS_INDEX:
+		return "index";
+	case ADDRESS_UEID:
+		return "UEID";
+	case ADDRESS_SERIAL:
+		return "certificate serial number";
+	case ADDRESS_NAME:
+		return "name";
+	}
+	return "?";
+}
+
+enum err
+lookup_new(struct authority *authority, struct lookup **ret_lookup,
+    struct diag *diag)
+{
+	_cleanup_lookup_ struct lookup *lookup = NULL;
+	enum err err;
+
+	err = authority_need_keys(authority, diag);
+	if (err)
+		return err;
+	lookup = calloc(1, sizeof(*lookup));
+	if (lookup == NULL)
+		return diag_nomem(diag);
+	lookup->authority = authority;
+	lookup->entry.limit = BUF_LIMIT_DEFAULT;
+	err = keystore_secret(authority->keystore, KEY_UEID,
+	    &lookup->ueid_key, diag);
+	if (err)
+		return err;
+	*ret_lookup = lookup;
+	lookup = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+void
+lookup_free(struct lookup **lookup)
+{
+	if (*lookup == NULL)
+		return;
+	identity_maker_free(&(*lookup)->maker);
+	template_free(&(*lookup)->template);
+	secret_release(&(*lookup)->serial_key);
+	secret_release(&(*lookup)->ueid_key);
+	buf_release(&(*lookup)->entry);
+	free(*lookup);
+	*lookup = NULL;
+}
+
+static enum err
+serial_key_get(struct authority *authority, const char *log, uint8_t epoch,
+    struct secret *ret_key, struct diag *diag)
+{
+	char label[KEYSTORE_LABEL_MAX + 1];
+
+	(void)snprintf(label, sizeof(label), "index.serial.%.32s.%u", log,
+	    epoch);
+	return keystore_secret(authority->keystore, label, ret_key, diag);
+}
+
+/* Get the maker ready for a range. */
+static enum err
+lookup_enter(struct lookup *lookup, const struct store_range *range,
+    struct diag *diag)
+{
+	struct identity_range part = { .epoch = range->epoch,
+	    .seed = bytes_of(range->seed, RANGE_SEED_SIZE),
+	    .issued = range->issued,
+	    .evidence = (enum evidence_class)range->evidence };
+	_cleanup_buf_ struct buf frontier = BUF_INIT, note = BUF_INIT;
+	struct authority *authority = lookup->authority;
+	struct store_log log;
+	enum err err;
+
+	lookup->range.count = 0;
+	identity_maker_free(&lookup->maker);
+	template_free(&lookup->template);
+	secret_release(&lookup->serial_key);
+	err = store_log_get(authority->store, range->log, &log, &frontier,
+	    &note, diag);
+	if (!err)
+		err = serial_key_get(authority, log.name, range->epoch,
+		    &lookup->serial_key, diag);
+	if (!err)
+		err = authority_template(authority, range->template,
+		    &lookup->template, diag);
+	if (!err)
+		err = identity_maker_new(lookup->template,
+		    secret_bytes(&lookup->serial_key),
+		    secret_bytes(&lookup->ueid_key), &lookup->maker, diag);
+	if (!err)
+		err = identity_maker_range(lookup->maker, &part, diag);
+	if (!err)
+		lookup->range = *range;
+	return err;
+}
+
+static bool
+range_holds(const struct store_range *range, const struct address *address)
+{
+	return range->count > 0 && range->log == address->log &&
+	    address->index >= range->first &&
+	    address->index - range->first < range->count;
+}
+
+static enum err
+not_issued(const struct store_range *range, uint64_t index,
+    struct diag *diag)
+{
+	return diag_fail(diag, ERR_NOTFOUND, NULL,
+	    "identity %llu: its index is %s", (unsigned long long)index,
+	    range->state == RANGE_VOID ?
+	    "void: reserved by a run that did not finish, never handed out" :
+	    "reserved by a run under way, not committed yet");
+}
+
+enum err
+lookup_get(struct lookup *lookup, const struct address *address,
+    struct identity *ret_identity, struct store_range *ret_range,
+    const struct template **ret_template, struct diag *diag)
+{
+	struct store *store = lookup->authority->store;
+	uint8_t leaf[STORE_HASH_SIZE];
+	struct store_range range;
+	enum err err;
+
+	range = lookup->range;
+	if (!range_holds(&range, address)) {
+		err = store_range_get(store, address->log, address->index,
+		    &range, NULL);
+		if (err == ERR_NOTFOUND)
+			return diag_fail(diag, err, NULL,
+			    "identity %llu: this index was never issued",
+			    (unsigned long long)address->index);
+		if (err)
+			return err;
+		if (range.state != RANGE_COMMITTED)
+			return not_issued(&range, address->index, diag);
+		err = lookup_enter(lookup, &range, diag);
+		if (err)
+			return err;
+	}
+	buf_clear(&lookup->entry);
+	err = store_entry_get(store, address->log, address->index,
+	    &lookup->entry, leaf, diag);
+	if (!err)
+		err = identity_maker_rebuild(lookup->maker, address->index,
+		    buf_bytes(&lookup->entry), ret_identity, diag);
+	if (err)
+		return err;
+	if (memcmp(leaf, ret_identity->leaf, SHA256_SIZE) != 0) {
+		err = diag_fail(diag, ERR_CORRUPT, "RFC 9162 2.1.1",
+		    "identity %llu: what is stored is not what was issued",
+		    (unsigned long long)address->index);
+		diag_hint(diag, "the registry was altered or damaged: "
+		    "restore it from a backup");
+		return err;
+	}
+	*ret_range = range;
+	*ret_template = lookup->template;
+	return ERR_OK;
+}
+
+static bool
+parse_number(const char *text, uint64_t *ret_number)
+{
+	size_t len = strlen(text);
+	unsigned long long value;
+	char *end;
+
+	if (len == 0 || len > 18 || strspn(text, "0123456789") != len)
+		return false;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno != 0 || *end != '\0')
+		return false;
+	*ret_number = value;
+	return true;
+}
+
+/* "123", "bulk/123". */
+static enum err
+find_index(struct authority *authority, const char *word,
+    struct address *ret_address)
+{
+	const char *slash = strchr(word, '/');
+	char name[STORE_NAME_MAX + 1] = LOG_BULK;
+	struct store_log log;
+	uint64_t index;
+	enum err err;
+
+	if (slash != NULL) {
+		if ((size_t)(slash - word) >= sizeof(name))
+			return ERR_NOTFOUND;
+		memcpy(name, word, (size_t)(slash - word));
+		name[slash - word] = '\0';
+		word = slash + 1;
+	}
+	if (!parse_number(word, &index))
+		return ERR_NOTFOUND;
+	err = store_log_by_name(authority->store, name, &log, NULL);
+	if (err)
+		return err;
+	if (index >= log.reserved)
+		return ERR_NOTFOUND;
+	*ret_address = (struct address){ log.log, index };
+	return ERR_OK;
+}
+
+/* Hexadecimal digits, colons between pairs allowed, of exactly 17 octets. */
+static bool
+parse_octets(const char *word, uint8_t out[SERIAL_SIZE])
+{
+	char hex[2 * SERIAL_SIZE + 1];
+	size_t used = 0, len;
+
+	for (; *word != '\0'; word++) {
+		if (*word == ':' && used % 2 == 0)
+			continue;
+		if (used == 2 * SERIAL_SIZE)
+			return false;
+		hex[used++] = *word;
+	}
+	hex[used] = '\0';
+	return hex_decode(hex, out, SERIAL_SIZE, &len) == ERR_OK &&
+	    len == SERIAL_SIZE;
+}
+
+static enum err
+find_ueid(struct authority *authority, const uint8_t octets[UEID_SIZE],
+    struct address *ret_address, struct diag *diag)
+{
+	_cleanup_buf_ struct buf frontier = BUF_INIT, note = BUF_INIT;
+	_cleanup_secret_ struct secret key = SECRET_INIT;
+	_cleanup_aes_ struct aes *aes = NULL;
+	uint64_t issuer = 0, index = 0;
+	struct store_log log;
+	enum err err;
+
+	err = keystore_secret(authority->keystore, KEY_UEID, &key, diag);
+	if (!err)
+		err = aes_new(secret_bytes(&key), &aes, diag);
+	if (!err)
+		err = ueid_open(aes, octets, &issuer, &index);
+	if (!err && issuer > UINT32_MAX)
+		err = ERR_NOTFOUND;
+	if (!err)
+		err = store_log_get(authority->store, (uint32_t)issuer, &log,
+		    &frontier, &note, NULL);
+	if (!err && index >= log.reserved)
+		err = ERR_NOTFOUND;
+	if (!err)
+		*ret_address = (struct address){ log.log, index };
+	return err;
+}
+
+struct serial_walk {
+	struct authority	*authority;
+	const uint8_t		*serial;
+	struct address		 address;
+	bool			 found;
+	struct diag		*diag;
+};
+
+static enum err
+serial_try(void *ctx, const struct store_log *log)
+{
+	struct serial_walk *walk = ctx;
+	_cleanup_secret_ struct secret key = SECRET_INIT;
+	_cleanup_hmac_ struct hmac *seed = NULL;
+	_cleanup_aes_ struct aes *aes = NULL;
+	struct serial_claim claim;
+	struct store_range range;
+	bool good = false;
+	enum err err;
+
+	if (walk->found || walk->serial[0] > log->epoch)
+		return ERR_OK;
+	err = serial_key_get(walk->authority, log->name, walk->serial[0],
+	    &key, walk->diag);
+	if (!err)
+		err = aes_new(secret_bytes(&key), &aes, walk->diag);
+	if (!err)
+		err = serial_open(aes, walk->serial, &claim);
+	if (err || claim.index >= log->reserved)
+		return err;
+	err = store_range_get(walk->authority->store, log->log, claim.index,
+	    &range, walk->diag);
+	if (!err)
+		err = hmac_new(bytes_of(range.seed, RANGE_SEED_SIZE), &seed,
+		    walk->diag);
+	if (!err)
+		err = serial_check(seed, &claim, &good);
+	if (!err && good && range.epoch == walk->serial[0]) {
+		walk->found = true;
+		walk->address = (struct address){ log->log, claim.index };
+	}
+	return err;
+}
+
+static enum err
+find_serial(struct authority *authority, const uint8_t octets[SERIAL_SIZE],
+    struct address *ret_address, struct diag *diag)
+{
+	struct serial_walk walk = { .authority = authority,
+	    .serial = octets, .diag = diag };
+	enum err err;
+
+	if (octets[0] < EPOCH_FIRST || octets[0] >= EPOCH_OUTSIDE)
+		return ERR_NOTFOUND;
+	err = store_log_each(authority->store, serial_try, &walk, diag);
+	if (err)
+		return err;
+	if (!walk.found)
+		return ERR_NOTFOUND;
+	*ret_address = walk.address;
+	return ERR_OK;
+}
+
+struct name_walk {
+	struct authority	*authority;
+	const char		*word;
+	struct address		 address;
+	bool			 found;
+};
+
+/* Names made of the index need no table: the format tells the index, and the
+ * index tells whether it was made from this template. */
+static enum err
+name_try(void *ctx, const struct store_object *object)
+{
+	struct name_walk *walk = ctx;
+	_cleanup_template_ struct template *template = NULL;
+	unsigned long id = strtoul(object->name, NULL, 10);
+	struct store_range range;
+	uint64_t index;
+	size_t i;
+	enum err err;
+
+	if (walk->found)
+		return ERR_OK;
+	err = template_decode(object->body, &template, NULL);
+	if (err)
+		return err;
+	for (i = 0; i < template->name_count; i++) {
+		if (product_name_parse(&template->names[i], walk->word,
+		    &index) != ERR_OK)
+			continue;
+		err = store_range_get(walk->authority->store, template->log,
+		    index, &range, NULL);
+		if (err == ERR_NOTFOUND || range.template != id)
+			continue;
+		if (err)
+			return err;
+		walk->found = true;
+		walk->address = (struct address){ template->log, index };
+	}
+	return ERR_OK;
+}
+
+static enum err
+find_name(struct authority *authority, const char *word,
+    struct address *ret_address, struct diag *diag)
+{
+	struct name_walk walk = { .authority = authority, .word = word };
+	enum err err;
+
+	err = store_object_each(authority->store, STORE_TEMPLATE, name_try,
+	    &walk, diag);
+	if (!err && !walk.found)
+		err = ERR_NOTFOUND;
+	if (!err)
+		*ret_address = walk.address;
+	return err;
+}
+
+static enum err
+find_octets(struct authority *authority, const uint8_t octets[SERIAL_SIZE],
+    struct address *ret_address, enum address_kind *ret_kind,
+    struct diag *diag)
+{
+	enum err err;
+
+	err = authority_need_keys(authority, diag);
+	if (err)
+		return err;
+	*ret_kind = ADDRESS_UEID;
+	err = find_ueid(authority, octets, ret_address, diag);
+	if (err != ERR_NOTFOUND)
+		return err;
+	*ret_kind = ADDRESS_SERIAL;
+	return find_serial(authority, octets, ret_address, diag);
+}
+
+enum err
+lookup_find(struct authority *authority, const char *word,
+    struct address *ret_address, enum address_kind *ret_kind,
+    struct diag *diag)
+{
+	uint8_t octets[SERIAL_SIZE];
+	enum err err;
+
+	*ret_kind = ADDRESS_INDEX;
+	err = find_index(authority, word, ret_address);
+	if (err == ERR_NOTFOUND && parse_octets(word, octets))
+		err = find_octets(authority, octets, ret_address, ret_kind,
+		    diag);
+	if (err == ERR_NOTFOUND) {
+		*ret_kind = ADDRESS_NAME;
+		err = find_name(authority, word, ret_address, diag);
+	}
+	if (err == ERR_NOTFOUND) {
+		err = diag_fail(diag, err, NULL, "\"%.80s\": no index, UEID, "
+		    "certificate serial number or name known here", word);
+		diag_hint(diag, "an index is 123 or online/123; a UEID and a "
+		    "serial number are 34 hexadecimal digits");
+	}
+	return err;
+}

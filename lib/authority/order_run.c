@@ -1,0 +1,670 @@
+#include "lib/authority/order_run.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "lib/authority/authority_internal.h"
+#include "lib/authority/pipeline.h"
+#include "lib/crypto/random.h"
+#include "lib/identity/station.h"
+#include "lib/log/entry.h"
+
+#define JOBS_MAX (PIPELINE_WORKERS_MAX + PIPELINE_AHEAD)
+
+/* Everything a run holds open. */
+struct run {
+	struct authority	*authority;
+	const struct order_run	*request;
+	struct store_order	 order;
+	struct store_log	 log;
+	struct merkle		 tree;
+	struct sha256		*sha256;
+	struct template		*template;
+	struct secret		 serial_key, ueid_key;
+	struct pipeline		*pipeline;
+	struct chunk_job	*jobs;		/* a ring of job_count */
+	size_t			 job_count;
+	struct buf		 certs[PACK_CERTS_MAX];
+	char			 product_name[PRODUCT_NAME_MAX + 1];
+	struct buf		 frontier;
+};
+
+/* The pack at hand. */
+struct filling {
+	struct store_pack	 pack;
+	struct pack_header	 header;
+	struct public_key	 recipient;
+	struct file		 file;
+	uint64_t		 reserved;	/* identities under way or done */
+	uint32_t		 next_chunk;
+	size_t			 first, waiting;	/* of the ring */
+};
+
+enum err
+authority_pack_path(const struct authority *authority, uint32_t order,
+    uint32_t no, bool complete, char ret_path[PATH_SIZE], struct diag *diag)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s/order-%u-%u.pack%s",
+	    DIR_PACKS, order, no, complete ? "" : ".part");
+	return authority_path(authority, name, ret_path, diag);
+}
+
+static enum err
+run_keys(struct run *run, struct diag *diag)
+{
+	struct keystore *keystore = run->authority->keystore;
+	char serial_label[KEYSTORE_LABEL_MAX + 1];
+	char issuer_label[KEYSTORE_LABEL_MAX + 1];
+	struct pipeline_keys keys = { .keystore = keystore,
+	    .issuer_label = issuer_label, .document_label = KEY_DOCUMENT };
+	unsigned workers = run->request->workers;
+	long online;
+	enum err err;
+
+	(void)snprintf(serial_label, sizeof(serial_label),
+	    "index.serial.%.32s.%u", run->log.name, run->log.epoch);
+	(void)snprintf(issuer_label, sizeof(issuer_label), "issuer.%.32s",
+	    run->log.name);
+	err = keystore_secret(keystore, serial_label, &run->serial_key, diag);
+	if (!err)
+		err = keystore_secret(keystore, KEY_UEID, &run->ueid_key,
+		    diag);
+	if (err)
+		return err;
+	if (workers == 0) {
+		online = sysconf(_SC_NPROCESSORS_ONLN);
+		workers = online < 1 ? 1 : online > PIPELINE_WORKERS_MAX ?
+		    PIPELINE_WORKERS_MAX : (unsigned)online;
+	}
+	keys.serial_key = secret_bytes(&run->serial_key);
+	keys.ueid_key = secret_bytes(&run->ueid_key);
+	run->job_count = workers + PIPELINE_AHEAD;
+	run->jobs = calloc(run->job_count, sizeof(*run->jobs));
+	if (run->jobs == NULL)
+		return diag_nomem(diag);
+	return pipeline_new(run->template, &keys, workers, &run->pipeline,
+	    diag);
+}
+
+/* The certificates that every package of a pack brings along. */
+static enum err
+run_certs(struct run *run, struct diag *diag)
+{
+	const char *names[] = { run->log.name, KEY_DOCUMENT, KEY_ROOT };
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]) && !err; i++)
+		err = authority_certificate(run->authority, names[i],
+		    &run->certs[i], diag);
+	return err;
+}
+
+static enum err
+run_product(struct run *run, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_object object;
+	enum err err;
+
+	err = store_object_by_hash(run->authority->store, STORE_PRODUCT,
+	    run->order.product, &body, &object, diag);
+	if (!err)
+		memcpy(run->product_name, object.name,
+		    sizeof(run->product_name));
+	return err;
+}
+
+static enum err
+run_open(struct run *run, struct diag *diag)
+{
+	_cleanup_buf_ struct buf frontier = BUF_INIT, checkpoint = BUF_INIT;
+	struct authority *authority = run->authority;
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < PACK_CERTS_MAX; i++)
+		run->certs[i].limit = BUF_LIMIT_DEFAULT;
+	run->frontier.limit = BUF_LIMIT_DEFAULT;
+	err = authority_void_reserved(authority, run->order.log, diag);
+	if (!err)
+		err = store_log_get(authority->store, run->order.log,
+		    &run->log, &frontier, &checkpoint, diag);
+	if (!err)
+		err = merkle_decode(buf_bytes(&frontier), &run->tree);
+	if (!err)
+		err = sha256_new(&run->sha256, diag);
+	if (!err)
+		err = authority_template(authority, run->order.template,
+		    &run->template, diag);
+	if (!err)
+		err = run_product(run, diag);
+	if (!err)
+		err = run_certs(run, diag);
+	if (!err)
+		err = run_keys(run, diag);
+	for (i = 0; !err && i < run->job_count; i++) {
+		run->jobs[i].chunk.limit = BUF_LIMIT_DEFAULT;
+		run->jobs[i].entries.limit = BUF_LIMIT_DEFAULT;
+		run->jobs[i].leaves.limit = BUF_LIMIT_DEFAULT;
+	}
+	return err;
+}
+
+static void
+run_release(struct run *run)
+{
+	size_t i;
+
+	pipeline_free(&run->pipeline);
+	for (i = 0; i < run->job_count && run->jobs != NULL; i++)
+		chunk_job_release(&run->jobs[i]);
+	free(run->jobs);
+	for (i = 0; i < PACK_CERTS_MAX; i++)
+		buf_release(&run->certs[i]);
+	buf_release(&run->frontier);
+	template_free(&run->template);
+	secret_release(&run->serial_key);
+	secret_release(&run->ueid_key);
+	sha256_free(&run->sha256);
+}
+
+static enum err
+filling_recipient(struct run *run, struct filling *f, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct station_statement statement;
+	struct store_object object;
+	enum err err;
+
+	err = store_object_get(run->authority->store, STORE_STATION,
+	    f->pack.station, NULL, &body, &object, diag);
+	if (!err)
+		err = station_statement_parse(object.body, &statement, diag);
+	if (err)
+		return err;
+	f->recipient = statement.sealing;
+	memcpy(f->header.binding.recipient, statement.kid, SHA256_SIZE);
+	return ERR_OK;
+}
+
+static enum err
+filling_header(struct run *run, struct filling *f, struct diag *diag)
+{
+	struct pack_header *header = &f->header;
+	size_t i;
+	enum err err;
+
+	err = filling_recipient(run, f, diag);
+	if (err)
+		return err;
+	memcpy(header->binding.pack, f->pack.id, PACKAGE_ID_SIZE);
+	memcpy(header->binding.order, run->order.id, PACKAGE_ID_SIZE);
+	memcpy(header->binding.product, run->order.product, SHA256_SIZE);
+	header->number = f->pack.no;
+	header->order_number = run->order.number;
+	header->count = f->pack.count;
+	header->recipient_alg = f->recipient.alg;
+	header->ecosystem = bytes_of(run->authority->info.id,
+	    ECOSYSTEM_ID_SIZE);
+	header->product_name = bytes_text(run->product_name);
+	for (i = 0; i < PACK_CERTS_MAX && run->certs[i].len > 0; i++)
+		header->certs[i] = buf_bytes(&run->certs[i]);
+	header->cert_count = i;
+	return ERR_OK;
+}
+
+static enum err
+filling_lost(const char *path, const char *what, struct diag *diag)
+{
+	enum err err;
+
+	err = diag_fail(diag, ERR_CORRUPT, NULL, "pack %s: %s", path, what);
+	diag_hint(diag, "bring the file back, or cancel the order with "
+	    "'imprint order cancel' and make a new one");
+	return err;
+}
+
+/* A new file with its header; its length is then known to the registry. */
+static enum err
+filling_begin(struct run *run, struct filling *f, const char *path,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf header = BUF_INIT;
+	const struct io *io = run->authority->io;
+	enum err err;
+
+	err = pack_put_header(&header, &f->header);
+	if (err)
+		return diag_fail(diag, err, NULL, "pack %s: header", path);
+	err = file_open(io, path, O_RDWR | O_CREAT | O_TRUNC, 0600, &f->file,
+	    diag);
+	if (!err)
+		err = file_write_at(&f->file, 0, buf_bytes(&header), diag);
+	if (!err)
+		err = file_sync(&f->file, diag);
+	if (!err)
+		err = io_sync_parent(io, path, diag);
+	if (err)
+		return err;
+	f->pack.length = header.len;
+	err = store_begin(run->authority->store, diag);
+	if (!err)
+		err = store_pack_put(run->authority->store, &f->pack, diag);
+	if (!err)
+		err = store_commit(run->authority->store, diag);
+	return err;
+}
+
+/* Cut back to what is committed. */
+static enum err
+filling_resume(struct run *run, struct filling *f, const char *path,
+    struct diag *diag)
+{
+	uint64_t size;
+	enum err err;
+
+	err = file_open(run->authority->io, path, O_RDWR, 0600, &f->file,
+	    NULL);
+	if (err == ERR_NOTFOUND)
+		return filling_lost(path, "the growing pack is gone", diag);
+	if (!err)
+		err = file_size(&f->file, &size, diag);
+	if (err)
+		return diag_fail(diag, err, NULL, "pack %s: cannot be opened",
+		    path);
+	if (size < f->pack.length)
+		return filling_lost(path, "shorter than what was committed",
+		    diag);
+	if (size > f->pack.length)
+		err = file_truncate(&f->file, f->pack.length, diag);
+	return err;
+}
+
+static enum err
+filling_open(struct run *run, uint32_t no, struct filling *f,
+    struct diag *diag)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	f->file = (struct file)FILE_INIT;
+	err = store_pack_get(run->authority->store, run->order.number, no,
+	    &f->pack, diag);
+	if (!err)
+		err = filling_header(run, f, diag);
+	if (!err)
+		err = authority_pack_path(run->authority, run->order.number,
+		    no, false, path, diag);
+	if (err || f->pack.complete)
+		return err;
+	f->reserved = f->pack.committed;
+	f->next_chunk = f->pack.chunks;
+	if (f->pack.length == 0)
+		return filling_begin(run, f, path, diag);
+	return filling_resume(run, f, path, diag);
+}
+
+/* Reserve the next chunk within the caller's transaction; into job. */
+static enum err
+chunk_reserve(struct run *run, struct filling *f, struct chunk_job *job,
+    struct diag *diag)
+{
+	uint64_t left = f->pack.count - f->reserved;
+	struct store_range *range = &job->range;
+	enum err err;
+
+	*range = (struct store_range){ .log = run->log.log,
+	    .count = left < run->order.chunk_size ? (uint32_t)left :
+	    run->order.chunk_size,
+	    .epoch = run->log.epoch, .state = RANGE_RESERVED,
+	    .template = run->order.template, .order = run->order.number,
+	    .pack = f->pack.no, .chunk = f->next_chunk,
+	    .issued = run->request->now, .evidence = EVIDENCE_ORDER };
+	err = random_bytes(range->seed, RANGE_SEED_SIZE, diag);
+	if (!err)
+		err = store_range_reserve(run->authority->store, range, diag);
+	if (err)
+		return err;
+	job->binding = f->header.binding;
+	job->recipient = f->recipient;
+	f->reserved += range->count;
+	f->next_chunk++;
+	return ERR_OK;
+}
+
+static bool
+run_stopping(const struct run *run)
+{
+	return run->request->stop != NULL &&
+	    run->request->stop(run->request->ctx);
+}
+
+static bool
+filling_more(const struct run *run, const struct filling *f)
+{
+	return f->reserved < f->pack.count && f->waiting < run->job_count &&
+	    !run_stopping(run);
+}
+
+/* Fill the ring: one transaction for all of its reservations. */
+static enum err
+chunks_start(struct run *run, struct filling *f, struct diag *diag)
+{
+	size_t from = f->waiting, i;
+	enum err err;
+
+	err = store_begin(run->authority->store, diag);
+	while (!err && filling_more(run, f)) {
+		err = chunk_reserve(run, f, &run->jobs[(f->first +
+		    f->waiting) % run->job_count], diag);
+		f->waiting++;
+	}
+	if (!err)
+		err = store_commit(run->authority->store, diag);
+	else
+		store_rollback(run->authority->store);
+	for (i = from; i < f->waiting && !err; i++)
+		err = pipeline_submit(run->pipeline,
+		    &run->jobs[(f->first + i) % run->job_count]);
+	return err;
+}
+
+/* The finished chunk goes to the end of the pack, synced. */
+static enum err
+chunk_append(struct filling *f, struct chunk_job *job, struct diag *diag)
+{
+	enum err err;
+
+	err = file_write_at(&f->file, f->pack.length,
+	    buf_bytes(&job->chunk), diag);
+	if (!err)
+		err = file_sync(&f->file, diag);
+	if (err)
+		return err;
+	job->range.pack_offset = f->pack.length;
+	job->range.pack_length = job->chunk.len;
+	memcpy(job->range.chunk_hash, job->hash, SHA256_SIZE);
+	return ERR_OK;
+}
+
+static enum err
+chunk_record(struct run *run, struct filling *f, struct chunk_job *job,
+    struct diag *diag)
+{
+	struct store *store = run->authority->store;
+	const struct store_range *range = &job->range;
+	enum err err;
+
+	err = merkle_append(&run->tree, run->sha256, job->leaves.ptr,
+	    range->count);
+	buf_clear(&run->frontier);
+	merkle_encode(&run->tree, &run->frontier);
+	if (!err)
+		err = buf_err(&run->frontier);
+	if (!err)
+		err = store_entries_put(store, range->log, range->first,
+		    range->count, template_entry_size(run->template),
+		    buf_bytes(&job->entries), buf_bytes(&job->leaves), diag);
+	if (!err)
+		err = store_range_close(store, range, RANGE_COMMITTED,
+		    buf_bytes(&run->frontier), diag);
+	f->pack.committed += range->count;
+	f->pack.length += range->pack_length;
+	f->pack.chunks++;
+	run->order.committed += range->count;
+	if (!err)
+		err = store_pack_put(store, &f->pack, diag);
+	if (!err)
+		err = store_order_set(store, run->order.number,
+		    run->order.committed, ORDER_OPEN, diag);
+	return err;
+}
+
+/*
+ * Commit the oldest chunk and reserve the next in the same transaction; its
+ * job slot is free then, and filled again.
+ */
+static enum err
+chunk_commit(struct run *run, struct filling *f, struct diag *diag)
+{
+	struct chunk_job *job = &run->jobs[f->first];
+	bool more;
+	enum err err;
+
+	pipeline_wait(run->pipeline, job);
+	if (job->err) {
+		if (diag != NULL)
+			*diag = job->diag;
+		return job->err;
+	}
+	err = chunk_append(f, job, diag);
+	if (!err)
+		err = store_begin(run->authority->store, diag);
+	if (err)
+		return err;
+	err = chunk_record(run, f, job, diag);
+	f->first = (f->first + 1) % run->job_count;
+	f->waiting--;
+	more = filling_more(run, f);
+	if (!err && more)
+		err = chunk_reserve(run, f, job, diag);
+	if (!err)
+		err = store_commit(run->authority->store, diag);
+	else
+		store_rollback(run->authority->store);
+	if (err || !more)
+		return err;
+	f->waiting++;
+	return pipeline_submit(run->pipeline, job);
+}
+
+struct chunk_list {
+	struct pack_chunk	*chunks;
+	size_t			 count, cap;
+	uint32_t		 pack;
+};
+
+static enum err
+chunk_collect(void *ctx, const struct store_range *range)
+{
+	struct chunk_list *list = ctx;
+	struct pack_chunk *more;
+
+	if (range->pack != list->pack)
+		return ERR_OK;
+	if (list->count == list->cap) {
+		list->cap = list->cap * 2 + 64;
+		more = reallocarray(list->chunks, list->cap, sizeof(*more));
+		if (more == NULL)
+			return ERR_NOMEM;
+		list->chunks = more;
+	}
+	more = &list->chunks[list->count++];
+	*more = (struct pack_chunk){ .offset = range->pack_offset,
+	    .length = range->pack_length, .first = range->first,
+	    .count = range->count };
+	memcpy(more->hash, range->chunk_hash, SHA256_SIZE);
+	return ERR_OK;
+}
+
+static enum err
+manifest_append(struct run *run, struct filling *f,
+    const struct chunk_list *list, struct diag *diag)
+{
+	_cleanup_signer_ struct signer *signer = NULL;
+	_cleanup_buf_ struct buf out = { .limit = PACK_MANIFEST_MAX };
+	_cleanup_buf_ struct buf header = BUF_INIT;
+	uint8_t kid[COSE_KID_SIZE], hash[SHA256_SIZE];
+	enum err err;
+
+	err = keystore_signer(run->authority->keystore, KEY_DOCUMENT,
+	    &signer, diag);
+	if (!err)
+		err = cose_key_thumbprint(signer_public(signer), kid);
+	if (!err)
+		err = pack_put_header(&header, &f->header);
+	if (!err)
+		err = sha256_once(buf_bytes(&header), hash);
+	if (!err)
+		err = pack_put_manifest(&out, f->pack.length, &f->header,
+		    hash, list->chunks, list->count, signer,
+		    bytes_of(kid, sizeof(kid)), diag);
+	if (!err)
+		err = file_write_at(&f->file, f->pack.length,
+		    buf_bytes(&out), diag);
+	if (!err)
+		err = file_sync(&f->file, diag);
+	return err;
+}
+
+/*
+ * All chunks are committed: manifest, name, then the registry's word. The
+ * final name may be there from a run that ended just before that word.
+ */
+static enum err
+filling_complete(struct run *run, struct filling *f, struct diag *diag)
+{
+	char part[PATH_SIZE], path[PATH_SIZE];
+	struct authority *authority = run->authority;
+	struct chunk_list list = { .pack = f->pack.no };
+	enum err err;
+
+	err = authority_pack_path(authority, run->order.number, f->pack.no,
+	    false, part, diag);
+	if (!err)
+		err = authority_pack_path(authority, run->order.number,
+		    f->pack.no, true, path, diag);
+	if (!err)
+		err = store_range_each(authority->store, run->log.log,
+		    run->order.number, RANGE_COMMITTED, chunk_collect, &list,
+		    diag);
+	if (!err)
+		err = manifest_append(run, f, &list, diag);
+	free(list.chunks);
+	if (!err)
+		err = io_rename(authority->io, part, path, diag);
+	if (!err)
+		err = io_sync_parent(authority->io, path, diag);
+	if (err)
+		return err;
+	f->pack.complete = true;
+	err = store_begin(authority->store, diag);
+	if (!err)
+		err = store_pack_put(authority->store, &f->pack, diag);
+	if (!err)
+		err = store_commit(authority->store, diag);
+	return err;
+}
+
+/* The rename of an earlier run was the last thing it did. */
+static enum err
+filling_renamed(struct run *run, uint32_t no, struct diag *diag)
+{
+	char part[PATH_SIZE], path[PATH_SIZE];
+	const struct io *io = run->authority->io;
+	struct store_pack pack;
+	enum err err;
+
+	err = store_pack_get(run->authority->store, run->order.number, no,
+	    &pack, diag);
+	if (!err)
+		err = authority_pack_path(run->authority, run->order.number,
+		    no, false, part, diag);
+	if (!err)
+		err = authority_pack_path(run->authority, run->order.number,
+		    no, true, path, diag);
+	if (err || pack.complete || pack.committed != pack.count ||
+	    io_exists(io, part) || !io_exists(io, path))
+		return err;
+	err = io_rename(io, path, part, diag);
+	return err;
+}
+
+static enum err
+pack_run(struct run *run, uint32_t no, struct diag *diag)
+{
+	struct filling f = { 0 };
+	enum err err;
+
+	err = filling_renamed(run, no, diag);
+	if (!err)
+		err = filling_open(run, no, &f, diag);
+	if (err || f.pack.complete)
+		goto out;
+	err = chunks_start(run, &f, diag);
+	while (!err && f.waiting > 0) {
+		err = chunk_commit(run, &f, diag);
+		if (!err && run->request->progress != NULL)
+			run->request->progress(run->request->ctx,
+			    run->order.committed);
+	}
+	if (!err && f.pack.committed < f.pack.count)
+		err = diag_fail(diag, ERR_INTERRUPTED, NULL,
+		    "order %u: stopped at %llu of %llu identities",
+		    run->order.number,
+		    (unsigned long long)run->order.committed,
+		    (unsigned long long)run->order.count);
+	else if (!err)
+		err = filling_complete(run, &f, diag);
+	if (err == ERR_INTERRUPTED)
+		diag_hint(diag, "nothing is lost: 'imprint order run %u' "
+		    "goes on from here", run->order.number);
+out:
+	file_release(&f.file);
+	return err;
+}
+
+static enum err
+packs_run(struct run *run, struct diag *diag)
+{
+	uint32_t no;
+	enum err err = ERR_OK;
+
+	for (no = 1; no <= run->order.packs && !err; no++)
+		err = pack_run(run, no, diag);
+	if (err)
+		return err;
+	err = store_begin(run->authority->store, diag);
+	if (!err)
+		err = store_order_set(run->authority->store,
+		    run->order.number, run->order.committed, ORDER_COMPLETE,
+		    diag);
+	if (!err)
+		err = store_commit(run->authority->store, diag);
+	return err;
+}
+
+enum err
+authority_order_run(struct authority *authority,
+    const struct order_run *request, struct diag *diag)
+{
+	struct run run = { .authority = authority, .request = request };
+	enum err err;
+
+	err = authority_need_keys(authority, diag);
+	if (!err)
+		err = store_order_get(authority->store, request->number,
+		    &run.order, diag);
+	if (err || run.order.state == ORDER_COMPLETE)
+		return err;
+	if (run.order.state == ORDER_CANCELLED)
+		return diag_fail(diag, ERR_STATE, NULL,
+		    "order %u: was cancelled", run.order.number);
+	err = run_open(&run, diag);
+	if (!err)
+		err = packs_run(&run, diag);
+	run_release(&run);
+	if (!err || err == ERR_INTERRUPTED) {
+		enum err sealed;
+
+		sealed = authority_checkpoint(authority, run.order.log,
+		    err ? NULL : diag);
+		err = err ? err : sealed;
+	}
+	return err;
+}

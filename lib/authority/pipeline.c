@@ -1,0 +1,279 @@
+#include "lib/authority/pipeline.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "lib/identity/maker.h"
+
+#define QUEUE_MAX	(PIPELINE_WORKERS_MAX + PIPELINE_AHEAD)
+
+struct worker {
+	pthread_t		 thread;
+	bool			 started;
+	struct pipeline		*pipeline;
+	struct identity_maker	*maker;
+	struct package_sealer	*sealer;
+	struct signer		*issuer, *document;
+	struct keygen		*keygen[PRODUCT_SLOTS_MAX];
+	struct secret		 privates;	/* of one identity */
+	struct sha256		*sha256;
+};
+
+struct pipeline {
+	const struct template	*template;
+	pthread_mutex_t		 mutex;
+	pthread_cond_t		 submitted, finished;
+	struct chunk_job	*queue[QUEUE_MAX];
+	size_t			 first, waiting;
+	bool			 stop;
+	unsigned		 worker_count;
+	struct worker		 workers[PIPELINE_WORKERS_MAX];
+};
+
+void
+chunk_job_release(struct chunk_job *job)
+{
+	buf_release(&job->chunk);
+	buf_release(&job->entries);
+	buf_release(&job->leaves);
+}
+
+static enum err
+identity_put(struct worker *w, struct chunk_job *job, size_t enc_len,
+    uint32_t position)
+{
+	const struct template *template = w->pipeline->template;
+	uint64_t index = job->range.first + position;
+	struct public_key publics[PRODUCT_SLOTS_MAX];
+	struct package_key keys[PRODUCT_SLOTS_MAX];
+	struct identity identity;
+	uint8_t *private;
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < template->slot_count; i++) {
+		private = w->privates.ptr + i * KEY_PRIVATE_SIZE;
+		err = keygen_run(w->keygen[i], &publics[i], private);
+		if (err)
+			return diag_fail(&job->diag, err, NULL,
+			    "identity %llu: no key could be made",
+			    (unsigned long long)index);
+		keys[i] = (struct package_key){ template->slots[i].slot,
+		    template->slots[i].alg, private };
+	}
+	err = identity_maker_make(w->maker, index, publics, w->issuer,
+	    w->document, &identity, &job->diag);
+	if (err)
+		return err;
+	pack_chunk_mark(&job->chunk, enc_len, position, identity.commitment);
+	err = package_seal(w->sealer, index, identity.commitment,
+	    identity.document, keys, template->slot_count, &job->chunk,
+	    &job->diag);
+	buf_put_bytes(&job->entries, identity.entry);
+	buf_put(&job->leaves, identity.leaf, SHA256_SIZE);
+	return err;
+}
+
+static enum err
+chunk_make(struct worker *w, struct chunk_job *job)
+{
+	struct identity_range range = { .epoch = job->range.epoch,
+	    .seed = bytes_of(job->range.seed, RANGE_SEED_SIZE),
+	    .issued = job->range.issued,
+	    .evidence = (enum evidence_class)job->range.evidence };
+	uint8_t enc[HPKE_ENC_MAX];
+	size_t enc_len = 0;
+	uint32_t i;
+	enum err err;
+
+	buf_clear(&job->chunk);
+	buf_clear(&job->entries);
+	buf_clear(&job->leaves);
+	err = identity_maker_range(w->maker, &range, &job->diag);
+	if (!err)
+		err = package_sealer_begin(w->sealer, &job->binding,
+		    &job->recipient, enc, &enc_len, &job->diag);
+	if (!err)
+		err = pack_chunk_begin(&job->chunk, job->range.chunk,
+		    job->range.first, job->range.count,
+		    bytes_of(enc, enc_len));
+	for (i = 0; i < job->range.count && !err; i++)
+		err = identity_put(w, job, enc_len, i);
+	if (!err)
+		err = buf_err(&job->entries);
+	if (!err)
+		err = buf_err(&job->leaves);
+	if (!err)
+		err = pack_chunk_end(&job->chunk, enc_len, w->sha256,
+		    job->hash);
+	secret_clear(&w->privates);
+	return err;
+}
+
+static struct chunk_job *
+queue_take(struct pipeline *p)
+{
+	struct chunk_job *job = NULL;
+
+	pthread_mutex_lock(&p->mutex);
+	while (p->waiting == 0 && !p->stop)
+		pthread_cond_wait(&p->submitted, &p->mutex);
+	if (!p->stop) {
+		job = p->queue[p->first];
+		p->first = (p->first + 1) % QUEUE_MAX;
+		p->waiting--;
+	}
+	pthread_mutex_unlock(&p->mutex);
+	return job;
+}
+
+static void *
+worker_run(void *arg)
+{
+	struct worker *w = arg;
+	struct chunk_job *job;
+	enum err err;
+
+	while ((job = queue_take(w->pipeline)) != NULL) {
+		err = chunk_make(w, job);
+		pthread_mutex_lock(&w->pipeline->mutex);
+		job->err = err;
+		job->done = true;
+		pthread_cond_broadcast(&w->pipeline->finished);
+		pthread_mutex_unlock(&w->pipeline->mutex);
+	}
+	return NULL;
+}
+
+static enum err
+worker_start(struct pipeline *p, struct worker *w,
+    const struct pipeline_keys *keys, struct diag *diag)
+{
+	size_t i;
+	enum err err;
+
+	w->pipeline = p;
+	err = identity_maker_new(p->template, keys->serial_key,
+	    keys->ueid_key, &w->maker, diag);
+	if (!err)
+		err = package_sealer_new(&w->sealer, diag);
+	if (!err)
+		err = keystore_signer(keys->keystore, keys->issuer_label,
+		    &w->issuer, diag);
+	if (!err)
+		err = keystore_signer(keys->keystore, keys->document_label,
+		    &w->document, diag);
+	if (!err)
+		err = secret_alloc(&w->privates,
+		    PRODUCT_SLOTS_MAX * KEY_PRIVATE_SIZE);
+	if (!err)
+		err = sha256_new(&w->sha256, diag);
+	for (i = 0; i < p->template->slot_count && !err; i++)
+		err = keygen_new(p->template->slots[i].alg, &w->keygen[i],
+		    diag);
+	if (err)
+		return err;
+	w->privates.len = w->privates.cap;
+	if (pthread_create(&w->thread, NULL, worker_run, w) != 0)
+		return diag_fail(diag, ERR_NOMEM, NULL,
+		    "pipeline: a thread cannot be started");
+	w->started = true;
+	return ERR_OK;
+}
+
+static void
+worker_release(struct worker *w)
+{
+	size_t i;
+
+	if (w->started)
+		pthread_join(w->thread, NULL);
+	identity_maker_free(&w->maker);
+	package_sealer_free(&w->sealer);
+	signer_free(&w->issuer);
+	signer_free(&w->document);
+	for (i = 0; i < PRODUCT_SLOTS_MAX; i++)
+		keygen_free(&w->keygen[i]);
+	secret_release(&w->privates);
+	sha256_free(&w->sha256);
+}
+
+enum err
+pipeline_new(const struct template *template,
+    const struct pipeline_keys *keys, unsigned workers,
+    struct pipeline **ret_pipeline, struct diag *diag)
+{
+	_cleanup_pipeline_ struct pipeline *p = NULL;
+	unsigned i;
+	enum err err = ERR_OK;
+
+	if (workers < 1 || workers > PIPELINE_WORKERS_MAX)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "pipeline: %u workers; allowed are 1 to %d", workers,
+		    PIPELINE_WORKERS_MAX);
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		return diag_nomem(diag);
+	p->template = template;
+	pthread_mutex_init(&p->mutex, NULL);
+	pthread_cond_init(&p->submitted, NULL);
+	pthread_cond_init(&p->finished, NULL);
+	for (i = 0; i < workers && !err; i++) {
+		p->worker_count++;
+		err = worker_start(p, &p->workers[i], keys, diag);
+	}
+	if (err)
+		return err;
+	*ret_pipeline = p;
+	p = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+void
+pipeline_free(struct pipeline **pipeline)
+{
+	struct pipeline *p = *pipeline;
+	unsigned i;
+
+	if (p == NULL)
+		return;
+	pthread_mutex_lock(&p->mutex);
+	p->stop = true;
+	pthread_cond_broadcast(&p->submitted);
+	pthread_mutex_unlock(&p->mutex);
+	for (i = 0; i < p->worker_count; i++)
+		worker_release(&p->workers[i]);
+	pthread_cond_destroy(&p->finished);
+	pthread_cond_destroy(&p->submitted);
+	pthread_mutex_destroy(&p->mutex);
+	free(p);
+	*pipeline = NULL;
+}
+
+enum err
+pipeline_submit(struct pipeline *p, struct chunk_job *job)
+{
+	enum err err = ERR_INTERNAL;
+
+	job->done = false;
+	job->err = ERR_OK;
+	job->diag = (struct diag)DIAG_INIT;
+	pthread_mutex_lock(&p->mutex);
+	if (p->waiting < p->worker_count + PIPELINE_AHEAD) {
+		p->queue[(p->first + p->waiting) % QUEUE_MAX] = job;
+		p->waiting++;
+		pthread_cond_signal(&p->submitted);
+		err = ERR_OK;
+	}
+	pthread_mutex_unlock(&p->mutex);
+	return err;
+}
+
+void
+pipeline_wait(struct pipeline *p, struct chunk_job *job)
+{
+	pthread_mutex_lock(&p->mutex);
+	while (!job->done)
+		pthread_cond_wait(&p->finished, &p->mutex);
+	pthread_mutex_unlock(&p->mutex);
+}

@@ -1,0 +1,218 @@
+#include "lib/authority/request.h"
+
+#include <stdio.h>
+
+#include "lib/authority/authority_internal.h"
+#include "lib/authority/operator.h"
+#include "lib/authority/request_internal.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+#include "lib/crypto/random.h"
+
+#define REQUEST_VERSION 1
+
+enum err
+request_sign(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
+    enum request_type type, struct bytes body, int64_t now,
+    struct signer *signer, struct buf *out, struct diag *diag)
+{
+	_cleanup_buf_ struct buf payload = { .limit = REQUEST_SIZE_MAX };
+	uint8_t id[REQUEST_ID_SIZE], kid[COSE_KID_SIZE];
+	enum err err;
+
+	err = random_bytes(id, sizeof(id), diag);
+	if (!err)
+		err = cose_key_thumbprint(signer_public(signer), kid);
+	if (err)
+		return err;
+	cbor_put_array(&payload, 6);
+	cbor_put_uint(&payload, REQUEST_VERSION);
+	cbor_put_bstr(&payload, bytes_of(ecosystem, ECOSYSTEM_ID_SIZE));
+	cbor_put_bstr(&payload, bytes_of(id, sizeof(id)));
+	cbor_put_uint(&payload, type);
+	cbor_put_int(&payload, now);
+	cbor_put_bstr(&payload, body);
+	err = buf_err(&payload);
+	if (err)
+		return diag_fail(diag, err, NULL, "request: too large");
+	return cose_sign1_sign(out, signer, bytes_of(kid, sizeof(kid)),
+	    REQUEST_TYP, buf_bytes(&payload), BYTES_NONE, diag);
+}
+
+static enum err
+request_payload(struct bytes payload, struct request *request,
+    struct diag *diag)
+{
+	uint64_t version;
+	struct cbor cbor;
+
+	cbor_open(&cbor, payload);
+	cbor_get_array_sized(&cbor, 6);
+	version = cbor_get_uint(&cbor);
+	request->ecosystem = cbor_get_bstr_sized(&cbor, ECOSYSTEM_ID_SIZE);
+	request->id = cbor_get_bstr_sized(&cbor, REQUEST_ID_SIZE);
+	request->type = cbor_get_uint(&cbor);
+	request->time = cbor_get_int(&cbor);
+	request->body = cbor_get_bstr(&cbor);
+	if (!cbor_close(&cbor))
+		return diag_fail(diag, ERR_SYNTAX, "RFC 8949 4.2",
+		    "request: %s", cbor.error);
+	if (version != REQUEST_VERSION)
+		return diag_fail(diag, ERR_VERSION, NULL,
+		    "request: version %llu, this build knows %d",
+		    (unsigned long long)version, REQUEST_VERSION);
+	return ERR_OK;
+}
+
+/* Who signed it? Everything later relies on this alone. */
+static enum err
+request_verify(struct authority *authority, struct bytes encoded,
+    struct request *request, struct diag *diag)
+{
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	struct cose_sign1 message;
+	struct public_key key;
+	bool good = false;
+	enum err err;
+
+	err = cose_sign1_parse(encoded, &message, diag);
+	if (err)
+		return err;
+	if (!bytes_equal(message.typ, bytes_text(REQUEST_TYP)))
+		return diag_fail(diag, ERR_AUTH, "RFC 9596 2",
+		    "request: the signed object is of another type");
+	err = operator_by_kid(authority->store, message.kid,
+	    request->operator, &key, NULL);
+	if (err == ERR_NOTFOUND)
+		return diag_fail(diag, ERR_AUTH, NULL,
+		    "request: signed by a key that is no operator's here");
+	if (!err)
+		err = verifier_new(&key, &verifier, diag);
+	if (!err)
+		err = sha256_new(&sha256, diag);
+	if (!err)
+		err = cose_sign1_verify(&message, verifier, key.alg,
+		    BYTES_NONE, sha256, &good);
+	if (err)
+		return err;
+	if (!good)
+		return diag_fail(diag, ERR_AUTH, "RFC 9052 4.4",
+		    "request: the signature of operator %s is not good",
+		    request->operator);
+	err = request_payload(message.payload, request, diag);
+	if (err)
+		return err;
+	if (!bytes_equal(request->ecosystem,
+	    bytes_of(authority->info.id, ECOSYSTEM_ID_SIZE)))
+		return diag_fail(diag, ERR_AUTH, NULL,
+		    "request: meant for another ecosystem");
+	return ERR_OK;
+}
+
+static const struct {
+	uint64_t	 type;
+	enum err	(*run)(struct authority *, const struct request *,
+			    int64_t now, struct buf *result, struct diag *);
+} handlers[] = {
+	{ REQUEST_PRODUCT_ADD, request_product_add },
+	{ REQUEST_STATION_ADD, request_station_add },
+	{ REQUEST_SERVICE_ADD, request_service_add },
+	{ REQUEST_ORDER_CREATE, request_order_create },
+	{ REQUEST_ORDER_CANCEL, request_order_cancel },
+};
+
+static enum err
+request_dispatch(struct authority *authority, const struct request *request,
+    int64_t now, struct buf *result, struct diag *diag)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++)
+		if (handlers[i].type == request->type)
+			return handlers[i].run(authority, request, now,
+			    result, diag);
+	return diag_fail(diag, ERR_UNSUPPORTED, NULL,
+	    "request: type %llu is not known to this build",
+	    (unsigned long long)request->type);
+}
+
+static enum err
+request_fresh(const struct request *request, int64_t now, struct diag *diag)
+{
+	char made[TIME_TEXT_SIZE], here[TIME_TEXT_SIZE];
+	enum err err;
+
+	if (request->time <= now + REQUEST_SKEW_S &&
+	    request->time >= now - REQUEST_SKEW_S)
+		return ERR_OK;
+	time_format(request->time, made);
+	time_format(now, here);
+	err = diag_fail(diag, ERR_CLOCK, NULL,
+	    "request: made at %s, here it is %s: more than %d minutes apart",
+	    made, here, REQUEST_SKEW_S / 60);
+	diag_hint(diag, "set both clocks and sign the request again");
+	return err;
+}
+
+static enum err
+request_run(struct authority *authority, const struct request *request,
+    struct store_object *record, int64_t now, struct buf *result,
+    struct diag *diag)
+{
+	enum err err;
+
+	err = request_fresh(request, now, diag);
+	if (!err)
+		err = store_begin(authority->store, diag);
+	if (err)
+		return err;
+	err = request_dispatch(authority, request, now, result, diag);
+	if (!err)
+		err = buf_err(result);
+	record->body = buf_bytes(result);
+	if (!err)
+		err = store_object_put(authority->store, record, diag);
+	if (!err)
+		err = store_commit(authority->store, diag);
+	if (err)
+		store_rollback(authority->store);
+	return err;
+}
+
+enum err
+authority_submit(struct authority *authority, struct bytes encoded,
+    int64_t now, struct buf *result, struct diag *diag)
+{
+	_cleanup_buf_ struct buf known = BUF_INIT, made = BUF_INIT;
+	struct store_object record = { .kind = STORE_REQUEST,
+	    .created = now }, old;
+	struct request request = { 0 };
+	size_t i;
+	enum err err;
+
+	err = request_verify(authority, encoded, &request, diag);
+	if (!err)
+		err = sha256_once(encoded, record.hash);
+	if (err)
+		return err;
+	for (i = 0; i < REQUEST_ID_SIZE; i++)
+		(void)snprintf(record.name + 2 * i, 3, "%02x",
+		    request.id.ptr[i]);
+	err = store_object_get(authority->store, STORE_REQUEST, record.name,
+	    NULL, &known, &old, NULL);
+	if (err == ERR_NOTFOUND) {
+		err = request_run(authority, &request, &record, now, &made,
+		    diag);
+		buf_put_bytes(result, buf_bytes(&made));
+		return err ? err : buf_err(result);
+	}
+	if (err)
+		return err;
+	if (memcmp(old.hash, record.hash, SHA256_SIZE) != 0)
+		return diag_fail(diag, ERR_CONFLICT, NULL,
+		    "request %s: carried out before with other content",
+		    record.name);
+	buf_put_bytes(result, old.body);
+	return buf_err(result);
+}

@@ -1,0 +1,57 @@
+/*
+ * Requests: every change of an ecosystem is one object that an operator
+ * signed, verified here, carried out once.
+ *
+ * COSE_Sign1 by the operator's key, typ REQUEST_TYP, kid its thumbprint, over
+ * [version, ecosystem id, request id, type, time, body].
+ *
+ * A request is carried out in one transaction with the record of its id and
+ * hash: the same bytes again give the same result; the same id with other
+ * bytes is ERR_CONFLICT. Requests older or newer than REQUEST_SKEW_S that are
+ * not known yet are refused (ERR_CLOCK).
+ */
+#ifndef IMPRINT_AUTHORITY_REQUEST_H
+#define IMPRINT_AUTHORITY_REQUEST_H
+
+#include "lib/authority/authority.h"
+
+#define REQUEST_TYP	"application/imprint-request+cose"
+#define REQUEST_ID_SIZE	16
+#define REQUEST_SKEW_S	(15 * 60)
+#define REQUEST_SIZE_MAX ((size_t)1 << 20)
+
+enum request_type {
+	REQUEST_PRODUCT_ADD = 1,	/* body: canonical product */
+	REQUEST_STATION_ADD = 2,	/* body: the station's statement */
+	REQUEST_SERVICE_ADD = 3,	/* body: [name, dns name, COSE_Key] */
+	REQUEST_ORDER_CREATE = 4,	/* body: [product hash, count,
+					 * [station, ...]] */
+	REQUEST_ORDER_CANCEL = 5	/* body: order number */
+};
+
+/* Build and sign; a fresh request id. Appended to out. */
+MUST_USE enum err request_sign(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
+    enum request_type, struct bytes body, int64_t now, struct signer *,
+    struct buf *out, struct diag *);
+
+/*
+ * Verify and carry out. result: product-add the product's hash; station-add
+ * the sealing key's thumbprint; service-add the certificate; order-create the
+ * order number as CBOR; order-cancel nothing.
+ * ERR_AUTH: not signed by an operator, or for another ecosystem.
+ */
+MUST_USE enum err authority_submit(struct authority *, struct bytes request,
+    int64_t now, struct buf *result, struct diag *);
+
+/* Bodies. */
+MUST_USE enum err request_put_order(struct buf *,
+    const uint8_t product[SHA256_SIZE], uint64_t count,
+    const char *const *stations, size_t packs);
+MUST_USE enum err request_put_service(struct buf *, const char *name,
+    const char *dns_name, const struct public_key *);
+
+#define ORDER_COUNT_MAX	UINT64_C(1000000000)
+#define ORDER_PACKS_MAX	64
+#define CHUNK_SIZE	1024	/* identities reserved and committed as one */
+
+#endif

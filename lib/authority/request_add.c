@@ -1,0 +1,208 @@
+/* Requests that register: products, stations, services. */
+#include <stdio.h>
+
+#include "lib/authority/authority_internal.h"
+#include "lib/authority/outside.h"
+#include "lib/authority/request_internal.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+#include "lib/identity/station.h"
+
+#define SERVICE_YEARS	2
+#define DNS_NAME_MAX	253
+
+static enum err
+product_conflict(const struct product *product, enum err err,
+    struct diag *diag)
+{
+	if (err == ERR_CONFLICT) {
+		err = diag_fail(diag, err, NULL,
+		    "product %s: version %s exists with other content",
+		    product->name, product->version);
+		diag_hint(diag, "a version never changes: give the file a "
+		    "new version");
+	}
+	return err == ERR_EXISTS ? ERR_OK : err;
+}
+
+enum err
+request_product_add(struct authority *authority,
+    const struct request *request, int64_t now, struct buf *result,
+    struct diag *diag)
+{
+	struct store_object object = { .kind = STORE_PRODUCT,
+	    .body = request->body, .created = now };
+	struct store_log bulk;
+	struct product product;
+	uint32_t id;
+	enum err err;
+
+	err = product_decode(request->body, &product, diag);
+	if (!err)
+		err = product_hash(&product, object.hash);
+	if (err)
+		return err;
+	memcpy(object.name, product.name, sizeof(product.name));
+	memcpy(object.version, product.version, sizeof(product.version));
+	err = product_conflict(&product,
+	    store_object_put(authority->store, &object, NULL), diag);
+	if (!err)
+		err = store_log_by_name(authority->store, LOG_BULK, &bulk,
+		    diag);
+	if (!err)
+		err = authority_template_for(authority, &product, &bulk, now,
+		    &id, diag);
+	if (err)
+		return diag_fail(diag, err, NULL,
+		    "product %s %s: cannot be added", product.name,
+		    product.version);
+	buf_put(result, object.hash, SHA256_SIZE);
+	return ERR_OK;
+}
+
+enum err
+request_station_add(struct authority *authority,
+    const struct request *request, int64_t now, struct buf *result,
+    struct diag *diag)
+{
+	struct store_object object = { .kind = STORE_STATION,
+	    .body = request->body, .created = now };
+	struct station_statement statement;
+	enum err err;
+
+	err = station_statement_parse(request->body, &statement, diag);
+	if (!err)
+		err = sha256_once(request->body, object.hash);
+	if (err)
+		return err;
+	(void)snprintf(object.name, sizeof(object.name), "%s",
+	    statement.name);
+	err = store_object_put(authority->store, &object, NULL);
+	if (err == ERR_CONFLICT) {
+		err = diag_fail(diag, err, NULL,
+		    "station %s: registered with another key",
+		    statement.name);
+		diag_hint(diag, "a station keeps its key; give a new one a "
+		    "new name");
+	}
+	if (err && err != ERR_EXISTS)
+		return diag_fail(diag, err, NULL,
+		    "station %s: cannot be registered", statement.name);
+	buf_put(result, statement.kid, COSE_KID_SIZE);
+	return ERR_OK;
+}
+
+enum err
+request_put_service(struct buf *out, const char *name, const char *dns_name,
+    const struct public_key *key)
+{
+	cbor_put_array(out, 3);
+	cbor_put_text(out, name);
+	cbor_put_text(out, dns_name);
+	cose_key_put(out, key);
+	return buf_err(out);
+}
+
+struct service {
+	char			name[STORE_NAME_MAX + 1];
+	char			dns_name[DNS_NAME_MAX + 1];
+	struct public_key	key;
+};
+
+static enum err
+text_take(struct bytes text, char *out, size_t size, const char *what,
+    const char *alphabet, struct diag *diag)
+{
+	if (text.len == 0 || text.len >= size)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "service: %s of %zu characters; allowed are 1 to %zu",
+		    what, text.len, size - 1);
+	memcpy(out, text.ptr, text.len);
+	out[text.len] = '\0';
+	if (strspn(out, alphabet) != text.len)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "service: %s \"%s\": allowed are letters a-z, digits, "
+		    "- and .", what, out);
+	return ERR_OK;
+}
+
+static enum err
+service_parse(struct bytes body, struct service *service, struct diag *diag)
+{
+	struct bytes name, dns_name, key, none;
+	struct cbor cbor;
+	enum err err;
+
+	cbor_open(&cbor, body);
+	cbor_get_array_sized(&cbor, 3);
+	name = cbor_get_tstr(&cbor);
+	dns_name = cbor_get_tstr(&cbor);
+	key = cbor_get_item(&cbor);
+	if (!cbor_close(&cbor))
+		return diag_fail(diag, ERR_SYNTAX, NULL,
+		    "service request: %s", cbor.error);
+	err = text_take(name, service->name, sizeof(service->name), "name",
+	    "abcdefghijklmnopqrstuvwxyz0123456789-.", diag);
+	if (!err)
+		err = text_take(dns_name, service->dns_name,
+		    sizeof(service->dns_name), "DNS name",
+		    "abcdefghijklmnopqrstuvwxyz0123456789-.", diag);
+	if (!err)
+		err = cose_key_parse(key, &service->key, &none, diag);
+	if (!err && (service->key.alg != KEY_P256 || none.len != 0))
+		err = diag_fail(diag, ERR_INVALID, NULL,
+		    "service %s: the key must be a P-256 public key",
+		    service->name);
+	return err;
+}
+
+static enum err
+service_issue(struct authority *authority, const struct service *service,
+    int64_t now, struct buf *out, struct diag *diag)
+{
+	_cleanup_buf_ struct buf infra = BUF_INIT;
+	struct outside outside = {
+		.name = service->name, .issuer_label = KEY_INFRA,
+		.subject = &service->key, .not_before = now,
+		.profile = {
+			.common_name = service->name,
+			.subject_alg = KEY_P256, .path_len = -1,
+			.key_usage = KU_DIGITAL_SIGNATURE,
+			.extended_key_usage = EKU_SERVER_AUTH,
+			.with_ski = true, .dns_name = service->dns_name,
+		},
+	};
+	enum err err;
+
+	err = authority_certificate(authority, KEY_INFRA, &infra, diag);
+	if (!err)
+		err = time_add_years(now, SERVICE_YEARS, &outside.not_after);
+	if (err)
+		return err;
+	outside.issuer_der = buf_bytes(&infra);
+	return outside_issue(authority->keystore, &outside, out, diag);
+}
+
+enum err
+request_service_add(struct authority *authority,
+    const struct request *request, int64_t now, struct buf *result,
+    struct diag *diag)
+{
+	struct service service;
+	char name[STORE_NAME_MAX + 1];
+	enum err err;
+
+	err = authority_need_keys(authority, diag);
+	if (!err)
+		err = service_parse(request->body, &service, diag);
+	if (!err)
+		err = service_issue(authority, &service, now, result, diag);
+	if (err)
+		return err;
+	if (snprintf(name, sizeof(name), "service.%s", service.name) >=
+	    (int)sizeof(name))
+		return diag_fail(diag, ERR_LIMIT, NULL,
+		    "service %s: name too long", service.name);
+	return outside_store(authority->store, name, buf_bytes(result), now,
+	    diag);
+}

@@ -1,0 +1,27 @@
+/*
+ * A verified request and what carries each type out. Handlers run inside the
+ * transaction that records the request.
+ */
+#ifndef IMPRINT_AUTHORITY_REQUEST_INTERNAL_H
+#define IMPRINT_AUTHORITY_REQUEST_INTERNAL_H
+
+#include "lib/authority/request.h"
+
+struct request {
+	struct bytes	ecosystem, id, body;
+	uint64_t	type;
+	int64_t		time;
+	char		operator[STORE_NAME_MAX + 1];
+};
+
+#define REQUEST_HANDLER(name)						\
+	MUST_USE enum err name(struct authority *, const struct request *, \
+	    int64_t now, struct buf *result, struct diag *)
+
+REQUEST_HANDLER(request_product_add);
+REQUEST_HANDLER(request_station_add);
+REQUEST_HANDLER(request_service_add);
+REQUEST_HANDLER(request_order_create);
+REQUEST_HANDLER(request_order_cancel);
+
+#endif

@@ -1,0 +1,182 @@
+/* Requests about orders. Running one is order_run.c. */
+#include <stdio.h>
+
+#include "lib/authority/authority_internal.h"
+#include "lib/authority/request_internal.h"
+#include "lib/base/cbor_write.h"
+#include "lib/crypto/random.h"
+
+enum err
+request_put_order(struct buf *out, const uint8_t product[SHA256_SIZE],
+    uint64_t count, const char *const *stations, size_t packs)
+{
+	size_t i;
+
+	cbor_put_array(out, 3);
+	cbor_put_bstr(out, bytes_of(product, SHA256_SIZE));
+	cbor_put_uint(out, count);
+	cbor_put_array(out, packs);
+	for (i = 0; i < packs; i++)
+		cbor_put_text(out, stations[i]);
+	return buf_err(out);
+}
+
+struct order_body {
+	uint8_t		product[SHA256_SIZE];
+	uint64_t	count;
+	struct bytes	stations[ORDER_PACKS_MAX];
+	size_t		packs;
+};
+
+static enum err
+order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
+{
+	struct bytes product;
+	struct cbor cbor;
+	size_t i;
+
+	cbor_open(&cbor, encoded);
+	cbor_get_array_sized(&cbor, 3);
+	product = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
+	body->count = cbor_get_uint(&cbor);
+	body->packs = cbor_get_array(&cbor);
+	if (cbor_ok(&cbor) && (body->packs == 0 ||
+	    body->packs > ORDER_PACKS_MAX))
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "order: %zu packs; allowed are 1 to %d", body->packs,
+		    ORDER_PACKS_MAX);
+	for (i = 0; i < body->packs && cbor_ok(&cbor); i++)
+		body->stations[i] = cbor_get_tstr(&cbor);
+	if (!cbor_close(&cbor))
+		return diag_fail(diag, ERR_SYNTAX, NULL, "order request: %s",
+		    cbor.error);
+	if (body->count < body->packs || body->count > ORDER_COUNT_MAX)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "order: count %llu; allowed are %zu (one a pack) to %llu",
+		    (unsigned long long)body->count, body->packs,
+		    (unsigned long long)ORDER_COUNT_MAX);
+	memcpy(body->product, product.ptr, SHA256_SIZE);
+	return ERR_OK;
+}
+
+static enum err
+order_pack(struct authority *authority, const struct store_order *order,
+    const struct order_body *body, size_t i, struct diag *diag)
+{
+	_cleanup_buf_ struct buf statement = BUF_INIT;
+	struct store_pack pack = { .order = order->number,
+	    .no = (uint32_t)i + 1 };
+	struct store_object station;
+	enum err err;
+
+	if (body->stations[i].len > STORE_NAME_MAX)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "order: a station's name is longer than %d",
+		    STORE_NAME_MAX);
+	memcpy(pack.station, body->stations[i].ptr, body->stations[i].len);
+	err = store_object_get(authority->store, STORE_STATION, pack.station,
+	    NULL, &statement, &station, NULL);
+	if (err == ERR_NOTFOUND) {
+		err = diag_fail(diag, err, NULL,
+		    "station %s: is not registered", pack.station);
+		diag_hint(diag, "register its statement with 'imprint "
+		    "station add FILE'");
+	}
+	if (!err)
+		err = random_bytes(pack.id, sizeof(pack.id), diag);
+	if (err)
+		return err;
+	pack.count = body->count / body->packs +
+	    (i < body->count % body->packs);
+	return store_pack_put(authority->store, &pack, diag);
+}
+
+/* The product must be ours, and its template made and checked. */
+static enum err
+order_template(struct authority *authority, const struct order_body *body,
+    int64_t now, const struct store_log *log, uint32_t *ret_template,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf encoded = BUF_INIT;
+	struct store_object object;
+	struct product product;
+	enum err err;
+
+	err = store_object_by_hash(authority->store, STORE_PRODUCT,
+	    body->product, &encoded, &object, NULL);
+	if (err == ERR_NOTFOUND) {
+		err = diag_fail(diag, err, NULL,
+		    "order: no product with this hash");
+		diag_hint(diag, "see 'imprint product list'");
+	}
+	if (!err)
+		err = product_decode(object.body, &product, diag);
+	if (!err)
+		err = authority_template_for(authority, &product, log, now,
+		    ret_template, diag);
+	return err;
+}
+
+enum err
+request_order_create(struct authority *authority,
+    const struct request *request, int64_t now, struct buf *result,
+    struct diag *diag)
+{
+	struct store_order order = { .state = ORDER_OPEN, .created = now,
+	    .chunk_size = CHUNK_SIZE };
+	struct order_body body;
+	struct store_log log;
+	size_t i;
+	enum err err;
+
+	err = order_parse(request->body, &body, diag);
+	if (!err)
+		err = store_log_by_name(authority->store, LOG_BULK, &log,
+		    diag);
+	if (!err)
+		err = order_template(authority, &body, now, &log,
+		    &order.template, diag);
+	if (!err)
+		err = random_bytes(order.id, sizeof(order.id), diag);
+	if (err)
+		return err;
+	memcpy(order.product, body.product, SHA256_SIZE);
+	memcpy(order.operator, request->operator, sizeof(order.operator));
+	order.count = body.count;
+	order.packs = (uint32_t)body.packs;
+	order.log = log.log;
+	err = store_order_create(authority->store, &order, diag);
+	for (i = 0; i < body.packs && !err; i++)
+		err = order_pack(authority, &order, &body, i, diag);
+	cbor_put_uint(result, order.number);
+	return err;
+}
+
+enum err
+request_order_cancel(struct authority *authority,
+    const struct request *request, int64_t now, struct buf *result,
+    struct diag *diag)
+{
+	struct store_order order;
+	struct cbor cbor;
+	uint64_t number;
+	enum err err;
+
+	(void)now;
+	(void)result;
+	cbor_open(&cbor, request->body);
+	number = cbor_get_uint(&cbor);
+	if (!cbor_close(&cbor) || number > UINT32_MAX)
+		return diag_fail(diag, ERR_SYNTAX, NULL,
+		    "order request: not a number");
+	err = store_order_get(authority->store, (uint32_t)number, &order,
+	    diag);
+	if (err)
+		return err;
+	if (order.state != ORDER_OPEN)
+		return diag_fail(diag, ERR_STATE, NULL,
+		    "order %u: is %s and cannot be cancelled", order.number,
+		    order.state == ORDER_COMPLETE ? "complete" : "cancelled");
+	return store_order_set(authority->store, order.number,
+	    order.committed, ORDER_CANCELLED, diag);
+}

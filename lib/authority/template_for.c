@@ -1,0 +1,291 @@
+/*
+ * A product's issuance template: made once for each issuing CA, and only
+ * after a sample made from it has passed an independent parser. The sample is
+ * signed with throw-away keys: nothing real is signed for a product that has
+ * not been through here.
+ */
+#include <stdio.h>
+
+#include "lib/authority/authority_internal.h"
+#include "lib/identity/claims.h"
+#include "lib/identity/document.h"
+#include "lib/identity/maker.h"
+#include "lib/x509/x509_read.h"
+
+#define SAMPLE_INDEX	((UINT64_C(1) << 32) + 12345)
+
+enum err
+authority_template_issuer(struct authority *authority,
+    const struct store_log *log, char issuer_uri[TEMPLATE_TEXT_MAX + 1],
+    struct buf *subject, struct template_issuer *ret_issuer,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf ca = BUF_INIT, root = BUF_INIT;
+	struct template_issuer issuer = { .log_name = log->name,
+	    .log = log->log, .publish_url = authority->info.publish_url,
+	    .issuer = issuer_uri };
+	struct public_key document;
+	struct x509_info info;
+	enum err err;
+
+	(void)snprintf(issuer_uri, TEMPLATE_TEXT_MAX + 1, "%s/%s",
+	    authority->info.publish_url, authority->info.name);
+	err = authority_certificate(authority, log->name, &ca, diag);
+	if (!err)
+		err = authority_certificate(authority, KEY_ROOT, &root, diag);
+	if (!err)
+		err = x509_subject(buf_bytes(&ca), subject, diag);
+	if (!err)
+		err = x509_read(buf_bytes(&ca), &info, diag);
+	if (!err)
+		err = sha256_once(buf_bytes(&root), issuer.root_hash);
+	if (!err)
+		err = authority_document_key(authority, &document, diag);
+	if (!err)
+		err = cose_key_thumbprint(&document, issuer.document_kid);
+	if (err)
+		return err;
+	memcpy(issuer.key_id, info.key_id, KEY_ID_SIZE);
+	issuer.name = buf_bytes(subject);
+	*ret_issuer = issuer;
+	return ERR_OK;
+}
+
+/* Everything random about a sample. */
+struct sample {
+	struct public_key	keys[PRODUCT_SLOTS_MAX];
+	struct public_key	issuer_key, document_key;
+	struct signer		*issuer, *document;
+	struct secret		secret;	/* index keys, seed */
+};
+
+static enum err
+sample_key(enum key_alg alg, struct public_key *ret_key,
+    struct signer **ret_signer, struct diag *diag)
+{
+	_cleanup_secret_ struct secret private = SECRET_INIT;
+	_cleanup_keygen_ struct keygen *keygen = NULL;
+	enum err err;
+
+	err = secret_alloc(&private, KEY_PRIVATE_SIZE);
+	if (!err)
+		err = keygen_new(alg, &keygen, diag);
+	if (!err)
+		err = keygen_run(keygen, ret_key, private.ptr);
+	private.len = KEY_PRIVATE_SIZE;
+	if (!err && ret_signer != NULL)
+		err = signer_new(alg, secret_bytes(&private), ret_signer,
+		    diag);
+	return err;
+}
+
+static enum err
+sample_keys(const struct template *template, struct sample *sample,
+    struct diag *diag)
+{
+	static const uint8_t zero[AES256_KEY_SIZE];
+	size_t i;
+	enum err err;
+
+	err = secret_copy(&sample->secret, bytes_of(zero, sizeof(zero)));
+	if (!err)
+		err = sample_key(KEY_P256, &sample->issuer_key,
+		    &sample->issuer, diag);
+	if (!err)
+		err = sample_key(KEY_P256, &sample->document_key,
+		    &sample->document, diag);
+	for (i = 0; i < template->slot_count && !err; i++)
+		err = sample_key(template->slots[i].alg, &sample->keys[i],
+		    NULL, diag);
+	return err;
+}
+
+static uint32_t
+authorised(const struct product *product, const char *object)
+{
+	size_t i;
+
+	for (i = 0; i < product->authorisation_count; i++)
+		if (strcmp(product->authorisations[i].object, object) == 0)
+			return product->authorisations[i].bits;
+	return 0;
+}
+
+static enum err
+sample_document(const struct product *product, const struct sample *sample,
+    const struct identity *identity, struct diag *diag)
+{
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	struct document document;
+	bool good = false;
+	size_t i;
+	enum err err;
+
+	err = document_parse(identity->document, &document, diag);
+	if (!err)
+		err = verifier_new(&sample->document_key, &verifier, diag);
+	if (!err)
+		err = sha256_new(&sha256, diag);
+	if (!err)
+		err = cose_sign1_verify(&document.message, verifier,
+		    KEY_P256, BYTES_NONE, sha256, &good);
+	if (err)
+		return err;
+	good = good && bytes_equal(document.ueid,
+	    bytes_of(identity->ueid, UEID_SIZE)) &&
+	    document.key_count == product->credential_count &&
+	    document.scope_count == product->authorisation_count &&
+	    document.capability_count == product->capability_count;
+	for (i = 0; i < product->capability_count && good; i++)
+		good = document_rights(&document,
+		    bytes_text(product->capabilities[i].object)) ==
+		    (product->capabilities[i].bits &
+		    authorised(product, product->capabilities[i].object));
+	if (!good)
+		return diag_fail(diag, ERR_INTERNAL, NULL,
+		    "sample of %s: its document reads back differently",
+		    product->name);
+	return ERR_OK;
+}
+
+static enum err
+sample_certificates(const struct product *product,
+    const struct template *template, const struct template_issuer *issuer,
+    const struct sample *sample, const struct identity *identity,
+    struct diag *diag)
+{
+	struct certificate_profile profile;
+	struct template_text text;
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < template->slot_count && !err; i++) {
+		if (template->slots[i].certificate == NULL)
+			continue;
+		err = template_profile(product, &product->credentials[i],
+		    issuer, &text, &profile, diag);
+		if (!err)
+			err = x509_check_sample(identity->certificate[i],
+			    &profile, identity->certificate_fields[i],
+			    &sample->issuer_key, diag);
+	}
+	return err;
+}
+
+static enum err
+sample_check(const struct product *product, const struct template *template,
+    const struct template_issuer *issuer, struct sample *sample, int64_t now,
+    struct diag *diag)
+{
+	_cleanup_maker_ struct identity_maker *maker = NULL;
+	struct identity_range range = { .epoch = EPOCH_FIRST,
+	    .issued = now, .evidence = EVIDENCE_ORDER };
+	struct identity identity;
+	enum err err;
+
+	err = sample_keys(template, sample, diag);
+	if (err)
+		return err;
+	range.seed = secret_bytes(&sample->secret);
+	err = identity_maker_new(template, range.seed, range.seed, &maker,
+	    diag);
+	if (!err)
+		err = identity_maker_range(maker, &range, diag);
+	if (!err)
+		err = identity_maker_make(maker, SAMPLE_INDEX, sample->keys,
+		    sample->issuer, sample->document, &identity, diag);
+	if (!err)
+		err = sample_document(product, sample, &identity, diag);
+	if (!err)
+		err = sample_certificates(product, template, issuer, sample,
+		    &identity, diag);
+	return err;
+}
+
+static enum err
+template_store(struct authority *authority, const struct template *template,
+    const char *key, int64_t now, uint32_t *ret_id, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, last = BUF_INIT;
+	struct store_object object = { .kind = STORE_TEMPLATE,
+	    .created = now };
+	struct store *store = authority->store;
+	uint8_t id[4] = { 0 };
+	enum err err;
+
+	err = store_meta_get(store, "template-last", &last, NULL);
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	put_be32(id, (last.len == 4 ? get_be32(last.ptr) : 0) + 1);
+	(void)snprintf(object.name, sizeof(object.name), "%u", get_be32(id));
+	err = template_encode(template, &body);
+	if (!err)
+		err = sha256_once(buf_bytes(&body), object.hash);
+	if (err)
+		return err;
+	object.body = buf_bytes(&body);
+	err = store_object_put(store, &object, diag);
+	if (!err)
+		err = store_meta_put(store, key, bytes_of(id, 4), diag);
+	if (!err)
+		err = store_meta_put(store, "template-last", bytes_of(id, 4),
+		    diag);
+	if (!err)
+		*ret_id = get_be32(id);
+	return err;
+}
+
+static enum err
+template_make(struct authority *authority, const struct product *product,
+    const struct store_log *log, const char *key, int64_t now,
+    uint32_t *ret_id, struct diag *diag)
+{
+	_cleanup_template_ struct template *template = NULL;
+	_cleanup_buf_ struct buf subject = BUF_INIT;
+	char uri[TEMPLATE_TEXT_MAX + 1];
+	struct template_issuer issuer;
+	struct sample sample = { .secret = SECRET_INIT };
+	enum err err;
+
+	err = authority_template_issuer(authority, log, uri, &subject,
+	    &issuer, diag);
+	if (!err)
+		err = template_new(product, &issuer, &template, diag);
+	if (!err)
+		err = sample_check(product, template, &issuer, &sample, now,
+		    diag);
+	signer_free(&sample.issuer);
+	signer_free(&sample.document);
+	secret_release(&sample.secret);
+	if (err)
+		return err;
+	return template_store(authority, template, key, now, ret_id, diag);
+}
+
+enum err
+authority_template_for(struct authority *authority,
+    const struct product *product, const struct store_log *log, int64_t now,
+    uint32_t *ret_id, struct diag *diag)
+{
+	_cleanup_buf_ struct buf known = BUF_INIT, key = BUF_INIT;
+	uint8_t hash[SHA256_SIZE];
+	enum err err;
+
+	err = product_hash(product, hash);
+	if (err)
+		return err;
+	buf_printf(&key, "template:%s:", log->name);
+	buf_put_hex(&key, bytes_of(hash, SHA256_SIZE));
+	err = store_meta_get(authority->store, buf_text(&key), &known, NULL);
+	if (err == ERR_NOTFOUND)
+		return template_make(authority, product, log, buf_text(&key),
+		    now, ret_id, diag);
+	if (err)
+		return err;
+	if (known.len != 4)
+		return diag_fail(diag, ERR_CORRUPT, NULL,
+		    "registry: %s is damaged", buf_text(&key));
+	*ret_id = get_be32(known.ptr);
+	return ERR_OK;
+}

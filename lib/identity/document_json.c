@@ -1,0 +1,314 @@
+#include <inttypes.h>
+
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+#include "lib/identity/document_render.h"
+
+/* A JSON text (RFC 8259) in the making. */
+struct json {
+	struct buf	*b;
+	unsigned	 depth;
+	bool		 first;		/* no element here yet */
+};
+
+/* Begin the next element or member. */
+static void
+json_next(struct json *j)
+{
+	unsigned i;
+
+	if (!j->first)
+		buf_put_u8(j->b, ',');
+	j->first = false;
+	if (j->depth == 0)
+		return;
+	buf_put_u8(j->b, '\n');
+	for (i = 0; i < j->depth; i++)
+		buf_put(j->b, "  ", 2);
+}
+
+static void
+json_string(struct json *j, struct bytes text)
+{
+	buf_put_u8(j->b, '"');
+	(void)render_put_escaped(j->b, text);
+	buf_put_u8(j->b, '"');
+}
+
+static void
+json_key(struct json *j, struct bytes key)
+{
+	json_next(j);
+	json_string(j, key);
+	buf_put(j->b, ": ", 2);
+}
+
+static void
+json_open(struct json *j, char bracket)
+{
+	buf_put_u8(j->b, (uint8_t)bracket);
+	j->depth++;
+	j->first = true;
+}
+
+static void
+json_close(struct json *j, char bracket)
+{
+	j->depth--;
+	if (!j->first) {
+		j->first = true;
+		json_next(j);
+	}
+	buf_put_u8(j->b, (uint8_t)bracket);
+	j->first = false;
+}
+
+static void
+json_put_text(struct json *j, const char *key, struct bytes text)
+{
+	json_key(j, bytes_text(key));
+	json_string(j, text);
+}
+
+/* A member that is left out when its text is empty. */
+static void
+json_put_some(struct json *j, const char *key, struct bytes text)
+{
+	if (text.len > 0)
+		json_put_text(j, key, text);
+}
+
+static void
+json_put_hex(struct json *j, const char *key, struct bytes bytes)
+{
+	json_key(j, bytes_text(key));
+	buf_put_u8(j->b, '"');
+	buf_put_hex(j->b, bytes);
+	buf_put_u8(j->b, '"');
+}
+
+static void
+json_put_number(struct json *j, const char *key, uint64_t number)
+{
+	json_key(j, bytes_text(key));
+	buf_printf(j->b, "%" PRIu64, number);
+}
+
+static void
+json_put_time(struct json *j, const char *key, int64_t t)
+{
+	json_key(j, bytes_text(key));
+	if (t == TIME_MAX_S) {
+		buf_put(j->b, "null", 4);
+		return;
+	}
+	buf_put_u8(j->b, '"');
+	render_put_time(j->b, t);
+	buf_put_u8(j->b, '"');
+}
+
+/* ["GET", "bit 9"]: on one line. */
+static void
+json_permissions(struct json *j, uint32_t bits)
+{
+	const char *separator = "";
+	unsigned bit;
+
+	buf_put_u8(j->b, '[');
+	for (bit = 0; bit < 32; bit++) {
+		if ((bits & UINT32_C(1) << bit) == 0)
+			continue;
+		if (permission_name(bit) != NULL)
+			buf_printf(j->b, "%s\"%s\"", separator,
+			    permission_name(bit));
+		else
+			buf_printf(j->b, "%s\"bit %u\"", separator, bit);
+		separator = ", ";
+	}
+	buf_put_u8(j->b, ']');
+}
+
+static void
+json_objects(struct json *j, const char *key,
+    const struct document_object *objects, size_t count)
+{
+	size_t i;
+
+	json_key(j, bytes_text(key));
+	json_open(j, '{');
+	for (i = 0; i < count; i++) {
+		json_key(j, objects[i].object);
+		json_permissions(j, objects[i].bits);
+	}
+	json_close(j, '}');
+}
+
+static void
+json_rights(struct json *j, const struct document *d)
+{
+	uint32_t bits;
+	size_t i;
+
+	json_key(j, bytes_text("rights"));
+	json_open(j, '{');
+	for (i = 0; i < d->capability_count; i++) {
+		bits = document_rights(d, d->capabilities[i].object);
+		if (bits == 0)
+			continue;
+		json_key(j, d->capabilities[i].object);
+		json_permissions(j, bits);
+	}
+	json_close(j, '}');
+}
+
+static void
+json_public_key(struct json *j, const char *key, const struct public_key *k)
+{
+	json_key(j, bytes_text(key));
+	json_open(j, '{');
+	json_put_text(j, "algorithm", bytes_text(key_alg_name(k->alg)));
+	json_put_hex(j, "public", bytes_of(k->raw, k->len));
+	json_close(j, '}');
+}
+
+static void
+json_metadata(struct json *j, const struct document *d)
+{
+	if (d->oemid != 0)
+		json_put_number(j, "oemid", d->oemid);
+	if (d->hwmodel.len > 0) {
+		json_put_hex(j, "hwmodel", d->hwmodel);
+		if (render_is_plain(d->hwmodel))
+			json_put_text(j, "hwmodel_text", d->hwmodel);
+	}
+	json_put_some(j, "hwversion", d->hwversion);
+	json_put_some(j, "swname", d->swname);
+	json_put_some(j, "swversion", d->swversion);
+}
+
+static void
+json_keyset(struct json *j, const struct document *d)
+{
+	const struct document_key *k;
+	size_t i;
+
+	json_key(j, bytes_text("keyset"));
+	json_open(j, '[');
+	for (i = 0; i < d->key_count; i++) {
+		k = &d->keys[i];
+		json_next(j);
+		json_open(j, '{');
+		json_put_number(j, "slot", k->slot);
+		json_put_text(j, "purpose",
+		    bytes_text(purpose_name(k->purpose)));
+		json_put_text(j, "made_by", bytes_text(maker_name(k->maker)));
+		if (k->certificate.len > 0)
+			json_put_hex(j, "certificate", k->certificate);
+		else
+			json_public_key(j, "key", &k->key);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void
+json_anchors(struct json *j, const struct document *d)
+{
+	const struct document_anchor *a;
+	size_t i;
+
+	json_key(j, bytes_text("trust_anchors"));
+	json_open(j, '[');
+	for (i = 0; i < d->anchor_count; i++) {
+		a = &d->anchors[i];
+		json_next(j);
+		json_open(j, '{');
+		json_put_text(j, "purpose", a->purpose);
+		if (a->is_key)
+			json_public_key(j, "key", &a->key);
+		else
+			json_put_hex(j, "certificate_sha256", a->x5t);
+		json_close(j, '}');
+	}
+	json_close(j, ']');
+}
+
+static void
+json_names(struct json *j, const struct document *d)
+{
+	size_t i;
+
+	json_key(j, bytes_text("names"));
+	json_open(j, '{');
+	for (i = 0; i < d->name_count; i++) {
+		json_key(j, d->names[i].kind);
+		json_string(j, d->names[i].text);
+	}
+	json_close(j, '}');
+}
+
+/* A claim this version does not know, in diagnostic notation (RFC 8949 8). */
+static void
+json_other(void *ctx, struct bytes key, struct bytes value)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct json *j = ctx;
+
+	cbor_put_diagnostic(&text, key);
+	json_key(j, buf_bytes(&text));
+	buf_clear(&text);
+	cbor_put_diagnostic(&text, value);
+	json_string(j, buf_bytes(&text));
+}
+
+static void
+json_signer(struct json *j, const struct document *d)
+{
+	json_key(j, bytes_text("signature"));
+	json_open(j, '{');
+	json_put_text(j, "alg", bytes_text(
+	    d->message.alg == COSE_ES256 ? "ES256" : "EdDSA"));
+	json_put_hex(j, "kid", d->message.kid);
+	json_put_hex(j, "value", d->message.signature);
+	json_close(j, '}');
+}
+
+void
+document_put_json(struct buf *b, const struct document *d)
+{
+	struct json j = { .b = b, .first = true };
+
+	json_open(&j, '{');
+	json_put_text(&j, "eat_profile", d->profile);
+	json_put_text(&j, "iss", d->issuer);
+	json_put_hex(&j, "ueid", d->ueid);
+	json_put_time(&j, "iat", d->issued);
+	json_put_time(&j, "nbf", d->not_before);
+	json_put_time(&j, "exp", d->expires);
+	json_metadata(&j, d);
+	json_objects(&j, "capabilities", d->capabilities,
+	    d->capability_count);
+	json_objects(&j, "scope", d->scope, d->scope_count);
+	json_rights(&j, d);
+	json_public_key(&j, "cnf", &d->confirmation);
+	json_keyset(&j, d);
+	json_anchors(&j, d);
+	json_names(&j, d);
+	if (d->status_uri.len > 0) {
+		json_put_text(&j, "status_uri", d->status_uri);
+		json_put_number(&j, "status_idx", d->status_idx);
+	}
+	if (d->product.len > 0)
+		json_put_hex(&j, "product", d->product);
+	if (d->policy != 0)
+		json_put_number(&j, "policy", d->policy);
+	if (d->salt.len > 0)
+		json_put_hex(&j, "cti", d->salt);
+	json_key(&j, bytes_text("other"));
+	json_open(&j, '{');
+	render_other_claims(d, json_other, &j);
+	json_close(&j, '}');
+	json_signer(&j, d);
+	json_close(&j, '}');
+	buf_put_u8(b, '\n');
+}

@@ -1,0 +1,33 @@
+/*
+ * What the renderings of a document share. Internal to lib/identity.
+ *
+ * Whatever comes out of a document is somebody else's text: it reaches a
+ * terminal or a JSON file only through render_put_escaped().
+ */
+#ifndef IMPRINT_IDENTITY_DOCUMENT_RENDER_H
+#define IMPRINT_IDENTITY_DOCUMENT_RENDER_H
+
+#include "lib/identity/document.h"
+
+/* "cnf" for 8; NULL for a claim that document_parse() passes over. */
+const char *document_claim_name(int64_t number);
+
+/*
+ * Append text with backslash escapes as in JSON (RFC 8259 7) for quotes,
+ * backslashes, control characters, and characters that change the direction
+ * or the lines of what stands around them; octets that are not UTF-8 become
+ * U+FFFD. Returns the number of columns written, one for each character.
+ */
+size_t	render_put_escaped(struct buf *, struct bytes text);
+/* RFC 3339; "?" out of range. */
+void	render_put_time(struct buf *, int64_t);
+/* Only visible ASCII and blanks? */
+bool	render_is_plain(struct bytes);
+
+/* Calls put for each claim that document_parse() passed over. key and value
+ * are encoded items. */
+void	render_other_claims(const struct document *,
+	    void (*put)(void *ctx, struct bytes key, struct bytes value),
+	    void *ctx);
+
+#endif

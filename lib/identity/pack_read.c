@@ -1,0 +1,487 @@
+/* Writer: pack_write.c. */
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "lib/base/cbor.h"
+#include "lib/crypto/cose.h"
+#include "lib/identity/pack_internal.h"
+
+#define READ_BLOCK	((size_t)1 << 20)
+
+struct pack {
+	struct file		 file;
+	struct buf		 header_bytes;	/* header's views point here */
+	struct pack_header	 header;
+	struct pack_chunk	*chunks;
+	uint64_t		*start;		/* position of a chunk's first */
+	size_t			 chunk_count;
+	/* the chunk opened last: packages are mostly read in order */
+	struct package_opener	*opener;
+	size_t			 open_chunk;
+};
+
+void
+pack_close(struct pack **pack)
+{
+	if (*pack == NULL)
+		return;
+	file_release(&(*pack)->file);
+	buf_release(&(*pack)->header_bytes);
+	package_opener_free(&(*pack)->opener);
+	free((*pack)->chunks);
+	free((*pack)->start);
+	free(*pack);
+	*pack = NULL;
+}
+
+const struct pack_header *
+pack_header(const struct pack *pack)
+{
+	return &pack->header;
+}
+
+size_t
+pack_chunk_count(const struct pack *pack)
+{
+	return pack->chunk_count;
+}
+
+const struct pack_chunk *
+pack_chunk_at(const struct pack *pack, size_t i)
+{
+	return &pack->chunks[i];
+}
+
+static enum err
+syntax(struct diag *diag, const struct pack *pack, const char *what)
+{
+	return diag_fail(diag, ERR_SYNTAX, NULL, "pack %s: %s",
+	    pack->file.path, what);
+}
+
+static void
+get_fixed(struct cbor *cbor, uint8_t *out, size_t len)
+{
+	struct bytes b = cbor_get_bstr_sized(cbor, len);
+
+	if (cbor_ok(cbor))
+		memcpy(out, b.ptr, len);
+}
+
+static void
+header_fields(struct cbor *cbor, struct pack_header *header)
+{
+	size_t i, count;
+
+	cbor_get_array_sized(cbor, 11);
+	get_fixed(cbor, header->binding.pack, PACKAGE_ID_SIZE);
+	get_fixed(cbor, header->binding.order, PACKAGE_ID_SIZE);
+	get_fixed(cbor, header->binding.product, SHA256_SIZE);
+	get_fixed(cbor, header->binding.recipient, SHA256_SIZE);
+	header->recipient_alg = (enum key_alg)cbor_get_uint(cbor);
+	header->number = (uint32_t)cbor_get_uint(cbor);
+	header->order_number = (uint32_t)cbor_get_uint(cbor);
+	header->count = cbor_get_uint(cbor);
+	header->ecosystem = cbor_get_bstr_sized(cbor, PACKAGE_ID_SIZE);
+	header->product_name = cbor_get_tstr(cbor);
+	count = cbor_get_array(cbor);
+	if (count > PACK_CERTS_MAX) {
+		cbor_fail(cbor, "too many certificates");
+		return;
+	}
+	for (i = 0; i < count; i++)
+		header->certs[i] = cbor_get_bstr(cbor);
+	header->cert_count = count;
+}
+
+static enum err
+header_read(struct pack *pack, struct diag *diag)
+{
+	uint8_t head[PACK_HEAD], *body;
+	struct cbor cbor;
+	uint32_t len;
+	enum err err;
+
+	err = file_read_at(&pack->file, 0, head, sizeof(head), diag);
+	if (err)
+		return err;
+	if (memcmp(head, PACK_MAGIC, PACK_MAGIC_SIZE) != 0)
+		return syntax(diag, pack, "not a pack: no IMPRPACK in front");
+	if (get_be16(head + 8) != PACK_VERSION)
+		return diag_fail(diag, ERR_VERSION, NULL,
+		    "pack %s: version %u, this build reads %d",
+		    pack->file.path, get_be16(head + 8), PACK_VERSION);
+	len = get_be32(head + 12);
+	if (get_be16(head + 10) != 0 || len > PACK_HEADER_MAX)
+		return syntax(diag, pack, "header out of bounds");
+	buf_put(&pack->header_bytes, head, sizeof(head));
+	body = buf_extend(&pack->header_bytes, len);
+	if (body == NULL)
+		return diag_nomem(diag);
+	err = file_read_at(&pack->file, PACK_HEAD, body, len, diag);
+	if (err)
+		return err;
+	cbor_open(&cbor, bytes_of(body, len));
+	header_fields(&cbor, &pack->header);
+	if (!cbor_close(&cbor))
+		return syntax(diag, pack, cbor.error);
+	if (pack->header.recipient_alg != KEY_X25519 &&
+	    pack->header.recipient_alg != KEY_P256)
+		return syntax(diag, pack, "recipient key of no known kind");
+	return ERR_OK;
+}
+
+static enum err
+trailer_read(struct pack *pack, struct buf *manifest, uint64_t *ret_offset,
+    struct diag *diag)
+{
+	uint8_t trailer[PACK_TRAILER], *body;
+	uint64_t size, offset;
+	uint32_t len;
+	enum err err;
+
+	err = file_size(&pack->file, &size, diag);
+	if (err)
+		return err;
+	if (size < PACK_HEAD + PACK_TRAILER)
+		return syntax(diag, pack, "shorter than any pack");
+	err = file_read_at(&pack->file, size - PACK_TRAILER, trailer,
+	    PACK_TRAILER, diag);
+	if (err)
+		return err;
+	if (memcmp(trailer + 12, PACK_END_MAGIC, PACK_MAGIC_SIZE) != 0) {
+		err = diag_fail(diag, ERR_STATE, NULL,
+		    "pack %s: has no end: unfinished or cut off",
+		    pack->file.path);
+		diag_hint(diag, "finish the order with 'imprint order run' "
+		    "or fetch the whole file again");
+		return err;
+	}
+	offset = get_be64(trailer);
+	len = get_be32(trailer + 8);
+	if (len > PACK_MANIFEST_MAX || offset > size ||
+	    size - offset != (uint64_t)len + PACK_TRAILER)
+		return syntax(diag, pack, "manifest out of bounds");
+	body = buf_extend(manifest, len);
+	if (body == NULL)
+		return diag_nomem(diag);
+	*ret_offset = offset;
+	return file_read_at(&pack->file, offset, body, len, diag);
+}
+
+/* Signed by one of the keys? Finds it by kid, so one verification at most. */
+static enum err
+manifest_verify(const struct pack *pack, const struct cose_sign1 *message,
+    const struct public_key *keys, size_t key_count, struct diag *diag)
+{
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	uint8_t kid[COSE_KID_SIZE];
+	bool good = false;
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < key_count; i++) {
+		err = cose_key_thumbprint(&keys[i], kid);
+		if (err)
+			return err;
+		if (bytes_equal(message->kid, bytes_of(kid, sizeof(kid))))
+			break;
+	}
+	if (i == key_count) {
+		err = diag_fail(diag, ERR_AUTH, NULL,
+		    "pack %s: signed by a key this place does not trust",
+		    pack->file.path);
+		diag_hint(diag, "is it of another ecosystem? compare with "
+		    "trust.pem");
+		return err;
+	}
+	err = verifier_new(&keys[i], &verifier, diag);
+	if (!err)
+		err = sha256_new(&sha256, diag);
+	if (!err)
+		err = cose_sign1_verify(message, verifier, keys[i].alg,
+		    BYTES_NONE, sha256, &good);
+	if (err)
+		return err;
+	if (!good || !bytes_equal(message->typ,
+	    bytes_text(PACK_MANIFEST_TYP)))
+		return diag_fail(diag, ERR_AUTH, "RFC 9052 4.4",
+		    "pack %s: manifest's signature is not good: altered",
+		    pack->file.path);
+	return ERR_OK;
+}
+
+static enum err
+manifest_chunks(struct pack *pack, struct cbor *cbor, uint64_t end)
+{
+	uint64_t at = pack->header_bytes.len, position = 0;
+	struct pack_chunk *chunk;
+	size_t i, count;
+
+	count = cbor_get_array(cbor);
+	if (!cbor_ok(cbor))
+		return ERR_OK;
+	pack->chunks = calloc(count + 1, sizeof(*pack->chunks));
+	pack->start = calloc(count + 1, sizeof(*pack->start));
+	if (pack->chunks == NULL || pack->start == NULL)
+		return ERR_NOMEM;
+	for (i = 0; i < count && cbor_ok(cbor); i++) {
+		chunk = &pack->chunks[i];
+		cbor_get_array_sized(cbor, 5);
+		chunk->offset = cbor_get_uint(cbor);
+		chunk->length = cbor_get_uint(cbor);
+		chunk->first = cbor_get_uint(cbor);
+		chunk->count = (uint32_t)cbor_get_uint(cbor);
+		get_fixed(cbor, chunk->hash, SHA256_SIZE);
+		if (chunk->offset != at || chunk->length > end - at ||
+		    chunk->count == 0 || chunk->count > PACK_CHUNK_MAX ||
+		    chunk->length < PACK_CHUNK_HEAD +
+		    (uint64_t)chunk->count * PACK_TABLE_ENTRY)
+			cbor_fail(cbor, "chunks do not follow one another");
+		pack->start[i] = position;
+		at += chunk->length;
+		position += chunk->count;
+	}
+	pack->start[i] = position;
+	pack->chunk_count = count;
+	if (at != end || position != pack->header.count)
+		cbor_fail(cbor, "chunks do not fill the pack");
+	return ERR_OK;
+}
+
+static enum err
+manifest_read(struct pack *pack, struct bytes payload, uint64_t end,
+    struct diag *diag)
+{
+	const struct pack_header *header = &pack->header;
+	uint8_t hash[SHA256_SIZE];
+	struct bytes id, order, stated;
+	struct cbor cbor;
+	uint64_t version, number, count;
+	enum err err;
+
+	err = sha256_once(buf_bytes(&pack->header_bytes), hash);
+	if (err)
+		return err;
+	cbor_open(&cbor, payload);
+	cbor_get_array_sized(&cbor, 7);
+	version = cbor_get_uint(&cbor);
+	id = cbor_get_bstr(&cbor);
+	order = cbor_get_bstr(&cbor);
+	number = cbor_get_uint(&cbor);
+	count = cbor_get_uint(&cbor);
+	stated = cbor_get_bstr(&cbor);
+	if (!bytes_equal(stated, bytes_of(hash, SHA256_SIZE)) ||
+	    !bytes_equal(id, bytes_of(header->binding.pack,
+	    PACKAGE_ID_SIZE)) ||
+	    !bytes_equal(order, bytes_of(header->binding.order,
+	    PACKAGE_ID_SIZE)) || version != PACK_VERSION ||
+	    number != header->number || count != header->count)
+		cbor_fail(&cbor, "header is not the one that was signed");
+	err = manifest_chunks(pack, &cbor, end);
+	if (err)
+		return diag_nomem(diag);
+	if (!cbor_close(&cbor))
+		return syntax(diag, pack, cbor.error);
+	return ERR_OK;
+}
+
+enum err
+pack_open(const struct io *io, const char *path,
+    const struct public_key *document_keys, size_t key_count,
+    struct pack **ret_pack, struct diag *diag)
+{
+	_cleanup_buf_ struct buf manifest = { .limit = PACK_MANIFEST_MAX };
+	_cleanup_pack_ struct pack *pack = NULL;
+	struct cose_sign1 message;
+	uint64_t end = 0;
+	enum err err;
+
+	pack = calloc(1, sizeof(*pack));
+	if (pack == NULL)
+		return diag_nomem(diag);
+	pack->file = (struct file)FILE_INIT;
+	pack->header_bytes.limit = PACK_HEADER_MAX + PACK_HEAD;
+	err = file_open(io, path, O_RDONLY, 0, &pack->file, diag);
+	if (!err)
+		err = header_read(pack, diag);
+	if (!err)
+		err = trailer_read(pack, &manifest, &end, diag);
+	if (err)
+		return err;
+	err = cose_sign1_parse(buf_bytes(&manifest), &message, diag);
+	if (err) {
+		diag_prefix(diag, "pack %s: manifest", path);
+		return err;
+	}
+	err = manifest_verify(pack, &message, document_keys, key_count, diag);
+	if (!err)
+		err = manifest_read(pack, message.payload, end, diag);
+	if (err)
+		return err;
+	*ret_pack = pack;
+	pack = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+static enum err
+chunk_check(struct pack *pack, const struct pack_chunk *chunk,
+    struct sha256 *sha256, uint8_t *block, bool *ret_good, struct diag *diag)
+{
+	uint8_t hash[SHA256_SIZE];
+	uint64_t done;
+	size_t len;
+	enum err err;
+
+	err = sha256_begin(sha256);
+	for (done = 0; done < chunk->length && !err; done += len) {
+		len = chunk->length - done < READ_BLOCK ?
+		    (size_t)(chunk->length - done) : READ_BLOCK;
+		err = file_read_at(&pack->file, chunk->offset + done, block,
+		    len, diag);
+		if (!err)
+			err = sha256_update(sha256, bytes_of(block, len));
+	}
+	if (!err)
+		err = sha256_end(sha256, hash);
+	if (err)
+		return err;
+	*ret_good = memcmp(hash, chunk->hash, SHA256_SIZE) == 0;
+	return ERR_OK;
+}
+
+enum err
+pack_check(struct pack *pack, void (*progress)(void *ctx, uint64_t done),
+    void *ctx, struct diag *diag)
+{
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	uint8_t *block = NULL;
+	bool good = true;
+	size_t i;
+	enum err err;
+
+	err = sha256_new(&sha256, diag);
+	if (err)
+		return err;
+	block = malloc(READ_BLOCK);
+	if (block == NULL)
+		return diag_nomem(diag);
+	for (i = 0; i < pack->chunk_count; i++) {
+		err = chunk_check(pack, &pack->chunks[i], sha256, block,
+		    &good, diag);
+		if (err || !good)
+			break;
+		if (progress != NULL)
+			progress(ctx, pack->start[i + 1]);
+	}
+	free(block);
+	if (err)
+		return err;
+	if (!good) {
+		err = diag_fail(diag, ERR_CORRUPT, NULL,
+		    "pack %s: chunk %zu differs from the signed manifest",
+		    pack->file.path, i);
+		diag_hint(diag, "fetch the file again; if it stays so, "
+		    "somebody altered it");
+	}
+	return err;
+}
+
+static size_t
+chunk_of(const struct pack *pack, uint64_t position)
+{
+	size_t low = 0, high = pack->chunk_count, mid;
+
+	while (high - low > 1) {
+		mid = low + (high - low) / 2;
+		if (pack->start[mid] <= position)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+/* Read the chunk's head and make the opener for its encapsulation. */
+static enum err
+chunk_enter(struct pack *pack, size_t number, struct bytes private,
+    size_t *ret_table, struct diag *diag)
+{
+	const struct pack_chunk *chunk = &pack->chunks[number];
+	uint8_t head[PACK_CHUNK_HEAD + HPKE_ENC_MAX];
+	size_t enc_len;
+	enum err err;
+
+	enc_len = pack->header.recipient_alg == KEY_X25519 ? 32 : 65;
+	err = file_read_at(&pack->file, chunk->offset, head,
+	    PACK_CHUNK_HEAD + enc_len, diag);
+	if (err)
+		return err;
+	if (memcmp(head, PACK_CHUNK_MAGIC, 4) != 0 ||
+	    get_be32(head + 4) != number ||
+	    get_be64(head + 8) != chunk->first ||
+	    get_be32(head + 16) != chunk->count ||
+	    get_be32(head + 20) != chunk->length ||
+	    get_be16(head + 24) != enc_len)
+		return diag_fail(diag, ERR_CORRUPT, NULL,
+		    "pack %s: chunk %zu: head differs from the manifest",
+		    pack->file.path, number);
+	*ret_table = PACK_CHUNK_HEAD + enc_len;
+	if (pack->opener != NULL && pack->open_chunk == number)
+		return ERR_OK;
+	package_opener_free(&pack->opener);
+	err = package_opener_new(&pack->header.binding,
+	    pack->header.recipient_alg, private,
+	    bytes_of(head + PACK_CHUNK_HEAD, enc_len), &pack->opener, diag);
+	pack->open_chunk = number;
+	return err;
+}
+
+enum err
+pack_open_package(struct pack *pack, uint64_t position, struct bytes private,
+    uint64_t *ret_index, struct secret *out, struct diag *diag)
+{
+	_cleanup_buf_ struct buf sealed = { .limit = PACKAGE_SIZE_MAX };
+	const struct pack_chunk *chunk;
+	uint8_t entry[PACK_TABLE_ENTRY], *room;
+	uint32_t offset, len, within;
+	size_t number, table = 0;
+	enum err err;
+
+	if (position >= pack->header.count)
+		return diag_fail(diag, ERR_NOTFOUND, NULL,
+		    "pack %s: holds %llu packages, asked for number %llu",
+		    pack->file.path, (unsigned long long)pack->header.count,
+		    (unsigned long long)position);
+	number = chunk_of(pack, position);
+	chunk = &pack->chunks[number];
+	within = (uint32_t)(position - pack->start[number]);
+	err = chunk_enter(pack, number, private, &table, diag);
+	if (err)
+		return err;
+	err = file_read_at(&pack->file, chunk->offset + table +
+	    (uint64_t)within * PACK_TABLE_ENTRY, entry, sizeof(entry), diag);
+	if (err)
+		return err;
+	offset = get_be32(entry);
+	len = get_be32(entry + 4);
+	if (len > PACKAGE_SIZE_MAX || offset > chunk->length ||
+	    len > chunk->length - offset)
+		return diag_fail(diag, ERR_CORRUPT, NULL,
+		    "pack %s: package %llu: out of its chunk",
+		    pack->file.path, (unsigned long long)position);
+	room = buf_extend(&sealed, len);
+	if (room == NULL)
+		return diag_nomem(diag);
+	err = file_read_at(&pack->file, chunk->offset + offset, room, len,
+	    diag);
+	if (!err)
+		err = package_open(pack->opener, chunk->first + within,
+		    entry + 8, buf_bytes(&sealed), pack->header.certs,
+		    pack->header.cert_count, out, diag);
+	if (err)
+		return err;
+	*ret_index = chunk->first + within;
+	return ERR_OK;
+}

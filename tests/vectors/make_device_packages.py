@@ -1,0 +1,345 @@
+#!/usr/bin/python3
+"""Packages for the tests of the device library, by other people's code.
+
+Writes device-packages.txt beside itself: name | verdict | now | pinned root
+| package, one line each. Signatures differ with every run, so the file is
+made once and kept; run it again when a case is added:
+
+    python3 tests/vectors/make_device_packages.py
+"""
+import datetime
+import hashlib
+import os
+
+import cbor2
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils, x25519
+from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+NOW = 1790000000
+YEAR = 365 * 86400
+BORN = NOW - 86400
+CLIENT, SERVER = "1.3.6.1.5.5.7.3.2", "1.3.6.1.5.5.7.3.1"
+DOCUMENT = "1.3.6.1.5.5.7.3.36"
+UEID = bytes([1]) + bytes(range(16))
+
+
+def enc(item):
+    return cbor2.dumps(item, canonical=True)
+
+
+def sha(data):
+    return hashlib.sha256(data).digest()
+
+
+def ec_key(name):
+    return ec.derive_private_key(
+        int.from_bytes(sha(name.encode()), "big") >> 1, ec.SECP256R1())
+
+
+def ec_private(key):
+    return key.private_numbers().private_value.to_bytes(32, "big")
+
+
+def cose_key(key):
+    n = key.public_key().public_numbers()
+    return {1: 2, -1: 1, -2: n.x.to_bytes(32, "big"),
+            -3: n.y.to_bytes(32, "big")}
+
+
+def when(t):
+    return datetime.datetime.utcfromtimestamp(t)
+
+
+def certificate(subject, key, issuer, issuer_key, ca=None, eku=None,
+                start=BORN - YEAR, end=BORN + 20 * YEAR, usage=True):
+    def name(text):
+        return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+    b = x509.CertificateBuilder(
+        subject_name=name(subject), issuer_name=name(issuer),
+        public_key=key.public_key(), not_valid_before=when(start),
+        not_valid_after=when(end),
+        serial_number=int.from_bytes(sha(subject.encode())[:15], "big"))
+    b = b.add_extension(x509.BasicConstraints(ca is not None, ca), True)
+    if usage:
+        b = b.add_extension(x509.KeyUsage(
+            ca is None, False, False, False, False, ca is not None,
+            ca is not None, False, False), True)
+    b = b.add_extension(
+        x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
+    b = b.add_extension(
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(
+            issuer_key.public_key()), False)
+    if eku:
+        b = b.add_extension(
+            x509.ExtendedKeyUsage([ObjectIdentifier(eku)]), False)
+    return b.sign(issuer_key, hashes.SHA256()).public_bytes(
+        serialization.Encoding.DER)
+
+
+class World:
+    """An ecosystem: root, issuing CA, document signer."""
+
+    def __init__(self, name):
+        self.root_key, self.ca_key = ec_key(name + "r"), ec_key(name + "i")
+        self.signer_key = ec_key(name + "s")
+        self.name = name
+        self.root = certificate(name, self.root_key, name, self.root_key, 2)
+        self.ca = certificate(name + " CA", self.ca_key, name, self.root_key,
+                              0)
+        self.signer = certificate(name + " S", self.signer_key, name,
+                                  self.root_key, eku=DOCUMENT)
+        self.device_key = ec_key(name + "d")
+        self.device = certificate(UEID.hex(), self.device_key, name + " CA",
+                                  self.ca_key, eku=CLIENT, start=BORN)
+
+
+def sign1(key, protected, claims, unprotected=None):
+    tbs = enc(["Signature1", protected, b"", claims])
+    r, s = utils.decode_dss_signature(key.sign(tbs, ec.ECDSA(hashes.SHA256())))
+    sig = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return enc(cbor2.CBORTag(18, [protected, unprotected or {}, claims, sig]))
+
+
+def clamp(key):
+    k = bytearray(key)
+    k[0] &= 248
+    k[31] = k[31] & 127 | 64
+    return bytes(k)
+
+
+class Package:
+    """One package; fields are changed by a case before it is put together."""
+
+    def __init__(self, w):
+        self.w = w
+        self.x = clamp(sha(b"x" + w.name.encode()))
+        x_public = x25519.X25519PrivateKey.from_private_bytes(
+            self.x).public_key().public_bytes(
+                serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        self.keyset = [
+            {1: 0, 2: 1, 4: w.device, 5: 4},
+            {1: 1, 2: 2, 3: {1: 1, -1: 4, -2: x_public}, 5: 4}]
+        self.scope = [["photo", 3], ["settings", 1]]
+        self.claims = {
+            1: "https://issuer.example", 5: BORN, 6: BORN, 7: bytes(16),
+            8: {1: cose_key(w.device_key)}, 256: UEID, 258: 32473,
+            259: b"CAM-200", 260: ["2.1"],
+            265: "tag:imprint.example,2026:identity/1", 270: "cam-firmware",
+            271: ["1.4.0"],
+            65535: {"status_list": {"idx": 7, "uri": "https://s.example/0"}},
+            -66001: {"photo": 3, "video": 3, "settings": 5},
+            -66003: {"service": [{2: [-16, sha(w.root)]}]},
+            -66004: bytes(32), -66005: 1,
+            -66006: {"serial-number": "CAM-000000007"}}
+        self.signer_key = w.signer_key
+        self.header = {1: -7, 4: sha(enc(cose_key(w.signer_key))),
+                       16: "application/eat+cwt"}
+        self.unprotected = {}
+        self.privates = [[0, 1, ec_private(w.device_key)], [1, 2, self.x]]
+        self.certs = [w.ca, w.signer, w.root]
+        self.magic, self.version, self.more = "imprint-package", 1, []
+        self.pinned, self.now = b"", NOW
+
+    def put(self):
+        self.claims.setdefault(9, enc(self.scope))
+        self.claims.setdefault(-66002, self.keyset)
+        self.document = sign1(self.signer_key, enc(self.header),
+                              enc({k: v for k, v in self.claims.items()
+                                   if v is not None}), self.unprotected)
+        return enc([self.magic, self.version, self.document, self.privates,
+                    self.certs] + self.more)
+
+
+home, abroad = World("Home"), World("Abroad")
+cases = []
+
+
+def case(name, verdict, change=None, world=home, after=None):
+    p = Package(world)
+    if change:
+        change(p)
+    data = p.put()
+    if after:
+        data = after(data)
+    cases.append((name, verdict, p.now, p.pinned.hex(), data.hex()))
+
+
+def setter(**fields):
+    def change(p):
+        for name, value in fields.items():
+            setattr(p, name, value)
+    return change
+
+
+def claim(label, value):
+    return lambda p: p.claims.__setitem__(label, value)
+
+
+def header(label, value):
+    return lambda p: p.header.__setitem__(label, value)
+
+
+def slot(number, label, value):
+    return lambda p: p.keyset[number].__setitem__(label, value)
+
+
+def private(number, value):
+    return lambda p: p.privates.__setitem__(number, value)
+
+
+def device(**how):
+    """A device certificate of another kind."""
+    issuer = how.pop("issuer", "Home CA")
+    key = how.pop("by", home.ca_key)
+    return slot(0, 4, certificate(UEID.hex(), home.device_key, issuer, key,
+                                  **how))
+
+
+def signer(key=home.signer_key, **how):
+    def change(p):
+        p.certs[1] = certificate("Home S", key, how.pop("issuer", "Home"),
+                                 how.pop("by", home.root_key), **how)
+        p.signer_key = key
+        p.header[4] = sha(enc(cose_key(key)))
+    return change
+
+
+# accepted
+case("good", "accepted")
+case("good-again-pinned", "accepted", setter(pinned=sha(home.root)))
+case("unknown-claims", "accepted",
+     lambda p: p.claims.update({-70000: {"x": [1]}, "vendor": 1, 300: b""}))
+case("expiry-in-future", "accepted", claim(4, NOW + 1))
+case("expiry-last-second", "accepted", claim(4, NOW))
+case("no-eku", "accepted", device())
+case("abroad", "accepted", world=abroad)
+case("second-device", "accepted", claim(256, bytes([1]) + bytes(16)))
+case("newer", "accepted", claim(6, BORN + 60))
+case("older", "accepted", claim(6, BORN - 60))
+
+# times
+case("clock-unset", "time unknown", setter(now=0))
+case("clock-before-issue", "time unknown", setter(now=BORN - 1))
+case("expired-document", "expired", claim(4, NOW - 1))
+case("expired-clock-unset", "expired",
+     lambda p: (p.claims.update({4: BORN - 1}), setter(now=0)(p)))
+case("expired-certificate", "expired", setter(now=BORN + 21 * YEAR))
+case("not-yet-valid", "not yet valid", claim(5, NOW + 1))
+case("certificate-not-yet", "not yet valid", device(start=NOW + 60))
+
+# roots
+case("pinned-other", "another root", setter(pinned=sha(abroad.root)))
+case("no-anchors", "no root", claim(-66003, None))
+case("anchor-foreign", "no root",
+     claim(-66003, {"service": [{2: [-16, sha(abroad.root)]}]}))
+case("anchor-key-only", "no root",
+     claim(-66003, {"code": [{1: cose_key(abroad.signer_key)}]}))
+case("root-missing", "no root", setter(certs=[home.ca, home.signer]))
+case("no-certificates", "no root", setter(certs=[]))
+case("anchor-is-issuing-ca", "signer not trusted",
+     claim(-66003, {"service": [{2: [-16, sha(home.ca)]}]}))
+
+# signer
+case("signer-missing", "signer not trusted",
+     setter(certs=[home.ca, home.root]))
+case("signer-foreign", "signer not trusted",
+     lambda p: (setter(signer_key=abroad.signer_key,
+                       certs=[home.ca, abroad.signer, home.root])(p),
+                header(4, sha(enc(cose_key(abroad.signer_key))))(p)))
+case("signer-without-eku", "signer not trusted", signer())
+case("signer-client-eku", "signer not trusted", signer(eku=CLIENT))
+case("signer-self-signed", "signer not trusted",
+     signer(eku=DOCUMENT, issuer="Home S", by=home.signer_key))
+case("signer-is-device", "signer not trusted",
+     lambda p: (setter(signer_key=home.device_key,
+                       certs=p.certs + [home.device])(p),
+                header(4, sha(enc(cose_key(home.device_key))))(p)))
+case("kid-unknown", "signer not trusted", header(4, bytes(32)))
+
+# signature
+case("signature-of-other-key", "signature wrong",
+     setter(signer_key=abroad.signer_key))
+case("claim-altered", "signature wrong",
+     after=lambda d: d.replace(b"CAM-200", b"CAM-300"))
+case("scope-widened", "signature wrong",
+     after=lambda d: d.replace(b"\x82\x65photo\x03", b"\x82\x65photo\x07"))
+
+# certificates
+case("device-of-other-ca", "certificate not trusted",
+     device(issuer="Abroad CA", by=abroad.ca_key, eku=CLIENT))
+case("device-forged-ca", "certificate not trusted",
+     device(by=abroad.ca_key, eku=CLIENT))
+case("device-server-eku", "certificate not trusted", device(eku=SERVER))
+case("issuing-ca-missing", "certificate not trusted",
+     setter(certs=[home.signer, home.root]))
+case("stray-certificate", "certificate not trusted",
+     setter(certs=[home.ca, home.signer, home.root, abroad.ca]))
+case("certificate-twice", "certificate not trusted",
+     lambda p: p.certs.append(home.ca))
+case("root-twice", "certificate not trusted",
+     lambda p: p.certs.append(home.root))
+case("stray-junk", "signer not trusted",
+     lambda p: p.certs.append(b"\x30\x00"))
+case("certificate-cut", "signer not trusted",
+     lambda p: p.certs.__setitem__(0, home.ca[:-1]))
+
+# keys
+case("private-of-other", "keys do not match",
+     private(0, [0, 1, ec_private(abroad.device_key)]))
+case("private-zero", "keys do not match", private(0, [0, 1, bytes(32)]))
+case("private-too-large", "keys do not match", private(0, [0, 1, b"\xff" * 32]))
+case("x25519-not-clamped", "keys do not match",
+     lambda p: private(1, [1, 2, bytes([p.x[0] | 1]) + p.x[1:]])(p))
+case("cnf-of-other", "keys do not match",
+     claim(8, {1: cose_key(abroad.device_key)}))
+case("no-authenticate-key", "keys do not match", slot(0, 2, 3))
+case("two-authenticate-keys", "keys do not match", slot(1, 2, 1))
+
+# form
+case("private-missing", "malformed", lambda p: p.privates.pop())
+case("private-twice", "malformed",
+     lambda p: p.privates.append(p.privates[0]))
+case("private-stray-slot", "malformed",
+     lambda p: p.privates.append([5, 1, bytes(32)]))
+case("private-of-device-key", "malformed", slot(0, 5, 1))
+case("private-other-alg", "malformed",
+     lambda p: private(1, [1, 3, p.x])(p))
+case("private-short", "malformed", private(0, [0, 1, bytes(31)]))
+case("slot-out-of-range", "malformed", slot(1, 1, 8))
+case("slots-out-of-order", "malformed", lambda p: p.keyset.reverse())
+case("purpose-unknown", "malformed", slot(1, 2, 9))
+case("maker-unknown", "malformed", slot(1, 5, 5))
+case("key-and-certificate", "malformed",
+     slot(0, 3, cose_key(home.device_key)))
+case("keyset-empty", "malformed", claim(-66002, []))
+case("scope-twice", "malformed",
+     setter(scope=[["photo", 1], ["photo", 2]]))
+case("scope-bits-large", "malformed", setter(scope=[["photo", 1 << 32]]))
+case("no-cnf", "malformed", claim(8, None))
+case("no-ueid", "malformed", claim(256, None))
+case("no-iat", "malformed", claim(6, None))
+case("ueid-short", "malformed", claim(256, b"\x01abc"))
+case("iat-negative", "malformed", claim(6, -1))
+case("profile-unknown", "malformed", claim(265, "tag:other"))
+case("anchor-malformed", "malformed",
+     claim(-66003, {"service": [{2: [-16, b"short"]}]}))
+case("unprotected-not-empty", "malformed", setter(unprotected={4: b"x"}))
+case("kid-missing", "malformed", lambda p: p.header.pop(4))
+case("alg-eddsa", "unsupported", header(1, -8))
+case("crit", "unsupported", header(2, [16]))
+case("typ-other", "unsupported", header(16, "application/other"))
+case("version-2", "unsupported", setter(version=2))
+case("magic-other", "malformed", setter(magic="imprint-packagf"))
+case("one-more-element", "malformed", setter(more=[0]))
+case("trailing-byte", "malformed", after=lambda d: d + b"\x00")
+case("not-shortest", "malformed",
+     after=lambda d: d.replace(b"package\x01", b"package\x18\x01"))
+case("empty-file", "malformed", after=lambda d: b"")
+
+path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                    "device-packages.txt")
+with open(path, "w", encoding="ascii") as out:
+    for row in cases:
+        out.write("|".join(str(cell) for cell in row) + "\n")

@@ -1,0 +1,656 @@
+/*
+ * A small ecosystem made with the project's own libraries, a stranger's next
+ * to it, and every verdict reached from what their devices show.
+ */
+#include "imprint/verify.h"
+#include "lib/identity/document.h"
+#include "lib/x509/test_make.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+#define DAY		INT64_C(86400)
+#define NOW		(TIME_2026 + 30 * DAY)
+#define TIME_2060	INT64_C(2840140800)
+#define UEID_A		"0100112233445566778899aabbccddeeff"
+#define UEID_B		"01ffeeddccbbaa99887766554433221100"
+
+struct ecosystem {
+	struct authority	 root, bulk;
+	struct public_key	 document_key;
+	struct signer		*document;
+	struct buf		 document_der;
+	struct buf		 trust;		/* PEM */
+};
+
+static struct ecosystem ours, strangers;
+
+static void
+signer_certificate(struct ecosystem *e, int64_t until)
+{
+	_cleanup_filling_ struct filling f = { .validity = BUF_INIT };
+	struct certificate_profile p = {
+		.issuer_name = buf_bytes(&e->root.name),
+		.issuer_key_id = bytes_of(e->root.key_id, KEY_ID_SIZE),
+		.organization = "Example Imaging",
+		.common_name = "document signer", .subject_alg = KEY_P256,
+		.path_len = -1, .key_usage = KU_DIGITAL_SIGNATURE,
+		.extended_key_usage = EKU_DOCUMENT_SIGNING, .with_ski = true,
+	};
+
+	filling_make(&f, &e->document_key);
+	filling_times(&f, TIME_2026, until);
+	certificate_make(&p, &f, e->root.signer, &e->document_der);
+}
+
+static void
+ecosystem_make(struct ecosystem *e, const char *root)
+{
+	const struct authority none = AUTHORITY_INIT;
+
+	*e = (struct ecosystem){ .root = none, .bulk = none,
+		.document_der = BUF_INIT, .trust = BUF_INIT };
+	authority_make(&e->root, root, -1, NULL);
+	authority_make(&e->bulk, "bulk", 0, &e->root);
+	key_make(KEY_P256, &e->document_key, &e->document);
+	signer_certificate(e, TIME_2046);
+	pem_put(&e->trust, "CERTIFICATE", buf_bytes(&e->bulk.der));
+	pem_put(&e->trust, "CERTIFICATE", buf_bytes(&e->document_der));
+	pem_put(&e->trust, "CERTIFICATE", buf_bytes(&e->root.der));
+}
+
+static void
+ecosystem_release(struct ecosystem *e)
+{
+	authority_release(&e->root);
+	authority_release(&e->bulk);
+	signer_free(&e->document);
+	buf_release(&e->document_der);
+	buf_release(&e->trust);
+}
+
+/* How a device differs from a good one. */
+struct recipe {
+	bool		stranger_ca;	/* its certificate is a stranger's */
+	bool		stranger_signer;
+	bool		forged;		/* with the kid of our signer */
+	bool		other_key;	/* cnf is not the certificate's */
+	bool		renewed;	/* document holds an older one */
+	bool		is_ca;
+	const char	*common_name;
+	const char	*ueid;		/* of the document */
+	unsigned	usage;		/* EKU_...; 0: client, ~0U: absent */
+	unsigned	key_usage;	/* 0: digital signature */
+	int64_t		from, until;	/* of the certificate */
+	int64_t		issued, expires;	/* of the document */
+	const char	*typ;
+};
+
+struct device {
+	struct public_key	key;
+	struct buf		certificate, document;
+};
+
+#define _cleanup_device_ __attribute__((cleanup(device_release)))
+
+static void
+device_release(struct device *d)
+{
+	buf_release(&d->certificate);
+	buf_release(&d->document);
+}
+
+static void
+certificate_of(const struct recipe *r, const struct public_key *key,
+    struct buf *out)
+{
+	const struct ecosystem *e = r->stranger_ca ? &strangers : &ours;
+	_cleanup_filling_ struct filling f = { .validity = BUF_INIT };
+	struct certificate_profile p = device_profile(&e->bulk);
+
+	if (r->is_ca)
+		p = ca_profile(&e->root, UEID_A, -1);
+	if (r->usage != 0)
+		p.extended_key_usage = r->usage == ~0U ? 0 : r->usage;
+	if (r->key_usage != 0)
+		p.key_usage = r->key_usage;
+	filling_make(&f, key);
+	if (r->common_name != NULL)
+		f.fields[CERT_FIELD_COMMON_NAME] = bytes_text(r->common_name);
+	filling_times(&f, r->from != 0 ? r->from : TIME_2026,
+	    r->until != 0 ? r->until : TIME_2046);
+	certificate_make(&p, &f, r->is_ca ? e->root.signer : e->bulk.signer,
+	    out);
+}
+
+/* photo: can and may GET and POST; settings: can PUT, may not; video: may,
+ * and cannot. */
+static const struct product product = {
+	.name = "camera", .version = "1", .manufacturer = "Example Imaging",
+	.hwmodel = "CAM-200",
+	.capabilities = { { "photo", 3 }, { "settings", 5 } },
+	.capability_count = 2,
+	.authorisations = { { "photo", 3 }, { "settings", 1 },
+		{ "video", 2 } },
+	.authorisation_count = 3,
+	.credentials = { { .slot = 0, .purpose = PURPOSE_AUTHENTICATE,
+		.alg = KEY_P256, .maker = MAKER_AUTHORITY,
+		.certificate = true } },
+	.credential_count = 1,
+};
+
+static void
+claims_of(const struct recipe *r, const struct public_key *cnf,
+    struct bytes certificate, struct buf *out)
+{
+	const struct claims_issuer issuer = { .issuer = "https://ca.example" };
+	const uint8_t hash[SHA256_SIZE] = { 1 }, salt[SALT_SIZE] = { 2 };
+	uint8_t ueid[UEID_SIZE], iat[8], exp[8], idx[8] = { 0 };
+	struct bytes fields[CLAIMS_FIELDS] = { BYTES_NONE };
+	_cleanup_form_ struct form *form = NULL;
+	struct product p = product;
+	size_t len;
+
+	p.document_validity_years = r->expires != 0 ? 1 : PRODUCT_NEVER;
+	assert_int_equal(claims_form(&p, hash, &issuer, &form, NULL), ERR_OK);
+	assert_int_equal(hex_decode(r->ueid != NULL ? r->ueid : UEID_A, ueid,
+	    sizeof(ueid), &len), ERR_OK);
+	put_be64(iat, (uint64_t)(r->issued != 0 ? r->issued : TIME_2026));
+	put_be64(exp, (uint64_t)r->expires);
+	fields[CLAIMS_FIELD_EXP] = bytes_of(exp, 8);
+	fields[CLAIMS_FIELD_IAT] = bytes_of(iat, 8);
+	fields[CLAIMS_FIELD_SALT] = bytes_of(salt, sizeof(salt));
+	fields[CLAIMS_FIELD_UEID] = bytes_of(ueid, sizeof(ueid));
+	fields[CLAIMS_FIELD_STATUS_IDX] = bytes_of(idx, 8);
+	fields[CLAIMS_FIELD_STATUS_URI] = bytes_text("https://ca.example/s");
+	fields[CLAIMS_FIELD_X] = bytes_of(cnf->raw + 1, 32);
+	fields[CLAIMS_FIELD_Y] = bytes_of(cnf->raw + 33, 32);
+	fields[CLAIMS_FIELD_CERT] = certificate;
+	assert_int_equal(form_render(form, fields, CLAIMS_FIELDS, out),
+	    ERR_OK);
+}
+
+static void
+device_make(struct device *d, const struct recipe *r)
+{
+	const struct ecosystem *e = r->stranger_signer || r->forged ?
+	    &strangers : &ours;
+	_cleanup_buf_ struct buf claims = BUF_INIT, older = BUF_INIT;
+	struct public_key cnf;
+	uint8_t kid[COSE_KID_SIZE];
+
+	*d = (struct device){ .certificate = BUF_INIT, .document = BUF_INIT };
+	key_make(KEY_P256, &d->key, NULL);
+	cnf = d->key;
+	if (r->other_key)
+		key_make(KEY_P256, &cnf, NULL);
+	certificate_of(r, &d->key, &d->certificate);
+	certificate_of(r, &d->key, &older);
+	claims_of(r, &cnf, buf_bytes(r->renewed ? &older : &d->certificate),
+	    &claims);
+	assert_int_equal(cose_key_thumbprint(r->forged ? &ours.document_key :
+	    &e->document_key, kid), ERR_OK);
+	assert_int_equal(cose_sign1_sign(&d->document, e->document,
+	    bytes_of(kid, sizeof(kid)), r->typ != NULL ? r->typ :
+	    DOCUMENT_TYP, buf_bytes(&claims), BYTES_NONE, NULL), ERR_OK);
+}
+
+static struct imprint_verifier *
+verifier_make(const struct buf *trust)
+{
+	struct imprint_verifier *v = NULL;
+	char reason[256];
+
+	if (imprint_verifier_new((const char *)trust->ptr, trust->len, &v,
+	    reason, sizeof(reason)) != IMPRINT_OK)
+		fail_msg("%s", reason);
+	return v;
+}
+
+enum { CERT = 1, DOC = 2, BOTH = 3 };
+
+static const struct {
+	const char		*name;
+	int			 show;
+	enum imprint_verdict	 verdict;
+	const char		*reason;	/* part of it */
+	struct recipe		 recipe;
+	const char		*object;
+	uint32_t		 permissions;
+	int64_t			 now;		/* 0: NOW */
+} cases[] = {
+	{ "certificate", CERT, IMPRINT_ALLOW, "certificate is genuine",
+	    .now = NOW },
+	{ "document", DOC, IMPRINT_ALLOW, "document is genuine",
+	    .now = NOW },
+	{ "both", BOTH, IMPRINT_ALLOW, "of one device",
+	    .now = NOW },
+	{ "right", BOTH, IMPRINT_ALLOW, "of one device",
+	    .object = "photo", .permissions = IMPRINT_POST },
+	{ "both rights", DOC, IMPRINT_ALLOW, "genuine",
+	    .object = "photo", .permissions = IMPRINT_GET | IMPRINT_POST },
+	{ "nothing shown", 0, IMPRINT_DENY, "Neither",
+	    .now = NOW },
+	{ "nothing shown, right asked", 0, IMPRINT_DENY, "Neither",
+	    .object = "photo", .permissions = IMPRINT_GET },
+
+	{ "right lacking", BOTH, IMPRINT_DENY_PERMISSION,
+	    "PUT on \"settings\" is needed; the device can do: GET PUT; it is"
+	    " authorised to do: GET.",
+	    .object = "settings", .permissions = IMPRINT_PUT },
+	{ "half of the rights", BOTH, IMPRINT_DENY_PERMISSION, "GET PUT on",
+	    .object = "settings", .permissions = IMPRINT_GET | IMPRINT_PUT },
+	{ "capability lacking", BOTH, IMPRINT_DENY_PERMISSION,
+	    "can do: nothing; it is authorised to do: POST",
+	    .object = "video", .permissions = IMPRINT_POST },
+	{ "object unknown", DOC, IMPRINT_DENY_PERMISSION, "pho\?\?\?ox",
+	    .object = "pho\n\033\"ox", .permissions = IMPRINT_GET },
+	{ "beginning of an object", DOC, IMPRINT_DENY_PERMISSION, "phot",
+	    .object = "phot", .permissions = IMPRINT_GET },
+	{ "right without document", CERT, IMPRINT_DENY_NO_DOCUMENT,
+	    "GET on \"photo\" was asked for", .object = "photo",
+	    .permissions = IMPRINT_GET },
+
+	{ "stranger's certificate", CERT, IMPRINT_DENY_UNTRUSTED, "No path",
+	    .recipe = { .stranger_ca = true } },
+	{ "stranger's certificate, our document", BOTH,
+	    IMPRINT_DENY_UNTRUSTED, "No path",
+	    .recipe = { .stranger_ca = true } },
+	{ "stranger's signer", DOC, IMPRINT_DENY_UNTRUSTED,
+	    "not among the 1 trusted", .recipe = { .stranger_signer = true } },
+	{ "stranger's signer, our certificate", BOTH, IMPRINT_DENY_UNTRUSTED,
+	    "not among", .recipe = { .stranger_signer = true } },
+	{ "forged kid", BOTH, IMPRINT_DENY_SIGNATURE, "altered or forged",
+	    .recipe = { .forged = true } },
+	{ "signed for something else", DOC, IMPRINT_DENY_MALFORMED, "typ",
+	    .recipe = { .typ = "application/imprint-pack-manifest+cose" } },
+
+	{ "certificate expired", CERT, IMPRINT_DENY_EXPIRED,
+	    "device certificate expired at 2026-01-02T00:00:00Z",
+	    .recipe = { .until = TIME_2026 + DAY } },
+	{ "certificate's last second", CERT, IMPRINT_ALLOW, "genuine",
+	    .recipe = { .until = NOW } },
+	{ "certificate not yet valid", CERT, IMPRINT_DENY_NOT_YET_VALID,
+	    "device certificate is valid only from 2026-02-01",
+	    .recipe = { .from = NOW + DAY } },
+	{ "root expired", CERT, IMPRINT_DENY_EXPIRED, "above the device's",
+	    .recipe = { .until = TIME_2060 }, .now = TIME_2046 + DAY },
+	{ "before the root", CERT, IMPRINT_DENY_NOT_YET_VALID,
+	    "above the device's", .recipe = { .from = TIME_2026 - 9 * DAY },
+	    .now = TIME_2026 - DAY },
+	{ "document expired", DOC, IMPRINT_DENY_EXPIRED,
+	    "document expired at 2026-01-31T00:00:00Z",
+	    .recipe = { .expires = NOW } },
+	{ "document's last second", DOC, IMPRINT_ALLOW, "genuine",
+	    .recipe = { .expires = NOW + 1 } },
+	{ "document of the future", DOC, IMPRINT_DENY_NOT_YET_VALID,
+	    "issued in the future", .recipe = { .issued = NOW + 1 } },
+	{ "document of now", DOC, IMPRINT_ALLOW, "genuine",
+	    .recipe = { .issued = NOW } },
+	{ "signer expired", DOC, IMPRINT_DENY_EXPIRED,
+	    "document's signer expired at 2046-01-01",
+	    .now = TIME_2046 + 1 },
+	{ "signer not yet valid", DOC, IMPRINT_DENY_NOT_YET_VALID,
+	    "document's signer is valid only from",
+	    .recipe = { .issued = TIME_2026 - DAY }, .now = TIME_2026 - 1 },
+
+	{ "no extended key usage", CERT, IMPRINT_ALLOW, "genuine",
+	    .recipe = { .usage = ~0U } },
+	{ "server's certificate", CERT, IMPRINT_DENY_PURPOSE,
+	    "not for client authentication",
+	    .recipe = { .usage = EKU_SERVER_AUTH } },
+	{ "signer's certificate", CERT, IMPRINT_DENY_PURPOSE,
+	    "not for client authentication",
+	    .recipe = { .usage = EKU_DOCUMENT_SIGNING } },
+	{ "key for agreement only", CERT, IMPRINT_DENY_PURPOSE,
+	    "may not be used so", .recipe = { .key_usage = KU_KEY_AGREEMENT } },
+	{ "CA's certificate", CERT, IMPRINT_DENY_PURPOSE, "",
+	    .recipe = { .is_ca = true } },
+	{ "CA that may sign", CERT, IMPRINT_DENY_PURPOSE, "CA's",
+	    .recipe = { .is_ca = true, .usage = EKU_CLIENT_AUTH,
+	    .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN } },
+	{ "no UEID", CERT, IMPRINT_DENY_PURPOSE, "\"gateway\" is not a UEID",
+	    .recipe = { .common_name = "gateway" } },
+	{ "UEID in upper case", CERT, IMPRINT_DENY_PURPOSE, "is not a UEID",
+	    .recipe = { .common_name = "0100112233445566778899AABBCCDDEEFF" } },
+	{ "UEID too short", CERT, IMPRINT_DENY_PURPOSE, "is not a UEID",
+	    .recipe = { .common_name = "010011223344" } },
+
+	{ "another device", BOTH, IMPRINT_DENY_MISMATCH, "another device",
+	    .recipe = { .ueid = UEID_B } },
+	{ "another key", BOTH, IMPRINT_DENY_MISMATCH, "another key",
+	    .recipe = { .other_key = true } },
+	{ "another certificate", BOTH, IMPRINT_DENY_MISMATCH, "slot 0",
+	    .recipe = { .renewed = true } },
+};
+
+static struct imprint_question
+question_make(const struct device *d, int show)
+{
+	struct imprint_question q = { .now = NOW };
+
+	if ((show & CERT) != 0) {
+		q.certificate = d->certificate.ptr;
+		q.certificate_len = d->certificate.len;
+	}
+	if ((show & DOC) != 0) {
+		q.document = d->document.ptr;
+		q.document_len = d->document.len;
+	}
+	return q;
+}
+
+static void
+test_cases(void **state)
+{
+	struct imprint_verifier *v = *state;
+	struct imprint_answer a;
+	struct imprint_question q;
+	size_t i;
+
+	for (i = 0; i < COUNT(cases); i++) {
+		_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+
+		device_make(&d, &cases[i].recipe);
+		q = question_make(&d, cases[i].show);
+		q.object = cases[i].object;
+		q.permissions = cases[i].permissions;
+		if (cases[i].now != 0)
+			q.now = cases[i].now;
+		assert_int_equal(imprint_verify(v, &q, &a), IMPRINT_OK);
+		if (a.verdict != cases[i].verdict ||
+		    strstr(a.reason, cases[i].reason) == NULL)
+			fail_msg("%s: %s: %s", cases[i].name,
+			    imprint_verdict_name(a.verdict), a.reason);
+	}
+}
+
+/* Every verdict there is occurs in the table. */
+static void
+test_cases_complete(void **state)
+{
+	unsigned seen = 0;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++)
+		seen |= 1U << cases[i].verdict;
+	seen |= 1U << IMPRINT_DENY_MALFORMED;
+	assert_int_equal(seen, (1U << (IMPRINT_DENY_NO_DOCUMENT + 1)) - 1);
+}
+
+static void
+test_answer(void **state)
+{
+	const struct recipe recipe = { .expires = NOW + 5 * DAY };
+	_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+	struct imprint_verifier *v = *state;
+	struct imprint_question q;
+	struct imprint_answer a;
+	uint8_t ueid[UEID_SIZE];
+	size_t len;
+
+	device_make(&d, &recipe);
+	q = question_make(&d, BOTH);
+	assert_int_equal(imprint_verify(v, &q, &a), IMPRINT_OK);
+	assert_int_equal(hex_decode(UEID_A, ueid, sizeof(ueid), &len), ERR_OK);
+	assert_int_equal(a.ueid_len, UEID_SIZE);
+	assert_memory_equal(a.ueid, ueid, UEID_SIZE);
+	assert_int_equal(a.expires, NOW + 5 * DAY);
+	assert_int_equal(a.right_count, 2);
+	assert_string_equal(a.rights[0].object, "photo");
+	assert_int_equal(a.rights[0].permissions, 3);
+	assert_string_equal(a.rights[1].object, "settings");
+	assert_int_equal(a.rights[1].permissions, 1);
+	/* nothing is told of a device whose identity is not proven */
+	d.document.ptr[d.document.len - 1] ^= 1;
+	assert_int_equal(imprint_verify(v, &q, &a), IMPRINT_OK);
+	assert_int_equal(a.verdict, IMPRINT_DENY_SIGNATURE);
+	assert_int_equal(a.ueid_len, 0);
+	assert_int_equal(a.right_count, 0);
+	assert_int_equal(a.expires, 0);
+}
+
+/* All of bytes flipped, each alone, and all prefixes: nothing may pass. */
+static void
+tamper(struct imprint_verifier *v, struct imprint_question *q,
+    struct buf *bytes, size_t *len)
+{
+	static const uint8_t masks[] = { 0x01, 0x20, 0x80, 0xff };
+	struct imprint_answer a;
+	size_t i, n;
+
+	assert_int_equal(imprint_verify(v, q, &a), IMPRINT_OK);
+	assert_int_equal(a.verdict, IMPRINT_ALLOW);
+	for (i = 0; i < bytes->len; i++) {
+		for (n = 0; n < COUNT(masks); n++) {
+			bytes->ptr[i] ^= masks[n];
+			if (imprint_verify(v, q, &a) == IMPRINT_OK &&
+			    a.verdict == IMPRINT_ALLOW)
+				fail_msg("octet %zu ^ %02x", i, masks[n]);
+			bytes->ptr[i] ^= masks[n];
+			assert_int_not_equal(a.verdict, IMPRINT_ALLOW);
+		}
+	}
+	for (*len = 0; *len < bytes->len; (*len)++) {
+		assert_int_equal(imprint_verify(v, q, &a), IMPRINT_OK);
+		assert_int_equal(a.verdict, IMPRINT_DENY_MALFORMED);
+	}
+	buf_put_u8(bytes, 0);
+}
+
+static void
+test_tampered_document(void **state)
+{
+	const struct recipe recipe = { .stranger_ca = false };
+	_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+	struct imprint_question q;
+
+	device_make(&d, &recipe);
+	q = question_make(&d, DOC);
+	q.object = "photo";
+	q.permissions = IMPRINT_POST;
+	tamper(*state, &q, &d.document, &q.document_len);
+}
+
+static void
+test_tampered_certificate(void **state)
+{
+	const struct recipe recipe = { .stranger_ca = false };
+	_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+	struct imprint_question q;
+
+	device_make(&d, &recipe);
+	q = question_make(&d, CERT);
+	tamper(*state, &q, &d.certificate, &q.certificate_len);
+}
+
+static void
+test_garbage(void **state)
+{
+	static const char *const garbage[] = { "", "x", "0000", "\xd2\x84",
+		"-----BEGIN CERTIFICATE-----\n" };
+	struct imprint_verifier *v = *state;
+	struct imprint_answer a;
+	size_t i;
+
+	for (i = 0; i < COUNT(garbage); i++) {
+		struct imprint_question q = { .now = NOW };
+
+		q.certificate = (const uint8_t *)garbage[i];
+		q.certificate_len = strlen(garbage[i]);
+		assert_int_equal(imprint_verify(v, &q, &a), IMPRINT_OK);
+		assert_int_equal(a.verdict, IMPRINT_DENY_MALFORMED);
+		q = (struct imprint_question){ .now = NOW };
+		q.document = (const uint8_t *)garbage[i];
+		q.document_len = strlen(garbage[i]);
+		assert_int_equal(imprint_verify(v, &q, &a), IMPRINT_OK);
+		assert_int_equal(a.verdict, IMPRINT_DENY_MALFORMED);
+	}
+}
+
+static void
+test_invalid_questions(void **state)
+{
+	static const struct imprint_question invalid[] = {
+		{ .now = 0 },
+		{ .now = -1 },
+		{ .now = INT64_MAX },
+		{ .now = NOW, .document_len = 1 },
+		{ .now = NOW, .certificate_len = 1 },
+		{ .now = NOW, .object = "photo" },
+		{ .now = NOW, .permissions = IMPRINT_GET },
+	};
+	struct imprint_verifier *v = *state;
+	struct imprint_answer a;
+	size_t i;
+
+	for (i = 0; i < COUNT(invalid); i++) {
+		a.verdict = IMPRINT_ALLOW;
+		assert_int_equal(imprint_verify(v, &invalid[i], &a),
+		    IMPRINT_ERROR_INVALID);
+		assert_int_equal(a.verdict, IMPRINT_DENY);
+	}
+	assert_int_equal(imprint_verify(NULL, &invalid[0], &a),
+	    IMPRINT_ERROR_INVALID);
+	assert_int_equal(imprint_verify(v, NULL, &a), IMPRINT_ERROR_INVALID);
+	assert_int_equal(imprint_verify(v, &invalid[0], NULL),
+	    IMPRINT_ERROR_INVALID);
+}
+
+static void
+trust_refused(const char *pem, size_t len, const char *part)
+{
+	struct imprint_verifier *v = NULL;
+	char reason[256];
+
+	assert_int_equal(imprint_verifier_new(pem, len, &v, reason,
+	    sizeof(reason)), IMPRINT_ERROR_SYNTAX);
+	assert_null(v);
+	if (strstr(reason, part) == NULL)
+		fail_msg("%s", reason);
+}
+
+static void
+test_trust_refused(void **state)
+{
+	_cleanup_buf_ struct buf pem = BUF_INIT;
+
+	(void)state;
+	trust_refused("", 0, "");
+	trust_refused("hello", 5, "");
+	pem_put(&pem, "CERTIFICATE", bytes_text("hello"));
+	trust_refused(buf_text(&pem), pem.len, "certificate 1");
+	buf_clear(&pem);
+	pem_put(&pem, "CERTIFICATE", buf_bytes(&ours.bulk.der));
+	trust_refused(buf_text(&pem), pem.len, "no root");
+	assert_int_equal(imprint_verifier_new(NULL, 0, NULL, NULL, 0),
+	    IMPRINT_ERROR_INVALID);
+}
+
+/* A signer whose root is not in the same file signs nothing. */
+static void
+test_trust_stranger_signer(void **state)
+{
+	const struct recipe recipe = { .stranger_signer = true };
+	_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+	_cleanup_buf_ struct buf pem = BUF_INIT;
+	struct imprint_verifier *v;
+	struct imprint_question q;
+	struct imprint_answer a;
+
+	(void)state;
+	buf_put_bytes(&pem, buf_bytes(&ours.trust));
+	pem_put(&pem, "CERTIFICATE", buf_bytes(&strangers.document_der));
+	device_make(&d, &recipe);
+	q = question_make(&d, DOC);
+	v = verifier_make(&pem);
+	assert_int_equal(imprint_verify(v, &q, &a), IMPRINT_OK);
+	assert_int_equal(a.verdict, IMPRINT_DENY_UNTRUSTED);
+	imprint_verifier_free(v);
+	/* and with its root it does */
+	pem_put(&pem, "CERTIFICATE", buf_bytes(&strangers.root.der));
+	v = verifier_make(&pem);
+	assert_int_equal(imprint_verify(v, &q, &a), IMPRINT_OK);
+	assert_int_equal(a.verdict, IMPRINT_ALLOW);
+	imprint_verifier_free(v);
+}
+
+/* A signer's certificate that outlives its root ends with the root. */
+static void
+test_trust_signer_outlives_root(void **state)
+{
+	const struct recipe recipe = { .stranger_signer = true };
+	_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+	_cleanup_buf_ struct buf pem = BUF_INIT;
+	struct imprint_verifier *v;
+	struct imprint_question q;
+	struct imprint_answer a;
+
+	(void)state;
+	signer_certificate(&strangers, TIME_2060);
+	pem_put(&pem, "CERTIFICATE", buf_bytes(&strangers.document_der));
+	pem_put(&pem, "CERTIFICATE", buf_bytes(&strangers.root.der));
+	device_make(&d, &recipe);
+	v = verifier_make(&pem);
+	q = question_make(&d, DOC);
+	assert_int_equal(imprint_verify(v, &q, &a), IMPRINT_OK);
+	assert_int_equal(a.verdict, IMPRINT_ALLOW);
+	assert_int_equal(a.expires, TIME_2046);
+	q.now = TIME_2046 + DAY;
+	assert_int_equal(imprint_verify(v, &q, &a), IMPRINT_OK);
+	assert_int_equal(a.verdict, IMPRINT_DENY_EXPIRED);
+	imprint_verifier_free(v);
+	signer_certificate(&strangers, TIME_2046);
+}
+
+static void
+test_names(void **state)
+{
+	int i;
+
+	(void)state;
+	for (i = 0; i <= IMPRINT_DENY_NO_DOCUMENT; i++)
+		assert_string_not_equal(
+		    imprint_verdict_name((enum imprint_verdict)i),
+		    imprint_verdict_name((enum imprint_verdict)99));
+	assert_string_equal(imprint_verdict_name(IMPRINT_ALLOW), "allow");
+	assert_string_not_equal(imprint_error_name(IMPRINT_ERROR_CRYPTO),
+	    imprint_error_name(99));
+}
+
+static int
+set_up(void **state)
+{
+	ecosystem_make(&ours, "root");
+	ecosystem_make(&strangers, "stranger");
+	*state = verifier_make(&ours.trust);
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	imprint_verifier_free(*state);
+	ecosystem_release(&ours);
+	ecosystem_release(&strangers);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_cases),
+		cmocka_unit_test(test_cases_complete),
+		cmocka_unit_test(test_answer),
+		cmocka_unit_test(test_tampered_document),
+		cmocka_unit_test(test_tampered_certificate),
+		cmocka_unit_test(test_garbage),
+		cmocka_unit_test(test_invalid_questions),
+		cmocka_unit_test(test_trust_refused),
+		cmocka_unit_test(test_trust_stranger_signer),
+		cmocka_unit_test(test_trust_signer_outlives_root),
+		cmocka_unit_test(test_names),
+	};
+
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
