@@ -233,7 +233,7 @@ static const struct {
 	    .object = "photo", .permissions = IMPRINT_GET },
 
 	{ "right lacking", BOTH, IMPRINT_DENY_PERMISSION,
-	    "PUT on \"settings\" is needed; the device can do: GET PUT; it is"
+	    "PUT on 'settings' is needed; the device can do: GET PUT; it is"
 	    " authorised to do: GET.",
 	    .object = "settings", .permissions = IMPRINT_PUT },
 	{ "half of the rights", BOTH, IMPRINT_DENY_PERMISSION, "GET PUT on",
@@ -241,12 +241,12 @@ static const struct {
 	{ "capability lacking", BOTH, IMPRINT_DENY_PERMISSION,
 	    "can do: nothing; it is authorised to do: POST",
 	    .object = "video", .permissions = IMPRINT_POST },
-	{ "object unknown", DOC, IMPRINT_DENY_PERMISSION, "pho\?\?\?ox",
-	    .object = "pho\n\033\"ox", .permissions = IMPRINT_GET },
+	{ "object unknown", DOC, IMPRINT_DENY_PERMISSION, "'pho\?\?\?\?ox'",
+	    .object = "pho\n\033\"'ox", .permissions = IMPRINT_GET },
 	{ "beginning of an object", DOC, IMPRINT_DENY_PERMISSION, "phot",
 	    .object = "phot", .permissions = IMPRINT_GET },
 	{ "right without document", CERT, IMPRINT_DENY_NO_DOCUMENT,
-	    "GET on \"photo\" was asked for", .object = "photo",
+	    "GET on 'photo' was asked for", .object = "photo",
 	    .permissions = IMPRINT_GET },
 
 	{ "stranger's certificate", CERT, IMPRINT_DENY_UNTRUSTED, "No path",
@@ -307,7 +307,7 @@ static const struct {
 	{ "CA that may sign", CERT, IMPRINT_DENY_PURPOSE, "CA's",
 	    .recipe = { .is_ca = true, .usage = EKU_CLIENT_AUTH,
 	    .key_usage = KU_DIGITAL_SIGNATURE | KU_KEY_CERT_SIGN } },
-	{ "no UEID", CERT, IMPRINT_DENY_PURPOSE, "\"gateway\" is not a UEID",
+	{ "no UEID", CERT, IMPRINT_DENY_PURPOSE, "'gateway' is not a UEID",
 	    .recipe = { .common_name = "gateway" } },
 	{ "UEID in upper case", CERT, IMPRINT_DENY_PURPOSE, "is not a UEID",
 	    .recipe = { .common_name = "0100112233445566778899AABBCCDDEEFF" } },

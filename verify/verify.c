@@ -30,10 +30,23 @@ struct decision {
 	struct shown			*shown;
 	bool				 denied;
 	int64_t				 expires;
+	const char			*step;	/* the one under way */
+	imprint_step			*explain;	/* or NULL */
+	void				*explain_ctx;
 };
 
 static void deny(struct decision *, enum imprint_verdict, const char *fmt,
     ...) __attribute__((format(printf, 3, 4)));
+
+/* A reason may go into a log line or a JSON string as it is. */
+static void
+reason_clean(char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text < 0x20 || *text > 0x7e || *text == '"' ||
+		    *text == '\\')
+			*text = '?';
+}
 
 static void
 deny(struct decision *d, enum imprint_verdict verdict, const char *fmt, ...)
@@ -46,9 +59,21 @@ deny(struct decision *d, enum imprint_verdict verdict, const char *fmt, ...)
 	(void)vsnprintf(d->answer->reason, sizeof(d->answer->reason), fmt,
 	    ap);
 	va_end(ap);
+	reason_clean(d->answer->reason);
+	if (d->explain != NULL)
+		d->explain(d->explain_ctx, d->step, verdict,
+		    d->answer->reason);
 }
 
-/* Somebody's text for a log: visible ASCII, cut to its place. */
+/* The step under way found what it needs, and what. */
+static void
+passed(struct decision *d, const char *found)
+{
+	if (d->explain != NULL && !d->denied)
+		d->explain(d->explain_ctx, d->step, IMPRINT_ALLOW, found);
+}
+
+/* Somebody's text in a sentence of ours: visible ASCII, cut to its place. */
 static const char *
 shown_text(struct bytes text, char out[SHOWN_SIZE])
 {
@@ -56,7 +81,7 @@ shown_text(struct bytes text, char out[SHOWN_SIZE])
 
 	for (i = 0; i < text.len && i < SHOWN_SIZE - 4; i++)
 		out[i] = text.ptr[i] >= 0x20 && text.ptr[i] < 0x7f &&
-		    text.ptr[i] != '"' ? (char)text.ptr[i] : '?';
+		    text.ptr[i] != '\'' ? (char)text.ptr[i] : '?';
 	if (i < text.len) {
 		memcpy(out + i, "...", 3);
 		i += 3;
@@ -164,10 +189,13 @@ check_document(struct decision *d)
 	bool good = false;
 	enum err err;
 
+	d->step = "document form";
 	err = document_parse(bytes_of(d->question->document,
 	    d->question->document_len), doc, &diag);
 	if (err)
 		return unreadable(d, "identity document", err, &diag);
+	passed(d, "COSE_Sign1 with EAT claims, strictly encoded");
+	d->step = "document signer";
 	signer = trust_find_signer(d->verifier, doc->message.kid);
 	if (signer == NULL) {
 		deny(d, IMPRINT_DENY_UNTRUSTED, "The identity document is"
@@ -175,6 +203,8 @@ check_document(struct decision *d)
 		    " document signers.", d->verifier->signer_count);
 		return ERR_OK;
 	}
+	passed(d, "known, its certificate leads to a trusted root");
+	d->step = "document signature";
 	err = cose_sign1_verify(&doc->message, signer->verifier, signer->alg,
 	    BYTES_NONE, d->verifier->sha256, &good);
 	if (err)
@@ -185,9 +215,12 @@ check_document(struct decision *d)
 		    " trusted signer it names.");
 		return ERR_OK;
 	}
+	passed(d, "the signer's, over every claim");
 	d->shown->has_document = true;
 	answer_ueid(d, doc->ueid);
+	d->step = "document times";
 	check_document_times(d, signer);
+	passed(d, "issued, not expired, and its signer was not either");
 	return ERR_OK;
 }
 
@@ -271,14 +304,19 @@ check_certificate(struct decision *d)
 	char shown[SHOWN_SIZE];
 	enum err err;
 
+	d->step = "certificate form";
 	s->certificate_der = bytes_of(d->question->certificate,
 	    d->question->certificate_len);
 	err = x509_read(s->certificate_der, &s->certificate, &diag);
 	if (err)
 		return unreadable(d, "device certificate", err, &diag);
+	passed(d, "X.509 version 3");
+	d->step = "certificate path";
 	err = check_path(d);
 	if (err || d->denied)
 		return err;
+	passed(d, "leads to a trusted root, valid now, for its purpose");
+	d->step = "certificate subject";
 	if (s->certificate.ca) {
 		deny(d, IMPRINT_DENY_PURPOSE, "The certificate is a CA's,"
 		    " not a device's.");
@@ -287,11 +325,12 @@ check_certificate(struct decision *d)
 	if (!ueid_parse(s->certificate.common_name, s->certificate_ueid,
 	    &s->certificate_ueid_len)) {
 		deny(d, IMPRINT_DENY_PURPOSE, "The certificate is not a"
-		    " device's: its common name \"%s\" is not a UEID in"
+		    " device's: its common name '%s' is not a UEID in"
 		    " hexadecimal.", shown_text(bytes_text(
 		    s->certificate.common_name), shown));
 		return ERR_OK;
 	}
+	passed(d, s->certificate.common_name);
 	s->has_certificate = true;
 	if (!s->has_document)
 		answer_ueid(d, bytes_of(s->certificate_ueid,
@@ -383,7 +422,7 @@ check_right(struct decision *d)
 	uint32_t permissions = d->question->permissions;
 
 	if (!d->shown->has_document) {
-		deny(d, IMPRINT_DENY_NO_DOCUMENT, "%s on \"%s\" was asked for,"
+		deny(d, IMPRINT_DENY_NO_DOCUMENT, "%s on '%s' was asked for,"
 		    " but no identity document was shown, and only it tells"
 		    " what a device may do.",
 		    methods_text(permissions, needed),
@@ -395,7 +434,7 @@ check_right(struct decision *d)
 	methods_text(bits_of(doc->capabilities, doc->capability_count,
 	    object), can);
 	methods_text(bits_of(doc->scope, doc->scope_count, object), may);
-	deny(d, IMPRINT_DENY_PERMISSION, "%s on \"%s\" is needed; the device"
+	deny(d, IMPRINT_DENY_PERMISSION, "%s on '%s' is needed; the device"
 	    " can do: %s; it is authorised to do: %s.",
 	    methods_text(permissions, needed), shown_text(object, shown), can,
 	    may);
@@ -425,6 +464,7 @@ decide(struct decision *d)
 	const struct imprint_question *q = d->question;
 	enum err err;
 
+	d->step = "evidence";
 	if (q->document == NULL && q->certificate == NULL) {
 		deny(d, IMPRINT_DENY, "Neither a certificate nor an identity"
 		    " document was shown.");
@@ -441,14 +481,19 @@ decide(struct decision *d)
 			return err;
 	}
 	if (d->shown->has_document && d->shown->has_certificate) {
+		d->step = "certificate = document";
 		check_match(d);
+		passed(d, "one device, one key");
 		if (d->denied)
 			return ERR_OK;
 	}
 	if (d->shown->has_document)
 		answer_rights(d);
-	if (q->object != NULL)
+	if (q->object != NULL) {
+		d->step = "right";
 		check_right(d);
+		passed(d, "the device can do it and is authorised to");
+	}
 	if (!d->denied)
 		allow(d);
 	return ERR_OK;
@@ -487,11 +532,21 @@ imprint_verify(struct imprint_verifier *verifier,
     const struct imprint_question *question,
     struct imprint_answer *ret_answer)
 {
+	return imprint_verify_explain(verifier, question, NULL, NULL,
+	    ret_answer);
+}
+
+int
+imprint_verify_explain(struct imprint_verifier *verifier,
+    const struct imprint_question *question, imprint_step *explain,
+    void *ctx, struct imprint_answer *ret_answer)
+{
 	struct shown shown;
 	struct decision d = {
 		.verifier = verifier, .question = question,
 		.answer = ret_answer, .shown = &shown,
-		.expires = TIME_MAX_S,
+		.expires = TIME_MAX_S, .explain = explain,
+		.explain_ctx = ctx,
 	};
 	enum err err;
 

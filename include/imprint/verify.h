@@ -76,7 +76,9 @@ struct imprint_question {
 
 struct imprint_answer {
 	enum imprint_verdict	verdict;
-	char			reason[IMPRINT_REASON_SIZE]; /* for a log */
+	/* a sentence in ASCII without quotes, backslashes and controls: may
+	 * stand in a log or a JSON string as it is */
+	char			reason[IMPRINT_REASON_SIZE];
 	uint8_t			ueid[IMPRINT_UEID_SIZE];
 	size_t			ueid_len;	/* 0: unknown */
 	int64_t			expires;	/* of what was shown */
@@ -95,6 +97,15 @@ IMPRINT_API void imprint_verifier_free(struct imprint_verifier *);
 /* ret_answer is filled in whenever 0 is returned, and a denial otherwise. */
 IMPRINT_API int	imprint_verify(struct imprint_verifier *,
 	    const struct imprint_question *,
+	    struct imprint_answer *ret_answer);
+/*
+ * The same, told step by step: each step's name, IMPRINT_ALLOW or the verdict
+ * it ends with, and what it found. For people; the answer decides.
+ */
+typedef void	imprint_step(void *ctx, const char *step,
+	    enum imprint_verdict verdict, const char *found);
+IMPRINT_API int	imprint_verify_explain(struct imprint_verifier *,
+	    const struct imprint_question *, imprint_step *, void *ctx,
 	    struct imprint_answer *ret_answer);
 /* "allow", "deny: expired", ...; never NULL. */
 IMPRINT_API const char *imprint_verdict_name(enum imprint_verdict);

@@ -246,10 +246,30 @@ authority_template(struct authority *authority, uint32_t id,
 }
 
 enum err
+authority_log(struct authority *authority, uint32_t log,
+    struct store_log *ret_log, struct merkle *ret_tree, struct diag *diag)
+{
+	_cleanup_buf_ struct buf frontier = BUF_INIT, note = BUF_INIT;
+	struct merkle tree = MERKLE_INIT;
+	enum err err;
+
+	err = store_log_get(authority->store, log, ret_log, &frontier, &note,
+	    diag);
+	if (!err && frontier.len > 0)
+		err = merkle_decode(buf_bytes(&frontier), &tree);
+	if (!err && tree.size != ret_log->size)
+		err = ERR_CORRUPT;
+	if (err)
+		return diag_fail(diag, err, NULL,
+		    "log %u: its tree does not fit its entries", log);
+	*ret_tree = tree;
+	return ERR_OK;
+}
+
+enum err
 authority_checkpoint(struct authority *authority, uint32_t log,
     struct diag *diag)
 {
-	_cleanup_buf_ struct buf frontier = BUF_INIT, old = BUF_INIT;
 	_cleanup_buf_ struct buf note = { .limit = CHECKPOINT_FILE_MAX };
 	_cleanup_signer_ struct signer *signer = NULL;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
@@ -259,10 +279,7 @@ authority_checkpoint(struct authority *authority, uint32_t log,
 	struct merkle tree;
 	enum err err;
 
-	err = store_log_get(authority->store, log, &row, &frontier, &old,
-	    diag);
-	if (!err)
-		err = merkle_decode(buf_bytes(&frontier), &tree);
+	err = authority_log(authority, log, &row, &tree, diag);
 	if (!err)
 		err = sha256_new(&sha256, diag);
 	if (!err)
@@ -343,17 +360,14 @@ static enum err
 void_close(struct authority *authority, uint32_t log,
     const struct void_walk *walk, struct diag *diag)
 {
-	_cleanup_buf_ struct buf frontier = BUF_INIT, checkpoint = BUF_INIT;
+	_cleanup_buf_ struct buf frontier = BUF_INIT;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	struct store_log row;
 	struct merkle tree;
 	size_t i;
 	enum err err;
 
-	err = store_log_get(authority->store, log, &row, &frontier,
-	    &checkpoint, diag);
-	if (!err)
-		err = merkle_decode(buf_bytes(&frontier), &tree);
+	err = authority_log(authority, log, &row, &tree, diag);
 	if (!err)
 		err = sha256_new(&sha256, diag);
 	for (i = 0; i < walk->count && !err; i++) {

@@ -54,6 +54,10 @@ MUST_USE enum err authority_template_for(struct authority *,
 MUST_USE enum err authority_void_reserved(struct authority *, uint32_t log,
     struct diag *);
 
+/* A log's row and its tree, which must agree on the size: ERR_CORRUPT. */
+MUST_USE enum err authority_log(struct authority *, uint32_t log,
+    struct store_log *ret_log, struct merkle *ret_tree, struct diag *);
+
 /* Sign the log's checkpoint, store it and write it to publish/. */
 MUST_USE enum err authority_checkpoint(struct authority *, uint32_t log,
     struct diag *);

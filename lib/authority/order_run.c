@@ -122,7 +122,6 @@ run_product(struct run *run, struct diag *diag)
 static enum err
 run_open(struct run *run, struct diag *diag)
 {
-	_cleanup_buf_ struct buf frontier = BUF_INIT, checkpoint = BUF_INIT;
 	struct authority *authority = run->authority;
 	size_t i;
 	enum err err;
@@ -132,10 +131,8 @@ run_open(struct run *run, struct diag *diag)
 	run->frontier.limit = BUF_LIMIT_DEFAULT;
 	err = authority_void_reserved(authority, run->order.log, diag);
 	if (!err)
-		err = store_log_get(authority->store, run->order.log,
-		    &run->log, &frontier, &checkpoint, diag);
-	if (!err)
-		err = merkle_decode(buf_bytes(&frontier), &run->tree);
+		err = authority_log(authority, run->order.log, &run->log,
+		    &run->tree, diag);
 	if (!err)
 		err = sha256_new(&run->sha256, diag);
 	if (!err)

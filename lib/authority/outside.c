@@ -6,7 +6,6 @@
 #include "lib/identity/index.h"
 #include "lib/x509/x509_read.h"
 
-/* Our own Name when self-signed: CN (and O), as certificate_form() has it. */
 static enum err
 issuer_fill(struct keystore *keystore, const struct outside *request,
     struct sha256 *sha256, struct buf *name, uint8_t key_id[KEY_ID_SIZE],
@@ -18,10 +17,14 @@ issuer_fill(struct keystore *keystore, const struct outside *request,
 	err = keystore_public(keystore, request->issuer_label, &issuer, diag);
 	if (!err)
 		err = certificate_key_id(sha256, &issuer, key_id);
-	if (!err && request->issuer_der.len > 0) {
+	if (!err && request->issuer_der.len > 0)
 		err = x509_subject(request->issuer_der, name, diag);
-		profile->issuer_name = buf_bytes(name);
-	}
+	else if (!err)
+		certificate_put_name(name, profile->organization,
+		    profile->common_name);
+	if (!err)
+		err = buf_err(name);
+	profile->issuer_name = buf_bytes(name);
 	profile->issuer_key_id = bytes_of(key_id, KEY_ID_SIZE);
 	return err;
 }

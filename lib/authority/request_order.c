@@ -91,6 +91,29 @@ order_pack(struct authority *authority, const struct store_order *order,
 	return store_pack_put(authority->store, &pack, diag);
 }
 
+/* Names are made of the index: is there room up to last? */
+static enum err
+order_names(const struct product *product, uint64_t last, struct diag *diag)
+{
+	char text[PRODUCT_NAME_TEXT_SIZE];
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < product->name_count; i++) {
+		if (product_name_format(&product->names[i], last, text) ==
+		    ERR_OK)
+			continue;
+		err = diag_fail(diag, ERR_LIMIT, NULL,
+		    "product %s: %s has %u digits, too few for index %llu",
+		    product->name, product->names[i].kind,
+		    product->names[i].digits, (unsigned long long)last);
+		diag_hint(diag, "give the product a new version with more "
+		    "digits");
+		return err;
+	}
+	return ERR_OK;
+}
+
 /* The product must be ours, and its template made and checked. */
 static enum err
 order_template(struct authority *authority, const struct order_body *body,
@@ -111,6 +134,9 @@ order_template(struct authority *authority, const struct order_body *body,
 	}
 	if (!err)
 		err = product_decode(object.body, &product, diag);
+	if (!err)
+		err = order_names(&product, log->reserved + body->count,
+		    diag);
 	if (!err)
 		err = authority_template_for(authority, &product, log, now,
 		    ret_template, diag);

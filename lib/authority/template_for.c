@@ -12,7 +12,9 @@
 #include "lib/identity/maker.h"
 #include "lib/x509/x509_read.h"
 
-#define SAMPLE_INDEX	((UINT64_C(1) << 32) + 12345)
+/* In the second CRL partition, where the product's names have room for it. */
+#define TEMPLATE_KEY_SIZE	20	/* octets of the product's hash */
+#define SAMPLE_INDEX	UINT64_C(66051)
 
 enum err
 authority_template_issuer(struct authority *authority,
@@ -173,6 +175,20 @@ sample_certificates(const struct product *product,
 	return err;
 }
 
+static uint64_t
+sample_index(const struct product *product)
+{
+	char text[PRODUCT_NAME_TEXT_SIZE];
+	uint64_t index = SAMPLE_INDEX;
+	size_t i;
+
+	for (i = 0; i < product->name_count; i++)
+		while (index > 0 && product_name_format(&product->names[i],
+		    index, text) != ERR_OK)
+			index /= 2;
+	return index;
+}
+
 static enum err
 sample_check(const struct product *product, const struct template *template,
     const struct template_issuer *issuer, struct sample *sample, int64_t now,
@@ -193,8 +209,8 @@ sample_check(const struct product *product, const struct template *template,
 	if (!err)
 		err = identity_maker_range(maker, &range, diag);
 	if (!err)
-		err = identity_maker_make(maker, SAMPLE_INDEX, sample->keys,
-		    sample->issuer, sample->document, &identity, diag);
+		err = identity_maker_make(maker, sample_index(product),
+		    sample->keys, sample->issuer, sample->document, &identity, diag);
 	if (!err)
 		err = sample_document(product, sample, &identity, diag);
 	if (!err)
@@ -275,8 +291,8 @@ authority_template_for(struct authority *authority,
 	err = product_hash(product, hash);
 	if (err)
 		return err;
-	buf_printf(&key, "template:%s:", log->name);
-	buf_put_hex(&key, bytes_of(hash, SHA256_SIZE));
+	buf_printf(&key, "template:%u:", log->log);
+	buf_put_hex(&key, bytes_of(hash, TEMPLATE_KEY_SIZE));
 	err = store_meta_get(authority->store, buf_text(&key), &known, NULL);
 	if (err == ERR_NOTFOUND)
 		return template_make(authority, product, log, buf_text(&key),

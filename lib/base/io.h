@@ -115,6 +115,13 @@ MUST_USE enum err io_write_file(const struct io *, const char *path,
 MUST_USE enum err io_create_file(const struct io *, const char *path,
     struct bytes, mode_t, struct diag *);
 
+/*
+ * Copy a file in blocks and sync it; to is created or replaced under its own
+ * name, so give a temporary one and rename. Its name is not synced.
+ */
+MUST_USE enum err file_copy(const struct io *, const char *from,
+    const char *to, mode_t, struct diag *);
+
 /* "dir/name" into out, which must hold it: ERR_LIMIT. */
 #define PATH_SIZE 1024
 MUST_USE enum err path_join(char out[PATH_SIZE], const char *dir,

@@ -31,7 +31,7 @@ static void
 json_string(struct json *j, struct bytes text)
 {
 	buf_put_u8(j->b, '"');
-	(void)render_put_escaped(j->b, text);
+	(void)render_put_escaped(j->b, text, ESCAPE_JSON);
 	buf_put_u8(j->b, '"');
 }
 

@@ -56,14 +56,14 @@ character_put_escape(struct buf *b, uint32_t c)
 }
 
 size_t
-render_put_escaped(struct buf *b, struct bytes text)
+render_put_escaped(struct buf *b, struct bytes text, const char *also)
 {
 	size_t len, columns = 0;
 	uint32_t c;
 
 	while (text.len > 0) {
 		c = character_take(text, &len);
-		if (c == '"' || c == '\\') {
+		if (c != 0 && c < 0x80 && strchr(also, (int)c) != NULL) {
 			buf_put_u8(b, '\\');
 			buf_put_u8(b, (uint8_t)c);
 			columns += 2;

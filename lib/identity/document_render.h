@@ -13,12 +13,14 @@
 const char *document_claim_name(int64_t number);
 
 /*
- * Append text with backslash escapes as in JSON (RFC 8259 7) for quotes,
- * backslashes, control characters, and characters that change the direction
- * or the lines of what stands around them; octets that are not UTF-8 become
- * U+FFFD. Returns the number of columns written, one for each character.
+ * Append text with backslash escapes as in JSON (RFC 8259 7) for control
+ * characters, characters that change the direction or the lines of what
+ * stands around them, and those in also (ASCII); octets that are not UTF-8
+ * become U+FFFD. Returns the columns written, one for each character.
  */
-size_t	render_put_escaped(struct buf *, struct bytes text);
+#define ESCAPE_JSON	"\"\\"
+#define ESCAPE_TEXT	""
+size_t	render_put_escaped(struct buf *, struct bytes text, const char *also);
 /* RFC 3339; "?" out of range. */
 void	render_put_time(struct buf *, int64_t);
 /* Only visible ASCII and blanks? */

@@ -8,6 +8,12 @@
 #define OBJECT_WIDTH	16	/* at least */
 #define RIGHTS_WIDTH	20
 
+static size_t
+put_text(struct buf *b, struct bytes text)
+{
+	return render_put_escaped(b, text, ESCAPE_TEXT);
+}
+
 static void
 pad(struct buf *b, size_t columns, size_t width)
 {
@@ -29,7 +35,7 @@ label(struct buf *b, struct bytes text)
 	size_t columns;
 
 	buf_put(b, "  ", 2);
-	columns = render_put_escaped(b, text);
+	columns = put_text(b, text);
 	pad(b, columns, LABEL_WIDTH);
 }
 
@@ -39,7 +45,7 @@ line_text(struct buf *b, const char *name, struct bytes text)
 	if (text.len == 0)
 		return;
 	label(b, bytes_text(name));
-	(void)render_put_escaped(b, text);
+	(void)put_text(b, text);
 	buf_put_u8(b, '\n');
 }
 
@@ -85,7 +91,7 @@ text_names(struct buf *b, const struct document *d)
 	section(b, "Names");
 	for (i = 0; i < d->name_count; i++) {
 		label(b, d->names[i].kind);
-		(void)render_put_escaped(b, d->names[i].text);
+		(void)put_text(b, d->names[i].text);
 		buf_put_u8(b, '\n');
 	}
 }
@@ -146,7 +152,7 @@ text_right(struct buf *b, struct bytes object, uint32_t may, uint32_t denied)
 	size_t columns;
 
 	buf_put(b, "  ", 2);
-	columns = render_put_escaped(b, object);
+	columns = put_text(b, object);
 	pad(b, columns, OBJECT_WIDTH);
 	columns = permissions(b, may);
 	pad(b, columns, RIGHTS_WIDTH);
@@ -177,10 +183,23 @@ text_rights(struct buf *b, const struct document *d)
 			continue;
 		buf_printf(b, "  authorised without effect, for the device"
 		    " cannot do it: ");
-		(void)render_put_escaped(b, d->scope[i].object);
+		(void)put_text(b, d->scope[i].object);
 		buf_put_u8(b, ' ');
 		(void)permissions(b, may);
 		buf_put_u8(b, '\n');
+	}
+}
+
+/* By its thumbprint (RFC 9679): the octets themselves are for machines. */
+static void
+public_key(struct buf *b, const struct public_key *key)
+{
+	uint8_t thumbprint[COSE_KID_SIZE];
+
+	buf_printf(b, "%s key", key_alg_name(key->alg));
+	if (cose_key_thumbprint(key, thumbprint) == ERR_OK) {
+		buf_printf(b, ", thumbprint ");
+		buf_put_hex(b, bytes_of(thumbprint, sizeof(thumbprint)));
 	}
 }
 
@@ -192,8 +211,7 @@ text_key(struct buf *b, const struct document_key *k)
 	buf_printf(b, "  slot %-2u %-13s made by %-10s ", k->slot,
 	    purpose_name(k->purpose), maker_name(k->maker));
 	if (k->certificate.len == 0) {
-		buf_printf(b, "%s key ", key_alg_name(k->key.alg));
-		buf_put_hex(b, bytes_of(k->key.raw, k->key.len));
+		public_key(b, &k->key);
 	} else if (sha256_once(k->certificate, digest) == ERR_OK) {
 		buf_printf(b, "certificate, SHA-256 ");
 		buf_put_hex(b, bytes_of(digest, sizeof(digest)));
@@ -212,8 +230,7 @@ text_keys(struct buf *b, const struct document *d)
 	for (i = 0; i < d->key_count; i++)
 		text_key(b, &d->keys[i]);
 	label(b, bytes_text("proves itself by"));
-	buf_printf(b, "%s key ", key_alg_name(d->confirmation.alg));
-	buf_put_hex(b, bytes_of(d->confirmation.raw, d->confirmation.len));
+	public_key(b, &d->confirmation);
 	buf_put_u8(b, '\n');
 }
 
@@ -230,8 +247,7 @@ text_anchors(struct buf *b, const struct document *d)
 		a = &d->anchors[i];
 		label(b, a->purpose);
 		if (a->is_key) {
-			buf_printf(b, "%s key ", key_alg_name(a->key.alg));
-			buf_put_hex(b, bytes_of(a->key.raw, a->key.len));
+			public_key(b, &a->key);
 		} else {
 			buf_printf(b, "certificate, SHA-256 ");
 			buf_put_hex(b, a->x5t);
@@ -248,11 +264,11 @@ text_other(void *ctx, struct bytes key, struct bytes value)
 
 	buf_printf(b, "  unknown claim ");
 	cbor_put_diagnostic(&item, key);
-	(void)render_put_escaped(b, buf_bytes(&item));
+	(void)put_text(b, buf_bytes(&item));
 	buf_clear(&item);
 	cbor_put_diagnostic(&item, value);
 	buf_put(b, ": ", 2);
-	(void)render_put_escaped(b, buf_bytes(&item));
+	(void)put_text(b, buf_bytes(&item));
 	buf_put_u8(b, '\n');
 }
 
@@ -273,7 +289,7 @@ text_issuance(struct buf *b, const struct document *d)
 	line_text(b, "profile", d->profile);
 	line_hex(b, "salt", d->salt);
 	label(b, bytes_text("signed with"));
-	buf_printf(b, "%s, key ",
+	buf_printf(b, "%s, key thumbprint ",
 	    d->message.alg == COSE_ES256 ? "ES256" : "EdDSA");
 	buf_put_hex(b, d->message.kid);
 	buf_put_u8(b, '\n');

@@ -104,7 +104,9 @@ test_round_trip(void **state)
 		assert_in_range(note.len, 1, CHECKPOINT_FILE_MAX);
 		assert_int_equal(checkpoint_verify(buf_bytes(&note), &public,
 		    &out, NULL), ERR_OK);
-		assert_memory_equal(&in, &out, sizeof(in));
+		assert_string_equal(out.origin, in.origin);
+		assert_int_equal(out.size, in.size);
+		assert_memory_equal(out.root, in.root, SHA256_SIZE);
 	}
 }
 

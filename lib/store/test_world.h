@@ -200,6 +200,22 @@ put_entries(struct store *st, uint64_t first, uint32_t count, size_t size)
 	return err;
 }
 
+static inline void
+assert_entry(struct store *st, uint64_t index, size_t size)
+{
+	uint8_t entry[5000], leaf[STORE_HASH_SIZE], got[STORE_HASH_SIZE];
+	_cleanup_buf_ struct buf out = BUF_INIT;
+
+	fill(entry, size, index);
+	fill(leaf, sizeof(leaf), ~index);
+	buf_put_u8(&out, '+');
+	assert_int_equal(store_entry_get(st, 1, index, &out, got, NULL),
+	    ERR_OK);
+	assert_int_equal(out.len, size + 1);
+	assert_memory_equal(out.ptr + 1, entry, size);
+	assert_memory_equal(got, leaf, sizeof(leaf));
+}
+
 static inline enum err
 commit_chunk(struct store *st, uint32_t count, size_t size)
 {

@@ -74,6 +74,11 @@ enum certificate_field {
 MUST_USE enum err certificate_form(const struct certificate_profile *,
     struct form **ret_form, struct diag *);
 
+/* DER Name of a constant subject, appended: the issuer_name of a certificate
+ * that is to be self-signed. organization may be NULL. */
+void	certificate_put_name(struct buf *, const char *organization,
+	    const char *common_name);
+
 /* DER Validity: UTCTime through 2049, GeneralizedTime from 2050 (4.1.2.5);
  * not_after TIME_MAX_S is 99991231235959Z. */
 MUST_USE enum err certificate_put_validity(struct buf *, int64_t not_before,

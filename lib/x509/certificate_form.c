@@ -120,17 +120,37 @@ form_put_rdn_field(struct form *f, unsigned attribute, uint8_t tag,
 	form_end(f);
 }
 
+static void
+der_put_rdn(struct buf *b, struct bytes attribute, const char *value)
+{
+	size_t start = b->len;
+
+	der_put_oid(b, attribute);
+	der_put_utf8(b, value);
+	der_wrap(b, DER_SEQUENCE, start);
+	der_wrap(b, DER_SET, start);
+}
+
 /* One RDN, constant. */
 static void
 form_put_rdn(struct form *f, struct buf *b, struct bytes attribute,
     const char *value)
 {
 	buf_clear(b);
-	der_put_oid(b, attribute);
-	der_put_utf8(b, value);
-	der_wrap(b, DER_SEQUENCE, 0);
-	der_wrap(b, DER_SET, 0);
+	der_put_rdn(b, attribute, value);
 	form_put_const(f, buf_bytes(b));
+}
+
+void
+certificate_put_name(struct buf *out, const char *organization,
+    const char *common_name)
+{
+	size_t start = out->len;
+
+	if (organization != NULL)
+		der_put_rdn(out, OID_AT(AT_ORGANIZATION), organization);
+	der_put_rdn(out, OID_AT(AT_COMMON_NAME), common_name);
+	der_wrap(out, DER_SEQUENCE, start);
 }
 
 static enum err

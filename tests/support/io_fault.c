@@ -125,8 +125,8 @@ fault_open(void *state, const char *path, int flags, mode_t mode)
 			undo_truncate(f, node, 0);
 		node_unref(f, node);
 	}
-	if (fd >= 0 && cuts)
-		(void)ftruncate(fd, 0);
+	if (fd >= 0 && cuts && ftruncate(fd, 0) != 0)
+		abort();	/* the plan cannot be carried out */
 	if (creates || cuts)
 		fault_unlock(f, fail);
 	else

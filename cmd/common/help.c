@@ -1,0 +1,85 @@
+#include <string.h>
+
+#include "cmd/common/cmd_internal.h"
+
+static void
+options_print(const struct cmd_option *option, const char *title)
+{
+	char left[64];
+
+	if (option == NULL || option->name == NULL)
+		return;
+	printf("\n%s:\n", title);
+	for (; option->name != NULL; option++) {
+		(void)snprintf(left, sizeof(left), "--%s%s%s", option->name,
+		    option->argument ? " " : "",
+		    option->argument ? option->argument : "");
+		printf("  %-28s %s\n", left, option->help);
+	}
+}
+
+static void
+program_help(const struct cmd_program *program)
+{
+	const struct cmd_command *command;
+
+	printf("%s: %s\n\nusage: %s [options] command ...\n\ncommands:\n",
+	    program->name, program->summary, program->name);
+	for (command = program->commands; command->name != NULL; command++)
+		printf("  %-20s %s\n", command->name, command->summary);
+	options_print(program->options, "options for every command");
+	printf("  %-28s %s\n  %-28s %s\n", "--json",
+	    "results as JSON on standard output", "--version",
+	    "print the version");
+	printf("\n'%s help COMMAND' explains one with examples.\n",
+	    program->name);
+	if (program->notes != NULL)
+		printf("\n%s", program->notes);
+}
+
+static void
+command_help(const struct cmd_program *program,
+    const struct cmd_command *command)
+{
+	printf("%s %s: %s\n\nusage: %s %s [options]%s%s\n", program->name,
+	    command->name, command->summary, program->name, command->name,
+	    command->arguments[0] ? " " : "", command->arguments);
+	options_print(command->options, "options");
+	options_print(program->options, "options for every command");
+	printf("  %-28s %s\n", "--json",
+	    "results as JSON on standard output");
+	if (command->examples != NULL)
+		printf("\nexamples:\n%s", command->examples);
+}
+
+static bool
+command_is(const struct cmd_command *command, int argc, char **words)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s%s%s", words[0],
+	    argc > 1 && words[1][0] != '-' ? " " : "",
+	    argc > 1 && words[1][0] != '-' ? words[1] : "");
+	return strcmp(command->name, name) == 0 ||
+	    strcmp(command->name, words[0]) == 0;
+}
+
+enum exit_code
+help_print(struct cmd *cmd, int argc, char **words)
+{
+	const struct cmd_command *command;
+
+	if (argc == 0) {
+		program_help(cmd->program);
+		return EXIT_OK;
+	}
+	for (command = cmd->program->commands; command->name != NULL;
+	    command++) {
+		if (command_is(command, argc, words)) {
+			command_help(cmd->program, command);
+			return EXIT_OK;
+		}
+	}
+	return cmd_usage(cmd, "no help on \"%s\": no such command",
+	    words[0]);
+}

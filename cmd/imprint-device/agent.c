@@ -1,0 +1,173 @@
+#include "cmd/imprint-device/agent.h"
+#include "lib/base/clock.h"
+
+/* It is not earlier than this build: a clock behind it is wrong. */
+#ifndef IMPRINT_BUILD_TIME
+#define IMPRINT_BUILD_TIME	INT64_C(1767225600)	/* 2026-01-01 */
+#endif
+
+enum err
+agent_open(struct cmd *cmd, struct agent *agent)
+{
+	const char *home = cmd_value(cmd, "home");
+	enum err err;
+
+	*agent = (struct agent){ .buffer = SECRET_INIT };
+	err = secret_alloc(&agent->buffer, IMPRINT_DEVICE_PACKAGE_MAX);
+	if (err)
+		return diag_nomem(&cmd->diag);
+	agent->files.io = cmd->io;
+	agent->files.home = home != NULL ? home : AGENT_HOME;
+	agent->files.diag = &cmd->diag;
+	agent->storage.state = &agent->files;
+	agent->storage.read = agent_storage_read;
+	agent->storage.write = agent_storage_write;
+	imprint_device_init(&agent->device, imprint_device_openssl(),
+	    &agent->storage, IMPRINT_BUILD_TIME, agent->buffer.ptr,
+	    agent->buffer.cap);
+	return ERR_OK;
+}
+
+void
+agent_close(struct agent *agent)
+{
+	secret_release(&agent->buffer);
+}
+
+enum err
+agent_error(struct cmd *cmd, enum imprint_device_error error)
+{
+	switch (error) {
+	case IMPRINT_DEVICE_OK:
+		return ERR_OK;
+	case IMPRINT_DEVICE_ERROR_NONE:
+		diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,
+		    "this device has no identity yet");
+		diag_hint(&cmd->diag, "install one: imprint-device install"
+		    " < package; or name the directory with --home");
+		return ERR_NOTFOUND;
+	case IMPRINT_DEVICE_ERROR_LIMIT:
+		return diag_fail(&cmd->diag, ERR_CORRUPT, NULL,
+		    "the stored identity is larger than 64 KB");
+	case IMPRINT_DEVICE_ERROR_CRYPTO:
+		return diag_fail(&cmd->diag, ERR_CRYPTO, NULL,
+		    "the cryptographic library failed");
+	case IMPRINT_DEVICE_ERROR_STORAGE:
+		break;
+	}
+	return cmd->diag.code != ERR_OK ? cmd->diag.code :
+	    diag_fail(&cmd->diag, ERR_IO, NULL, "the storage failed");
+}
+
+enum err
+agent_load(struct cmd *cmd, struct agent *agent)
+{
+	return agent_error(cmd, imprint_device_load(&agent->device,
+	    time_now()));
+}
+
+const char *
+agent_hint(enum imprint_device_verdict verdict)
+{
+	switch (verdict) {
+	case IMPRINT_DEVICE_UNKNOWN_TIME:
+	case IMPRINT_DEVICE_DENY_NOT_YET_VALID:
+		return "set this device's clock, then try again";
+	case IMPRINT_DEVICE_DENY_EXPIRED:
+		return "check the clock; if it is right, this device needs a"
+		    " new identity";
+	case IMPRINT_DEVICE_DENY_OTHER_ROOT:
+		return "this device was bound to its ecosystem by its first"
+		    " identity; to give it to another, erase its home"
+		    " directory";
+	case IMPRINT_DEVICE_DENY_OTHER_DEVICE:
+		return "a package belongs to one device; to give this one"
+		    " another identity for good: --replace";
+	case IMPRINT_DEVICE_DENY_OLDER:
+		return "use the newest package of this device";
+	case IMPRINT_DEVICE_DENY:
+		return "the stored identity is damaged: restore it, or erase"
+		    " the home directory and install a fresh package";
+	case IMPRINT_DEVICE_DENY_MALFORMED:
+	case IMPRINT_DEVICE_DENY_SIGNATURE:
+	case IMPRINT_DEVICE_DENY_KEYS:
+		return "the package was altered or cut on its way: hand it"
+		    " over again from the station";
+	default:
+		return NULL;
+	}
+}
+
+void
+agent_refuse(struct cmd *cmd, const struct imprint_device_report *report)
+{
+	const char *hint = agent_hint(report->verdict);
+
+	fprintf(stderr, "%s: refused: %s: %s\n", cmd->program->name,
+	    imprint_device_verdict_name(report->verdict), report->reason);
+	if (hint != NULL)
+		fprintf(stderr, "  %s\n", hint);
+}
+
+void
+agent_json_report(const struct imprint_device_report *report)
+{
+	const char *verdict = imprint_device_verdict_name(report->verdict);
+
+	printf("\"verdict\": ");
+	json_string(stdout, verdict, strlen(verdict));
+	printf(", \"reason\": ");
+	json_string(stdout, report->reason, strlen(report->reason));
+}
+
+void
+agent_put_text(FILE *f, struct imprint_bytes text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		if (text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
+			fprintf(f, "\\x%02x", text.ptr[i]);
+		else
+			(void)fputc(text.ptr[i], f);
+	}
+}
+
+void
+agent_put_hex(FILE *f, struct imprint_bytes bytes)
+{
+	size_t i;
+
+	for (i = 0; i < bytes.len; i++)
+		fprintf(f, "%02x", bytes.ptr[i]);
+}
+
+void
+agent_put_permissions(FILE *f, uint32_t bits)
+{
+	const char *between = "";
+	unsigned i;
+
+	for (i = 0; i < IMPRINT_DEVICE_PERMISSIONS; i++) {
+		if ((bits >> i & 1) == 0)
+			continue;
+		fprintf(f, "%s%s", between, imprint_device_permission_name(
+		    (enum imprint_device_permission)i));
+		between = " ";
+	}
+	if (between[0] == '\0')
+		fputs("-", f);
+}
+
+void
+agent_put_time(FILE *f, int64_t t)
+{
+	char text[TIME_TEXT_SIZE];
+
+	if (t >= IMPRINT_DEVICE_TIME_NEVER) {
+		fputs("never", f);
+		return;
+	}
+	time_format(t, text);
+	fputs(text, f);
+}

@@ -1,0 +1,60 @@
+#include "cmd/imprint-device/agent.h"
+
+int imprint_device_main(int argc, char **argv, const struct io *io);
+
+static const struct cmd_option program_options[] = {
+	{ "home", "DIR", "where the identity is kept (" AGENT_HOME ")" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option install_options[] = {
+	{ "replace", NULL, "give up the identity of another UEID that is"
+	    " installed" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option connect_options[] = {
+	{ "to", "HOST:PORT", "the service" },
+	{ "object", "NAME", "what to ask for, such as photo" },
+	{ "method", "METHOD", "GET, POST, PUT, DELETE, FETCH, PATCH or"
+	    " iPATCH" },
+	{ "name", "DNSNAME", "what the service's certificate must be for"
+	    " (HOST)" },
+	{ "document", "FILE", "send this identity document, not one's own" },
+	{ "force", NULL, "ask even if the identity lacks the right" },
+	{ "timeout", "SECONDS", "how long to wait for the service (10)" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_command commands[] = {
+	{ "install", "", "verify a package on standard input and keep it",
+	    install_options,
+	    "imprint-device install --home /data/identity < package\n",
+	    agent_install },
+	{ "show", "", "show the identity", NULL,
+	    "imprint-device show --json\n", agent_show },
+	{ "verify", "", "verify what is installed, step by step", NULL,
+	    "imprint-device verify\n", agent_verify },
+	{ "connect", "", "ask a service for something, by mutual TLS 1.3",
+	    connect_options,
+	    "imprint-device connect --to photos.example:8443 --object photo"
+	    " --method POST\n", agent_connect },
+	{ NULL, NULL, NULL, NULL, NULL, NULL }
+};
+
+int
+imprint_device_main(int argc, char **argv, const struct io *io)
+{
+	static const struct cmd_program program = {
+		.name = "imprint-device",
+		.summary = "the identity of this device: install it, look at"
+		    " it, use it",
+		.options = program_options,
+		.commands = commands,
+		.notes = "The first package that is installed decides which"
+		    " root this device trusts,\nfor ever: one under another"
+		    " root is refused.\n"
+	};
+
+	return cmd_main(&program, argc, argv, io);
+}

@@ -1,0 +1,132 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cmd/imprint-device/agent.h"
+#include "lib/base/clock.h"
+
+#define LOCK	"lock"
+
+static enum err
+package_read(struct cmd *cmd, struct secret *package)
+{
+	ssize_t n;
+	enum err err;
+
+	/* one byte more, to tell what is too large */
+	err = secret_alloc(package, IMPRINT_DEVICE_PACKAGE_MAX + 1);
+	if (err)
+		return diag_nomem(&cmd->diag);
+	while (package->len < package->cap) {
+		n = read(STDIN_FILENO, package->ptr + package->len,
+		    package->cap - package->len);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return diag_fail(&cmd->diag, ERR_IO, NULL,
+			    "standard input: %s", strerror(errno));
+		if (n == 0)
+			break;
+		package->len += (size_t)n;
+	}
+	if (package->len > 0)
+		return ERR_OK;
+	diag_fail(&cmd->diag, ERR_INVALID, NULL,
+	    "no package on standard input");
+	diag_hint(&cmd->diag, "imprint-device install < package");
+	return ERR_INVALID;
+}
+
+/* The home directory, and nobody else installing in it. */
+static enum err
+home_enter(struct cmd *cmd, const struct agent *agent, struct file *lock)
+{
+	const char *home = agent->files.home;
+	char path[PATH_SIZE];
+	enum err err;
+
+	if (path_join(path, home, LOCK) != ERR_OK)
+		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
+		    "%s: path too long", home);
+	if (!io_exists(cmd->io, home)) {
+		err = io_mkdir(cmd->io, home, 0700, &cmd->diag);
+		if (!err)
+			err = io_sync_parent(cmd->io, home, &cmd->diag);
+		if (err)
+			return err;
+	}
+	err = file_open(cmd->io, path, O_RDWR | O_CREAT, 0600, lock,
+	    &cmd->diag);
+	if (err)
+		return err;
+	return file_lock(lock, &cmd->diag);
+}
+
+static void
+result_json(enum imprint_device_install install,
+    const struct imprint_device_identity *identity,
+    const struct imprint_device_report *report)
+{
+	printf("{\"installed\": %s, \"before\": %s, ",
+	    install != IMPRINT_DEVICE_REFUSED ? "true" : "false",
+	    install == IMPRINT_DEVICE_INSTALLED_BEFORE ? "true" : "false");
+	agent_json_report(report);
+	printf(", \"ueid\": \"");
+	agent_put_hex(stdout, identity->ueid);
+	printf("\"}\n");
+}
+
+static enum exit_code
+result_print(struct cmd *cmd, enum imprint_device_install install,
+    const struct imprint_device_identity *identity,
+    const struct imprint_device_report *report)
+{
+	if (cmd->json)
+		result_json(install, identity, report);
+	if (install == IMPRINT_DEVICE_REFUSED) {
+		agent_refuse(cmd, report);
+		return EXIT_REFUSED;
+	}
+	if (report->verdict == IMPRINT_DEVICE_UNKNOWN_TIME)
+		cmd_warn(cmd, "the clock is behind a time that has certainly"
+		    " been: the times of this identity were not judged");
+	if (cmd->json)
+		return EXIT_OK;
+	printf("%s ", install == IMPRINT_DEVICE_INSTALLED ? "installed" :
+	    "installed before:");
+	agent_put_hex(stdout, identity->ueid);
+	printf("\n");
+	return EXIT_OK;
+}
+
+enum exit_code
+agent_install(struct cmd *cmd)
+{
+	_cleanup_secret_ struct secret package = SECRET_INIT;
+	_cleanup_file_ struct file lock = FILE_INIT;
+	_cleanup_agent_ struct agent agent = { .buffer = SECRET_INIT };
+	struct imprint_device_identity identity;
+	struct imprint_device_report report;
+	enum imprint_device_install install;
+	struct imprint_bytes input;
+	enum err err;
+
+	if (cmd->argc > 0)
+		return cmd_usage(cmd, "install takes its package on standard"
+		    " input, no arguments");
+	err = agent_open(cmd, &agent);
+	if (!err)
+		err = package_read(cmd, &package);
+	if (!err)
+		err = home_enter(cmd, &agent, &lock);
+	if (err)
+		return cmd_fail(cmd, err);
+	input.ptr = package.ptr;
+	input.len = package.len;
+	err = agent_error(cmd, imprint_device_install(&agent.device, input,
+	    time_now(), cmd_flag(cmd, "replace"), &identity, &report,
+	    &install));
+	if (err)
+		return cmd_fail(cmd, err);
+	return result_print(cmd, install, &identity, &report);
+}

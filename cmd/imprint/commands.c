@@ -1,0 +1,156 @@
+#include "cmd/imprint/imprint.h"
+
+static const struct cmd_option common[] = {
+	{ "home", "DIR", "where ecosystems live (default ~/.imprint)" },
+	{ "ecosystem", "NAME", "which of them (default \"default\")" },
+	{ "config", "FILE", "configuration (default ~/.config/imprint.conf)" },
+	{ "passphrase-file", "FILE", "keystore's passphrase: its first line" },
+	{ "passphrase-fd", "N", "the same from an open descriptor" },
+	{ "operator", "NAME", "who signs requests (default admin)" },
+	{ "operator-key", "FILE", "that operator's key file" },
+	{ "operator-passphrase-file", "FILE",
+	    "its passphrase (default: the keystore's)" },
+	{ "operator-passphrase-fd", "N", "the same from a descriptor" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option init_options[] = {
+	{ "publish-url", "URL", "where publish/ will be served; stands in "
+	    "certificates" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option product_show_options[] = {
+	{ "cbor", NULL, "the canonical form, raw" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option service_options[] = {
+	{ "dns", "NAME", "the DNS name that devices connect to" },
+	{ "out", "DIR", "where NAME.key and NAME.pem go (default .)" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option create_options[] = {
+	{ "product", "NAME", "the product, or NAME@VERSION (default: latest)" },
+	{ "count", "N", "how many identities" },
+	{ "station", "NAME", "station that opens the pack; once for each" },
+	{ "split", "N", "as many packs as stations are given, or N for one" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option run_options[] = {
+	{ "workers", "N", "threads (default: one for each processor)" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option export_options[] = {
+	{ "out", "DIR", "where the packs are copied to" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option identity_options[] = {
+	{ "format", "FORM", "text (default), json, cose, pem, der" },
+	{ "slot", "N", "whose certificate, for pem and der" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option list_options[] = {
+	{ "order", "N", "only those of this order" },
+	{ "log", "NAME", "bulk (default) or online" },
+	{ "from", "INDEX", "first index (default 0)" },
+	{ "count", "N", "how many (default 100)" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option verify_options[] = {
+	{ "trust", "FILE", "trust.pem (default: this ecosystem's)" },
+	{ "certificate", "FILE", "the TLS certificate shown with it" },
+	{ "object", "NAME", "ask for a right on this object" },
+	{ "method", "NAME", "the right: GET, POST, PUT, ..." },
+	{ "time", "TIME", "as if it were 2026-11-22T12:00:00Z" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_command commands[] = {
+	{ "init", "", "make an ecosystem: keys, CAs, first operator",
+	    init_options,
+	    "  imprint init --publish-url https://pki.example.net\n"
+	    "  imprint init --ecosystem cameras --passphrase-file pw \\\n"
+	    "      --publish-url https://pki.example.net\n", init_run_cmd },
+	{ "product add", "FILE...", "add product definitions", NULL,
+	    "  imprint product add examples/products/camera.yaml\n",
+	    product_add_cmd },
+	{ "product show", "NAME", "print one, as YAML", product_show_options,
+	    "  imprint product show camera\n"
+	    "  imprint product show camera@1.0.0\n", product_show_cmd },
+	{ "product list", "", "list products and their versions", NULL,
+	    "  imprint product list --json\n", product_list_cmd },
+	{ "station add", "FILE...", "register a station by its statement",
+	    NULL, "  imprint station add line-1.station\n",
+	    station_add_cmd },
+	{ "station list", "", "list registered stations", NULL,
+	    "  imprint station list\n", station_list_cmd },
+	{ "service add", "NAME", "make a service's TLS key and certificate",
+	    service_options,
+	    "  imprint service add collector --dns collector.example.net\n",
+	    service_add_cmd },
+	{ "order create", "", "order identities", create_options,
+	    "  imprint order create --product camera --count 10000 \\\n"
+	    "      --station line-1\n"
+	    "  imprint order create --product camera --count 10000 \\\n"
+	    "      --station line-1 --station line-2 --split 2\n",
+	    order_create_cmd },
+	{ "order list", "", "list orders", NULL, "  imprint order list\n",
+	    order_list_cmd },
+	{ "order show", "NUMBER", "print an order, its packs and progress",
+	    NULL, "  imprint order show 1\n", order_show_cmd },
+	{ "order run", "NUMBER", "issue what an order asks for",
+	    run_options, "  imprint order run 1\n", order_run_cmd },
+	{ "order cancel", "NUMBER", "cancel an order that is not complete",
+	    NULL, "  imprint order cancel 1\n", order_cancel_cmd },
+	{ "order export", "NUMBER", "copy the packs of a complete order",
+	    export_options, "  imprint order export 1 --out /media/stick\n",
+	    order_export_cmd },
+	{ "identity show", "WHICH", "print an identity",
+	    identity_options,
+	    "  imprint identity show 17\n"
+	    "  imprint identity show CAM-000000017 --format json\n"
+	    "  imprint identity show 17 --format cose > camera.cose\n",
+	    identity_show_cmd },
+	{ "identity list", "", "list identities", list_options,
+	    "  imprint identity list --order 1 --count 20\n",
+	    identity_list_cmd },
+	{ "identity find", "WHICH...", "say what an index, UEID, serial "
+	    "number or name is", NULL,
+	    "  imprint identity find CAM-000000017\n", identity_find_cmd },
+	{ "identity verify", "FILE", "explain whether a document is good",
+	    verify_options,
+	    "  imprint identity verify camera.cose\n"
+	    "  imprint identity verify camera.cose --object video "
+	    "--method POST\n", identity_verify_cmd },
+	{ NULL, NULL, NULL, NULL, NULL, NULL },
+};
+
+static const struct cmd_program program = {
+	.name = "imprint",
+	.summary = "the authority that gives devices their identities",
+	.options = common,
+	.commands = commands,
+	.notes =
+	    "first steps:\n"
+	    "  imprint init --publish-url https://pki.example.net\n"
+	    "  imprint product add examples/products/camera.yaml\n"
+	    "  imprint-station init --home line-1 --name line-1 "
+	    "--trust trust.pem\n"
+	    "  imprint station add line-1/line-1.station\n"
+	    "  imprint order create --product camera --count 1000 "
+	    "--station line-1\n"
+	    "  imprint order run 1\n",
+};
+
+int
+imprint_main(int argc, char **argv, const struct io *io)
+{
+	return cmd_main(&program, argc, argv, io);
+}

@@ -1,0 +1,262 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "cmd/imprint/imprint.h"
+#include "lib/authority/operator.h"
+#include "lib/base/clock.h"
+
+#define CONFIG_MAX	((size_t)16 << 10)
+#define CONFIG_KEYS	5
+
+/* The file's settings; filled once by settings_load(), then only read. */
+struct settings {
+	struct buf	text;
+	bool		loaded;
+	const char	*names[CONFIG_KEYS];
+	char		*values[CONFIG_KEYS];
+};
+
+static const char *const config_names[CONFIG_KEYS] = { "home", "ecosystem",
+    "passphrase-file", "operator", "operator-key" };
+static struct settings settings = { .text = { .limit = CONFIG_MAX } };
+
+static char *
+trim(char *text)
+{
+	size_t len;
+
+	text += strspn(text, " \t");
+	len = strlen(text);
+	while (len > 0 && (text[len - 1] == ' ' || text[len - 1] == '\t' ||
+	    text[len - 1] == '\r'))
+		text[--len] = '\0';
+	return text;
+}
+
+static enum err
+config_line(struct cmd *cmd, const char *path, int number, char *line)
+{
+	char *equals, *name;
+	size_t i;
+	enum err err;
+
+	line = trim(line);
+	if (*line == '\0' || *line == '#')
+		return ERR_OK;
+	equals = strchr(line, '=');
+	if (equals != NULL) {
+		*equals = '\0';
+		name = trim(line);
+		for (i = 0; i < CONFIG_KEYS; i++) {
+			if (strcmp(name, config_names[i]) == 0) {
+				settings.values[i] = trim(equals + 1);
+				return ERR_OK;
+			}
+		}
+	}
+	err = diag_fail(&cmd->diag, ERR_INVALID, NULL,
+	    "%s:%d: \"%s\" is no setting", path, number, line);
+	diag_hint(&cmd->diag, "allowed are home, ecosystem, passphrase-file, "
+	    "operator, operator-key, each as name = value");
+	return err;
+}
+
+static enum err
+config_parse(struct cmd *cmd, const char *path)
+{
+	char *text = (char *)settings.text.ptr, *next;
+	int number = 1;
+	enum err err = ERR_OK;
+
+	for (; text != NULL && !err; text = next, number++) {
+		next = strchr(text, '\n');
+		if (next != NULL)
+			*next++ = '\0';
+		err = config_line(cmd, path, number, text);
+	}
+	return err;
+}
+
+enum err
+settings_load(struct cmd *cmd)
+{
+	const char *path = cmd_value(cmd, "config");
+	const char *home = getenv("HOME");
+	char usual[PATH_SIZE];
+	enum err err;
+
+	if (settings.loaded)
+		return ERR_OK;
+	settings.loaded = true;
+	if (path == NULL) {
+		if (home == NULL || path_join(usual, home,
+		    ".config/imprint.conf") || access(usual, F_OK) != 0)
+			return ERR_OK;
+		path = usual;
+	}
+	err = io_read_file(cmd->io, path, &settings.text, &cmd->diag);
+	if (err)
+		return err;
+	(void)buf_text(&settings.text);
+	return config_parse(cmd, path);
+}
+
+const char *
+setting(struct cmd *cmd, const char *name, const char *fallback)
+{
+	const char *value = cmd_value(cmd, name);
+	size_t i;
+
+	if (value != NULL)
+		return value;
+	for (i = 0; i < CONFIG_KEYS; i++)
+		if (strcmp(name, config_names[i]) == 0 &&
+		    settings.values[i] != NULL)
+			return settings.values[i];
+	return fallback;
+}
+
+enum err
+ecosystem_dir(struct cmd *cmd, char ret_dir[PATH_SIZE])
+{
+	char usual[PATH_SIZE], all[PATH_SIZE];
+	const char *home, *name;
+	enum err err;
+
+	err = settings_load(cmd);
+	if (err)
+		return err;
+	home = setting(cmd, "home", NULL);
+	name = setting(cmd, "ecosystem", "default");
+	if (strchr(name, '/') != NULL || name[0] == '.')
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "ecosystem \"%s\": a name, not a path", name);
+	if (home == NULL) {
+		home = getenv("HOME");
+		if (home == NULL)
+			return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+			    "no --home given, and HOME is not set");
+		err = path_join(usual, home, ".imprint");
+		home = usual;
+	}
+	if (!err)
+		err = path_join(all, home, "ecosystems");
+	if (!err)
+		err = path_join(ret_dir, all, name);
+	if (err)
+		return diag_fail(&cmd->diag, err, NULL,
+		    "home: the path is too long");
+	return ERR_OK;
+}
+
+enum err
+passphrase_get(struct cmd *cmd, bool confirm, struct secret *ret_passphrase)
+{
+	const char *path = setting(cmd, "passphrase-file", NULL);
+
+	if (cmd_value(cmd, "passphrase-file") == NULL && path != NULL &&
+	    cmd_value(cmd, "passphrase-fd") == NULL &&
+	    cmd->value_count < CMD_VALUES_MAX) {
+		cmd->values[cmd->value_count].name = "passphrase-file";
+		cmd->values[cmd->value_count++].value = path;
+	}
+	return cmd_passphrase(cmd, "passphrase", "Passphrase of the keystore",
+	    confirm, ret_passphrase);
+}
+
+enum err
+ecosystem_open(struct cmd *cmd, enum authority_mode mode, bool keys,
+    struct authority **ret_authority)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_secret_ struct secret passphrase = SECRET_INIT;
+	char dir[PATH_SIZE];
+	enum err err;
+
+	err = ecosystem_dir(cmd, dir);
+	if (!err)
+		err = authority_open(cmd->io, dir, mode, &authority,
+		    &cmd->diag);
+	if (!err && keys)
+		err = passphrase_get(cmd, false, &passphrase);
+	if (!err && keys)
+		err = authority_unlock(authority, secret_bytes(&passphrase),
+		    time_now(), &cmd->diag);
+	if (err)
+		return err;
+	*ret_authority = authority;
+	authority = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+static enum err
+operator_passphrase(struct cmd *cmd, struct secret *ret_passphrase)
+{
+	if (cmd_flag(cmd, "operator-passphrase-file") ||
+	    cmd_flag(cmd, "operator-passphrase-fd"))
+		return cmd_passphrase(cmd, "operator-passphrase",
+		    "Passphrase of the operator's key", false,
+		    ret_passphrase);
+	return passphrase_get(cmd, false, ret_passphrase);
+}
+
+static enum err
+operator_signer(struct cmd *cmd, struct authority *authority,
+    struct signer **ret_signer)
+{
+	_cleanup_secret_ struct secret passphrase = SECRET_INIT;
+	const char *path = setting(cmd, "operator-key", NULL);
+	const char *name = setting(cmd, "operator", "admin");
+	char usual[PATH_SIZE];
+	enum err err;
+
+	if (path == NULL) {
+		if (snprintf(usual, sizeof(usual), "%s/operators/%s.key",
+		    authority_dir(authority), name) >= (int)sizeof(usual))
+			return ERR_LIMIT;
+		path = usual;
+	}
+	err = operator_passphrase(cmd, &passphrase);
+	if (!err)
+		err = operator_key_open(cmd->io, path,
+		    secret_bytes(&passphrase), ret_signer, &cmd->diag);
+	return err;
+}
+
+enum err
+request_submit(struct cmd *cmd, struct authority *authority,
+    enum request_type type, struct bytes body, struct buf *result)
+{
+	_cleanup_signer_ struct signer *signer = NULL;
+	_cleanup_buf_ struct buf request = BUF_INIT;
+	int64_t now = time_now();
+	enum err err;
+
+	err = operator_signer(cmd, authority, &signer);
+	if (!err)
+		err = request_sign(authority_info(authority)->id, type, body,
+		    now, signer, &request, &cmd->diag);
+	if (!err)
+		err = authority_submit(authority, buf_bytes(&request), now,
+		    result, &cmd->diag);
+	return err;
+}
+
+enum err
+input_read(struct cmd *cmd, const char *path, size_t limit, struct buf *out)
+{
+	out->limit = limit;
+	if (strcmp(path, "-") == 0)
+		path = "/dev/stdin";
+	return io_read_file(cmd->io, path, out, &cmd->diag);
+}
+
+void
+hex_print(FILE *out, struct bytes bytes)
+{
+	size_t i;
+
+	for (i = 0; i < bytes.len; i++)
+		(void)fprintf(out, "%02x", bytes.ptr[i]);
+}

@@ -1,0 +1,69 @@
+/*
+ * What the subcommands of imprint share: which ecosystem, its passphrases,
+ * and a signed request carried out.
+ */
+#ifndef IMPRINT_CMD_IMPRINT_IMPRINT_H
+#define IMPRINT_CMD_IMPRINT_IMPRINT_H
+
+#include "cmd/common/cmd.h"
+#include "lib/authority/authority.h"
+#include "lib/authority/lookup.h"
+#include "lib/authority/request.h"
+
+/* HOME/ecosystems/NAME, by the rules that imprint(1) states. */
+MUST_USE enum err ecosystem_dir(struct cmd *, char ret_dir[PATH_SIZE]);
+/* A setting: command line, then configuration file, then fallback. */
+const char *setting(struct cmd *, const char *name, const char *fallback);
+/* Read the configuration file, once, before setting(). */
+MUST_USE enum err settings_load(struct cmd *);
+
+/* Open the ecosystem; unlock it when keys. */
+MUST_USE enum err ecosystem_open(struct cmd *, enum authority_mode, bool keys,
+    struct authority **ret_authority);
+/* The keystore's passphrase, asked for once. */
+MUST_USE enum err passphrase_get(struct cmd *, bool confirm,
+    struct secret *ret_passphrase);
+
+/*
+ * Sign a request as the operator and submit it. The operator's key is
+ * --operator-key FILE, else operators/NAME.key of the ecosystem for
+ * --operator NAME (default admin); its passphrase is --operator-passphrase-*,
+ * else the keystore's.
+ */
+MUST_USE enum err request_submit(struct cmd *, struct authority *,
+    enum request_type, struct bytes body, struct buf *result);
+
+/* A file, or "-" for standard input. */
+MUST_USE enum err input_read(struct cmd *, const char *path, size_t limit,
+    struct buf *out);
+
+/* Print bytes as hexadecimal. */
+void	hex_print(FILE *, struct bytes);
+
+/* The product that an order or a user names: NAME or NAME@VERSION. */
+MUST_USE enum err product_find(struct cmd *, struct authority *,
+    const char *word, struct product *ret_product,
+    struct store_object *ret_object);
+
+int	imprint_main(int argc, char **argv, const struct io *);
+
+/* One file for each subject. */
+enum exit_code init_run_cmd(struct cmd *);
+enum exit_code product_add_cmd(struct cmd *);
+enum exit_code product_show_cmd(struct cmd *);
+enum exit_code product_list_cmd(struct cmd *);
+enum exit_code station_add_cmd(struct cmd *);
+enum exit_code station_list_cmd(struct cmd *);
+enum exit_code service_add_cmd(struct cmd *);
+enum exit_code order_create_cmd(struct cmd *);
+enum exit_code order_show_cmd(struct cmd *);
+enum exit_code order_list_cmd(struct cmd *);
+enum exit_code order_run_cmd(struct cmd *);
+enum exit_code order_cancel_cmd(struct cmd *);
+enum exit_code order_export_cmd(struct cmd *);
+enum exit_code identity_show_cmd(struct cmd *);
+enum exit_code identity_list_cmd(struct cmd *);
+enum exit_code identity_find_cmd(struct cmd *);
+enum exit_code identity_verify_cmd(struct cmd *);
+
+#endif

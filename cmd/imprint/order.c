@@ -1,0 +1,431 @@
+#include <stdlib.h>
+
+#include "cmd/imprint/imprint.h"
+#include "lib/authority/order_run.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+
+static const char *
+state_name(enum order_state state)
+{
+	switch (state) {
+	case ORDER_OPEN:
+		return "open";
+	case ORDER_COMPLETE:
+		return "complete";
+	case ORDER_CANCELLED:
+		return "cancelled";
+	}
+	return "?";
+}
+
+/* The order's number as the only argument. */
+static enum err
+number_argument(struct cmd *cmd, uint32_t *ret_number)
+{
+	unsigned long value;
+	char *end;
+
+	if (cmd->argc != 1)
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "%s: one order number is needed", cmd->command->name);
+	value = strtoul(cmd->argv[0], &end, 10);
+	if (cmd->argv[0][0] < '0' || cmd->argv[0][0] > '9' || *end != '\0' ||
+	    value == 0 || value > UINT32_MAX)
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "\"%s\" is no order number", cmd->argv[0]);
+	*ret_number = (uint32_t)value;
+	return ERR_OK;
+}
+
+static enum exit_code
+stations_check(struct cmd *cmd, const char **stations, size_t given,
+    uint64_t split)
+{
+	size_t i;
+
+	if (given == 0)
+		return cmd_usage(cmd, "--station is needed: packs are sealed "
+		    "to a station");
+	if (split > 0 && given != 1 && given != split)
+		return cmd_usage(cmd, "--split %llu and %zu stations: give "
+		    "one, or one for each pack", (unsigned long long)split,
+		    given);
+	for (i = given; i < split; i++)
+		stations[i] = stations[0];
+	return EXIT_OK;
+}
+
+enum exit_code
+order_create_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	const char *stations[ORDER_PACKS_MAX], *name;
+	struct store_object object;
+	struct product product;
+	uint64_t count = 0, split = 0;
+	size_t given;
+	struct cbor cbor;
+	enum exit_code code;
+	enum err err;
+
+	name = cmd_value(cmd, "product");
+	if (name == NULL || cmd_value(cmd, "count") == NULL)
+		return cmd_usage(cmd, "--product and --count are needed");
+	given = cmd_values(cmd, "station", stations, ORDER_PACKS_MAX);
+	err = cmd_number(cmd, "count", 1, ORDER_COUNT_MAX, 0, &count);
+	if (!err)
+		err = cmd_number(cmd, "split", 1, ORDER_PACKS_MAX, 0, &split);
+	if (err)
+		return cmd_fail(cmd, err);
+	code = stations_check(cmd, stations, given, split);
+	if (code != EXIT_OK)
+		return code;
+	err = ecosystem_open(cmd, AUTHORITY_WRITE, false, &authority);
+	if (!err)
+		err = product_find(cmd, authority, name, &product, &object);
+	if (!err)
+		err = request_put_order(&body, object.hash, count, stations,
+		    split > given ? (size_t)split : given);
+	if (!err)
+		err = request_submit(cmd, authority, REQUEST_ORDER_CREATE,
+		    buf_bytes(&body), &result);
+	if (err)
+		return cmd_fail(cmd, err);
+	cbor_open(&cbor, buf_bytes(&result));
+	count = cbor_get_uint(&cbor);
+	if (cmd->json)
+		printf("{\"order\": %llu}\n", (unsigned long long)count);
+	else
+		printf("order %llu\nnext: imprint order run %llu\n",
+		    (unsigned long long)count, (unsigned long long)count);
+	return EXIT_OK;
+}
+
+struct list {
+	struct cmd		*cmd;
+	struct authority	*authority;
+	size_t			 count;
+};
+
+static enum err
+product_name(struct authority *authority, const struct store_order *order,
+    struct store_object *ret_object, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	enum err err;
+
+	err = store_object_by_hash(authority_store(authority), STORE_PRODUCT,
+	    order->product, &body, ret_object, diag);
+	ret_object->body = BYTES_NONE;
+	return err;
+}
+
+static enum err
+order_print(void *ctx, const struct store_order *order)
+{
+	struct list *list = ctx;
+	char time[TIME_TEXT_SIZE], done[32], count[32];
+	struct store_object product;
+	enum err err;
+
+	err = product_name(list->authority, order, &product,
+	    &list->cmd->diag);
+	if (err)
+		return err;
+	time_format(order->created, time);
+	number_format(order->committed, done);
+	number_format(order->count, count);
+	if (list->cmd->json)
+		printf("%s\n  {\"order\": %u, \"product\": \"%s\", "
+		    "\"version\": \"%s\", \"count\": %llu, \"committed\": "
+		    "%llu, \"packs\": %u, \"state\": \"%s\", \"created\": "
+		    "\"%s\", \"operator\": \"%s\"}", list->count ? "," : "",
+		    order->number, product.name, product.version,
+		    (unsigned long long)order->count,
+		    (unsigned long long)order->committed, order->packs,
+		    state_name(order->state), time, order->operator);
+	else
+		printf("%6u  %-9s %s of %s %s %s, %u pack%s, %s by %s\n",
+		    order->number, state_name(order->state), done, count,
+		    product.name, product.version, order->packs,
+		    order->packs == 1 ? "" : "s", time, order->operator);
+	list->count++;
+	return ERR_OK;
+}
+
+enum exit_code
+order_list_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	struct list list = { .cmd = cmd };
+	enum err err;
+
+	err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
+	if (err)
+		return cmd_fail(cmd, err);
+	list.authority = authority;
+	printf(cmd->json ? "[" : "");
+	err = store_order_each(authority_store(authority), order_print, &list,
+	    &cmd->diag);
+	printf(cmd->json ? "\n]\n" : "");
+	if (!err && list.count == 0 && !cmd->json)
+		printf("no orders yet: imprint order create\n");
+	return err ? cmd_fail(cmd, err) : EXIT_OK;
+}
+
+static enum err
+pack_print(struct cmd *cmd, struct authority *authority, uint32_t order,
+    uint32_t no)
+{
+	char path[PATH_SIZE], done[32], count[32];
+	struct store_pack pack;
+	enum err err;
+
+	err = store_pack_get(authority_store(authority), order, no, &pack,
+	    &cmd->diag);
+	if (!err)
+		err = authority_pack_path(authority, order, no,
+		    pack.complete, path, &cmd->diag);
+	if (err)
+		return err;
+	number_format(pack.committed, done);
+	number_format(pack.count, count);
+	if (!cmd->json) {
+		printf("  pack %u for station %s: %s of %s, %s\n    %s\n", no,
+		    pack.station, done, count,
+		    pack.complete ? "complete" : "growing", path);
+		return ERR_OK;
+	}
+	printf("%s{\"pack\": %u, \"station\": \"%s\", \"count\": %llu, "
+	    "\"committed\": %llu, \"complete\": %s, \"bytes\": %llu, "
+	    "\"path\": ", no > 1 ? ", " : "", no, pack.station,
+	    (unsigned long long)pack.count,
+	    (unsigned long long)pack.committed,
+	    pack.complete ? "true" : "false",
+	    (unsigned long long)pack.length);
+	json_string(stdout, path, strlen(path));
+	printf("}");
+	return ERR_OK;
+}
+
+enum exit_code
+order_show_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	struct list list = { .cmd = cmd };
+	struct store_order order;
+	uint32_t number = 0, no;
+	enum err err;
+
+	err = number_argument(cmd, &number);
+	if (!err)
+		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
+	list.authority = authority;
+	if (!err)
+		err = store_order_get(authority_store(authority), number,
+		    &order, &cmd->diag);
+	if (err)
+		return cmd_fail(cmd, err);
+	if (cmd->json)
+		printf("{\"order\": ");
+	err = order_print(&list, &order);
+	if (cmd->json)
+		printf(", \"packs\": [");
+	for (no = 1; no <= order.packs && !err; no++)
+		err = pack_print(cmd, authority, number, no);
+	if (cmd->json)
+		printf("]}\n");
+	return err ? cmd_fail(cmd, err) : EXIT_OK;
+}
+
+static void
+run_progress(void *ctx, uint64_t done)
+{
+	progress_update(ctx, done);
+}
+
+static bool
+run_stop(void *ctx)
+{
+	(void)ctx;
+	return interrupt_requested();
+}
+
+static void
+run_print(struct cmd *cmd, const struct store_order *order, uint64_t issued,
+    int64_t start_ns)
+{
+	double seconds = (double)(time_monotonic_ns() - start_ns) / 1e9;
+	char text[32];
+
+	number_format(issued, text);
+	if (cmd->json)
+		printf("{\"order\": %u, \"state\": \"%s\", \"issued\": %llu, "
+		    "\"committed\": %llu, \"seconds\": %.3f}\n",
+		    order->number, state_name(order->state),
+		    (unsigned long long)issued,
+		    (unsigned long long)order->committed, seconds);
+	else
+		printf("order %u is %s: %s identities issued in %.2f s, "
+		    "%.0f/s\nnext: imprint order show %u\n", order->number,
+		    state_name(order->state), text, seconds,
+		    seconds > 0 ? (double)issued / seconds : 0.0,
+		    order->number);
+}
+
+enum exit_code
+order_run_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	struct order_run run = { .progress = run_progress,
+	    .stop = run_stop };
+	struct store_order order;
+	struct progress progress;
+	uint64_t workers = 0, before;
+	int64_t start;
+	enum err err;
+
+	err = number_argument(cmd, &run.number);
+	if (!err)
+		err = cmd_number(cmd, "workers", 1, 64, 0, &workers);
+	if (!err)
+		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	if (!err)
+		err = store_order_get(authority_store(authority), run.number,
+		    &order, &cmd->diag);
+	if (err)
+		return cmd_fail(cmd, err);
+	interrupt_catch();
+	before = order.committed;
+	progress_start(&progress, "issuing", "identities", order.committed,
+	    order.count);
+	run.workers = (unsigned)workers;
+	run.now = time_now();
+	run.ctx = &progress;
+	start = time_monotonic_ns();
+	err = authority_order_run(authority, &run, &cmd->diag);
+	progress_end(&progress);
+	if (err)
+		return cmd_fail(cmd, err);
+	err = store_order_get(authority_store(authority), run.number, &order,
+	    &cmd->diag);
+	if (err)
+		return cmd_fail(cmd, err);
+	run_print(cmd, &order, order.committed - before, start);
+	return EXIT_OK;
+}
+
+enum exit_code
+order_cancel_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	uint32_t number = 0;
+	enum err err;
+
+	err = number_argument(cmd, &number);
+	if (err)
+		return cmd_fail(cmd, err);
+	cbor_put_uint(&body, number);
+	err = ecosystem_open(cmd, AUTHORITY_WRITE, false, &authority);
+	if (!err)
+		err = request_submit(cmd, authority, REQUEST_ORDER_CANCEL,
+		    buf_bytes(&body), &result);
+	if (err)
+		return cmd_fail(cmd, err);
+	if (cmd->json)
+		printf("{\"order\": %u, \"state\": \"cancelled\"}\n", number);
+	else
+		printf("order %u is cancelled\n", number);
+	return EXIT_OK;
+}
+
+static enum err
+pack_export(struct cmd *cmd, struct authority *authority, uint32_t order,
+    uint32_t no, const char *out)
+{
+	char from[PATH_SIZE], to[PATH_SIZE], part[PATH_SIZE], name[64];
+	struct store_pack pack;
+	enum err err;
+
+	err = store_pack_get(authority_store(authority), order, no, &pack,
+	    &cmd->diag);
+	if (err)
+		return err;
+	if (!pack.complete) {
+		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
+		    "order %u: pack %u is not complete", order, no);
+		diag_hint(&cmd->diag, "finish it with 'imprint order run "
+		    "%u'", order);
+		return err;
+	}
+	(void)snprintf(name, sizeof(name), "order-%u-%u.pack", order, no);
+	err = authority_pack_path(authority, order, no, true, from,
+	    &cmd->diag);
+	if (!err)
+		err = path_join(to, out, name);
+	(void)snprintf(name, sizeof(name), "order-%u-%u.pack.part", order,
+	    no);
+	if (!err)
+		err = path_join(part, out, name);
+	if (!err)
+		err = file_copy(cmd->io, from, part, 0600, &cmd->diag);
+	if (!err)
+		err = io_rename(cmd->io, part, to, &cmd->diag);
+	if (!err)
+		err = io_sync_parent(cmd->io, to, &cmd->diag);
+	if (!err && !cmd->json)
+		printf("%s for station %s\n", to, pack.station);
+	return err;
+}
+
+static enum err
+trust_export(struct cmd *cmd, struct authority *authority, const char *out)
+{
+	_cleanup_buf_ struct buf trust = BUF_INIT;
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = path_join(path, authority_dir(authority), "publish/trust.pem");
+	if (!err)
+		err = io_read_file(cmd->io, path, &trust, &cmd->diag);
+	if (!err)
+		err = path_join(path, out, "trust.pem");
+	if (!err)
+		err = io_write_file(cmd->io, path, buf_bytes(&trust), 0644,
+		    &cmd->diag);
+	return err;
+}
+
+enum exit_code
+order_export_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	const char *out = cmd_value(cmd, "out");
+	struct store_order order;
+	uint32_t number = 0, no;
+	enum err err;
+
+	if (out == NULL)
+		return cmd_usage(cmd, "--out is needed");
+	err = number_argument(cmd, &number);
+	if (!err)
+		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
+	if (!err)
+		err = store_order_get(authority_store(authority), number,
+		    &order, &cmd->diag);
+	if (!err)
+		err = io_mkdir(cmd->io, out, 0700, &cmd->diag);
+	for (no = 1; !err && no <= order.packs; no++)
+		err = pack_export(cmd, authority, number, no, out);
+	if (!err)
+		err = trust_export(cmd, authority, out);
+	if (err)
+		return cmd_fail(cmd, err);
+	if (cmd->json)
+		printf("{\"order\": %u, \"packs\": %u}\n", number,
+		    order.packs);
+	return EXIT_OK;
+}

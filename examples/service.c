@@ -1,0 +1,101 @@
+/* A service for genuine devices: TLS 1.3, "POST /photo" with the identity
+ * document as the body; answers 200 or 403 and {verdict, reason, ueid}. */
+#include <err.h>
+#include <openssl/ssl.h>
+#include <string.h>
+#include <time.h>
+#include "imprint/verify.h"
+
+/*
+ * TLS proves that the peer owns its certificate's key. OpenSSL insists on a
+ * certificate, then takes any: path, dates, document and right are decided in
+ * one place, imprint_verify(), with a reason, and nothing is served before.
+ */
+static int
+accept_any(int ok, X509_STORE_CTX *ctx)
+{
+	return ok >= 0 && ctx != NULL;
+}
+
+static void
+serve(BIO *peer, SSL *ssl, struct imprint_verifier *verifier)
+{
+	static const char *const methods[] = { "GET", "POST", "PUT", "DELETE",
+		"FETCH", "PATCH", "iPATCH" };
+	char line[512], method[8], object[128], ueid[67] = "";
+	unsigned char document[16 << 10], *certificate = NULL;
+	struct imprint_question q = { .object = object, .now = time(NULL) };
+	struct imprint_answer a;
+	size_t i, n = 0, len = 0;
+
+	if (BIO_gets(peer, line, sizeof(line)) <= 0 ||
+	    sscanf(line, "%7s /%127[!-~]", method, object) != 2)
+		return;
+	while (BIO_gets(peer, line, sizeof(line)) > 0 && line[0] != '\r')
+		if (strncasecmp(line, "Content-Length:", 15) == 0)
+			len = strtoul(line + 15, NULL, 10);
+	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
+		if (strcmp(method, methods[i]) == 0)
+			q.permissions = 1U << i;
+	while (n < len && n < sizeof(document) && BIO_read_ex(peer,
+	    document + n, sizeof(document) - n, &i) == 1)
+		n += i;
+	q.document = (q.document_len = n) > 0 ? document : NULL;
+	q.certificate_len = (size_t)i2d_X509(SSL_get0_peer_certificate(ssl),
+	    &certificate);
+	q.certificate = certificate;
+	(void)imprint_verify(verifier, &q, &a);	/* if it fails, a denies */
+	OPENSSL_free(certificate);
+	for (i = 0; i < a.ueid_len; i++)
+		(void)snprintf(ueid + 2 * i, 3, "%02x", a.ueid[i]);
+	BIO_printf(peer, "HTTP/1.0 %s\r\nContent-Type: application/json\r\n\r\n"
+	    "{\"verdict\": \"%s\", \"reason\": \"%s\", \"ueid\": \"%s\"}\n",
+	    a.verdict == IMPRINT_ALLOW ? "200 OK" : "403 Forbidden",
+	    imprint_verdict_name(a.verdict), a.reason, ueid);
+	printf("%s /%s from %s: %s: %s\n", method, object, ueid,
+	    imprint_verdict_name(a.verdict), a.reason);
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *args[] = { "--port", "0", "--cert", "", "--key", "",
+		"--trust", "", "--once", "-1" };
+	static char trust[1 << 20], text[256] = "cannot be opened";
+	struct imprint_verifier *verifier;
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	BIO *listener, *peer;
+	SSL *ssl;
+	FILE *f;
+	long n;
+
+	for (; argc > 2; argc -= 2, argv += 2)
+		for (n = 0; n < 10; n += 2)
+			if (strcmp(argv[1], args[n]) == 0)
+				args[n + 1] = argv[2];
+	if ((f = fopen(args[7], "r")) == NULL || imprint_verifier_new(trust,
+	    fread(trust, 1, sizeof(trust), f), &verifier, text, sizeof(text)))
+		errx(1, "--trust %s: %s", args[7], text);
+	(void)snprintf(text, sizeof(text), "127.0.0.1:%s", args[1]);
+	listener = BIO_new_accept(text);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);	/* prove it anew */
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER |
+	    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
+	if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||
+	    SSL_CTX_use_certificate_chain_file(ctx, args[3]) != 1 ||
+	    SSL_CTX_use_PrivateKey_file(ctx, args[5], SSL_FILETYPE_PEM) != 1 ||
+	    BIO_do_accept(listener) <= 0)
+		errx(1, "cannot use --cert, --key or --port");
+	printf("listening on port %s\n", BIO_get_accept_port(listener));
+	(void)fflush(stdout);
+	for (n = strtol(args[9], NULL, 10);
+	    n != 0 && BIO_do_accept(listener) > 0; n--) {
+		peer = BIO_push(BIO_new_ssl(ctx, 0), BIO_pop(listener));
+		BIO_get_ssl(peer, &ssl);
+		peer = BIO_push(BIO_new(BIO_f_buffer()), peer);
+		serve(peer, ssl, verifier);
+		(void)(BIO_flush(peer) + fflush(stdout));
+		BIO_free_all(peer);
+	}
+}
