@@ -30,7 +30,9 @@ torture:
 bench:
 	@tools/setup.sh build
 	@tools/build.sh release
-	@build/release/imprint-bench --json build/bench.json "$(BENCH)"
+	@rm -rf build/bench; \
+	build/release/imprint-bench --json build/bench.json "$(BENCH)"; \
+	code=$$?; rm -rf build/bench; exit $$code
 
 lint:
 	@tools/setup.sh

@@ -8,8 +8,7 @@
 
 /*
  * TLS proves that the peer owns its certificate's key. OpenSSL insists on a
- * certificate, then takes any: path, dates, document and right are decided in
- * one place, imprint_verify(), with a reason, and nothing is served before.
+ * certificate, then takes any: imprint_verify() alone decides, with a reason.
  */
 static int
 accept_any(int ok, X509_STORE_CTX *ctx)
@@ -78,8 +77,7 @@ main(int argc, char **argv)
 		errx(1, "--trust %s: %s", args[7], text);
 	(void)snprintf(text, sizeof(text), "127.0.0.1:%s", args[1]);
 	listener = BIO_new_accept(text);
-	SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);	/* prove it anew */
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ctx, 0);	/* TLS 1.3: no resumption */
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER |
 	    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) != 1 ||

@@ -37,15 +37,12 @@ struct store {
 
 /*
  * Open the file's connection and set it up, without looking at its schema.
- * flags: of sqlite3_open_v2(). immutable: nobody can change the file, so no
- * locks and no WAL (which would need to write beside the file).
+ * immutable: nobody can change the file, so no locks and no WAL (which would
+ * need to write beside the file).
  */
 MUST_USE enum err store_connect(const struct io *, const char *path,
     enum store_mode, bool immutable, struct store **ret_store,
     struct diag *);
-/* Say where and how the store is kept; for every connection. */
-MUST_USE enum err store_set_up(struct store *, struct diag *);
-
 /* Record what SQLite just reported; also marks the transaction failed. */
 enum err store_fail(struct store *, struct diag *, const char *what);
 /* Run statements without parameters and results. */

@@ -40,15 +40,37 @@ put_immutable_uri(struct buf *out, const char *path)
 	buf_printf(out, "?immutable=1");
 }
 
+static enum err
+set_up(struct store *st, struct diag *diag)
+{
+	(void)sqlite3_busy_timeout(st->db, BUSY_TIMEOUT_MS);
+	if (sqlite3_db_config(st->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) !=
+	    SQLITE_OK ||
+	    sqlite3_exec(st->db, set_up_sql, NULL, NULL, NULL) != SQLITE_OK)
+		return store_fail(st, diag, "cannot be opened");
+	if (st->mode == STORE_READ ||
+	    sqlite3_db_readonly(st->db, "main") == 0)
+		return ERR_OK;
+	diag_fail(diag, ERR_PERMISSION, NULL, "registry %s: not writable",
+	    st->path);
+	diag_hint(diag, "check its owner and mode, and that the file system "
+	    "is not mounted read-only");
+	return ERR_PERMISSION;
+}
+
 enum err
 store_connect(const struct io *io, const char *path, enum store_mode mode,
     bool immutable, struct store **ret_store, struct diag *diag)
 {
 	_cleanup_store_ struct store *st = calloc(1, sizeof(*st));
 	_cleanup_buf_ struct buf name = BUF_INIT;
+	enum err err;
 	int flags;
 
-	if (st == NULL || (st->path = strdup(path)) == NULL)
+	if (st == NULL)
+		return diag_nomem(diag);
+	st->path = strdup(path);
+	if (st->path == NULL)
 		return diag_nomem(diag);
 	st->io = io;
 	st->mode = mode;
@@ -71,24 +93,16 @@ store_connect(const struct io *io, const char *path, enum store_mode mode,
 			return diag_nomem(diag);
 		return store_fail(st, diag, "cannot be opened");
 	}
+	err = set_up(st, diag);
+	if (err)
+		return err;
 	*ret_store = st;
 	st = NULL;	/* transferred */
 	return ERR_OK;
 }
 
-enum err
-store_set_up(struct store *st, struct diag *diag)
-{
-	(void)sqlite3_busy_timeout(st->db, BUSY_TIMEOUT_MS);
-	if (sqlite3_db_config(st->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) !=
-	    SQLITE_OK ||
-	    sqlite3_exec(st->db, set_up_sql, NULL, NULL, NULL) != SQLITE_OK)
-		return store_fail(st, diag, "cannot be opened");
-	return ERR_OK;
-}
-
 static enum err
-wal_mode(struct store *st, struct diag *diag)
+wal_mode(struct store *st, const char *path, struct diag *diag)
 {
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	const unsigned char *mode;
@@ -104,7 +118,7 @@ wal_mode(struct store *st, struct diag *diag)
 	if (mode != NULL && strcmp((const char *)mode, "wal") == 0)
 		return ERR_OK;
 	diag_fail(diag, ERR_UNSUPPORTED, NULL, "registry %s: this file "
-	    "system offers no shared memory for its log", st->path);
+	    "system offers no shared memory for its log", path);
 	diag_hint(diag, "keep the registry on a local file system");
 	return ERR_UNSUPPORTED;
 }
@@ -119,21 +133,12 @@ open_writer(const struct io *io, const char *path, struct store **ret_store,
 
 	err = store_connect(io, path, STORE_WRITE, false, &st, diag);
 	if (!err)
-		err = store_set_up(st, diag);
-	if (!err)
 		err = store_version(st, &version, diag);
 	if (err)
 		return err;
-	if (sqlite3_db_readonly(st->db, "main") != 0) {
-		diag_fail(diag, ERR_PERMISSION, NULL,
-		    "registry %s: not writable", path);
-		diag_hint(diag, "check its owner and mode, and that the "
-		    "file system is not mounted read-only");
-		return ERR_PERMISSION;
-	}
 	err = store_migrate(st, store_migrations, STORE_SCHEMA_VERSION, diag);
 	if (!err)
-		err = wal_mode(st, diag);
+		err = wal_mode(st, path, diag);
 	if (err)
 		return err;
 	*ret_store = st;
@@ -181,7 +186,7 @@ directory_is_frozen(const char *path)
 }
 
 static enum err
-reader_version(struct store *st, struct diag *diag)
+reader_version(struct store *st, const char *path, struct diag *diag)
 {
 	unsigned version;
 	enum err err;
@@ -192,7 +197,7 @@ reader_version(struct store *st, struct diag *diag)
 	if (version == STORE_SCHEMA_VERSION)
 		return ERR_OK;
 	diag_fail(diag, ERR_VERSION, NULL, "registry %s: schema %u, this "
-	    "program reads %d", st->path, version, STORE_SCHEMA_VERSION);
+	    "program reads %d", path, version, STORE_SCHEMA_VERSION);
 	if (version > STORE_SCHEMA_VERSION)
 		diag_hint(diag, "use the version of Imprint that wrote it, "
 		    "or a newer one");
@@ -211,9 +216,7 @@ open_reader(const struct io *io, const char *path, bool immutable,
 
 	err = store_connect(io, path, STORE_READ, immutable, &st, diag);
 	if (!err)
-		err = store_set_up(st, diag);
-	if (!err)
-		err = reader_version(st, diag);
+		err = reader_version(st, path, diag);
 	if (err)
 		return err;
 	*ret_store = st;
@@ -288,8 +291,6 @@ make_file(const struct io *io, const char *path, struct diag *diag)
 	file_release(&file);
 	if (!err)
 		err = store_connect(io, path, STORE_WRITE, false, &st, diag);
-	if (!err)
-		err = store_set_up(st, diag);
 	if (err)
 		return err;
 	(void)snprintf(text, sizeof(text), "PRAGMA page_size = %d",
@@ -299,7 +300,7 @@ make_file(const struct io *io, const char *path, struct diag *diag)
 		err = store_migrate(st, store_migrations,
 		    STORE_SCHEMA_VERSION, diag);
 	/* last, so that nothing is in a WAL when the file gets its name */
-	return err ? err : wal_mode(st, diag);
+	return err ? err : wal_mode(st, path, diag);
 }
 
 static enum err

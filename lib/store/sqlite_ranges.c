@@ -197,7 +197,7 @@ enum err
 store_range_close(struct store *st, const struct store_range *range,
     enum range_state state, struct bytes frontier, struct diag *diag)
 {
-	struct store_range kept;
+	struct store_range kept = { .log = 0 };
 	struct store_log log;
 	enum err err;
 

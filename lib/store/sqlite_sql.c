@@ -348,7 +348,7 @@ sql_get_fixed(struct sql *q, uint8_t *ret_bytes, size_t size)
 {
 	struct bytes bytes = sql_get_bytes(q);
 
-	if (bytes.len == size)
+	if (bytes.ptr != NULL && bytes.len == size)
 		memcpy(ret_bytes, bytes.ptr, size);
 	else
 		q->bad_row = true;

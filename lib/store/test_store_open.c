@@ -1,5 +1,6 @@
 /* Opening: what is a registry, versions, migrations, readers beside. */
 #include <fcntl.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -32,13 +33,22 @@ set_up(void **state)
 }
 
 static int
+remove_one(const char *path, const struct stat *sb, int type,
+    struct FTW *walk)
+{
+	(void)sb;
+	(void)type;
+	(void)walk;
+	return remove(path);
+}
+
+static int
 tear_down(void **state)
 {
 	struct world *w = *state;
-	char command[128];
 
-	(void)snprintf(command, sizeof(command), "rm -r '%s'", w->dir);
-	assert_int_equal(system(command), 0);
+	assert_int_equal(nftw(w->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS),
+	    0);
 	free(w);
 	return 0;
 }

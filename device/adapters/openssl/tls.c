@@ -96,6 +96,20 @@ identity_show(struct ask *a)
 	    SSL_CTX_check_private_key(a->ctx) == 1 && chain_show(a, leaf);
 }
 
+/* RFC 5280 4.2.1.12: absent means any, which is too much here. */
+static int
+server_verify_callback(int good, X509_STORE_CTX *ctx)
+{
+	good = adapter_verify_callback(good, ctx);
+	if (good == 1 && X509_STORE_CTX_get_error_depth(ctx) == 0 &&
+	    !adapter_has_usage(X509_STORE_CTX_get_current_cert(ctx),
+	    OID_SERVER_AUTH)) {
+		X509_STORE_CTX_set_error(ctx, X509_V_ERR_INVALID_PURPOSE);
+		return 0;
+	}
+	return good;
+}
+
 /* Which server is acceptable: RFC 5280 6.1, RFC 6125 6, our root alone. */
 static bool
 server_expect(struct ask *a)
@@ -114,7 +128,7 @@ server_expect(struct ask *a)
 	if (X509_VERIFY_PARAM_set_flags(param,
 	    X509_V_FLAG_X509_STRICT) != 1)
 		return false;
-	SSL_CTX_set_verify(a->ctx, SSL_VERIFY_PEER, adapter_verify_callback);
+	SSL_CTX_set_verify(a->ctx, SSL_VERIFY_PEER, server_verify_callback);
 	return X509_VERIFY_PARAM_set1_ip_asc(param, a->request->name) == 1 ||
 	    X509_VERIFY_PARAM_set1_host(param, a->request->name, 0) == 1;
 }
@@ -190,15 +204,35 @@ socket_open(struct ask *a)
 	    "no answer in time" : strerror(saved));
 }
 
+/* Alerts about us (RFC 8446 6.2). */
+static bool
+alert_is_refusal(int reason)
+{
+	switch (reason - SSL_AD_REASON_OFFSET) {
+	case SSL_AD_BAD_CERTIFICATE:
+	case SSL_AD_UNSUPPORTED_CERTIFICATE:
+	case SSL_AD_CERTIFICATE_REVOKED:
+	case SSL_AD_CERTIFICATE_EXPIRED:
+	case SSL_AD_CERTIFICATE_UNKNOWN:
+	case SSL_AD_UNKNOWN_CA:
+	case SSL_AD_ACCESS_DENIED:
+	case SSL_AD_DECRYPT_ERROR:
+	case SSL_AD_CERTIFICATE_REQUIRED:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* What ended the connection: an alert of theirs, or the network. */
 static bool
 broken(struct ask *a, int result, const char *when)
 {
 	int error = SSL_get_error(a->ssl, result);
-	int alert = ERR_GET_REASON(ERR_peek_last_error());
+	int reason = ERR_GET_REASON(ERR_peek_last_error());
 	bool timed_out = errno == EAGAIN || errno == EWOULDBLOCK;
 
-	if (error == SSL_ERROR_SSL && alert >= SSL_AD_REASON_OFFSET)
+	if (error == SSL_ERROR_SSL && alert_is_refusal(reason))
 		return outcome(a, IMPRINT_TLS_DEVICE_DENIED,
 		    "the service refuses this device's certificate or key:"
 		    " %s", library_reason());
@@ -219,10 +253,6 @@ server_check(struct ask *a)
 		    "the service showed no acceptable certificate");
 	(void)X509_NAME_oneline(X509_get_subject_name(server),
 	    a->answer->server, sizeof(a->answer->server));
-	if (!adapter_has_usage(server, OID_SERVER_AUTH))
-		return outcome(a, IMPRINT_TLS_SERVER_DENIED,
-		    "the service's certificate is not for serverAuth"
-		    " (RFC 5280 4.2.1.12): %s", a->answer->server);
 	return true;
 }
 

@@ -1,0 +1,283 @@
+/* What the benchmarks work on. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "lib/authority/operator.h"
+#include "lib/authority/order_run.h"
+#include "lib/authority/request.h"
+#include "lib/base/clock.h"
+#include "lib/identity/station.h"
+#include "lib/policy/product_yaml.h"
+
+#define PASSPHRASE	"bench"
+#define PRODUCT_FILE	"examples/products/camera.yaml"
+#define STATION		"line-1"
+
+char bench_dir[PATH_SIZE];
+
+static enum err
+submit(struct authority *authority, enum request_type type, struct bytes body,
+    struct buf *result, struct diag *diag)
+{
+	_cleanup_signer_ struct signer *signer = NULL;
+	_cleanup_buf_ struct buf request = BUF_INIT;
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = path_join(path, authority_dir(authority),
+	    "operators/bench.key");
+	if (!err)
+		err = operator_key_open(io_posix(), path,
+		    bytes_text(PASSPHRASE), &signer, diag);
+	if (!err)
+		err = request_sign(authority_info(authority)->id, type, body,
+		    time_now(), signer, &request, diag);
+	if (!err)
+		err = authority_submit(authority, buf_bytes(&request),
+		    time_now(), result, diag);
+	return err;
+}
+
+static enum err
+product_add(struct authority *authority, struct diag *diag)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, encoded = BUF_INIT;
+	_cleanup_buf_ struct buf result = BUF_INIT;
+	struct product product;
+	enum err err;
+
+	err = io_read_file(io_posix(), PRODUCT_FILE, &text, diag);
+	if (!err)
+		err = product_yaml_parse(PRODUCT_FILE, buf_bytes(&text),
+		    &product, diag);
+	if (!err)
+		err = product_encode(&product, &encoded);
+	if (!err)
+		err = submit(authority, REQUEST_PRODUCT_ADD,
+		    buf_bytes(&encoded), &result, diag);
+	return err;
+}
+
+static enum err
+station_key(enum key_alg alg, struct public_key *ret_key,
+    struct signer **ret_signer, struct diag *diag)
+{
+	_cleanup_secret_ struct secret private = SECRET_INIT;
+	_cleanup_keygen_ struct keygen *keygen = NULL;
+	enum err err;
+
+	err = secret_alloc(&private, KEY_PRIVATE_SIZE);
+	if (!err)
+		err = keygen_new(alg, &keygen, diag);
+	if (!err)
+		err = keygen_run(keygen, ret_key, private.ptr);
+	private.len = KEY_PRIVATE_SIZE;
+	if (!err && ret_signer != NULL)
+		err = signer_new(alg, secret_bytes(&private), ret_signer,
+		    diag);
+	return err;
+}
+
+static enum err
+station_add(struct authority *authority, struct diag *diag)
+{
+	_cleanup_buf_ struct buf statement = BUF_INIT, result = BUF_INIT;
+	_cleanup_signer_ struct signer *signer = NULL;
+	struct station_statement station = { .name = STATION,
+	    .created = time_now() };
+	enum err err;
+
+	err = station_key(KEY_X25519, &station.sealing, NULL, diag);
+	if (!err)
+		err = station_key(KEY_P256, &station.signing, &signer, diag);
+	if (!err)
+		err = station_statement_sign(&station, signer, &statement,
+		    diag);
+	if (!err)
+		err = submit(authority, REQUEST_STATION_ADD,
+		    buf_bytes(&statement), &result, diag);
+	return err;
+}
+
+enum err
+bench_ecosystem(const char *name, struct authority **ret_authority,
+    struct diag *diag)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	struct authority_init init = { .name = "bench", .operator = "bench",
+	    .publish_url = "https://pki.example.net", .now = time_now(),
+	    .passphrase = bytes_text(PASSPHRASE),
+	    .operator_passphrase = bytes_text(PASSPHRASE) };
+	char dir[PATH_SIZE];
+	enum err err;
+
+	err = io_mkdir(io_posix(), bench_dir, 0700, diag);
+	if (!err && snprintf(dir, sizeof(dir), "%s/%s-%ld-%lld", bench_dir,
+	    name, (long)getpid(), (long long)time_monotonic_ns()) >=
+	    (int)sizeof(dir))
+		err = ERR_LIMIT;
+	init.dir = dir;
+	if (!err)
+		err = authority_init(io_posix(), &init, diag);
+	if (!err)
+		err = authority_open(io_posix(), dir, AUTHORITY_WRITE,
+		    &authority, diag);
+	if (!err)
+		err = authority_unlock(authority, bytes_text(PASSPHRASE),
+		    time_now(), diag);
+	if (!err)
+		err = product_add(authority, diag);
+	if (!err)
+		err = station_add(authority, diag);
+	if (err)
+		return err;
+	*ret_authority = authority;
+	authority = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+enum err
+bench_order(struct authority *authority, uint64_t count,
+    uint32_t *ret_number, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	_cleanup_buf_ struct buf product = BUF_INIT;
+	const char *station = STATION;
+	struct store_object object;
+	struct cbor cbor;
+	enum err err;
+
+	err = store_object_get(authority_store(authority), STORE_PRODUCT,
+	    "camera", NULL, &product, &object, diag);
+	if (!err)
+		err = request_put_order(&body, object.hash, count, &station,
+		    1);
+	if (!err)
+		err = submit(authority, REQUEST_ORDER_CREATE,
+		    buf_bytes(&body), &result, diag);
+	if (err)
+		return err;
+	cbor_open(&cbor, buf_bytes(&result));
+	*ret_number = (uint32_t)cbor_get_uint(&cbor);
+	return ERR_OK;
+}
+
+enum err
+bench_order_run(struct authority *authority, uint32_t number,
+    struct diag *diag)
+{
+	struct order_run run = { .number = number, .now = time_now() };
+
+	return authority_order_run(authority, &run, diag);
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+double
+bench_median(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return count % 2 ? values[count / 2] :
+	    (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+/* Everything below the ecosystem but its packs. */
+static double
+disk_bytes(const char *dir)
+{
+	char command[PATH_SIZE + 64];
+	double bytes = 0;
+	FILE *out;
+
+	if (snprintf(command, sizeof(command),
+	    "du -s -B1 --exclude=packs '%s'", dir) >= (int)sizeof(command))
+		return 0;
+	out = popen(command, "r");
+	if (out == NULL)
+		return 0;
+	if (fscanf(out, "%lf", &bytes) != 1)
+		bytes = 0;
+	(void)pclose(out);
+	return bytes;
+}
+
+int
+bench_child_main(const char *count)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	struct diag diag = DIAG_INIT;
+	char dir[PATH_SIZE];
+	uint32_t number = 0;
+	enum err err;
+
+	err = bench_ecosystem("child", &authority, &diag);
+	if (!err) {
+		(void)snprintf(dir, sizeof(dir), "%s",
+		    authority_dir(authority));
+		err = bench_order(authority, strtoull(count, NULL, 10),
+		    &number, &diag);
+	}
+	if (!err)
+		err = bench_order_run(authority, number, &diag);
+	authority_close(&authority);
+	if (err) {
+		(void)fprintf(stderr, "%s: %s\n", err_name(err), diag.what);
+		return 1;
+	}
+	printf("%.0f\n", disk_bytes(dir));
+	return 0;
+}
+
+static enum err
+child_read(FILE *out, pid_t pid, struct bench_child *child)
+{
+	struct rusage usage;
+	int status, fields;
+
+	fields = fscanf(out, "%lf", &child->bytes);
+	if (wait4(pid, &status, 0, &usage) != pid || fields != 1 ||
+	    !WIFEXITED(status) || WEXITSTATUS(status) != 0)
+		return ERR_IO;
+	child->peak_mb = (double)usage.ru_maxrss / 1024;
+	return ERR_OK;
+}
+
+enum err
+bench_child_run(uint64_t count, struct bench_child *child, struct diag *diag)
+{
+	char text[32];
+	int ends[2];
+	pid_t pid;
+	FILE *out;
+	enum err err;
+
+	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)count);
+	if (pipe(ends) != 0 || (pid = fork()) < 0)
+		return diag_fail(diag, ERR_IO, NULL, "child: cannot start");
+	if (pid == 0) {
+		(void)dup2(ends[1], STDOUT_FILENO);
+		(void)execl("/proc/self/exe", "imprint-bench", "--child",
+		    text, bench_dir, (char *)NULL);
+		_exit(127);
+	}
+	(void)close(ends[1]);
+	out = fdopen(ends[0], "r");
+	if (out == NULL)
+		return diag_fail(diag, ERR_IO, NULL, "child: no output");
+	err = child_read(out, pid, child);
+	(void)fclose(out);
+	if (err)
+		return diag_fail(diag, err, NULL, "child: failed");
+	return ERR_OK;
+}
