@@ -138,7 +138,8 @@ static enum err
 rounds_run(struct authority *authority, struct floor *floors,
     unsigned threads, struct bench_result *result, struct diag *diag)
 {
-	double rates[ROUNDS], bare[ROUNDS], ratios[ROUNDS], before, after;
+	double rates[ROUNDS], bare[ROUNDS], ratios[ROUNDS];
+	double before = 0, after = 0;
 	uint32_t number = 0;
 	int64_t start;
 	size_t i;

@@ -1,4 +1,5 @@
 /* What the benchmarks work on. */
+#include <fts.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -109,7 +110,8 @@ bench_ecosystem(const char *name, struct authority **ret_authority,
     struct diag *diag)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
-	struct authority_init init = { .name = "bench", .operator = "bench",
+	struct authority_init init = { .name = "bench",
+	    .operator_name = "bench",
 	    .publish_url = "https://pki.example.net", .now = time_now(),
 	    .passphrase = bytes_text(PASSPHRASE),
 	    .operator_passphrase = bytes_text(PASSPHRASE) };
@@ -194,21 +196,23 @@ bench_median(double *values, size_t count)
 
 /* Everything below the ecosystem but its packs. */
 static double
-disk_bytes(const char *dir)
+disk_bytes(char *dir)
 {
-	char command[PATH_SIZE + 64];
+	char *const roots[] = { dir, NULL };
 	double bytes = 0;
-	FILE *out;
+	FTSENT *entry;
+	FTS *walk;
 
-	if (snprintf(command, sizeof(command),
-	    "du -s -B1 --exclude=packs '%s'", dir) >= (int)sizeof(command))
+	walk = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, NULL);
+	if (walk == NULL)
 		return 0;
-	out = popen(command, "r");
-	if (out == NULL)
-		return 0;
-	if (fscanf(out, "%lf", &bytes) != 1)
-		bytes = 0;
-	(void)pclose(out);
+	while ((entry = fts_read(walk)) != NULL) {
+		if (strcmp(entry->fts_name, "packs") == 0)
+			(void)fts_set(walk, entry, FTS_SKIP);
+		else if (entry->fts_info != FTS_DP)
+			bytes += (double)entry->fts_statp->st_blocks * 512;
+	}
+	(void)fts_close(walk);
 	return bytes;
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "bench/bench.h"
-#include "imprint/verify.h"
+#include <imprint/verify.h>
 #include "lib/authority/lookup.h"
 #include "lib/base/clock.h"
 

@@ -4,7 +4,7 @@
 #include <openssl/ssl.h>
 #include <string.h>
 #include <time.h>
-#include "imprint/verify.h"
+#include <imprint/verify.h>
 
 /*
  * TLS proves that the peer owns its certificate's key. OpenSSL insists on a

@@ -2,7 +2,7 @@
  * A small ecosystem made with the project's own libraries, a stranger's next
  * to it, and every verdict reached from what their devices show.
  */
-#include "imprint/verify.h"
+#include <imprint/verify.h>
 #include "lib/identity/document.h"
 #include "lib/x509/test_make.h"
 

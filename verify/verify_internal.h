@@ -4,7 +4,7 @@
 #ifndef IMPRINT_VERIFY_INTERNAL_H
 #define IMPRINT_VERIFY_INTERNAL_H
 
-#include "imprint/verify.h"
+#include <imprint/verify.h>
 #include "lib/identity/document.h"
 #include "lib/x509/x509_read.h"
 

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -92,6 +93,20 @@ descriptor_read(struct cmd *cmd, const char *what, int fd,
 }
 
 static enum err
+descriptor_option(struct cmd *cmd, const char *option, const char *text,
+    struct secret *line)
+{
+	long fd;
+	char *end;
+
+	fd = strtol(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || fd > INT_MAX)
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "--%s \"%s\": is no descriptor's number", option, text);
+	return descriptor_read(cmd, option, (int)fd, line);
+}
+
+static enum err
 file_read(struct cmd *cmd, const char *path, struct secret *line)
 {
 	enum err err;
@@ -125,7 +140,7 @@ cmd_passphrase(struct cmd *cmd, const char *name, const char *prompt,
 	if (path != NULL)
 		err = file_read(cmd, path, &line);
 	else if (fd != NULL)
-		err = descriptor_read(cmd, option, atoi(fd), &line);
+		err = descriptor_option(cmd, option, fd, &line);
 	else
 		err = prompt_read(cmd, name, prompt, confirm, &line);
 	if (err)

@@ -1,5 +1,5 @@
 #include "cmd/imprint/imprint.h"
-#include "imprint/verify.h"
+#include <imprint/verify.h>
 #include "lib/base/clock.h"
 #include "lib/identity/document.h"
 #include "lib/x509/certificate.h"

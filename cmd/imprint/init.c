@@ -48,7 +48,7 @@ enum exit_code
 init_run_cmd(struct cmd *cmd)
 {
 	_cleanup_secret_ struct secret passphrase = SECRET_INIT;
-	_cleanup_secret_ struct secret operator = SECRET_INIT;
+	_cleanup_secret_ struct secret operator= SECRET_INIT;
 	struct authority_init request = { .now = time_now() };
 	char dir[PATH_SIZE];
 	enum err err;
@@ -64,7 +64,7 @@ init_run_cmd(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	request.dir = dir;
 	request.name = setting(cmd, "ecosystem", "default");
-	request.operator = setting(cmd, "operator", "admin");
+	request.operator_name = setting(cmd, "operator", "admin");
 	if (io_exists(cmd->io, dir)) {
 		err = diag_fail(&cmd->diag, ERR_EXISTS, NULL,
 		    "%s: is there already; nothing was changed", dir);
@@ -81,8 +81,9 @@ init_run_cmd(struct cmd *cmd)
 	if (err)
 		return cmd_fail(cmd, err);
 	request.passphrase = secret_bytes(&passphrase);
-	request.operator_passphrase = operator.len > 0 ?
-	    secret_bytes(&operator) : request.passphrase;
+	request.operator_passphrase = operator.len> 0 ?
+	    secret_bytes(&operator) :
+	    request.passphrase;
 	err = authority_init(cmd->io, &request, &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);

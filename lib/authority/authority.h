@@ -52,7 +52,7 @@ struct authority_init {
 	const char	*dir;		/* must not exist */
 	const char	*name;		/* of the ecosystem */
 	const char	*publish_url;	/* http(s), no trailing slash */
-	const char	*operator;	/* name of the first operator */
+	const char	*operator_name;	/* of the first operator */
 	struct bytes	 passphrase;	/* of the keystore */
 	struct bytes	 operator_passphrase;
 	int64_t		 now;

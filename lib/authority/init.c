@@ -104,9 +104,14 @@ tree_remove(const struct io *io, const char *dir, int depth,
 static enum err
 init_folders(const struct init *init, struct diag *diag)
 {
-	static const struct { const char *name; mode_t mode; } folders[] = {
-		{ DIR_OPERATORS, 0700 }, { DIR_PACKS, 0700 },
-		{ DIR_PUBLISH, 0755 }, { DIR_PUBLISH "/ca", 0755 },
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} folders[] = {
+		{ DIR_OPERATORS, 0700 },
+		{ DIR_PACKS, 0700 },
+		{ DIR_PUBLISH, 0755 },
+		{ DIR_PUBLISH "/ca", 0755 },
 		{ DIR_PUBLISH "/log", 0755 },
 		{ DIR_PUBLISH "/log/" LOG_BULK, 0755 },
 		{ DIR_PUBLISH "/log/" LOG_ONLINE, 0755 },
@@ -265,13 +270,13 @@ init_operator(struct init *init, struct diag *diag)
 	enum err err;
 
 	(void)snprintf(name, sizeof(name), DIR_OPERATORS "/%s.key",
-	    init->request->operator);
+	    init->request->operator_name);
 	err = init_path(init, name, path, diag);
 	if (!err)
 		err = operator_key_create(init->io, path,
 		    init->request->operator_passphrase, &key, diag);
 	if (!err)
-		err = operator_put(init->store, init->request->operator,
+		err = operator_put(init->store, init->request->operator_name,
 		    &key, init->request->now, diag);
 	return err;
 }
@@ -365,7 +370,7 @@ init_check(const struct io *io, const struct authority_init *request,
 
 	err = name_check("ecosystem", request->name, ECOSYSTEM_NAME_MAX, diag);
 	if (!err)
-		err = name_check("operator", request->operator,
+		err = name_check("operator", request->operator_name,
 		    ECOSYSTEM_NAME_MAX, diag);
 	if (!err)
 		err = url_check(request->publish_url, diag);

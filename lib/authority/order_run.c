@@ -37,7 +37,7 @@ struct filling {
 	struct pack_header	 header;
 	struct public_key	 recipient;
 	struct file		 file;
-	uint64_t		 reserved;	/* identities under way or done */
+	uint64_t		 reserved;	/* under way or done */
 	uint32_t		 next_chunk;
 	size_t			 first, waiting;	/* of the ring */
 };

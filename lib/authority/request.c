@@ -83,7 +83,7 @@ request_verify(struct authority *authority, struct bytes encoded,
 		return diag_fail(diag, ERR_AUTH, "RFC 9596 2",
 		    "request: the signed object is of another type");
 	err = operator_by_kid(authority->store, message.kid,
-	    request->operator, &key, NULL);
+	    request->signed_by, &key, NULL);
 	if (err == ERR_NOTFOUND)
 		return diag_fail(diag, ERR_AUTH, NULL,
 		    "request: signed by a key that is no operator's here");
@@ -99,7 +99,7 @@ request_verify(struct authority *authority, struct bytes encoded,
 	if (!good)
 		return diag_fail(diag, ERR_AUTH, "RFC 9052 4.4",
 		    "request: the signature of operator %s is not good",
-		    request->operator);
+		    request->signed_by);
 	err = request_payload(message.payload, request, diag);
 	if (err)
 		return err;

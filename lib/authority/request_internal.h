@@ -11,7 +11,7 @@ struct request {
 	struct bytes	ecosystem, id, body;
 	uint64_t	type;
 	int64_t		time;
-	char		operator[STORE_NAME_MAX + 1];
+	char		signed_by[STORE_NAME_MAX + 1];
 };
 
 #define REQUEST_HANDLER(name)						\

@@ -167,7 +167,7 @@ request_order_create(struct authority *authority,
 	if (err)
 		return err;
 	memcpy(order.product, body.product, SHA256_SIZE);
-	memcpy(order.operator, request->operator, sizeof(order.operator));
+	memcpy(order.operator, request->signed_by, sizeof(order.operator));
 	order.count = body.count;
 	order.packs = (uint32_t)body.packs;
 	order.log = log.log;

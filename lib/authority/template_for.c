@@ -210,7 +210,8 @@ sample_check(const struct product *product, const struct template *template,
 		err = identity_maker_range(maker, &range, diag);
 	if (!err)
 		err = identity_maker_make(maker, sample_index(product),
-		    sample->keys, sample->issuer, sample->document, &identity, diag);
+		    sample->keys, sample->issuer, sample->document,
+		    &identity, diag);
 	if (!err)
 		err = sample_document(product, sample, &identity, diag);
 	if (!err)

@@ -38,7 +38,7 @@ struct identity_maker {
 				    [PRODUCT_NAME_TEXT_SIZE];
 	struct bytes		 claims_fields[CLAIMS_FIELDS];
 	struct slot_state	 slots[PRODUCT_SLOTS_MAX];
-	struct buf		 sig_head;	/* Sig_structure up to payload */
+	struct buf		 sig_head;	/* before the payload */
 	struct buf		 tbs, claims, document, log_entry, entry;
 };
 

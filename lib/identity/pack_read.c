@@ -13,7 +13,7 @@ struct pack {
 	struct buf		 header_bytes;	/* header's views point here */
 	struct pack_header	 header;
 	struct pack_chunk	*chunks;
-	uint64_t		*start;		/* position of a chunk's first */
+	uint64_t		*start;		/* position of its first */
 	size_t			 chunk_count;
 	/* the chunk opened last: packages are mostly read in order */
 	struct package_opener	*opener;

@@ -25,7 +25,7 @@ struct imprint_tls_request {
 	int64_t			 now;	/* for the server's chain */
 	unsigned		 timeout_s;	/* of each wait */
 	const char		*method;
-	const char		*object;	/* path after "/", not encoded */
+	const char		*object;	/* path after "/", plain */
 	const char		*content_type;
 	struct imprint_bytes	 body;
 };

@@ -219,7 +219,7 @@ struct imprint_device_report {
 
 /* What a package is judged by. */
 struct imprint_device_trust {
-	const uint8_t	*root;	/* SHA-256 of the pinned root; NULL: the first */
+	const uint8_t	*root;	/* SHA-256 of pinned root; NULL: first */
 	int64_t		 now;	/* or IMPRINT_DEVICE_TIME_UNKNOWN */
 	int64_t		 floor;	/* build time or last known time */
 };

@@ -1,0 +1,310 @@
+#include "station/home.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+
+#include "lib/base/cbor_write.h"
+#include "lib/crypto/cose.h"
+
+#define KEYS_MAGIC	"imprint-station-keys"
+#define KEYS_VERSION	1
+#define KEYS_MAX	((size_t)1024)
+
+enum err
+home_path(const char *home, const char *name, char path[PATH_SIZE],
+    struct diag *diag)
+{
+	if (path_join(path, home, name) == ERR_OK)
+		return ERR_OK;
+	return diag_fail(diag, ERR_LIMIT, NULL, "%s/%s: path too long", home,
+	    name);
+}
+
+enum err
+home_lock(const struct io *io, const char *home, struct file *ret_lock,
+    struct diag *diag)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = home_path(home, HOME_LOCK, path, diag);
+	if (!err)
+		err = file_open(io, path, O_RDWR | O_CREAT, 0600, ret_lock,
+		    diag);
+	if (!err)
+		err = file_lock(ret_lock, diag);
+	return err;
+}
+
+/* The key pairs before they are written. */
+struct pair {
+	struct public_key	public_key;
+	struct secret		private_key;
+};
+
+#define PAIR_INIT { .private_key = SECRET_INIT }
+#define _cleanup_pair_ __attribute__((cleanup(pair_release)))
+
+static void
+pair_release(struct pair *pair)
+{
+	secret_release(&pair->private_key);
+}
+
+static enum err
+pair_make(enum key_alg alg, struct pair *pair, struct diag *diag)
+{
+	_cleanup_keygen_ struct keygen *keygen = NULL;
+	enum err err;
+
+	err = keygen_new(alg, &keygen, diag);
+	if (!err)
+		err = secret_alloc(&pair->private_key, KEY_PRIVATE_SIZE);
+	if (!err)
+		err = keygen_run(keygen, &pair->public_key,
+		    pair->private_key.ptr);
+	if (!err)
+		pair->private_key.len = KEY_PRIVATE_SIZE;
+	return err;
+}
+
+/* [magic, version, name, created, sealing COSE_Key, signing COSE_Key] */
+static enum err
+keys_encode(const struct station_statement *s, const struct pair *sealing,
+    const struct pair *signing, struct secret *out)
+{
+	_cleanup_buf_ struct buf head = BUF_INIT;
+	enum err err;
+
+	cbor_put_array(&head, 6);
+	cbor_put_text(&head, KEYS_MAGIC);
+	cbor_put_uint(&head, KEYS_VERSION);
+	cbor_put_text(&head, s->name);
+	cbor_put_int(&head, s->created);
+	err = buf_err(&head);
+	if (!err)
+		err = secret_alloc(out, KEYS_MAX);
+	if (!err)
+		err = secret_put(out, buf_bytes(&head));
+	if (!err)
+		err = cose_key_put_private(out, &sealing->public_key,
+		    secret_bytes(&sealing->private_key));
+	if (!err)
+		err = cose_key_put_private(out, &signing->public_key,
+		    secret_bytes(&signing->private_key));
+	return err;
+}
+
+static enum err
+keys_write(const struct io *io, const char *home,
+    const struct station_statement *statement, const struct pair *sealing,
+    const struct pair *signing, struct diag *diag)
+{
+	_cleanup_secret_ struct secret encoded = SECRET_INIT;
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = keys_encode(statement, sealing, signing, &encoded);
+	if (err)
+		return diag_fail(diag, err, NULL,
+		    "station: keys cannot be encoded");
+	err = home_path(home, HOME_KEYS, path, diag);
+	if (!err)
+		err = io_create_file(io, path, secret_bytes(&encoded), 0600,
+		    diag);
+	return err;
+}
+
+static enum err
+statement_write(const struct io *io, const char *home,
+    const struct station_statement *statement, const struct pair *signing,
+    struct diag *diag)
+{
+	_cleanup_signer_ struct signer *signer = NULL;
+	_cleanup_buf_ struct buf encoded = BUF_INIT;
+	char path[PATH_SIZE], name[STATION_NAME_MAX + 16];
+	enum err err;
+
+	(void)snprintf(name, sizeof(name), "%s.station", statement->name);
+	err = home_path(home, name, path, diag);
+	if (!err)
+		err = signer_new(KEY_P256,
+		    secret_bytes(&signing->private_key), &signer, diag);
+	if (!err)
+		err = station_statement_sign(statement, signer, &encoded,
+		    diag);
+	if (!err)
+		err = io_write_file(io, path, buf_bytes(&encoded), 0644,
+		    diag);
+	return err;
+}
+
+static enum err
+directories_make(const struct io *io, const char *home, struct diag *diag)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = io_mkdir(io, home, 0700, diag);
+	if (!err)
+		err = io_sync_parent(io, home, diag);
+	if (!err)
+		err = home_path(home, HOME_PACKS, path, diag);
+	if (!err)
+		err = io_mkdir(io, path, 0700, diag);
+	if (!err)
+		err = io_sync_dir(io, home, diag);
+	return err;
+}
+
+/* Everything but the keys' file, which says that all else is there. */
+static enum err
+home_fill(const struct io *io, const char *home, struct bytes trust_pem,
+    const struct station_statement *statement, const struct pair *signing,
+    struct diag *diag)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = home_path(home, HOME_TRUST, path, diag);
+	if (!err)
+		err = io_write_file(io, path, trust_pem, 0644, diag);
+	if (!err)
+		err = home_path(home, HOME_LEDGER, path, diag);
+	if (!err)
+		err = ledger_create(io, path, statement->kid, diag);
+	if (!err)
+		err = statement_write(io, home, statement, signing, diag);
+	return err;
+}
+
+static enum err
+exists_already(const char *home, struct diag *diag)
+{
+	diag_fail(diag, ERR_EXISTS, NULL, "%s: is a station already", home);
+	diag_hint(diag, "packs that are sealed to it can be opened by its"
+	    " keys alone: choose another --home for a new station");
+	return ERR_EXISTS;
+}
+
+enum err
+station_init(const struct io *io, const char *home, const char *name,
+    struct bytes trust_pem, int64_t now,
+    struct station_statement *ret_statement, struct diag *diag)
+{
+	_cleanup_pair_ struct pair sealing = PAIR_INIT, signing = PAIR_INIT;
+	struct public_key signers[STATION_SIGNERS_MAX];
+	struct station_statement statement = { .created = now };
+	_cleanup_file_ struct file lock = FILE_INIT;
+	char path[PATH_SIZE];
+	size_t count = 0;
+	enum err err;
+
+	err = station_name_check(name, diag);
+	if (!err)
+		err = station_trust(trust_pem, signers, &count, diag);
+	if (!err)
+		err = directories_make(io, home, diag);
+	if (!err)
+		err = home_lock(io, home, &lock, diag);
+	if (!err)
+		err = home_path(home, HOME_KEYS, path, diag);
+	if (err)
+		return err;
+	if (io_exists(io, path))
+		return exists_already(home, diag);
+	memcpy(statement.name, name, strlen(name) + 1);
+	err = pair_make(KEY_X25519, &sealing, diag);
+	if (!err)
+		err = pair_make(KEY_P256, &signing, diag);
+	statement.sealing = sealing.public_key;
+	statement.signing = signing.public_key;
+	if (!err)
+		err = cose_key_thumbprint(&statement.sealing, statement.kid);
+	if (!err)
+		err = home_fill(io, home, trust_pem, &statement, &signing,
+		    diag);
+	if (!err)
+		err = keys_write(io, home, &statement, &sealing, &signing,
+		    diag);
+	if (!err)
+		*ret_statement = statement;
+	return err;
+}
+
+static enum err
+key_take(struct bytes encoded, enum key_alg alg, struct public_key *key,
+    struct secret *private_key, struct diag *diag)
+{
+	struct bytes found = BYTES_NONE;
+	enum err err;
+
+	err = cose_key_parse(encoded, key, &found, diag);
+	if (err)
+		return err;
+	if (key->alg != alg || found.len != KEY_PRIVATE_SIZE)
+		return diag_fail(diag, ERR_CORRUPT, NULL,
+		    "station.keys: not a private key of its kind");
+	return secret_copy(private_key, found);
+}
+
+static enum err
+keys_decode(struct station *s, struct bytes encoded, struct diag *diag)
+{
+	struct bytes name, sealing, signing;
+	uint64_t version = 0;
+	struct cbor c;
+	enum err err;
+
+	cbor_open(&c, encoded);
+	cbor_get_array_sized(&c, 6);
+	if (!bytes_equal(cbor_get_tstr(&c), bytes_text(KEYS_MAGIC)))
+		cbor_fail(&c, "not a station's keys");
+	version = cbor_get_uint(&c);
+	if (cbor_ok(&c) && version != KEYS_VERSION)
+		return diag_fail(diag, ERR_VERSION, NULL,
+		    "station.keys: version %ju, this build reads %d",
+		    (uintmax_t)version, KEYS_VERSION);
+	name = cbor_get_tstr(&c);
+	s->statement.created = cbor_get_int(&c);
+	sealing = cbor_get_item(&c);
+	signing = cbor_get_item(&c);
+	if (!cbor_close(&c) || name.len > STATION_NAME_MAX)
+		return diag_fail(diag, ERR_CORRUPT, NULL, "station.keys: %s",
+		    c.error != NULL ? c.error : "name too long");
+	memcpy(s->statement.name, name.ptr, name.len);
+	s->statement.name[name.len] = '\0';
+	err = key_take(sealing, KEY_X25519, &s->statement.sealing,
+	    &s->sealing, diag);
+	if (!err)
+		err = key_take(signing, KEY_P256, &s->statement.signing,
+		    &s->signing, diag);
+	if (!err)
+		err = cose_key_thumbprint(&s->statement.sealing,
+		    s->statement.kid);
+	return err;
+}
+
+enum err
+home_keys_read(struct station *s, struct diag *diag)
+{
+	_cleanup_secret_ struct secret encoded = SECRET_INIT;
+	struct diag cause = DIAG_INIT;
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = home_path(s->home, HOME_KEYS, path, diag);
+	if (err)
+		return err;
+	err = io_read_secret(s->io, path, KEYS_MAX, &encoded, &cause);
+	if (err == ERR_NOTFOUND) {
+		diag_fail(diag, ERR_NOTFOUND, NULL,
+		    "%s: is no station", s->home);
+		diag_hint(diag, "name its directory with --home, or make one"
+		    " with: imprint-station init");
+		return err;
+	}
+	if (err)
+		return diag_fail(diag, err, NULL, "%s", cause.what);
+	return keys_decode(s, secret_bytes(&encoded), diag);
+}

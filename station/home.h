@@ -1,0 +1,25 @@
+/* The files of a station's home, between the files of station/. */
+#ifndef IMPRINT_STATION_HOME_H
+#define IMPRINT_STATION_HOME_H
+
+#include "station/station.h"
+
+#define HOME_KEYS	"station.keys"
+#define HOME_LOCK	"lock"
+#define HOME_TRUST	"trust.pem"
+#define HOME_LEDGER	"ledger"
+#define HOME_PACKS	"packs"
+
+/* "home/name"; ERR_LIMIT. */
+MUST_USE enum err home_path(const char *home, const char *name,
+    char path[PATH_SIZE], struct diag *);
+/* Make it if need be, and hold its lock. ERR_BUSY. */
+MUST_USE enum err home_lock(const struct io *, const char *home,
+    struct file *ret_lock, struct diag *);
+/* What a ledger record does to the station; ctx: the station. */
+MUST_USE enum err station_told(void *ctx, const struct ledger_record *,
+    struct diag *);
+/* Name and keys out of station.keys into the station. */
+MUST_USE enum err home_keys_read(struct station *, struct diag *);
+
+#endif

@@ -1,0 +1,334 @@
+#include "station/home.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+#include "lib/base/clock.h"
+#include "station/plugin.h"
+
+#define WAIT_MS		1000	/* to look at deadlines and stop() */
+#define TURN_MS		5	/* without a pidfd */
+#define STATUS_NOT_EXECUTABLE	126
+#define STATUS_NOT_FOUND	127
+#define ID_TEXT_SIZE	(2 * PACKAGE_ID_SIZE + 1)
+
+/* One place for a plug-in. */
+struct seat {
+	struct plugin		 plugin;
+	struct secret		 package;	/* opened, not yet started */
+	struct station_pack	*pack;
+	uint64_t		 position, index, sequence;
+};
+
+struct run {
+	struct station			*station;
+	const struct station_inject	*plan;
+	struct station_injected		*done;
+	struct seat			*seats;
+	struct pollfd			*polls;
+	size_t				 running;
+	/* the pack that packages are taken from */
+	struct pack			*pack;
+	size_t				 pack_number;
+	bool				 no_more;
+	bool				 bad_command;
+	enum err			 err;		/* the first */
+};
+
+/* Keep the first error; what is on its way is still waited for. */
+static void
+run_fail(struct run *r, enum err err)
+{
+	if (r->err == ERR_OK)
+		r->err = err;
+	r->no_more = r->no_more || err != ERR_OK;
+}
+
+/* A record gathered in the ledger and in what the station knows. */
+static enum err
+tell(struct run *r, const struct ledger_record *record, struct diag *diag)
+{
+	enum err err;
+
+	err = ledger_add(r->station->ledger, record, diag);
+	if (!err)
+		err = station_told(r->station, record, diag);
+	return err;
+}
+
+/* The first pack with an unused package, opened. ERR_NOTFOUND: none left. */
+static enum err
+pack_choose(struct run *r, struct diag *diag)
+{
+	struct station *s = r->station;
+	char path[PATH_SIZE];
+	enum err err;
+
+	while (r->pack_number < s->pack_count &&
+	    s->packs[r->pack_number].next ==
+	    s->packs[r->pack_number].count) {
+		r->pack_number++;
+		pack_close(&r->pack);
+	}
+	if (r->pack_number == s->pack_count)
+		return ERR_NOTFOUND;
+	if (r->pack != NULL)
+		return ERR_OK;
+	err = station_pack_path(s, s->packs[r->pack_number].id, path, diag);
+	if (!err)
+		err = pack_open(s->io, path, s->signers, s->signer_count,
+		    &r->pack, diag);
+	if (err)
+		diag_hint(diag, "import the pack again: it goes on where it"
+		    " was");
+	return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
+}
+
+/* Open the next unused package into the seat and tell the ledger. */
+static enum err
+seat_fill(struct run *r, struct seat *seat, struct diag *diag)
+{
+	struct station *s = r->station;
+	struct ledger_record record = { .kind = LEDGER_OUT };
+	enum err err;
+
+	err = pack_choose(r, diag);
+	if (err)
+		return err;
+	seat->pack = &s->packs[r->pack_number];
+	seat->position = seat->pack->next;
+	err = pack_open_package(r->pack, seat->position,
+	    secret_bytes(&s->sealing), &seat->index, &seat->package, diag);
+	if (err)
+		return err;
+	record.time = time_now();
+	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
+	record.position = seat->position;
+	record.index = seat->index;
+	err = tell(r, &record, diag);
+	if (!err)
+		seat->sequence = s->out;
+	return err;
+}
+
+static bool
+may_start(struct run *r)
+{
+	if (!r->no_more && r->plan->stop != NULL &&
+	    r->plan->stop(r->plan->ctx)) {
+		r->done->stopped = true;
+		r->no_more = true;
+	}
+	return !r->no_more && r->done->out < r->plan->count;
+}
+
+/* Fill the free seats; nothing has left yet. */
+static void
+seats_fill(struct run *r, struct diag *diag)
+{
+	struct seat *seat;
+	unsigned i;
+	enum err err;
+
+	for (i = 0; i < r->plan->jobs && may_start(r); i++) {
+		seat = &r->seats[i];
+		if (seat->plugin.pid != 0)
+			continue;
+		err = seat_fill(r, seat, diag);
+		if (err == ERR_NOTFOUND)
+			r->no_more = true;
+		else if (err)
+			run_fail(r, err);
+		else
+			r->done->out++;
+	}
+}
+
+static void
+id_text(const uint8_t id[PACKAGE_ID_SIZE], char text[ID_TEXT_SIZE])
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t i;
+
+	for (i = 0; i < PACKAGE_ID_SIZE; i++) {
+		text[2 * i] = digits[id[i] >> 4];
+		text[2 * i + 1] = digits[id[i] & 15];
+	}
+	text[2 * i] = '\0';
+}
+
+static void
+seat_start(struct run *r, struct seat *seat, struct diag *diag)
+{
+	struct plugin_call call = {
+		.command = r->plan->command,
+		.environment = r->plan->environment,
+		.timeout_s = r->plan->timeout_s,
+		.sequence = seat->sequence, .index = seat->index
+	};
+	char pack[ID_TEXT_SIZE];
+	enum err err;
+
+	id_text(seat->pack->id, pack);
+	call.pack = pack;
+	err = plugin_start(&call, &seat->package, &seat->plugin, diag);
+	secret_release(&seat->package);
+	if (err) {
+		run_fail(r, err);
+		return;
+	}
+	r->running++;
+	plugin_feed(&seat->plugin);
+}
+
+/*
+ * The one place where packages leave, after the one place where the ledger
+ * becomes durable. The pack table does not move meanwhile: nothing is
+ * imported during a run.
+ */
+static void
+seats_start(struct run *r, struct diag *diag)
+{
+	struct seat *seat;
+	unsigned i;
+	enum err err;
+
+	err = ledger_commit(r->station->ledger, diag);
+	if (err)
+		run_fail(r, err);
+	for (i = 0; i < r->plan->jobs; i++) {
+		seat = &r->seats[i];
+		if (seat->package.len == 0)
+			continue;
+		if (r->err == ERR_OK)
+			seat_start(r, seat, diag);
+		else
+			secret_release(&seat->package);
+	}
+}
+
+static void
+seats_wait(struct run *r)
+{
+	int timeout_ms = WAIT_MS;
+	const struct plugin *p;
+	nfds_t n = 0;
+	unsigned i;
+
+	for (i = 0; i < r->plan->jobs; i++) {
+		p = &r->seats[i].plugin;
+		if (p->pid == 0)
+			continue;
+		if (p->pidfd >= 0)
+			r->polls[n++] = (struct pollfd){ .fd = p->pidfd,
+			    .events = POLLIN };
+		else
+			timeout_ms = TURN_MS;
+		if (p->input >= 0)
+			r->polls[n++] = (struct pollfd){ .fd = p->input,
+			    .events = POLLOUT };
+	}
+	/* interrupted or not: all are looked at */
+	(void)poll(r->polls, n, timeout_ms);
+}
+
+static void
+seat_result(struct run *r, struct seat *seat, uint64_t status,
+    struct diag *diag)
+{
+	struct ledger_record record = {
+		.kind = LEDGER_RESULT, .time = time_now(),
+		.position = seat->position, .status = status
+	};
+	enum err err;
+
+	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
+	err = tell(r, &record, diag);
+	if (err)
+		run_fail(r, err);
+	r->running--;
+	r->done->injected += status == 0;
+	r->done->failed += status != 0;
+	r->done->timed_out += status == LEDGER_TIMEOUT;
+	if (status == STATUS_NOT_FOUND || status == STATUS_NOT_EXECUTABLE)
+		r->bad_command = true;
+	r->no_more = r->no_more || r->bad_command;
+}
+
+static void
+seats_collect(struct run *r, struct diag *diag)
+{
+	int64_t now = time_monotonic_ns();
+	struct seat *seat;
+	uint64_t status;
+	unsigned i;
+
+	for (i = 0; i < r->plan->jobs; i++) {
+		seat = &r->seats[i];
+		if (seat->plugin.pid == 0)
+			continue;
+		plugin_feed(&seat->plugin);
+		plugin_expire(&seat->plugin, now);
+		if (plugin_ended(&seat->plugin, &status))
+			seat_result(r, seat, status, diag);
+	}
+	if (r->plan->progress != NULL)
+		r->plan->progress(r->plan->ctx, r->done->injected +
+		    r->done->failed);
+}
+
+static enum err
+run_all(struct run *r, struct diag *diag)
+{
+	enum err err;
+
+	do {
+		seats_fill(r, diag);
+		seats_start(r, diag);
+		if (r->running > 0) {
+			seats_wait(r);
+			seats_collect(r, diag);
+		}
+	} while (r->running > 0 || may_start(r));
+	/* the last results; after a failed write this fails again, quietly */
+	err = ledger_commit(r->station->ledger, diag);
+	if (err)
+		run_fail(r, err);
+	if (r->err == ERR_OK && r->bad_command) {
+		diag_fail(diag, ERR_INVALID, NULL,
+		    "the shell cannot run the plug-in command: %s",
+		    r->plan->command);
+		diag_hint(diag, "the packages that it was started for count"
+		    " as failed; nothing further was handed out");
+		return ERR_INVALID;
+	}
+	return r->err;
+}
+
+enum err
+station_inject(struct station *s, const struct station_inject *plan,
+    struct station_injected *ret_injected, struct diag *diag)
+{
+	struct run r = {
+		.station = s, .plan = plan, .done = ret_injected
+	};
+	enum err err = ERR_NOMEM;
+	unsigned i;
+
+	*ret_injected = (struct station_injected){ 0 };
+	if (plan->jobs == 0 || plan->jobs > STATION_JOBS_MAX ||
+	    s->ledger == NULL)
+		return ERR_INTERNAL;
+	r.seats = calloc(plan->jobs, sizeof(*r.seats));
+	r.polls = calloc((size_t)plan->jobs * 2, sizeof(*r.polls));
+	if (r.seats != NULL && r.polls != NULL) {
+		for (i = 0; i < plan->jobs; i++)
+			r.seats[i].plugin = (struct plugin)PLUGIN_INIT;
+		err = run_all(&r, diag);
+	} else
+		(void)diag_nomem(diag);
+	pack_close(&r.pack);
+	free(r.polls);
+	free(r.seats);
+	return err;
+}

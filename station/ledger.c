@@ -1,0 +1,176 @@
+/* Writing a ledger; the reader is ledger_walk.c. */
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "station/ledger_internal.h"
+
+struct ledger {
+	struct file		 file;
+	struct sha256		*sha256;
+	struct ledger_walk	 at;		/* with what was gathered */
+	uint64_t		 written;	/* octets of the file */
+	struct buf		 body;
+	struct buf		 pending;
+	bool			 broken;
+};
+
+enum err
+ledger_create(const struct io *io, const char *path,
+    const uint8_t station[SHA256_SIZE], struct diag *diag)
+{
+	_cleanup_buf_ struct buf header = BUF_INIT;
+	enum err err;
+
+	buf_put(&header, LEDGER_MAGIC, LEDGER_MAGIC_SIZE);
+	buf_put_be16(&header, LEDGER_VERSION);
+	buf_put_be16(&header, 0);
+	buf_put(&header, station, SHA256_SIZE);
+	err = buf_err(&header);
+	if (err)
+		return diag_nomem(diag);
+	return io_write_file(io, path, buf_bytes(&header), 0600, diag);
+}
+
+void
+ledger_close(struct ledger **ledger)
+{
+	struct ledger *l = *ledger;
+
+	if (l == NULL)
+		return;
+	file_release(&l->file);
+	sha256_free(&l->sha256);
+	buf_release(&l->body);
+	buf_release(&l->pending);
+	free(l);
+	*ledger = NULL;
+}
+
+/* What a power cut left half-written had not happened yet. */
+static enum err
+tail_cut(struct ledger *l, struct diag *diag)
+{
+	enum err err;
+
+	if (l->at.end == l->at.size)
+		return ERR_OK;
+	err = file_truncate(&l->file, l->at.end, diag);
+	if (!err)
+		err = file_sync(&l->file, diag);
+	return err;
+}
+
+enum err
+ledger_open(const struct io *io, const char *path,
+    const uint8_t station[SHA256_SIZE], const struct ledger_reader *reader,
+    struct ledger **ret_ledger, struct diag *diag)
+{
+	_cleanup_ledger_ struct ledger *l = NULL;
+	enum err err;
+
+	l = calloc(1, sizeof(*l));
+	if (l == NULL)
+		return diag_nomem(diag);
+	l->file = (struct file)FILE_INIT;
+	l->body.limit = LEDGER_RECORD_MAX;
+	l->pending.limit = BUF_LIMIT_DEFAULT;
+	err = sha256_new(&l->sha256, diag);
+	if (!err)
+		err = file_open(io, path, O_RDWR, 0, &l->file, diag);
+	if (!err)
+		err = ledger_walk(&l->file, station, l->sha256, reader,
+		    &l->at, diag);
+	if (!err)
+		err = tail_cut(l, diag);
+	if (err)
+		return err;
+	l->written = l->at.end;
+	*ret_ledger = l;
+	l = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+enum err
+ledger_read(const struct io *io, const char *path,
+    const uint8_t station[SHA256_SIZE], const struct ledger_reader *reader,
+    uint64_t *ret_records, uint8_t ret_head[SHA256_SIZE], struct diag *diag)
+{
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	_cleanup_file_ struct file file = FILE_INIT;
+	struct ledger_walk walk = { .end = 0 };
+	enum err err;
+
+	err = sha256_new(&sha256, diag);
+	if (!err)
+		err = file_open(io, path, O_RDONLY, 0, &file, diag);
+	if (!err)
+		err = ledger_walk(&file, station, sha256, reader, &walk,
+		    diag);
+	if (err)
+		return err;
+	*ret_records = walk.records;
+	memcpy(ret_head, walk.head, SHA256_SIZE);
+	return ERR_OK;
+}
+
+static enum err
+broken(const struct ledger *l, struct diag *diag)
+{
+	return diag_fail(diag, ERR_STATE, NULL,
+	    "ledger %s: a write has failed before", l->file.path);
+}
+
+enum err
+ledger_add(struct ledger *l, const struct ledger_record *record,
+    struct diag *diag)
+{
+	uint8_t hash[SHA256_SIZE];
+	struct bytes parts[2];
+	enum err err;
+
+	if (l->broken)
+		return broken(l, diag);
+	buf_clear(&l->body);
+	ledger_put_record(&l->body, record);
+	err = buf_err(&l->body);
+	if (err)
+		return diag_fail(diag, err, NULL,
+		    "ledger %s: a record cannot be encoded", l->file.path);
+	parts[0] = bytes_of(l->at.head, SHA256_SIZE);
+	parts[1] = buf_bytes(&l->body);
+	err = sha256_parts(l->sha256, parts, 2, hash);
+	if (err)
+		return err;
+	buf_put_be32(&l->pending, (uint32_t)l->body.len);
+	buf_put_bytes(&l->pending, buf_bytes(&l->body));
+	buf_put(&l->pending, hash, SHA256_SIZE);
+	err = buf_err(&l->pending);
+	if (err) {
+		l->broken = true;
+		return diag_nomem(diag);
+	}
+	memcpy(l->at.head, hash, SHA256_SIZE);
+	return ERR_OK;
+}
+
+enum err
+ledger_commit(struct ledger *l, struct diag *diag)
+{
+	enum err err;
+
+	if (l->broken)
+		return broken(l, diag);
+	if (l->pending.len == 0)
+		return ERR_OK;
+	l->broken = true;
+	err = file_write_at(&l->file, l->written, buf_bytes(&l->pending),
+	    diag);
+	if (!err)
+		err = file_sync(&l->file, diag);
+	if (err)
+		return err;
+	l->written += l->pending.len;
+	buf_clear(&l->pending);
+	l->broken = false;
+	return ERR_OK;
+}

@@ -1,0 +1,144 @@
+/*
+ * A factory station: takes packs in, opens their packages and hands each of
+ * them out at most once.
+ *
+ * Home directory (0700): station.keys (0600), NAME.station (its statement),
+ * trust.pem, ledger, packs/ID.pack. station.keys is written last by
+ * station_init(): where it is, all is there.
+ *
+ * Invariant: before a package leaves, a ledger record that says so is
+ * durable. What the ledger calls out is never handed out again, whatever
+ * became of it.
+ */
+#ifndef IMPRINT_STATION_STATION_H
+#define IMPRINT_STATION_STATION_H
+
+#include "lib/base/io.h"
+#include "lib/identity/pack.h"
+#include "lib/identity/station.h"
+#include "station/ledger.h"
+
+#define STATION_PACKS_MAX	4096
+#define STATION_SIGNERS_MAX	32
+#define STATION_TRUST_MAX	((size_t)1 << 20)
+
+enum station_package {
+	STATION_UNUSED = 0,
+	STATION_UNKNOWN = 1,	/* out, and nobody said what became of it */
+	STATION_INJECTED = 2,
+	STATION_FAILED = 3
+};
+
+/* A pack as the ledger tells it. */
+struct station_pack {
+	uint8_t		 id[PACKAGE_ID_SIZE];
+	uint8_t		 order[PACKAGE_ID_SIZE];
+	char		 product[LEDGER_PRODUCT_MAX + 1];
+	uint64_t	 count;
+	uint8_t		*packages;	/* enum station_package of each */
+	uint64_t	 next;		/* all before it are not unused */
+	uint64_t	 injected, failed, unknown;
+};
+
+struct station {
+	const struct io			*io;
+	char				 home[PATH_SIZE];
+	struct file			 lock;
+	struct station_statement	 statement;
+	struct secret			 sealing;	/* private keys */
+	struct secret			 signing;
+	struct public_key		 signers[STATION_SIGNERS_MAX];
+	size_t				 signer_count;
+	struct ledger			*ledger;	/* NULL: looking only */
+	uint64_t			 records;	/* when looking only */
+	uint8_t				 head[SHA256_SIZE];
+	struct station_pack		*packs;		/* by import */
+	size_t				 pack_count;
+	uint64_t			 out;		/* ever, of all packs */
+};
+
+#define STATION_INIT { .lock = FILE_INIT, .sealing = SECRET_INIT,	\
+	.signing = SECRET_INIT }
+#define _cleanup_station_ __attribute__((cleanup(station_close)))
+
+/*
+ * Make keys and home. trust_pem: the ecosystem's trust.pem, pinned here. A
+ * run that was broken off may be repeated. ERR_EXISTS when it is a station
+ * already; ERR_INVALID for a bad name; errors of station_trust().
+ */
+MUST_USE enum err station_init(const struct io *, const char *home,
+    const char *name, struct bytes trust_pem, int64_t now,
+    struct station_statement *ret_statement, struct diag *);
+
+enum station_access {
+	STATION_LOOK,	/* no lock, no private keys, nothing is changed */
+	STATION_WORK	/* alone: ERR_BUSY when another process works here */
+};
+/* station must be STATION_INIT. ERR_NOTFOUND when home is no station. */
+MUST_USE enum err station_open(const struct io *, const char *home,
+    enum station_access, struct station *, struct diag *);
+void	station_close(struct station *);
+
+/*
+ * Document signers' keys in trust.pem that have a path to a root in it
+ * (extended key usage documentSigning), at any time of their lives: a pack
+ * outlives a signer. ERR_SYNTAX, ERR_AUTH (none), ERR_LIMIT.
+ */
+MUST_USE enum err station_trust(struct bytes pem,
+    struct public_key ret_keys[STATION_SIGNERS_MAX], size_t *ret_count,
+    struct diag *);
+
+/* Both by the ledger's word; NULL: not imported. */
+struct station_pack *station_pack_find(struct station *,
+    const uint8_t id[PACKAGE_ID_SIZE]);
+/* HOME/packs/ID.pack; ERR_LIMIT. */
+MUST_USE enum err station_pack_path(const struct station *,
+    const uint8_t id[PACKAGE_ID_SIZE], char path[PATH_SIZE], struct diag *);
+
+enum station_import {
+	STATION_IMPORTED = 1,
+	STATION_IMPORTED_BEFORE = 2	/* and still there */
+};
+/*
+ * Take a pack in: signature, recipient, every chunk's hash; the file is
+ * copied. progress may be NULL. Errors of pack_open() and pack_check();
+ * ERR_CONFLICT when it is sealed to another station.
+ */
+MUST_USE enum err station_import(struct station *, const char *path,
+    int64_t now, void (*progress)(void *ctx, uint64_t done), void *ctx,
+    enum station_import *ret_import, const struct station_pack **ret_pack,
+    struct diag *);
+
+struct station_inject {
+	const char	*command;	/* for /bin/sh -c */
+	char *const	*environment;	/* the plug-in's, IMPRINT_... added */
+	uint64_t	 count;		/* at most; UINT64_MAX: all */
+	unsigned	 jobs;		/* at once; 1 .. STATION_JOBS_MAX */
+	unsigned	 timeout_s;
+	bool		(*stop)(void *ctx);	/* asked before each start */
+	void		(*progress)(void *ctx, uint64_t done);
+	void		*ctx;
+};
+#define STATION_JOBS_MAX	256
+
+struct station_injected {
+	uint64_t	out, injected, failed;	/* in this run */
+	uint64_t	timed_out;		/* of those failed */
+	bool		stopped;		/* by stop() */
+};
+
+/*
+ * Hand out unused packages, oldest pack first, one plug-in each: package on
+ * its standard input, IMPRINT_SEQUENCE (the how-manieth this station hands
+ * out, from 1), IMPRINT_INDEX and IMPRINT_PACK in its environment, its
+ * standard output joined to standard error, its own process group; exit
+ * status 0 is success. Ends when count are out, none is left, stop() says
+ * so, or the shell cannot run the command (status 126, 127: ERR_INVALID).
+ * ret_injected is filled in even on failure; packages on their way when an
+ * error comes are waited for.
+ */
+MUST_USE enum err station_inject(struct station *,
+    const struct station_inject *, struct station_injected *ret_injected,
+    struct diag *);
+
+#endif

@@ -1,0 +1,166 @@
+#!/bin/sh
+# The first path, end to end, on a throw-away ecosystem in build/demo: what
+# `make run` shows. Takes the folder of the programs as its argument.
+set -eu
+
+bin=$(cd "${1:-build/release}" && pwd)
+demo=$PWD/build/demo
+count=${COUNT:-10000}
+devices=${DEVICES:-100}
+server=
+PATH=$bin:$PATH
+
+stop() {
+	[ -z "$server" ] || kill "$server" 2>/dev/null || true
+}
+trap stop EXIT
+trap 'exit 130' INT TERM
+
+title() {
+	printf '\n== %s\n' "$*"
+}
+
+# Print the command, then run it.
+show() {
+	printf '$ %s\n' "$*" | sed "s|$demo/||g"
+	"$@"
+}
+
+# Run what must be refused (exit status 1), and show why it was.
+refused() {
+	printf '$ %s\n' "$*" | sed "s|$demo/||g"
+	if "$@"; then
+		echo "demo: this should have been refused" >&2
+		exit 1
+	else
+		code=$?
+	fi
+	[ "$code" -eq 1 ] || exit "$code"
+}
+
+imprint() {
+	command imprint --home "$demo/home" --passphrase-file \
+	    "$demo/passphrase" "$@"
+}
+
+rm -rf "$demo"
+mkdir -p "$demo/devices"
+(umask 077 && head -c 18 /dev/urandom | base64 > "$demo/passphrase")
+
+title "The authority: an ecosystem with its own root"
+show imprint init --publish-url https://pki.example.net
+trust=$demo/home/ecosystems/default/publish/trust.pem
+show imprint product add examples/products/camera.yaml
+
+title "The factory: a station, and an order sealed to it"
+show imprint-station init --home "$demo/line-1" --name line-1 \
+    --trust "$trust"
+show imprint station add "$demo/line-1/line-1.station"
+show imprint order create --product camera --count "$count" --station line-1
+issued=$(imprint order run 1 --json)
+echo "$issued"
+show imprint order export 1 --out "$demo/stick"
+
+title "On the line: $devices cameras get their identities"
+show imprint-station import --home "$demo/line-1" \
+    "$demo/stick/order-1-1.pack"
+# Here the plug-in is the device's own agent; on a line it would be whatever
+# writes to the target. shellcheck: the variables are the plug-in's.
+# shellcheck disable=SC2016
+show imprint-station inject --home "$demo/line-1" --count "$devices" \
+    --jobs 4 --command \
+    'imprint-device install --home '"$demo"'/devices/$IMPRINT_SEQUENCE >/dev/null'
+show imprint-station status --home "$demo/line-1"
+
+title "One camera's identity, as the device holds it"
+camera=$demo/devices/1
+show imprint-device show --home "$camera"
+show imprint-device verify --home "$camera"
+
+title "A service that uses what the identity carries, and nothing else"
+show imprint service add collector --dns localhost --out "$demo"
+"$bin/examples/service" --cert "$demo/collector.pem" \
+    --key "$demo/collector.key" --trust "$trust" > "$demo/service.log" 2>&1 &
+server=$!
+tries=0
+until port=$(sed -n 's/^listening on port //p' "$demo/service.log") &&
+    [ -n "$port" ]; do
+	tries=$((tries + 1))
+	[ "$tries" -lt 500 ] || { cat "$demo/service.log"; exit 1; }
+	sleep 0.01
+done
+to=localhost:$port
+
+title "The camera posts a photo: accepted"
+show imprint-device connect --home "$camera" --to "$to" --object photo \
+    --method POST
+
+title "It posts a video, for which it has no right: refused by the service"
+refused imprint-device connect --home "$camera" --to "$to" --object video \
+    --method POST --force
+
+title "Its document, one bit changed on the way: refused"
+ueid=$(imprint-device show --home "$camera" --json |
+    sed -n 's/.*"ueid": *"\([0-9a-f]*\)".*/\1/p' | head -n 1)
+imprint identity show "$ueid" --format cose > "$demo/camera.cose"
+cp "$demo/camera.cose" "$demo/tampered.cose"
+printf '\377' | dd of="$demo/tampered.cose" bs=1 seek=300 conv=notrunc \
+    2>/dev/null
+refused imprint-device connect --home "$camera" --to "$to" --object photo \
+    --method POST --document "$demo/tampered.cose"
+
+title "A stranger with a key of its own and the camera's document: refused"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+    -keyout "$demo/stranger.key" -out "$demo/stranger.pem" -days 2 \
+    -subj "/CN=$ueid" 2>/dev/null
+size=$(wc -c < "$demo/camera.cose")
+{
+	printf 'POST /photo HTTP/1.1\r\nContent-Length: %s\r\n\r\n' "$size"
+	cat "$demo/camera.cose"
+} > "$demo/stranger.request"
+openssl s_client -connect "$to" -tls1_3 -quiet -cert "$demo/stranger.pem" \
+    -key "$demo/stranger.key" -CAfile "$trust" < "$demo/stranger.request" \
+    > "$demo/stranger.answer" 2>/dev/null || true
+tail -n 1 "$demo/stranger.answer"
+grep -q '"deny: untrusted"' "$demo/stranger.answer"
+
+title "A camera of another ecosystem does not trust this service: refused"
+stranger() {
+	command imprint --home "$demo/home" --ecosystem stranger \
+	    --passphrase-file "$demo/passphrase" "$@" > /dev/null
+}
+stranger init --publish-url https://pki.example.org
+stranger product add examples/products/camera.yaml
+imprint-station init --home "$demo/line-2" --name line-2 --trust \
+    "$demo/home/ecosystems/stranger/publish/trust.pem" > /dev/null
+stranger station add "$demo/line-2/line-2.station"
+stranger order create --product camera --count 1 --station line-2
+stranger order run 1
+imprint-station import --home "$demo/line-2" \
+    "$demo/home/ecosystems/stranger/packs/order-1-1.pack" > /dev/null
+imprint-station inject --home "$demo/line-2" --command \
+    "imprint-device install --home $demo/devices/stranger >/dev/null" \
+    > /dev/null
+refused imprint-device connect --home "$demo/devices/stranger" --to "$to" \
+    --object photo --method POST
+
+title "Summary"
+rate=$(echo "$issued" | sed 's/.*"seconds": \([0-9.]*\).*/\1/' |
+    awk -v n="$count" '{ printf "%.0f", n / $1 }')
+store=$(du -s -B1 --exclude=packs "$demo/home/ecosystems/default" |
+    awk -v n="$count" '{ printf "%.0f", $1 / n }')
+pack=$(wc -c < "$demo/stick/order-1-1.pack" |
+    awk -v n="$count" '{ printf "%.0f", $1 / n }')
+cat <<EOF
+identities a second     $rate (durable, sealed, on $(nproc) processors)
+bytes an identity       $store in the registry, $pack in the pack
+the ecosystem           $demo/home/ecosystems/default
+the pack                $demo/stick/order-1-1.pack
+the devices             $demo/devices
+what to type next
+  export PATH=$bin:\$PATH
+  imprint --home $demo/home --passphrase-file $demo/passphrase identity list --count 5
+  imprint --home $demo/home --passphrase-file $demo/passphrase identity show CAM-000000017
+  imprint help order create
+  make test
+EOF
