@@ -25,7 +25,7 @@ serve(BIO *peer, SSL *ssl, struct imprint_verifier *verifier)
 	unsigned char document[16 << 10], *certificate = NULL;
 	struct imprint_question q = { .object = object, .now = time(NULL) };
 	struct imprint_answer a;
-	size_t i, n = 0, len = 0;
+	size_t i, len = 0;
 
 	if (BIO_gets(peer, line, sizeof(line)) <= 0 ||
 	    sscanf(line, "%7s /%127[!-~]", method, object) != 2)
@@ -36,10 +36,10 @@ serve(BIO *peer, SSL *ssl, struct imprint_verifier *verifier)
 	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
 		if (strcmp(method, methods[i]) == 0)
 			q.permissions = 1U << i;
-	while (n < len && n < sizeof(document) && BIO_read_ex(peer,
-	    document + n, sizeof(document) - n, &i) == 1)
-		n += i;
-	q.document = (q.document_len = n) > 0 ? document : NULL;
+	if (len > sizeof(document) || (len > 0 && BIO_read_ex(peer, document,
+	    len, &q.document_len) != 1) || q.document_len != len)
+		return;
+	q.document = len > 0 ? document : NULL;
 	q.certificate_len = (size_t)i2d_X509(SSL_get0_peer_certificate(ssl),
 	    &certificate);
 	q.certificate = certificate;

@@ -158,6 +158,28 @@ id_text(const uint8_t id[PACKAGE_ID_SIZE], char text[ID_TEXT_SIZE])
 }
 
 static void
+seat_result(struct run *r, struct seat *seat, uint64_t status,
+    struct diag *diag)
+{
+	struct ledger_record record = {
+		.kind = LEDGER_RESULT, .time = time_now(),
+		.position = seat->position, .status = status
+	};
+	enum err err;
+
+	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
+	err = tell(r, &record, diag);
+	if (err)
+		run_fail(r, err);
+	r->done->injected += status == 0;
+	r->done->failed += status != 0;
+	r->done->timed_out += status == LEDGER_TIMEOUT;
+	if (status == STATUS_NOT_FOUND || status == STATUS_NOT_EXECUTABLE)
+		r->bad_command = true;
+	r->no_more = r->no_more || r->bad_command;
+}
+
+static void
 seat_start(struct run *r, struct seat *seat, struct diag *diag)
 {
 	struct plugin_call call = {
@@ -175,6 +197,7 @@ seat_start(struct run *r, struct seat *seat, struct diag *diag)
 	secret_release(&seat->package);
 	if (err) {
 		run_fail(r, err);
+		seat_result(r, seat, LEDGER_NOT_STARTED, diag);
 		return;
 	}
 	r->running++;
@@ -233,29 +256,6 @@ seats_wait(struct run *r)
 }
 
 static void
-seat_result(struct run *r, struct seat *seat, uint64_t status,
-    struct diag *diag)
-{
-	struct ledger_record record = {
-		.kind = LEDGER_RESULT, .time = time_now(),
-		.position = seat->position, .status = status
-	};
-	enum err err;
-
-	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
-	err = tell(r, &record, diag);
-	if (err)
-		run_fail(r, err);
-	r->running--;
-	r->done->injected += status == 0;
-	r->done->failed += status != 0;
-	r->done->timed_out += status == LEDGER_TIMEOUT;
-	if (status == STATUS_NOT_FOUND || status == STATUS_NOT_EXECUTABLE)
-		r->bad_command = true;
-	r->no_more = r->no_more || r->bad_command;
-}
-
-static void
 seats_collect(struct run *r, struct diag *diag)
 {
 	int64_t now = time_monotonic_ns();
@@ -269,8 +269,10 @@ seats_collect(struct run *r, struct diag *diag)
 			continue;
 		plugin_feed(&seat->plugin);
 		plugin_expire(&seat->plugin, now);
-		if (plugin_ended(&seat->plugin, &status))
-			seat_result(r, seat, status, diag);
+		if (!plugin_ended(&seat->plugin, &status))
+			continue;
+		r->running--;
+		seat_result(r, seat, status, diag);
 	}
 	if (r->plan->progress != NULL)
 		r->plan->progress(r->plan->ctx, r->done->injected +

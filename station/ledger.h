@@ -33,9 +33,10 @@ enum ledger_kind {
 };
 
 /* Status of a result: 0 injected; else the plug-in's exit status, 256 + its
- * signal, or LEDGER_TIMEOUT. */
-#define LEDGER_SIGNAL	256
-#define LEDGER_TIMEOUT	1000
+ * signal, or one of ours. */
+#define LEDGER_SIGNAL		256
+#define LEDGER_TIMEOUT		1000
+#define LEDGER_NOT_STARTED	1001
 
 struct ledger_record {
 	enum ledger_kind	kind;

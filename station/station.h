@@ -134,6 +134,7 @@ struct station_injected {
  * standard output joined to standard error, its own process group; exit
  * status 0 is success. Ends when count are out, none is left, stop() says
  * so, or the shell cannot run the command (status 126, 127: ERR_INVALID).
+ * SIGPIPE must be ignored: a plug-in may not read its package.
  * ret_injected is filled in even on failure; packages on their way when an
  * error comes are waited for.
  */

@@ -152,5 +152,9 @@ static const struct cmd_program program = {
 int
 imprint_main(int argc, char **argv, const struct io *io)
 {
-	return cmd_main(&program, argc, argv, io);
+	int code;
+
+	code = cmd_main(&program, argc, argv, io);
+	settings_release();
+	return code;
 }

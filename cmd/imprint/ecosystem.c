@@ -9,17 +9,25 @@
 #define CONFIG_MAX	((size_t)16 << 10)
 #define CONFIG_KEYS	5
 
-/* The file's settings; filled once by settings_load(), then only read. */
+/* The file's settings and what was asked for; filled in once, then read. */
 struct settings {
 	struct buf	text;
 	bool		loaded;
 	const char	*names[CONFIG_KEYS];
 	char		*values[CONFIG_KEYS];
+	struct secret	passphrase;	/* once read: it may stand for two */
 };
 
 static const char *const config_names[CONFIG_KEYS] = { "home", "ecosystem",
     "passphrase-file", "operator", "operator-key" };
 static struct settings settings = { .text = { .limit = CONFIG_MAX } };
+
+void
+settings_release(void)
+{
+	secret_release(&settings.passphrase);
+	buf_release(&settings.text);
+}
 
 static char *
 trim(char *text)
@@ -154,15 +162,23 @@ enum err
 passphrase_get(struct cmd *cmd, bool confirm, struct secret *ret_passphrase)
 {
 	const char *path = setting(cmd, "passphrase-file", NULL);
+	enum err err;
 
+	if (settings.passphrase.len > 0)
+		return secret_copy(ret_passphrase,
+		    secret_bytes(&settings.passphrase));
 	if (cmd_value(cmd, "passphrase-file") == NULL && path != NULL &&
 	    cmd_value(cmd, "passphrase-fd") == NULL &&
 	    cmd->value_count < CMD_VALUES_MAX) {
 		cmd->values[cmd->value_count].name = "passphrase-file";
 		cmd->values[cmd->value_count++].value = path;
 	}
-	return cmd_passphrase(cmd, "passphrase", "Passphrase of the keystore",
-	    confirm, ret_passphrase);
+	err = cmd_passphrase(cmd, "passphrase", "Passphrase of the keystore",
+	    confirm, &settings.passphrase);
+	if (err)
+		return err;
+	return secret_copy(ret_passphrase,
+	    secret_bytes(&settings.passphrase));
 }
 
 enum err

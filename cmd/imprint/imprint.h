@@ -45,6 +45,9 @@ MUST_USE enum err product_find(struct cmd *, struct authority *,
     const char *word, struct product *ret_product,
     struct store_object *ret_object);
 
+/* Wipe what settings_load() and passphrase_get() keep. */
+void	settings_release(void);
+
 int	imprint_main(int argc, char **argv, const struct io *);
 
 /* One file for each subject. */

@@ -266,6 +266,14 @@ authority_log(struct authority *authority, uint32_t log,
 	return ERR_OK;
 }
 
+void
+authority_origin(const char *publish_url, const char *log,
+    char ret_origin[CHECKPOINT_ORIGIN_MAX + 1])
+{
+	(void)snprintf(ret_origin, CHECKPOINT_ORIGIN_MAX + 1, "%s/log/%s",
+	    strstr(publish_url, "://") + 3, log);
+}
+
 enum err
 authority_checkpoint(struct authority *authority, uint32_t log,
     struct diag *diag)
@@ -290,9 +298,8 @@ authority_checkpoint(struct authority *authority, uint32_t log,
 	if (err)
 		return err;
 	checkpoint.size = tree.size;
-	(void)snprintf(checkpoint.origin, sizeof(checkpoint.origin),
-	    "%s/log/%s", strchr(authority->info.publish_url, '/') + 2,
-	    row.name);
+	authority_origin(authority->info.publish_url, row.name,
+	    checkpoint.origin);
 	err = checkpoint_sign(&checkpoint, signer, &note, diag);
 	if (!err)
 		err = store_begin(authority->store, diag);

@@ -6,6 +6,7 @@
 
 #include "lib/authority/authority.h"
 #include "lib/identity/index.h"
+#include "lib/log/checkpoint.h"
 #include "lib/log/merkle.h"
 
 struct authority {
@@ -57,6 +58,11 @@ MUST_USE enum err authority_void_reserved(struct authority *, uint32_t log,
 /* A log's row and its tree, which must agree on the size: ERR_CORRUPT. */
 MUST_USE enum err authority_log(struct authority *, uint32_t log,
     struct store_log *ret_log, struct merkle *ret_tree, struct diag *);
+
+/* The origin of a log's checkpoints: publish URL without its scheme, and the
+ * log's name. */
+void	authority_origin(const char *publish_url, const char *log,
+	    char ret_origin[CHECKPOINT_ORIGIN_MAX + 1]);
 
 /* Sign the log's checkpoint, store it and write it to publish/. */
 MUST_USE enum err authority_checkpoint(struct authority *, uint32_t log,

@@ -194,6 +194,28 @@ init_certificate(struct init *init, int which, struct diag *diag)
 	return err;
 }
 
+/* What a reader of a log checks its checkpoints with. */
+static enum err
+init_verifier_key(struct init *init, const char *log, struct diag *diag)
+{
+	_cleanup_buf_ struct buf line = BUF_INIT;
+	char origin[CHECKPOINT_ORIGIN_MAX + 1], name[64], path[PATH_SIZE];
+	struct public_key key;
+	enum err err;
+
+	authority_origin(init->request->publish_url, log, origin);
+	(void)snprintf(name, sizeof(name), DIR_PUBLISH "/log/%s/vkey", log);
+	err = init_path(init, name, path, diag);
+	if (!err)
+		err = keystore_public(init->keystore, KEY_LOG, &key, diag);
+	if (!err)
+		err = checkpoint_put_verifier_key(origin, &key, &line);
+	if (!err)
+		err = io_create_file(init->io, path, buf_bytes(&line), 0644,
+		    diag);
+	return err;
+}
+
 static enum err
 init_publish(struct init *init, struct diag *diag)
 {
@@ -211,6 +233,10 @@ init_publish(struct init *init, struct diag *diag)
 			err = io_create_file(init->io, path,
 			    buf_bytes(&init->cert[i]), 0644, diag);
 	}
+	if (!err)
+		err = init_verifier_key(init, LOG_BULK, diag);
+	if (!err)
+		err = init_verifier_key(init, LOG_ONLINE, diag);
 	if (!err)
 		err = init_path(init, DIR_PUBLISH "/trust.pem", path, diag);
 	if (!err)

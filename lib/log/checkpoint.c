@@ -102,6 +102,28 @@ checkpoint_sign(const struct checkpoint *c, struct signer *signer,
 }
 
 /* Take one line, which a newline must end, off the front. */
+enum err
+checkpoint_put_verifier_key(const char *origin,
+    const struct public_key *public, struct buf *out)
+{
+	uint8_t hash[KEY_HASH_SIZE], key[1 + KEY_PRIVATE_SIZE];
+	enum err err;
+
+	err = key_check(public, NULL);
+	if (!err)
+		err = key_hash(origin, public, hash);
+	if (err)
+		return err;
+	key[0] = 0x01;	/* Ed25519 */
+	memcpy(key + 1, public->raw, KEY_PRIVATE_SIZE);
+	buf_printf(out, "%s+", origin);
+	buf_put_hex(out, bytes_of(hash, sizeof(hash)));
+	buf_put_u8(out, '+');
+	buf_put_base64(out, bytes_of(key, sizeof(key)));
+	buf_put_u8(out, '\n');
+	return buf_err(out);
+}
+
 static bool
 line_next(struct bytes *rest, struct bytes *ret_line)
 {

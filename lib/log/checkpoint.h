@@ -21,6 +21,10 @@ struct checkpoint {
 /* Append the signed note; the key's name is the origin. */
 MUST_USE enum err checkpoint_sign(const struct checkpoint *, struct signer *,
     struct buf *out, struct diag *);
+/* The verifier key (C2SP signed-note): "origin+hash+base64" and a newline.
+ * What a reader of the log is given out of band. */
+MUST_USE enum err checkpoint_put_verifier_key(const char *origin,
+    const struct public_key *, struct buf *out);
 /* Parse and verify: ERR_SYNTAX; ERR_AUTH when no good signature by public
  * under its origin is on it. Other signatures are passed over. */
 MUST_USE enum err checkpoint_verify(struct bytes note,

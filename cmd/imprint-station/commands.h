@@ -1,0 +1,20 @@
+/* What the station's commands share. */
+#ifndef IMPRINT_CMD_STATION_COMMANDS_H
+#define IMPRINT_CMD_STATION_COMMANDS_H
+
+#include "cmd/common/cmd.h"
+#include "station/station.h"
+
+#define STATION_HOME	"/var/lib/imprint-station"
+
+const char *station_home(const struct cmd *);
+/* "8d9e 1f00 ..." of a key's thumbprint, for reading aloud. */
+void	fingerprint_print(FILE *, const uint8_t kid[SHA256_SIZE]);
+void	hex_print(FILE *, const uint8_t *, size_t);
+
+enum exit_code station_cmd_init(struct cmd *);
+enum exit_code station_cmd_import(struct cmd *);
+enum exit_code station_cmd_inject(struct cmd *);
+enum exit_code station_cmd_status(struct cmd *);
+
+#endif

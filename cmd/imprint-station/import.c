@@ -1,0 +1,67 @@
+#include "cmd/imprint-station/commands.h"
+#include "lib/base/clock.h"
+
+static void
+import_progress(void *ctx, uint64_t done)
+{
+	progress_update(ctx, done);
+}
+
+static void
+import_print(const struct cmd *cmd, const char *path,
+    enum station_import import, const struct station_pack *pack)
+{
+	bool before = import == STATION_IMPORTED_BEFORE;
+	char count[32];
+
+	if (cmd->json) {
+		printf("{\"file\": ");
+		json_string(stdout, path, strlen(path));
+		printf(", \"pack\": \"");
+		hex_print(stdout, pack->id, PACKAGE_ID_SIZE);
+		printf("\", \"product\": ");
+		json_string(stdout, pack->product, strlen(pack->product));
+		printf(", \"packages\": %ju, \"before\": %s}\n",
+		    (uintmax_t)pack->count, before ? "true" : "false");
+		return;
+	}
+	number_format(pack->count, count);
+	printf("%s pack ", before ? "imported before:" : "imported");
+	hex_print(stdout, pack->id, PACKAGE_ID_SIZE);
+	printf(", %s packages of %s\n", count, pack->product);
+}
+
+static enum err
+import_one(struct cmd *cmd, struct station *station, const char *path)
+{
+	const struct station_pack *pack = NULL;
+	enum station_import import;
+	struct progress progress;
+	enum err err;
+
+	/* the total is known once it is read; the bar shows the count */
+	progress_start(&progress, "checking", "packages", 0, 0);
+	err = station_import(station, path, time_now(), import_progress,
+	    &progress, &import, &pack, &cmd->diag);
+	progress.total = progress.done;
+	progress_end(&progress);
+	if (!err)
+		import_print(cmd, path, import, pack);
+	return err;
+}
+
+enum exit_code
+station_cmd_import(struct cmd *cmd)
+{
+	_cleanup_station_ struct station station = STATION_INIT;
+	enum err err;
+	int i;
+
+	if (cmd->argc == 0)
+		return cmd_usage(cmd, "which PACK?");
+	err = station_open(cmd->io, station_home(cmd), STATION_WORK, &station,
+	    &cmd->diag);
+	for (i = 0; i < cmd->argc && !err; i++)
+		err = import_one(cmd, &station, cmd->argv[i]);
+	return err ? cmd_fail(cmd, err) : EXIT_OK;
+}

@@ -1,0 +1,83 @@
+#include "cmd/imprint-station/commands.h"
+
+int imprint_station_main(int argc, char **argv, const struct io *io);
+
+static const struct cmd_option program_options[] = {
+	{ "home", "DIR", "the station's directory (" STATION_HOME ")" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option init_options[] = {
+	{ "name", "NAME", "the station's name: a-z, 0-9 and -" },
+	{ "trust", "FILE", "trust.pem of the ecosystem it works for" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option inject_options[] = {
+	{ "command", "TEXT", "plug-in for the shell; the package is on its"
+	    " standard input" },
+	{ "count", "N", "hand out N packages at most (all that are left)" },
+	{ "jobs", "J", "plug-ins at the same time (1)" },
+	{ "timeout", "SECONDS", "kill a plug-in after that long (60)" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_command commands[] = {
+	{ "init", "", "make a station: keys, home and statement",
+	    init_options,
+	    "imprint-station init --name line-1 --trust trust.pem\n",
+	    station_cmd_init },
+	{ "import", "PACK...", "check packs and take them in", NULL,
+	    "imprint-station import /media/usb/*.pack\n",
+	    station_cmd_import },
+	{ "inject", "", "hand packages to devices through a plug-in",
+	    inject_options,
+	    "imprint-station inject --command './flash-device' --count"
+	    " 100\n", station_cmd_inject },
+	{ "status", "", "what was handed out, what is left", NULL,
+	    "imprint-station status --json\n", station_cmd_status },
+	{ NULL, NULL, NULL, NULL, NULL, NULL }
+};
+
+int
+imprint_station_main(int argc, char **argv, const struct io *io)
+{
+	static const struct cmd_program program = {
+		.name = "imprint-station",
+		.summary = "a factory station: opens packs and gives each"
+		    " device its package, once",
+		.options = program_options,
+		.commands = commands,
+		.notes = "A package that was handed out is never handed out"
+		    " again, whatever became of it.\n"
+	};
+
+	return cmd_main(&program, argc, argv, io);
+}
+
+const char *
+station_home(const struct cmd *cmd)
+{
+	const char *home = cmd_value(cmd, "home");
+
+	return home != NULL ? home : STATION_HOME;
+}
+
+void
+hex_print(FILE *f, const uint8_t *bytes, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		fprintf(f, "%02x", bytes[i]);
+}
+
+void
+fingerprint_print(FILE *f, const uint8_t kid[SHA256_SIZE])
+{
+	size_t i;
+
+	for (i = 0; i < SHA256_SIZE; i += 2)
+		fprintf(f, "%s%02x%02x", i > 0 ? " " : "", kid[i],
+		    kid[i + 1]);
+}

@@ -1,0 +1,80 @@
+#include "cmd/imprint-station/commands.h"
+
+static uint64_t
+left_of(const struct station_pack *p)
+{
+	return p->count - p->injected - p->failed - p->unknown;
+}
+
+static void
+status_json(const struct station *s)
+{
+	const struct station_pack *p;
+	size_t i;
+
+	printf("{\"name\": \"%s\", \"fingerprint\": \"", s->statement.name);
+	hex_print(stdout, s->statement.kid, SHA256_SIZE);
+	printf("\", \"ledger\": {\"records\": %ju, \"head\": \"",
+	    (uintmax_t)s->records);
+	hex_print(stdout, s->head, SHA256_SIZE);
+	printf("\"}, \"packs\": [");
+	for (i = 0; i < s->pack_count; i++) {
+		p = &s->packs[i];
+		printf("%s{\"pack\": \"", i > 0 ? ", " : "");
+		hex_print(stdout, p->id, PACKAGE_ID_SIZE);
+		printf("\", \"order\": \"");
+		hex_print(stdout, p->order, PACKAGE_ID_SIZE);
+		printf("\", \"product\": ");
+		json_string(stdout, p->product, strlen(p->product));
+		printf(", \"count\": %ju, \"injected\": %ju, \"failed\": %ju,"
+		    " \"unknown\": %ju, \"left\": %ju}", (uintmax_t)p->count,
+		    (uintmax_t)p->injected, (uintmax_t)p->failed,
+		    (uintmax_t)p->unknown, (uintmax_t)left_of(p));
+	}
+	printf("]}\n");
+}
+
+static void
+status_text(const struct station *s)
+{
+	const struct station_pack *p;
+	size_t i;
+
+	printf("station      %s\nfingerprint  ", s->statement.name);
+	fingerprint_print(stdout, s->statement.kid);
+	printf("\nledger       %ju records, chain good, not anchored"
+	    " elsewhere\n", (uintmax_t)s->records);
+	if (s->pack_count == 0) {
+		printf("no packs yet: imprint-station import PACK\n");
+		return;
+	}
+	printf("\n%-32s  %-20s %10s %10s %10s %10s %10s\n", "pack", "product",
+	    "packages", "injected", "failed", "unknown", "left");
+	for (i = 0; i < s->pack_count; i++) {
+		p = &s->packs[i];
+		hex_print(stdout, p->id, PACKAGE_ID_SIZE);
+		printf("  %-20s %10ju %10ju %10ju %10ju %10ju\n", p->product,
+		    (uintmax_t)p->count, (uintmax_t)p->injected,
+		    (uintmax_t)p->failed, (uintmax_t)p->unknown,
+		    (uintmax_t)left_of(p));
+	}
+}
+
+enum exit_code
+station_cmd_status(struct cmd *cmd)
+{
+	_cleanup_station_ struct station station = STATION_INIT;
+	enum err err;
+
+	if (cmd->argc > 0)
+		return cmd_usage(cmd, "status takes no arguments");
+	err = station_open(cmd->io, station_home(cmd), STATION_LOOK, &station,
+	    &cmd->diag);
+	if (err)
+		return cmd_fail(cmd, err);
+	if (cmd->json)
+		status_json(&station);
+	else
+		status_text(&station);
+	return EXIT_OK;
+}
