@@ -1,7 +1,8 @@
-/* A service for genuine devices: TLS 1.3, "POST /photo" with the identity
- * document as the body; answers 200 or 403 and {verdict, reason, ueid}. */
+/* A service for genuine devices, one at a time: TLS 1.3, "POST /photo" with the
+ * identity document as body; answers 200 or 403, {verdict, reason, ueid}. */
 #include <err.h>
 #include <openssl/ssl.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 #include <imprint/verify.h>
@@ -31,11 +32,9 @@ serve(BIO *peer, SSL *ssl, struct imprint_verifier *verifier)
 	    sscanf(line, "%7s /%127[!-~]", method, object) != 2)
 		return;
 	while (BIO_gets(peer, line, sizeof(line)) > 0 && line[0] != '\r')
-		if (strncasecmp(line, "Content-Length:", 15) == 0)
-			len = strtoul(line + 15, NULL, 10);
+		(void)sscanf(line, "%*[Cc]ontent-%*[Ll]ength: %zu", &len);
 	for (i = 0; i < sizeof(methods) / sizeof(methods[0]); i++)
-		if (strcmp(method, methods[i]) == 0)
-			q.permissions = 1U << i;
+		q.permissions |= strcmp(method, methods[i]) ? 0 : 1U << i;
 	if (len > sizeof(document) || (len > 0 && BIO_read_ex(peer, document,
 	    len, &q.document_len) != 1) || q.document_len != len)
 		return;
@@ -61,22 +60,22 @@ main(int argc, char **argv)
 	const char *args[] = { "--port", "0", "--cert", "", "--key", "",
 		"--trust", "", "--once", "-1" };
 	static char trust[1 << 20], text[256] = "cannot be opened";
-	struct imprint_verifier *verifier;
-	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	BIO *listener, *peer;
+	static struct imprint_verifier *verifier;
+	static BIO *listener, *peer;
+	static SSL_CTX *ctx;
 	SSL *ssl;
-	FILE *f;
 	long n;
 
 	for (; argc > 2; argc -= 2, argv += 2)
 		for (n = 0; n < 10; n += 2)
 			if (strcmp(argv[1], args[n]) == 0)
 				args[n + 1] = argv[2];
-	if ((f = fopen(args[7], "r")) == NULL || imprint_verifier_new(trust,
-	    fread(trust, 1, sizeof(trust), f), &verifier, text, sizeof(text)))
+	if (freopen(args[7], "r", stdin) == NULL || imprint_verifier_new(trust,
+	    fread(trust, 1, sizeof(trust), stdin), &verifier, text, 256))
 		errx(1, "--trust %s: %s", args[7], text);
 	(void)snprintf(text, sizeof(text), "127.0.0.1:%s", args[1]);
 	listener = BIO_new_accept(text);
+	ctx = SSL_CTX_new(TLS_server_method());
 	SSL_CTX_set_num_tickets(ctx, 0);	/* TLS 1.3: no resumption */
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER |
 	    SSL_VERIFY_FAIL_IF_NO_PEER_CERT, accept_any);
@@ -85,15 +84,16 @@ main(int argc, char **argv)
 	    SSL_CTX_use_PrivateKey_file(ctx, args[5], SSL_FILETYPE_PEM) != 1 ||
 	    BIO_do_accept(listener) <= 0)
 		errx(1, "cannot use --cert, --key or --port");
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	printf("listening on port %s\n", BIO_get_accept_port(listener));
-	(void)fflush(stdout);
+	signal(SIGPIPE, SIG_IGN);	/* peers that hang up */
 	for (n = strtol(args[9], NULL, 10);
 	    n != 0 && BIO_do_accept(listener) > 0; n--) {
 		peer = BIO_push(BIO_new_ssl(ctx, 0), BIO_pop(listener));
 		BIO_get_ssl(peer, &ssl);
 		peer = BIO_push(BIO_new(BIO_f_buffer()), peer);
 		serve(peer, ssl, verifier);
-		(void)(BIO_flush(peer) + fflush(stdout));
+		(void)BIO_flush(peer);
 		BIO_free_all(peer);
 	}
 }

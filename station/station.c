@@ -173,10 +173,12 @@ station_open(const struct io *io, const char *home,
 	err = home_keys_read(s, diag);
 	if (err)
 		return err;
-	if (access == STATION_WORK)
+	if (access == STATION_WORK) {
 		err = home_lock(io, home, &s->lock, diag);
-	else
+	} else {
 		secret_release(&s->sealing);
+		secret_release(&s->signing);
+	}
 	if (!err)
 		err = trust_read(s, diag);
 	if (!err)

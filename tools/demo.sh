@@ -99,13 +99,11 @@ title "It posts a video, for which it has no right: refused by the service"
 refused imprint-device connect --home "$camera" --to "$to" --object video \
     --method POST --force
 
-title "Its document, one bit changed on the way: refused"
+title "Its document, claiming software 9.4.0 instead of 1.4.0: refused"
 ueid=$(imprint-device show --home "$camera" --json |
     sed -n 's/.*"ueid": *"\([0-9a-f]*\)".*/\1/p' | head -n 1)
 imprint identity show "$ueid" --format cose > "$demo/camera.cose"
-cp "$demo/camera.cose" "$demo/tampered.cose"
-printf '\377' | dd of="$demo/tampered.cose" bs=1 seek=300 conv=notrunc \
-    2>/dev/null
+LC_ALL=C sed 's/1\.4\.0/9.4.0/' "$demo/camera.cose" > "$demo/tampered.cose"
 refused imprint-device connect --home "$camera" --to "$to" --object photo \
     --method POST --document "$demo/tampered.cose"
 

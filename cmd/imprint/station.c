@@ -10,7 +10,7 @@ fingerprint_print(struct bytes kid)
 	size_t i;
 
 	for (i = 0; i < kid.len; i++)
-		printf("%s%02x", i > 0 && i % 2 == 0 ? "-" : "", kid.ptr[i]);
+		printf("%s%02x", i > 0 && i % 2 == 0 ? " " : "", kid.ptr[i]);
 }
 
 static enum err

@@ -53,8 +53,8 @@ authority_path(const struct authority *authority, const char *name,
 }
 
 static enum err
-meta_get(struct store *store, const char *name, void *out, size_t size,
-    size_t *ret_len, struct diag *diag)
+meta_get(struct store *store, const char *name, void *out, size_t least,
+    size_t size, struct diag *diag)
 {
 	_cleanup_buf_ struct buf value = BUF_INIT;
 	enum err err;
@@ -62,11 +62,10 @@ meta_get(struct store *store, const char *name, void *out, size_t size,
 	err = store_meta_get(store, name, &value, diag);
 	if (err)
 		return err;
-	if (value.len > size)
+	if (value.len < least || value.len > size)
 		return diag_fail(diag, ERR_CORRUPT, NULL,
-		    "registry: %s is longer than it can be", name);
+		    "registry: %s is of a length it cannot have", name);
 	memcpy(out, value.ptr, value.len);
-	*ret_len = value.len;
 	return ERR_OK;
 }
 
@@ -76,20 +75,22 @@ info_load(struct authority *authority, struct diag *diag)
 	struct authority_info *info = &authority->info;
 	struct store *store = authority->store;
 	uint8_t created[8];
-	size_t len;
 	enum err err;
 
-	err = meta_get(store, META_NAME, info->name, ECOSYSTEM_NAME_MAX,
-	    &len, diag);
+	err = meta_get(store, META_NAME, info->name, 1, ECOSYSTEM_NAME_MAX,
+	    diag);
 	if (!err)
-		err = meta_get(store, META_URL, info->publish_url,
-		    PUBLISH_URL_MAX, &len, diag);
+		err = meta_get(store, META_URL, info->publish_url, 1,
+		    PUBLISH_URL_MAX, diag);
+	if (!err && strstr(info->publish_url, "://") == NULL)
+		err = diag_fail(diag, ERR_CORRUPT, NULL,
+		    "registry: %s is no URL", META_URL);
 	if (!err)
 		err = meta_get(store, META_ID, info->id, ECOSYSTEM_ID_SIZE,
-		    &len, diag);
+		    ECOSYSTEM_ID_SIZE, diag);
 	if (!err)
 		err = meta_get(store, META_CREATED, created, sizeof(created),
-		    &len, diag);
+		    sizeof(created), diag);
 	if (!err)
 		info->created = (int64_t)get_be64(created);
 	return err;
@@ -207,6 +208,7 @@ enum err
 authority_unlock(struct authority *authority, struct bytes passphrase,
     int64_t now, struct diag *diag)
 {
+	struct keystore *keystore = NULL;
 	char path[PATH_SIZE];
 	enum err err;
 
@@ -215,8 +217,12 @@ authority_unlock(struct authority *authority, struct bytes passphrase,
 		err = authority_path(authority, FILE_KEYSTORE, path, diag);
 	if (!err)
 		err = keystore_file_open(authority->io, path, passphrase,
-		    &authority->keystore, diag);
-	return err;
+		    &keystore, diag);
+	if (err)
+		return err;
+	keystore_free(&authority->keystore);
+	authority->keystore = keystore;
+	return ERR_OK;
 }
 
 enum err
@@ -303,11 +309,14 @@ authority_checkpoint(struct authority *authority, uint32_t log,
 	err = checkpoint_sign(&checkpoint, signer, &note, diag);
 	if (!err)
 		err = store_begin(authority->store, diag);
-	if (!err)
-		err = store_checkpoint_put(authority->store, log,
-		    buf_bytes(&note), diag);
+	if (err)
+		return err;
+	err = store_checkpoint_put(authority->store, log, buf_bytes(&note),
+	    diag);
 	if (!err)
 		err = store_commit(authority->store, diag);
+	else
+		store_rollback(authority->store);
 	if (err)
 		return err;
 	(void)snprintf(name, sizeof(name), "%s/log/%s/checkpoint",

@@ -126,6 +126,11 @@ init_folders(const struct init *init, struct diag *diag)
 		if (!err)
 			err = io_mkdir(init->io, path, folders[i].mode, diag);
 	}
+	/* the others hold files, whose making syncs them */
+	if (!err)
+		err = init_path(init, DIR_PUBLISH "/log", path, diag);
+	if (!err)
+		err = io_sync_dir(init->io, path, diag);
 	return err;
 }
 

@@ -372,10 +372,12 @@ name_try(void *ctx, const struct store_object *object)
 			continue;
 		err = store_range_get(walk->authority->store, template->log,
 		    index, &range, NULL);
-		if (err == ERR_NOTFOUND || range.template != id)
+		if (err == ERR_NOTFOUND)
 			continue;
 		if (err)
 			return err;
+		if (range.template != id)
+			continue;
 		walk->found = true;
 		walk->address = (struct address){ template->log, index };
 	}

@@ -29,6 +29,7 @@ struct run {
 	struct buf		 certs[PACK_CERTS_MAX];
 	char			 product_name[PRODUCT_NAME_MAX + 1];
 	struct buf		 frontier;
+	bool			 stopping;	/* asked once, it stays so */
 };
 
 /* The pack at hand. */
@@ -226,6 +227,22 @@ filling_lost(const char *path, const char *what, struct diag *diag)
 	return err;
 }
 
+static enum err
+filling_put(struct run *run, const struct filling *f, struct diag *diag)
+{
+	struct store *store = run->authority->store;
+	enum err err;
+
+	err = store_begin(store, diag);
+	if (err)
+		return err;
+	err = store_pack_put(store, &f->pack, diag);
+	if (!err)
+		return store_commit(store, diag);
+	store_rollback(store);
+	return err;
+}
+
 /* A new file with its header; its length is then known to the registry. */
 static enum err
 filling_begin(struct run *run, struct filling *f, const char *path,
@@ -249,12 +266,7 @@ filling_begin(struct run *run, struct filling *f, const char *path,
 	if (err)
 		return err;
 	f->pack.length = header.len;
-	err = store_begin(run->authority->store, diag);
-	if (!err)
-		err = store_pack_put(run->authority->store, &f->pack, diag);
-	if (!err)
-		err = store_commit(run->authority->store, diag);
-	return err;
+	return filling_put(run, f, diag);
 }
 
 /* Cut back to what is committed. */
@@ -289,7 +301,6 @@ filling_open(struct run *run, uint32_t no, struct filling *f,
 	char path[PATH_SIZE];
 	enum err err;
 
-	f->file = (struct file)FILE_INIT;
 	err = store_pack_get(run->authority->store, run->order.number, no,
 	    &f->pack, diag);
 	if (!err)
@@ -335,14 +346,15 @@ chunk_reserve(struct run *run, struct filling *f, struct chunk_job *job,
 }
 
 static bool
-run_stopping(const struct run *run)
+run_stopping(struct run *run)
 {
-	return run->request->stop != NULL &&
-	    run->request->stop(run->request->ctx);
+	if (!run->stopping && run->request->stop != NULL)
+		run->stopping = run->request->stop(run->request->ctx);
+	return run->stopping;
 }
 
 static bool
-filling_more(const struct run *run, const struct filling *f)
+filling_more(struct run *run, const struct filling *f)
 {
 	return f->reserved < f->pack.count && f->waiting < run->job_count &&
 	    !run_stopping(run);
@@ -550,12 +562,7 @@ filling_complete(struct run *run, struct filling *f, struct diag *diag)
 	if (err)
 		return err;
 	f->pack.complete = true;
-	err = store_begin(authority->store, diag);
-	if (!err)
-		err = store_pack_put(authority->store, &f->pack, diag);
-	if (!err)
-		err = store_commit(authority->store, diag);
-	return err;
+	return filling_put(run, f, diag);
 }
 
 /* The rename of an earlier run was the last thing it did. */
@@ -585,7 +592,7 @@ filling_renamed(struct run *run, uint32_t no, struct diag *diag)
 static enum err
 pack_run(struct run *run, uint32_t no, struct diag *diag)
 {
-	struct filling f = { 0 };
+	struct filling f = { .file = FILE_INIT };
 	enum err err;
 
 	err = filling_renamed(run, no, diag);
@@ -617,23 +624,39 @@ out:
 }
 
 static enum err
+order_finish(struct run *run, struct diag *diag)
+{
+	struct store *store = run->authority->store;
+	enum err err;
+
+	err = store_begin(store, diag);
+	if (err)
+		return err;
+	err = store_order_set(store, run->order.number, run->order.committed,
+	    ORDER_COMPLETE, diag);
+	if (!err)
+		return store_commit(store, diag);
+	store_rollback(store);
+	return err;
+}
+
+/* The checkpoint comes before the order is complete: a complete order is
+ * never taken up again. */
+static enum err
 packs_run(struct run *run, struct diag *diag)
 {
 	uint32_t no;
-	enum err err = ERR_OK;
+	enum err err = ERR_OK, sealed;
 
 	for (no = 1; no <= run->order.packs && !err; no++)
 		err = pack_run(run, no, diag);
-	if (err)
+	if (err && err != ERR_INTERRUPTED)
 		return err;
-	err = store_begin(run->authority->store, diag);
-	if (!err)
-		err = store_order_set(run->authority->store,
-		    run->order.number, run->order.committed, ORDER_COMPLETE,
-		    diag);
-	if (!err)
-		err = store_commit(run->authority->store, diag);
-	return err;
+	sealed = authority_checkpoint(run->authority, run->order.log,
+	    err ? NULL : diag);
+	if (err || sealed)
+		return err ? err : sealed;
+	return order_finish(run, diag);
 }
 
 enum err
@@ -656,12 +679,5 @@ authority_order_run(struct authority *authority,
 	if (!err)
 		err = packs_run(&run, diag);
 	run_release(&run);
-	if (!err || err == ERR_INTERRUPTED) {
-		enum err sealed;
-
-		sealed = authority_checkpoint(authority, run.order.log,
-		    err ? NULL : diag);
-		err = err ? err : sealed;
-	}
 	return err;
 }

@@ -8,6 +8,7 @@
 #define FORM_STEPS_MAX	512
 #define FORM_SIZE_MAX	((size_t)64 << 10)
 #define FORM_VERSION	1
+#define SCOPE_MAX	((size_t)0xffffff)	/* octets a DER head tells */
 
 enum form_op {
 	OP_CONST = 0,
@@ -213,6 +214,10 @@ scope_close(const struct scope *scope, struct buf *out)
 	if (out->err != ERR_OK)
 		return;
 	len = out->len - scope->at;
+	if (len > SCOPE_MAX) {
+		out->err = ERR_LIMIT;
+		return;
+	}
 	head_len = scope->begin->op == OP_BEGIN_DER ?
 	    der_head(head, scope->begin->arg, len) : bstr_head(head, len);
 	buf_insert(out, scope->at, bytes_of(head, head_len));
@@ -256,6 +261,9 @@ form_render(const struct form *form, const struct bytes *fields, size_t count,
 	size_t i, from = 0;
 	enum err err;
 
+	err = form_check(form);
+	if (err)
+		return err;
 	for (i = 0; i < form->count; i++) {
 		step = &form->steps[i];
 		switch (step->op) {
@@ -310,16 +318,22 @@ form_encode(const struct form *form, struct buf *out)
 static void
 step_decode(struct cbor *cbor, struct form *form)
 {
+	struct bytes constant;
 	uint64_t op, arg;
 
 	cbor_get_array_sized(cbor, 2);
 	op = cbor_get_uint(cbor);
 	if (op == OP_CONST) {
-		form_put_const(form, cbor_get_bstr(cbor));
+		constant = cbor_get_bstr(cbor);
+		if (constant.len == 0 || (form->count > 0 &&
+		    form->steps[form->count - 1].op == OP_CONST))
+			cbor_fail(cbor, "constant empty or in two");
+		form_put_const(form, constant);
 		return;
 	}
 	arg = cbor_get_uint(cbor);
-	if (op > OP_END || arg > UINT8_MAX)
+	if (op > OP_END || arg > UINT8_MAX ||
+	    ((op == OP_END || op == OP_BEGIN_BSTR) && arg != 0))
 		cbor_fail(cbor, "unknown step");
 	else if (op == OP_END)
 		form_end(form);

@@ -9,10 +9,13 @@
 
 #define PARTITION_BITS	16	/* indices of one CRL partition, log2 */
 #define HEX8_SIZE	9
+/* Eight hexadecimal digits name a partition: there are no more. */
+#define MAKER_INDEX_MAX	((UINT64_C(1) << (PARTITION_BITS + 32)) - 1)
 #define STATUS_SUFFIX	".cwt"
 #define STATUS_URI_SIZE	(TEMPLATE_TEXT_MAX + HEX8_SIZE + 4)
 
 struct slot_state {
+	struct public_key key;		/* views of fields point here */
 	struct buf	certificate;
 	struct buf	validity;	/* DER, per range */
 	struct bytes	fields[CERT_FIELDS];
@@ -136,21 +139,15 @@ expiry(int64_t issued, int years, int64_t *ret_expiry)
 	return time_add_years(issued, years, ret_expiry);
 }
 
-enum err
-identity_maker_range(struct identity_maker *m,
-    const struct identity_range *range, struct diag *diag)
+static enum err
+range_times(struct identity_maker *m, const struct identity_range *range,
+    struct diag *diag)
 {
 	const struct template *template = m->template;
 	int64_t not_after;
 	size_t i;
 	enum err err;
 
-	hmac_free(&m->seed);
-	err = hmac_new(range->seed, &m->seed, diag);
-	if (err)
-		return err;
-	m->epoch = range->epoch;
-	m->evidence = range->evidence;
 	err = expiry(range->issued, template->document_validity_years,
 	    &not_after);
 	if (err)
@@ -172,6 +169,23 @@ identity_maker_range(struct identity_maker *m,
 			    "certificate: validity cannot be expressed");
 	}
 	return ERR_OK;
+}
+
+enum err
+identity_maker_range(struct identity_maker *m,
+    const struct identity_range *range, struct diag *diag)
+{
+	enum err err;
+
+	/* without a seed nothing is made: the times of a range that was
+	 * refused go into no identity */
+	hmac_free(&m->seed);
+	m->epoch = range->epoch;
+	m->evidence = range->evidence;
+	err = range_times(m, range, diag);
+	if (!err)
+		err = hmac_new(range->seed, &m->seed, diag);
+	return err;
 }
 
 static void
@@ -216,8 +230,10 @@ identity_begin(struct identity_maker *m, uint64_t index,
 	enum err err;
 
 	*identity = (struct identity){ .index = index };
-	if (index > INDEX_MAX || m->seed == NULL)
+	if (m->seed == NULL)
 		return ERR_INTERNAL;
+	if (index > MAKER_INDEX_MAX)
+		return ERR_LIMIT;
 	err = ueid_make(m->ueid_key, m->template->log, index, identity->ueid);
 	if (err)
 		return err;
@@ -379,9 +395,12 @@ identity_maker_make(struct identity_maker *m, uint64_t index,
 	buf_clear(&m->entry);
 	for (i = 0; i < template->slot_count && !err; i++) {
 		state = &m->slots[i];
-		entry_put_key(&m->entry, &keys[i]);
-		if (template->slots[i].certificate != NULL) {
-			err = slot_fields(m, i, &keys[i], ret_identity);
+		state->key = keys[i];
+		if (keys[i].alg != template->slots[i].alg)
+			err = ERR_INTERNAL;
+		entry_put_key(&m->entry, &state->key);
+		if (!err && template->slots[i].certificate != NULL) {
+			err = slot_fields(m, i, &state->key, ret_identity);
 			if (!err)
 				err = certificate_sign(
 				    template->slots[i].certificate,
@@ -389,7 +408,7 @@ identity_maker_make(struct identity_maker *m, uint64_t index,
 				    &state->certificate, state->signature);
 			buf_put(&m->entry, state->signature, SIGNATURE_SIZE);
 		}
-		slot_claims(m, i, &keys[i], ret_identity);
+		slot_claims(m, i, &state->key, ret_identity);
 	}
 	if (!err)
 		err = claims_render(m, ret_identity, digest);
@@ -442,10 +461,11 @@ entry_take_key(struct bytes *entry, enum key_alg alg,
 
 static enum err
 slot_rebuild(struct identity_maker *m, size_t i, struct bytes *entry,
-    struct public_key *key, struct identity *identity)
+    struct identity *identity)
 {
 	const struct template_slot *slot = &m->template->slots[i];
 	struct slot_state *state = &m->slots[i];
+	struct public_key *key = &state->key;
 	const uint8_t *sig;
 	enum err err;
 
@@ -471,7 +491,6 @@ enum err
 identity_maker_rebuild(struct identity_maker *m, uint64_t index,
     struct bytes entry, struct identity *ret_identity, struct diag *diag)
 {
-	struct public_key keys[PRODUCT_SLOTS_MAX];
 	uint8_t digest[SHA256_SIZE];
 	struct bytes rest = entry;
 	const uint8_t *sig = NULL;
@@ -480,7 +499,7 @@ identity_maker_rebuild(struct identity_maker *m, uint64_t index,
 
 	err = identity_begin(m, index, ret_identity);
 	for (i = 0; i < m->template->slot_count && !err; i++)
-		err = slot_rebuild(m, i, &rest, &keys[i], ret_identity);
+		err = slot_rebuild(m, i, &rest, ret_identity);
 	if (!err)
 		sig = entry_take(&rest, SIGNATURE_SIZE);
 	if (!err && (sig == NULL || rest.len != 0))

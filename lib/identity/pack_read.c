@@ -18,6 +18,7 @@ struct pack {
 	/* the chunk opened last: packages are mostly read in order */
 	struct package_opener	*opener;
 	size_t			 open_chunk;
+	struct secret		 open_key;	/* that it was made with */
 };
 
 void
@@ -28,6 +29,7 @@ pack_close(struct pack **pack)
 	file_release(&(*pack)->file);
 	buf_release(&(*pack)->header_bytes);
 	package_opener_free(&(*pack)->opener);
+	secret_release(&(*pack)->open_key);
 	free((*pack)->chunks);
 	free((*pack)->start);
 	free(*pack);
@@ -68,6 +70,16 @@ get_fixed(struct cbor *cbor, uint8_t *out, size_t len)
 		memcpy(out, b.ptr, len);
 }
 
+static uint32_t
+get_u32(struct cbor *cbor)
+{
+	uint64_t value = cbor_get_uint(cbor);
+
+	if (value > UINT32_MAX)
+		cbor_fail(cbor, "number out of range");
+	return (uint32_t)value;
+}
+
 static void
 header_fields(struct cbor *cbor, struct pack_header *header)
 {
@@ -78,9 +90,9 @@ header_fields(struct cbor *cbor, struct pack_header *header)
 	get_fixed(cbor, header->binding.order, PACKAGE_ID_SIZE);
 	get_fixed(cbor, header->binding.product, SHA256_SIZE);
 	get_fixed(cbor, header->binding.recipient, SHA256_SIZE);
-	header->recipient_alg = (enum key_alg)cbor_get_uint(cbor);
-	header->number = (uint32_t)cbor_get_uint(cbor);
-	header->order_number = (uint32_t)cbor_get_uint(cbor);
+	header->recipient_alg = (enum key_alg)get_u32(cbor);
+	header->number = get_u32(cbor);
+	header->order_number = get_u32(cbor);
 	header->count = cbor_get_uint(cbor);
 	header->ecosystem = cbor_get_bstr_sized(cbor, PACKAGE_ID_SIZE);
 	header->product_name = cbor_get_tstr(cbor);
@@ -220,6 +232,8 @@ manifest_chunks(struct pack *pack, struct cbor *cbor, uint64_t end)
 	size_t i, count;
 
 	count = cbor_get_array(cbor);
+	if (end < at)
+		cbor_fail(cbor, "manifest lies within the header");
 	if (!cbor_ok(cbor))
 		return ERR_OK;
 	pack->chunks = calloc(count + 1, sizeof(*pack->chunks));
@@ -232,7 +246,7 @@ manifest_chunks(struct pack *pack, struct cbor *cbor, uint64_t end)
 		chunk->offset = cbor_get_uint(cbor);
 		chunk->length = cbor_get_uint(cbor);
 		chunk->first = cbor_get_uint(cbor);
-		chunk->count = (uint32_t)cbor_get_uint(cbor);
+		chunk->count = get_u32(cbor);
 		get_fixed(cbor, chunk->hash, SHA256_SIZE);
 		if (chunk->offset != at || chunk->length > end - at ||
 		    chunk->count == 0 || chunk->count > PACK_CHUNK_MAX ||
@@ -428,9 +442,14 @@ chunk_enter(struct pack *pack, size_t number, struct bytes private,
 		    "pack %s: chunk %zu: head differs from the manifest",
 		    pack->file.path, number);
 	*ret_table = PACK_CHUNK_HEAD + enc_len;
-	if (pack->opener != NULL && pack->open_chunk == number)
+	if (pack->opener != NULL && pack->open_chunk == number &&
+	    secret_equal(secret_bytes(&pack->open_key), private))
 		return ERR_OK;
 	package_opener_free(&pack->opener);
+	secret_release(&pack->open_key);
+	err = secret_copy(&pack->open_key, private);
+	if (err)
+		return diag_nomem(diag);
 	err = package_opener_new(&pack->header.binding,
 	    pack->header.recipient_alg, private,
 	    bytes_of(head + PACK_CHUNK_HEAD, enc_len), &pack->opener, diag);

@@ -4,6 +4,7 @@
  *  protected header, [[slot, alg, years, form or null]...],
  *  [[kind, prefix, digits]...], serial number's name or -1]
  */
+#include <limits.h>
 #include <stdlib.h>
 
 #include "lib/base/cbor_write.h"
@@ -70,13 +71,26 @@ text_get(struct cbor *cbor, char *out, size_t size)
 {
 	struct bytes text = cbor_get_tstr(cbor);
 
-	if (text.len >= size) {
-		cbor_fail(cbor, "text too long");
+	if (text.len >= size ||
+	    (text.len > 0 && memchr(text.ptr, 0, text.len) != NULL)) {
+		cbor_fail(cbor, "text too long, or with a NUL in it");
 		return;
 	}
 	if (text.len > 0)
 		memcpy(out, text.ptr, text.len);
 	out[text.len] = '\0';
+}
+
+/* Years, or the number of a name. */
+static int
+int_get(struct cbor *cbor)
+{
+	int64_t value = cbor_get_int(cbor);
+
+	if (value >= INT16_MIN && value <= INT16_MAX)
+		return (int)value;
+	cbor_fail(cbor, "number out of range");
+	return 0;
 }
 
 static enum err
@@ -89,8 +103,8 @@ slot_decode(struct cbor *cbor, struct template *template, struct diag *diag)
 	cbor_get_array_sized(cbor, 4);
 	number = cbor_get_uint(cbor);
 	alg = cbor_get_uint(cbor);
-	slot->validity_years = (int)cbor_get_int(cbor);
-	if (number >= PRODUCT_SLOTS_MAX ||
+	slot->validity_years = int_get(cbor);
+	if (number >= PRODUCT_SLOTS_MAX || alg > INT_MAX ||
 	    key_alg_name((enum key_alg)alg) == NULL)
 		cbor_fail(cbor, "slot or algorithm unknown");
 	slot->slot = (unsigned)number;
@@ -130,14 +144,18 @@ static enum err
 body_decode(struct cbor *cbor, struct template *template, struct diag *diag)
 {
 	struct bytes product;
+	uint64_t log;
 	size_t i, count;
 	enum err err;
 
 	product = cbor_get_bstr_sized(cbor, SHA256_SIZE);
 	if (cbor_ok(cbor))
 		memcpy(template->product, product.ptr, SHA256_SIZE);
-	template->log = (uint32_t)cbor_get_uint(cbor);
-	template->document_validity_years = (int)cbor_get_int(cbor);
+	log = cbor_get_uint(cbor);
+	if (log > UINT32_MAX)
+		cbor_fail(cbor, "log out of range");
+	template->log = (uint32_t)log;
+	template->document_validity_years = int_get(cbor);
 	text_get(cbor, template->status_prefix,
 	    sizeof(template->status_prefix));
 	err = form_decode(cbor_get_bstr(cbor), &template->claims, diag);
@@ -153,7 +171,7 @@ body_decode(struct cbor *cbor, struct template *template, struct diag *diag)
 			return err;
 	}
 	names_decode(cbor, template);
-	template->serial_number = (int)cbor_get_int(cbor);
+	template->serial_number = int_get(cbor);
 	if (template->serial_number < -1 ||
 	    template->serial_number >= (int)template->name_count)
 		cbor_fail(cbor, "serial number's name out of range");

@@ -224,7 +224,7 @@ FAILED = (6, 0)
 FAULTS = {
     "kill": KILLED, "killafter": KILLED, "powercut": KILLED,
     "enospc": FAILED, "enospc-once": FAILED, "eio": FAILED,
-    "syncfail": FAILED, "short": (0,),
+    "syncfail": FAILED, "short": FAILED,
 }
 
 

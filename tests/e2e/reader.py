@@ -12,7 +12,6 @@ from pathlib import Path
 
 import cbor2
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
 from cryptography.hazmat.primitives.asymmetric.utils import (
@@ -327,6 +326,15 @@ class Checkpoint:
         assert self.key_hash == \
             sha256(self.key_name.encode() + b"\n\x01" + raw)[:4]
         public.verify(self.signature, self.text.encode())
+
+
+def verifier_key(line, name):
+    """The key in a verifier key's line: name+hash+base64(1 || key)."""
+    stated, hashed, blob = line.rstrip("\n").split("+", 2)
+    blob = base64.b64decode(blob, validate=True)
+    assert stated == name and blob[0] == 1
+    assert sha256(name.encode() + b"\n" + blob)[:4].hex() == hashed
+    return ed25519.Ed25519PublicKey.from_public_bytes(blob[1:])
 
 
 # The software keystore (lib/keystore/keystore_file.c)

@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("IMPRINT_BIN", ROOT / "build/dev")).resolve()
 TIMEOUT_S = 300
 GUIDES = [ROOT / "README.md", *sorted(ROOT.glob("docs/guides/*.md"))]
-PROGRAMS = ["imprint", "imprint-station", "imprint-device"]
+MANUALS = sorted(ROOT.glob("docs/man/*.1.scd"))
 
 
 def name_of(path):
@@ -84,10 +84,10 @@ def commands_of(program):
     return [re.split(r"  +", line.strip())[0] for line in listed.splitlines()]
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_manual_is_complete(program):
+@pytest.mark.parametrize("page", MANUALS, ids=name_of)
+def test_manual_is_complete(page):
     """Every command and option of the program is in its manual page."""
-    page = ROOT / f"docs/man/{program}.1.scd"
+    program = page.name.removesuffix(".1.scd")
     manual = page.read_text(encoding="utf-8").replace("\\", "")
     missing = []
     for command in commands_of(program):
@@ -102,7 +102,7 @@ def test_manual_is_complete(program):
 
 PLACE = re.compile(
     r"`((?:bench|cmake|cmd|device|docs|examples|fuzz|include|lib|station|"
-    r"tests|tools|verify)/[\w./-]*)`")
+    r"tests|tools|verify)/[\w./-]*)`|\]\(([\w./-]+)\)")
 
 
 @pytest.mark.parametrize("path", [ROOT / "ARCHITECTURE.md", *GUIDES,
@@ -113,7 +113,10 @@ def test_named_files_exist(path):
     for line in path.read_text(encoding="utf-8").splitlines():
         if "*later*" in line:
             continue
-        missing += [p for p in PLACE.findall(line) if not (ROOT / p).exists()]
+        for quoted, linked in PLACE.findall(line):
+            base = ROOT if quoted else path.parent
+            if not (base / (quoted or linked)).exists():
+                missing.append(quoted or linked)
     assert not missing
 
 

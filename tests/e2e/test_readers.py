@@ -1,8 +1,6 @@
 """Somebody else's parsers read what Imprint writes."""
 import random
-import subprocess
 
-import cbor2
 import pytest
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, InvalidTag
@@ -255,13 +253,13 @@ def test_checkpoint(issued):
     checkpoint = reader.Checkpoint(note)
     assert checkpoint.origin == "pki.example.net/log/bulk"
     assert checkpoint.size == 300
-    # the log's key is in no published file yet: take it from the keystore
-    keys = reader.keystore_open(issued.dir / "keystore", PASSPHRASE.encode())
-    checkpoint.verify(keys["log"].public_key())
+    vkey = (issued.dir / "publish/log/bulk/vkey").read_text()
+    public = reader.verifier_key(vkey, checkpoint.origin)
+    checkpoint.verify(public)
     checkpoint.root = bytes(32)
     checkpoint.text = checkpoint.text.replace("300", "301")
     with pytest.raises(InvalidSignature):
-        checkpoint.verify(keys["log"].public_key())
+        checkpoint.verify(public)
 
 
 def test_checkpoint_root(issued):
@@ -284,6 +282,10 @@ def test_keystore(issued):
     assert set(keys) == {
         "root", "infra", "document", "log", "issuer.bulk", "issuer.online",
         "index.ueid", "index.serial.bulk.1", "index.serial.online.1"}
+    vkey = (issued.dir / "publish/log/bulk/vkey").read_text()
+    public = reader.verifier_key(vkey, "pki.example.net/log/bulk")
+    assert reader.cose_key(public) == \
+        reader.cose_key(keys["log"].public_key())
     for name, label in (("root", "root"), ("bulk", "issuer.bulk"),
                         ("document", "document"), ("infra", "infra")):
         assert reader.cose_key(keys[label].public_key()) == \

@@ -1,0 +1,443 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "station/ledger.h"
+#include "tests/support/io_fault.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+#define PATH		"ledger"
+#define RECORDS_MAX	64
+
+static const uint8_t station_id[SHA256_SIZE] = { 1, 2, 3 };
+static const uint8_t other_id[SHA256_SIZE] = { 9 };
+
+static const struct ledger_record records[] = {
+	{ .kind = LEDGER_IMPORT, .time = 1790000000, .pack = { 7 },
+	    .order = { 8 }, .count = 3, .product = "camera 1.0.0" },
+	{ .kind = LEDGER_OUT, .time = 1790000001, .pack = { 7 },
+	    .position = 0, .index = 70000 },
+	{ .kind = LEDGER_RESULT, .time = 1790000002, .pack = { 7 },
+	    .position = 0, .status = 0 },
+	{ .kind = LEDGER_OUT, .time = 1790000003, .pack = { 7 },
+	    .position = 1, .index = 70001 },
+	{ .kind = LEDGER_RESULT, .time = 1790000004, .pack = { 7 },
+	    .position = 1, .status = LEDGER_TIMEOUT }
+};
+
+static int
+dir_enter(void **state)
+{
+	char dir[] = "/tmp/test-ledger-XXXXXX";
+
+	if (mkdtemp(dir) == NULL || chdir(dir) != 0)
+		return -1;
+	*state = strdup(dir);
+	return *state == NULL ? -1 : 0;
+}
+
+static int
+dir_leave(void **state)
+{
+	(void)unlink(PATH);
+	(void)unlink(PATH ".tmp");
+	if (chdir("/") != 0 || rmdir(*state) != 0)
+		return -1;
+	free(*state);
+	return 0;
+}
+
+/* What a reading told. */
+struct heard {
+	struct ledger_record	records[RECORDS_MAX];
+	size_t			count;
+};
+
+static enum err
+hear(void *ctx, const struct ledger_record *record, struct diag *diag)
+{
+	struct heard *h = ctx;
+
+	(void)diag;
+	assert_in_range(h->count, 0, RECORDS_MAX - 1);
+	h->records[h->count++] = *record;
+	return ERR_OK;
+}
+
+static enum err
+reopen(const struct io *io, struct heard *heard, struct ledger **ret_ledger,
+    struct diag *diag)
+{
+	const struct ledger_reader reader = { hear, heard };
+
+	heard->count = 0;
+	return ledger_open(io, PATH, station_id, &reader, ret_ledger, diag);
+}
+
+/* A ledger with the records, each committed on its own or all at once. */
+static void
+ledger_make(bool together)
+{
+	_cleanup_ledger_ struct ledger *l = NULL;
+	struct heard heard;
+	size_t i;
+
+	assert_int_equal(ledger_create(io_posix(), PATH, station_id, NULL),
+	    ERR_OK);
+	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
+	for (i = 0; i < COUNT(records); i++) {
+		assert_int_equal(ledger_add(l, &records[i], NULL), ERR_OK);
+		if (!together)
+			assert_int_equal(ledger_commit(l, NULL), ERR_OK);
+	}
+	assert_int_equal(ledger_commit(l, NULL), ERR_OK);
+}
+
+static void
+assert_heard(const struct heard *heard, size_t count)
+{
+	const struct ledger_record *a, *b;
+	size_t i;
+
+	assert_int_equal(heard->count, count);
+	for (i = 0; i < count; i++) {
+		a = &heard->records[i];
+		b = &records[i];
+		assert_int_equal(a->kind, b->kind);
+		assert_int_equal(a->time, b->time);
+		assert_memory_equal(a->pack, b->pack, PACKAGE_ID_SIZE);
+		assert_memory_equal(a->order, b->order, PACKAGE_ID_SIZE);
+		assert_int_equal(a->count, b->count);
+		assert_string_equal(a->product, b->product);
+		assert_int_equal(a->position, b->position);
+		assert_int_equal(a->index, b->index);
+		assert_int_equal(a->status, b->status);
+	}
+}
+
+static void
+what_is_written_is_read(void **state)
+{
+	_cleanup_ledger_ struct ledger *l = NULL;
+	uint8_t apart[SHA256_SIZE], together[SHA256_SIZE];
+	struct heard heard = { .count = 0 };
+	const struct ledger_reader reader = { hear, &heard };
+	uint64_t count;
+	struct stat st;
+
+	(void)state;
+	ledger_make(false);
+	assert_int_equal(ledger_read(io_posix(), PATH, station_id, &reader,
+	    &count, apart, NULL), ERR_OK);
+	assert_heard(&heard, COUNT(records));
+	assert_int_equal(stat(PATH, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	ledger_make(true);
+	heard.count = 0;
+	assert_int_equal(ledger_read(io_posix(), PATH, station_id, &reader,
+	    &count, together, NULL), ERR_OK);
+	assert_int_equal(count, COUNT(records));
+	assert_memory_equal(apart, together, SHA256_SIZE);
+	/* what is not committed is not there */
+	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
+	assert_int_equal(ledger_add(l, &records[1], NULL), ERR_OK);
+	ledger_close(&l);
+	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
+	assert_heard(&heard, COUNT(records));
+}
+
+static void
+file_put(const uint8_t *bytes, size_t len)
+{
+	FILE *f = fopen(PATH, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(bytes, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Where record n ends; n = 0: the header. */
+static size_t
+record_end(struct bytes file, size_t n)
+{
+	size_t at = LEDGER_HEADER_SIZE;
+
+	for (; n > 0; n--)
+		at += 4 + get_be32(file.ptr + at) + SHA256_SIZE;
+	return at;
+}
+
+static void
+a_torn_tail_is_cut_off_at_every_length(void **state)
+{
+	_cleanup_buf_ struct buf file = BUF_INIT;
+	struct heard heard;
+	size_t len, whole = 0;
+	uint64_t size;
+
+	(void)state;
+	ledger_make(true);
+	assert_int_equal(io_read_file(io_posix(), PATH, &file, NULL), ERR_OK);
+	for (len = LEDGER_HEADER_SIZE; len <= file.len; len++) {
+		_cleanup_ledger_ struct ledger *l = NULL;
+		_cleanup_file_ struct file f = FILE_INIT;
+
+		if (whole < COUNT(records) &&
+		    len == record_end(buf_bytes(&file), whole + 1))
+			whole++;
+		file_put(file.ptr, len);
+		assert_int_equal(reopen(io_posix(), &heard, &l, NULL),
+		    ERR_OK);
+		assert_heard(&heard, whole);
+		assert_int_equal(file_open(io_posix(), PATH, 0, 0, &f, NULL),
+		    ERR_OK);
+		assert_int_equal(file_size(&f, &size, NULL), ERR_OK);
+		assert_int_equal(size, record_end(buf_bytes(&file), whole));
+		/* and it goes on from there */
+		if (whole == COUNT(records))
+			continue;
+		assert_int_equal(ledger_add(l, &records[whole], NULL),
+		    ERR_OK);
+		assert_int_equal(ledger_commit(l, NULL), ERR_OK);
+		ledger_close(&l);
+		assert_int_equal(reopen(io_posix(), &heard, &l, NULL),
+		    ERR_OK);
+		assert_heard(&heard, whole + 1);
+	}
+	assert_int_equal(whole, COUNT(records));
+	for (len = 0; len < LEDGER_HEADER_SIZE; len++) {
+		_cleanup_ledger_ struct ledger *l = NULL;
+
+		file_put(file.ptr, len);
+		assert_int_equal(reopen(io_posix(), &heard, &l, NULL),
+		    ERR_SYNTAX);
+	}
+}
+
+/* Some file systems lengthen the file first: the tail reads as zeros. */
+static void
+a_tail_of_zeros_is_cut_off(void **state)
+{
+	_cleanup_buf_ struct buf file = BUF_INIT;
+	struct heard heard;
+	size_t end, last, len;
+	uint8_t *copy;
+
+	(void)state;
+	ledger_make(true);
+	assert_int_equal(io_read_file(io_posix(), PATH, &file, NULL), ERR_OK);
+	last = record_end(buf_bytes(&file), COUNT(records) - 1);
+	copy = calloc(1, file.len + 4096);
+	assert_non_null(copy);
+	for (end = last; end + 8 <= file.len; end++) {
+		_cleanup_ledger_ struct ledger *l = NULL;
+
+		memset(copy, 0, file.len + 4096);
+		memcpy(copy, file.ptr, end);
+		len = end % 2 ? file.len : file.len + 4096;
+		file_put(copy, len);
+		assert_int_equal(reopen(io_posix(), &heard, &l, NULL),
+		    ERR_OK);
+		assert_heard(&heard, COUNT(records) - 1);
+	}
+	/* but not before a record that is whole */
+	memcpy(copy, file.ptr, file.len);
+	memset(copy + record_end(buf_bytes(&file), 1), 0, 60);
+	file_put(copy, file.len);
+	{
+		_cleanup_ledger_ struct ledger *l = NULL;
+
+		assert_int_equal(reopen(io_posix(), &heard, &l, NULL),
+		    ERR_CORRUPT);
+	}
+	free(copy);
+}
+
+static void
+every_flipped_bit_is_seen(void **state)
+{
+	_cleanup_buf_ struct buf file = BUF_INIT;
+	struct heard heard;
+	size_t i, bit;
+	enum err err;
+
+	(void)state;
+	ledger_make(true);
+	assert_int_equal(io_read_file(io_posix(), PATH, &file, NULL), ERR_OK);
+	for (i = 0; i < file.len; i++) {
+		for (bit = 0; bit < 8; bit++) {
+			_cleanup_ledger_ struct ledger *l = NULL;
+			struct diag diag = DIAG_INIT;
+
+			file.ptr[i] ^= (uint8_t)(1 << bit);
+			file_put(file.ptr, file.len);
+			file.ptr[i] ^= (uint8_t)(1 << bit);
+			err = reopen(io_posix(), &heard, &l, &diag);
+			if (i >= LEDGER_HEADER_SIZE) {
+				if (err != ERR_CORRUPT)
+					fail_msg("octet %zu bit %zu: %s", i,
+					    bit, err_name(err));
+				assert_non_null(strstr(diag.what, "record"));
+			} else
+				assert_true(err == ERR_SYNTAX ||
+				    err == ERR_VERSION ||
+				    err == ERR_CONFLICT ||
+				    err == ERR_CORRUPT);
+		}
+	}
+}
+
+static void
+a_missing_or_moved_record_is_seen(void **state)
+{
+	_cleanup_buf_ struct buf file = BUF_INIT, cut = BUF_INIT;
+	_cleanup_ledger_ struct ledger *l = NULL;
+	struct heard heard;
+	size_t a, b;
+
+	(void)state;
+	ledger_make(true);
+	assert_int_equal(io_read_file(io_posix(), PATH, &file, NULL), ERR_OK);
+	a = record_end(buf_bytes(&file), 1);
+	b = record_end(buf_bytes(&file), 2);
+	buf_put(&cut, file.ptr, a);
+	buf_put(&cut, file.ptr + b, file.len - b);
+	file_put(cut.ptr, cut.len);
+	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_CORRUPT);
+}
+
+static void
+another_stations_ledger_is_refused(void **state)
+{
+	static const char script[] = "#!/bin/sh\n"
+	    "exec /usr/lib/something-else-altogether\n";
+	_cleanup_ledger_ struct ledger *l = NULL;
+	struct heard heard = { .count = 0 };
+	const struct ledger_reader reader = { hear, &heard };
+
+	(void)state;
+	ledger_make(true);
+	assert_int_equal(ledger_open(io_posix(), PATH, other_id, &reader, &l,
+	    NULL), ERR_CONFLICT);
+	assert_int_equal(heard.count, 0);
+	file_put((const uint8_t *)script, sizeof(script));
+	assert_int_equal(ledger_open(io_posix(), PATH, station_id, &reader,
+	    &l, NULL), ERR_SYNTAX);
+}
+
+/* A failed write or sync ends it: nothing is added to what is not known. */
+static void
+after_a_failure_nothing_is_added(void **state)
+{
+	static const enum io_fault_kind kinds[] = {
+		IO_FAULT_ENOSPC, IO_FAULT_EIO, IO_FAULT_SYNC
+	};
+	struct io_fault_plan plan = { .at = 1 };
+	struct heard heard;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(kinds); i++) {
+		_cleanup_ledger_ struct ledger *l = NULL;
+		struct io *io;
+
+		ledger_make(true);
+		plan.kind = kinds[i];
+		io = io_fault_new(&plan);
+		assert_int_equal(reopen(io, &heard, &l, NULL), ERR_OK);
+		assert_int_equal(ledger_add(l, &records[1], NULL), ERR_OK);
+		assert_int_not_equal(ledger_commit(l, NULL), ERR_OK);
+		assert_int_equal(ledger_add(l, &records[2], NULL), ERR_STATE);
+		assert_int_equal(ledger_commit(l, NULL), ERR_STATE);
+		ledger_close(&l);
+		io_fault_free(io);
+		assert_int_equal(reopen(io_posix(), &heard, &l, NULL),
+		    ERR_OK);
+		assert_in_range(heard.count, COUNT(records),
+		    COUNT(records) + 1);
+	}
+}
+
+/* In a child that a power cut ends: append records one commit each, telling
+ * through a pipe what was durable. */
+static void
+append_and_tell(const struct io_fault_plan *plan, int tell)
+{
+	struct io *io = io_fault_new(plan);
+	struct ledger *l = NULL;
+	struct heard heard;
+	size_t i;
+
+	if (reopen(io, &heard, &l, NULL) != ERR_OK)
+		_exit(2);
+	for (i = 0; i < COUNT(records); i++) {
+		if (ledger_add(l, &records[i], NULL) != ERR_OK ||
+		    ledger_commit(l, NULL) != ERR_OK)
+			_exit(3);
+		if (write(tell, "x", 1) != 1)
+			_exit(4);
+	}
+	_exit(0);
+}
+
+static void
+a_power_cut_loses_nothing_that_was_committed(void **state)
+{
+	struct io_fault_plan plan = { .kind = IO_FAULT_POWER_CUT };
+	struct heard heard;
+	size_t durable;
+	int fd[2], status;
+	pid_t pid;
+	char c;
+
+	(void)state;
+	for (plan.seed = 0; plan.seed < 8; plan.seed++) {
+		for (plan.at = 1; plan.at <= 2 * COUNT(records); plan.at++) {
+			_cleanup_ledger_ struct ledger *l = NULL;
+
+			assert_int_equal(ledger_create(io_posix(), PATH,
+			    station_id, NULL), ERR_OK);
+			assert_int_equal(pipe(fd), 0);
+			pid = fork();
+			assert_true(pid >= 0);
+			if (pid == 0)
+				append_and_tell(&plan, fd[1]);
+			(void)close(fd[1]);
+			for (durable = 0; read(fd[0], &c, 1) == 1; durable++)
+				;
+			(void)close(fd[0]);
+			assert_int_equal(waitpid(pid, &status, 0), pid);
+			assert_true(WIFSIGNALED(status));
+			assert_int_equal(reopen(io_posix(), &heard, &l,
+			    NULL), ERR_OK);
+			assert_in_range(heard.count, durable, durable + 1);
+			assert_heard(&heard, heard.count);
+		}
+	}
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, dir_enter, dir_leave)
+	const struct CMUnitTest tests[] = {
+		TEST(what_is_written_is_read),
+		TEST(a_torn_tail_is_cut_off_at_every_length),
+		TEST(a_tail_of_zeros_is_cut_off),
+		TEST(every_flipped_bit_is_seen),
+		TEST(a_missing_or_moved_record_is_seen),
+		TEST(another_stations_ledger_is_refused),
+		TEST(after_a_failure_nothing_is_added),
+		TEST(a_power_cut_loses_nothing_that_was_committed)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
