@@ -317,6 +317,26 @@ order_run_cmd(struct cmd *cmd)
 	return EXIT_OK;
 }
 
+/* Packs that will never be complete. */
+static enum err
+parts_remove(struct cmd *cmd, struct authority *authority, uint32_t number)
+{
+	struct store_order order;
+	char path[PATH_SIZE];
+	uint32_t no;
+	enum err err;
+
+	err = store_order_get(authority_store(authority), number, &order,
+	    &cmd->diag);
+	for (no = 1; !err && no <= order.packs; no++) {
+		err = authority_pack_path(authority, number, no, false, path,
+		    &cmd->diag);
+		if (!err)
+			err = io_unlink(cmd->io, path, &cmd->diag);
+	}
+	return err;
+}
+
 enum exit_code
 order_cancel_cmd(struct cmd *cmd)
 {
@@ -333,6 +353,8 @@ order_cancel_cmd(struct cmd *cmd)
 	if (!err)
 		err = request_submit(cmd, authority, REQUEST_ORDER_CANCEL,
 		    buf_bytes(&body), &result);
+	if (!err)
+		err = parts_remove(cmd, authority, number);
 	if (err)
 		return cmd_fail(cmd, err);
 	if (cmd->json)

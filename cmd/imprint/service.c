@@ -57,6 +57,10 @@ service_add(struct cmd *cmd, struct authority *authority, const char *name,
 	if (!err)
 		err = io_create_file(cmd->io, key_path, secret_bytes(&pem),
 		    0600, &cmd->diag);
+	if (err == ERR_EXISTS)
+		diag_hint(&cmd->diag, "a key is never overwritten: remove it "
+		    "if no certificate belongs to it, or choose another "
+		    "--out");
 	if (!err)
 		err = request_submit(cmd, authority, REQUEST_SERVICE_ADD,
 		    buf_bytes(&body), &result);

@@ -1,6 +1,7 @@
 """What the end-to-end tests share: the programs, an ecosystem to copy, a
 station whose keys the tests hold, faults to run through."""
 import concurrent.futures
+import datetime
 import json
 import os
 import re
@@ -188,6 +189,54 @@ def stranger(tmp_path_factory):
 @pytest.fixture
 def eco(stocked, tmp_path):
     return stocked.copy(tmp_path / "eco")
+
+
+CLOCK_SHIM = r"""
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	const char *to = getenv("TEST_CLOCK");
+	long rc = syscall(SYS_clock_gettime, id, ts);
+
+	if (id == CLOCK_REALTIME && to != NULL)
+		ts->tv_sec = atoll(to);
+	return (int)rc;
+}
+
+time_t
+time(time_t *ret)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_REALTIME, &ts);
+	if (ret != NULL)
+		*ret = ts.tv_sec;
+	return ts.tv_sec;
+}
+"""
+
+
+@pytest.fixture(scope="session")
+def clock(tmp_path_factory):
+    """clock(text): the environment in which a program sees that time."""
+    root = tmp_path_factory.mktemp("clock")
+    (root / "clock.c").write_text(CLOCK_SHIM)
+    library = root / "clock.so"
+    run("gcc", "-shared", "-fPIC", "-O1", "-o", library, root / "clock.c")
+
+    def environment(text):
+        when = datetime.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        # a sanitizer wants to be the first library; it is not this time
+        return {"LD_PRELOAD": str(library),
+                "ASAN_OPTIONS": "verify_asan_link_order=0",
+                "TEST_CLOCK": str(int(when.timestamp()))}
+
+    return environment
 
 
 def program_needed(name):
