@@ -24,14 +24,24 @@ recipient_check(const struct station *s, const struct pack *pack,
 struct import {
 	struct station	*station;
 	const char	*from;
-	void		(*progress)(void *ctx, uint64_t done);
+	void		(*progress)(void *ctx, uint64_t done, uint64_t total);
 	void		*ctx;
+	uint64_t	 total;
 	char		 copy[PATH_SIZE];
 };
 
+static void
+import_progress(void *ctx, uint64_t done)
+{
+	const struct import *im = ctx;
+
+	if (im->progress != NULL)
+		im->progress(im->ctx, done, im->total);
+}
+
 /* The copy is what is checked: the original may change under our hands. */
 static enum err
-copy_check(const struct import *im, const uint8_t id[PACKAGE_ID_SIZE],
+copy_check(struct import *im, const uint8_t id[PACKAGE_ID_SIZE],
     struct diag *diag)
 {
 	const struct station *s = im->station;
@@ -42,8 +52,10 @@ copy_check(const struct import *im, const uint8_t id[PACKAGE_ID_SIZE],
 	    diag);
 	if (!err)
 		err = recipient_check(s, pack, im->from, diag);
-	if (!err)
-		err = pack_check(pack, im->progress, im->ctx, diag);
+	if (!err) {
+		im->total = pack_header(pack)->count;
+		err = pack_check(pack, import_progress, im, diag);
+	}
 	if (!err && memcmp(pack_header(pack)->binding.pack, id,
 	    PACKAGE_ID_SIZE) != 0)
 		err = diag_fail(diag, ERR_CONFLICT, NULL,
@@ -98,11 +110,13 @@ record_import(struct station *s, const struct pack_header *h, int64_t now,
 
 enum err
 station_import(struct station *s, const char *path, int64_t now,
-    void (*progress)(void *ctx, uint64_t done), void *ctx,
+    void (*progress)(void *ctx, uint64_t done, uint64_t total), void *ctx,
     enum station_import *ret_import, const struct station_pack **ret_pack,
     struct diag *diag)
 {
-	struct import im = { s, path, progress, ctx, "" };
+	struct import im = {
+		.station = s, .from = path, .progress = progress, .ctx = ctx
+	};
 	_cleanup_pack_ struct pack *pack = NULL;
 	const struct pack_header *h;
 	char target[PATH_SIZE];

@@ -167,8 +167,13 @@ ledger_commit(struct ledger *l, struct diag *diag)
 	    diag);
 	if (!err)
 		err = file_sync(&l->file, diag);
-	if (err)
+	if (err) {
+		/* what a failed sync left in the cache must not be believed
+		 * when the file is opened again */
+		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,
+		    (off_t)l->written);
 		return err;
+	}
 	l->written += l->pending.len;
 	buf_clear(&l->pending);
 	l->broken = false;

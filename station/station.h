@@ -101,13 +101,13 @@ enum station_import {
 };
 /*
  * Take a pack in: signature, recipient, every chunk's hash; the file is
- * copied. progress may be NULL. Errors of pack_open() and pack_check();
+ * copied. progress may be NULL; done of total packages. Errors of pack_open() and pack_check();
  * ERR_CONFLICT when it is sealed to another station.
  */
 MUST_USE enum err station_import(struct station *, const char *path,
-    int64_t now, void (*progress)(void *ctx, uint64_t done), void *ctx,
-    enum station_import *ret_import, const struct station_pack **ret_pack,
-    struct diag *);
+    int64_t now, void (*progress)(void *ctx, uint64_t done, uint64_t total),
+    void *ctx, enum station_import *ret_import,
+    const struct station_pack **ret_pack, struct diag *);
 
 struct station_inject {
 	const char	*command;	/* for /bin/sh -c */

@@ -2,9 +2,12 @@
 #include "lib/base/clock.h"
 
 static void
-import_progress(void *ctx, uint64_t done)
+import_progress(void *ctx, uint64_t done, uint64_t total)
 {
-	progress_update(ctx, done);
+	struct progress *progress = ctx;
+
+	progress->total = total;
+	progress_update(progress, done);
 }
 
 static void
@@ -39,11 +42,9 @@ import_one(struct cmd *cmd, struct station *station, const char *path)
 	struct progress progress;
 	enum err err;
 
-	/* the total is known once it is read; the bar shows the count */
 	progress_start(&progress, "checking", "packages", 0, 0);
 	err = station_import(station, path, time_now(), import_progress,
 	    &progress, &import, &pack, &cmd->diag);
-	progress.total = progress.done;
 	progress_end(&progress);
 	if (!err)
 		import_print(cmd, path, import, pack);

@@ -105,8 +105,10 @@ inject_run(struct cmd *cmd, struct station *station,
 	progress_start(&inject.progress, "injecting", "packages", 0, total);
 	err = station_inject(station, plan, &done, &cmd->diag);
 	progress_end(&inject.progress);
-	inject_print(cmd, station, &done,
-	    (double)(time_monotonic_ns() - start) / 1e9);
+	/* one JSON object: the error, or the summary */
+	if (!err || !cmd->json)
+		inject_print(cmd, station, &done,
+		    (double)(time_monotonic_ns() - start) / 1e9);
 	if (err)
 		return cmd_fail(cmd, err);
 	return inject_short(cmd, plan, &done);
