@@ -29,6 +29,20 @@ system_fail(struct diag *diag, const char *what, int number)
 	    strerror_r(number, text, sizeof(text)));
 }
 
+static bool
+is_ours(const char *variable)
+{
+	static const char *const ours[VARIABLES] = {
+		"IMPRINT_SEQUENCE=", "IMPRINT_INDEX=", "IMPRINT_PACK="
+	};
+	size_t i;
+
+	for (i = 0; i < VARIABLES; i++)
+		if (strncmp(variable, ours[i], strlen(ours[i])) == 0)
+			return true;
+	return false;
+}
+
 /* The environment with the variables in front; only the array is ours. */
 static char **
 environment_make(const struct plugin_call *call,
@@ -51,9 +65,7 @@ environment_make(const struct plugin_call *call,
 	for (i = 0; i < VARIABLES; i++)
 		out[n++] = variables[i];
 	for (i = 0; i < count; i++)
-		if (strncmp(call->environment[i], "IMPRINT_SEQUENCE=", 17) &&
-		    strncmp(call->environment[i], "IMPRINT_INDEX=", 14) &&
-		    strncmp(call->environment[i], "IMPRINT_PACK=", 13))
+		if (!is_ours(call->environment[i]))
 			out[n++] = call->environment[i];
 	return out;
 }

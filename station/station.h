@@ -101,8 +101,9 @@ enum station_import {
 };
 /*
  * Take a pack in: signature, recipient, every chunk's hash; the file is
- * copied. progress may be NULL; done of total packages. Errors of pack_open() and pack_check();
- * ERR_CONFLICT when it is sealed to another station.
+ * copied. progress may be NULL; done of total packages. Errors of
+ * pack_open() and pack_check(); ERR_CONFLICT when it is sealed to another
+ * station.
  */
 MUST_USE enum err station_import(struct station *, const char *path,
     int64_t now, void (*progress)(void *ctx, uint64_t done, uint64_t total),

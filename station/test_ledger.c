@@ -87,7 +87,7 @@ static void
 ledger_make(bool together)
 {
 	_cleanup_ledger_ struct ledger *l = NULL;
-	struct heard heard;
+	struct heard heard = { .count = 0 };
 	size_t i;
 
 	assert_int_equal(ledger_create(io_posix(), PATH, station_id, NULL),
@@ -179,7 +179,7 @@ static void
 a_torn_tail_is_cut_off_at_every_length(void **state)
 {
 	_cleanup_buf_ struct buf file = BUF_INIT;
-	struct heard heard;
+	struct heard heard = { .count = 0 };
 	size_t len, whole = 0;
 	uint64_t size;
 
@@ -227,7 +227,7 @@ static void
 a_tail_of_zeros_is_cut_off(void **state)
 {
 	_cleanup_buf_ struct buf file = BUF_INIT;
-	struct heard heard;
+	struct heard heard = { .count = 0 };
 	size_t end, last, len;
 	uint8_t *copy;
 
@@ -265,7 +265,7 @@ static void
 every_flipped_bit_is_seen(void **state)
 {
 	_cleanup_buf_ struct buf file = BUF_INIT;
-	struct heard heard;
+	struct heard heard = { .count = 0 };
 	size_t i, bit;
 	enum err err;
 
@@ -300,7 +300,7 @@ a_missing_or_moved_record_is_seen(void **state)
 {
 	_cleanup_buf_ struct buf file = BUF_INIT, cut = BUF_INIT;
 	_cleanup_ledger_ struct ledger *l = NULL;
-	struct heard heard;
+	struct heard heard = { .count = 0 };
 	size_t a, b;
 
 	(void)state;
@@ -341,7 +341,7 @@ after_a_failure_nothing_is_added(void **state)
 		IO_FAULT_ENOSPC, IO_FAULT_EIO, IO_FAULT_SYNC
 	};
 	struct io_fault_plan plan = { .at = 1 };
-	struct heard heard;
+	struct heard heard = { .count = 0 };
 	size_t i;
 
 	(void)state;
@@ -372,7 +372,7 @@ append_and_tell(const struct io_fault_plan *plan, int tell)
 {
 	struct io *io = io_fault_new(plan);
 	struct ledger *l = NULL;
-	struct heard heard;
+	struct heard heard = { .count = 0 };
 	size_t i;
 
 	if (reopen(io, &heard, &l, NULL) != ERR_OK)
@@ -391,7 +391,7 @@ static void
 a_power_cut_loses_nothing_that_was_committed(void **state)
 {
 	struct io_fault_plan plan = { .kind = IO_FAULT_POWER_CUT };
-	struct heard heard;
+	struct heard heard = { .count = 0 };
 	size_t durable;
 	int fd[2], status;
 	pid_t pid;

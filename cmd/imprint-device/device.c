@@ -13,6 +13,12 @@ static const struct cmd_option install_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option show_options[] = {
+	{ "document", NULL, "write the signed document itself, for other"
+	    " programs" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_option connect_options[] = {
 	{ "to", "HOST:PORT", "the service" },
 	{ "object", "NAME", "what to ask for, such as photo" },
@@ -31,8 +37,9 @@ static const struct cmd_command commands[] = {
 	    install_options,
 	    "imprint-device install --home /data/identity < package\n",
 	    agent_install },
-	{ "show", "", "show the identity", NULL,
-	    "imprint-device show --json\n", agent_show },
+	{ "show", "", "show the identity", show_options,
+	    "imprint-device show --json\n"
+	    "imprint-device show --document > device.cwt\n", agent_show },
 	{ "verify", "", "verify what is installed, step by step", NULL,
 	    "imprint-device verify\n", agent_verify },
 	{ "connect", "", "ask a service for something, by mutual TLS 1.3",

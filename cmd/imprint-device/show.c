@@ -245,6 +245,17 @@ show_json(const struct agent *agent)
 	printf("}\n");
 }
 
+static enum exit_code
+document_write(struct cmd *cmd, const struct imprint_device_identity *id)
+{
+	size_t n = fwrite(id->document.ptr, 1, id->document.len, stdout);
+
+	if (n == id->document.len && fflush(stdout) == 0)
+		return EXIT_OK;
+	return cmd_fail(cmd, diag_fail(&cmd->diag, ERR_IO, NULL,
+	    "standard output: cannot be written"));
+}
+
 enum exit_code
 agent_show(struct cmd *cmd)
 {
@@ -263,6 +274,8 @@ agent_show(struct cmd *cmd)
 		agent_refuse(cmd, &agent.device.report);
 		return EXIT_DAMAGED;
 	}
+	if (cmd_flag(cmd, "document"))
+		return document_write(cmd, &agent.device.identity);
 	if (cmd->json)
 		show_json(&agent);
 	else

@@ -6,10 +6,6 @@
 #define TIMEOUT_S	60
 #define TIMEOUT_MAX_S	86400
 
-struct inject {
-	struct progress	progress;
-};
-
 static bool
 inject_stop(void *ctx)
 {
@@ -20,9 +16,7 @@ inject_stop(void *ctx)
 static void
 inject_progress(void *ctx, uint64_t done)
 {
-	struct inject *inject = ctx;
-
-	progress_update(&inject->progress, done);
+	progress_update(ctx, done);
 }
 
 static uint64_t
@@ -95,16 +89,14 @@ inject_run(struct cmd *cmd, struct station *station,
 	uint64_t total = packages_left(station);
 	int64_t start = time_monotonic_ns();
 	struct station_injected done;
-	struct inject inject;
 	enum err err;
 
 	if (plan->count < total)
 		total = plan->count;
-	plan->ctx = &inject;
 	interrupt_catch();
-	progress_start(&inject.progress, "injecting", "packages", 0, total);
+	progress_start(plan->ctx, "injecting", "packages", 0, total);
 	err = station_inject(station, plan, &done, &cmd->diag);
-	progress_end(&inject.progress);
+	progress_end(plan->ctx);
 	/* one JSON object: the error, or the summary */
 	if (!err || !cmd->json)
 		inject_print(cmd, station, &done,
@@ -123,6 +115,7 @@ station_cmd_inject(struct cmd *cmd)
 		.stop = inject_stop, .progress = inject_progress
 	};
 	uint64_t jobs = 1, timeout_s = TIMEOUT_S;
+	struct progress progress;
 	enum err err;
 
 	if (cmd->argc > 0)
@@ -141,6 +134,7 @@ station_cmd_inject(struct cmd *cmd)
 		    &station, &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
+	plan.ctx = &progress;
 	plan.jobs = (unsigned)jobs;
 	plan.timeout_s = (unsigned)timeout_s;
 	return inject_run(cmd, &station, &plan);

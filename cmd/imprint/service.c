@@ -40,6 +40,21 @@ chain_put(struct cmd *cmd, struct authority *authority,
 	return buf_err(out);
 }
 
+/* Without a certificate the key is of no use: it would only stand in the way
+ * of the next attempt. */
+static enum err
+certificate_request(struct cmd *cmd, struct authority *authority,
+    const char *key_path, struct bytes body, struct buf *result)
+{
+	enum err err;
+
+	err = request_submit(cmd, authority, REQUEST_SERVICE_ADD, body,
+	    result);
+	if (err && io_unlink(cmd->io, key_path, NULL) != ERR_OK)
+		cmd_warn(cmd, "%s: is left over", key_path);
+	return err;
+}
+
 static enum err
 service_add(struct cmd *cmd, struct authority *authority, const char *name,
     const char *dns_name, const char *key_path, const char *pem_path)
@@ -62,7 +77,7 @@ service_add(struct cmd *cmd, struct authority *authority, const char *name,
 		    "if no certificate belongs to it, or choose another "
 		    "--out");
 	if (!err)
-		err = request_submit(cmd, authority, REQUEST_SERVICE_ADD,
+		err = certificate_request(cmd, authority, key_path,
 		    buf_bytes(&body), &result);
 	if (!err)
 		err = chain_put(cmd, authority, buf_bytes(&result), &chain);

@@ -80,9 +80,9 @@ imprint_device_cose_key_read(struct cbor *c, struct imprint_device_public *key)
 	}
 	if (cbor_ok(c) && !cose_key_kind(&k, &key->alg))
 		cbor_fail(c, "COSE_Key: not a P-256, X25519 or Ed25519 key");
-	if (!cbor_ok(c))
+	if (!cbor_ok(c) || k.x.ptr == NULL)
 		return false;
-	if (key->alg == IMPRINT_DEVICE_P256) {
+	if (k.y.ptr != NULL) {
 		key->len = IMPRINT_DEVICE_POINT_SIZE;
 		key->raw[0] = 0x04;
 		memcpy(key->raw + 1, k.x.ptr, COORDINATE);

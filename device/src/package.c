@@ -106,12 +106,12 @@ imprint_device_open(struct imprint_bytes package,
 	static const struct imprint_device_identity empty;
 	enum imprint_device_verdict verdict;
 
+	*ret_identity = empty;
 	if (package.len == 0 || package.len > IMPRINT_DEVICE_PACKAGE_MAX) {
 		*ret_reason = package.len == 0 ? "package: empty" :
 		    "package: larger than 64 KB";
 		return IMPRINT_DEVICE_DENY_MALFORMED;
 	}
-	*ret_identity = empty;
 	verdict = package_read(package, ret_identity, ret_reason);
 	if (verdict != IMPRINT_DEVICE_ACCEPT)
 		*ret_identity = empty;

@@ -282,6 +282,28 @@ a_package_beyond_64_kb_is_refused(void **state)
 	free(zero);
 }
 
+/* What was refused leaves nothing behind to be looked at by mistake. */
+static void
+a_refused_form_leaves_an_empty_identity(void **state)
+{
+	static const struct imprint_device_identity empty;
+	static const char *const names[] = {
+		"empty-file", "private-missing", "typ-other"
+	};
+	struct imprint_device_identity identity;
+	const char *reason;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		memset(&identity, 0xa5, sizeof(identity));
+		assert_int_not_equal(imprint_device_open(
+		    vector_get(names[i])->package, &identity, &reason),
+		    IMPRINT_DEVICE_ACCEPT);
+		assert_memory_equal(&identity, &empty, sizeof(empty));
+	}
+}
+
 /* Cryptography whose call number at fails. */
 struct failing {
 	unsigned	calls, at;
@@ -614,6 +636,7 @@ main(void)
 		cmocka_unit_test(every_flipped_byte_is_refused),
 		cmocka_unit_test(every_bit_of_a_private_key_counts),
 		cmocka_unit_test(a_package_beyond_64_kb_is_refused),
+		cmocka_unit_test(a_refused_form_leaves_an_empty_identity),
 		cmocka_unit_test(a_failing_library_is_never_acceptance),
 		cmocka_unit_test(a_right_needs_capability_and_scope),
 		cmocka_unit_test_setup_teardown(installs_in_a_row,

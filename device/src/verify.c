@@ -331,6 +331,7 @@ times_check(struct work *w)
 	return IMPRINT_DEVICE_OK;
 }
 
+/* Those after STEP_FORM, in the order of enum imprint_device_step. */
 static enum imprint_device_error
 verify_steps(struct work *w)
 {
@@ -338,13 +339,14 @@ verify_steps(struct work *w)
 		root_check, signer_check, signature_check,
 		certificates_check, keys_check, times_check
 	};
+	enum imprint_device_step step;
 	enum imprint_device_error error;
 	size_t i;
 
 	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		step = (enum imprint_device_step)(i + 1);
 		error = steps[i](w);
-		if (!step_done(w, (enum imprint_device_step)
-		    (IMPRINT_DEVICE_STEP_ROOT + i), error))
+		if (!step_done(w, step, error))
 			return error;
 	}
 	return IMPRINT_DEVICE_OK;

@@ -1,5 +1,6 @@
 #include "lib/authority/authority_internal.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,24 @@ lock_take(struct authority *authority, struct diag *diag)
 	return err;
 }
 
+static enum err
+nothing_there(const char *dir, int why, struct diag *diag)
+{
+	enum err err;
+
+	if (why == EACCES) {
+		err = diag_fail(diag, ERR_PERMISSION, NULL,
+		    "%s: this user may not look into it", dir);
+		diag_hint(diag, "run it as the user who made the ecosystem");
+		return err;
+	}
+	err = diag_fail(diag, ERR_NOTFOUND, NULL, "%s: no ecosystem here",
+	    dir);
+	diag_hint(diag, "make one with 'imprint init', or name another place "
+	    "with --home and --ecosystem");
+	return err;
+}
+
 enum err
 authority_open(const struct io *io, const char *dir,
     enum authority_mode mode, struct authority **ret_authority,
@@ -135,13 +154,8 @@ authority_open(const struct io *io, const char *dir,
 	err = authority_path(authority, FILE_REGISTRY, path, diag);
 	if (err)
 		return err;
-	if (!io_exists(io, path)) {
-		err = diag_fail(diag, ERR_NOTFOUND, NULL,
-		    "%s: no ecosystem here", dir);
-		diag_hint(diag, "make one with 'imprint init', or name "
-		    "another place with --home and --ecosystem");
-		return err;
-	}
+	if (!io_exists(io, path))
+		return nothing_there(dir, errno, diag);
 	if (mode == AUTHORITY_WRITE)
 		err = lock_take(authority, diag);
 	if (!err)
@@ -204,11 +218,50 @@ clock_check(struct authority *authority, int64_t now, struct diag *diag)
 	return err;
 }
 
+/*
+ * Is it the keystore of this ecosystem? One from another, under the same
+ * passphrase, would sign what no certificate of ours verifies.
+ */
+static enum err
+keystore_check(struct authority *authority, struct keystore *keystore,
+    struct diag *diag)
+{
+	static const struct { const char *label, *certificate; } pairs[] = {
+		{ KEY_ROOT, "root" }, { KEY_DOCUMENT, "document" },
+		{ KEY_INFRA, "infra" }, { "issuer." LOG_BULK, LOG_BULK },
+		{ "issuer." LOG_ONLINE, LOG_ONLINE },
+	};
+	struct public_key key;
+	struct x509_info info;
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]) && !err; i++) {
+		_cleanup_buf_ struct buf der = BUF_INIT;
+
+		err = keystore_public(keystore, pairs[i].label, &key, diag);
+		if (!err)
+			err = authority_certificate(authority,
+			    pairs[i].certificate, &der, diag);
+		if (!err)
+			err = x509_read(buf_bytes(&der), &info, diag);
+		if (err || (key.len == info.public_key.len && memcmp(key.raw,
+		    info.public_key.raw, key.len) == 0))
+			continue;
+		err = diag_fail(diag, ERR_CONFLICT, NULL,
+		    "keystore of %s: its key %s is not that of the "
+		    "certificate", authority->dir, pairs[i].label);
+		diag_hint(diag, "it is of another ecosystem: bring the right "
+		    "one back; nothing was signed");
+	}
+	return err;
+}
+
 enum err
 authority_unlock(struct authority *authority, struct bytes passphrase,
     int64_t now, struct diag *diag)
 {
-	struct keystore *keystore = NULL;
+	_cleanup_keystore_ struct keystore *keystore = NULL;
 	char path[PATH_SIZE];
 	enum err err;
 
@@ -218,10 +271,13 @@ authority_unlock(struct authority *authority, struct bytes passphrase,
 	if (!err)
 		err = keystore_file_open(authority->io, path, passphrase,
 		    &keystore, diag);
+	if (!err)
+		err = keystore_check(authority, keystore, diag);
 	if (err)
 		return err;
 	keystore_free(&authority->keystore);
 	authority->keystore = keystore;
+	keystore = NULL;	/* transferred */
 	return ERR_OK;
 }
 

@@ -72,14 +72,15 @@ enum authority_mode {
 	AUTHORITY_WRITE = 1	/* takes the lock, ERR_BUSY otherwise */
 };
 
-/* ERR_NOTFOUND: no ecosystem there. */
+/* ERR_NOTFOUND: no ecosystem there; ERR_PERMISSION: none to be seen. */
 MUST_USE enum err authority_open(const struct io *, const char *dir,
     enum authority_mode, struct authority **ret_authority, struct diag *);
 void	authority_close(struct authority **);
 #define _cleanup_authority_ __attribute__((cleanup(authority_close)))
 
 /* Open its keystore. ERR_AUTH on a wrong passphrase; ERR_CLOCK when now is
- * before the root certificate's notBefore. */
+ * before the root certificate's notBefore; ERR_CONFLICT when its keys are not
+ * those of this ecosystem's certificates. */
 MUST_USE enum err authority_unlock(struct authority *,
     struct bytes passphrase, int64_t now, struct diag *);
 

@@ -15,6 +15,8 @@ struct lookup {
 	struct identity_maker	*maker;
 	struct store_range	 range;		/* the maker's; count 0: none */
 	struct buf		 entry;
+	struct verifier		*verifier;	/* of documents */
+	struct sha256		*sha256;
 };
 
 const char *
@@ -38,6 +40,7 @@ lookup_new(struct authority *authority, struct lookup **ret_lookup,
     struct diag *diag)
 {
 	_cleanup_lookup_ struct lookup *lookup = NULL;
+	struct public_key key;
 	enum err err;
 
 	err = authority_need_keys(authority, diag);
@@ -50,6 +53,12 @@ lookup_new(struct authority *authority, struct lookup **ret_lookup,
 	lookup->entry.limit = BUF_LIMIT_DEFAULT;
 	err = keystore_secret(authority->keystore, KEY_UEID,
 	    &lookup->ueid_key, diag);
+	if (!err)
+		err = authority_document_key(authority, &key, diag);
+	if (!err)
+		err = verifier_new(&key, &lookup->verifier, diag);
+	if (!err)
+		err = sha256_new(&lookup->sha256, diag);
 	if (err)
 		return err;
 	*ret_lookup = lookup;
@@ -67,6 +76,8 @@ lookup_free(struct lookup **lookup)
 	secret_release(&(*lookup)->serial_key);
 	secret_release(&(*lookup)->ueid_key);
 	buf_release(&(*lookup)->entry);
+	verifier_free(&(*lookup)->verifier);
+	sha256_free(&(*lookup)->sha256);
 	free(*lookup);
 	*lookup = NULL;
 }
@@ -138,6 +149,34 @@ not_issued(const struct store_range *range, uint64_t index,
 	    "reserved by a run under way, not committed yet");
 }
 
+/*
+ * Are these the bytes that were issued? The leaf tells for the claims, which
+ * hold the certificates; the document's own signature is outside of them.
+ */
+static enum err
+lookup_check(struct lookup *lookup, const struct identity *identity,
+    const uint8_t leaf[STORE_HASH_SIZE], struct diag *diag)
+{
+	struct cose_sign1 message;
+	bool good = false;
+	enum err err;
+
+	err = cose_sign1_parse(identity->document, &message, diag);
+	if (!err)
+		err = cose_sign1_verify(&message, lookup->verifier, KEY_P256,
+		    BYTES_NONE, lookup->sha256, &good);
+	if (err)
+		return err;
+	if (good && memcmp(leaf, identity->leaf, SHA256_SIZE) == 0)
+		return ERR_OK;
+	err = diag_fail(diag, ERR_CORRUPT, "RFC 9162 2.1.1",
+	    "identity %llu: what is stored is not what was issued",
+	    (unsigned long long)identity->index);
+	diag_hint(diag, "the registry was altered or damaged: restore it "
+	    "from a backup");
+	return err;
+}
+
 enum err
 lookup_get(struct lookup *lookup, const struct address *address,
     struct identity *ret_identity, struct store_range *ret_range,
@@ -170,16 +209,10 @@ lookup_get(struct lookup *lookup, const struct address *address,
 	if (!err)
 		err = identity_maker_rebuild(lookup->maker, address->index,
 		    buf_bytes(&lookup->entry), ret_identity, diag);
+	if (!err)
+		err = lookup_check(lookup, ret_identity, leaf, diag);
 	if (err)
 		return err;
-	if (memcmp(leaf, ret_identity->leaf, SHA256_SIZE) != 0) {
-		err = diag_fail(diag, ERR_CORRUPT, "RFC 9162 2.1.1",
-		    "identity %llu: what is stored is not what was issued",
-		    (unsigned long long)address->index);
-		diag_hint(diag, "the registry was altered or damaged: "
-		    "restore it from a backup");
-		return err;
-	}
 	*ret_range = range;
 	*ret_template = lookup->template;
 	return ERR_OK;

@@ -204,8 +204,10 @@ authority_submit(struct authority *authority, struct bytes encoded,
 	if (err == ERR_NOTFOUND) {
 		err = request_run(authority, &request, &record, now, &made,
 		    diag);
+		if (err)
+			return err;
 		buf_put_bytes(result, buf_bytes(&made));
-		return err ? err : buf_err(result);
+		return buf_err(result);
 	}
 	if (err)
 		return err;

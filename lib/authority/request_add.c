@@ -10,6 +10,10 @@
 
 #define SERVICE_YEARS	2
 #define DNS_NAME_MAX	253
+/* Its certificate is stored under this and its name. */
+#define SERVICE_PREFIX	"service."
+#define SERVICE_NAME_MAX (STORE_NAME_MAX + 1 - sizeof(SERVICE_PREFIX))
+#define DNS_LABEL_MAX	63
 
 static enum err
 product_conflict(const struct product *product, enum err err,
@@ -104,7 +108,7 @@ request_put_service(struct buf *out, const char *name, const char *dns_name,
 }
 
 struct service {
-	char			name[STORE_NAME_MAX + 1];
+	char			name[SERVICE_NAME_MAX + 1];
 	char			dns_name[DNS_NAME_MAX + 1];
 	struct public_key	key;
 };
@@ -124,6 +128,31 @@ text_take(struct bytes text, char *out, size_t size, const char *what,
 		    "service: %s \"%s\": allowed are letters a-z, digits, "
 		    "- and .", what, out);
 	return ERR_OK;
+}
+
+/* RFC 1123 2.1: labels of 1 to 63, no - at their ends, the last one not all
+ * digits, or it would be an address. */
+static enum err
+dns_name_check(const char *name, struct diag *diag)
+{
+	const char *label = name;
+	size_t len;
+
+	for (;;) {
+		len = strcspn(label, ".");
+		if (len == 0 || len > DNS_LABEL_MAX || label[0] == '-' ||
+		    label[len - 1] == '-')
+			break;
+		if (label[len] != '\0') {
+			label += len + 1;
+			continue;
+		}
+		if (strspn(label, "0123456789") < len)
+			return ERR_OK;
+		break;
+	}
+	return diag_fail(diag, ERR_INVALID, "RFC 1123 2.1",
+	    "service: DNS name \"%s\": not a host name", name);
 }
 
 static enum err
@@ -147,6 +176,8 @@ service_parse(struct bytes body, struct service *service, struct diag *diag)
 		err = text_take(dns_name, service->dns_name,
 		    sizeof(service->dns_name), "DNS name",
 		    "abcdefghijklmnopqrstuvwxyz0123456789-.", diag);
+	if (!err)
+		err = dns_name_check(service->dns_name, diag);
 	if (!err)
 		err = cose_key_parse(key, &service->key, &none, diag);
 	if (!err && (service->key.alg != KEY_P256 || none.len != 0))
@@ -199,10 +230,8 @@ request_service_add(struct authority *authority,
 		err = service_issue(authority, &service, now, result, diag);
 	if (err)
 		return err;
-	if (snprintf(name, sizeof(name), "service.%s", service.name) >=
-	    (int)sizeof(name))
-		return diag_fail(diag, ERR_LIMIT, NULL,
-		    "service %s: name too long", service.name);
+	(void)snprintf(name, sizeof(name), SERVICE_PREFIX "%s",
+	    service.name);
 	return outside_store(authority->store, name, buf_bytes(result), now,
 	    diag);
 }

@@ -9,7 +9,7 @@ import reader
 from conftest import (FAULTS, PRODUCTS, TORTURE, URL, fault_text, init,
                       parallel, sample)
 
-POINTS = 12     # of each fault, unless TORTURE
+POINTS = 10     # of each fault, unless TORTURE
 
 
 def operations(eco, *argv):
@@ -196,7 +196,7 @@ def init_check(eco, result):
                                   "eio", "syncfail"])
 def test_init(tmp_path, kind):
     eco = init(tmp_path / "none")
-    every_step(eco, tmp_path, kind, INIT, init_check, most=8)
+    every_step(eco, tmp_path, kind, INIT, init_check, most=6)
 
 
 # Requests

@@ -1,9 +1,11 @@
 #!/usr/bin/python3
 """Packages for the tests of the device library, by other people's code.
 
-Writes device-packages.txt beside itself: name | verdict | now | pinned root
-| package, one line each. Signatures differ with every run, so the file is
-made once and kept; run it again when a case is added:
+Writes beside itself device-packages.txt: name | verdict | now | pinned root
+| package; and device-services.txt, services that a device of the package
+"good" meets: name | outcome | key | certificate; one line each. Signatures
+differ with every run, so the files are made once and kept; run it again when
+a case is added:
 
     python3 tests/vectors/make_device_packages.py
 """
@@ -53,7 +55,7 @@ def when(t):
 
 
 def certificate(subject, key, issuer, issuer_key, ca=None, eku=None,
-                start=BORN - YEAR, end=BORN + 20 * YEAR, usage=True):
+                start=BORN - YEAR, end=BORN + 20 * YEAR, dns=None):
     def name(text):
         return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
     b = x509.CertificateBuilder(
@@ -62,10 +64,12 @@ def certificate(subject, key, issuer, issuer_key, ca=None, eku=None,
         not_valid_after=when(end),
         serial_number=int.from_bytes(sha(subject.encode())[:15], "big"))
     b = b.add_extension(x509.BasicConstraints(ca is not None, ca), True)
-    if usage:
-        b = b.add_extension(x509.KeyUsage(
-            ca is None, False, False, False, False, ca is not None,
-            ca is not None, False, False), True)
+    b = b.add_extension(x509.KeyUsage(
+        ca is None, False, False, False, False, ca is not None,
+        ca is not None, False, False), True)
+    if dns:
+        b = b.add_extension(
+            x509.SubjectAlternativeName([x509.DNSName(dns)]), False)
     b = b.add_extension(
         x509.SubjectKeyIdentifier.from_public_key(key.public_key()), False)
     b = b.add_extension(
@@ -338,8 +342,33 @@ case("not-shortest", "malformed",
      after=lambda d: d.replace(b"package\x01", b"package\x18\x01"))
 case("empty-file", "malformed", after=lambda d: b"")
 
-path = os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                    "device-packages.txt")
-with open(path, "w", encoding="ascii") as out:
-    for row in cases:
-        out.write("|".join(str(cell) for cell in row) + "\n")
+
+def service(name, outcome, world=home, dns="service.example", by=None,
+            issuer=None, **how):
+    key = ec_key("service")
+    services.append((name, outcome, key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption()).hex(), certificate(
+            "Service", key, issuer or world.name, by or world.root_key,
+            dns=dns, **how).hex()))
+
+
+services = []
+service("good", "answered", eku=SERVER)
+service("name-other", "refused", eku=SERVER, dns="other.example")
+service("name-absent", "refused", eku=SERVER, dns=None)
+service("eku-client", "refused", eku=CLIENT)
+service("eku-absent", "refused")
+service("root-other", "refused", abroad, eku=SERVER)
+service("forged", "refused", eku=SERVER, by=abroad.root_key)
+service("under-a-device", "refused", eku=SERVER, issuer=UEID.hex(),
+        by=home.device_key)
+service("expired", "refused", eku=SERVER, end=NOW - 1)
+service("not-yet-valid", "refused", eku=SERVER, start=NOW + 1)
+
+here = os.path.dirname(os.path.abspath(__file__))
+for file, rows in (("device-packages.txt", cases),
+                   ("device-services.txt", services)):
+    with open(os.path.join(here, file), "w", encoding="ascii") as out:
+        for row in rows:
+            out.write("|".join(str(cell) for cell in row) + "\n")
