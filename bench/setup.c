@@ -154,7 +154,7 @@ bench_order(struct authority *authority, uint64_t count,
 	struct cbor cbor;
 	enum err err;
 
-	err = store_object_get(authority_store(authority), STORE_PRODUCT,
+	err = authority_object_get(authority, STORE_PRODUCT,
 	    "camera", NULL, &product, &object, diag);
 	if (!err)
 		err = request_put_order(&body, object.hash, count, &station,

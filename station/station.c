@@ -63,6 +63,8 @@ told_import(struct station *s, const struct ledger_record *r,
 		return told(diag, "a pack was imported twice");
 	if (s->pack_count == STATION_PACKS_MAX)
 		return told(diag, "more packs than a station takes");
+	if (r->count > STATION_PACK_MAX)
+		return told(diag, "a pack is larger than any");
 	packs = reallocarray(s->packs, s->pack_count + 1, sizeof(*packs));
 	if (packs == NULL)
 		return diag_nomem(diag);

@@ -19,6 +19,7 @@
 #include "station/ledger.h"
 
 #define STATION_PACKS_MAX	4096
+#define STATION_PACK_MAX	UINT64_C(1000000000)	/* packages of one */
 #define STATION_SIGNERS_MAX	32
 #define STATION_TRUST_MAX	((size_t)1 << 20)
 

@@ -3,10 +3,12 @@
 # `make run` shows. Takes the folder of the programs as its argument.
 set -eu
 
-bin=$(cd "${1:-build/release}" && pwd)
+bin=$(cd "${1:-$(dirname "$0")/../build/release}" && pwd)
+cd "$(dirname "$0")/.."
 demo=$PWD/build/demo
 count=${COUNT:-10000}
 devices=${DEVICES:-100}
+[ "$devices" -le "$count" ] || devices=$count
 server=
 PATH=$bin:$PATH
 
@@ -45,6 +47,7 @@ imprint() {
 
 rm -rf "$demo"
 mkdir -p "$demo/devices"
+export DEVICES_DIR="$demo/devices"
 (umask 077 && head -c 18 /dev/urandom | base64 > "$demo/passphrase")
 
 title "The authority: an ecosystem with its own root"
@@ -69,7 +72,7 @@ show imprint-station import --home "$demo/line-1" \
 # shellcheck disable=SC2016
 show imprint-station inject --home "$demo/line-1" --count "$devices" \
     --jobs 4 --command \
-    'imprint-device install --home '"$demo"'/devices/$IMPRINT_SEQUENCE >/dev/null'
+    'imprint-device install --home "$DEVICES_DIR/$IMPRINT_SEQUENCE" >/dev/null'
 show imprint-station status --home "$demo/line-1"
 
 title "One camera's identity, as the device holds it"
@@ -136,8 +139,9 @@ stranger order create --product camera --count 1 --station line-2
 stranger order run 1
 imprint-station import --home "$demo/line-2" \
     "$demo/home/ecosystems/stranger/packs/order-1-1.pack" > /dev/null
+# shellcheck disable=SC2016
 imprint-station inject --home "$demo/line-2" --command \
-    "imprint-device install --home $demo/devices/stranger >/dev/null" \
+    'imprint-device install --home "$DEVICES_DIR/stranger" >/dev/null' \
     > /dev/null
 refused imprint-device connect --home "$demo/devices/stranger" --to "$to" \
     --object photo --method POST

@@ -75,6 +75,11 @@ authorities_add(struct imprint_verifier *v, struct bytes list,
 		return diag_fail(diag, ERR_SYNTAX, NULL,
 		    "trust: no root (self-signed CA certificate) among %zu"
 		    " certificates", a->count);
+	/* or a signer of one ecosystem could speak for devices of another */
+	if (a->roots > 1)
+		return diag_fail(diag, ERR_SYNTAX, NULL,
+		    "trust: %zu roots: make one verifier for each ecosystem",
+		    a->roots);
 	return ERR_OK;
 }
 

@@ -1,10 +1,12 @@
 #include "cmd/common/cmd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/common/cmd_internal.h"
 
@@ -243,12 +245,24 @@ help_wanted(int argc, char **argv)
 	return argc == 1;
 }
 
+static bool
+json_wanted(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
 static enum exit_code
 cmd_run(struct cmd *cmd, int argc, char **argv)
 {
 	enum exit_code code;
 	int at, used = 0;
 
+	cmd->json = json_wanted(argc, argv);
 	at = command_scan(cmd, argc, argv);
 	if (at < argc && strcmp(argv[at], "help") == 0)
 		return help_print(cmd, argc - at - 1, argv + at + 1);
@@ -267,11 +281,25 @@ cmd_run(struct cmd *cmd, int argc, char **argv)
 	}
 	if (cmd->command == NULL)
 		return cmd_usage(cmd, "no command given");
-	cmd->json = cmd_flag(cmd, "json");
 	memmove(cmd->argv, cmd->argv + used,
 	    sizeof(cmd->argv) - (size_t)used * sizeof(cmd->argv[0]));
 	cmd->argc -= used;
 	return cmd->command->run(cmd);
+}
+
+/*
+ * 0, 1 and 2 must be taken, or a file of ours becomes somebody's output. They
+ * are opened the wrong way round, so that their use still fails.
+ */
+static bool
+descriptors_open(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDONLY);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	return fd >= 0 && close(fd) == 0;
 }
 
 int
@@ -281,8 +309,12 @@ cmd_main(const struct cmd_program *program, int argc, char **argv,
 	struct cmd cmd = { .program = program, .io = io, .diag = DIAG_INIT };
 	enum exit_code code;
 
+	if (!descriptors_open())
+		return EXIT_DEFECT;
 	process_protect();
 	(void)signal(SIGPIPE, SIG_IGN);
+	/* inherited as ignored, it would hide how a child ended */
+	(void)signal(SIGCHLD, SIG_DFL);
 	code = cmd_run(&cmd, argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		if (errno != EPIPE)

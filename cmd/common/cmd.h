@@ -97,6 +97,12 @@ enum exit_code cmd_fail(struct cmd *, enum err);
 /* A usage error with its message and a pointer to --help; EXIT_USAGE. */
 enum exit_code cmd_usage(struct cmd *, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
+/*
+ * Refuse a directory, or a file in it, that others could write to: whoever can
+ * rename in it can replace keys and trust. ERR_PERMISSION. A missing one is
+ * fine.
+ */
+MUST_USE enum err cmd_check_private(struct cmd *, const char *path);
 /* A warning to stderr. */
 void	cmd_warn(struct cmd *, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
@@ -132,7 +138,10 @@ bool	interrupt_requested(void);
 
 /* "12,345,678" into text of at least 32. */
 void	number_format(uint64_t, char text[32]);
-/* A JSON string with its quotes and escapes, to a stream. */
+/* Anybody's text to a terminal: what acts on one is shown as \\xNN. */
+void	text_print(FILE *, const char *text, size_t len);
+/* A JSON string with its quotes and escapes, to a stream; what is not UTF-8
+ * becomes U+FFFD. */
 void	json_string(FILE *, const char *text, size_t len);
 
 #endif

@@ -146,6 +146,9 @@ cmd_passphrase(struct cmd *cmd, const char *name, const char *prompt,
 	if (err)
 		return diag_fail(&cmd->diag, err, NULL,
 		    "%s: cannot be read", prompt);
+	/* a line written elsewhere may end in CR LF */
+	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
+		line.len--;
 	if (line.len == 0)
 		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
 		    "%s: is empty", prompt);

@@ -123,14 +123,7 @@ agent_json_report(const struct imprint_device_report *report)
 void
 agent_put_text(FILE *f, struct imprint_bytes text)
 {
-	size_t i;
-
-	for (i = 0; i < text.len; i++) {
-		if (text.ptr[i] < 0x20 || text.ptr[i] == 0x7f)
-			fprintf(f, "\\x%02x", text.ptr[i]);
-		else
-			(void)fputc(text.ptr[i], f);
-	}
+	text_print(f, (const char *)text.ptr, text.len);
 }
 
 void

@@ -60,8 +60,10 @@ station_cmd_import(struct cmd *cmd)
 
 	if (cmd->argc == 0)
 		return cmd_usage(cmd, "which PACK?");
-	err = station_open(cmd->io, station_home(cmd), STATION_WORK, &station,
-	    &cmd->diag);
+	err = cmd_check_private(cmd, station_home(cmd));
+	if (!err)
+		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
+		    &station, &cmd->diag);
 	for (i = 0; i < cmd->argc && !err; i++)
 		err = import_one(cmd, &station, cmd->argv[i]);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;

@@ -36,7 +36,9 @@ station_cmd_init(struct cmd *cmd)
 		return cmd_usage(cmd, "init takes options only");
 	if (name == NULL || trust == NULL)
 		return cmd_usage(cmd, "--name and --trust are needed");
-	err = io_read_file(cmd->io, trust, &pem, &cmd->diag);
+	err = cmd_check_private(cmd, station_home(cmd));
+	if (!err)
+		err = io_read_file(cmd->io, trust, &pem, &cmd->diag);
 	if (!err)
 		err = station_init(cmd->io, station_home(cmd), name,
 		    buf_bytes(&pem), time_now(), &statement, &cmd->diag);

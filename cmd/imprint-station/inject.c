@@ -130,6 +130,8 @@ station_cmd_inject(struct cmd *cmd)
 		err = cmd_number(cmd, "timeout", 1, TIMEOUT_MAX_S, TIMEOUT_S,
 		    &timeout_s);
 	if (!err)
+		err = cmd_check_private(cmd, station_home(cmd));
+	if (!err)
 		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
 		    &station, &cmd->diag);
 	if (err)

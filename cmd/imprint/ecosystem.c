@@ -142,7 +142,7 @@ ecosystem_dir(struct cmd *cmd, char ret_dir[PATH_SIZE])
 		    "ecosystem \"%s\": a name, not a path", name);
 	if (home == NULL) {
 		home = getenv("HOME");
-		if (home == NULL)
+		if (home == NULL || home[0] == '\0')
 			return diag_fail(&cmd->diag, ERR_INVALID, NULL,
 			    "no --home given, and HOME is not set");
 		err = path_join(usual, home, ".imprint");
@@ -155,7 +155,14 @@ ecosystem_dir(struct cmd *cmd, char ret_dir[PATH_SIZE])
 	if (err)
 		return diag_fail(&cmd->diag, err, NULL,
 		    "home: the path is too long");
-	return ERR_OK;
+	err = cmd_check_private(cmd, home);
+	if (!err)
+		err = cmd_check_private(cmd, all);
+	if (!err)
+		err = cmd_check_private(cmd, ret_dir);
+	if (!err && path_join(all, ret_dir, "keystore") == ERR_OK)
+		err = cmd_check_private(cmd, all);
+	return err;
 }
 
 enum err

@@ -1,9 +1,13 @@
+#include <fcntl.h>
 #include <stdlib.h>
 
 #include "cmd/imprint/imprint.h"
 #include "lib/authority/order_run.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
+
+/* Octets of a pack's header that tell packs apart: they hold its id. */
+#define EXPORT_HEAD	64
 
 static const char *
 state_name(enum order_state state)
@@ -82,7 +86,7 @@ order_create_cmd(struct cmd *cmd)
 	code = stations_check(cmd, stations, given, split);
 	if (code != EXIT_OK)
 		return code;
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, false, &authority);
+	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
 	if (!err)
 		err = product_find(cmd, authority, name, &product, &object);
 	if (!err)
@@ -116,7 +120,7 @@ product_name(struct authority *authority, const struct store_order *order,
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	enum err err;
 
-	err = store_object_by_hash(authority_store(authority), STORE_PRODUCT,
+	err = authority_object_by_hash(authority, STORE_PRODUCT,
 	    order->product, &body, ret_object, diag);
 	ret_object->body = BYTES_NONE;
 	return err;
@@ -317,22 +321,39 @@ order_run_cmd(struct cmd *cmd)
 	return EXIT_OK;
 }
 
+static enum err
+part_remove(struct cmd *cmd, struct authority *authority, uint32_t number,
+    uint32_t no, bool complete)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = authority_pack_path(authority, number, no, complete, path,
+	    &cmd->diag);
+	if (!err)
+		err = io_unlink(cmd->io, path, &cmd->diag);
+	return err;
+}
+
 /* Packs that will never be complete. */
 static enum err
 parts_remove(struct cmd *cmd, struct authority *authority, uint32_t number)
 {
 	struct store_order order;
-	char path[PATH_SIZE];
+	struct store_pack pack;
 	uint32_t no;
 	enum err err;
 
 	err = store_order_get(authority_store(authority), number, &order,
 	    &cmd->diag);
 	for (no = 1; !err && no <= order.packs; no++) {
-		err = authority_pack_path(authority, number, no, false, path,
-		    &cmd->diag);
-		if (!err)
-			err = io_unlink(cmd->io, path, &cmd->diag);
+		err = store_pack_get(authority_store(authority), number, no,
+		    &pack, &cmd->diag);
+		if (err || pack.complete)
+			continue;
+		err = part_remove(cmd, authority, number, no, false);
+		if (!err)	/* named, but not marked complete yet */
+			err = part_remove(cmd, authority, number, no, true);
 	}
 	return err;
 }
@@ -349,7 +370,7 @@ order_cancel_cmd(struct cmd *cmd)
 	if (err)
 		return cmd_fail(cmd, err);
 	cbor_put_uint(&body, number);
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, false, &authority);
+	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
 	if (!err)
 		err = request_submit(cmd, authority, REQUEST_ORDER_CANCEL,
 		    buf_bytes(&body), &result);
@@ -364,9 +385,44 @@ order_cancel_cmd(struct cmd *cmd)
 	return EXIT_OK;
 }
 
+/* What a file begins with, its header: nothing when it is not there. */
+static enum err
+head_read(struct cmd *cmd, const char *path, uint8_t head[EXPORT_HEAD],
+    bool *ret_there)
+{
+	_cleanup_file_ struct file file = FILE_INIT;
+	enum err err;
+
+	err = file_open(cmd->io, path, O_RDONLY, 0, &file, NULL);
+	*ret_there = err != ERR_NOTFOUND;
+	if (err)
+		return err == ERR_NOTFOUND ? ERR_OK : diag_fail(&cmd->diag,
+		    err, NULL, "%s: cannot be read", path);
+	return file_read_at(&file, 0, head, EXPORT_HEAD, &cmd->diag);
+}
+
+/* A pack of the same name may be another ecosystem's: it stays. */
+static enum err
+export_target(struct cmd *cmd, const char *from, const char *to)
+{
+	uint8_t ours[EXPORT_HEAD], theirs[EXPORT_HEAD];
+	bool there;
+	enum err err;
+
+	err = head_read(cmd, from, ours, &there);
+	if (!err)
+		err = head_read(cmd, to, theirs, &there);
+	if (err || !there || memcmp(ours, theirs, EXPORT_HEAD) == 0)
+		return err;
+	err = diag_fail(&cmd->diag, ERR_EXISTS, NULL,
+	    "%s: is there and is another pack", to);
+	diag_hint(&cmd->diag, "export to another folder, or move that file");
+	return err;
+}
+
 static enum err
 pack_export(struct cmd *cmd, struct authority *authority, uint32_t order,
-    uint32_t no, const char *out)
+    enum order_state state, uint32_t no, const char *out)
 {
 	char from[PATH_SIZE], to[PATH_SIZE], part[PATH_SIZE], name[64];
 	struct store_pack pack;
@@ -376,6 +432,10 @@ pack_export(struct cmd *cmd, struct authority *authority, uint32_t order,
 	    &cmd->diag);
 	if (err)
 		return err;
+	if (!pack.complete && state == ORDER_CANCELLED)
+		return diag_fail(&cmd->diag, ERR_STATE, NULL,
+		    "order %u: was cancelled, pack %u was never complete",
+		    order, no);
 	if (!pack.complete) {
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "order %u: pack %u is not complete", order, no);
@@ -392,6 +452,8 @@ pack_export(struct cmd *cmd, struct authority *authority, uint32_t order,
 	    no);
 	if (!err)
 		err = path_join(part, out, name);
+	if (!err)
+		err = export_target(cmd, from, to);
 	if (!err)
 		err = file_copy(cmd->io, from, part, 0600, &cmd->diag);
 	if (!err)
@@ -441,7 +503,8 @@ order_export_cmd(struct cmd *cmd)
 	if (!err)
 		err = io_mkdir(cmd->io, out, 0700, &cmd->diag);
 	for (no = 1; !err && no <= order.packs; no++)
-		err = pack_export(cmd, authority, number, no, out);
+		err = pack_export(cmd, authority, number, order.state, no,
+		    out);
 	if (!err)
 		err = trust_export(cmd, authority, out);
 	if (err)

@@ -17,7 +17,7 @@ product_find(struct cmd *cmd, struct authority *authority, const char *word,
 	    (int)sizeof(name))
 		return diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,
 		    "product \"%.70s\": no such name", word);
-	err = store_object_get(authority_store(authority), STORE_PRODUCT,
+	err = authority_object_get(authority, STORE_PRODUCT,
 	    name, at ? at + 1 : NULL, &body, ret_object, NULL);
 	if (err == ERR_NOTFOUND) {
 		err = diag_fail(&cmd->diag, err, NULL,
@@ -70,7 +70,7 @@ product_add_cmd(struct cmd *cmd)
 
 	if (cmd->argc == 0)
 		return cmd_usage(cmd, "which file?");
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, false, &authority);
+	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
 	for (i = 0; i < cmd->argc && !err; i++)
 		err = product_add(cmd, authority, cmd->argv[i]);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
@@ -152,7 +152,7 @@ product_list_cmd(struct cmd *cmd)
 	if (err)
 		return cmd_fail(cmd, err);
 	printf(cmd->json ? "[" : "");
-	err = store_object_each(authority_store(authority), STORE_PRODUCT,
+	err = authority_object_each(authority, STORE_PRODUCT,
 	    product_print, &list, &cmd->diag);
 	printf(cmd->json ? "\n]\n" : "");
 	if (!err && list.count == 0 && !cmd->json)

@@ -51,7 +51,7 @@ station_add_cmd(struct cmd *cmd)
 
 	if (cmd->argc == 0)
 		return cmd_usage(cmd, "which statement?");
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, false, &authority);
+	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
 	for (i = 0; i < cmd->argc && !err; i++)
 		err = station_add(cmd, authority, cmd->argv[i]);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
@@ -101,7 +101,7 @@ station_list_cmd(struct cmd *cmd)
 	if (err)
 		return cmd_fail(cmd, err);
 	printf(cmd->json ? "[" : "");
-	err = store_object_each(authority_store(authority), STORE_STATION,
+	err = authority_object_each(authority, STORE_STATION,
 	    station_print, &list, &cmd->diag);
 	printf(cmd->json ? "\n]\n" : "");
 	return err ? cmd_fail(cmd, err) : EXIT_OK;

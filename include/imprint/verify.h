@@ -88,8 +88,10 @@ struct imprint_answer {
 
 struct imprint_verifier;
 
-/* Trust as PEM: certificates of roots (self-signed), issuing CAs and document
- * signers. Intermediate ones count only with a path to a root in it. */
+/* Trust as PEM: the root (self-signed) of one ecosystem, its issuing CAs and
+ * document signers, which count only with a path to that root. A service of
+ * several ecosystems makes a verifier for each: what one of them signs must
+ * not speak for devices of another. */
 IMPRINT_API int	imprint_verifier_new(const char *trust_pem, size_t len,
 	    struct imprint_verifier **ret_verifier,
 	    char *reason, size_t reason_size);

@@ -16,6 +16,7 @@ authority_close(struct authority **authority)
 	if (*authority == NULL)
 		return;
 	keystore_free(&(*authority)->keystore);
+	hmac_free(&(*authority)->row_mac);
 	store_close(&(*authority)->store);
 	file_release(&(*authority)->lock);
 	free(*authority);
@@ -176,8 +177,8 @@ authority_certificate(struct authority *authority, const char *name,
 {
 	struct store_object object;
 
-	return store_object_get(authority->store, STORE_CERTIFICATE, name,
-	    NULL, out, &object, diag);
+	return object_get(authority->store, authority->row_mac,
+	    STORE_CERTIFICATE, name, NULL, out, &object, diag);
 }
 
 enum err
@@ -257,11 +258,28 @@ keystore_check(struct authority *authority, struct keystore *keystore,
 	return err;
 }
 
+/* Read again, this time under the MAC: unlocked, all of it is known good. */
+static enum err
+authority_check_certificates(struct authority *authority, struct diag *diag)
+{
+	static const char *const names[] = { KEY_ROOT, KEY_DOCUMENT,
+	    KEY_INFRA, LOG_BULK, LOG_ONLINE };
+	_cleanup_buf_ struct buf der = BUF_INIT;
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]) && !err; i++)
+		err = authority_certificate(authority, names[i], &der, diag);
+	return err;
+}
+
 enum err
 authority_unlock(struct authority *authority, struct bytes passphrase,
     int64_t now, struct diag *diag)
 {
 	_cleanup_keystore_ struct keystore *keystore = NULL;
+	_cleanup_secret_ struct secret row_key = SECRET_INIT;
+	_cleanup_hmac_ struct hmac *row_mac = NULL;
 	char path[PATH_SIZE];
 	enum err err;
 
@@ -273,12 +291,19 @@ authority_unlock(struct authority *authority, struct bytes passphrase,
 		    &keystore, diag);
 	if (!err)
 		err = keystore_check(authority, keystore, diag);
+	if (!err)
+		err = keystore_secret(keystore, KEY_ROW, &row_key, diag);
+	if (!err)
+		err = hmac_new(secret_bytes(&row_key), &row_mac, diag);
 	if (err)
 		return err;
+	hmac_free(&authority->row_mac);
+	authority->row_mac = row_mac;
+	row_mac = NULL;		/* transferred */
 	keystore_free(&authority->keystore);
 	authority->keystore = keystore;
 	keystore = NULL;	/* transferred */
-	return ERR_OK;
+	return authority_check_certificates(authority, diag);
 }
 
 enum err
@@ -300,8 +325,8 @@ authority_template(struct authority *authority, uint32_t id,
 	enum err err;
 
 	(void)snprintf(name, sizeof(name), "%u", id);
-	err = store_object_get(authority->store, STORE_TEMPLATE, name, NULL,
-	    &body, &object, diag);
+	err = object_get(authority->store, authority->row_mac,
+	    STORE_TEMPLATE, name, NULL, &body, &object, diag);
 	if (err)
 		return err;
 	return template_decode(object.body, ret_template, diag);
@@ -474,4 +499,31 @@ authority_void_reserved(struct authority *authority, uint32_t log,
 	}
 	free(walk.ranges);
 	return err;
+}
+
+enum err
+authority_object_get(struct authority *authority, enum store_kind kind,
+    const char *name, const char *version, struct buf *body_out,
+    struct store_object *ret_object, struct diag *diag)
+{
+	return object_get(authority->store, authority->row_mac, kind, name,
+	    version, body_out, ret_object, diag);
+}
+
+enum err
+authority_object_by_hash(struct authority *authority, enum store_kind kind,
+    const uint8_t hash[STORE_HASH_SIZE], struct buf *body_out,
+    struct store_object *ret_object, struct diag *diag)
+{
+	return object_by_hash(authority->store, authority->row_mac, kind,
+	    hash, body_out, ret_object, diag);
+}
+
+enum err
+authority_object_each(struct authority *authority, enum store_kind kind,
+    enum err (*each)(void *ctx, const struct store_object *), void *ctx,
+    struct diag *diag)
+{
+	return object_each(authority->store, authority->row_mac, kind, each,
+	    ctx, diag);
 }

@@ -32,6 +32,7 @@
 #define KEY_DOCUMENT		"document"
 #define KEY_LOG			"log"
 #define KEY_UEID		"index.ueid"
+#define KEY_ROW			"registry.row"	/* MAC of objects */
 #define KEY_OPERATOR		"operator"
 /* "issuer.LOG" and "index.serial.LOG.EPOCH" */
 #define LOG_BULK		"bulk"
@@ -95,6 +96,17 @@ MUST_USE enum err authority_certificate(struct authority *, const char *name,
 /* The document signers' public key. */
 MUST_USE enum err authority_document_key(struct authority *,
     struct public_key *ret_key, struct diag *);
+
+/* Objects (lib/authority/object.h), checked once the ecosystem is unlocked. */
+MUST_USE enum err authority_object_get(struct authority *, enum store_kind,
+    const char *name, const char *version, struct buf *body_out,
+    struct store_object *ret_object, struct diag *);
+MUST_USE enum err authority_object_by_hash(struct authority *,
+    enum store_kind, const uint8_t hash[STORE_HASH_SIZE],
+    struct buf *body_out, struct store_object *ret_object, struct diag *);
+MUST_USE enum err authority_object_each(struct authority *, enum store_kind,
+    enum err (*each)(void *ctx, const struct store_object *), void *ctx,
+    struct diag *);
 
 /* A stored template, parsed. */
 MUST_USE enum err authority_template(struct authority *, uint32_t id,

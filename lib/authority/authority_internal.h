@@ -5,6 +5,7 @@
 #define IMPRINT_AUTHORITY_AUTHORITY_INTERNAL_H
 
 #include "lib/authority/authority.h"
+#include "lib/authority/object.h"
 #include "lib/identity/index.h"
 #include "lib/log/checkpoint.h"
 #include "lib/log/merkle.h"
@@ -16,6 +17,7 @@ struct authority {
 	struct file		 lock;
 	struct store		*store;
 	struct keystore		*keystore;	/* NULL until unlocked */
+	struct hmac		*row_mac;	/* of objects; with keystore */
 	struct authority_info	 info;
 };
 

@@ -39,11 +39,11 @@ static const struct certificate_plan plans[CERT_COUNT] = {
 	[CERT_ROOT] = { "root", KEY_ROOT, "Root CA", CERT_ROOT, true, 1,
 	    CA_USAGE, 0, true },
 	[CERT_BULK] = { "bulk", "issuer.bulk", "Issuing CA bulk", CERT_ROOT,
-	    true, 0, CA_USAGE, 0, true },
+	    true, 0, CA_USAGE, EKU_CLIENT_AUTH, true },
 	[CERT_ONLINE] = { "online", "issuer.online", "Issuing CA online",
-	    CERT_ROOT, true, 0, CA_USAGE, 0, true },
+	    CERT_ROOT, true, 0, CA_USAGE, EKU_CLIENT_AUTH, true },
 	[CERT_INFRA] = { "infra", KEY_INFRA, "Infrastructure CA", CERT_ROOT,
-	    true, 0, CA_USAGE, 0, false },
+	    true, 0, CA_USAGE, EKU_SERVER_AUTH, false },
 	[CERT_DOCUMENT] = { "document", KEY_DOCUMENT, "Document Signer",
 	    CERT_ROOT, false, -1, KU_DIGITAL_SIGNATURE, EKU_DOCUMENT_SIGNING,
 	    true },
@@ -53,8 +53,10 @@ struct init {
 	const struct io			*io;
 	const struct authority_init	*request;
 	char				 dir[PATH_SIZE];	/* temporary */
+	uint8_t				 id[ECOSYSTEM_ID_SIZE];
 	struct keystore			*keystore;
 	struct store			*store;
+	struct hmac			*row_mac;
 	struct buf			 cert[CERT_COUNT];
 };
 
@@ -138,7 +140,8 @@ static enum err
 init_keys(struct init *init, struct diag *diag)
 {
 	static const char *const secrets[] = {
-		KEY_UEID, "index.serial.bulk.1", "index.serial.online.1",
+		KEY_UEID, KEY_ROW, "index.serial.bulk.1",
+		"index.serial.online.1",
 	};
 	char path[PATH_SIZE];
 	size_t i;
@@ -183,8 +186,10 @@ init_certificate(struct init *init, int which, struct diag *diag)
 	};
 	enum err err = ERR_OK;
 
-	(void)snprintf(name, sizeof(name), "%s %s", init->request->name,
-	    plan->words);
+	/* an issuer is found by its name: no two may share one (RFC 5280
+	 * 4.1.2.4), and every installation may have a "default" */
+	(void)snprintf(name, sizeof(name), "%s %s %08x", init->request->name,
+	    plan->words, get_be32(init->id));
 	if (which != plan->issuer)
 		outside.issuer_der = buf_bytes(&init->cert[plan->issuer]);
 	if (!plan->never)
@@ -272,21 +277,19 @@ init_logs(struct init *init, struct diag *diag)
 static enum err
 init_meta(struct init *init, struct diag *diag)
 {
-	uint8_t id[ECOSYSTEM_ID_SIZE], created[8];
+	uint8_t created[8];
 	const struct authority_init *request = init->request;
 	enum err err;
 
 	put_be64(created, (uint64_t)request->now);
-	err = random_bytes(id, sizeof(id), diag);
-	if (!err)
-		err = store_meta_put(init->store, META_NAME,
-		    bytes_text(request->name), diag);
+	err = store_meta_put(init->store, META_NAME,
+	    bytes_text(request->name), diag);
 	if (!err)
 		err = store_meta_put(init->store, META_URL,
 		    bytes_text(request->publish_url), diag);
 	if (!err)
 		err = store_meta_put(init->store, META_ID,
-		    bytes_of(id, sizeof(id)), diag);
+		    bytes_of(init->id, sizeof(init->id)), diag);
 	if (!err)
 		err = store_meta_put(init->store, META_CREATED,
 		    bytes_of(created, sizeof(created)), diag);
@@ -307,8 +310,21 @@ init_operator(struct init *init, struct diag *diag)
 		err = operator_key_create(init->io, path,
 		    init->request->operator_passphrase, &key, diag);
 	if (!err)
-		err = operator_put(init->store, init->request->operator_name,
+		err = operator_put(init->store, init->row_mac,
+		    init->request->operator_name,
 		    &key, init->request->now, diag);
+	return err;
+}
+
+static enum err
+init_row_mac(struct init *init, struct diag *diag)
+{
+	_cleanup_secret_ struct secret key = SECRET_INIT;
+	enum err err;
+
+	err = keystore_secret(init->keystore, KEY_ROW, &key, diag);
+	if (!err)
+		err = hmac_new(secret_bytes(&key), &init->row_mac, diag);
 	return err;
 }
 
@@ -321,6 +337,8 @@ init_registry(struct init *init, struct diag *diag)
 
 	err = init_path(init, FILE_REGISTRY, path, diag);
 	if (!err)
+		err = init_row_mac(init, diag);
+	if (!err)
 		err = store_open(init->io, path, STORE_CREATE, &init->store,
 		    diag);
 	if (!err)
@@ -332,7 +350,7 @@ init_registry(struct init *init, struct diag *diag)
 	if (!err)
 		err = init_operator(init, diag);
 	for (i = 0; i < CERT_COUNT && !err; i++)
-		err = outside_store(init->store, plans[i].name,
+		err = outside_store(init->store, init->row_mac, plans[i].name,
 		    buf_bytes(&init->cert[i]), init->request->now, diag);
 	if (!err)
 		err = store_commit(init->store, diag);
@@ -347,7 +365,9 @@ init_fill(struct init *init, struct diag *diag)
 	int i;
 	enum err err;
 
-	err = init_folders(init, diag);
+	err = random_bytes(init->id, sizeof(init->id), diag);
+	if (!err)
+		err = init_folders(init, diag);
 	if (!err)
 		err = init_keys(init, diag);
 	for (i = 0; i < CERT_COUNT && !err; i++)
@@ -460,6 +480,7 @@ authority_init(const struct io *io, const struct authority_init *request,
 	if (!err)
 		err = io_unlink(io, lock_path, diag);
 	keystore_free(&init.keystore);
+	hmac_free(&init.row_mac);
 	store_close(&init.store);
 	for (i = 0; i < CERT_COUNT; i++)
 		buf_release(&init.cert[i]);

@@ -424,8 +424,8 @@ find_name(struct authority *authority, const char *word,
 	struct name_walk walk = { .authority = authority, .word = word };
 	enum err err;
 
-	err = store_object_each(authority->store, STORE_TEMPLATE, name_try,
-	    &walk, diag);
+	err = object_each(authority->store, authority->row_mac,
+	    STORE_TEMPLATE, name_try, &walk, diag);
 	if (!err && !walk.found)
 		err = ERR_NOTFOUND;
 	if (!err)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "lib/authority/authority.h"
+#include "lib/authority/object.h"
 
 enum err
 operator_key_create(const struct io *io, const char *path,
@@ -40,7 +41,7 @@ operator_key_open(const struct io *io, const char *path,
 }
 
 enum err
-operator_put(struct store *store, const char *name,
+operator_put(struct store *store, struct hmac *mac, const char *name,
     const struct public_key *key, int64_t now, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
@@ -56,11 +57,11 @@ operator_put(struct store *store, const char *name,
 		return err;
 	(void)snprintf(object.name, sizeof(object.name), "%s", name);
 	object.body = buf_bytes(&body);
-	return store_object_put(store, &object, diag);
+	return object_put(store, mac, &object, diag);
 }
 
 enum err
-operator_by_kid(struct store *store, struct bytes kid,
+operator_by_kid(struct store *store, struct hmac *mac, struct bytes kid,
     char ret_name[STORE_NAME_MAX + 1], struct public_key *ret_key,
     struct diag *diag)
 {
@@ -73,7 +74,7 @@ operator_by_kid(struct store *store, struct bytes kid,
 		return diag_fail(diag, ERR_NOTFOUND, NULL,
 		    "operator: key id of %zu octets is none of ours",
 		    kid.len);
-	err = store_object_by_hash(store, STORE_OPERATOR, kid.ptr, &body,
+	err = object_by_hash(store, mac, STORE_OPERATOR, kid.ptr, &body,
 	    &object, diag);
 	if (!err)
 		err = cose_key_parse(object.body, ret_key, &none, diag);

@@ -17,10 +17,11 @@ MUST_USE enum err operator_key_open(const struct io *, const char *path,
     struct bytes passphrase, struct signer **ret_signer, struct diag *);
 
 /* Register; within the caller's transaction. */
-MUST_USE enum err operator_put(struct store *, const char *name,
-    const struct public_key *, int64_t now, struct diag *);
+MUST_USE enum err operator_put(struct store *, struct hmac *mac,
+    const char *name, const struct public_key *, int64_t now, struct diag *);
 /* By the thumbprint of the key. ERR_NOTFOUND. */
-MUST_USE enum err operator_by_kid(struct store *, struct bytes kid,
+MUST_USE enum err operator_by_kid(struct store *, struct hmac *mac,
+    struct bytes kid,
     char ret_name[STORE_NAME_MAX + 1], struct public_key *ret_key,
     struct diag *);
 

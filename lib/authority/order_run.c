@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/order_record.h"
 #include "lib/authority/pipeline.h"
 #include "lib/crypto/random.h"
 #include "lib/identity/station.h"
@@ -30,6 +31,8 @@ struct run {
 	char			 product_name[PRODUCT_NAME_MAX + 1];
 	struct buf		 frontier;
 	bool			 stopping;	/* asked once, it stays so */
+	uint64_t		 next_index;	/* of the next chunk */
+	bool			 no_room;	/* its names have no digits */
 };
 
 /* The pack at hand. */
@@ -112,7 +115,8 @@ run_product(struct run *run, struct diag *diag)
 	struct store_object object;
 	enum err err;
 
-	err = store_object_by_hash(run->authority->store, STORE_PRODUCT,
+	err = object_by_hash(run->authority->store, run->authority->row_mac,
+	    STORE_PRODUCT,
 	    run->order.product, &body, &object, diag);
 	if (!err)
 		memcpy(run->product_name, object.name,
@@ -139,6 +143,17 @@ run_open(struct run *run, struct diag *diag)
 	if (!err)
 		err = authority_template(authority, run->order.template,
 		    &run->template, diag);
+	if (!err && memcmp(run->template->product, run->order.product,
+	    SHA256_SIZE) != 0)
+		err = diag_fail(diag, ERR_CORRUPT, NULL,
+		    "order %u: its template is of another product",
+		    run->order.number);
+	if (!err && (run->order.chunk_size == 0 ||
+	    run->order.chunk_size > PACK_CHUNK_MAX))
+		err = diag_fail(diag, ERR_CORRUPT, NULL,
+		    "order %u: chunks of %u", run->order.number,
+		    run->order.chunk_size);
+	run->next_index = run->log.reserved;
 	if (!err)
 		err = run_product(run, diag);
 	if (!err)
@@ -179,7 +194,8 @@ filling_recipient(struct run *run, struct filling *f, struct diag *diag)
 	struct store_object object;
 	enum err err;
 
-	err = store_object_get(run->authority->store, STORE_STATION,
+	err = object_get(run->authority->store, run->authority->row_mac,
+	    STORE_STATION,
 	    f->pack.station, NULL, &body, &object, diag);
 	if (!err)
 		err = station_statement_parse(object.body, &statement, diag);
@@ -317,18 +333,25 @@ filling_open(struct run *run, uint32_t no, struct filling *f,
 	return filling_resume(run, f, path, diag);
 }
 
+static uint32_t
+chunk_count(const struct run *run, const struct filling *f)
+{
+	uint64_t left = f->pack.count - f->reserved;
+
+	return left < run->order.chunk_size ? (uint32_t)left :
+	    run->order.chunk_size;
+}
+
 /* Reserve the next chunk within the caller's transaction; into job. */
 static enum err
 chunk_reserve(struct run *run, struct filling *f, struct chunk_job *job,
     struct diag *diag)
 {
-	uint64_t left = f->pack.count - f->reserved;
 	struct store_range *range = &job->range;
 	enum err err;
 
 	*range = (struct store_range){ .log = run->log.log,
-	    .count = left < run->order.chunk_size ? (uint32_t)left :
-	    run->order.chunk_size,
+	    .count = chunk_count(run, f),
 	    .epoch = run->log.epoch, .state = RANGE_RESERVED,
 	    .template = run->order.template, .order = run->order.number,
 	    .pack = f->pack.no, .chunk = f->next_chunk,
@@ -338,6 +361,7 @@ chunk_reserve(struct run *run, struct filling *f, struct chunk_job *job,
 		err = store_range_reserve(run->authority->store, range, diag);
 	if (err)
 		return err;
+	run->next_index = range->first + range->count;
 	job->binding = f->header.binding;
 	job->recipient = f->recipient;
 	f->reserved += range->count;
@@ -353,11 +377,46 @@ run_stopping(struct run *run)
 	return run->stopping;
 }
 
+/* Names are made of the index: without digits for it, no index is taken. */
+static bool
+names_fit(struct run *run, const struct filling *f)
+{
+	uint64_t last = run->next_index + chunk_count(run, f) - 1;
+	char text[PRODUCT_NAME_TEXT_SIZE];
+	size_t i;
+
+	for (i = 0; i < run->template->name_count; i++)
+		if (product_name_format(&run->template->names[i], last,
+		    text) != ERR_OK)
+			run->no_room = true;
+	return !run->no_room;
+}
+
+static enum err
+stopped(const struct run *run, struct diag *diag)
+{
+	enum err err;
+
+	err = diag_fail(diag, run->no_room ? ERR_LIMIT : ERR_INTERRUPTED,
+	    NULL, "order %u: %s at %llu of %llu identities",
+	    run->order.number, run->no_room ?
+	    "its product's names have no more digits" : "stopped",
+	    (unsigned long long)run->order.committed,
+	    (unsigned long long)run->order.count);
+	if (run->no_room)
+		diag_hint(diag, "give the product a version with more "
+		    "digits, cancel this order and order again");
+	else
+		diag_hint(diag, "nothing is lost: 'imprint order run %u' "
+		    "goes on from here", run->order.number);
+	return err;
+}
+
 static bool
 filling_more(struct run *run, const struct filling *f)
 {
 	return f->reserved < f->pack.count && f->waiting < run->job_count &&
-	    !run_stopping(run);
+	    !run_stopping(run) && names_fit(run, f);
 }
 
 /* Fill the ring: one transaction for all of its reservations. */
@@ -608,16 +667,9 @@ pack_run(struct run *run, uint32_t no, struct diag *diag)
 			    run->order.committed);
 	}
 	if (!err && f.pack.committed < f.pack.count)
-		err = diag_fail(diag, ERR_INTERRUPTED, NULL,
-		    "order %u: stopped at %llu of %llu identities",
-		    run->order.number,
-		    (unsigned long long)run->order.committed,
-		    (unsigned long long)run->order.count);
+		err = stopped(run, diag);
 	else if (!err)
 		err = filling_complete(run, &f, diag);
-	if (err == ERR_INTERRUPTED)
-		diag_hint(diag, "nothing is lost: 'imprint order run %u' "
-		    "goes on from here", run->order.number);
 out:
 	file_release(&f.file);
 	return err;
@@ -650,7 +702,7 @@ packs_run(struct run *run, struct diag *diag)
 
 	for (no = 1; no <= run->order.packs && !err; no++)
 		err = pack_run(run, no, diag);
-	if (err && err != ERR_INTERRUPTED)
+	if (err && err != ERR_INTERRUPTED && !run->no_room)
 		return err;
 	sealed = authority_checkpoint(run->authority, run->order.log,
 	    err ? NULL : diag);
@@ -675,7 +727,9 @@ authority_order_run(struct authority *authority,
 	if (run.order.state == ORDER_CANCELLED)
 		return diag_fail(diag, ERR_STATE, NULL,
 		    "order %u: was cancelled", run.order.number);
-	err = run_open(&run, diag);
+	err = order_record_check(authority, &run.order, diag);
+	if (!err)
+		err = run_open(&run, diag);
 	if (!err)
 		err = packs_run(&run, diag);
 	run_release(&run);

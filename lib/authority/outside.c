@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "lib/authority/object.h"
 #include "lib/crypto/random.h"
 #include "lib/identity/index.h"
 #include "lib/x509/x509_read.h"
@@ -95,8 +96,8 @@ outside_issue(struct keystore *keystore, const struct outside *request,
 }
 
 enum err
-outside_store(struct store *store, const char *name, struct bytes der,
-    int64_t now, struct diag *diag)
+outside_store(struct store *store, struct hmac *mac, const char *name,
+    struct bytes der, int64_t now, struct diag *diag)
 {
 	struct store_object object = { .kind = STORE_CERTIFICATE,
 	    .body = der, .created = now };
@@ -113,5 +114,5 @@ outside_store(struct store *store, const char *name, struct bytes der,
 	for (i = 0; i < info.serial_len; i++)
 		(void)snprintf(object.version + 2 * i, 3, "%02x",
 		    info.serial[i]);
-	return store_object_put(store, &object, diag);
+	return object_put(store, mac, &object, diag);
 }

@@ -25,7 +25,7 @@ struct outside {
 MUST_USE enum err outside_issue(struct keystore *, const struct outside *,
     struct buf *out, struct diag *);
 /* Put it into the store within the caller's transaction. */
-MUST_USE enum err outside_store(struct store *, const char *name,
-    struct bytes der, int64_t now, struct diag *);
+MUST_USE enum err outside_store(struct store *, struct hmac *mac,
+    const char *name, struct bytes der, int64_t now, struct diag *);
 
 #endif

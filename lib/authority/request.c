@@ -82,7 +82,8 @@ request_verify(struct authority *authority, struct bytes encoded,
 	if (!bytes_equal(message.typ, bytes_text(REQUEST_TYP)))
 		return diag_fail(diag, ERR_AUTH, "RFC 9596 2",
 		    "request: the signed object is of another type");
-	err = operator_by_kid(authority->store, message.kid,
+	err = operator_by_kid(authority->store, authority->row_mac,
+	    message.kid,
 	    request->signed_by, &key, NULL);
 	if (err == ERR_NOTFOUND)
 		return diag_fail(diag, ERR_AUTH, NULL,
@@ -172,7 +173,8 @@ request_run(struct authority *authority, const struct request *request,
 		err = buf_err(result);
 	record->body = buf_bytes(result);
 	if (!err)
-		err = store_object_put(authority->store, record, diag);
+		err = object_put(authority->store, authority->row_mac, record,
+		    diag);
 	if (!err)
 		err = store_commit(authority->store, diag);
 	if (err)
@@ -191,7 +193,9 @@ authority_submit(struct authority *authority, struct bytes encoded,
 	size_t i;
 	enum err err;
 
-	err = request_verify(authority, encoded, &request, diag);
+	err = authority_need_keys(authority, diag);
+	if (!err)
+		err = request_verify(authority, encoded, &request, diag);
 	if (!err)
 		err = sha256_once(encoded, record.hash);
 	if (err)
@@ -199,8 +203,8 @@ authority_submit(struct authority *authority, struct bytes encoded,
 	for (i = 0; i < REQUEST_ID_SIZE; i++)
 		(void)snprintf(record.name + 2 * i, 3, "%02x",
 		    request.id.ptr[i]);
-	err = store_object_get(authority->store, STORE_REQUEST, record.name,
-	    NULL, &known, &old, NULL);
+	err = object_get(authority->store, authority->row_mac, STORE_REQUEST,
+	    record.name, NULL, &known, &old, NULL);
 	if (err == ERR_NOTFOUND) {
 		err = request_run(authority, &request, &record, now, &made,
 		    diag);
@@ -210,7 +214,8 @@ authority_submit(struct authority *authority, struct bytes encoded,
 		return buf_err(result);
 	}
 	if (err)
-		return err;
+		return diag_fail(diag, err, NULL,
+		    "request %s: its record cannot be trusted", record.name);
 	if (memcmp(old.hash, record.hash, SHA256_SIZE) != 0)
 		return diag_fail(diag, ERR_CONFLICT, NULL,
 		    "request %s: carried out before with other content",

@@ -49,7 +49,8 @@ request_product_add(struct authority *authority,
 	memcpy(object.name, product.name, sizeof(product.name));
 	memcpy(object.version, product.version, sizeof(product.version));
 	err = product_conflict(&product,
-	    store_object_put(authority->store, &object, NULL), diag);
+	    object_put(authority->store, authority->row_mac, &object,
+	    NULL), diag);
 	if (!err)
 		err = store_log_by_name(authority->store, LOG_BULK, &bulk,
 		    diag);
@@ -81,7 +82,8 @@ request_station_add(struct authority *authority,
 		return err;
 	(void)snprintf(object.name, sizeof(object.name), "%s",
 	    statement.name);
-	err = store_object_put(authority->store, &object, NULL);
+	err = object_put(authority->store, authority->row_mac, &object,
+	    NULL);
 	if (err == ERR_CONFLICT) {
 		err = diag_fail(diag, err, NULL,
 		    "station %s: registered with another key",
@@ -232,6 +234,6 @@ request_service_add(struct authority *authority,
 		return err;
 	(void)snprintf(name, sizeof(name), SERVICE_PREFIX "%s",
 	    service.name);
-	return outside_store(authority->store, name, buf_bytes(result), now,
+	return outside_store(authority->store, authority->row_mac, name, buf_bytes(result), now,
 	    diag);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/order_record.h"
 #include "lib/authority/request_internal.h"
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
@@ -74,7 +75,8 @@ order_pack(struct authority *authority, const struct store_order *order,
 		    "order: a station's name is longer than %d",
 		    STORE_NAME_MAX);
 	memcpy(pack.station, body->stations[i].ptr, body->stations[i].len);
-	err = store_object_get(authority->store, STORE_STATION, pack.station,
+	err = object_get(authority->store, authority->row_mac, STORE_STATION,
+	    pack.station,
 	    NULL, &statement, &station, NULL);
 	if (err == ERR_NOTFOUND) {
 		err = diag_fail(diag, err, NULL,
@@ -114,6 +116,37 @@ order_names(const struct product *product, uint64_t last, struct diag *diag)
 	return ERR_OK;
 }
 
+struct outstanding {
+	uint32_t	log;
+	uint64_t	count;
+};
+
+static enum err
+outstanding_add(void *ctx, const struct store_order *order)
+{
+	struct outstanding *outstanding = ctx;
+
+	if (order->log == outstanding->log && order->state == ORDER_OPEN)
+		outstanding->count += order->count - order->committed;
+	return ERR_OK;
+}
+
+/* Orders that are still open will take their indices first. */
+static enum err
+order_room(struct authority *authority, const struct product *product,
+    const struct store_log *log, uint64_t count, struct diag *diag)
+{
+	struct outstanding outstanding = { .log = log->log };
+	enum err err;
+
+	err = store_order_each(authority->store, outstanding_add,
+	    &outstanding, diag);
+	if (!err)
+		err = order_names(product, log->reserved + outstanding.count +
+		    count, diag);
+	return err;
+}
+
 /* The product must be ours, and its template made and checked. */
 static enum err
 order_template(struct authority *authority, const struct order_body *body,
@@ -125,7 +158,8 @@ order_template(struct authority *authority, const struct order_body *body,
 	struct product product;
 	enum err err;
 
-	err = store_object_by_hash(authority->store, STORE_PRODUCT,
+	err = object_by_hash(authority->store, authority->row_mac,
+	    STORE_PRODUCT,
 	    body->product, &encoded, &object, NULL);
 	if (err == ERR_NOTFOUND) {
 		err = diag_fail(diag, err, NULL,
@@ -135,7 +169,7 @@ order_template(struct authority *authority, const struct order_body *body,
 	if (!err)
 		err = product_decode(object.body, &product, diag);
 	if (!err)
-		err = order_names(&product, log->reserved + body->count,
+		err = order_room(authority, &product, log, body->count,
 		    diag);
 	if (!err)
 		err = authority_template_for(authority, &product, log, now,
@@ -174,6 +208,8 @@ request_order_create(struct authority *authority,
 	err = store_order_create(authority->store, &order, diag);
 	for (i = 0; i < body.packs && !err; i++)
 		err = order_pack(authority, &order, &body, i, diag);
+	if (!err)
+		err = order_record_put(authority, &order, diag);
 	cbor_put_uint(result, order.number);
 	return err;
 }

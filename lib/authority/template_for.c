@@ -242,7 +242,7 @@ template_store(struct authority *authority, const struct template *template,
 	if (err)
 		return err;
 	object.body = buf_bytes(&body);
-	err = store_object_put(store, &object, diag);
+	err = object_put(store, authority->row_mac, &object, diag);
 	if (!err)
 		err = store_meta_put(store, key, bytes_of(id, 4), diag);
 	if (!err)

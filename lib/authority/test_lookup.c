@@ -254,8 +254,7 @@ test_locked(void **state)
 	enum address_kind kind;
 	struct address address;
 
-	w->keystore = w->authority->keystore;
-	w->authority->keystore = NULL;
+	keys_take(w);
 	assert_int_equal(lookup_new(w->authority, &lookup, NULL), ERR_STATE);
 	assert_null(lookup);
 	found(w, "12", 12, ADDRESS_INDEX);
@@ -263,8 +262,7 @@ test_locked(void **state)
 	assert_int_equal(lookup_find(w->authority,
 	    "01aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", &address, &kind, NULL),
 	    ERR_STATE);
-	w->authority->keystore = w->keystore;
-	w->keystore = NULL;
+	keys_give(w);
 }
 
 /* Put octets of a blob of segment `first' in place of others. */

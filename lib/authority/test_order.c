@@ -438,12 +438,10 @@ test_refused(void **state)
 	run.number = order_make(w, 0, 20, 1, 8);
 	assert_int_equal(authority_order_run(w->authority, &run, &diag),
 	    ERR_INVALID);
-	w->keystore = w->authority->keystore;
-	w->authority->keystore = NULL;
+	keys_take(w);
 	diag = (struct diag)DIAG_INIT;
 	assert_int_equal(order_go(w, run.number, 1, &diag), ERR_STATE);
-	w->authority->keystore = w->keystore;
-	w->keystore = NULL;
+	keys_give(w);
 	diag = (struct diag)DIAG_INIT;
 	good(order_go(w, run.number, 1, &diag), &diag);
 }
@@ -548,6 +546,95 @@ test_registry_harmed(void **state)
 	}
 }
 
+/* Whoever writes to the registry cannot change what was ordered. */
+static void
+test_record_harmed(void **state)
+{
+	static const char *const harm[] = {
+		"UPDATE pack SET station = 'line-2' WHERE no = 1",
+		"UPDATE pack SET count = count + 1 WHERE no = 1",
+		"UPDATE pack SET id = zeroblob(16) WHERE no = 1",
+		"UPDATE orders SET count = count + 1",
+		"UPDATE orders SET packs = 1",
+		"UPDATE orders SET chunk_size = 0",
+		"UPDATE orders SET template = 2",
+		"UPDATE orders SET log = 2",
+		"UPDATE orders SET operator = 'eve'",
+		"UPDATE orders SET product = zeroblob(32)",
+		"UPDATE orders SET id = zeroblob(16)",
+		"DELETE FROM object WHERE kind = 7",
+		"UPDATE object SET body = zeroblob(200) WHERE kind = 7",
+		"UPDATE object SET body = (SELECT body FROM object WHERE "
+		    "kind = 3 AND name = 'line-2') WHERE kind = 3",
+		"UPDATE object SET body = (SELECT body FROM object WHERE "
+		    "kind = 6 AND name = '2') WHERE kind = 6",
+	};
+	struct world *w = *state;
+	size_t i;
+
+	for (i = 0; i < COUNT(harm); i++) {
+		struct diag diag = DIAG_INIT;
+		uint32_t number;
+		enum err err;
+
+		world_copy(w, io_posix());
+		number = order_make(w, 0, 20, 2, 8);
+		registry_change(w, harm[i]);
+		err = order_go(w, number, 1, &diag);
+		if (err != ERR_CORRUPT && err != ERR_NOTFOUND)
+			fail_msg("%s: %s", harm[i], err_name(err));
+		assert_true(diag.what[0] != '\0');
+	}
+}
+
+/* What a run that was killed leaves. */
+static void
+leave_reserved(struct world *w, uint32_t count)
+{
+	struct store_range range = { .log = LOG_BULK_NUMBER, .count = count,
+	    .epoch = EPOCH_FIRST, .template = 1, .issued = NOW,
+	    .evidence = EVIDENCE_ORDER };
+	struct diag diag = DIAG_INIT;
+
+	good(store_begin(w->authority->store, &diag), &diag);
+	good(store_range_reserve(w->authority->store, &range, &diag), &diag);
+	good(store_commit(w->authority->store, &diag), &diag);
+}
+
+/* Few digits are enough for few devices; beyond them no index is taken. */
+static void
+test_few_digits(void **state)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, hash = BUF_INIT;
+	struct world *w = *state;
+	struct diag diag = DIAG_INIT;
+	struct product product;
+	struct ranges all;
+	uint32_t one, two;
+
+	product_body(product_files[0], &body);
+	good(product_decode(buf_bytes(&body), &product, &diag), &diag);
+	(void)snprintf(product.version, sizeof(product.version), "9");
+	product.names[0].digits = 2;
+	buf_clear(&body);
+	good(product_encode(&product, &body), &diag);
+	good(submit(w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &hash, &diag),
+	    &diag);
+	one = order_of(w, hash.ptr, 60, 1, 0);
+	two = order_of(w, hash.ptr, 20, 1, 8);
+	good(order_go(w, one, 1, &diag), &diag);
+	check_complete(w, one, &all);
+	leave_reserved(w, 25);
+	/* 85..92 fit, 93..100 do not */
+	assert_int_equal(order_go(w, two, 2, &diag), ERR_LIMIT);
+	assert_true(diag.hint[0] != '\0');
+	ranges_get(w, &all);
+	assert_int_equal(all.committed, 68);
+	assert_int_equal(all.voided, 25);
+	assert_int_equal(all.reserved, 0);
+	check_log(w, &all);
+}
+
 /* One fault, at one operation: then the same program, or a new one, runs
  * the order again. */
 static bool
@@ -634,16 +721,11 @@ test_void_lookup(void **state)
 	const struct template *template;
 	struct diag diag = DIAG_INIT;
 	struct identity identity;
-	struct store_range range = { .log = LOG_BULK_NUMBER, .count = 5,
-	    .epoch = EPOCH_FIRST, .template = 1, .issued = NOW,
-	    .evidence = EVIDENCE_ORDER };
+	struct store_range range;
 	struct ranges all;
 	uint32_t number;
 
-	/* what a run that was killed leaves */
-	good(store_begin(w->authority->store, &diag), &diag);
-	good(store_range_reserve(w->authority->store, &range, &diag), &diag);
-	good(store_commit(w->authority->store, &diag), &diag);
+	leave_reserved(w, 5);
 	good(lookup_new(w->authority, &lookup, &diag), &diag);
 	assert_int_equal(lookup_get(lookup, &address, &identity, &range,
 	    &template, &diag), ERR_NOTFOUND);
@@ -676,6 +758,8 @@ main(void)
 		cmocka_unit_test(test_part_harmed),
 		cmocka_unit_test(test_end_interrupted),
 		cmocka_unit_test(test_registry_harmed),
+		cmocka_unit_test(test_record_harmed),
+		cmocka_unit_test_setup(test_few_digits, world_fresh),
 		cmocka_unit_test(test_faults),
 		cmocka_unit_test_setup(test_void_lookup, world_fresh),
 	};

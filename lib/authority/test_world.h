@@ -19,6 +19,7 @@
 
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operator.h"
+#include "lib/authority/order_record.h"
 #include "lib/authority/order_run.h"
 #include "lib/authority/request.h"
 #include "lib/base/cbor_write.h"
@@ -44,7 +45,9 @@ struct world {
 	char			 root[64];	/* holds everything */
 	char			 dir[96];	/* the copy at hand */
 	struct authority	*authority;
-	struct keystore		*keystore;	/* while that is closed */
+	/* while that is closed: what unlocking gave */
+	struct keystore		*keystore;
+	struct hmac		*row_mac;
 	struct signer		*operator;
 	uint8_t			 product[PRODUCTS][SHA256_SIZE];
 	uint8_t			 station[STATIONS][KEY_PRIVATE_SIZE];
@@ -137,14 +140,31 @@ world_init(const char *dir)
 	    .operator_passphrase = bytes_text("operator's"), .now = NOW };
 }
 
-/* The open keystore stays with the world meanwhile. */
+/* Lock and unlock without the time that a passphrase takes. */
+static inline void
+keys_take(struct world *w)
+{
+	w->keystore = w->authority->keystore;
+	w->row_mac = w->authority->row_mac;
+	w->authority->keystore = NULL;
+	w->authority->row_mac = NULL;
+}
+
+static inline void
+keys_give(struct world *w)
+{
+	w->authority->keystore = w->keystore;
+	w->authority->row_mac = w->row_mac;
+	w->keystore = NULL;
+	w->row_mac = NULL;
+}
+
 static inline void
 world_close(struct world *w)
 {
 	if (w->authority == NULL)
 		return;
-	w->keystore = w->authority->keystore;
-	w->authority->keystore = NULL;
+	keys_take(w);
 	authority_close(&w->authority);
 }
 
@@ -159,8 +179,7 @@ world_try(struct world *w, const struct io *io, struct diag *diag)
 	    diag);
 	if (err)
 		return err;
-	w->authority->keystore = w->keystore;
-	w->keystore = NULL;
+	keys_give(w);
 	return ERR_OK;
 }
 
@@ -223,6 +242,7 @@ world_free(void **state)
 
 	authority_close(&w->authority);
 	keystore_free(&w->keystore);
+	hmac_free(&w->row_mac);
 	signer_free(&w->operator);
 	shell("rm -rf '%s'", w->root);
 	free(w);
@@ -275,29 +295,53 @@ number_of(struct bytes encoded)
 	return number;
 }
 
+/* Smaller chunks than an order would have, on record as if ordered so. */
+static inline void
+order_chunks(struct world *w, uint32_t number, unsigned chunk)
+{
+	struct store *store = w->authority->store;
+	struct diag diag = DIAG_INIT;
+	struct store_order order;
+	char sql[200];
+
+	(void)snprintf(sql, sizeof(sql), "UPDATE orders SET chunk_size = %u "
+	    "WHERE number = %u; DELETE FROM object WHERE kind = %d AND "
+	    "name = '%u'", chunk, number, STORE_ORDER, number);
+	registry_change(w, sql);
+	good(store_begin(store, &diag), &diag);
+	good(store_order_get(store, number, &order, &diag), &diag);
+	good(order_record_put(w->authority, &order, &diag), &diag);
+	good(store_commit(store, &diag), &diag);
+}
+
 /* An order of packs packs, for the stations in turn; chunk 0: as it comes. */
 static inline uint32_t
-order_make(struct world *w, size_t product, uint64_t count, size_t packs,
-    unsigned chunk)
+order_of(struct world *w, const uint8_t product[SHA256_SIZE], uint64_t count,
+    size_t packs, unsigned chunk)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 	const char *stations[ORDER_PACKS_MAX];
 	struct diag diag = DIAG_INIT;
-	char sql[80];
+	uint32_t number;
 	size_t i;
 
 	for (i = 0; i < packs; i++)
 		stations[i] = station_names[i % STATIONS];
-	assert_int_equal(request_put_order(&body, w->product[product], count,
-	    stations, packs), ERR_OK);
+	assert_int_equal(request_put_order(&body, product, count, stations,
+	    packs), ERR_OK);
 	good(submit(w, REQUEST_ORDER_CREATE, buf_bytes(&body), &result,
 	    &diag), &diag);
-	if (chunk > 0) {
-		(void)snprintf(sql, sizeof(sql),
-		    "UPDATE orders SET chunk_size = %u", chunk);
-		registry_change(w, sql);
-	}
-	return (uint32_t)number_of(buf_bytes(&result));
+	number = (uint32_t)number_of(buf_bytes(&result));
+	if (chunk > 0)
+		order_chunks(w, number, chunk);
+	return number;
+}
+
+static inline uint32_t
+order_make(struct world *w, size_t product, uint64_t count, size_t packs,
+    unsigned chunk)
+{
+	return order_of(w, w->product[product], count, packs, chunk);
 }
 
 static inline enum err

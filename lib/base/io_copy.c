@@ -35,9 +35,12 @@ file_copy(const struct io *io, const char *from, const char *to, mode_t mode,
 	enum err err;
 
 	err = file_open(io, from, O_RDONLY, 0, &in, diag);
+	/* never through a name that somebody put there */
 	if (!err)
-		err = file_open(io, to, O_WRONLY | O_CREAT | O_TRUNC, mode,
-		    &out, diag);
+		err = io_unlink(io, to, diag);
+	if (!err)
+		err = file_open(io, to, O_WRONLY | O_CREAT | O_EXCL |
+		    O_NOFOLLOW, mode, &out, diag);
 	if (err)
 		return err;
 	block = malloc(BLOCK);

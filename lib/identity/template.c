@@ -49,8 +49,16 @@ serial_number_name(const struct product *product)
 static unsigned
 purpose_key_usage(enum product_purpose purpose)
 {
-	return purpose == PURPOSE_ENCRYPT ?
-	    KU_KEY_AGREEMENT : KU_DIGITAL_SIGNATURE;
+	switch (purpose) {
+	case PURPOSE_ENCRYPT:
+		return KU_KEY_AGREEMENT;
+	case PURPOSE_SIGN:
+		/* data, never a handshake: TLS wants digitalSignature */
+		return KU_CONTENT_COMMITMENT;
+	case PURPOSE_AUTHENTICATE:
+		break;
+	}
+	return KU_DIGITAL_SIGNATURE;
 }
 
 enum err

@@ -64,7 +64,7 @@ enum store_kind {
 	STORE_OPERATOR = 4,
 	STORE_REQUEST = 5,	/* name: request id in hex */
 	STORE_TEMPLATE = 6,	/* name: decimal template id */
-	STORE_SERVICE = 7
+	STORE_ORDER = 7		/* name: number; what was ordered */
 };
 
 struct store_object {

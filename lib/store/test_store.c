@@ -130,7 +130,7 @@ test_object_walk(void **state)
 	assert_int_equal(store_object_each(w->st, STORE_PRODUCT, see_object,
 	    &two, NULL), ERR_INTERRUPTED);
 	assert_string_equal(two.text, "b2 a9 ");
-	assert_int_equal(store_object_each(w->st, STORE_SERVICE, see_object,
+	assert_int_equal(store_object_each(w->st, STORE_ORDER, see_object,
 	    &two, NULL), ERR_OK);
 	assert_int_equal(two.count, 2);
 }

@@ -20,6 +20,7 @@
 /* keyUsage bits, as numbered in RFC 5280 4.2.1.3. */
 enum {
 	KU_DIGITAL_SIGNATURE = 1 << 0,
+	KU_CONTENT_COMMITMENT = 1 << 1,
 	KU_KEY_AGREEMENT = 1 << 4,
 	KU_KEY_CERT_SIGN = 1 << 5,
 	KU_CRL_SIGN = 1 << 6

@@ -50,17 +50,36 @@ adapter_has_usage(X509 *x, const char *oid)
 	return found;
 }
 
-/* Absent, it limits nothing; but to sign documents must be written down. */
+/* Absent, an extended key usage limits nothing; in a CA it limits all below
+ * it. */
 static bool
-usage_fits(X509 *leaf, enum imprint_device_use use)
+usage_allows(X509 *x, const char *oid)
 {
-	bool present = X509_get_ext_by_NID(leaf, NID_ext_key_usage, -1) >= 0;
+	return X509_get_ext_by_NID(x, NID_ext_key_usage, -1) < 0 ||
+	    adapter_has_usage(x, oid);
+}
 
+/*
+ * To sign documents must be written down, and is a right that the root gives
+ * itself: no CA below it can make a signer.
+ */
+static bool
+usage_fits(X509 *leaf, STACK_OF(X509) *path, enum imprint_device_use use)
+{
+	bool fits;
+	int i;
+
+	if (use == IMPRINT_DEVICE_USE_ANY)
+		return true;
+	/* UINT32_MAX where there is no keyUsage */
+	fits = (X509_get_key_usage(leaf) & KU_DIGITAL_SIGNATURE) != 0;
 	if (use == IMPRINT_DEVICE_USE_DOCUMENT)
-		return adapter_has_usage(leaf, OID_DOCUMENT_SIGNING);
-	if (use == IMPRINT_DEVICE_USE_CLIENT)
-		return !present || adapter_has_usage(leaf, OID_CLIENT_AUTH);
-	return true;
+		return fits && sk_X509_num(path) == 2 &&
+		    adapter_has_usage(leaf, OID_DOCUMENT_SIGNING);
+	for (i = 0; i < sk_X509_num(path); i++)
+		fits = fits && usage_allows(sk_X509_value(path, i),
+		    OID_CLIENT_AUTH);
+	return fits;
 }
 
 static bool
@@ -154,11 +173,12 @@ chain_decide(const struct imprint_device_chain *chain, X509 *leaf,
 	if (found == 0)
 		out->reason = X509_verify_cert_error_string(
 		    X509_STORE_CTX_get_error(ctx));
-	X509_STORE_CTX_free(ctx);
-	if (found == 1 && !usage_fits(leaf, chain->use))
-		out->reason = "extended key usage: not for this purpose";
+	if (found == 1 && !usage_fits(leaf, X509_STORE_CTX_get0_chain(ctx),
+	    chain->use))
+		out->reason = "key usage: not for this purpose";
 	else
 		out->good = found == 1;
+	X509_STORE_CTX_free(ctx);
 	return found < 0 ? -1 : 0;
 }
 

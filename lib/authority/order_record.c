@@ -1,0 +1,106 @@
+#include "lib/authority/order_record.h"
+
+#include <stdio.h>
+
+#include "lib/authority/authority_internal.h"
+#include "lib/base/cbor_write.h"
+#include "lib/identity/station.h"
+
+static enum err
+record_pack(struct authority *authority, const struct store_order *order,
+    uint32_t no, struct buf *out, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct station_statement statement;
+	struct store_object station;
+	struct store_pack pack;
+	enum err err;
+
+	err = store_pack_get(authority->store, order->number, no, &pack,
+	    diag);
+	if (!err)
+		err = authority_object_get(authority, STORE_STATION,
+		    pack.station, NULL, &body, &station, diag);
+	if (!err)
+		err = station_statement_parse(station.body, &statement, diag);
+	if (!err && strcmp(statement.name, pack.station) != 0)
+		err = diag_fail(diag, ERR_CORRUPT, NULL,
+		    "station %s: its statement is that of %s", pack.station,
+		    statement.name);
+	if (err)
+		return err;
+	cbor_put_array(out, 4);
+	cbor_put_bstr(out, bytes_of(pack.id, STORE_ID_SIZE));
+	cbor_put_uint(out, pack.count);
+	cbor_put_text(out, pack.station);
+	cbor_put_bstr(out, bytes_of(statement.kid, COSE_KID_SIZE));
+	return buf_err(out);
+}
+
+static enum err
+record_encode(struct authority *authority, const struct store_order *order,
+    struct buf *out, struct diag *diag)
+{
+	uint32_t no;
+	enum err err = ERR_OK;
+
+	cbor_put_array(out, 8);
+	cbor_put_uint(out, order->number);
+	cbor_put_bstr(out, bytes_of(order->id, STORE_ID_SIZE));
+	cbor_put_bstr(out, bytes_of(order->product, STORE_HASH_SIZE));
+	cbor_put_uint(out, order->count);
+	cbor_put_uint(out, order->log);
+	cbor_put_uint(out, order->template);
+	cbor_put_text(out, order->operator);
+	cbor_put_array(out, order->packs);
+	for (no = 1; no <= order->packs && !err; no++)
+		err = record_pack(authority, order, no, out, diag);
+	return err ? err : buf_err(out);
+}
+
+enum err
+order_record_put(struct authority *authority,
+    const struct store_order *order, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_object object = { .kind = STORE_ORDER,
+	    .created = order->created };
+	enum err err;
+
+	err = record_encode(authority, order, &body, diag);
+	if (!err)
+		err = sha256_once(buf_bytes(&body), object.hash);
+	if (err)
+		return err;
+	(void)snprintf(object.name, sizeof(object.name), "%u",
+	    order->number);
+	object.body = buf_bytes(&body);
+	return object_put(authority->store, authority->row_mac, &object,
+	    diag);
+}
+
+enum err
+order_record_check(struct authority *authority,
+    const struct store_order *order, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, now = BUF_INIT;
+	char name[STORE_NAME_MAX + 1];
+	struct store_object object;
+	enum err err;
+
+	(void)snprintf(name, sizeof(name), "%u", order->number);
+	err = authority_object_get(authority, STORE_ORDER, name, NULL, &body,
+	    &object, diag);
+	if (!err)
+		err = record_encode(authority, order, &now, diag);
+	if (err)
+		return err;
+	if (bytes_equal(object.body, buf_bytes(&now)))
+		return ERR_OK;
+	err = diag_fail(diag, ERR_CORRUPT, NULL,
+	    "order %u: the registry's rows are not what was ordered",
+	    order->number);
+	diag_hint(diag, "somebody wrote to registry.db: restore it from a "
+	    "backup; nothing was signed");
+	return err;
+}
