@@ -1,5 +1,6 @@
 #include "station/home.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -9,6 +10,7 @@
 #define KEYS_MAGIC	"imprint-station-keys"
 #define KEYS_VERSION	1
 #define KEYS_MAX	((size_t)1024)
+#define STATEMENT_END	".station"
 
 enum err
 home_path(const char *home, const char *name, char path[PATH_SIZE],
@@ -116,20 +118,29 @@ keys_write(const struct io *io, const char *home,
 }
 
 static enum err
+statement_path(const char *home, const char *station, char path[PATH_SIZE],
+    struct diag *diag)
+{
+	char name[STATION_NAME_MAX + 16];
+
+	(void)snprintf(name, sizeof(name), "%s" STATEMENT_END, station);
+	return home_path(home, name, path, diag);
+}
+
+static enum err
 statement_write(const struct io *io, const char *home,
-    const struct station_statement *statement, const struct pair *signing,
+    const struct station_statement *statement, const struct secret *signing,
     struct diag *diag)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
 	_cleanup_buf_ struct buf encoded = BUF_INIT;
-	char path[PATH_SIZE], name[STATION_NAME_MAX + 16];
+	char path[PATH_SIZE];
 	enum err err;
 
-	(void)snprintf(name, sizeof(name), "%s.station", statement->name);
-	err = home_path(home, name, path, diag);
+	err = statement_path(home, statement->name, path, diag);
 	if (!err)
-		err = signer_new(KEY_P256,
-		    secret_bytes(&signing->private_key), &signer, diag);
+		err = signer_new(KEY_P256, secret_bytes(signing), &signer,
+		    diag);
 	if (!err)
 		err = station_statement_sign(statement, signer, &encoded,
 		    diag);
@@ -157,11 +168,10 @@ directories_make(const struct io *io, const char *home, struct diag *diag)
 	return err;
 }
 
-/* Everything but the keys' file, which says that all else is there. */
+/* What the station cannot work without, before its keys. */
 static enum err
 home_fill(const struct io *io, const char *home, struct bytes trust_pem,
-    const struct station_statement *statement, const struct pair *signing,
-    struct diag *diag)
+    const struct station_statement *statement, struct diag *diag)
 {
 	char path[PATH_SIZE];
 	enum err err;
@@ -173,8 +183,41 @@ home_fill(const struct io *io, const char *home, struct bytes trust_pem,
 		err = home_path(home, HOME_LEDGER, path, diag);
 	if (!err)
 		err = ledger_create(io, path, statement->kid, diag);
-	if (!err)
-		err = statement_write(io, home, statement, signing, diag);
+	return err;
+}
+
+/*
+ * Statements without keys, of a station that was never finished: somebody
+ * might register one, and packs sealed to it could be opened by nobody. A
+ * directory without a ledger was no station: its files are somebody's.
+ */
+static enum err
+leftovers_clear(const struct io *io, const char *home, struct diag *diag)
+{
+	const size_t end = strlen(STATEMENT_END);
+	char path[PATH_SIZE];
+	struct dirent *entry;
+	size_t len;
+	DIR *dir;
+	enum err err;
+
+	err = home_path(home, HOME_LEDGER, path, diag);
+	if (err || !io_exists(io, path))
+		return err;
+	dir = opendir(home);
+	if (dir == NULL)
+		return diag_fail(diag, ERR_IO, NULL, "%s: cannot be listed",
+		    home);
+	while (!err && (entry = readdir(dir)) != NULL) {
+		len = strlen(entry->d_name);
+		if (len <= end || strcmp(entry->d_name + len - end,
+		    STATEMENT_END) != 0)
+			continue;
+		err = home_path(home, entry->d_name, path, diag);
+		if (!err)
+			err = io_unlink(io, path, diag);
+	}
+	(void)closedir(dir);
 	return err;
 }
 
@@ -187,14 +230,81 @@ exists_already(const char *home, struct diag *diag)
 	return ERR_EXISTS;
 }
 
+/* A new station under the lock: the statement last, of keys that exist. */
+static enum err
+station_make(const struct io *io, const char *home, const char *name,
+    struct bytes trust_pem, int64_t now,
+    struct station_statement *ret_statement, struct diag *diag)
+{
+	_cleanup_pair_ struct pair sealing = PAIR_INIT, signing = PAIR_INIT;
+	struct station_statement statement = { .created = now };
+	enum err err;
+
+	memcpy(statement.name, name, strlen(name) + 1);
+	err = leftovers_clear(io, home, diag);
+	if (!err)
+		err = pair_make(KEY_X25519, &sealing, diag);
+	if (!err)
+		err = pair_make(KEY_P256, &signing, diag);
+	statement.sealing = sealing.public_key;
+	statement.signing = signing.public_key;
+	if (!err)
+		err = cose_key_thumbprint(&statement.sealing, statement.kid);
+	if (!err)
+		err = home_fill(io, home, trust_pem, &statement, diag);
+	if (!err)
+		err = keys_write(io, home, &statement, &sealing, &signing,
+		    diag);
+	if (!err)
+		err = statement_write(io, home, &statement,
+		    &signing.private_key, diag);
+	if (!err)
+		*ret_statement = statement;
+	return err;
+}
+
+/* Was it pinned so when the run was broken off? */
+static bool
+trust_same(const struct io *io, const char *home, struct bytes trust_pem)
+{
+	_cleanup_buf_ struct buf pem = { .limit = STATION_TRUST_MAX };
+	char path[PATH_SIZE];
+
+	return home_path(home, HOME_TRUST, path, NULL) == ERR_OK &&
+	    io_read_file(io, path, &pem, NULL) == ERR_OK &&
+	    bytes_equal(buf_bytes(&pem), trust_pem);
+}
+
+/* The keys are there: finish what was broken off after them, or refuse. */
+static enum err
+station_finish(const struct io *io, const char *home, const char *name,
+    struct bytes trust_pem, struct station_statement *ret_statement,
+    struct diag *diag)
+{
+	_cleanup_station_ struct station s = STATION_INIT;
+	bool missing = false;
+	enum err err;
+
+	s.io = io;
+	memcpy(s.home, home, strlen(home) + 1);
+	err = home_keys_read(&s, diag);
+	if (!err)
+		err = home_statement_mend(&s, &missing, diag);
+	if (err)
+		return err;
+	if (!missing || strcmp(s.statement.name, name) != 0 ||
+	    !trust_same(io, home, trust_pem))
+		return exists_already(home, diag);
+	*ret_statement = s.statement;
+	return ERR_OK;
+}
+
 enum err
 station_init(const struct io *io, const char *home, const char *name,
     struct bytes trust_pem, int64_t now,
     struct station_statement *ret_statement, struct diag *diag)
 {
-	_cleanup_pair_ struct pair sealing = PAIR_INIT, signing = PAIR_INIT;
 	struct public_key signers[STATION_SIGNERS_MAX];
-	struct station_statement statement = { .created = now };
 	_cleanup_file_ struct file lock = FILE_INIT;
 	char path[PATH_SIZE];
 	size_t count = 0;
@@ -212,24 +322,10 @@ station_init(const struct io *io, const char *home, const char *name,
 	if (err)
 		return err;
 	if (io_exists(io, path))
-		return exists_already(home, diag);
-	memcpy(statement.name, name, strlen(name) + 1);
-	err = pair_make(KEY_X25519, &sealing, diag);
-	if (!err)
-		err = pair_make(KEY_P256, &signing, diag);
-	statement.sealing = sealing.public_key;
-	statement.signing = signing.public_key;
-	if (!err)
-		err = cose_key_thumbprint(&statement.sealing, statement.kid);
-	if (!err)
-		err = home_fill(io, home, trust_pem, &statement, &signing,
-		    diag);
-	if (!err)
-		err = keys_write(io, home, &statement, &sealing, &signing,
-		    diag);
-	if (!err)
-		*ret_statement = statement;
-	return err;
+		return station_finish(io, home, name, trust_pem,
+		    ret_statement, diag);
+	return station_make(io, home, name, trust_pem, now, ret_statement,
+	    diag);
 }
 
 static enum err
@@ -307,4 +403,21 @@ home_keys_read(struct station *s, struct diag *diag)
 	if (err)
 		return diag_fail(diag, err, NULL, "%s", cause.what);
 	return keys_decode(s, secret_bytes(&encoded), diag);
+}
+
+enum err
+home_statement_mend(const struct station *s, bool *ret_missing,
+    struct diag *diag)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	*ret_missing = false;
+	err = statement_path(s->home, s->statement.name, path, diag);
+	if (err || io_exists(s->io, path))
+		return err;
+	err = statement_write(s->io, s->home, &s->statement, &s->signing,
+	    diag);
+	*ret_missing = err == ERR_OK;
+	return err;
 }

@@ -21,5 +21,9 @@ MUST_USE enum err station_told(void *ctx, const struct ledger_record *,
     struct diag *);
 /* Name and keys out of station.keys into the station. */
 MUST_USE enum err home_keys_read(struct station *, struct diag *);
+/* Make the statement again if it is missing. The caller holds the lock.
+ * ret_missing: it was. */
+MUST_USE enum err home_statement_mend(const struct station *,
+    bool *ret_missing, struct diag *);
 
 #endif

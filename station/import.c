@@ -1,5 +1,7 @@
 #include "station/home.h"
 
+#include <sys/stat.h>
+
 #define COPY_NAME	HOME_PACKS "/import.tmp"	/* one at a time */
 
 static enum err
@@ -84,6 +86,61 @@ file_import(struct import *im, const uint8_t id[PACKAGE_ID_SIZE],
 	return io_sync_parent(io, path, diag);
 }
 
+/* Anything else may never end, or never begin. A missing one is for open(). */
+static enum err
+regular_check(const char *path, struct diag *diag)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+		return ERR_OK;
+	diag_fail(diag, ERR_INVALID, NULL, "%s: is %s, not a pack's file",
+	    path, S_ISDIR(st.st_mode) ? "a directory" :
+	    S_ISFIFO(st.st_mode) ? "a pipe" : "a device or socket");
+	diag_hint(diag, "name the files themselves, as in: imprint-station"
+	    " import DIR/*.pack");
+	return ERR_INVALID;
+}
+
+/* What the ledger could not be read with must not get into it. */
+static enum err
+room_check(const struct station *s, const struct pack_header *h,
+    struct diag *diag)
+{
+	if (s->pack_count >= STATION_PACKS_MAX) {
+		diag_fail(diag, ERR_LIMIT, NULL, "station %s: has had %zu"
+		    " packs, and takes no more", s->statement.name,
+		    s->pack_count);
+		diag_hint(diag, "make a new station with imprint-station init"
+		    " and have the order exported for it");
+		return ERR_LIMIT;
+	}
+	if (h->count > STATION_PACK_MAX)
+		return diag_fail(diag, ERR_LIMIT, NULL, "pack: of %ju"
+		    " packages, a station takes %ju", (uintmax_t)h->count,
+		    (uintmax_t)STATION_PACK_MAX);
+	if (h->product_name.len > LEDGER_PRODUCT_MAX)
+		return diag_fail(diag, ERR_LIMIT, NULL,
+		    "pack: the product's name is too long");
+	return ERR_OK;
+}
+
+/* Is the copy that is here still what was imported? */
+static bool
+stored_good(struct import *im, const char *path, const struct pack_header *h)
+{
+	const struct station *s = im->station;
+	_cleanup_pack_ struct pack *pack = NULL;
+
+	if (pack_open(s->io, path, s->signers, s->signer_count, &pack, NULL) !=
+	    ERR_OK)
+		return false;
+	im->total = pack_header(pack)->count;
+	return memcmp(pack_header(pack)->binding.pack, h->binding.pack,
+	    PACKAGE_ID_SIZE) == 0 &&
+	    pack_check(pack, import_progress, im, NULL) == ERR_OK;
+}
+
 static enum err
 record_import(struct station *s, const struct pack_header *h, int64_t now,
     struct diag *diag)
@@ -91,20 +148,37 @@ record_import(struct station *s, const struct pack_header *h, int64_t now,
 	struct ledger_record r = {
 		.kind = LEDGER_IMPORT, .time = now, .count = h->count
 	};
-	size_t len = h->product_name.len;
 	enum err err;
 
 	memcpy(r.pack, h->binding.pack, PACKAGE_ID_SIZE);
 	memcpy(r.order, h->binding.order, PACKAGE_ID_SIZE);
-	if (len > LEDGER_PRODUCT_MAX)
-		return diag_fail(diag, ERR_LIMIT, NULL,
-		    "pack: the product's name is too long");
-	memcpy(r.product, h->product_name.ptr, len);
+	memcpy(r.product, h->product_name.ptr, h->product_name.len);
 	err = ledger_add(s->ledger, &r, diag);
 	if (!err)
 		err = ledger_commit(s->ledger, diag);
 	if (!err)
 		err = station_told(s, &r, diag);
+	return err;
+}
+
+/* Open the original; what cannot be read is to be fetched again. */
+static enum err
+original_open(const struct station *s, const char *path,
+    struct pack **ret_pack, struct diag *diag)
+{
+	enum err err;
+
+	err = regular_check(path, diag);
+	if (err)
+		return err;
+	err = pack_open(s->io, path, s->signers, s->signer_count, ret_pack,
+	    diag);
+	if (err == ERR_SYNTAX || err == ERR_STATE || err == ERR_CORRUPT ||
+	    err == ERR_LIMIT)
+		diag_hint(diag, "is it a pack, and all of it? copy it again"
+		    " from where the authority exported it");
+	if (!err)
+		err = recipient_check(s, *ret_pack, path, diag);
 	return err;
 }
 
@@ -118,31 +192,32 @@ station_import(struct station *s, const char *path, int64_t now,
 		.station = s, .from = path, .progress = progress, .ctx = ctx
 	};
 	_cleanup_pack_ struct pack *pack = NULL;
+	enum station_import what = STATION_IMPORTED;
 	const struct pack_header *h;
 	char target[PATH_SIZE];
-	bool known, there;
+	bool known;
 	enum err err;
 
-	err = pack_open(s->io, path, s->signers, s->signer_count, &pack,
-	    diag);
-	if (!err)
-		err = recipient_check(s, pack, path, diag);
+	err = original_open(s, path, &pack, diag);
 	if (err)
 		return err;
 	h = pack_header(pack);
 	err = station_pack_path(s, h->binding.pack, target, diag);
+	known = station_pack_find(s, h->binding.pack) != NULL;
+	if (!err && !known)
+		err = room_check(s, h, diag);
 	if (err)
 		return err;
-	known = station_pack_find(s, h->binding.pack) != NULL;
-	there = io_exists(s->io, target);
-	if (!there || !known)
+	if (known && io_exists(s->io, target))
+		what = stored_good(&im, target, h) ? STATION_IMPORTED_BEFORE :
+		    STATION_REPAIRED;
+	if (what != STATION_IMPORTED_BEFORE)
 		err = file_import(&im, h->binding.pack, target, diag);
 	if (!err && !known)
 		err = record_import(s, h, now, diag);
 	if (err)
 		return err;
-	*ret_import = known && there ? STATION_IMPORTED_BEFORE :
-	    STATION_IMPORTED;
+	*ret_import = what;
 	*ret_pack = station_pack_find(s, h->binding.pack);
 	return ERR_OK;
 }

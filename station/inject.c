@@ -10,6 +10,7 @@
 #define TURN_MS		5	/* without a pidfd */
 #define STATUS_NOT_EXECUTABLE	126
 #define STATUS_NOT_FOUND	127
+#define FAILURES_MAX	3	/* in a row, unless to keep going */
 #define ID_TEXT_SIZE	(2 * PACKAGE_ID_SIZE + 1)
 
 /* One place for a plug-in. */
@@ -27,6 +28,7 @@ struct run {
 	struct seat			*seats;
 	struct pollfd			*polls;
 	size_t				 running;
+	unsigned			 failures;	/* in a row */
 	/* the pack that packages are taken from */
 	struct pack			*pack;
 	size_t				 pack_number;
@@ -56,6 +58,13 @@ tell(struct run *r, const struct ledger_record *record, struct diag *diag)
 	return err;
 }
 
+static void
+import_hint(struct diag *diag)
+{
+	diag_hint(diag, "import the pack again from the original: it goes on"
+	    " where it was");
+}
+
 /* The first pack with an unused package, opened. ERR_NOTFOUND: none left. */
 static enum err
 pack_choose(struct run *r, struct diag *diag)
@@ -79,12 +88,12 @@ pack_choose(struct run *r, struct diag *diag)
 		err = pack_open(s->io, path, s->signers, s->signer_count,
 		    &r->pack, diag);
 	if (err)
-		diag_hint(diag, "import the pack again: it goes on where it"
-		    " was");
+		import_hint(diag);
 	return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
 }
 
-/* Open the next unused package into the seat and tell the ledger. */
+/* Open the next unused package into the seat and tell the ledger; on failure
+ * the seat is empty. */
 static enum err
 seat_fill(struct run *r, struct seat *seat, struct diag *diag)
 {
@@ -99,14 +108,19 @@ seat_fill(struct run *r, struct seat *seat, struct diag *diag)
 	seat->position = seat->pack->next;
 	err = pack_open_package(r->pack, seat->position,
 	    secret_bytes(&s->sealing), &seat->index, &seat->package, diag);
-	if (err)
-		return err;
+	if (err) {
+		import_hint(diag);
+		secret_release(&seat->package);
+		return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
+	}
 	record.time = time_now();
 	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
 	record.position = seat->position;
 	record.index = seat->index;
 	err = tell(r, &record, diag);
-	if (!err)
+	if (err)
+		secret_release(&seat->package);
+	else
 		seat->sequence = s->out;
 	return err;
 }
@@ -122,25 +136,38 @@ may_start(struct run *r)
 	return !r->no_more && r->done->out < r->plan->count;
 }
 
-/* Fill the free seats; nothing has left yet. */
+/* Before one has succeeded, one at a time: a plug-in that cannot work shall
+ * not cost a package for each seat. */
+static size_t
+seats_allowed(const struct run *r)
+{
+	return r->done->injected == 0 ? 1 : r->plan->jobs;
+}
+
+/* Fill the free seats; nothing has left yet. What was filled before an error
+ * leaves all the same: the ledger will say so. */
 static void
 seats_fill(struct run *r, struct diag *diag)
 {
+	size_t taken = r->running;
 	struct seat *seat;
 	unsigned i;
 	enum err err;
 
-	for (i = 0; i < r->plan->jobs && may_start(r); i++) {
+	for (i = 0; i < r->plan->jobs && taken < seats_allowed(r) &&
+	    may_start(r); i++) {
 		seat = &r->seats[i];
 		if (seat->plugin.pid != 0)
 			continue;
 		err = seat_fill(r, seat, diag);
-		if (err == ERR_NOTFOUND)
+		if (err == ERR_NOTFOUND) {
 			r->no_more = true;
-		else if (err)
+		} else if (err) {
 			run_fail(r, err);
-		else
+		} else {
 			r->done->out++;
+			taken++;
+		}
 	}
 }
 
@@ -174,9 +201,14 @@ seat_result(struct run *r, struct seat *seat, uint64_t status,
 	r->done->injected += status == 0;
 	r->done->failed += status != 0;
 	r->done->timed_out += status == LEDGER_TIMEOUT;
+	r->done->unread += status == LEDGER_NOT_READ;
 	if (status == STATUS_NOT_FOUND || status == STATUS_NOT_EXECUTABLE)
 		r->bad_command = true;
-	r->no_more = r->no_more || r->bad_command;
+	r->failures = status == 0 ? 0 : r->failures + 1;
+	if (r->failures >= FAILURES_MAX && !r->plan->keep_going &&
+	    !r->no_more)
+		r->done->gave_up = true;
+	r->no_more = r->no_more || r->bad_command || r->done->gave_up;
 }
 
 static void
@@ -216,6 +248,7 @@ seats_start(struct run *r, struct diag *diag)
 	unsigned i;
 	enum err err;
 
+	/* this alone decides: what is durable is out, so it goes out */
 	err = ledger_commit(r->station->ledger, diag);
 	if (err)
 		run_fail(r, err);
@@ -223,7 +256,7 @@ seats_start(struct run *r, struct diag *diag)
 		seat = &r->seats[i];
 		if (seat->package.len == 0)
 			continue;
-		if (r->err == ERR_OK)
+		if (err == ERR_OK)
 			seat_start(r, seat, diag);
 		else
 			secret_release(&seat->package);

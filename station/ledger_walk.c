@@ -168,6 +168,16 @@ record_read(struct walker *w, bool *ret_more)
 	return ERR_OK;
 }
 
+/* It cannot be read at all. */
+static enum err
+unusable(const struct walker *w, enum err err)
+{
+	diag_hint(w->diag, "nothing is handed out without its ledger: restore"
+	    " it from a copy of this moment, or retire this station and"
+	    " report its packs");
+	return err;
+}
+
 static enum err
 header_read(struct walker *w, const uint8_t station[SHA256_SIZE])
 {
@@ -180,24 +190,24 @@ header_read(struct walker *w, const uint8_t station[SHA256_SIZE])
 	if (err)
 		return err;
 	if (w->walk.size < LEDGER_HEADER_SIZE)
-		return diag_fail(w->diag, ERR_SYNTAX, NULL,
-		    "ledger %s: shorter than any", path);
+		return unusable(w, diag_fail(w->diag, ERR_SYNTAX, NULL,
+		    "ledger %s: shorter than any", path));
 	err = file_read_at(w->file, 0, header, sizeof(header), w->diag);
 	if (err)
 		return err;
 	if (memcmp(header, LEDGER_MAGIC, LEDGER_MAGIC_SIZE) != 0)
-		return diag_fail(w->diag, ERR_SYNTAX, NULL,
-		    "ledger %s: not a ledger: no IMPRLEDG in front", path);
+		return unusable(w, diag_fail(w->diag, ERR_SYNTAX, NULL,
+		    "ledger %s: not a ledger: no IMPRLEDG in front", path));
 	if (get_be16(header + 8) != LEDGER_VERSION)
 		return diag_fail(w->diag, ERR_VERSION, NULL,
 		    "ledger %s: version %u, this build reads %d", path,
 		    get_be16(header + 8), LEDGER_VERSION);
 	if (get_be16(header + 10) != 0)
-		return diag_fail(w->diag, ERR_CORRUPT, NULL,
-		    "ledger %s: header is damaged", path);
+		return unusable(w, diag_fail(w->diag, ERR_CORRUPT, NULL,
+		    "ledger %s: header is damaged", path));
 	if (memcmp(header + 12, station, SHA256_SIZE) != 0)
-		return diag_fail(w->diag, ERR_CONFLICT, NULL,
-		    "ledger %s: of another station", path);
+		return unusable(w, diag_fail(w->diag, ERR_CONFLICT, NULL,
+		    "ledger %s: of another station", path));
 	w->walk.end = LEDGER_HEADER_SIZE;
 	return sha256_parts(w->sha256, &whole, 1, w->walk.head);
 }

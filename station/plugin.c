@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -152,8 +153,8 @@ plugin_start(const struct plugin_call *call, struct secret *package,
 	else
 		error = spawn_shell(call, environment, pipe_fd[0], &pid);
 	free(environment);
-	(void)close(pipe_fd[0]);
 	if (error != 0) {
+		(void)close(pipe_fd[0]);
 		(void)close(pipe_fd[1]);
 		return system_fail(diag, SHELL, error);
 	}
@@ -162,6 +163,8 @@ plugin_start(const struct plugin_call *call, struct secret *package,
 	if (p->pidfd >= 0)
 		(void)fcntl(p->pidfd, F_SETFD, FD_CLOEXEC);
 	p->input = pipe_fd[1];
+	p->unread = pipe_fd[0];
+	p->size = package->len;
 	p->package = *package;
 	*package = (struct secret)SECRET_INIT;	/* transferred */
 	p->sent = 0;
@@ -210,6 +213,16 @@ plugin_expire(struct plugin *p, int64_t now_ns)
 	(void)kill(-p->pid, SIGKILL);
 }
 
+/* All sent, and nothing of it left in the pipe. */
+static bool
+package_was_read(const struct plugin *p)
+{
+	int left = 0;
+
+	return p->sent == p->size && ioctl(p->unread, FIONREAD, &left) == 0 &&
+	    left == 0;
+}
+
 bool
 plugin_ended(struct plugin *p, uint64_t *ret_status)
 {
@@ -225,12 +238,15 @@ plugin_ended(struct plugin *p, uint64_t *ret_status)
 	if (p->timed_out)
 		result = LEDGER_TIMEOUT;
 	else if (pid > 0 && WIFEXITED(status))
-		result = (uint64_t)WEXITSTATUS(status);
+		result = WEXITSTATUS(status) == 0 && !package_was_read(p) ?
+		    LEDGER_NOT_READ : (uint64_t)WEXITSTATUS(status);
 	else
 		result = LEDGER_SIGNAL + (pid > 0 && WIFSIGNALED(status) ?
 		    (uint64_t)WTERMSIG(status) : 0);
 	*ret_status = result;
 	input_close(p);
+	(void)close(p->unread);
+	p->unread = -1;
 	if (p->pidfd >= 0)
 		(void)close(p->pidfd);
 	p->pidfd = -1;

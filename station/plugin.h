@@ -14,13 +14,15 @@ struct plugin {
 	pid_t		 pid;		/* 0: none */
 	int		 pidfd;		/* readable when it has ended */
 	int		 input;		/* our end of its input; -1: closed */
+	int		 unread;	/* the other end, to see what it left */
 	struct secret	 package;
-	size_t		 sent;
+	size_t		 sent, size;
 	int64_t		 deadline_ns;	/* monotonic */
 	bool		 timed_out;
 };
 
-#define PLUGIN_INIT { .pidfd = -1, .input = -1, .package = SECRET_INIT }
+#define PLUGIN_INIT { .pidfd = -1, .input = -1, .unread = -1,	\
+	.package = SECRET_INIT }
 
 /* What its environment tells it. */
 struct plugin_call {
@@ -38,7 +40,8 @@ MUST_USE enum err plugin_start(const struct plugin_call *,
 void	plugin_feed(struct plugin *);
 /* Past its deadline: kill the process group. */
 void	plugin_expire(struct plugin *, int64_t now_ns);
-/* Has it ended? Then ret_status is as in the ledger and all is released. */
+/* Has it ended? Then ret_status is as in the ledger and all is released. Exit
+ * status 0 counts only when it has read its whole package. */
 bool	plugin_ended(struct plugin *, uint64_t *ret_status);
 
 #endif

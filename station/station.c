@@ -165,6 +165,7 @@ station_open(const struct io *io, const char *home,
     enum station_access access, struct station *s, struct diag *diag)
 {
 	size_t len = strlen(home);
+	bool missing = false;
 	enum err err;
 
 	if (len >= sizeof(s->home))
@@ -177,6 +178,8 @@ station_open(const struct io *io, const char *home,
 		return err;
 	if (access == STATION_WORK) {
 		err = home_lock(io, home, &s->lock, diag);
+		if (!err)
+			err = home_statement_mend(s, &missing, diag);
 	} else {
 		secret_release(&s->sealing);
 		secret_release(&s->signing);

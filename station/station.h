@@ -3,8 +3,9 @@
  * them out at most once.
  *
  * Home directory (0700): station.keys (0600), NAME.station (its statement),
- * trust.pem, ledger, packs/ID.pack. station.keys is written last by
- * station_init(): where it is, all is there.
+ * trust.pem, ledger, packs/ID.pack. station.keys is written after trust.pem
+ * and ledger: where it is, all is there but perhaps the statement, which is
+ * made of it. There is never a statement of keys that do not exist.
  *
  * Invariant: before a package leaves, a ledger record that says so is
  * durable. What the ledger calls out is never handed out again, whatever
@@ -64,7 +65,8 @@ struct station {
 
 /*
  * Make keys and home. trust_pem: the ecosystem's trust.pem, pinned here. A
- * run that was broken off may be repeated. ERR_EXISTS when it is a station
+ * run that was broken off may be repeated; when the statement alone is missing
+ * it is made of the keys that are there. ERR_EXISTS when it is a station
  * already; ERR_INVALID for a bad name; errors of station_trust().
  */
 MUST_USE enum err station_init(const struct io *, const char *home,
@@ -73,7 +75,9 @@ MUST_USE enum err station_init(const struct io *, const char *home,
 
 enum station_access {
 	STATION_LOOK,	/* no lock, no private keys, nothing is changed */
-	STATION_WORK	/* alone: ERR_BUSY when another process works here */
+	/* alone: ERR_BUSY when another process works here; a statement that
+	 * is missing is written again */
+	STATION_WORK
 };
 /* station must be STATION_INIT. ERR_NOTFOUND when home is no station. */
 MUST_USE enum err station_open(const struct io *, const char *home,
@@ -98,13 +102,14 @@ MUST_USE enum err station_pack_path(const struct station *,
 
 enum station_import {
 	STATION_IMPORTED = 1,
-	STATION_IMPORTED_BEFORE = 2	/* and still there */
+	STATION_IMPORTED_BEFORE = 2,	/* and still there, undamaged */
+	STATION_REPAIRED = 3		/* its copy was damaged: replaced */
 };
 /*
  * Take a pack in: signature, recipient, every chunk's hash; the file is
  * copied. progress may be NULL; done of total packages. Errors of
  * pack_open() and pack_check(); ERR_CONFLICT when it is sealed to another
- * station.
+ * station; ERR_INVALID when path is no regular file; ERR_LIMIT.
  */
 MUST_USE enum err station_import(struct station *, const char *path,
     int64_t now, void (*progress)(void *ctx, uint64_t done, uint64_t total),
@@ -117,6 +122,7 @@ struct station_inject {
 	uint64_t	 count;		/* at most; UINT64_MAX: all */
 	unsigned	 jobs;		/* at once; 1 .. STATION_JOBS_MAX */
 	unsigned	 timeout_s;
+	bool		 keep_going;	/* whatever fails */
 	bool		(*stop)(void *ctx);	/* asked before each start */
 	void		(*progress)(void *ctx, uint64_t done);
 	void		*ctx;
@@ -125,8 +131,9 @@ struct station_inject {
 
 struct station_injected {
 	uint64_t	out, injected, failed;	/* in this run */
-	uint64_t	timed_out;		/* of those failed */
+	uint64_t	timed_out, unread;	/* of those failed */
 	bool		stopped;		/* by stop() */
+	bool		gave_up;		/* three failed in a row */
 };
 
 /*
@@ -134,8 +141,10 @@ struct station_injected {
  * its standard input, IMPRINT_SEQUENCE (the how-manieth this station hands
  * out, from 1), IMPRINT_INDEX and IMPRINT_PACK in its environment, its
  * standard output joined to standard error, its own process group; exit
- * status 0 is success. Ends when count are out, none is left, stop() says
- * so, or the shell cannot run the command (status 126, 127: ERR_INVALID).
+ * status 0 is success if it has read its whole package. Ends when count are
+ * out, none is left, stop() says so, three have failed in a row (unless
+ * keep_going), or the shell cannot run the command (status 126, 127:
+ * ERR_INVALID). Until one has succeeded they run one at a time.
  * SIGPIPE must be ignored: a plug-in may not read its package.
  * ret_injected is filled in even on failure; packages on their way when an
  * error comes are waited for.

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -90,8 +91,26 @@ progress_end(struct progress *progress)
 static void
 interrupt_note(int signal_number)
 {
+	static const char text[] =
+	    "\nstopping: finishing what is under way; again to give it up\n";
+	int number = errno;
+
+	if (interrupted == 0)
+		(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
 	interrupted = 1;
 	(void)signal(signal_number, SIG_DFL);
+	errno = number;
+}
+
+/* Whoever ignores it for us (nohup) means it. */
+static void
+catch_unless_ignored(int signal_number, const struct sigaction *action)
+{
+	struct sigaction before;
+
+	if (sigaction(signal_number, NULL, &before) == 0 &&
+	    before.sa_handler != SIG_IGN)
+		(void)sigaction(signal_number, action, NULL);
 }
 
 void
@@ -102,6 +121,8 @@ interrupt_catch(void)
 	(void)sigemptyset(&action.sa_mask);
 	(void)sigaction(SIGINT, &action, NULL);
 	(void)sigaction(SIGTERM, &action, NULL);
+	catch_unless_ignored(SIGHUP, &action);
+	catch_unless_ignored(SIGQUIT, &action);
 }
 
 bool

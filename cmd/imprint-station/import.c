@@ -14,7 +14,8 @@ static void
 import_print(const struct cmd *cmd, const char *path,
     enum station_import import, const struct station_pack *pack)
 {
-	bool before = import == STATION_IMPORTED_BEFORE;
+	bool before = import != STATION_IMPORTED;
+	bool repaired = import == STATION_REPAIRED;
 	char count[32];
 
 	if (cmd->json) {
@@ -24,12 +25,14 @@ import_print(const struct cmd *cmd, const char *path,
 		hex_print(stdout, pack->id, PACKAGE_ID_SIZE);
 		printf("\", \"product\": ");
 		json_string(stdout, pack->product, strlen(pack->product));
-		printf(", \"packages\": %ju, \"before\": %s}\n",
-		    (uintmax_t)pack->count, before ? "true" : "false");
+		printf(", \"packages\": %ju, \"before\": %s, \"repaired\":"
+		    " %s}\n", (uintmax_t)pack->count, before ? "true" :
+		    "false", repaired ? "true" : "false");
 		return;
 	}
 	number_format(pack->count, count);
-	printf("%s pack ", before ? "imported before:" : "imported");
+	printf("%s pack ", repaired ? "imported before, its copy was damaged"
+	    " and is replaced:" : before ? "imported before:" : "imported");
 	hex_print(stdout, pack->id, PACKAGE_ID_SIZE);
 	printf(", %s packages of %s\n", count, pack->product);
 }

@@ -1,3 +1,4 @@
+#include <string.h>
 #include <unistd.h>
 
 #include "cmd/imprint-station/commands.h"
@@ -33,29 +34,93 @@ packages_left(const struct station *station)
 	return left;
 }
 
-static void
-inject_print(const struct cmd *cmd, const struct station *station,
-    const struct station_injected *done, double seconds)
+static uint64_t
+packages_unknown(const struct station *station)
 {
-	char injected[32], failed[32], left[32];
+	uint64_t unknown = 0;
+	size_t i;
 
-	if (cmd->json) {
-		printf("{\"out\": %ju, \"injected\": %ju, \"failed\": %ju,"
-		    " \"timed_out\": %ju, \"left\": %ju, \"stopped\": %s,"
-		    " \"seconds\": %.3f}\n", (uintmax_t)done->out,
-		    (uintmax_t)done->injected, (uintmax_t)done->failed,
-		    (uintmax_t)done->timed_out,
-		    (uintmax_t)packages_left(station),
-		    done->stopped ? "true" : "false", seconds);
-		return;
+	for (i = 0; i < station->pack_count; i++)
+		unknown += station->packs[i].unknown;
+	return unknown;
+}
+
+/* What a run did, for its summary. */
+struct summary {
+	struct station_injected	done;
+	uint64_t		unknown;	/* from earlier runs */
+	uint64_t		left;
+	double			seconds;
+};
+
+static void
+member_print(const char *name, const char *text)
+{
+	printf(", \"%s\": ", name);
+	json_string(stdout, text, strlen(text));
+}
+
+/* One value, on failure too: what was done counts all the same. */
+static void
+inject_json(const struct summary *s, enum err err, const struct diag *diag)
+{
+	const struct station_injected *done = &s->done;
+
+	printf("{\"out\": %ju, \"injected\": %ju, \"failed\": %ju,"
+	    " \"timed_out\": %ju, \"unread\": %ju, \"left\": %ju,"
+	    " \"unknown_before\": %ju, \"stopped\": %s, \"gave_up\": %s,"
+	    " \"seconds\": %.3f", (uintmax_t)done->out,
+	    (uintmax_t)done->injected, (uintmax_t)done->failed,
+	    (uintmax_t)done->timed_out, (uintmax_t)done->unread,
+	    (uintmax_t)s->left, (uintmax_t)s->unknown,
+	    done->stopped ? "true" : "false",
+	    done->gave_up ? "true" : "false", s->seconds);
+	if (err) {
+		member_print("error", err_name(err));
+		member_print("message", diag->what);
+		member_print("reference", diag->ref);
+		member_print("hint", diag->hint);
 	}
-	number_format(done->injected, injected);
-	number_format(done->failed, failed);
-	number_format(packages_left(station), left);
+	printf("}\n");
+}
+
+static void
+inject_text(const struct summary *s)
+{
+	char injected[32], failed[32], left[32], unknown[32];
+
+	number_format(s->done.injected, injected);
+	number_format(s->done.failed, failed);
+	number_format(s->left, left);
 	printf("%s injected, %s failed", injected, failed);
-	if (done->timed_out > 0)
-		printf(" (%ju out of time)", (uintmax_t)done->timed_out);
-	printf(", %s left; %.1f s\n", left, seconds);
+	if (s->done.timed_out > 0)
+		printf(" (%ju out of time)", (uintmax_t)s->done.timed_out);
+	printf(", %s left", left);
+	number_format(s->unknown, unknown);
+	if (s->unknown > 0)
+		printf(", %s unknown from earlier runs: see status",
+		    unknown);
+	printf("; %.1f s\n", s->seconds);
+}
+
+static void
+failures_explain(const struct cmd *cmd, const struct station_injected *done)
+{
+	const char *program = cmd->program->name;
+
+	fprintf(stderr, "%s: %ju %s not reach a device and %s not handed out"
+	    " again\n", program, (uintmax_t)done->failed,
+	    done->failed == 1 ? "package did" : "packages did",
+	    done->failed == 1 ? "is" : "are");
+	if (done->unread > 0)
+		fprintf(stderr, "%s: %ju of the plug-ins ended well but did"
+		    " not read the package\n", program,
+		    (uintmax_t)done->unread);
+	if (done->gave_up)
+		fprintf(stderr, "%s: stopped, three in a row have failed\n"
+		    "  mend the plug-in or the line and try it with --count 1"
+		    "; --keep-going goes on in spite of failures\n",
+		    program);
 }
 
 /* Not all that was asked for: why. */
@@ -64,14 +129,14 @@ inject_short(struct cmd *cmd, const struct station_inject *plan,
     const struct station_injected *done)
 {
 	if (done->stopped) {
+		if (done->failed > 0)
+			failures_explain(cmd, done);
 		fprintf(stderr, "%s: stopped; nothing is lost, run it again"
 		    " to go on\n", cmd->program->name);
 		return EXIT_INTERRUPTED;
 	}
 	if (done->failed > 0) {
-		fprintf(stderr, "%s: %ju packages did not reach a device;"
-		    " they are not handed out again\n", cmd->program->name,
-		    (uintmax_t)done->failed);
+		failures_explain(cmd, done);
 		return EXIT_REFUSED;
 	}
 	if (done->out == plan->count ||
@@ -86,24 +151,27 @@ static enum exit_code
 inject_run(struct cmd *cmd, struct station *station,
     struct station_inject *plan)
 {
+	struct summary summary = { .unknown = packages_unknown(station) };
 	uint64_t total = packages_left(station);
 	int64_t start = time_monotonic_ns();
-	struct station_injected done;
 	enum err err;
 
 	if (plan->count < total)
 		total = plan->count;
 	interrupt_catch();
 	progress_start(plan->ctx, "injecting", "packages", 0, total);
-	err = station_inject(station, plan, &done, &cmd->diag);
+	err = station_inject(station, plan, &summary.done, &cmd->diag);
 	progress_end(plan->ctx);
-	/* one JSON object: the error, or the summary */
-	if (!err || !cmd->json)
-		inject_print(cmd, station, &done,
-		    (double)(time_monotonic_ns() - start) / 1e9);
+	summary.left = packages_left(station);
+	summary.seconds = (double)(time_monotonic_ns() - start) / 1e9;
+	if (cmd->json)
+		inject_json(&summary, err, &cmd->diag);
+	else
+		inject_text(&summary);
+	cmd->json = false;	/* the one value is out */
 	if (err)
 		return cmd_fail(cmd, err);
-	return inject_short(cmd, plan, &done);
+	return inject_short(cmd, plan, &summary.done);
 }
 
 enum exit_code
@@ -122,6 +190,8 @@ station_cmd_inject(struct cmd *cmd)
 		return cmd_usage(cmd, "inject takes options only");
 	if (plan.command == NULL)
 		return cmd_usage(cmd, "--command is needed");
+	if (plan.command[strspn(plan.command, " \t\n")] == '\0')
+		return cmd_usage(cmd, "--command is empty: which plug-in?");
 	err = cmd_number(cmd, "count", 1, UINT64_MAX, UINT64_MAX,
 	    &plan.count);
 	if (!err)
@@ -139,5 +209,6 @@ station_cmd_inject(struct cmd *cmd)
 	plan.ctx = &progress;
 	plan.jobs = (unsigned)jobs;
 	plan.timeout_s = (unsigned)timeout_s;
+	plan.keep_going = cmd_flag(cmd, "keep-going");
 	return inject_run(cmd, &station, &plan);
 }

@@ -19,6 +19,8 @@ static const struct cmd_option inject_options[] = {
 	{ "count", "N", "hand out N packages at most (all that are left)" },
 	{ "jobs", "J", "plug-ins at the same time (1)" },
 	{ "timeout", "SECONDS", "kill a plug-in after that long (60)" },
+	{ "keep-going", NULL, "do not stop when three plug-ins in a row"
+	    " fail" },
 	{ NULL, NULL, NULL }
 };
 

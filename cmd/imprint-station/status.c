@@ -34,6 +34,17 @@ status_json(const struct station *s)
 	printf("]}\n");
 }
 
+static uint64_t
+unknown_of(const struct station *s)
+{
+	uint64_t unknown = 0;
+	size_t i;
+
+	for (i = 0; i < s->pack_count; i++)
+		unknown += s->packs[i].unknown;
+	return unknown;
+}
+
 static void
 status_text(const struct station *s)
 {
@@ -58,6 +69,10 @@ status_text(const struct station *s)
 		    (uintmax_t)p->failed, (uintmax_t)p->unknown,
 		    (uintmax_t)left_of(p));
 	}
+	if (unknown_of(s) > 0)
+		printf("unknown: handed out, and the run ended or is still"
+		    " going before a result was known; never handed out"
+		    " again\n");
 }
 
 enum exit_code

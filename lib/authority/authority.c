@@ -227,9 +227,13 @@ static enum err
 keystore_check(struct authority *authority, struct keystore *keystore,
     struct diag *diag)
 {
-	static const struct { const char *label, *certificate; } pairs[] = {
-		{ KEY_ROOT, "root" }, { KEY_DOCUMENT, "document" },
-		{ KEY_INFRA, "infra" }, { "issuer." LOG_BULK, LOG_BULK },
+	static const struct {
+		const char *label, *certificate;
+	} pairs[] = {
+		{ KEY_ROOT, "root" },
+		{ KEY_DOCUMENT, "document" },
+		{ KEY_INFRA, "infra" },
+		{ "issuer." LOG_BULK, LOG_BULK },
 		{ "issuer." LOG_ONLINE, LOG_ONLINE },
 	};
 	struct public_key key;
@@ -303,7 +307,12 @@ authority_unlock(struct authority *authority, struct bytes passphrase,
 	keystore_free(&authority->keystore);
 	authority->keystore = keystore;
 	keystore = NULL;	/* transferred */
-	return authority_check_certificates(authority, diag);
+	err = authority_check_certificates(authority, diag);
+	if (err) {
+		hmac_free(&authority->row_mac);
+		keystore_free(&authority->keystore);
+	}
+	return err;
 }
 
 enum err

@@ -234,6 +234,6 @@ request_service_add(struct authority *authority,
 		return err;
 	(void)snprintf(name, sizeof(name), SERVICE_PREFIX "%s",
 	    service.name);
-	return outside_store(authority->store, authority->row_mac, name, buf_bytes(result), now,
-	    diag);
+	return outside_store(authority->store, authority->row_mac, name,
+	    buf_bytes(result), now, diag);
 }

@@ -211,6 +211,13 @@ test_unlock(void **state)
 	assert_int_equal(authority_unlock(other, bytes_text("wrong"), NOW,
 	    NULL), ERR_AUTH);
 	assert_int_equal(authority_need_keys(other, NULL), ERR_OK);
+	registry_change(w, "UPDATE object SET created = created + 1 "
+	    "WHERE kind = 1 AND name = 'root'");
+	authority_close(&other);
+	good(open_as(w, AUTHORITY_WRITE, &other, NULL), NULL);
+	assert_int_equal(authority_unlock(other, bytes_text(PASSPHRASE), NOW,
+	    NULL), ERR_CORRUPT);
+	assert_int_equal(authority_need_keys(other, NULL), ERR_STATE);
 }
 
 /* A keystore that is whole, but of another ecosystem. */

@@ -81,9 +81,15 @@ check_whole(const struct place *p, bool unlock)
 static void
 test_whole(void **state)
 {
-	static const struct { const char *name; mode_t mode; } modes[] = {
-		{ "", 0700 }, { "/keystore", 0600 }, { "/operators", 0700 },
-		{ "/operators/ada.key", 0600 }, { "/packs", 0700 },
+	static const struct {
+		const char *name;
+		mode_t mode;
+	} modes[] = {
+		{ "", 0700 },
+		{ "/keystore", 0600 },
+		{ "/operators", 0700 },
+		{ "/operators/ada.key", 0600 },
+		{ "/packs", 0700 },
 		{ "/lock", 0600 },
 	};
 	_cleanup_signer_ struct signer *signer = NULL;
@@ -144,7 +150,9 @@ test_refused(void **state)
 {
 	static char long_url[PUBLISH_URL_MAX + 2];
 	static char long_name[ECOSYSTEM_NAME_MAX + 2];
-	const struct { const char *name, *operator_name, *url; } table[] = {
+	const struct {
+		const char *name, *operator_name, *url;
+	} table[] = {
 		{ "", "ada", "https://a.b" },
 		{ "-a", "ada", "https://a.b" },
 		{ "A", "ada", "https://a.b" },
@@ -214,7 +222,8 @@ test_busy(void **state)
 	char path[160];
 
 	(void)snprintf(path, sizeof(path), "%s.lock", p->dir);
-	good(file_open(io_posix(), path, O_RDWR | O_CREAT, 0600, &lock, &diag), &diag);
+	good(file_open(io_posix(), path, O_RDWR | O_CREAT, 0600, &lock,
+	    &diag), &diag);
 	good(file_lock(&lock, &diag), &diag);
 	assert_int_equal(authority_init(io_posix(), &init, &diag), ERR_BUSY);
 	assert_false(there(p, "") || there(p, ".new"));
@@ -302,11 +311,9 @@ test_interrupted(void **state)
 	size_t k;
 
 	assert_true(total > 40);
-	for (k = 0; k < COUNT(kinds); k++) {
-		fault_once(p, kinds[k], 5 + 3 * k);
-		fault_once(p, kinds[k], total / 2 + 3 * k);
-	}
-	for (k = 0; k < 4; k++)
+	for (k = 0; k < COUNT(kinds); k++)
+		fault_once(p, kinds[k], 5 + k * total / 3);
+	for (k = 0; k < 3; k++)
 		power_cut(p, total - k * k);
 }
 

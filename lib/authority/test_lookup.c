@@ -141,8 +141,8 @@ test_unknown_words(void **state)
 		"01aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 		"01aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 		"0:1aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "::::",
-		"a-name-longer-than-any-log-could-have-"
-		    "a-name-longer-than-any-log-could-have/1",
+		("a-name-longer-than-any-log-could-have-"
+		 "a-name-longer-than-any-log-could-have/1"),
 	};
 	struct world *w = *state;
 	char word[8192];
@@ -298,11 +298,22 @@ get_anew(struct world *w, uint64_t index, struct diag *diag)
 static void
 test_altered_entry(void **state)
 {
-	static const struct { const char *column; unsigned octet; } table[] = {
-		{ "leaves", 0 }, { "leaves", 31 }, { "entries", 0 },
-		{ "entries", 1 }, { "entries", 32 }, { "entries", 33 },
-		{ "entries", 96 }, { "entries", 97 }, { "entries", 128 },
-		{ "entries", 129 }, { "entries", 160 }, { "entries", 192 },
+	static const struct {
+		const char *column;
+		unsigned octet;
+	} table[] = {
+		{ "leaves", 0 },
+		{ "leaves", 31 },
+		{ "entries", 0 },
+		{ "entries", 1 },
+		{ "entries", 32 },
+		{ "entries", 33 },
+		{ "entries", 96 },
+		{ "entries", 97 },
+		{ "entries", 128 },
+		{ "entries", 129 },
+		{ "entries", 160 },
+		{ "entries", 192 },
 	};
 	struct world *w = *state;
 	size_t i;

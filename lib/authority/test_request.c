@@ -297,7 +297,10 @@ body_refused(struct world *w, enum request_type type, struct bytes body,
 	refused(w, &say, want);
 }
 
-static const struct { const char *hex; enum err err; } no_orders[] = {
+static const struct {
+	const char *hex;
+	enum err err;
+} no_orders[] = {
 	{ "", ERR_SYNTAX }, { "00", ERR_SYNTAX }, { "80", ERR_SYNTAX },
 	{ "8340000080", ERR_SYNTAX },			/* hash too short */
 	{ "83" "P" "0180", ERR_INVALID },		/* no packs */
@@ -407,10 +410,15 @@ test_order_made(void **state)
 static void
 test_order_names(void **state)
 {
-	static const struct { size_t product; uint64_t count; enum err err; }
-	    table[] = {
-		{ 2, 9999998, ERR_OK }, { 2, 10000000, ERR_LIMIT },
-		{ 0, 999999998, ERR_OK }, { 0, 1000000000, ERR_LIMIT },
+	static const struct {
+		size_t product;
+		uint64_t count;
+		enum err err;
+	} table[] = {
+		{ 2, 9999998, ERR_OK },
+		{ 2, 10000000, ERR_LIMIT },
+		{ 0, 999999998, ERR_OK },
+		{ 0, 1000000000, ERR_LIMIT },
 		{ 1, 1000000000, ERR_OK },
 	};
 	struct world *w = *state;
@@ -420,7 +428,6 @@ test_order_names(void **state)
 		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 		struct diag diag = DIAG_INIT;
 
-		/* an open order counts: its indices come first */
 		world_copy(w, io_posix());
 		assert_int_equal(request_put_order(&body,
 		    w->product[table[i].product], table[i].count,
@@ -432,13 +439,53 @@ test_order_names(void **state)
 	}
 }
 
+/* An open order will take its indices first; a cancelled one will not. */
+static void
+test_order_names_open(void **state)
+{
+	static const struct {
+		size_t product;
+		enum err err;
+	} table[] = {
+		{ 2, ERR_OK },
+		{ 2, ERR_LIMIT },
+		{ 0, ERR_OK },
+		{ 2, ERR_LIMIT },
+	};
+	struct world *w = *state;
+	size_t i;
+
+	for (i = 0; i < COUNT(table); i++) {
+		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+
+		assert_int_equal(request_put_order(&body,
+		    w->product[table[i].product], 5000000, station_names, 1),
+		    ERR_OK);
+		assert_int_equal(submit(w, REQUEST_ORDER_CREATE,
+		    buf_bytes(&body), &result, NULL), table[i].err);
+	}
+	for (i = 1; i <= 2; i++) {
+		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+
+		cbor_put_uint(&body, i);
+		assert_int_equal(submit(w, REQUEST_ORDER_CANCEL,
+		    buf_bytes(&body), &result, NULL), ERR_OK);
+	}
+	assert_int_equal(order_make(w, 2, 9999998, 1, 0), 3);
+}
+
 static void
 test_cancel(void **state)
 {
-	static const struct { const char *octets; size_t len; enum err err; }
-	    table[] = {
-		{ "", 0, ERR_SYNTAX }, { "\x20", 1, ERR_SYNTAX },
-		{ "\x01\x01", 2, ERR_SYNTAX }, { "\x81\x01", 2, ERR_SYNTAX },
+	static const struct {
+		const char *octets;
+		size_t len;
+		enum err err;
+	} table[] = {
+		{ "", 0, ERR_SYNTAX },
+		{ "\x20", 1, ERR_SYNTAX },
+		{ "\x01\x01", 2, ERR_SYNTAX },
+		{ "\x81\x01", 2, ERR_SYNTAX },
 		{ "\x1b\x00\x00\x00\x01\x00\x00\x00\x01", 9, ERR_SYNTAX },
 		{ "\x00", 1, ERR_NOTFOUND }, { "\x02", 1, ERR_NOTFOUND },
 		{ "\x01", 1, ERR_OK }, { "\x01", 1, ERR_STATE },
@@ -608,8 +655,13 @@ test_service_private_key(void **state)
 static void
 test_service_texts(void **state)
 {
-	static const struct { const char *text; size_t len; } texts[] = {
-		{ "a\0b", 3 }, { "a\nb", 3 }, { "\xc3\xa4", 2 },
+	static const struct {
+		const char *text;
+		size_t len;
+	} texts[] = {
+		{ "a\0b", 3 },
+		{ "a\nb", 3 },
+		{ "\xc3\xa4", 2 },
 	};
 	struct world *w = *state;
 	struct public_key key;
@@ -643,6 +695,7 @@ main(void)
 		cmocka_unit_test_setup(test_order_bodies, world_fresh),
 		cmocka_unit_test_setup(test_order_made, world_fresh),
 		cmocka_unit_test(test_order_names),
+		cmocka_unit_test_setup(test_order_names_open, world_fresh),
 		cmocka_unit_test_setup(test_cancel, world_fresh),
 		cmocka_unit_test_setup(test_products, world_fresh),
 		cmocka_unit_test_setup(test_stations, world_fresh),

@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <sqlite3.h>
 
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operator.h"
@@ -26,6 +25,7 @@
 #include "lib/base/clock.h"
 #include "lib/identity/station.h"
 #include "lib/policy/product_yaml.h"
+#include "tests/support/registry.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define NOW		INT64_C(1767225600)	/* 2026-01-01T00:00:00Z */
@@ -272,15 +272,10 @@ world_fresh(void **state)
 static inline void
 registry_change(struct world *w, const char *sql)
 {
-	char path[PATH_SIZE], *text = NULL;
-	sqlite3 *db = NULL;
+	char path[PATH_SIZE];
 
 	assert_int_equal(path_join(path, w->dir, "registry.db"), ERR_OK);
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &text) != SQLITE_OK)
-		fail_msg("%s: %s", sql, text);
-	assert_true(sqlite3_changes(db) > 0);
-	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	registry_execute(path, sql);
 }
 
 static inline uint64_t

@@ -76,10 +76,18 @@ test_operations(void **state)
 static void
 test_uint_borders(void **state)
 {
-	static const struct { uint64_t value; const char *hex; } table[] = {
-		{ 0, "00" }, { 23, "17" }, { 24, "1818" }, { 255, "18ff" },
-		{ 256, "190100" }, { 65535, "19ffff" },
-		{ 65536, "1a00010000" }, { UINT32_MAX, "1affffffff" },
+	static const struct {
+		uint64_t value;
+		const char *hex;
+	} table[] = {
+		{ 0, "00" },
+		{ 23, "17" },
+		{ 24, "1818" },
+		{ 255, "18ff" },
+		{ 256, "190100" },
+		{ 65535, "19ffff" },
+		{ 65536, "1a00010000" },
+		{ UINT32_MAX, "1affffffff" },
 		{ UINT64_C(1) << 32, "1b0000000100000000" },
 		{ UINT64_MAX, "1bffffffffffffffff" },
 	};
@@ -374,7 +382,10 @@ test_round_trip(void **state)
 	assert_true(bytes_equal(buf_bytes(&one), buf_bytes(&two)));
 }
 
-static const struct { const char *hex; enum err err; } encoded[] = {
+static const struct {
+	const char *hex;
+	enum err err;
+} encoded[] = {
 	{ "820180", ERR_OK },				/* an empty form */
 	{ "82018182004100", ERR_OK },
 	{ "82018482051830" "820100" "820700" "820200", ERR_OK },

@@ -12,7 +12,9 @@
 
 /* Multiples of the generator, by python3-cryptography; the first is SEC 2
  * 2.4.2 itself. */
-static const struct { const char *compressed, *raw; } points[] = {
+static const struct {
+	const char *compressed, *raw;
+} points[] = {
 	{ "036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d8"
 	    "98c296",
 	    "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d8"

@@ -216,8 +216,13 @@ test_claim_changed(void **state)
 static void
 test_other_secrets(void **state)
 {
-	static const struct { uint8_t key, seed; bool good; } table[] = {
-		{ 0, 0, true }, { 1, 0, false }, { 0, 1, false },
+	static const struct {
+		uint8_t key, seed;
+		bool good;
+	} table[] = {
+		{ 0, 0, true },
+		{ 1, 0, false },
+		{ 0, 1, false },
 		{ 1, 1, false },
 	};
 	uint8_t room[SERIAL_SIZE];

@@ -388,8 +388,9 @@ test_rebuild(void **state)
 static void
 test_times(void **state)
 {
-	static const struct { const char *issued, *camera, *turbine; }
-	    table[] = {
+	static const struct {
+		const char *issued, *camera, *turbine;
+	} table[] = {
 		{ "1970-01-01T00:00:00Z", "1990-01-01T00:00:00Z",
 		    "2000-01-01T00:00:00Z" },
 		{ "2024-02-29T12:00:00Z", "2044-02-29T12:00:00Z",

@@ -17,8 +17,10 @@ struct manifest {
 	uint8_t		pack[PACKAGE_ID_SIZE], order[PACKAGE_ID_SIZE];
 	uint8_t		header_hash[SHA256_SIZE];
 	const char	*typ;
-	struct { uint64_t offset, length, first, count;
-		uint8_t hash[SHA256_SIZE]; } chunks[CHUNKS_MAX];
+	struct {
+		uint64_t offset, length, first, count;
+		uint8_t hash[SHA256_SIZE];
+	} chunks[CHUNKS_MAX];
 	size_t		chunk_count;
 };
 
@@ -296,9 +298,18 @@ test_round_trip(void **state)
 static void
 test_random_access(void **state)
 {
-	static const struct { uint64_t position, index; } table[] = {
-		{ 7, 2010 }, { 0, 7 }, { 3, 1007 }, { 4, 2007 }, { 2, 9 },
-		{ 5, 2008 }, { 1, 8 }, { 6, 2009 }, { 0, 7 },
+	static const struct {
+		uint64_t position, index;
+	} table[] = {
+		{ 7, 2010 },
+		{ 0, 7 },
+		{ 3, 1007 },
+		{ 4, 2007 },
+		{ 2, 9 },
+		{ 5, 2008 },
+		{ 1, 8 },
+		{ 6, 2009 },
+		{ 0, 7 },
 	};
 	_cleanup_pack_world_ struct pack_world w;
 	_cleanup_pack_ struct pack *pack = NULL;
@@ -679,8 +690,11 @@ test_manifest_in_header(void **state)
 static void
 test_heads(void **state)
 {
-	static const struct { long at; uint8_t octet; enum err err; }
-	    table[] = {
+	static const struct {
+		long at;
+		uint8_t octet;
+		enum err err;
+	} table[] = {
 		{ 0, 'X', ERR_SYNTAX },
 		{ 7, 0, ERR_SYNTAX },
 		{ 8, 1, ERR_VERSION },

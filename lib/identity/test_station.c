@@ -73,8 +73,12 @@ statement_make(struct station_statement *statement, const char *name,
 static void
 test_round_trip(void **state)
 {
-	static const struct { const char *name; enum key_alg alg; } table[] = {
-		{ "line-1", KEY_X25519 }, { "0", KEY_P256 },
+	static const struct {
+		const char *name;
+		enum key_alg alg;
+	} table[] = {
+		{ "line-1", KEY_X25519 },
+		{ "0", KEY_P256 },
 		{ "a-", KEY_X25519 },
 		{ "abcdefghijklmnopqrstuvwxyz-0123456789-"
 		    "abcdefghijklmnopqrstuvwxy", KEY_P256 },
@@ -107,11 +111,21 @@ test_round_trip(void **state)
 static void
 test_names(void **state)
 {
-	static const struct { const char *name; bool good; } table[] = {
-		{ "a", true }, { "9-a", true }, { "", false },
-		{ "-a", false }, { "Line", false }, { "a b", false },
-		{ "a/b", false }, { "..", false }, { "a.b", false },
-		{ "a\n", false }, { "\xc3\xa4", false },
+	static const struct {
+		const char *name;
+		bool good;
+	} table[] = {
+		{ "a", true },
+		{ "9-a", true },
+		{ "", false },
+		{ "-a", false },
+		{ "Line", false },
+		{ "a b", false },
+		{ "a/b", false },
+		{ "..", false },
+		{ "a.b", false },
+		{ "a\n", false },
+		{ "\xc3\xa4", false },
 		{ "abcdefghijklmnopqrstuvwxyz-0123456789-"
 		    "abcdefghijklmnopqrstuvwxyz", false },
 	};
@@ -156,8 +170,14 @@ static void
 test_rejected(void **state)
 {
 	static const struct say good = GOOD;
-	static const struct { const char *name; size_t len; } names[] = {
-		{ "", 0 }, { "-a", 2 }, { "a\0b", 3 }, { "A", 1 },
+	static const struct {
+		const char *name;
+		size_t len;
+	} names[] = {
+		{ "", 0 },
+		{ "-a", 2 },
+		{ "a\0b", 3 },
+		{ "A", 1 },
 		{ "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		    "aaaaaa", 64 },
 	};

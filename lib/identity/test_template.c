@@ -120,7 +120,11 @@ test_url_too_long(void **state)
 }
 
 /* One part of a good encoding put in place of itself. */
-static const struct { size_t part; const char *hex; enum err err; } bad[] = {
+static const struct {
+	size_t part;
+	const char *hex;
+	enum err err;
+} bad[] = {
 	{ 0, "02", ERR_VERSION },
 	{ 0, "00", ERR_VERSION },
 	{ 0, "20", ERR_CORRUPT },

@@ -21,8 +21,12 @@ sqlite_err(int rc, int system_errno)
 	case SQLITE_FORMAT:
 	case SQLITE_MISMATCH:
 		return ERR_CORRUPT;
-	case SQLITE_READONLY:
 	case SQLITE_CANTOPEN:
+		/* creating a file fails for a full or broken disk, too */
+		return system_errno == ENOSPC || system_errno == EDQUOT ?
+		    ERR_NOSPACE : system_errno == EIO ? ERR_IO :
+		    ERR_PERMISSION;
+	case SQLITE_READONLY:
 	case SQLITE_PERM:
 	case SQLITE_AUTH:
 		return ERR_PERMISSION;

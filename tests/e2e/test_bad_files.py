@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 import reader
-from conftest import PASSPHRASE, TORTURE, Station, run, sample
+from conftest import PASSPHRASE, TORTURE, Station, sample
 
 REFUSED = (1, 2, 3, 4, 5, 6, 7, 8)
 POSITIONS = 24
@@ -214,8 +214,9 @@ def test_keystore_of_another(issued, stranger, tmp_path):
     shutil.copy(stranger.dir / "keystore", eco.dir / "keystore")
     result = eco.imprint("identity", "show", 0, code=4)
     assert "of another ecosystem" in result.err
-    eco.order(2, "line-1")
-    eco.imprint("order", "run", 2, code=4)
+    result = eco.imprint("order", "create", "--product", "camera", "--count",
+                         2, "--station", "line-1", code=4)
+    assert "of another ecosystem" in result.err
 
 
 def test_operator_key(stocked, tmp_path):
@@ -291,6 +292,32 @@ def test_registry_entry_changed(issued, tmp_path):
         result = eco.imprint("identity", "show", index, code=8)
         assert str(index) in result.err
     eco.imprint("identity", "show", 4)
+
+
+def test_registry_objects_changed(stocked, tmp_path):
+    """The database is untrusted input: no pack for a thief's key, no other
+    count, station or product than the operator signed."""
+    thief = Station("line-1").statement()
+    camera = "(SELECT hash FROM object WHERE name = 'camera')"
+    other = "(SELECT hash FROM object WHERE name = 'glucose-monitor')"
+    for sql, arguments in (
+            ("UPDATE object SET body = ? WHERE name = 'line-1'", [thief]),
+            ("UPDATE object SET body = ?, hash = ? WHERE name = 'line-1'",
+             [thief, reader.sha256(thief)]),
+            ("UPDATE orders SET count = 400", []),
+            ("UPDATE pack SET count = 3 WHERE no = 1", []),
+            ("UPDATE pack SET station = 'line-2'", []),
+            (f"UPDATE orders SET product = {other}", []),
+            (f"UPDATE object SET body = (SELECT body FROM object WHERE name "
+             f"= 'glucose-monitor') WHERE hash = {camera}", []),
+            ("UPDATE object SET body = (SELECT body FROM object WHERE name "
+             "= 'online') WHERE name = 'bulk'", [])):
+        eco = stocked.copy(tmp_path / "eco")
+        number = eco.order(2, "line-1")
+        tampered(eco, sql, *arguments)
+        eco.imprint("order", "run", number, code=(2, 3, 4, 5, 8))
+        assert not list((eco.dir / "packs").glob("*.pack")), sql
+        shutil.rmtree(eco.root)
 
 
 def test_registry_tree_does_not_fit(issued, tmp_path):

@@ -200,7 +200,7 @@ def test_nothing_secret_in_the_clear(issued):
         elif hasattr(key, "private_numbers"):
             secrets.append(key.private_numbers().private_value.to_bytes(
                 32, "big"))
-    assert len(secrets) == 9
+    assert len(secrets) == 10
     for path in issued.home.rglob("*"):
         if path.is_file():
             data = path.read_bytes()

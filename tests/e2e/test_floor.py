@@ -1,5 +1,7 @@
 """From the pack to the device to the service: station, plug-in, device,
 mutual TLS; what is refused and why; power cuts on the factory floor."""
+import json
+import os
 import shutil
 import signal
 import socket
@@ -176,6 +178,9 @@ def test_station_init(authority, tmp_path):
         assert mode in ((0o700,) if path.is_dir() else (0o600, 0o644)), path
     assert (floor.home / "station.keys").stat().st_mode & 0o777 == 0o600
     floor.station(*init, code=4)
+    (floor.home / "line-3.station").unlink()
+    again = floor.station(*init, "--json").json
+    assert again["fingerprint"] == shown["fingerprint"]
     added = authority.imprint("station", "add", "--json",
                               floor.home / "line-3.station").json
     assert added == {"station": "line-3", "key": shown["fingerprint"]}
@@ -226,6 +231,28 @@ def test_import_refuses(delivered, stranger, tmp_path):
     floor.station("import", floor.pack)
 
 
+def test_import_no_file(delivered, tmp_path):
+    floor = delivered.copy(tmp_path / "floor")
+    os.mkfifo(tmp_path / "fifo")
+    for path in (tmp_path / "fifo", tmp_path, "/dev/null"):
+        result = floor.station("import", path, code=2)
+        assert "not a pack's file" in result.err
+    for length in (7, 500, len(floor.pack.read_bytes()) - 1):
+        short = tmp_path / "short.pack"
+        short.write_bytes(floor.pack.read_bytes()[:length])
+        result = floor.station("import", short, code=(2, 4, 8))
+        assert "again" in result.err
+
+
+def test_import_json_lines(delivered, tmp_path):
+    floor = delivered.copy(tmp_path / "floor")
+    result = floor.station("import", "--json", floor.pack, floor.pack,
+                           tmp_path / "none", floor.pack, code=3)
+    lines = [json.loads(line) for line in result.out.splitlines()]
+    assert [line.get("before") for line in lines] == [False, True, None]
+    assert lines[2]["error"] == "not found"
+
+
 def test_import_for_another_station(authority, delivered, tmp_path):
     floor = Floor(tmp_path / "floor")
     floor.root.mkdir()
@@ -262,16 +289,31 @@ def test_inject_failures(floor):
     floor.station(*inject, "kill -9 $$", "--count", 1, code=1)
     floor.station(*inject, "exec sleep 60", "--count", 1, "--timeout", 1,
                   code=1)
-    floor.station(*inject, "exit 0", "--count", 1)      # reads nothing
+    result = floor.station(*inject, "exit 0", "--count", 1, code=1)
+    assert "did not read the package" in result.err
     floor.station(*inject, "/no/such/program", "--count", 1, code=(1, 2))
     pack = floor.status()["packs"][0]
-    assert pack["failed"] == 4 and pack["injected"] == 1
+    assert pack["failed"] == 5 and pack["injected"] == 0
     floor.inject()
     assert len(floor.got()) == COUNT - 5
 
 
+def test_inject_gives_up(floor):
+    """A plug-in that cannot work does not cost a pack."""
+    inject = ["inject", "--jobs", 8, "--command", "cat > /dev/null; false"]
+    result = floor.station(*inject, "--json", code=1)
+    assert result.json["failed"] == 3 and result.json["gave_up"]
+    assert "3 packages did not reach a device" in result.err
+    assert "--keep-going" in result.err
+    assert floor.status()["packs"][0]["left"] == COUNT - 3
+    result = floor.station(*inject, "--keep-going", code=1)
+    assert floor.status()["packs"][0]["left"] == 0
+
+
 def test_inject_usage(floor):
     floor.station("inject", code=2)
+    for empty in ("", " \n"):
+        floor.station("inject", "--command", empty, code=2)
     floor.inject("--count", 0, code=2)
     floor.inject("--jobs", 10000, code=2)
     assert floor.status()["packs"][0]["left"] == COUNT
@@ -295,7 +337,9 @@ def wait_for(condition):
     raise AssertionError("it did not happen")
 
 
-def test_inject_busy_and_stopped(floor):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT,
+                                    signal.SIGHUP, signal.SIGQUIT])
+def test_inject_busy_and_stopped(floor, number):
     """A second process is turned away; the first, told to stop, finishes
     what is under way."""
     gate, began = floor.root / "gate", floor.root / "began"
@@ -303,20 +347,22 @@ def test_inject_busy_and_stopped(floor):
         [BIN / "imprint-station", "--home", floor.home, "inject",
          "--command", f"cat > /dev/null; touch {began}; "
          f"while [ ! -e {gate} ]; do sleep 0.02; done"],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     try:
         wait_for(began.exists)
         result = floor.inject(code=7)
         assert "lock" in result.err
         floor.station("import", floor.pack, code=7)
         assert floor.status()["packs"][0]["unknown"] == 1
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         gate.touch()
         _, err = process.communicate(timeout=30)
     finally:
         process.kill()
     assert process.returncode == 130, err
     assert b"nothing is lost" in err
+    assert err.count(b"stopping: finishing what is under way") == 1
     pack = floor.status()["packs"][0]
     assert pack["injected"] == 1 and pack["left"] == COUNT - 1
     assert floor.devices.exists() is False or floor.got() == set()
@@ -372,6 +418,24 @@ def broken(floor, tmp_path, kind, run_it):
     parallel(step, sample(total, POINTS))
 
 
+def test_inject_unknown_is_named(floor):
+    """What a run that was killed left open is said by the next."""
+    floor.inject(fault="kill:5", code=-9)
+    unknown = floor.status()["packs"][0]["unknown"]
+    assert unknown > 0
+    assert "unknown: handed out" in floor.station("status").out
+    result = floor.inject()
+    assert f", {unknown} unknown from earlier runs: see status" in result.out
+
+
+def test_inject_json_once(floor):
+    """One value, with what was done, when it ends in an error too."""
+    result = floor.station("inject", "--json", "--command", "/no/such/one",
+                           code=2).json
+    assert result["out"] == result["failed"] == 1
+    assert result["error"] == "invalid" and "/no/such" in result["message"]
+
+
 @pytest.mark.parametrize("kind", FAULTS)
 def test_import_faults(delivered, tmp_path, kind):
     broken(delivered, tmp_path, kind,
@@ -412,6 +476,8 @@ def test_station_init_faults(authority, tmp_path, kind):
         floor.root.mkdir()
         result = floor.station(*init, fault=fault_text(kind, at),
                                code=FAULTS[kind])
+        assert not (floor.home / "line-5.station").exists() or \
+            (floor.home / "station.keys").exists()
         again = floor.station(*init, code=(0, 4))
         assert result.code != 0 or again.code == 4
         assert floor.status()["name"] == "line-5"
@@ -442,8 +508,14 @@ def test_pack_of_station_damaged(floor):
     for at in range(2000, len(data) - 2000, 50):
         data[at] ^= 0x40
     path.write_bytes(data)
-    floor.inject(code=(1, 2, 5, 8))
+    result = floor.inject(code=(1, 2, 5, 8))
+    assert "from the original" in result.err
     assert not floor.devices.exists() or floor.got() == set()
+    shown = floor.station("import", floor.pack, "--json").json
+    assert shown["before"] and shown["repaired"]
+    assert path.read_bytes() == floor.pack.read_bytes()
+    floor.inject("--jobs", 4)
+    assert len(floor.got()) == COUNT
 
 
 # Devices

@@ -281,7 +281,8 @@ def test_keystore(issued):
     keys = reader.keystore_open(issued.dir / "keystore", PASSPHRASE.encode())
     assert set(keys) == {
         "root", "infra", "document", "log", "issuer.bulk", "issuer.online",
-        "index.ueid", "index.serial.bulk.1", "index.serial.online.1"}
+        "index.ueid", "index.serial.bulk.1", "index.serial.online.1",
+        "registry.row"}
     vkey = (issued.dir / "publish/log/bulk/vkey").read_text()
     public = reader.verifier_key(vkey, "pki.example.net/log/bulk")
     assert reader.cose_key(public) == \

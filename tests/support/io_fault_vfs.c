@@ -257,11 +257,14 @@ open_counted(struct fault *f, struct vfs_file *v, int flags, int *ret_flags)
 {
 	struct stat st;
 	bool creates;
-	int rc;
+	int rc, fail;
 
 	creates = (flags & SQLITE_OPEN_CREATE) != 0 && stat(v->path, &st) != 0;
-	if (creates && fault_begin(f, OP_CREATE, NULL) != 0)
+	fail = creates ? fault_begin(f, OP_CREATE, NULL) : 0;
+	if (fail != 0) {
+		errno = fail;	/* as the unix VFS leaves it */
 		return SQLITE_CANTOPEN;
+	}
 	rc = f->vfs_base->xOpen(f->vfs_base, v->path, v->real, flags,
 	    ret_flags);
 	if (rc != SQLITE_OK)

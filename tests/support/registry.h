@@ -1,0 +1,14 @@
+/*
+ * Changing an ecosystem's registry behind everybody's back, as somebody with
+ * access to its file would.
+ */
+#ifndef IMPRINT_TESTS_REGISTRY_H
+#define IMPRINT_TESTS_REGISTRY_H
+
+/*
+ * Execute statements on the SQLite file at path. Ends the test program when
+ * that fails, or when the last one changes no row: it would test nothing.
+ */
+void	registry_execute(const char *path, const char *sql);
+
+#endif
