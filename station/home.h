@@ -9,6 +9,7 @@
 #define HOME_TRUST	"trust.pem"
 #define HOME_LEDGER	"ledger"
 #define HOME_PACKS	"packs"
+#define HOME_MACHINE	"machine"
 
 /* "home/name"; ERR_LIMIT. */
 MUST_USE enum err home_path(const char *home, const char *name,
@@ -25,5 +26,8 @@ MUST_USE enum err home_keys_read(struct station *, struct diag *);
  * ret_missing: it was. */
 MUST_USE enum err home_statement_mend(const struct station *,
     bool *ret_missing, struct diag *);
+/* Sets moved when another machine worked here last, and writes down this
+ * one. The caller holds the lock. */
+MUST_USE enum err home_machine_note(struct station *, struct diag *);
 
 #endif

@@ -37,7 +37,7 @@ enum ledger_kind {
 #define LEDGER_SIGNAL		256
 #define LEDGER_TIMEOUT		1000
 #define LEDGER_NOT_STARTED	1001
-#define LEDGER_NOT_READ		1002	/* it ended well, its package unread */
+#define LEDGER_NOT_READ		1002	/* ended well, package unread */
 
 struct ledger_record {
 	enum ledger_kind	kind;

@@ -14,7 +14,7 @@ struct plugin {
 	pid_t		 pid;		/* 0: none */
 	int		 pidfd;		/* readable when it has ended */
 	int		 input;		/* our end of its input; -1: closed */
-	int		 unread;	/* the other end, to see what it left */
+	int		 unread;	/* other end: what it left */
 	struct secret	 package;
 	size_t		 sent, size;
 	int64_t		 deadline_ns;	/* monotonic */

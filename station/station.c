@@ -188,5 +188,7 @@ station_open(const struct io *io, const char *home,
 		err = trust_read(s, diag);
 	if (!err)
 		err = ledger_load(s, access, diag);
+	if (!err && access == STATION_WORK)
+		err = home_machine_note(s, diag);
 	return err;
 }

@@ -3,9 +3,10 @@
  * them out at most once.
  *
  * Home directory (0700): station.keys (0600), NAME.station (its statement),
- * trust.pem, ledger, packs/ID.pack. station.keys is written after trust.pem
- * and ledger: where it is, all is there but perhaps the statement, which is
- * made of it. There is never a statement of keys that do not exist.
+ * trust.pem, ledger, machine (a hash of where it was last worked in),
+ * packs/ID.pack. station.keys is written after trust.pem and ledger: where it
+ * is, all is there but perhaps the statement, which is made of it. There is
+ * never a statement of keys that do not exist.
  *
  * Invariant: before a package leaves, a ledger record that says so is
  * durable. What the ledger calls out is never handed out again, whatever
@@ -57,6 +58,7 @@ struct station {
 	struct station_pack		*packs;		/* by import */
 	size_t				 pack_count;
 	uint64_t			 out;		/* ever, of all packs */
+	bool				 moved;	/* from another machine */
 };
 
 #define STATION_INIT { .lock = FILE_INIT, .sealing = SECRET_INIT,	\

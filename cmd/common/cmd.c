@@ -109,11 +109,16 @@ nearest_command(const struct cmd *cmd, const char *words)
 	return best;
 }
 
+/* word: the name, perhaps with =VALUE. */
 static enum exit_code
-option_unknown(struct cmd *cmd, const char *name)
+option_unknown(struct cmd *cmd, const char *word)
 {
-	const char *near = nearest_option(cmd, name);
+	char name[64];
+	const char *near;
 
+	(void)snprintf(name, sizeof(name), "%.*s",
+	    (int)strcspn(word, "="), word);
+	near = nearest_option(cmd, name);
 	if (near != NULL)
 		return cmd_usage(cmd, "unknown option --%s; did you mean "
 		    "--%s?", name, near);
@@ -221,7 +226,7 @@ words_parse(struct cmd *cmd, int argc, char **argv)
 /* The command must be known before its options can be read: look for its
  * words first, stepping over options of the program. */
 static int
-command_scan(struct cmd *cmd, int argc, char **argv)
+command_scan(struct cmd *cmd, int argc, char **argv, const char **ret_unknown)
 {
 	const struct cmd_option *option;
 	int i;
@@ -230,6 +235,8 @@ command_scan(struct cmd *cmd, int argc, char **argv)
 		option = option_find(cmd, argv[i] + 2, strlen(argv[i] + 2));
 		if (option != NULL && option->argument != NULL)
 			i++;
+		else if (option == NULL && strchr(argv[i], '=') == NULL)
+			*ret_unknown = argv[i] + 2;
 	}
 	return i;
 }
@@ -259,17 +266,20 @@ json_wanted(int argc, char **argv)
 static enum exit_code
 cmd_run(struct cmd *cmd, int argc, char **argv)
 {
+	const char *unknown = NULL;
 	enum exit_code code;
 	int at, used = 0;
 
 	cmd->json = json_wanted(argc, argv);
-	at = command_scan(cmd, argc, argv);
+	at = command_scan(cmd, argc, argv, &unknown);
 	if (at < argc && strcmp(argv[at], "help") == 0)
 		return help_print(cmd, argc - at - 1, argv + at + 1);
 	if (at < argc)
 		used = command_find(cmd, argv + at, argc - at);
 	if (help_wanted(argc, argv))
 		return help_print(cmd, used, argv + at);
+	if (at < argc && used == 0 && unknown != NULL)
+		return option_unknown(cmd, unknown);
 	if (at < argc && used == 0)
 		return command_unknown(cmd, argv + at, argc - at);
 	code = words_parse(cmd, argc, argv);

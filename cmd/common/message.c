@@ -51,9 +51,15 @@ exit_code_of(enum err err)
 static size_t
 character_next(const unsigned char *p, size_t len)
 {
-	static const struct { uint32_t first, last; } acting[] = {
-		{ 0, 0x1f }, { 0x7f, 0x9f }, { 0x200e, 0x200f },
-		{ 0x202a, 0x202e }, { 0x2066, 0x2069 }, { 0xd800, 0xdfff },
+	static const struct {
+		uint32_t first, last;
+	} acting[] = {
+		{ 0, 0x1f },
+		{ 0x7f, 0x9f },
+		{ 0x200e, 0x200f },
+		{ 0x202a, 0x202e },
+		{ 0x2066, 0x2069 },
+		{ 0xd800, 0xdfff },
 	};
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint32_t c = p[0];

@@ -10,6 +10,8 @@
 const char *station_home(const struct cmd *);
 /* "8d9e 1f00 ..." of a key's thumbprint, for reading aloud. */
 void	fingerprint_print(FILE *, const uint8_t kid[SHA256_SIZE]);
+/* Say once when this home was last worked in on another machine. */
+void	moved_warn(struct cmd *, const struct station *);
 void	hex_print(FILE *, const uint8_t *, size_t);
 
 enum exit_code station_cmd_init(struct cmd *);

@@ -67,6 +67,8 @@ station_cmd_import(struct cmd *cmd)
 	if (!err)
 		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
 		    &station, &cmd->diag);
+	if (!err)
+		moved_warn(cmd, &station);
 	for (i = 0; i < cmd->argc && !err; i++)
 		err = import_one(cmd, &station, cmd->argv[i]);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;

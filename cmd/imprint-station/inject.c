@@ -206,6 +206,7 @@ station_cmd_inject(struct cmd *cmd)
 		    &station, &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
+	moved_warn(cmd, &station);
 	plan.ctx = &progress;
 	plan.jobs = (unsigned)jobs;
 	plan.timeout_s = (unsigned)timeout_s;

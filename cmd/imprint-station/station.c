@@ -66,6 +66,15 @@ station_home(const struct cmd *cmd)
 }
 
 void
+moved_warn(struct cmd *cmd, const struct station *station)
+{
+	if (station->moved)
+		cmd_warn(cmd, "this directory was last worked in on another"
+		    " machine; were it a copy, both would hand out the same"
+		    " packages: keep one and delete the other");
+}
+
+void
 hex_print(FILE *f, const uint8_t *bytes, size_t len)
 {
 	size_t i;

@@ -405,7 +405,7 @@ head_read(struct cmd *cmd, const char *path, uint8_t head[EXPORT_HEAD],
 static enum err
 export_target(struct cmd *cmd, const char *from, const char *to)
 {
-	uint8_t ours[EXPORT_HEAD], theirs[EXPORT_HEAD];
+	uint8_t ours[EXPORT_HEAD] = { 0 }, theirs[EXPORT_HEAD] = { 0 };
 	bool there;
 	enum err err;
 

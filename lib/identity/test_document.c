@@ -453,6 +453,7 @@ test_json(void **state)
 		    "    \"settings\": [\"GET\"]\n  }",
 		"\"algorithm\": \"X25519\"", "\"certificate\": \"308000\"",
 		"\"made_by\": \"authority\"", "\"purpose\": \"encrypt\"",
+		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma) */
 		"\"certificate_sha256\": \"" HASH "\"",
 		"\"serial-number\": \"CAM-1\"", "\"status_idx\": 7",
 		"\"product\": \"" HASH "\"", "\"policy\": 1",
@@ -486,6 +487,7 @@ test_text(void **state)
 		"slot 0  authenticate  made by authority  certificate, SHA-256",
 		"slot 1  encrypt       made by authority  X25519 key, thumbprint",
 		"serial-number     CAM-1\n",
+		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma) */
 		"service           certificate, SHA-256 " HASH "\n",
 		"firmware          P-256 key, thumbprint ",
 		"status index      7\n",

@@ -428,6 +428,16 @@ def test_inject_unknown_is_named(floor):
     assert f", {unknown} unknown from earlier runs: see status" in result.out
 
 
+def test_inject_on_another_machine(floor):
+    machine = floor.home / "machine"
+    if not machine.exists():
+        pytest.skip("no /etc/machine-id")
+    assert "another machine" not in floor.inject("--count", 1).err
+    machine.write_bytes(b"\0" * 32)
+    assert "another machine" in floor.inject("--count", 1).err
+    assert "another machine" not in floor.inject("--count", 1).err
+
+
 def test_inject_json_once(floor):
     """One value, with what was done, when it ends in an error too."""
     result = floor.station("inject", "--json", "--command", "/no/such/one",
