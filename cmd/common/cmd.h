@@ -131,8 +131,8 @@ void	progress_start(struct progress *, const char *what, const char *unit,
 void	progress_update(struct progress *, uint64_t done);
 void	progress_end(struct progress *);
 
-/* SIGINT, SIGTERM, SIGHUP and SIGQUIT set a flag instead of killing: long work stops at the
- * next safe place. A second one within the work kills. */
+/* SIGINT, SIGTERM, SIGHUP and SIGQUIT set a flag instead of killing: long
+ * work stops at the next safe place. A second one within the work kills. */
 void	interrupt_catch(void);
 bool	interrupt_requested(void);
 
