@@ -50,17 +50,11 @@ static enum err
 bare_start(struct samples *samples, struct diag *diag)
 {
 	_cleanup_secret_ struct secret private = SECRET_INIT;
-	_cleanup_keygen_ struct keygen *keygen = NULL;
 	_cleanup_signer_ struct signer *signer = NULL;
 	struct public_key key;
 	enum err err;
 
-	err = secret_alloc(&private, KEY_PRIVATE_SIZE);
-	if (!err)
-		err = keygen_new(KEY_P256, &keygen, diag);
-	if (!err)
-		err = keygen_run(keygen, &key, private.ptr);
-	private.len = KEY_PRIVATE_SIZE;
+	err = key_pair_make(KEY_P256, &key, &private, diag);
 	if (!err)
 		err = signer_new(KEY_P256, secret_bytes(&private), &signer,
 		    diag);

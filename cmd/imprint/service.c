@@ -6,18 +6,12 @@
 #define PEM_KEY_MAX 1024
 
 static enum err
-key_make(struct cmd *cmd, struct public_key *ret_key, struct secret *pem)
+service_key(struct cmd *cmd, struct public_key *ret_key, struct secret *pem)
 {
 	_cleanup_secret_ struct secret private = SECRET_INIT;
-	_cleanup_keygen_ struct keygen *keygen = NULL;
 	enum err err;
 
-	err = secret_alloc(&private, KEY_PRIVATE_SIZE);
-	if (!err)
-		err = keygen_new(KEY_P256, &keygen, &cmd->diag);
-	if (!err)
-		err = keygen_run(keygen, ret_key, private.ptr);
-	private.len = KEY_PRIVATE_SIZE;
+	err = key_pair_make(KEY_P256, ret_key, &private, &cmd->diag);
 	if (!err)
 		err = private_key_put_pem(KEY_P256, secret_bytes(&private),
 		    pem, &cmd->diag);
@@ -65,7 +59,7 @@ service_add(struct cmd *cmd, struct authority *authority, const char *name,
 	struct public_key key;
 	enum err err;
 
-	err = key_make(cmd, &key, &pem);
+	err = service_key(cmd, &key, &pem);
 	if (!err)
 		err = request_put_service(&body, name, dns_name, &key);
 	/* the key first: a certificate without its key is of no use */

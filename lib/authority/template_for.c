@@ -66,15 +66,9 @@ sample_key(enum key_alg alg, struct public_key *ret_key,
     struct signer **ret_signer, struct diag *diag)
 {
 	_cleanup_secret_ struct secret private = SECRET_INIT;
-	_cleanup_keygen_ struct keygen *keygen = NULL;
 	enum err err;
 
-	err = secret_alloc(&private, KEY_PRIVATE_SIZE);
-	if (!err)
-		err = keygen_new(alg, &keygen, diag);
-	if (!err)
-		err = keygen_run(keygen, ret_key, private.ptr);
-	private.len = KEY_PRIVATE_SIZE;
+	err = key_pair_make(alg, ret_key, &private, diag);
 	if (!err && ret_signer != NULL)
 		err = signer_new(alg, secret_bytes(&private), ret_signer,
 		    diag);

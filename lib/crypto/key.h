@@ -46,6 +46,10 @@ void	keygen_free(struct keygen **);
 MUST_USE enum err keygen_run(struct keygen *, struct public_key *ret_public,
     uint8_t private[KEY_PRIVATE_SIZE]);
 
+/* One key pair, for the odd one. ret_private: SECRET_INIT. */
+MUST_USE enum err key_pair_make(enum key_alg, struct public_key *ret_public,
+    struct secret *ret_private, struct diag *);
+
 /* The public key of a raw private one. ERR_INVALID when it is no key. */
 MUST_USE enum err key_derive_public(enum key_alg, struct bytes private,
     struct public_key *ret_public, struct diag *);

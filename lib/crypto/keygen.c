@@ -125,3 +125,25 @@ keygen_run(struct keygen *k, struct public_key *ret_public,
 	wipe(scalar, sizeof(scalar));
 	return good ? ERR_OK : ossl_fail(NULL, "key generation");
 }
+
+enum err
+key_pair_make(enum key_alg alg, struct public_key *ret_public,
+    struct secret *ret_private, struct diag *diag)
+{
+	_cleanup_secret_ struct secret private = SECRET_INIT;
+	_cleanup_keygen_ struct keygen *keygen = NULL;
+	enum err err;
+
+	err = secret_alloc(&private, KEY_PRIVATE_SIZE);
+	if (err)
+		return diag_nomem(diag);
+	private.len = KEY_PRIVATE_SIZE;
+	err = keygen_new(alg, &keygen, diag);
+	if (!err)
+		err = keygen_run(keygen, ret_public, private.ptr);
+	if (err)
+		return err;
+	*ret_private = private;
+	private = (struct secret)SECRET_INIT;	/* transferred */
+	return ERR_OK;
+}

@@ -533,3 +533,39 @@ def test_fresh_ecosystems_differ(pristine, tmp_path):
     ids = [reader.rows(e.db, "SELECT value FROM meta WHERE name = "
                        "'ecosystem-id'")[0][0] for e in (pristine, other)]
     assert ids[0] != ids[1]
+
+
+@pytest.mark.parametrize("name", ["", "ecosystems", "ecosystems/default",
+                                  "ecosystems/default/keystore"])
+def test_home_that_others_can_write_to(stocked, tmp_path, name):
+    eco = stocked.copy(tmp_path / "eco")
+    path = eco.home / name
+    path.chmod(path.stat().st_mode | 0o020)
+    result = eco.imprint("order", "list", code=5)
+    assert "others may write to it" in result.err
+    assert "chmod go-w" in result.err
+
+
+@pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2),
+                                    (0, 1, 2)])
+def test_closed_descriptors(stocked, tmp_path, closed):
+    """What is printed into a closed descriptor lands in no file of ours."""
+    eco = stocked.copy(tmp_path / "eco")
+    before = {p: p.read_bytes() for p in eco.dir.rglob("*") if p.is_file()
+              and p.suffix not in (".db", ".db-wal", ".db-shm")}
+
+    def close():
+        for fd in closed:
+            os.close(fd)
+
+    argv = [str(BIN / "imprint"), *map(str, eco.options())]
+    for command in (["order", "list"], ["order", "run", "77"],
+                    ["product", "add", str(PRODUCTS / "camera.yaml")]):
+        done = subprocess.run([*argv, *command], preexec_fn=close,
+                              check=False)
+        assert done.returncode >= 0
+        if command == ["product", "add", str(PRODUCTS / "camera.yaml")]:
+            assert done.returncode == (6 if 1 in closed else 0)
+    for path, content in before.items():
+        assert path.read_bytes() == content, path
+    eco.imprint("product", "list")

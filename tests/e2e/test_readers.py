@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, x25519
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 import reader
-from conftest import PASSPHRASE, URL, run
+from conftest import PASSPHRASE, PRODUCTS, URL, run
 
 EKU_CLIENT = "1.3.6.1.5.5.7.3.2"
 
@@ -311,3 +311,42 @@ def test_void_is_not_shown(eco):
     listed = eco.imprint("identity", "list", "--json").json
     assert first not in [row["index"] for row in listed]
     assert len(listed) == 40
+
+
+def test_usages_of_cas(issued):
+    """No issuing CA can make a service or a document signer."""
+    allowed = {"bulk": "1.3.6.1.5.5.7.3.2", "online": "1.3.6.1.5.5.7.3.2",
+               "infra": "1.3.6.1.5.5.7.3.1"}
+    for name, oid in allowed.items():
+        usage = ca(issued, name).extensions.get_extension_for_class(
+            x509.ExtendedKeyUsage).value
+        assert [u.dotted_string for u in usage] == [oid], name
+    names = {ca(issued, name).subject.rfc4514_string()
+             for name in ("root", "bulk", "online", "infra", "document")}
+    assert len(names) == 5
+    db = reader.sqlite3.connect(f"file:{issued.db}?mode=ro", uri=True)
+    ident, = db.execute(
+        "SELECT value FROM meta WHERE name = 'ecosystem-id'").fetchone()
+    db.close()
+    assert all(ident[:4].hex() in name for name in names)
+
+
+def test_sign_slot_never_authenticates(stocked, tmp_path):
+    """A key for signing data is no key for TLS."""
+    eco = stocked.copy(tmp_path / "eco")
+    eco.imprint("product", "add", PRODUCTS / "wind-turbine-sensor.yaml")
+    eco.imprint("order", "create", "--product", "wind-turbine-sensor",
+                "--count", 1, "--station", "line-1")
+    eco.imprint("order", "run", 1)
+    der = eco.imprint("identity", "show", 0, "--format", "der",
+                      "--slot", 2).raw
+    usage = x509.load_der_x509_certificate(der).extensions \
+        .get_extension_for_class(x509.KeyUsage).value
+    assert usage.content_commitment and not usage.digital_signature
+    document = tmp_path / "document.cose"
+    document.write_bytes(cose(eco, 0))
+    certificate = tmp_path / "sign.der"
+    certificate.write_bytes(der)
+    result = eco.imprint("identity", "verify", document, "--certificate",
+                         certificate, code=1)
+    assert "deny: wrong purpose" in result.out

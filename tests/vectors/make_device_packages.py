@@ -256,6 +256,9 @@ case("signer-without-eku", "signer not trusted", signer())
 case("signer-client-eku", "signer not trusted", signer(eku=CLIENT))
 case("signer-self-signed", "signer not trusted",
      signer(eku=DOCUMENT, issuer="Home S", by=home.signer_key))
+# no CA below the root may make a signer
+case("signer-under-issuing-ca", "signer not trusted",
+     signer(eku=DOCUMENT, issuer="Home CA", by=home.ca_key))
 case("signer-is-device", "signer not trusted",
      lambda p: (setter(signer_key=home.device_key,
                        certs=p.certs + [home.device])(p),
