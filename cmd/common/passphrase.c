@@ -40,8 +40,9 @@ terminal_read(int tty, const char *prompt, struct secret *line)
 		return ERR_IO;
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)ECHO;
-	(void)dprintf(tty, "%s: ", prompt);
+	/* first: it throws away what was typed before */
 	(void)tcsetattr(tty, TCSAFLUSH, &hidden);
+	(void)dprintf(tty, "%s: ", prompt);
 	err = line_read(tty, line);
 	(void)tcsetattr(tty, TCSAFLUSH, &shown);
 	(void)dprintf(tty, "\n");

@@ -2,6 +2,7 @@
 import fcntl
 import json
 import os
+import pty
 import signal
 import stat
 import subprocess
@@ -569,3 +570,56 @@ def test_closed_descriptors(stocked, tmp_path, closed):
     for path, content in before.items():
         assert path.read_bytes() == content, path
     eco.imprint("product", "list")
+
+
+def on_terminal(argv, answers):
+    """Run on a terminal of its own; answers: (what is waited for, typed)."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(argv[0], argv)
+    shown = b""
+    try:
+        for awaited, typed in [*answers, (None, b"")]:
+            while awaited is None or awaited not in shown:
+                try:
+                    more = os.read(fd, 4096)
+                except OSError:     # the terminal is gone: it has ended
+                    more = b""
+                if not more:
+                    break
+                shown += more
+            if typed:
+                os.write(fd, typed)
+                shown = shown + b"|"
+    finally:
+        os.close(fd)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), shown
+
+
+def test_passphrase_on_the_terminal(tmp_path):
+    argv = [str(BIN / "imprint"), "--home", str(tmp_path / "home"), "init",
+            "--publish-url", URL]
+    code, shown = on_terminal(argv, [
+        (b"Passphrase of the keystore: ", b"typed-once\n"),
+        (b"once more: ", b"typed-otherwise\n")])
+    assert code == 2 and b"the two differ" in shown
+    code, shown = on_terminal(argv, [
+        (b"Passphrase of the keystore: ", b"typed-secret\n"),
+        (b"once more: ", b"typed-secret\n")])
+    assert code == 0, shown
+    assert b"typed-secret" not in shown     # no echo
+    eco = tmp_path / "pass"
+    eco.write_text("typed-secret\n")
+    run(BIN / "imprint", "--home", tmp_path / "home", "--passphrase-file",
+        eco, "identity", "list")
+
+
+def test_progress_on_the_terminal(stocked, tmp_path):
+    eco = stocked.copy(tmp_path / "eco")
+    number = eco.order(3000, "line-1")
+    code, shown = on_terminal(
+        [str(BIN / "imprint"), *map(str, eco.options()), "order", "run",
+         str(number)], [])
+    assert code == 0
+    assert b"issuing [" in shown and b"3,000 of 3,000 identities" in shown
