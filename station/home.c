@@ -56,18 +56,8 @@ pair_release(struct pair *pair)
 static enum err
 pair_make(enum key_alg alg, struct pair *pair, struct diag *diag)
 {
-	_cleanup_keygen_ struct keygen *keygen = NULL;
-	enum err err;
-
-	err = keygen_new(alg, &keygen, diag);
-	if (!err)
-		err = secret_alloc(&pair->private_key, KEY_PRIVATE_SIZE);
-	if (!err)
-		err = keygen_run(keygen, &pair->public_key,
-		    pair->private_key.ptr);
-	if (!err)
-		pair->private_key.len = KEY_PRIVATE_SIZE;
-	return err;
+	return key_pair_make(alg, &pair->public_key, &pair->private_key,
+	    diag);
 }
 
 /* [magic, version, name, created, sealing COSE_Key, signing COSE_Key] */
