@@ -266,7 +266,8 @@ request_submit(struct cmd *cmd, struct authority *authority,
 		    result, &cmd->diag);
 	warning = authority_warning(authority);
 	if (!err && warning != NULL)
-		cmd_warn(cmd, "%s: %s", warning->what, warning->hint);
+		cmd_warn(cmd, "carried out, but %s; %s", warning->what,
+		    warning->hint);
 	return err;
 }
 
