@@ -247,6 +247,17 @@ io_sync_dir(const struct io *io, const char *path, struct diag *diag)
 }
 
 enum err
+io_sync_fs(const struct io *io, const char *path, struct diag *diag)
+{
+	int result;
+
+	do
+		result = io->sync_fs(io->state, path);
+	while (result != 0 && errno == EINTR);
+	return result == 0 ? ERR_OK : io_fail(diag, path, "sync file system");
+}
+
+enum err
 io_sync_parent(const struct io *io, const char *path, struct diag *diag)
 {
 	char dir[PATH_SIZE];

@@ -214,6 +214,8 @@ test_names(void **state)
 	assert_int_equal(io_sync_parent(io, "/tmp", NULL), ERR_OK);
 	assert_int_equal(io_sync_parent(io, "none/f", NULL), ERR_NOTFOUND);
 	assert_int_equal(io_sync_dir(io, "none", NULL), ERR_NOTFOUND);
+	assert_int_equal(io_sync_fs(io, "none", NULL), ERR_NOTFOUND);
+	assert_int_equal(io_sync_fs(io, ".", NULL), ERR_OK);
 	assert_int_equal(io_unlink(io, "d/g", NULL), ERR_OK);
 	assert_int_equal(io_unlink(io, "d/g", NULL), ERR_OK);
 	assert_int_not_equal(io_unlink(io, "d", NULL), ERR_OK);

@@ -107,6 +107,8 @@ void	undo_synced(struct fault *, const struct node *);
 void	undo_dir_synced(struct fault *, const char *dir);
 /* The directory that holds path's name. */
 void	undo_parent_synced(struct fault *, const char *path);
+/* All of it. */
+void	undo_all_synced(struct fault *);
 /* Take back what is not durable. */
 void	undo_all(struct fault *);
 void	undo_free(struct fault *);

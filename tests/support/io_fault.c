@@ -307,6 +307,23 @@ fault_sync_dir(void *state, const char *path)
 	return result;
 }
 
+static int
+fault_sync_fs(void *state, const char *path)
+{
+	struct fault *f = fault_lock(state);
+	int fail, result;
+
+	result = -1;
+	fail = fault_begin(f, OP_SYNC, NULL);
+	if (fail == 0) {
+		result = io_posix()->sync_fs(NULL, path);
+		if (result == 0)
+			undo_all_synced(f);
+	}
+	fault_unlock(f, fail);
+	return result;
+}
+
 struct io *
 io_fault_new(const struct io_fault_plan *plan)
 {
@@ -331,6 +348,7 @@ io_fault_new(const struct io_fault_plan *plan)
 		.unlink = fault_unlink,
 		.mkdir = fault_mkdir,
 		.sync_dir = fault_sync_dir,
+		.sync_fs = fault_sync_fs,
 	};
 	fault_vfs_register(f);
 	f->io.sqlite_vfs = f->vfs_name;

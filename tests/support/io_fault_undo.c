@@ -385,6 +385,13 @@ undo_dir_synced(struct fault *f, const char *dir)
 }
 
 void
+undo_all_synced(struct fault *f)
+{
+	while (f->undo_len > 0)
+		undo_drop_last(f);
+}
+
+void
 undo_parent_synced(struct fault *f, const char *path)
 {
 	char *dir;
