@@ -40,6 +40,7 @@ struct io {
 	int	(*rename)(void *state, const char *from, const char *to);
 	int	(*unlink)(void *state, const char *path);
 	int	(*mkdir)(void *state, const char *path, mode_t);
+	int	(*rmdir)(void *state, const char *path);
 	/* open, fsync and close a directory */
 	int	(*sync_dir)(void *state, const char *path);
 	/* open a directory, syncfs, close */
@@ -90,6 +91,9 @@ MUST_USE enum err io_unlink(const struct io *, const char *path,
     struct diag *);
 /* A directory that exists is not an error. */
 MUST_USE enum err io_mkdir(const struct io *, const char *path, mode_t,
+    struct diag *);
+/* A missing directory is not an error; ERR_EXISTS: it is not empty. */
+MUST_USE enum err io_rmdir(const struct io *, const char *path,
     struct diag *);
 MUST_USE enum err io_sync_dir(const struct io *, const char *path,
     struct diag *);

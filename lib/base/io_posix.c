@@ -91,6 +91,13 @@ posix_mkdir(void *state, const char *path, mode_t mode)
 }
 
 static int
+posix_rmdir(void *state, const char *path)
+{
+	(void)state;
+	return rmdir(path);
+}
+
+static int
 sync_with(const char *path, int (*sync_call)(int))
 {
 	int fd, saved, result;
@@ -133,6 +140,7 @@ io_posix(void)
 		.rename_new = posix_rename_new,
 		.unlink = posix_unlink,
 		.mkdir = posix_mkdir,
+		.rmdir = posix_rmdir,
 		.sync_dir = posix_sync_dir,
 		.sync_fs = posix_sync_fs,
 	};

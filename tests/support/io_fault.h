@@ -1,8 +1,8 @@
 /*
  * A faulty disk for tests: a struct io over the system's files that counts
  * every operation that changes something (create, write, sync, truncate,
- * rename, unlink, mkdir, sync of a directory or all) and does harm at one of them.
- * Its sqlite_vfs carries SQLite's files through the same counter.
+ * rename, unlink, mkdir, rmdir, sync of a directory or all) and does harm at
+ * one of them. Its sqlite_vfs carries SQLite's files through the same counter.
  *
  * Thread safe. Where a fault does not apply to operation number at (a short
  * write of a rename), the first one after it that it applies to is taken.

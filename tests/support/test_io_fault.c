@@ -187,6 +187,8 @@ job_undone(const struct io *io, int what)
 		err = file_sync(&f, NULL);
 	if (!err && what == 7)
 		err = io_unlink(io, "a", NULL);
+	if (!err && what == 8)
+		err = io_rmdir(io, "empty", NULL);
 	return err ? err : cut(io);
 }
 
@@ -194,7 +196,8 @@ static void
 test_cut_takes_back(void **state)
 {
 	/* operations of each job before its cut */
-	static const unsigned long operations[] = { 1, 1, 1, 2, 2, 4, 8, 4 };
+	static const unsigned long operations[] = { 1, 1, 1, 2, 2, 4, 8, 4,
+	    3 };
 	struct io_fault_plan plan = { .kind = IO_FAULT_POWER_CUT };
 	struct stat st;
 	int what;
@@ -205,12 +208,14 @@ test_cut_takes_back(void **state)
 		put_file("a", "apple");
 		put_file("b", "berry");
 		assert_int_equal(chmod("a", 0640), 0);
+		assert_int_equal(mkdir("empty", 0755), 0);
 		plan.at = operations[what] + 1;
 		assert_int_equal(run(&plan, job_undone, what), -1);
 		if (what != 7)
 			assert_true(has("a", "apple"));
 		assert_true(has("b", "berry"));
 		assert_true(has("new", NULL));
+		assert_true(io_exists(io_posix(), "empty"));
 		assert_true(has("d/f", NULL) && !io_exists(io_posix(), "d"));
 		assert_int_equal(stat("a", &st), 0);
 		assert_int_equal(st.st_size, what == 7 ? 8 : 5);
