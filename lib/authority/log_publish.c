@@ -159,6 +159,10 @@ place_make(struct publish *p, struct diag *diag)
 
 	err = io_mkdir(io, p->dir, 0755, diag);
 	if (!err)
+		err = path_join(path, p->dir, TILE_TMP);
+	if (!err)
+		err = io_unlink(io, path, diag);
+	if (!err)
 		err = path_join(path, p->dir, FILE_VKEY);
 	if (!err)
 		err = keystore_public(p->authority->keystore, KEY_LOG, &key,
