@@ -9,9 +9,12 @@
 #define BLOCK_SIZE	65536
 #define REASON_SIZE	14
 #define ENTRY_MAX	(2 + 2 + SERIAL_MAX + DER_TIME_MAX + REASON_SIZE)
-#define TIMES_2050	INT64_C(2524608000)	/* 2050-01-01T00:00:00Z */
+#define TIME_2050	INT64_C(2524608000)	/* 2050-01-01T00:00:00Z */
 #define SIGN_TRIES	64
 #define BIT_STRING_HEAD	3	/* tag, length, unused bits */
+#define DAY_S		86400
+/* Reasons of a full CRL, as bits: all but removeFromCRL (8). */
+#define REASONS		0x067fU
 
 struct crl_writer {
 	struct signer	*signer;
@@ -22,9 +25,9 @@ struct crl_writer {
 	size_t		 tbs_size;
 	uint64_t	 entries_left;	/* octets announced, not yet taken */
 	uint64_t	 written;	/* octets of the file so far */
-	int64_t		 time;		/* what time_der holds */
+	int64_t		 time;		/* what time_der holds; < 0: nothing */
 	uint8_t		 time_der[DER_TIME_MAX];
-	size_t		 time_len;	/* 0: nothing yet */
+	size_t		 time_len;
 	size_t		 used;		/* of the block */
 	uint8_t		 block[BLOCK_SIZE];
 };
@@ -40,7 +43,7 @@ static const uint8_t crl_number_oid[] = { 0x55, 0x1d, 0x14 };
 size_t
 crl_entry_size(size_t serial_len, int64_t revoked, enum crl_reason reason)
 {
-	return 2 + 2 + serial_len + (revoked >= TIMES_2050 ? 17 : 15) +
+	return 2 + 2 + serial_len + (revoked >= TIME_2050 ? 17 : 15) +
 	    (reason == CRL_UNSPECIFIED ? 0 : REASON_SIZE);
 }
 
@@ -173,6 +176,7 @@ crl_writer_new(const struct crl_head *head, struct signer *signer,
 	w->signer = signer;
 	w->file = file;
 	w->tail = (struct buf)BUF_INIT;
+	w->time = -1;
 	err = writer_start(w, head, diag);
 	if (err)
 		return err;
@@ -211,6 +215,34 @@ block_flush(struct crl_writer *w, struct diag *diag)
 	return ERR_OK;
 }
 
+static void
+put_two_digits(uint8_t *at, unsigned value)
+{
+	at[0] = (uint8_t)('0' + value / 10);
+	at[1] = (uint8_t)('0' + value % 10);
+}
+
+/* Entries come in runs of one moment, or of one day: then six digits do. */
+static bool
+time_set(struct crl_writer *w, int64_t t)
+{
+	unsigned second = (unsigned)(t % DAY_S);
+	uint8_t *digits;
+
+	if (t == w->time)
+		return w->time_len > 0;
+	if (t >= 0 && w->time >= 0 && t / DAY_S == w->time / DAY_S) {
+		digits = w->time_der + w->time_len - 7;
+		put_two_digits(digits, second / 3600);
+		put_two_digits(digits + 2, second / 60 % 60);
+		put_two_digits(digits + 4, second % 60);
+	} else {
+		w->time_len = der_time(t, w->time_der);
+	}
+	w->time = w->time_len == 0 ? -1 : t;
+	return w->time_len > 0;
+}
+
 static enum err
 entry_check(struct crl_writer *w, const struct crl_entry *e,
     struct diag *diag)
@@ -219,17 +251,12 @@ entry_check(struct crl_writer *w, const struct crl_entry *e,
 		return diag_fail(diag, ERR_INVALID, "RFC 5280 4.1.2.2",
 		    "CRL: entry: serial number is not positive, shortest and"
 		    " of at most %d octets", SERIAL_MAX);
-	if (crl_reason_name(e->reason) == NULL ||
-	    e->reason == CRL_REMOVE_FROM_CRL)
+	if ((unsigned)e->reason > CRL_AA_COMPROMISE ||
+	    (REASONS >> e->reason & 1) == 0)
 		return diag_fail(diag, ERR_INVALID, "RFC 5280 5.3.1",
 		    "CRL: entry: reason %d is not one of a full CRL",
 		    (int)e->reason);
-	if (w->time_len == 0 || e->revoked != w->time) {
-		/* entries come in runs of one moment */
-		w->time = e->revoked;
-		w->time_len = der_time(e->revoked, w->time_der);
-	}
-	if (w->time_len == 0)
+	if (!time_set(w, e->revoked))
 		return diag_fail(diag, ERR_INVALID, "RFC 5280 5.1.2.6",
 		    "CRL: entry: revocation time is out of range");
 	return ERR_OK;
@@ -263,7 +290,8 @@ crl_writer_add(struct crl_writer *w, const struct crl_entry *e,
 	at[3] = (uint8_t)e->serial.len;
 	memcpy(at + 4, e->serial.ptr, e->serial.len);
 	at += 4 + e->serial.len;
-	memcpy(at, w->time_der, w->time_len);
+	/* as many octets for every time: the block has room for the most */
+	memcpy(at, w->time_der, sizeof(w->time_der));
 	at += w->time_len;
 	if (e->reason != CRL_UNSPECIFIED) {
 		memcpy(at, reason_code, sizeof(reason_code));
