@@ -123,7 +123,8 @@ main(int argc, char **argv)
 	if (freopen(args[7], "r", stdin) == NULL || imprint_verifier_new(trust,
 	    fread(trust, 1, sizeof(trust), stdin), &verifier, text, 256))
 		errx(1, "--trust %s: %s", args[7], text);
-	if (imprint_verifier_require_status(verifier, strtol(args[13], NULL, 10)))
+	if (imprint_verifier_require_status(verifier,
+	    strtol(args[13], NULL, 10)))
 		errx(1, "--max-age %s: seconds", args[13]);
 	(void)snprintf(text, sizeof(text), "127.0.0.1:%s", args[1]);
 	listener = BIO_new_accept(text);
