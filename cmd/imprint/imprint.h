@@ -55,6 +55,7 @@ enum exit_code init_run_cmd(struct cmd *);
 enum exit_code product_add_cmd(struct cmd *);
 enum exit_code product_show_cmd(struct cmd *);
 enum exit_code product_list_cmd(struct cmd *);
+enum exit_code product_diff_cmd(struct cmd *);
 enum exit_code station_add_cmd(struct cmd *);
 enum exit_code station_list_cmd(struct cmd *);
 enum exit_code service_add_cmd(struct cmd *);
@@ -68,5 +69,6 @@ enum exit_code identity_show_cmd(struct cmd *);
 enum exit_code identity_list_cmd(struct cmd *);
 enum exit_code identity_find_cmd(struct cmd *);
 enum exit_code identity_verify_cmd(struct cmd *);
+enum exit_code identity_export_cmd(struct cmd *);
 
 #endif
