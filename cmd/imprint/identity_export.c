@@ -54,15 +54,6 @@ has(const struct job *job, unsigned trait)
 	return (job->rendering->traits & trait) != 0;
 }
 
-static enum err
-taken(struct cmd *cmd, const char *path)
-{
-	(void)diag_fail(&cmd->diag, ERR_EXISTS, NULL, "%s: exists already",
-	    path);
-	diag_hint(&cmd->diag, "--force replaces it");
-	return ERR_EXISTS;
-}
-
 static bool
 is_directory(const char *path)
 {
@@ -131,8 +122,12 @@ target_open(struct job *job)
 	if (job->kind == TARGET_DIR)
 		return directory_open(job);
 	/* told early; the rename decides */
-	if (!cmd_flag(cmd, "force") && io_exists(cmd->io, job->out))
-		return taken(cmd, job->out);
+	if (!cmd_flag(cmd, "force") && io_exists(cmd->io, job->out)) {
+		(void)diag_fail(&cmd->diag, ERR_EXISTS, NULL,
+		    "%s: exists already", job->out);
+		diag_hint(&cmd->diag, "--force replaces it");
+		return ERR_EXISTS;
+	}
 	if (snprintf(job->part, PATH_SIZE, "%s" PART, job->out) >= PATH_SIZE)
 		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
 		    "--out: the path is too long");
@@ -179,9 +174,9 @@ target_close(struct job *job)
 	err = file_sync(&job->file, &cmd->diag);
 	if (!err && cmd_flag(cmd, "force"))
 		err = io_rename(cmd->io, job->part, job->out, &cmd->diag);
-	else if (!err && cmd->io->rename_new(cmd->io->state, job->part,
-	    job->out) != 0)
-		err = taken(cmd, job->out);
+	else if (!err)
+		err = io_rename_new(cmd->io, job->part, job->out,
+		    &cmd->diag);
 	if (err)
 		return err;
 	file_release(&job->file);
