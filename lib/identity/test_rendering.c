@@ -389,8 +389,7 @@ c_array_read(const char *header, const char *name, struct buf *out)
 	(void)snprintf(start, sizeof(start), "static const uint8_t %s[",
 	    name);
 	at = strstr(header, start);
-	if (at == NULL)
-		fail_msg("no %s", start);
+	assert_non_null(at);
 	for (at = strchr(at, '{') + 1; *at != '}'; at++)
 		if (sscanf(at, "0x%2x,", &value) == 1) {
 			buf_put_u8(out, (uint8_t)value);
