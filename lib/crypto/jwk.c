@@ -1,59 +1,37 @@
 #include "lib/crypto/jwk.h"
 
-#define POINT_SIZE(x)	(1 + 2 * (x))	/* 04, x, y */
-
+/* head, x, for an EC point also y, and the end of the string and object. */
 static const struct jwk_form {
 	enum key_alg	 alg;
-	const char	*head;		/* up to the value of x */
-	size_t		 x_size;
-	bool		 point;		/* raw is an EC point */
-	const char	*signs;
+	const char	*head;
+	size_t		 x_len;
+	bool		 point;		/* raw is 04, x, y */
 } forms[] = {
-	{ KEY_P256, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"", 32, true,
-	    "ES256" },
+	{ KEY_P256, "{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"", 32, true },
 	{ KEY_X25519, "{\"crv\":\"X25519\",\"kty\":\"OKP\",\"x\":\"", 32,
-	    false, NULL },
+	    false },
 	{ KEY_ED25519, "{\"crv\":\"Ed25519\",\"kty\":\"OKP\",\"x\":\"", 32,
-	    false, "EdDSA" },
+	    false },
 };
-
-static const struct jwk_form *
-form_of(enum key_alg alg)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof(forms) / sizeof(forms[0]); i++)
-		if (forms[i].alg == alg)
-			return &forms[i];
-	return NULL;
-}
 
 enum err
 jwk_put(struct buf *b, const struct public_key *key)
 {
-	const struct jwk_form *form = form_of(key->alg);
-	const uint8_t *x = key->raw;
+	const struct jwk_form *form = forms;
+	const struct jwk_form *end = forms + sizeof(forms) / sizeof(forms[0]);
 
-	if (form == NULL || key->len != (form->point ?
-	    POINT_SIZE(form->x_size) : form->x_size))
+	while (form < end && form->alg != key->alg)
+		form++;
+	if (form == end || key->len != (form->point ? 1 + 2 * form->x_len :
+	    form->x_len))
 		return ERR_UNSUPPORTED;
 	buf_put_bytes(b, bytes_text(form->head));
-	if (form->point)
-		x++;
-	buf_put_base64url(b, bytes_of(x, form->x_size));
+	buf_put_base64url(b, bytes_of(key->raw + form->point, form->x_len));
 	if (form->point) {
 		buf_put(b, "\",\"y\":\"", 7);
-		buf_put_base64url(b, bytes_of(x + form->x_size,
-		    form->x_size));
+		buf_put_base64url(b, bytes_of(key->raw + 1 + form->x_len,
+		    form->x_len));
 	}
 	buf_put(b, "\"}", 2);
 	return buf_err(b);
-}
-
-const char *
-jose_alg_name(enum key_alg alg)
-{
-	const struct jwk_form *form = form_of(alg);
-
-	return form == NULL ? NULL : form->signs;
 }

@@ -12,8 +12,5 @@
  * RFC 7638 3 hashes. ERR_UNSUPPORTED for a key that has no such form.
  */
 MUST_USE enum err jwk_put(struct buf *, const struct public_key *);
-/* The name of its signatures in JOSE (RFC 7518 3.1, RFC 8037 3.1): "ES256";
- * NULL for a key that does not sign. */
-const char *jose_alg_name(enum key_alg);
 
 #endif

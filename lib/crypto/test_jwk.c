@@ -14,7 +14,6 @@ static const struct {
 	const char	*raw;
 	const char	*jwk;
 	const char	*thumbprint;	/* RFC 7638; NULL: none published */
-	const char	*signs;
 } rows[] = {
 	/* RFC 7517 A.1 */
 	{ KEY_P256, "04"
@@ -23,20 +22,19 @@ static const struct {
 	    "{\"crv\":\"P-256\",\"kty\":\"EC\","
 	    "\"x\":\"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4\","
 	    "\"y\":\"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM\"}",
-	    NULL, "ES256" },
+	    NULL },
 	/* RFC 8037 A.2, A.3 */
 	{ KEY_ED25519,
 	    "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
 	    "{\"crv\":\"Ed25519\",\"kty\":\"OKP\","
 	    "\"x\":\"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo\"}",
-	    "90facafea9b1556698540f70c0117a22ea37bd5cf3ed3c47093c1707282b4b89",
-	    "EdDSA" },
+	    "90facafea9b1556698540f70c0117a22ea37bd5cf3ed3c47093c1707282b4b89" },
 	/* RFC 8037 A.6 */
 	{ KEY_X25519,
 	    "de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f",
 	    "{\"crv\":\"X25519\",\"kty\":\"OKP\","
 	    "\"x\":\"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08\"}",
-	    NULL, NULL },
+	    NULL },
 };
 
 static void
@@ -61,11 +59,6 @@ test_published(void **state)
 		key_fill(i, &key);
 		assert_int_equal(jwk_put(&b, &key), ERR_OK);
 		assert_string_equal(buf_text(&b), rows[i].jwk);
-		if (rows[i].signs == NULL)
-			assert_null(jose_alg_name(key.alg));
-		else
-			assert_string_equal(jose_alg_name(key.alg),
-			    rows[i].signs);
 		if (rows[i].thumbprint == NULL)
 			continue;
 		assert_int_equal(sha256_once(buf_bytes(&b), digest), ERR_OK);
@@ -89,7 +82,6 @@ test_refused(void **state)
 	assert_int_equal(jwk_put(&b, &key), ERR_UNSUPPORTED);
 	key.alg = (enum key_alg)99;
 	assert_int_equal(jwk_put(&b, &key), ERR_UNSUPPORTED);
-	assert_null(jose_alg_name(key.alg));
 	assert_int_equal(b.len, 0);
 }
 

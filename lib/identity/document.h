@@ -41,6 +41,7 @@ struct document_name {
 
 struct document {
 	struct cose_sign1	message;
+	struct bytes		claims;		/* encoded */
 	struct bytes		issuer;
 	int64_t			issued, not_before, expires; /* expires:
 							TIME_MAX_S if absent */

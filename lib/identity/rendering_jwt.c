@@ -153,7 +153,7 @@ put_private(struct jwt *w, const struct document *d)
 	struct json *j = &w->j;
 	enum err err;
 
-	err = sha256_once(d->message.payload, digest);
+	err = sha256_once(d->claims, digest);
 	if (err)
 		return err;
 	json_put_octets(j, PRIVATE("claims-sha256"), bytes_of(digest,
@@ -203,6 +203,14 @@ put_header(struct buf *out, const char *alg, struct bytes kid)
 	json_close(&j, '}');
 }
 
+/* RFC 7518 3.1, RFC 8037 3.1; NULL: not one of 64 octets. */
+static const char *
+signature_alg(enum key_alg alg)
+{
+	return alg == KEY_P256 ? "ES256" : alg == KEY_ED25519 ? "EdDSA" :
+	    NULL;
+}
+
 /* RFC 7515 7.1; the kid is the document's: the thumbprint of the same key. */
 static enum err
 jwt_put(const struct rendering_source *source, struct buf *out,
@@ -210,14 +218,14 @@ jwt_put(const struct rendering_source *source, struct buf *out,
 {
 	_cleanup_buf_ struct buf header = BUF_INIT, claims = BUF_INIT;
 	const struct public_key *key = signer_public(source->signer);
-	const char *alg = jose_alg_name(key->alg);
+	const char *alg = signature_alg(key->alg);
 	uint8_t kid[COSE_KID_SIZE], signature[SIGNATURE_SIZE];
 	size_t start = out->len;
 	enum err err;
 
 	if (alg == NULL)
 		return diag_fail(diag, ERR_UNSUPPORTED, "RFC 7518 3.1",
-		    "jwt: %s does not sign", key_alg_name(key->alg));
+		    "jwt: not signed with %s", key_alg_name(key->alg));
 	err = cose_key_thumbprint(key, kid);
 	if (err)
 		return err;
