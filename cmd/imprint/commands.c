@@ -68,6 +68,17 @@ static const struct cmd_option identity_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cmd_option render_options[] = {
+	{ "format", "NAME", "document, json, text, pem, der, jwt, pkcs12, c" },
+	{ "slot", "N", "only this slot's certificate: pem, der, pkcs12" },
+	{ "order", "N", "all identities of this order" },
+	{ "out", "FILE|DIR", "where to; - is standard output (default)" },
+	{ "force", NULL, "replace files that are there" },
+	{ "password-file", "FILE", "pkcs12: its password, the first line" },
+	{ "password-fd", "N", "the same from an open descriptor" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct cmd_option list_options[] = {
 	{ "order", "N", "only those of this order" },
 	{ "log", "NAME", "bulk (default) or online" },
@@ -123,6 +134,15 @@ static const struct cmd_command commands[] = {
 	    "  imprint product show camera@1.0.0\n", product_show_cmd },
 	{ "product list", "", "list products and their versions", NULL,
 	    "  imprint product list --json\n", product_list_cmd },
+	{ "product diff", "BEFORE AFTER", "say what differs, and for whom",
+	    NULL,
+	    "  imprint product diff camera@1.0.0 camera\n"
+	    "  imprint product diff camera camera.yaml\n"
+	    "  imprint product diff 61ae8c38 old/camera.yaml --json\n"
+	    "\nEach is NAME (the version added last), NAME@VERSION, a hash "
+	    "or its first digits,\nor a file: a word with a /, or that ends "
+	    "in .yaml or .yml. Exit status 0: the same;\n1: they differ.\n",
+	    product_diff_cmd },
 	{ "station add", "FILE...", "register a station by its statement",
 	    NULL, "  imprint station add line-1.station\n",
 	    station_add_cmd },
@@ -184,6 +204,19 @@ static const struct cmd_command commands[] = {
 	    "  imprint log export operations --json\n", log_export_cmd },
 	{ "log publish", "[NAME]", "publish logs, and mend what is "
 	    "published", NULL, "  imprint log publish\n", log_publish_cmd },
+	{ "identity export", "[WHICH...]", "write identities for other "
+	    "programs", render_options,
+	    "  imprint identity export 17 --format jwt\n"
+	    "  imprint identity export CAM-000000017 --format pem "
+	    "--out camera.pem\n"
+	    "  imprint identity export 17 --format pkcs12 --out "
+	    "camera.p12\n"
+	    "  imprint identity export --order 1 --format json --out "
+	    "order-1.ndjson\n"
+	    "  imprint identity export 17 18 --format c --out headers\n"
+	    "\nNo format holds a private key, pkcs12 neither: the authority "
+	    "forgets those of\ndevices. 'imprint-device export' has the "
+	    "device's own.\n", identity_export_cmd },
 	{ "anchor set", "[PATH]", "say where the rollback anchor is kept",
 	    anchor_options,
 	    "  imprint anchor set /mnt/usb/imprint.anchor\n"
