@@ -149,8 +149,8 @@ sed -n 's/.*"index": \([0-9]*\),.*/\1/p' "$said/identities.json" |
 done
 (cd "$work/identities" && sha256sum -- *) > "$said/identities.sha256"
 
-# locks, what reading left beside the registry, and which machine this was
-find "$out" -type f \( -name lock -o -name machine -o -name '*-shm' -o \
+# what reading left beside the registry, and which machine this was
+find "$out" -type f \( -name machine -o -name '*-shm' -o \
     -name '*-wal' -empty \) -delete
 find "$out" -type f -exec chmod u=rw,go=r {} +
 find "$out" -type d -exec chmod u=rwx,go=rx {} +
