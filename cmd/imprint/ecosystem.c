@@ -111,7 +111,7 @@ settings_load(struct cmd *cmd)
 }
 
 const char *
-setting(struct cmd *cmd, const char *name, const char *fallback)
+setting(const struct cmd *cmd, const char *name, const char *fallback)
 {
 	const char *value = cmd_value(cmd, name);
 	size_t i;
@@ -168,24 +168,29 @@ ecosystem_dir(struct cmd *cmd, char ret_dir[PATH_SIZE])
 enum err
 passphrase_get(struct cmd *cmd, bool confirm, struct secret *ret_passphrase)
 {
-	const char *path = setting(cmd, "passphrase-file", NULL);
+	const struct cmd_passphrase ask = {
+		.name = "passphrase",
+		.prompt = "Passphrase of the keystore",
+		.file = setting(cmd, "passphrase-file", NULL),
+		.confirm = confirm,
+	};
 	enum err err;
 
-	if (settings.passphrase.len > 0)
-		return secret_copy(ret_passphrase,
-		    secret_bytes(&settings.passphrase));
-	if (cmd_value(cmd, "passphrase-file") == NULL && path != NULL &&
-	    cmd_value(cmd, "passphrase-fd") == NULL &&
-	    cmd->value_count < CMD_VALUES_MAX) {
-		cmd->values[cmd->value_count].name = "passphrase-file";
-		cmd->values[cmd->value_count++].value = path;
+	if (settings.passphrase.len == 0) {
+		err = cmd_passphrase(cmd, &ask, &settings.passphrase);
+		if (err)
+			return err;
 	}
-	err = cmd_passphrase(cmd, "passphrase", "Passphrase of the keystore",
-	    confirm, &settings.passphrase);
-	if (err)
-		return err;
 	return secret_copy(ret_passphrase,
 	    secret_bytes(&settings.passphrase));
+}
+
+bool
+passphrase_given(const struct cmd *cmd)
+{
+	return settings.passphrase.len > 0 ||
+	    cmd_passphrase_given(cmd, "passphrase") ||
+	    setting(cmd, "passphrase-file", NULL) != NULL;
 }
 
 enum err
@@ -213,15 +218,19 @@ ecosystem_open(struct cmd *cmd, enum authority_mode mode, bool keys,
 	return ERR_OK;
 }
 
-static enum err
-operator_passphrase(struct cmd *cmd, struct secret *ret_passphrase)
+enum err
+operator_passphrase_get(struct cmd *cmd, bool confirm,
+    struct secret *ret_passphrase)
 {
-	if (cmd_flag(cmd, "operator-passphrase-file") ||
-	    cmd_flag(cmd, "operator-passphrase-fd"))
-		return cmd_passphrase(cmd, "operator-passphrase",
-		    "Passphrase of the operator's key", false,
-		    ret_passphrase);
-	return passphrase_get(cmd, false, ret_passphrase);
+	const struct cmd_passphrase ask = {
+		.name = "operator-passphrase",
+		.prompt = "Passphrase of the operator's key",
+		.confirm = confirm,
+	};
+
+	if (!cmd_passphrase_given(cmd, ask.name))
+		return passphrase_get(cmd, confirm, ret_passphrase);
+	return cmd_passphrase(cmd, &ask, ret_passphrase);
 }
 
 static enum err
@@ -240,7 +249,7 @@ operator_signer(struct cmd *cmd, struct authority *authority,
 			return ERR_LIMIT;
 		path = usual;
 	}
-	err = operator_passphrase(cmd, &passphrase);
+	err = operator_passphrase_get(cmd, false, &passphrase);
 	if (!err)
 		err = operator_key_open(cmd->io, path,
 		    secret_bytes(&passphrase), ret_signer, &cmd->diag);
