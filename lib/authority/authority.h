@@ -54,6 +54,7 @@ struct authority_init {
 	const char	*name;		/* of the ecosystem */
 	const char	*publish_url;	/* http(s), no trailing slash */
 	const char	*operator_name;	/* of the first operator */
+	const char	*anchor;	/* file of the anchor; NULL: none yet */
 	struct bytes	 passphrase;	/* of the keystore */
 	struct bytes	 operator_passphrase;
 	int64_t		 now;
@@ -90,6 +91,10 @@ void	authority_accept(struct authority *, unsigned what);
  * those of this ecosystem's certificates. */
 MUST_USE enum err authority_unlock(struct authority *,
     struct bytes passphrase, int64_t now, struct diag *);
+
+/* What went wrong without undoing what was asked: the anchor that could not
+ * be moved on. NULL: nothing. */
+const struct diag *authority_warning(const struct authority *);
 
 const struct authority_info *authority_info(const struct authority *);
 struct store *authority_store(struct authority *);
