@@ -85,6 +85,11 @@ static const struct cmd_option verify_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cmd_option doctor_options[] = {
+	{ "quick", NULL, "without reading all of the registry" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct cmd_command commands[] = {
 	{ "init", "", "make an ecosystem: keys, CAs, first operator",
 	    init_options,
@@ -155,6 +160,10 @@ static const struct cmd_command commands[] = {
 	    epoch_begin_cmd },
 	{ "clock accept", "", "say that the clock is right, after it was "
 	    "wrong", NULL, "  imprint clock accept\n", clock_accept_cmd },
+	{ "doctor", "", "look for what is wrong or soon will be, and say what "
+	    "to do", doctor_options,
+	    "  imprint doctor\n"
+	    "  imprint doctor --quick --json\n", doctor_cmd },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -125,43 +125,78 @@ setting(const struct cmd *cmd, const char *name, const char *fallback)
 	return fallback;
 }
 
-enum err
-ecosystem_dir(struct cmd *cmd, char ret_dir[PATH_SIZE])
+/* The directories from --home down to the ecosystem. */
+struct places {
+	char	home[PATH_SIZE], all[PATH_SIZE], dir[PATH_SIZE];
+};
+
+static enum err
+home_path(struct cmd *cmd, char ret_home[PATH_SIZE])
 {
-	char usual[PATH_SIZE], all[PATH_SIZE];
-	const char *home, *name;
+	const char *home = setting(cmd, "home", NULL);
+
+	if (home != NULL)
+		return snprintf(ret_home, PATH_SIZE, "%s", home) < PATH_SIZE ?
+		    ERR_OK : ERR_LIMIT;
+	home = getenv("HOME");
+	if (home == NULL || home[0] == '\0')
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "no --home given, and HOME is not set");
+	return path_join(ret_home, home, ".imprint");
+}
+
+static enum err
+places_find(struct cmd *cmd, struct places *places)
+{
+	const char *name;
 	enum err err;
 
 	err = settings_load(cmd);
 	if (err)
 		return err;
-	home = setting(cmd, "home", NULL);
 	name = setting(cmd, "ecosystem", "default");
 	if (strchr(name, '/') != NULL || name[0] == '.')
 		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
 		    "ecosystem \"%s\": a name, not a path", name);
-	if (home == NULL) {
-		home = getenv("HOME");
-		if (home == NULL || home[0] == '\0')
-			return diag_fail(&cmd->diag, ERR_INVALID, NULL,
-			    "no --home given, and HOME is not set");
-		err = path_join(usual, home, ".imprint");
-		home = usual;
-	}
+	err = home_path(cmd, places->home);
 	if (!err)
-		err = path_join(all, home, "ecosystems");
+		err = path_join(places->all, places->home, "ecosystems");
 	if (!err)
-		err = path_join(ret_dir, all, name);
-	if (err)
-		return diag_fail(&cmd->diag, err, NULL,
-		    "home: the path is too long");
-	err = cmd_check_private(cmd, home);
+		err = path_join(places->dir, places->all, name);
+	return err ? diag_fail(&cmd->diag, err, NULL,
+	    "home: the path is too long") : ERR_OK;
+}
+
+enum err
+ecosystem_path(struct cmd *cmd, char ret_dir[PATH_SIZE])
+{
+	struct places places;
+	enum err err;
+
+	err = places_find(cmd, &places);
 	if (!err)
-		err = cmd_check_private(cmd, all);
+		memcpy(ret_dir, places.dir, strlen(places.dir) + 1);
+	return err;
+}
+
+enum err
+ecosystem_dir(struct cmd *cmd, char ret_dir[PATH_SIZE])
+{
+	char keystore[PATH_SIZE];
+	struct places places;
+	enum err err;
+
+	err = places_find(cmd, &places);
 	if (!err)
-		err = cmd_check_private(cmd, ret_dir);
-	if (!err && path_join(all, ret_dir, "keystore") == ERR_OK)
-		err = cmd_check_private(cmd, all);
+		err = cmd_check_private(cmd, places.home);
+	if (!err)
+		err = cmd_check_private(cmd, places.all);
+	if (!err)
+		err = cmd_check_private(cmd, places.dir);
+	if (!err && path_join(keystore, places.dir, "keystore") == ERR_OK)
+		err = cmd_check_private(cmd, keystore);
+	if (!err)
+		memcpy(ret_dir, places.dir, strlen(places.dir) + 1);
 	return err;
 }
 

@@ -10,8 +10,11 @@
 #include "lib/authority/lookup.h"
 #include "lib/authority/request.h"
 
-/* HOME/ecosystems/NAME, by the rules that imprint(1) states. */
+/* HOME/ecosystems/NAME, by the rules that imprint(1) states: refused when
+ * others may write to it. */
 MUST_USE enum err ecosystem_dir(struct cmd *, char ret_dir[PATH_SIZE]);
+/* The same name, whoever may write there. */
+MUST_USE enum err ecosystem_path(struct cmd *, char ret_dir[PATH_SIZE]);
 /* A setting: command line, then configuration file, then fallback. */
 const char *setting(const struct cmd *, const char *name, const char *fallback);
 /* Read the configuration file, once, before setting(). */
@@ -76,6 +79,7 @@ enum exit_code identity_show_cmd(struct cmd *);
 enum exit_code identity_list_cmd(struct cmd *);
 enum exit_code identity_find_cmd(struct cmd *);
 enum exit_code identity_verify_cmd(struct cmd *);
+enum exit_code doctor_cmd(struct cmd *);
 enum exit_code anchor_set_cmd(struct cmd *);
 enum exit_code anchor_show_cmd(struct cmd *);
 enum exit_code epoch_begin_cmd(struct cmd *);
