@@ -7,25 +7,33 @@
 
 #define NEEDS_REGISTRY	(1U << 0)
 
+#define RESTORE	"restore registry.db from a backup, and find out who wrote "	\
+		"to it"
+
+/* otherwise: what to do when the library that found it did not say. */
 static const struct {
 	const char	*name;
 	unsigned	 needs;
+	const char	*otherwise;
 	void		(*run)(struct doctor *);
 } checks[] = {
-	{ "permissions", 0, doctor_permissions },
-	{ "registry", 0, doctor_registry },
-	{ "structure", NEEDS_REGISTRY, doctor_structure },
-	{ "keystore", NEEDS_REGISTRY, doctor_keystore },
-	{ "clock", NEEDS_REGISTRY, doctor_clock },
-	{ "anchor", NEEDS_REGISTRY, doctor_anchor },
-	{ "certificates", NEEDS_REGISTRY, doctor_certificates },
-	{ "logs", NEEDS_REGISTRY, doctor_logs },
-	{ "orders", NEEDS_REGISTRY, doctor_orders },
-	{ "disk", NEEDS_REGISTRY, doctor_disk },
-	{ "leftovers", NEEDS_REGISTRY, doctor_leftovers },
-	{ "memory", 0, doctor_memory },
-	{ "core-dumps", 0, doctor_dumps },
-	{ "libraries", 0, doctor_libraries },
+	{ "permissions", 0, "give it back to the ecosystem's user",
+	    doctor_permissions },
+	{ "registry", 0, RESTORE, doctor_registry },
+	{ "structure", NEEDS_REGISTRY, RESTORE, doctor_structure },
+	{ "keystore", NEEDS_REGISTRY, "bring the right file back, or restore "
+	    "it from a backup", doctor_keystore },
+	{ "clock", NEEDS_REGISTRY, RESTORE, doctor_clock },
+	{ "anchor", NEEDS_REGISTRY, "bring the right file back, or imprint "
+	    "anchor set", doctor_anchor },
+	{ "certificates", NEEDS_REGISTRY, RESTORE, doctor_certificates },
+	{ "logs", NEEDS_REGISTRY, RESTORE, doctor_logs },
+	{ "orders", NEEDS_REGISTRY, RESTORE, doctor_orders },
+	{ "disk", NEEDS_REGISTRY, NULL, doctor_disk },
+	{ "leftovers", NEEDS_REGISTRY, NULL, doctor_leftovers },
+	{ "memory", 0, NULL, doctor_memory },
+	{ "core-dumps", 0, NULL, doctor_dumps },
+	{ "libraries", 0, NULL, doctor_libraries },
 };
 
 static const char *const level_names[] = { "ok", "skipped", "warning",
@@ -94,7 +102,8 @@ void
 doctor_diag(struct doctor *d, enum doctor_level level,
     const struct diag *diag)
 {
-	say(d, level, diag->hint, diag->what);
+	say(d, level, diag->hint[0] != '\0' ? diag->hint : d->otherwise,
+	    diag->what);
 }
 
 void
@@ -135,6 +144,7 @@ doctor_run(struct doctor *d)
 
 	for (i = 0; i < sizeof(checks) / sizeof(checks[0]); i++) {
 		d->check = checks[i].name;
+		d->otherwise = checks[i].otherwise;
 		d->said = d->more = 0;
 		if ((checks[i].needs & NEEDS_REGISTRY) &&
 		    d->authority == NULL)

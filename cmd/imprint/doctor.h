@@ -25,6 +25,7 @@ struct doctor {
 	struct diag		 why_closed;	/* without authority */
 	struct diag		 why_locked;	/* passphrase was given */
 	const char		*check;		/* the one that runs */
+	const char		*otherwise;	/* a hint when none is given */
 	size_t			 said;		/* by it */
 	size_t			 more;		/* not shown */
 	size_t			 count[4];	/* of each level */

@@ -310,6 +310,17 @@ entry_leftover(struct doctor *d, const char *path, const char *name,
 	}
 }
 
+/* The folders of publish/log. */
+static void
+entry_log(struct doctor *d, const char *path, const char *name, void *ctx)
+{
+	struct stat st;
+
+	(void)name;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+		directory_each(d, path, entry_leftover, ctx);
+}
+
 /* "order-N-M.pack.part": does it grow, or was it forgotten? */
 static void
 entry_pack(struct doctor *d, const char *path, const char *name, void *ctx)
@@ -343,7 +354,10 @@ doctor_leftovers(struct doctor *d)
 		doctor_path(d, folders[i], path);
 		directory_each(d, path, entry_leftover, NULL);
 	}
+	doctor_path(d, "packs", path);
 	directory_each(d, path, entry_pack, NULL);
+	doctor_path(d, "publish/log", path);
+	directory_each(d, path, entry_log, NULL);
 	(void)snprintf(path, sizeof(path), "%s", d->dir);
 	slash = strrchr(path, '/');
 	if (slash != NULL && slash != path) {

@@ -249,83 +249,121 @@ doctor_anchor(struct doctor *d)
 		    place.path);
 }
 
-/*
- * A log's checkpoint as stored: signed by the published key, not beyond the
- * log, and not behind it for long.
- */
+/* Is a log longer than its checkpoint, and has been for a while? Operations
+ * are published with whatever comes next. */
+static void
+behind_check(struct doctor *d, const struct store_log *log, uint64_t size)
+{
+	char have[32], last[TIME_TEXT_SIZE];
+	int64_t time = log_last(d, log);
+
+	if (size >= log->size || time >= d->now - BEHIND_S ||
+	    log->log == LOG_OPERATIONS_NUMBER)
+		return;
+	number_format(size, have);
+	time_format(time, last);
+	doctor_say(d, DOCTOR_WARNING, "finish the open orders: a run signs "
+	    "it at its end", "log %s: its checkpoint has %s of %llu entries, "
+	    "the last one of %s", log->name, have,
+	    (unsigned long long)log->size, last);
+}
+
+/* The checkpoint signed last: by the published key, not beyond the log. */
 static void
 checkpoint_compare(struct doctor *d, const struct store_log *log,
     struct bytes note, const struct public_key *key)
 {
-	struct checkpoint checkpoint = { .size = 0 };
+	struct checkpoint checkpoint;
 	struct diag diag = DIAG_INIT;
-	char size[32], last[TIME_TEXT_SIZE];
-	int64_t time = log_last(d, log);
 
-	if (note.len > 0 && checkpoint_verify(note, key, &checkpoint,
-	    &diag) != ERR_OK) {
+	if (checkpoint_verify(note, key, &checkpoint, &diag) != ERR_OK) {
+		diag_prefix(&diag, "log %s", log->name);
 		doctor_diag(d, DOCTOR_PROBLEM, &diag);
-		return;
-	}
-	number_format(checkpoint.size, size);
-	if (checkpoint.size > log->size)
+	} else if (checkpoint.size > log->size) {
 		doctor_say(d, DOCTOR_PROBLEM, "an old registry.db was put "
 		    "back: bring the newest one back", "log %s: its "
-		    "checkpoint speaks of %s entries, it has %llu",
-		    log->name, size, (unsigned long long)log->size);
-	else if (checkpoint.size < log->size && time < d->now - BEHIND_S &&
-	    log->log != LOG_OPERATIONS_NUMBER) {
-		time_format(time, last);
-		doctor_say(d, DOCTOR_WARNING, "finish the open orders: a run "
-		    "signs it at its end", "log %s: its checkpoint has %s of "
-		    "%llu entries, the last one of %s", log->name, size,
-		    (unsigned long long)log->size, last);
+		    "checkpoint speaks of %llu entries, it has %llu",
+		    log->name, (unsigned long long)checkpoint.size,
+		    (unsigned long long)log->size);
+	} else {
+		behind_check(d, log, checkpoint.size);
 	}
 }
 
+/* The log's folder in publish/log, by the checkpoint's origin: from the second
+ * epoch on it is not the log's name. */
+static bool
+folder_name(struct bytes origin, char ret_name[STORE_NAME_MAX + 1])
+{
+	size_t at;
+
+	for (at = origin.len; at > 0 && origin.ptr[at - 1] != '/'; at--)
+		;
+	if (at == 0 || origin.len - at == 0 ||
+	    origin.len - at > STORE_NAME_MAX || origin.ptr[at] == '.')
+		return false;
+	memcpy(ret_name, origin.ptr + at, origin.len - at);
+	ret_name[origin.len - at] = '\0';
+	return true;
+}
+
 static enum err
-file_get(struct doctor *d, const char *log, const char *name,
+file_get(struct doctor *d, const char *folder, const char *name,
     struct buf *out)
 {
 	char path[PATH_SIZE], file[STORE_NAME_MAX + 64];
 
-	(void)snprintf(file, sizeof(file), "publish/log/%s/%s", log, name);
+	(void)snprintf(file, sizeof(file), "publish/log/%s/%s", folder, name);
 	doctor_path(d, file, path);
 	return io_read_file(d->cmd->io, path, out, NULL);
+}
+
+static void
+published_compare(struct doctor *d, const struct store_log *log,
+    struct bytes note)
+{
+	_cleanup_buf_ struct buf published = { .limit = NOTE_FILE_MAX };
+	_cleanup_buf_ struct buf line = { .limit = NOTE_FILE_MAX };
+	char folder[STORE_NAME_MAX + 1], name[NOTE_NAME_MAX + 1];
+	struct bytes text = note, origin;
+	struct public_key key;
+
+	if (!note_line(&text, &origin) || !folder_name(origin, folder)) {
+		doctor_say(d, DOCTOR_PROBLEM, d->otherwise, "log %s: its "
+		    "checkpoint has no origin", log->name);
+		return;
+	}
+	if (file_get(d, folder, "vkey", &line) != ERR_OK ||
+	    note_parse_verifier_key(buf_bytes(&line), name, &key, NULL) !=
+	    ERR_OK || !bytes_equal(bytes_text(name), origin)) {
+		doctor_say(d, DOCTOR_PROBLEM, "restore it from a backup",
+		    "publish/log/%s/vkey: is missing or damaged", folder);
+		return;
+	}
+	checkpoint_compare(d, log, note, &key);
+	if (file_get(d, folder, "checkpoint", &published) != ERR_OK ||
+	    !bytes_equal(buf_bytes(&published), note))
+		doctor_say(d, DOCTOR_WARNING, "the next run of an order "
+		    "writes it again", "publish/log/%s/checkpoint: is not "
+		    "what was signed last", folder);
 }
 
 static enum err
 log_check(void *ctx, const struct store_log *row)
 {
 	_cleanup_buf_ struct buf frontier = BUF_INIT, note = BUF_INIT;
-	_cleanup_buf_ struct buf line = { .limit = NOTE_FILE_MAX };
-	_cleanup_buf_ struct buf published = { .limit = NOTE_FILE_MAX };
-	char name[NOTE_NAME_MAX + 1];
 	struct doctor *d = ctx;
-	struct public_key key;
 	struct store_log log;
 	enum err err;
 
 	err = store_log_get(authority_store(d->authority), row->log, &log,
 	    &frontier, &note, NULL);
-	if (err || (log.size == 0 && note.len == 0))
+	if (err)
 		return err;
-	if (file_get(d, log.name, "vkey", &line) != ERR_OK ||
-	    note_parse_verifier_key(buf_bytes(&line), name, &key, NULL) !=
-	    ERR_OK) {
-		if (note.len > 0)
-			doctor_say(d, DOCTOR_PROBLEM, "restore it from a "
-			    "backup", "publish/log/%s/vkey: is missing or "
-			    "damaged", log.name);
-		return ERR_OK;
-	}
-	checkpoint_compare(d, &log, buf_bytes(&note), &key);
-	if (note.len > 0 && (file_get(d, log.name, "checkpoint",
-	    &published) != ERR_OK || !bytes_equal(buf_bytes(&published),
-	    buf_bytes(&note))))
-		doctor_say(d, DOCTOR_WARNING, "run an order or publish again: "
-		    "it is written anew", "publish/log/%s/checkpoint: is not "
-		    "the newest", log.name);
+	if (note.len > 0)
+		published_compare(d, &log, buf_bytes(&note));
+	else
+		behind_check(d, &log, 0);
 	return ERR_OK;
 }
 
