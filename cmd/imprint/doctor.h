@@ -46,6 +46,7 @@ void	doctor_path(const struct doctor *, const char *name,
 void	doctor_permissions(struct doctor *);
 void	doctor_disk(struct doctor *);
 void	doctor_leftovers(struct doctor *);
+void	doctor_published(struct doctor *);
 void	doctor_libraries(struct doctor *);
 void	doctor_memory(struct doctor *);
 void	doctor_dumps(struct doctor *);

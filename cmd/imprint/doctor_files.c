@@ -11,13 +11,17 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "lib/authority/order_run.h"
+#include "lib/base/clock.h"
 #include "lib/crypto/library.h"
+#include "lib/identity/status_list.h"
+#include "lib/x509/crl_read.h"
 
 #define DAY_S		((int64_t)86400)
 /* A file that a command has under way is younger. */
 #define LEFTOVER_AGE_S	((int64_t)3600)
 #define BACKUP_AGE_S	(30 * DAY_S)
+/* As a verifier bears it: docs/protocol/status.md. */
+#define AHEAD_S		((int64_t)5 * 60)
 #define HINT_SIZE	(PATH_SIZE + 128)
 
 /* What others may not do with a file of ours. */
@@ -273,6 +277,92 @@ ends_with(const char *name, const char *end)
 	size_t len = strlen(name), tail = strlen(end);
 
 	return len > tail && strcmp(name + len - tail, end) == 0;
+}
+
+/* Publications are rarely larger; what is, is left to other tools. */
+#define PUBLISHED_MAX	((size_t)256 << 20)
+
+/* What is published until when. */
+static void
+published_say(struct doctor *d, const char *path, int64_t issued,
+    int64_t until)
+{
+	char time[TIME_TEXT_SIZE];
+
+	if (issued > d->now + AHEAD_S) {
+		time_format(issued, time);
+		doctor_say(d, DOCTOR_PROBLEM, "is the clock right?",
+		    "%s: was published at %s, which is to come", path, time);
+	} else if (until <= d->now) {
+		time_format(until, time);
+		doctor_say(d, DOCTOR_PROBLEM, "publish again: services deny "
+		    "what they cannot know", "%s: was good until %s", path,
+		    time);
+	}
+}
+
+static void
+entry_published(struct doctor *d, const char *path, const char *name,
+    void *ctx)
+{
+	_cleanup_buf_ struct buf file = { .limit = PUBLISHED_MAX };
+	struct diag diag = DIAG_INIT;
+	struct status_list list;
+	struct crl crl;
+	enum err err;
+
+	(void)ctx;
+	if (!ends_with(name, ".crl") && !ends_with(name, ".cwt"))
+		return;
+	err = io_read_file(d->cmd->io, path, &file, &diag);
+	if (err == ERR_LIMIT) {
+		doctor_say(d, DOCTOR_SKIPPED, NULL, "%s: not checked: it is "
+		    "too large", path);
+		return;
+	}
+	if (!err && ends_with(name, ".crl")) {
+		err = crl_parse(buf_bytes(&file), &crl, &diag);
+		if (!err)
+			published_say(d, path, crl.this_update,
+			    crl.next_update);
+	} else if (!err) {
+		err = status_list_parse(buf_bytes(&file), &list, &diag);
+		if (!err)
+			published_say(d, path, list.issued, list.expires);
+	}
+	if (err) {
+		diag_prefix(&diag, "%s", path);
+		doctor_diag(d, DOCTOR_PROBLEM, &diag);
+	}
+}
+
+static void
+entry_count(struct doctor *d, const char *path, const char *name, void *ctx)
+{
+	size_t *count = ctx;
+
+	(void)d;
+	(void)path;
+	*count += ends_with(name, ".crl") || ends_with(name, ".cwt");
+}
+
+void
+doctor_published(struct doctor *d)
+{
+	static const char *const folders[] = { "publish/crl",
+		"publish/status" };
+	char path[PATH_SIZE];
+	size_t i, count = 0;
+
+	for (i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+		doctor_path(d, folders[i], path);
+		directory_each(d, path, entry_count, &count);
+		directory_each(d, path, entry_published, NULL);
+	}
+	if (d->said == 0)
+		doctor_say(d, DOCTOR_OK, NULL, "%zu CRLs and status lists, "
+		    "%s", count, count == 0 ? "none yet" :
+		    "none out of date");
 }
 
 static bool

@@ -14,10 +14,11 @@ import pytest
 
 import reader
 from conftest import BIN, PASSPHRASE, ROOT, URL, Result, init, run
+from test_status_formats import Publisher
 
 CHECKS = ["permissions", "registry", "structure", "keystore", "clock",
-          "anchor", "certificates", "logs", "orders", "disk", "leftovers",
-          "memory", "core-dumps", "libraries"]
+          "anchor", "certificates", "logs", "published", "orders", "disk",
+          "leftovers", "memory", "core-dumps", "libraries"]
 YEAR = 365 * 86400
 
 
@@ -166,7 +167,7 @@ def test_well(eco):
 def test_text(eco):
     text = eco.imprint("doctor").out
     lines = text.splitlines()
-    assert lines[-1] == "13 ok, 0 not checked, 1 warning, 0 problems"
+    assert lines[-1] == "14 ok, 0 not checked, 1 warning, 0 problems"
     for name in CHECKS:
         assert sum(line[9:].startswith(f"{name} ") and line[0] != " "
                    for line in lines) == 1, name
@@ -466,6 +467,38 @@ def test_logs_of_the_second_epoch(eco):
     assert report.bad() == {"anchor"}
     (eco.dir / "publish/log/bulk-2/vkey").unlink()
     doctor(eco).says("logs", "problem", "bulk-2/vkey")
+
+
+def test_published(eco):
+    """CRLs and status lists that are out of date, by none of our code."""
+    publisher, now = Publisher(eco), int(time.time())
+    paths = eco.dir / "publish/crl/bulk.crl", \
+        eco.dir / "publish/status/bulk-00000000.cwt"
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+
+    def publish(when, life=86400):
+        for path, data in zip(paths, (
+                publisher.der(1, when, life=life),
+                publisher.list("https://x.example/s", when, exp=life))):
+            path.write_bytes(data)
+
+    publish(now - 60)
+    report = doctor(eco, keys=False)
+    report.says("published", "ok", "2 CRLs and status lists")
+    assert "published" not in report.bad()
+    for when, words, do in ((now - 2 * 86400, "was good until", "publish"),
+                            (now + 3600, "which is to come", "clock")):
+        publish(when)
+        for path in paths:
+            doctor(eco).says("published", "problem", f"{path}: was", do)
+        assert words in doctor(eco).of("published")[0]["what"]
+    for path in paths:
+        publish(now - 60)
+        path.write_bytes(path.read_bytes()[:-1])
+        report = doctor(eco)
+        report.says("published", "problem", str(path), "publish again")
+        assert len(report.of("published")) == 1
 
 
 def test_orders(eco):
