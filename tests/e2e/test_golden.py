@@ -1,6 +1,7 @@
 """What earlier versions wrote (tests/golden): this build reads all of it, to
 the octet, and goes on with it. What a later version wrote is refused, with
 both versions named and nothing changed."""
+import base64
 import hashlib
 import hmac
 import json
@@ -564,4 +565,43 @@ def test_later_product(golden):
                  ["order", "create", "--product", "camera", "--count", 1,
                   "--station", "line-1"]):
         refused(golden.imprint(*argv, code=8), f"version {LATER}", known[0])
+    assert tree(golden.home) == before
+
+
+def test_later_operations_head(golden):
+    """The head of the operations log is under the row MAC too."""
+    golden.migrate()
+    row = golden.keys()["registry.row"]
+
+    def mac(encoded):
+        return hmac.digest(row, b"operations-head" + encoded, "sha256")
+
+    stored = reader.rows(golden.db, "SELECT value FROM meta "
+                         "WHERE name = 'operations-head'")[0][0]
+    assert mac(stored[:-32]) == stored[-32:]
+    fields = reader.cbor_decode(stored[:-32])
+    later = reader.cbor_encode([LATER, *fields[1:], "more"])
+    with sqlite3.connect(golden.db) as db:
+        db.execute("UPDATE meta SET value = ? WHERE name = "
+                   "'operations-head'", (later + mac(later),))
+    db.close()
+    before = tree(golden.home)
+    for argv in (["identity", "list"], ["order", "run", 4]):
+        refused(golden.imprint(*argv, code=8), f"version {LATER}", fields[0])
+    assert tree(golden.home) == before
+
+
+def test_later_anchor(golden):
+    anchor = golden.root / "anchor"
+    golden.imprint("anchor", "set", anchor)
+    text, _, signatures = anchor.read_text().partition("\n\n")
+    text = text.replace("\nimprint-anchor 1\n",
+                        f"\nimprint-anchor {LATER}\nmore of it\n") + "\n"
+    name, blob = signatures.split(" ")[1:3]
+    signature = golden.keys()["log"].sign(text.encode())
+    blob = base64.b64encode(base64.b64decode(blob)[:4] + signature).decode()
+    anchor.write_text(f"{text}\n\u2014 {name} {blob}\n")
+    before = tree(golden.home)
+    for argv in (["order", "run", 4], ["anchor", "show"]):
+        refused(golden.imprint(*argv, code=8), f"version {LATER}", 1)
     assert tree(golden.home) == before
