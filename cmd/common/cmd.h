@@ -108,13 +108,27 @@ void	cmd_warn(struct cmd *, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
 
 /*
- * A passphrase from --NAME-file FILE or --NAME-fd N (first line, without its
- * newline), else prompted for on the terminal without echo, twice when
- * confirm. NAME is usually "passphrase". ERR_INVALID when there is neither,
- * or it is empty; never from argv or the environment.
+ * A passphrase: 1 to 1,024 octets, without the newline that may end it, from
+ * the first of
+ *   --NAME-file FILE or --NAME-fd N, not both: the first line
+ *   the service manager's credential imprint-NAME (systemd.exec(5)):
+ *     $CREDENTIALS_DIRECTORY/imprint-NAME, all of it, one line
+ *   file: the first line
+ *   the terminal, without echo, twice when confirm
+ * and never from argv or the environment itself. A regular file that others
+ * may read or write is refused: ERR_PERMISSION. ERR_INVALID when there is
+ * none, it is empty or a credential has several lines; ERR_LIMIT; ERR_NOTFOUND.
  */
-MUST_USE enum err cmd_passphrase(struct cmd *, const char *name,
-    const char *prompt, bool confirm, struct secret *ret_passphrase);
+struct cmd_passphrase {
+	const char	*name;		/* "passphrase" */
+	const char	*prompt;
+	const char	*file;		/* of the configuration, or NULL */
+	bool		 confirm;
+};
+MUST_USE enum err cmd_passphrase(struct cmd *, const struct cmd_passphrase *,
+    struct secret *ret_passphrase);
+/* Is there an option or a credential for it? */
+bool	cmd_passphrase_given(const struct cmd *, const char *name);
 
 /* A progress bar on stderr when that is a terminal, with rate and time left;
  * silent otherwise. Update as often as you like. */

@@ -117,6 +117,8 @@ static const struct cmd_option log_prove_options[] = {
 
 static const struct cmd_option log_export_options[] = {
 	{ "out", "DIR", "where entries, tiles and checkpoint go" },
+static const struct cmd_option doctor_options[] = {
+	{ "quick", NULL, "without reading all of the registry" },
 	{ NULL, NULL, NULL },
 };
 
@@ -230,6 +232,10 @@ static const struct cmd_command commands[] = {
 	    epoch_begin_cmd },
 	{ "clock accept", "", "say that the clock is right, after it was "
 	    "wrong", NULL, "  imprint clock accept\n", clock_accept_cmd },
+	{ "doctor", "", "look for what is wrong or soon will be, and say what "
+	    "to do", doctor_options,
+	    "  imprint doctor\n"
+	    "  imprint doctor --quick --json\n", doctor_cmd },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 

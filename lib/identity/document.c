@@ -8,6 +8,8 @@
 #define UEID_MIN	7	/* octets, RFC 9711 4.2.1.1 */
 #define UEID_MAX	33
 #define HWMODEL_MAX	32	/* RFC 9711 4.2.4 */
+/* of a profile that is not known, for a message */
+#define PROFILE_SHOWN(p) ((int)((p).len < 100 ? (p).len : 100))
 
 /* One claim being read: c stands on its value. */
 struct reader {
@@ -271,7 +273,8 @@ read_profile(struct reader *r)
 	    bytes_equal(r->d->profile, bytes_text(EAT_PROFILE)))
 		return ERR_OK;
 	return diag_fail(r->diag, ERR_UNSUPPORTED, "RFC 9711 4.3.2",
-	    "document: claim %s: another profile than %s", r->claim,
+	    "document: claim %s: \"%.*s\", this build reads %s", r->claim,
+	    PROFILE_SHOWN(r->d->profile), (const char *)r->d->profile.ptr,
 	    EAT_PROFILE);
 }
 

@@ -233,6 +233,7 @@ def test_passphrase_ways(pristine, tmp_path):
         code=3)
     empty = tmp_path / "empty"
     empty.write_text("\n")
+    empty.chmod(0o600)
     run(*program, "--passphrase-file", empty, "identity", "list", code=2)
     empty.write_text("x" * 5000)
     run(*program, "--passphrase-file", empty, "identity", "list", code=2)
@@ -246,6 +247,7 @@ def test_operator_passphrase(tmp_path):
     eco = init(tmp_path)
     other = tmp_path / "operator"
     other.write_text("tr0ub4dor\n")
+    other.chmod(0o600)
     option = ["--operator-passphrase-file", other]
     eco.imprint(*option, "init", "--publish-url", URL)
     add = ["product", "add", PRODUCTS / "camera.yaml"]
@@ -274,7 +276,8 @@ def test_no_permission(pristine, tmp_path_factory):
         path.chmod(path.stat().st_mode | 0o011)
     eco = pristine.copy(root / "eco")
     eco.root.chmod(0o755)
-    eco.passphrase.chmod(0o644)
+    os.chown(eco.passphrase, 0, 65534)
+    eco.passphrase.chmod(0o640)
     assert as_nobody(eco, "order", "list", code=5)
     assert as_nobody(eco, "product", "add", PRODUCTS / "camera.yaml", code=5)
     # readable, yet not writable: readers work, writers say why not
@@ -595,6 +598,7 @@ def test_passphrase_on_the_terminal(tmp_path):
     assert b"typed-secret" not in shown     # no echo
     eco = tmp_path / "pass"
     eco.write_text("typed-secret\n")
+    eco.chmod(0o600)
     run(BIN / "imprint", "--home", tmp_path / "home", "--passphrase-file",
         eco, "identity", "list")
 
