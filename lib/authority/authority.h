@@ -79,6 +79,12 @@ MUST_USE enum err authority_open(const struct io *, const char *dir,
 void	authority_close(struct authority **);
 #define _cleanup_authority_ __attribute__((cleanup(authority_close)))
 
+/* What unlocking shall not refuse, before authority_unlock(): for the verbs
+ * that mend it. */
+#define AUTHORITY_CLOCK		(1U << 0)	/* a clock that contradicts */
+#define AUTHORITY_ANCHOR	(1U << 1)	/* an anchor that does */
+void	authority_accept(struct authority *, unsigned what);
+
 /* Open its keystore. ERR_AUTH on a wrong passphrase; ERR_CLOCK when now is
  * before the root certificate's notBefore; ERR_CONFLICT when its keys are not
  * those of this ecosystem's certificates. */

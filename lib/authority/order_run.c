@@ -134,7 +134,8 @@ run_open(struct run *run, struct diag *diag)
 	for (i = 0; i < PACK_CERTS_MAX; i++)
 		run->certs[i].limit = BUF_LIMIT_DEFAULT;
 	run->frontier.limit = BUF_LIMIT_DEFAULT;
-	err = authority_void_reserved(authority, run->order.log, diag);
+	err = authority_void_reserved(authority, run->order.log,
+	    run->request->now, diag);
 	if (!err)
 		err = authority_log(authority, run->order.log, &run->log,
 		    &run->tree, diag);
