@@ -111,7 +111,7 @@ render_other_claims(const struct document *d,
 	struct cbor c, k;
 	size_t i, pairs;
 
-	cbor_open_checked(&c, d->message.payload);
+	cbor_open_checked(&c, d->claims);
 	pairs = cbor_get_map(&c);
 	for (i = 0; i < pairs && cbor_ok(&c); i++) {
 		key = cbor_get_item(&c);
