@@ -238,6 +238,11 @@ MUST_USE enum err store_entry_get(struct store *, uint32_t log,
     uint64_t index, struct buf *entry, uint8_t ret_leaf[STORE_HASH_SIZE],
     struct diag *);
 
+/* The leaf hashes of count indices from first on, appended. ERR_NOTFOUND when
+ * one of them holds no identity. */
+MUST_USE enum err store_leaves_get(struct store *, uint32_t log,
+    uint64_t first, uint32_t count, struct buf *leaves, struct diag *);
+
 /* Entries of the operations log, by their place in it, from 0. */
 struct store_operation {
 	uint64_t	seq;
