@@ -21,7 +21,7 @@ struct merkle {
 
 MUST_USE enum err merkle_leaf(struct sha256 *, struct bytes entry,
     uint8_t ret_hash[SHA256_SIZE]);
-/* The node above two; ret_hash may be left or right. */
+/* The hash of two subtrees; ret_hash may be left or right. */
 MUST_USE enum err merkle_node(struct sha256 *,
     const uint8_t left[SHA256_SIZE], const uint8_t right[SHA256_SIZE],
     uint8_t ret_hash[SHA256_SIZE]);
