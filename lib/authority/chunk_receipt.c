@@ -1,7 +1,5 @@
 #include "lib/authority/chunk_receipt.h"
 
-#include "lib/authority/signer.h"
-
 void
 chunk_receipt_release(struct chunk_receipt *r)
 {
@@ -74,4 +72,18 @@ chunk_receipt_load(struct authority *authority,
 	    bytes_of(r->row.kid, COSE_KID_SIZE), &r->chunk);
 	err = buf_err(&r->protected);
 	return err ? err : signature_check(authority, range, sha256, r, diag);
+}
+
+enum err
+chunk_receipt_put(struct authority *authority,
+    const struct store_range *range, const struct authority_signer *signer,
+    const uint8_t sig[SIGNATURE_SIZE], int64_t now, struct diag *diag)
+{
+	struct store_receipt receipt = { .log = range->log,
+	    .first = range->first, .generation = signer->number,
+	    .time = now };
+
+	memcpy(receipt.kid, signer->kid, COSE_KID_SIZE);
+	memcpy(receipt.signature, sig, SIGNATURE_SIZE);
+	return store_receipt_put(authority_store(authority), &receipt, diag);
 }

@@ -6,7 +6,7 @@
 #ifndef IMPRINT_AUTHORITY_CHUNK_RECEIPT_H
 #define IMPRINT_AUTHORITY_CHUNK_RECEIPT_H
 
-#include "lib/authority/authority.h"
+#include "lib/authority/signer.h"
 #include "lib/log/receipt.h"
 
 struct chunk_receipt {
@@ -30,5 +30,10 @@ void	chunk_receipt_release(struct chunk_receipt *);
 MUST_USE enum err chunk_receipt_load(struct authority *,
     const struct store_range *, uint32_t generation, struct sha256 *,
     struct chunk_receipt *, struct diag *);
+/* Store what a signer signed over a range's root, in the caller's
+ * transaction. ERR_EXISTS: this signer has already. */
+MUST_USE enum err chunk_receipt_put(struct authority *,
+    const struct store_range *, const struct authority_signer *,
+    const uint8_t sig[SIGNATURE_SIZE], int64_t now, struct diag *);
 
 #endif

@@ -27,7 +27,7 @@ struct worker {
 	/* with receipts: the chunk at hand */
 	uint32_t		 room;		/* identities, of made too */
 	struct made		*made;
-	struct buf		 claims, protected, document;
+	struct buf		 claims, protected, out;
 	struct subtree		 tree;
 };
 
@@ -128,6 +128,7 @@ chunk_sign(struct worker *w, struct chunk_job *job)
 	struct receipt_chunk chunk = { .first = job->range.first,
 	    .size = job->range.count,
 	    .evidence = (enum evidence_class)job->range.evidence };
+	uint8_t kid[COSE_KID_SIZE];
 	enum err err;
 
 	err = buf_err(&job->leaves);
@@ -135,13 +136,12 @@ chunk_sign(struct worker *w, struct chunk_job *job)
 		err = subtree_build(&w->tree, w->sha256, job->leaves.ptr,
 		    job->range.count);
 	if (!err)
-		err = cose_key_thumbprint(signer_public(w->document),
-		    job->kid);
+		err = cose_key_thumbprint(signer_public(w->document), kid);
 	if (err)
 		return err;
 	buf_clear(&w->protected);
-	receipt_put_protected(&w->protected,
-	    bytes_of(job->kid, COSE_KID_SIZE), &chunk);
+	receipt_put_protected(&w->protected, bytes_of(kid, sizeof(kid)),
+	    &chunk);
 	err = buf_err(&w->protected);
 	return err ? err : receipt_sign(w->document, buf_bytes(&w->protected),
 	    subtree_root(&w->tree), job->signature);
@@ -178,12 +178,12 @@ receipt_seal(struct worker *w, struct chunk_job *job, size_t enc_len,
 	    w->made[i].claims_end - start);
 	enum err err;
 
-	buf_clear(&w->document);
-	document_put_receipt(&w->document, claims, buf_bytes(&w->protected),
+	buf_clear(&w->out);
+	document_put_receipt(&w->out, claims, buf_bytes(&w->protected),
 	    &w->tree, i, job->signature);
-	err = buf_err(&w->document);
+	err = buf_err(&w->out);
 	return err ? err : identity_seal(w, job, enc_len, i, i,
-	    w->made[i].commitment, buf_bytes(&w->document));
+	    w->made[i].commitment, buf_bytes(&w->out));
 }
 
 /* One signature for all: claims first, then the tree, then documents. */
@@ -298,7 +298,7 @@ worker_start(struct pipeline *p, struct worker *w,
 	enum err err;
 
 	w->pipeline = p;
-	w->claims.limit = w->protected.limit = w->document.limit =
+	w->claims.limit = w->protected.limit = w->out.limit =
 	    BUF_LIMIT_DEFAULT;
 	err = identity_maker_new(p->template, keys->serial_key,
 	    keys->ueid_key, &w->maker, diag);
@@ -344,7 +344,7 @@ worker_release(struct worker *w)
 	free(w->made);
 	buf_release(&w->claims);
 	buf_release(&w->protected);
-	buf_release(&w->document);
+	buf_release(&w->out);
 	subtree_release(&w->tree);
 }
 

@@ -27,9 +27,8 @@ struct chunk_job {
 	struct buf		entries;
 	struct buf		leaves;
 	uint8_t			hash[SHA256_SIZE];
-	/* with receipts: who signed the leaves' root, and how */
-	uint8_t			kid[COSE_KID_SIZE];
-	uint8_t			signature[SIGNATURE_SIZE];
+	uint8_t			signature[SIGNATURE_SIZE]; /* with receipts:
+							    * of the root */
 	enum err		err;
 	struct diag		diag;
 	bool			done;		/* the pipeline's */

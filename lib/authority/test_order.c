@@ -119,7 +119,7 @@ check_pack(struct world *w, const struct store_order *order, uint32_t no,
 {
 	_cleanup_pack_ struct pack *pack = NULL;
 	struct diag diag = DIAG_INIT;
-	struct public_key key;
+	struct authority_signer signer;
 	struct store_pack row;
 	char path[PATH_SIZE];
 	uint64_t i, step;
@@ -133,8 +133,9 @@ check_pack(struct world *w, const struct store_order *order, uint32_t no,
 	pack_path(w, order->number, no, false, path);
 	assert_false(io_exists(io_posix(), path));
 	pack_path(w, order->number, no, true, path);
-	good(authority_document_key(w->authority, &key, &diag), &diag);
-	good(pack_open(io_posix(), path, &key, 1, &pack, &diag), &diag);
+	good(signer_current(w->authority, &signer, &diag), &diag);
+	good(pack_open(io_posix(), path, &signer.key, 1, &pack, &diag),
+	    &diag);
 	good(pack_check(pack, NULL, NULL, &diag), &diag);
 	assert_int_equal(pack_header(pack)->count, row.count);
 	assert_int_equal(pack_header(pack)->number, no);
