@@ -223,6 +223,54 @@ test_entries(void **state)
 	assert_int_equal(store_check(w->st, NULL), ERR_OK);
 }
 
+/* Any stretch of a committed range, whatever the segments. */
+static void
+test_leaves(void **state)
+{
+	static const struct {
+		uint64_t	first;
+		uint32_t	count;
+		enum err	err;
+	} table[] = {
+		{ 0, 600, ERR_OK }, { 0, 1, ERR_OK }, { 599, 1, ERR_OK },
+		{ 300, 300, ERR_OK }, { 255, 2, ERR_OK }, { 1, 598, ERR_OK },
+		{ 610, 300, ERR_OK }, { 0, 601, ERR_NOTFOUND },
+		{ 600, 10, ERR_NOTFOUND }, { 605, 10, ERR_NOTFOUND },
+		{ 599, 12, ERR_NOTFOUND }, { 910, 1, ERR_NOTFOUND },
+		{ (uint64_t)1 << 56, 2, ERR_NOTFOUND },
+	};
+	struct world *w = *state;
+	uint8_t leaf[STORE_HASH_SIZE];
+	struct store_range gone;
+	size_t i, n;
+
+	begin(w->st);
+	make_log(w->st, 1, "bulk");
+	commit(w->st);
+	assert_int_equal(commit_chunk(w->st, 300, ENTRY), ERR_OK);
+	assert_int_equal(commit_chunk(w->st, 300, 1), ERR_OK);
+	begin(w->st);
+	gone = reserve(w->st, 1, 10, 1, 1);
+	assert_int_equal(end_range(w->st, &gone, RANGE_VOID), ERR_OK);
+	commit(w->st);
+	assert_int_equal(commit_chunk(w->st, 300, ENTRY), ERR_OK);
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		_cleanup_buf_ struct buf out = BUF_INIT, entry = BUF_INIT;
+
+		buf_put(&out, "before", 6);
+		assert_int_equal(store_leaves_get(w->st, 1, table[i].first,
+		    table[i].count, &out, NULL), table[i].err);
+		assert_int_equal(out.len, table[i].err ? 6 :
+		    6 + table[i].count * STORE_HASH_SIZE);
+		for (n = 0; n < table[i].count && !table[i].err; n++) {
+			assert_int_equal(store_entry_get(w->st, 1,
+			    table[i].first + n, &entry, leaf, NULL), ERR_OK);
+			assert_memory_equal(out.ptr + 6 + n * STORE_HASH_SIZE,
+			    leaf, STORE_HASH_SIZE);
+		}
+	}
+}
+
 static void
 test_entries_absent(void **state)
 {
@@ -457,6 +505,7 @@ main(void)
 		STORE_TEST(test_close_in_order),
 		STORE_TEST(test_range_walk),
 		STORE_TEST(test_entries),
+		STORE_TEST(test_leaves),
 		STORE_TEST(test_entries_absent),
 		STORE_TEST(test_entries_refused),
 		STORE_TEST(test_check),
