@@ -8,12 +8,13 @@ file is made once and kept; run it again when a case is added:
 
     python3 tests/vectors/make_receipts.py
 """
-import hashlib
 import os
 
 import cbor2
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
+
+from tree import path, root, sha
 
 VDS, VDP, CHUNK = 395, 396, -66020
 TYP = "application/imprint-receipt+cose"
@@ -21,10 +22,6 @@ TYP = "application/imprint-receipt+cose"
 
 def enc(item):
     return cbor2.dumps(item, canonical=True)
-
-
-def sha(data):
-    return hashlib.sha256(data).digest()
 
 
 def ec_key(name):
@@ -42,31 +39,6 @@ def thumbprint(key):
     n = key.public_key().public_numbers()
     return sha(enc({1: 2, -1: 1, -2: n.x.to_bytes(32, "big"),
                     -3: n.y.to_bytes(32, "big")}))
-
-
-def split(count):
-    """RFC 9162 2.1.1: the largest power of two below count."""
-    k = 1
-    while k * 2 < count:
-        k *= 2
-    return k
-
-
-def root(leaves):
-    if len(leaves) == 1:
-        return leaves[0]
-    k = split(len(leaves))
-    return sha(b"\x01" + root(leaves[:k]) + root(leaves[k:]))
-
-
-def path(m, leaves):
-    """RFC 9162 2.1.3.1."""
-    if len(leaves) == 1:
-        return []
-    k = split(len(leaves))
-    if m < k:
-        return path(m, leaves[:k]) + [root(leaves[k:])]
-    return path(m - k, leaves[k:]) + [root(leaves[:k])]
 
 
 def commitment(index):
