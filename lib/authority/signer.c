@@ -6,6 +6,7 @@
 #include "lib/x509/x509_read.h"
 
 #define TRUST_MAX	((size_t)1 << 20)
+#define FILE_TRUST	DIR_PUBLISH "/trust.pem"
 
 void
 signer_name(uint32_t number, char ret_name[SIGNER_NAME_SIZE])
@@ -14,7 +15,7 @@ signer_name(uint32_t number, char ret_name[SIGNER_NAME_SIZE])
 		(void)snprintf(ret_name, SIGNER_NAME_SIZE, KEY_DOCUMENT);
 	else
 		(void)snprintf(ret_name, SIGNER_NAME_SIZE, KEY_DOCUMENT ".%u",
-		    number % 1000);
+		    number % 1000U);
 }
 
 enum err
@@ -81,62 +82,105 @@ signer_by_kid(struct authority *authority, struct bytes kid,
 	    "registry: signed by a key that is no document signer's here");
 }
 
+static bool
+file_is(struct authority *authority, const char *path, struct bytes content)
+{
+	_cleanup_buf_ struct buf old = { .limit = TRUST_MAX };
+
+	return io_read_file(authority->io, path, &old, NULL) == ERR_OK &&
+	    bytes_equal(buf_bytes(&old), content);
+}
+
 /* Replaced as a whole, unless it is as it shall be. */
 static enum err
 file_publish(struct authority *authority, const char *name,
     struct bytes content, struct diag *diag)
 {
-	_cleanup_buf_ struct buf old = { .limit = TRUST_MAX };
 	char path[PATH_SIZE];
 	enum err err;
 
 	err = authority_path(authority, name, path, diag);
-	if (err)
+	if (err || file_is(authority, path, content))
 		return err;
-	if (io_read_file(authority->io, path, &old, NULL) == ERR_OK &&
-	    bytes_equal(buf_bytes(&old), content))
-		return ERR_OK;
 	return io_write_file(authority->io, path, content, 0644, diag);
+}
+
+/* Every certificate that trust.pem holds, in its order. */
+static enum err
+certificates_each(struct authority *authority, enum err (*each)(
+    struct authority *, const char *name, struct bytes der, void *ctx,
+    struct diag *), void *ctx, struct diag *diag)
+{
+	static const char *const cas[] = { KEY_ROOT, LOG_BULK, LOG_ONLINE,
+	    KEY_INFRA };
+	struct authority_signer signer;
+	char name[SIGNER_NAME_SIZE];
+	uint32_t i, count = sizeof(cas) / sizeof(cas[0]);
+	enum err err;
+
+	err = signer_current(authority, &signer, diag);
+	for (i = 0; !err && i < count + signer.number; i++) {
+		_cleanup_buf_ struct buf der = BUF_INIT;
+
+		signer_name(i < count ? 1 : i - count + 1, name);
+		err = authority_certificate(authority, i < count ? cas[i] :
+		    name, &der, diag);
+		if (!err)
+			err = each(authority, i < count ? cas[i] : name,
+			    buf_bytes(&der), ctx, diag);
+	}
+	return err;
+}
+
+static enum err
+trust_add(struct authority *authority, const char *name, struct bytes der,
+    void *ctx, struct diag *diag)
+{
+	struct buf *trust = ctx;
+
+	(void)authority;
+	(void)name;
+	(void)diag;
+	pem_put(trust, "CERTIFICATE", der);
+	return buf_err(trust);
 }
 
 static enum err
 certificate_publish(struct authority *authority, const char *name,
-    struct buf *trust, struct diag *diag)
+    struct bytes der, void *ctx, struct diag *diag)
 {
-	_cleanup_buf_ struct buf der = BUF_INIT;
 	char file[64];
-	enum err err;
 
-	err = authority_certificate(authority, name, &der, diag);
-	if (err)
-		return err;
-	pem_put(trust, "CERTIFICATE", buf_bytes(&der));
+	(void)ctx;
 	(void)snprintf(file, sizeof(file), DIR_PUBLISH "/ca/%.32s.cer", name);
-	return file_publish(authority, file, buf_bytes(&der), diag);
+	return file_publish(authority, file, der, diag);
 }
 
 enum err
 signer_publish(struct authority *authority, struct diag *diag)
 {
-	/* in the order of init */
-	static const char *const cas[] = { KEY_ROOT, LOG_BULK, LOG_ONLINE,
-	    KEY_INFRA };
 	_cleanup_buf_ struct buf trust = { .limit = TRUST_MAX };
-	struct authority_signer signer;
-	char name[SIGNER_NAME_SIZE];
-	uint32_t number;
-	size_t i;
 	enum err err;
 
-	err = signer_current(authority, &signer, diag);
-	for (i = 0; i < sizeof(cas) / sizeof(cas[0]) && !err; i++)
-		err = certificate_publish(authority, cas[i], &trust, diag);
-	for (number = 1; !err && number <= signer.number; number++) {
-		signer_name(number, name);
-		err = certificate_publish(authority, name, &trust, diag);
-	}
+	err = certificates_each(authority, certificate_publish, NULL, diag);
 	if (!err)
-		err = buf_err(&trust);
-	return err ? err : file_publish(authority, DIR_PUBLISH "/trust.pem",
+		err = certificates_each(authority, trust_add, &trust, diag);
+	return err ? err : file_publish(authority, FILE_TRUST,
 	    buf_bytes(&trust), diag);
+}
+
+enum err
+signer_published(struct authority *authority, bool *ret_published,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf trust = { .limit = TRUST_MAX };
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = certificates_each(authority, trust_add, &trust, diag);
+	if (!err)
+		err = authority_path(authority, FILE_TRUST, path, diag);
+	if (!err)
+		*ret_published = file_is(authority, path, buf_bytes(&trust));
+	return err;
 }

@@ -18,7 +18,7 @@
 
 #include "lib/authority/authority.h"
 
-#define SIGNERS_MAX	100
+#define SIGNERS_MAX	32	/* as many as a station takes */
 #define SIGNER_NAME_SIZE 16
 
 struct authority_signer {
@@ -44,6 +44,9 @@ MUST_USE enum err signer_by_kid(struct authority *, struct bytes kid,
 /* Certificates of all signers into publish/ca/, then trust.pem with them;
  * files that are right already stay as they are. */
 MUST_USE enum err signer_publish(struct authority *, struct diag *);
+/* Is trust.pem what it shall be? */
+MUST_USE enum err signer_published(struct authority *, bool *ret_published,
+    struct diag *);
 
 struct signer_renewal {
 	int64_t		  now;

@@ -539,7 +539,7 @@ test_names(void **state)
 	signer_name(1, name);
 	assert_string_equal(name, "document");
 	signer_name(SIGNERS_MAX, name);
-	assert_string_equal(name, "document.100");
+	assert_string_equal(name, "document.32");
 }
 
 int
