@@ -44,6 +44,23 @@ signature_check(struct authority *authority, const struct store_range *range,
 	return good ? ERR_OK : receipt_altered(range, diag);
 }
 
+/* All leaves of the range, segment after segment. */
+static enum err
+leaves_load(struct store *store, const struct store_range *range,
+    struct buf *leaves, struct diag *diag)
+{
+	uint32_t done = 0;
+	enum err err = ERR_OK;
+
+	buf_clear(leaves);
+	while (done < range->count && !err) {
+		err = store_leaves_get(store, range->log, range->first + done,
+		    range->count - done, leaves, diag);
+		done = (uint32_t)(leaves->len / SHA256_SIZE);
+	}
+	return err;
+}
+
 enum err
 chunk_receipt_load(struct authority *authority,
     const struct store_range *range, uint32_t generation,
@@ -58,10 +75,9 @@ chunk_receipt_load(struct authority *authority,
 		return receipt_altered(range, diag);
 	err = store_receipt_get(authority_store(authority), range->log,
 	    range->first, generation, &r->row, diag);
-	buf_clear(&r->leaves);
 	if (!err)
-		err = store_leaves_get(authority_store(authority), range->log,
-		    range->first, range->count, &r->leaves, diag);
+		err = leaves_load(authority_store(authority), range,
+		    &r->leaves, diag);
 	if (!err)
 		err = subtree_build(&r->tree, sha256, r->leaves.ptr,
 		    range->count);

@@ -153,62 +153,46 @@ store_entry_get(struct store *st, uint32_t log, uint64_t index,
 	return ERR_OK;
 }
 
-/* A segment's part of [first, first + count) goes behind what is there; false
- * when it does not begin where that ends. */
-static bool
-leaves_take(uint64_t start, struct bytes segment, uint64_t first,
-    uint32_t count, size_t before, struct buf *leaves)
-{
-	uint64_t next = first + (leaves->len - before) / STORE_HASH_SIZE;
-	uint64_t end = start + segment.len / STORE_HASH_SIZE;
-
-	if (segment.len % STORE_HASH_SIZE != 0 || start > next)
-		return false;
-	if (end > first + count)
-		end = first + count;
-	if (end > next)
-		buf_put(leaves, segment.ptr +
-		    (size_t)(next - start) * STORE_HASH_SIZE,
-		    (size_t)(end - next) * STORE_HASH_SIZE);
-	return true;
-}
-
 enum err
 store_leaves_get(struct store *st, uint32_t log, uint64_t first,
-    uint32_t count, struct buf *leaves, struct diag *diag)
+    size_t count, struct buf *out, struct diag *diag)
 {
 	static const char text[] = "SELECT first, leaves FROM segment "
-	    "WHERE log = ?1 AND first > ?2 AND first < ?3 ORDER BY first";
-	size_t before = leaves->len, whole = (size_t)count * STORE_HASH_SIZE;
+	    "WHERE log = ?1 AND first <= ?2 AND first > ?2 - ?3 "
+	    "ORDER BY first DESC LIMIT 1";
 	_cleanup_sql_ struct sql q = SQL_INIT;
-	struct bytes segment;
+	struct bytes leaves = BYTES_NONE;
+	uint64_t skip = 0;
 	bool row = false;
-	uint64_t start;
 	enum err err;
 
 	err = sql_open(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, log);
-	sql_put_int(&q, (int64_t)first - STORE_SEGMENT);
-	sql_put_u64(&q, first + count);
-	for (err = sql_row(&q, &row, diag); !err && row;
-	    err = sql_row(&q, &row, diag)) {
-		start = sql_get_u64(&q);
-		segment = sql_get_bytes(&q);
+	sql_put_u64(&q, first < INT64_MAX ? first : INT64_MAX);
+	sql_put_int(&q, STORE_SEGMENT);
+	err = sql_row(&q, &row, diag);
+	if (err)
+		return err;
+	if (row) {
+		skip = first - sql_get_u64(&q);
+		leaves = sql_get_bytes(&q);
+		if (leaves.len % STORE_HASH_SIZE != 0)
+			q.bad_row = true;
 		err = sql_check_row(&q, "segment", diag);
 		if (err)
 			return err;
-		if (!leaves_take(start, segment, first, count, before,
-		    leaves))
-			break;
 	}
-	if (!err)
-		err = buf_err(leaves);
-	if (err || leaves->len - before == whole)
-		return err;
-	leaves->len = before;
-	return diag_fail(diag, ERR_NOTFOUND, NULL, "registry %s: log %u: "
-	    "not all of the %u indices from %ju on hold identities",
-	    st->path, log, count, (uintmax_t)first);
+	if (skip >= leaves.len / STORE_HASH_SIZE)
+		return diag_fail(diag, ERR_NOTFOUND, NULL, "registry %s: "
+		    "log %u: index %ju holds no identity", st->path, log,
+		    (uintmax_t)first);
+	if (count > leaves.len / STORE_HASH_SIZE - skip)
+		count = leaves.len / STORE_HASH_SIZE - skip;
+	buf_put(out, leaves.ptr + skip * STORE_HASH_SIZE,
+	    count * STORE_HASH_SIZE);
+	err = buf_err(out);
+	return err ? diag_fail(diag, err, NULL, "registry %s: log %u: leaves "
+	    "at %ju: no room", st->path, log, (uintmax_t)first) : ERR_OK;
 }

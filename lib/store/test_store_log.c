@@ -223,52 +223,66 @@ test_entries(void **state)
 	assert_int_equal(store_check(w->st, NULL), ERR_OK);
 }
 
-/* Any stretch of a committed range, whatever the segments. */
+/* Every leaf from first to end in pieces of at most step. */
+static void
+assert_leaves(struct store *st, uint64_t first, uint64_t end, size_t step)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	uint8_t leaf[STORE_HASH_SIZE];
+	size_t i;
+
+	while (first < end) {
+		buf_clear(&out);
+		assert_int_equal(store_leaves_get(st, 1, first, step, &out,
+		    NULL), ERR_OK);
+		assert_in_range(out.len, 1, step * STORE_HASH_SIZE);
+		for (i = 0; i < out.len; i += STORE_HASH_SIZE) {
+			fill(leaf, sizeof(leaf), ~first++);
+			assert_memory_equal(out.ptr + i, leaf, sizeof(leaf));
+		}
+	}
+	assert_int_equal(first, end);
+}
+
 static void
 test_leaves(void **state)
 {
-	static const struct {
-		uint64_t	first;
-		uint32_t	count;
-		enum err	err;
-	} table[] = {
-		{ 0, 600, ERR_OK }, { 0, 1, ERR_OK }, { 599, 1, ERR_OK },
-		{ 300, 300, ERR_OK }, { 255, 2, ERR_OK }, { 1, 598, ERR_OK },
-		{ 610, 300, ERR_OK }, { 0, 601, ERR_NOTFOUND },
-		{ 600, 10, ERR_NOTFOUND }, { 605, 10, ERR_NOTFOUND },
-		{ 599, 12, ERR_NOTFOUND }, { 910, 1, ERR_NOTFOUND },
-		{ (uint64_t)1 << 56, 2, ERR_NOTFOUND },
-	};
+	static const uint64_t absent[] = { 700, 709, 1310, (uint64_t)1 << 56,
+		UINT64_MAX };
 	struct world *w = *state;
-	uint8_t leaf[STORE_HASH_SIZE];
+	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct store_range gone;
-	size_t i, n;
+	size_t i;
 
 	begin(w->st);
 	make_log(w->st, 1, "bulk");
 	commit(w->st);
-	assert_int_equal(commit_chunk(w->st, 300, ENTRY), ERR_OK);
-	assert_int_equal(commit_chunk(w->st, 300, 1), ERR_OK);
+	assert_int_equal(commit_chunk(w->st, 700, 193), ERR_OK);
 	begin(w->st);
 	gone = reserve(w->st, 1, 10, 1, 1);
 	assert_int_equal(end_range(w->st, &gone, RANGE_VOID), ERR_OK);
 	commit(w->st);
-	assert_int_equal(commit_chunk(w->st, 300, ENTRY), ERR_OK);
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		_cleanup_buf_ struct buf out = BUF_INIT, entry = BUF_INIT;
-
-		buf_put(&out, "before", 6);
-		assert_int_equal(store_leaves_get(w->st, 1, table[i].first,
-		    table[i].count, &out, NULL), table[i].err);
-		assert_int_equal(out.len, table[i].err ? 6 :
-		    6 + table[i].count * STORE_HASH_SIZE);
-		for (n = 0; n < table[i].count && !table[i].err; n++) {
-			assert_int_equal(store_entry_get(w->st, 1,
-			    table[i].first + n, &entry, leaf, NULL), ERR_OK);
-			assert_memory_equal(out.ptr + 6 + n * STORE_HASH_SIZE,
-			    leaf, STORE_HASH_SIZE);
-		}
-	}
+	assert_int_equal(commit_chunk(w->st, 600, ENTRY), ERR_OK);
+	assert_leaves(w->st, 0, 700, 10000);
+	assert_leaves(w->st, 0, 700, 7);
+	assert_leaves(w->st, 699, 700, 1);
+	assert_leaves(w->st, 710, 1310, 256);
+	assert_leaves(w->st, 711, 1310, 255);
+	for (i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+		assert_int_equal(store_leaves_get(w->st, 1, absent[i], 1,
+		    &out, NULL), ERR_NOTFOUND);
+	assert_int_equal(store_leaves_get(w->st, 2, 0, 1, &out, NULL),
+	    ERR_NOTFOUND);
+	assert_int_equal(out.len, 0);
+	out.limit = 31;
+	assert_int_equal(store_leaves_get(w->st, 1, 0, 1, &out, NULL),
+	    ERR_LIMIT);
+	begin(w->st);
+	assert_int_equal(store_exec(w->st, "UPDATE segment SET leaves = "
+	    "zeroblob(33) WHERE first = 0", NULL), ERR_OK);
+	assert_int_equal(store_leaves_get(w->st, 1, 0, 1, &out, NULL),
+	    ERR_CORRUPT);
+	store_rollback(w->st);
 }
 
 static void
