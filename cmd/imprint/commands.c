@@ -98,6 +98,28 @@ static const struct cmd_option verify_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cmd_option log_verify_options[] = {
+	{ "rebuild", NULL, "rebuild every identity and compare it too" },
+	{ "tiles", "DIR", "look at this folder of published files alone" },
+	{ "vkey", "FILE", "with --tiles: the log's verifier key" },
+	{ "checkpoint", "FILE", "with --tiles: not DIR/checkpoint but this" },
+	{ "against", "FILE", "with --tiles: an older checkpoint that it must "
+	    "extend" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option log_prove_options[] = {
+	{ "log", "NAME", "for --from: the log (default bulk)" },
+	{ "from", "SIZE", "prove instead that the log of this size begins" },
+	{ "to", "SIZE", "the log of that size (default: as published)" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option log_export_options[] = {
+	{ "out", "DIR", "where entries, tiles and checkpoint go" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct cmd_command commands[] = {
 	{ "init", "", "make an ecosystem: keys, CAs, first operator",
 	    init_options,
@@ -167,6 +189,21 @@ static const struct cmd_command commands[] = {
 	    "  imprint identity verify camera.cose --max-age 86400 \\\n"
 	    "      --status publish/status/bulk-00000000.cwt\n",
 	    identity_verify_cmd },
+	{ "log verify", "[NAME]", "compare logs with all that was made of "
+	    "them", log_verify_options,
+	    "  imprint log verify --rebuild\n"
+	    "  imprint log verify --tiles ./bulk --vkey bulk.vkey \\\n"
+	    "      --against checkpoint.may\n", log_verify_cmd },
+	{ "log prove", "[WHICH]", "prove that an identity is in its log",
+	    log_prove_options,
+	    "  imprint log prove CAM-000000017 > proof.json\n"
+	    "  imprint log prove --from 4096\n", log_prove_cmd },
+	{ "log export", "NAME", "write a log's entries out for an auditor",
+	    log_export_options,
+	    "  imprint log export bulk --out ./bulk\n"
+	    "  imprint log export operations --json\n", log_export_cmd },
+	{ "log publish", "[NAME]", "publish logs, and mend what is "
+	    "published", NULL, "  imprint log publish\n", log_publish_cmd },
 	{ "identity export", "[WHICH...]", "write identities for other "
 	    "programs", render_options,
 	    "  imprint identity export 17 --format jwt\n"
