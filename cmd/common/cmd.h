@@ -3,11 +3,11 @@
  * passphrases, progress, interruption. Only programs print and exit.
  *
  * Exit codes:
- *   0 done; 1 refused (a verdict against what was asked); 2 usage or invalid
- *   input; 3 not found; 4 conflicts with what is there; 5 passphrase,
- *   signature or permission; 6 input/output or disk full; 7 busy: another
- *   process works there; 8 damaged or of a newer version; 70 a defect or the
- *   cryptographic library; 130 interrupted.
+ *   0 done; 1 refused (a verdict against what was asked), or what was
+ *   compared differs; 2 usage or invalid input; 3 not found; 4 conflicts with
+ *   what is there; 5 passphrase, signature or permission; 6 input/output or
+ *   disk full; 7 busy: another process works there; 8 damaged or of a newer
+ *   version; 70 a defect or the cryptographic library; 130 interrupted.
  */
 #ifndef IMPRINT_CMD_CMD_H
 #define IMPRINT_CMD_CMD_H

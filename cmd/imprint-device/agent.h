@@ -60,5 +60,6 @@ enum exit_code agent_install(struct cmd *);
 enum exit_code agent_show(struct cmd *);
 enum exit_code agent_verify(struct cmd *);
 enum exit_code agent_connect(struct cmd *);
+enum exit_code agent_export(struct cmd *);
 
 #endif

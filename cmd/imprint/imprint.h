@@ -66,6 +66,7 @@ enum exit_code init_run_cmd(struct cmd *);
 enum exit_code product_add_cmd(struct cmd *);
 enum exit_code product_show_cmd(struct cmd *);
 enum exit_code product_list_cmd(struct cmd *);
+enum exit_code product_diff_cmd(struct cmd *);
 enum exit_code station_add_cmd(struct cmd *);
 enum exit_code station_list_cmd(struct cmd *);
 enum exit_code service_add_cmd(struct cmd *);
@@ -79,10 +80,26 @@ enum exit_code identity_show_cmd(struct cmd *);
 enum exit_code identity_list_cmd(struct cmd *);
 enum exit_code identity_find_cmd(struct cmd *);
 enum exit_code identity_verify_cmd(struct cmd *);
+enum exit_code identity_export_cmd(struct cmd *);
 enum exit_code doctor_cmd(struct cmd *);
 enum exit_code anchor_set_cmd(struct cmd *);
 enum exit_code anchor_show_cmd(struct cmd *);
 enum exit_code epoch_begin_cmd(struct cmd *);
 enum exit_code clock_accept_cmd(struct cmd *);
+enum exit_code log_verify_cmd(struct cmd *);
+enum exit_code log_prove_cmd(struct cmd *);
+enum exit_code log_export_cmd(struct cmd *);
+enum exit_code log_publish_cmd(struct cmd *);
+
+/* log verify --tiles: published files alone. */
+enum exit_code log_verify_tiles(struct cmd *);
+/* Differences as they are found: to people line by line, to scripts as the
+ * items of a JSON array that the caller opens and closes. */
+struct differences {
+	struct cmd	*cmd;
+	const char	*where;		/* "log bulk" */
+	uint64_t	 count;
+};
+void	difference_print(void *ctx, const char *what);
 
 #endif

@@ -614,7 +614,7 @@ claims_parse(struct document *d, struct diag *diag)
 	uint32_t seen = 0;
 	enum err err;
 
-	cbor_open(&c, d->message.payload);
+	cbor_open(&c, d->claims);
 	pairs = cbor_get_map(&c);
 	for (i = 0; i < pairs && cbor_ok(&c); i++) {
 		err = claim_read(&r, &seen);
@@ -653,6 +653,7 @@ document_parse(struct bytes input, struct document *ret_document,
 	if (!bytes_equal(d.message.typ, bytes_text(DOCUMENT_TYP)))
 		return diag_fail(diag, ERR_SYNTAX, "RFC 9596 2",
 		    "document: typ: not %s", DOCUMENT_TYP);
+	d.claims = d.message.payload;
 	err = claims_parse(&d, diag);
 	if (err)
 		return err;
