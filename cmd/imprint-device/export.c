@@ -76,11 +76,12 @@ key_choose(struct cmd *cmd, const struct imprint_device_identity *id,
 static enum err
 password_read(struct cmd *cmd, struct secret *password)
 {
+	const struct cmd_passphrase ask = { .name = "password",
+	    .prompt = "Password of the new file", .confirm = true };
 	_cleanup_secret_ struct secret line = SECRET_INIT;
 	enum err err;
 
-	err = cmd_passphrase(cmd, "password", "Password of the new file",
-	    true, &line);
+	err = cmd_passphrase(cmd, &ask, &line);
 	if (err)
 		return err;
 	err = secret_alloc(password, line.len + 1);
