@@ -183,7 +183,8 @@ agent_export(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	if (agent.device.report.verdict != IMPRINT_DEVICE_ACCEPT &&
 	    agent.device.report.verdict != IMPRINT_DEVICE_UNKNOWN_TIME) {
-		agent_refuse(cmd, &agent.device.report);
+		agent_refuse(cmd, &agent.device.report,
+		    agent.device.record);
 		return EXIT_REFUSED;
 	}
 	err = key_choose(cmd, &agent.device.identity, &wish, &key);
