@@ -9,6 +9,8 @@ static const struct bench *const benches[] = {
 	&bench_verify_document,
 	&bench_verify_receipt,
 	&bench_memory_order,
+	&bench_issue_direct, &bench_storage_bytes, &bench_verify_document,
+	&bench_memory_order, &bench_log_verify,
 };
 #define BENCH_COUNT (sizeof(benches) / sizeof(benches[0]))
 
