@@ -708,8 +708,8 @@ order_finish(struct run *run, struct diag *diag)
 	return err;
 }
 
-/* The checkpoint comes before the order is complete: a complete order is
- * never taken up again. */
+/* Publication comes before the order is complete: a complete order is never
+ * taken up again. */
 static enum err
 packs_run(struct run *run, struct diag *diag)
 {
@@ -722,6 +722,9 @@ packs_run(struct run *run, struct diag *diag)
 		return err;
 	sealed = authority_log_publish(run->authority, run->order.log,
 	    err ? NULL : diag);
+	if (!sealed)
+		sealed = authority_log_publish(run->authority,
+		    LOG_OPERATIONS_NUMBER, err ? NULL : diag);
 	if (err || sealed)
 		return err ? err : sealed;
 	return order_finish(run, diag);
@@ -760,9 +763,6 @@ run_whole(struct run *run, struct diag *diag)
 	recorded = run_record(run, OPERATION_STOP, err, err ? NULL : diag);
 	if (!err)
 		err = recorded;
-	if (!err)
-		err = authority_log_publish(run->authority,
-		    LOG_OPERATIONS_NUMBER, diag);
 	if (!err)
 		err = anchor_update(run->authority, run->request->now, diag);
 	return err;

@@ -214,12 +214,14 @@ test_orders_and_operations(void **state)
 
 	good(order_go(w, order_make(w, 0, 30, 1, 8), 2, &diag), &diag);
 	assert_published(w, LOG_BULK_NUMBER, "bulk");
-	assert_published(w, LOG_OPERATIONS_NUMBER, "operations");
 	before = published_checkpoint(w, "operations").size;
+	assert_in_range(before, 1, 100);
 	good(order_go(w, order_make(w, 1, 5, 1, 8), 2, &diag), &diag);
 	assert_published(w, LOG_BULK_NUMBER, "bulk");
-	assert_published(w, LOG_OPERATIONS_NUMBER, "operations");
 	assert_true(published_checkpoint(w, "operations").size > before + 2);
+	good(authority_log_publish(w->authority, LOG_OPERATIONS_NUMBER,
+	    &diag), &diag);
+	assert_published(w, LOG_OPERATIONS_NUMBER, "operations");
 }
 
 static void

@@ -47,9 +47,13 @@ struct document_name {
 };
 
 struct document {
+<<<<<<< HEAD
 	enum product_signature	signature;
 	struct cose_sign1	message;	/* or the receipt's */
 	struct receipt		receipt;	/* unless direct */
+=======
+	struct cose_sign1	message;
+>>>>>>> main
 	struct bytes		claims;		/* encoded */
 	struct bytes		issuer;
 	int64_t			issued, not_before, expires; /* expires:
@@ -96,6 +100,8 @@ uint32_t document_rights(const struct document *, struct bytes object);
 
 /* Renderings for people and tools; the same claims. */
 void	document_put_json(struct buf *, const struct document *);
+/* The same in one line, without its end. */
+void	document_put_json_line(struct buf *, const struct document *);
 void	document_put_text(struct buf *, const struct document *);
 
 #endif
