@@ -19,6 +19,7 @@ libssl-dev
 openssl
 libsqlite3-dev
 libyaml-dev
+zlib1g-dev
 scdoc
 '
 checks='
