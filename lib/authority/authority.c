@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/authority/anchor.h"
 #include "lib/authority/operation.h"
 #include "lib/base/clock.h"
 #include "lib/log/checkpoint.h"
@@ -27,6 +28,12 @@ void
 authority_accept(struct authority *authority, unsigned what)
 {
 	authority->accepted |= what;
+}
+
+const struct diag *
+authority_warning(const struct authority *authority)
+{
+	return authority->warning.code != ERR_OK ? &authority->warning : NULL;
 }
 
 const struct authority_info *
@@ -316,6 +323,8 @@ authority_unlock(struct authority *authority, struct bytes passphrase,
 	err = authority_check_certificates(authority, diag);
 	if (!err)
 		err = operation_unlock(authority, now, diag);
+	if (!err)
+		err = anchor_check(authority, now, diag);
 	if (err) {
 		hmac_free(&authority->row_mac);
 		keystore_free(&authority->keystore);

@@ -91,6 +91,10 @@ void	authority_accept(struct authority *, unsigned what);
 MUST_USE enum err authority_unlock(struct authority *,
     struct bytes passphrase, int64_t now, struct diag *);
 
+/* What went wrong without undoing what was asked: the anchor that could not
+ * be moved on. NULL: nothing. */
+const struct diag *authority_warning(const struct authority *);
+
 const struct authority_info *authority_info(const struct authority *);
 struct store *authority_store(struct authority *);
 const char *authority_dir(const struct authority *);

@@ -221,7 +221,7 @@ init_verifier_key(struct init *init, const char *log, struct diag *diag)
 	if (!err)
 		err = keystore_public(init->keystore, KEY_LOG, &key, diag);
 	if (!err)
-		err = checkpoint_put_verifier_key(origin, &key, &line);
+		err = note_put_verifier_key(origin, &key, &line);
 	if (!err)
 		err = io_create_file(init->io, path, buf_bytes(&line), 0644,
 		    diag);

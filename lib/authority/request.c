@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 
+#include "lib/authority/anchor.h"
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/operator.h"
@@ -112,6 +113,22 @@ request_verify(struct authority *authority, struct bytes encoded,
 	return ERR_OK;
 }
 
+/* That the clock went back is on record with this request itself. */
+enum err
+request_clock(struct authority *authority, const struct request *request,
+    int64_t now, struct buf *result, struct diag *diag)
+{
+	struct cbor cbor;
+
+	(void)authority;
+	(void)now;
+	(void)result;
+	cbor_open(&cbor, request->body);
+	(void)cbor_get_int(&cbor);
+	return cbor_close(&cbor) ? ERR_OK : diag_fail(diag, ERR_SYNTAX, NULL,
+	    "clock request: %s", cbor.error);
+}
+
 static const struct {
 	uint64_t	 type;
 	enum err	(*run)(struct authority *, const struct request *,
@@ -122,6 +139,9 @@ static const struct {
 	{ REQUEST_SERVICE_ADD, request_service_add },
 	{ REQUEST_ORDER_CREATE, request_order_create },
 	{ REQUEST_ORDER_CANCEL, request_order_cancel },
+	{ REQUEST_CLOCK, request_clock },
+	{ REQUEST_ANCHOR, request_anchor },
+	{ REQUEST_EPOCH, request_epoch },
 };
 
 static enum err
@@ -312,5 +332,11 @@ authority_submit(struct authority *authority, struct bytes encoded,
 	err = request_submit(authority, encoded, now, result, diag);
 	if (err)
 		refusal_log(authority, encoded, now, err, diag);
+	authority->warning = (struct diag)DIAG_INIT;
+	/* what was carried out stays so: the next unlocking moves it on */
+	if (!err && anchor_update(authority, now, &authority->warning) !=
+	    ERR_OK)
+		diag_hint(&authority->warning, "the request was carried out; "
+		    "mend the anchor's place soon");
 	return err;
 }

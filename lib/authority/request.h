@@ -26,7 +26,10 @@ enum request_type {
 	REQUEST_SERVICE_ADD = 3,	/* body: [name, dns name, COSE_Key] */
 	REQUEST_ORDER_CREATE = 4,	/* body: [product hash, count,
 					 * [station, ...]] */
-	REQUEST_ORDER_CANCEL = 5	/* body: order number */
+	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
+	REQUEST_CLOCK = 8,	/* body: time that the clock says */
+	REQUEST_ANCHOR = 9,	/* lib/authority/anchor.h */
+	REQUEST_EPOCH = 10	/* lib/authority/anchor.h */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */

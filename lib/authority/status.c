@@ -129,8 +129,8 @@ stretch_set(struct change *c, uint64_t first, uint64_t count)
 	err = pending_flush(c);
 	c->pending = (struct store_status){ .log = c->asked->log,
 	    .first = first, .count = count, .time = c->asked->time,
-	    .state = c->asked->action == STATUS_REVOKE ? STATUS_REVOKED :
-	    STATUS_SUSPENDED, .reason = c->asked->reason,
+	    .state = c->asked->action == STATUS_SUSPEND ?
+	    STATUS_SUSPENDED : STATUS_REVOKED, .reason = c->asked->reason,
 	    .operation = c->asked->operation };
 	return err;
 }
@@ -153,7 +153,8 @@ gap_pass(struct change *c, uint64_t to)
 static bool
 row_changes(const struct change *c, const struct store_status *row)
 {
-	if (row->state == STATUS_REVOKED)
+	if (row->state == STATUS_REVOKED ||
+	    c->asked->action == STATUS_VOID)
 		return false;
 	return c->asked->action != STATUS_SUSPEND;
 }

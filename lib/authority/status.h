@@ -17,7 +17,8 @@ enum status {
 const char *status_name(unsigned);
 
 enum status_action {
-	STATUS_REVOKE = 1, STATUS_SUSPEND = 2, STATUS_RESUME = 3
+	STATUS_REVOKE = 1, STATUS_SUSPEND = 2, STATUS_RESUME = 3,
+	STATUS_VOID = 4		/* revoke what is valid, leave the rest */
 };
 
 struct status_change {

@@ -89,7 +89,7 @@ void_revoke(struct authority *authority, uint32_t log,
     const struct void_walk *walk, int64_t now, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = { .limit = OPERATION_SIZE_MAX };
-	struct status_change change = { .action = STATUS_REVOKE,
+	struct status_change change = { .action = STATUS_VOID,
 	    .reason = REASON_CESSATION, .log = log };
 	struct status_count count = { 0 };
 	struct operation operation;
@@ -122,26 +122,39 @@ void_revoke(struct authority *authority, uint32_t log,
 }
 
 enum err
-authority_void_reserved(struct authority *authority, uint32_t log,
-    int64_t now, struct diag *diag)
+authority_void_within(struct authority *authority, uint32_t log, int64_t now,
+    struct diag *diag)
 {
 	struct void_walk walk = { 0 };
 	enum err err;
 
 	err = store_range_each(authority->store, log, 0, RANGE_RESERVED,
 	    void_collect, &walk, diag);
-	if (!err && walk.count > 0) {
-		err = store_begin(authority->store, diag);
-		if (!err)
-			err = void_close(authority, log, &walk, diag);
-		if (!err)
-			err = void_revoke(authority, log, &walk, now, diag);
-		if (!err)
-			err = store_commit(authority->store, diag);
-		else
-			store_rollback(authority->store);
-	}
+	if (!err)
+		err = void_close(authority, log, &walk, diag);
+	if (!err)
+		err = void_revoke(authority, log, &walk, now, diag);
 	free(walk.ranges);
+	return err;
+}
+
+enum err
+authority_void_reserved(struct authority *authority, uint32_t log,
+    int64_t now, struct diag *diag)
+{
+	struct store_log row;
+	enum err err;
+
+	err = store_log_get(authority->store, log, &row, NULL, NULL, diag);
+	if (err || row.size == row.reserved)
+		return err;
+	err = store_begin(authority->store, diag);
+	if (err)
+		return err;
+	err = authority_void_within(authority, log, now, diag);
+	if (!err)
+		return store_commit(authority->store, diag);
+	store_rollback(authority->store);
 	return err;
 }
 

@@ -106,14 +106,9 @@ static inline struct store_order
 order_of(uint8_t id)
 {
 	struct store_order order = {
-		.count = 10000,
-		.chunk_size = 4096,
-		.packs = 2,
-		.log = 1,
-		.template = 5,
-		.state = ORDER_OPEN,
-		.created = 1700000000,
-		.operator= "ada",
+		.count = 10000, .chunk_size = 4096, .packs = 2, .log = 1,
+		.template = 5, .state = ORDER_OPEN, .created = 1700000000,
+		.operator = "ada",
 	};
 
 	memset(order.id, id, sizeof(order.id));
