@@ -4,15 +4,19 @@
 #include "lib/crypto/hash.h"
 #include "lib/crypto/ossl.h"
 
-#define HMAC_KEY_MAX	64
+#define HMAC_BLOCK	64	/* SHA-256's, and the longest key here */
 
 struct sha256 {
 	EVP_MD		*md;
 	EVP_MD_CTX	*ctx;
 };
 
+/* What EVP_MAC does at each message costs twice as much as two contexts that
+ * have taken in the padded key (RFC 2104 4) and are copied. */
 struct hmac {
-	EVP_MAC_CTX	*ctx;
+	EVP_MD		*md;
+	EVP_MD_CTX	*inner, *outer;	/* after the padded key */
+	EVP_MD_CTX	*work;
 };
 
 struct aes {
@@ -97,30 +101,52 @@ sha256_once(struct bytes input, uint8_t ret_digest[SHA256_SIZE])
 	return ERR_OK;
 }
 
+static bool
+hmac_pad(struct hmac *h, EVP_MD_CTX *ctx, struct bytes key, uint8_t pad)
+{
+	uint8_t block[HMAC_BLOCK];
+	bool good;
+	size_t i;
+
+	for (i = 0; i < HMAC_BLOCK; i++)
+		block[i] = i < key.len ? key.ptr[i] ^ pad : pad;
+	good = EVP_DigestInit_ex2(ctx, h->md, NULL) == 1 &&
+	    EVP_DigestUpdate(ctx, block, HMAC_BLOCK) == 1;
+	OPENSSL_cleanse(block, sizeof(block));
+	return good;
+}
+
+enum err
+hmac_key(struct hmac *h, struct bytes key, struct diag *diag)
+{
+	if (key.len == 0 || key.len > HMAC_BLOCK)
+		return diag_fail(diag, ERR_INVALID, "RFC 2104 2",
+		    "HMAC key: %zu octets, 1 to %d allowed", key.len,
+		    HMAC_BLOCK);
+	if (!hmac_pad(h, h->inner, key, 0x36) ||
+	    !hmac_pad(h, h->outer, key, 0x5c))
+		return ossl_fail(diag, "HMAC-SHA-256");
+	return ERR_OK;
+}
+
 enum err
 hmac_new(struct bytes key, struct hmac **ret_hmac, struct diag *diag)
 {
-	_cleanup_hmac_ struct hmac *h = NULL;
-	char digest[] = "SHA2-256";
-	OSSL_PARAM params[2];
-	EVP_MAC *mac;
+	_cleanup_hmac_ struct hmac *h = calloc(1, sizeof(*h));
+	enum err err;
 
-	if (key.len == 0 || key.len > HMAC_KEY_MAX)
-		return diag_fail(diag, ERR_INVALID, "RFC 2104 2",
-		    "HMAC key: %zu octets, 1 to %d allowed", key.len,
-		    HMAC_KEY_MAX);
-	h = calloc(1, sizeof(*h));
 	if (h == NULL)
 		return diag_nomem(diag);
-	mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
-	h->ctx = EVP_MAC_CTX_new(mac);
-	EVP_MAC_free(mac);
-	params[0] = OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
-	    digest, 0);
-	params[1] = OSSL_PARAM_construct_end();
-	if (h->ctx == NULL ||
-	    EVP_MAC_init(h->ctx, key.ptr, key.len, params) != 1)
+	h->md = EVP_MD_fetch(NULL, "SHA2-256", NULL);
+	h->inner = EVP_MD_CTX_new();
+	h->outer = EVP_MD_CTX_new();
+	h->work = EVP_MD_CTX_new();
+	if (h->md == NULL || h->inner == NULL || h->outer == NULL ||
+	    h->work == NULL)
 		return ossl_fail(diag, "HMAC-SHA-256");
+	err = hmac_key(h, key, diag);
+	if (err)
+		return err;
 	*ret_hmac = h;
 	h = NULL;	/* transferred */
 	return ERR_OK;
@@ -129,10 +155,15 @@ hmac_new(struct bytes key, struct hmac **ret_hmac, struct diag *diag)
 void
 hmac_free(struct hmac **hmac)
 {
-	if (*hmac == NULL)
+	struct hmac *h = *hmac;
+
+	if (h == NULL)
 		return;
-	EVP_MAC_CTX_free((*hmac)->ctx);
-	free(*hmac);
+	EVP_MD_CTX_free(h->inner);
+	EVP_MD_CTX_free(h->outer);
+	EVP_MD_CTX_free(h->work);
+	EVP_MD_free(h->md);
+	free(h);
 	*hmac = NULL;
 }
 
@@ -140,17 +171,18 @@ enum err
 hmac_parts(struct hmac *h, const struct bytes *parts, size_t count,
     uint8_t ret_mac[SHA256_SIZE])
 {
-	size_t i, len;
+	uint8_t inner[SHA256_SIZE];
+	bool good;
+	size_t i;
 
-	/* no key: start over under the one it has */
-	if (EVP_MAC_init(h->ctx, NULL, 0, NULL) != 1)
-		return ossl_fail(NULL, "HMAC-SHA-256");
-	for (i = 0; i < count; i++)
-		if (parts[i].len > 0 && EVP_MAC_update(h->ctx, parts[i].ptr,
-		    parts[i].len) != 1)
-			return ossl_fail(NULL, "HMAC-SHA-256");
-	if (EVP_MAC_final(h->ctx, ret_mac, &len, SHA256_SIZE) != 1 ||
-	    len != SHA256_SIZE)
+	good = EVP_MD_CTX_copy_ex(h->work, h->inner) == 1;
+	for (i = 0; i < count && good; i++)
+		good = parts[i].len == 0 || EVP_DigestUpdate(h->work,
+		    parts[i].ptr, parts[i].len) == 1;
+	if (!good || EVP_DigestFinal_ex(h->work, inner, NULL) != 1 ||
+	    EVP_MD_CTX_copy_ex(h->work, h->outer) != 1 ||
+	    EVP_DigestUpdate(h->work, inner, SHA256_SIZE) != 1 ||
+	    EVP_DigestFinal_ex(h->work, ret_mac, NULL) != 1)
 		return ossl_fail(NULL, "HMAC-SHA-256");
 	return ERR_OK;
 }
@@ -224,6 +256,20 @@ aes_encrypt_block(struct aes *a, const uint8_t in[AES_BLOCK_SIZE_],
     uint8_t ret_out[AES_BLOCK_SIZE_])
 {
 	return block_run(a->encrypt, in, ret_out);
+}
+
+enum err
+aes_encrypt_blocks(struct aes *a, uint8_t *blocks, size_t count)
+{
+	int len;
+
+	if (count > AES_BLOCKS_MAX)
+		return ERR_INTERNAL;
+	if (count > 0 && (EVP_CipherUpdate(a->encrypt, blocks, &len, blocks,
+	    (int)(count * AES_BLOCK_SIZE_)) != 1 ||
+	    len != (int)(count * AES_BLOCK_SIZE_)))
+		return ossl_fail(NULL, "AES-256");
+	return ERR_OK;
 }
 
 enum err
