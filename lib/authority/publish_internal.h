@@ -1,0 +1,36 @@
+/*
+ * One publication of one log, for the files that make it. Internal.
+ */
+#ifndef IMPRINT_AUTHORITY_PUBLISH_INTERNAL_H
+#define IMPRINT_AUTHORITY_PUBLISH_INTERNAL_H
+
+#include "lib/authority/authority_internal.h"
+#include "lib/authority/publish.h"
+
+#define DIR_CRL		DIR_PUBLISH "/crl"
+#define DIR_STATUS	DIR_PUBLISH "/status"
+
+struct publication {
+	struct authority	*authority;
+	struct store_log	 log;
+	struct published	 what;
+	uint64_t		 certificates, crl_bytes;
+	bool			 made;		/* its files lie beside */
+};
+
+/* crl/NAME.crl, and the same while it is written. */
+MUST_USE enum err crl_path(const struct publication *,
+    char ret_path[PATH_SIZE], char ret_beside[PATH_SIZE], struct diag *);
+/* Write it beside, synced; sets digest, certificates and crl_bytes. */
+MUST_USE enum err crl_publish(struct publication *, struct diag *);
+
+/*
+ * What lies in publish/ of a log, if it is a CRL of ours: ret_there false
+ * otherwise. Its signature is checked when its number is after number, or its
+ * time after time. Errors: could not be read.
+ */
+MUST_USE enum err crl_look(const struct publication *, uint64_t number,
+    int64_t time, bool *ret_there, uint64_t *ret_number, int64_t *ret_time,
+    struct diag *);
+
+#endif
