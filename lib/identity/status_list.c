@@ -1,5 +1,6 @@
 #include "lib/identity/status_list.h"
 
+#include <stdlib.h>
 #include <zlib.h>
 
 #include "lib/base/cbor_write.h"
@@ -111,4 +112,168 @@ status_list_write(struct buf *out, const struct status_list_head *head,
 		    "status list: cannot be encoded");
 	return cose_sign1_sign(out, signer, bytes_of(kid, sizeof(kid)),
 	    STATUS_LIST_TYP, buf_bytes(&payload), BYTES_NONE, diag);
+}
+
+static int64_t
+time_get(struct cbor *c)
+{
+	uint64_t t = cbor_get_uint(c);
+
+	if (t <= (uint64_t)TIME_MAX_S)
+		return (int64_t)t;
+	cbor_fail(c, "time is beyond the year 9999");
+	return 0;
+}
+
+/* StatusList, section 4.3; ret_bits 0: missing. */
+static void
+lst_get(struct cbor *c, struct status_list *list, uint64_t *ret_bits)
+{
+	struct bytes key;
+	size_t i, pairs = cbor_get_map(c);
+
+	for (i = 0; i < pairs && cbor_ok(c); i++) {
+		key = cbor_get_tstr(c);
+		if (bytes_equal(key, bytes_text("lst")))
+			list->lst = cbor_get_bstr(c);
+		else if (bytes_equal(key, bytes_text("bits")))
+			*ret_bits = cbor_get_uint(c);
+		else
+			cbor_skip(c);
+	}
+}
+
+static void
+claim_get(struct cbor *c, struct status_list *list, uint64_t *ret_bits,
+    bool *ret_issued)
+{
+	int64_t claim;
+
+	if (cbor_peek(c) == CBOR_TSTR) {
+		cbor_skip(c);
+		cbor_skip(c);
+		return;
+	}
+	claim = cbor_get_int(c);
+	switch (claim) {
+	case CLAIM_SUB:
+		list->uri = cbor_get_tstr(c);
+		break;
+	case CLAIM_EXP:
+		list->expires = time_get(c);
+		break;
+	case CLAIM_IAT:
+		list->issued = time_get(c);
+		*ret_issued = true;
+		break;
+	case CLAIM_STATUS_LIST:
+		lst_get(c, list, ret_bits);
+		break;
+	case CLAIM_TTL:
+		list->ttl_s = time_get(c);
+		if (cbor_ok(c) && list->ttl_s == 0)
+			cbor_fail(c, "ttl is not positive");
+		break;
+	default:
+		cbor_skip(c);
+	}
+}
+
+static enum err
+claims_parse(struct status_list *list, struct diag *diag)
+{
+	bool issued = false;
+	uint64_t bits = 0;
+	size_t i, pairs;
+	struct cbor c;
+
+	cbor_open(&c, list->message.payload);
+	pairs = cbor_get_map(&c);
+	for (i = 0; i < pairs && cbor_ok(&c); i++)
+		claim_get(&c, list, &bits, &issued);
+	if (cbor_close(&c) && (list->uri.len == 0 || !issued ||
+	    list->lst.len == 0 || bits == 0))
+		cbor_fail(&c, "sub, iat or status_list is missing");
+	if (cbor_ok(&c) && list->expires <= list->issued)
+		cbor_fail(&c, "exp is not after iat");
+	if (!cbor_ok(&c))
+		return diag_fail(diag, ERR_SYNTAX, "RFC 8392 3",
+		    "status list: octet %zu of the claims: %s", c.pos,
+		    c.error);
+	if (list->uri.len > STATUS_LIST_URI_MAX)
+		return diag_fail(diag, ERR_LIMIT, NULL,
+		    "status list: URI of %zu octets, at most %d",
+		    list->uri.len, STATUS_LIST_URI_MAX);
+	if (bits != BITS)
+		return diag_fail(diag, ERR_UNSUPPORTED, NULL,
+		    "status list: %llu bits for each identity: only %d are"
+		    " read", (unsigned long long)bits, BITS);
+	return ERR_OK;
+}
+
+enum err
+status_list_parse(struct bytes input, struct status_list *ret_list,
+    struct diag *diag)
+{
+	struct status_list list = { .expires = TIME_MAX_S };
+	enum err err;
+
+	if (input.len > STATUS_LIST_SIZE_MAX)
+		return diag_fail(diag, ERR_LIMIT, NULL,
+		    "status list: %zu octets, at most %u", input.len,
+		    STATUS_LIST_SIZE_MAX);
+	err = cose_sign1_parse(input, &list.message, diag);
+	if (err) {
+		diag_prefix(diag, "status list");
+		return err;
+	}
+	/* RFC 9596 2: no other signed object passes for a status list */
+	if (!bytes_equal(list.message.typ, bytes_text(STATUS_LIST_TYP)))
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9596 2",
+		    "status list: typ: not %s", STATUS_LIST_TYP);
+	err = claims_parse(&list, diag);
+	if (err)
+		return err;
+	*ret_list = list;
+	return ERR_OK;
+}
+
+/* Of zlib's verdicts, what the input is to blame for. */
+static enum err
+inflate_fail(int result, struct diag *diag)
+{
+	if (result == Z_MEM_ERROR)
+		return diag_nomem(diag);
+	if (result == Z_BUF_ERROR)
+		return diag_fail(diag, ERR_LIMIT, NULL,
+		    "status list: lst: more than %u octets when decompressed",
+		    STATUS_LIST_ARRAY_MAX);
+	return diag_fail(diag, ERR_SYNTAX, "RFC 1950 2.2",
+	    "status list: lst: not one whole ZLIB stream");
+}
+
+enum err
+status_list_inflate(const struct status_list *list, uint8_t **ret_array,
+    size_t *ret_size, struct diag *diag)
+{
+	uLongf size = STATUS_LIST_ARRAY_MAX;
+	uLong taken = (uLong)list->lst.len;
+	uint8_t *array, *shorter;
+	int result;
+
+	array = malloc(STATUS_LIST_ARRAY_MAX);
+	if (array == NULL)
+		return diag_nomem(diag);
+	result = uncompress2(array, &size, list->lst.ptr, &taken);
+	if (result == Z_OK && (taken != list->lst.len || size == 0))
+		result = Z_DATA_ERROR;
+	if (result != Z_OK) {
+		free(array);
+		return inflate_fail(result, diag);
+	}
+	/* a list of few identities is kept as small as it is */
+	shorter = realloc(array, size);
+	*ret_array = shorter != NULL ? shorter : array;
+	*ret_size = size;
+	return ERR_OK;
 }

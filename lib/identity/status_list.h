@@ -59,4 +59,31 @@ MUST_USE enum err status_list_write(struct buf *out,
     const struct status_list_head *, struct bytes array, struct signer *,
     struct diag *);
 
+/*
+ * A list as a reader sees it; views point into the input. Whether the signer
+ * is trusted, the signature good and the list of this time is for verify/ to
+ * decide. Unknown claims are passed over.
+ */
+struct status_list {
+	struct cose_sign1	message;
+	struct bytes		uri;		/* sub */
+	int64_t			issued;		/* iat */
+	int64_t			expires;	/* exp; TIME_MAX_S: absent */
+	int64_t			ttl_s;		/* 0: absent */
+	struct bytes		lst;		/* compressed array */
+};
+
+/* Form and claims, lst not looked into. ERR_SYNTAX (typ and claims too),
+ * ERR_LIMIT (size), ERR_UNSUPPORTED (not two bits each, algorithm). */
+MUST_USE enum err status_list_parse(struct bytes,
+    struct status_list *ret_list, struct diag *);
+/*
+ * The array, in memory that the caller frees with free(); index i is there
+ * when i / 4 < ret_size. Never more than STATUS_LIST_ARRAY_MAX octets are
+ * made. To be called when the signature has been found good. ERR_SYNTAX (no
+ * ZLIB stream, or octets after it), ERR_LIMIT (more than that), ERR_NOMEM.
+ */
+MUST_USE enum err status_list_inflate(const struct status_list *,
+    uint8_t **ret_array, size_t *ret_size, struct diag *);
+
 #endif
