@@ -116,6 +116,12 @@ void	cmd_warn(struct cmd *, const char *fmt, ...)
 MUST_USE enum err cmd_passphrase(struct cmd *, const char *name,
     const char *prompt, bool confirm, struct secret *ret_passphrase);
 
+/*
+ * Ask on the terminal whether to go on; --yes answers beforehand. ERR_INVALID
+ * when the answer is not "yes", or there is no terminal.
+ */
+MUST_USE enum err cmd_confirm(struct cmd *, const char *question);
+
 /* A progress bar on stderr when that is a terminal, with rate and time left;
  * silent otherwise. Update as often as you like. */
 struct progress {

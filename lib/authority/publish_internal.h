@@ -13,9 +13,9 @@
 struct publication {
 	struct authority	*authority;
 	struct store_log	 log;
-	struct published	 what;
+	struct published	 what;		/* of last time, then of this */
+	bool			 needed;
 	uint64_t		 certificates, crl_bytes;
-	bool			 made;		/* its files lie beside */
 };
 
 /* crl/NAME.crl, and the same while it is written. */
@@ -24,13 +24,15 @@ MUST_USE enum err crl_path(const struct publication *,
 /* Write it beside, synced; sets digest, certificates and crl_bytes. */
 MUST_USE enum err crl_publish(struct publication *, struct diag *);
 
-/*
- * What lies in publish/ of a log, if it is a CRL of ours: ret_there false
- * otherwise. Its signature is checked when its number is after number, or its
- * time after time. Errors: could not be read.
- */
-MUST_USE enum err crl_look(const struct publication *, uint64_t number,
-    int64_t time, bool *ret_there, uint64_t *ret_number, int64_t *ret_time,
+/* What lies in publish/ of the log already. */
+struct look {
+	bool		there;	/* a CRL of ours */
+	uint64_t	number;
+	int64_t		time;	/* thisUpdate */
+};
+/* Its signature is checked only when it is ahead of what p->what says. An
+ * error: it could not be read. */
+MUST_USE enum err crl_look(const struct publication *p, struct look *ret_look,
     struct diag *);
 
 #endif
