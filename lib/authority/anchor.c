@@ -305,6 +305,48 @@ anchor_update(struct authority *authority, int64_t now, struct diag *diag)
 	    "anchor %s: it cannot be moved on", place.path) : ERR_OK;
 }
 
+/* A file that is there must be an anchor that this state extends. */
+static enum err
+place_free(struct authority *authority, const struct anchor_place *place,
+    struct diag *diag)
+{
+	enum err err;
+
+	if (place->kind != ANCHOR_FILE ||
+	    !io_exists(authority->io, place->path))
+		return ERR_OK;
+	err = file_check(authority, place->path, diag);
+	if (err == ERR_SYNTAX || err == ERR_AUTH || err == ERR_CONFLICT)
+		diag_hint(diag, "%s is something else's: name another file",
+		    place->path);
+	return err;
+}
+
+enum err
+anchor_begin(struct authority *authority, const char *path, int64_t now,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct anchor_place place = { .kind = ANCHOR_FILE };
+	struct store_object object = { .kind = STORE_SETTING,
+	    .name = SETTING_ANCHOR, .version = "1", .created = now };
+	enum err err;
+
+	if (path[0] != '/' || strlen(path) >= sizeof(place.path))
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "anchor \"%s\": give its absolute path", path);
+	if (io_exists(authority->io, path))
+		return diag_fail(diag, ERR_EXISTS, NULL,
+		    "anchor %s: is there already; nothing was changed", path);
+	(void)snprintf(place.path, sizeof(place.path), "%s", path);
+	err = request_put_anchor(&body, &place);
+	if (!err)
+		err = sha256_once(buf_bytes(&body), object.hash);
+	object.body = buf_bytes(&body);
+	return err ? err : object_put(authority->store, authority->row_mac,
+	    &object, diag);
+}
+
 enum err
 request_put_anchor(struct buf *out, const struct anchor_place *place)
 {
@@ -328,6 +370,8 @@ request_anchor(struct authority *authority, const struct request *request,
 
 	(void)result;
 	err = place_parse(request->body, &place, diag);
+	if (!err)
+		err = place_free(authority, &place, diag);
 	if (!err)
 		err = sha256_once(request->body, object.hash);
 	if (err)

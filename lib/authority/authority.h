@@ -54,6 +54,7 @@ struct authority_init {
 	const char	*name;		/* of the ecosystem */
 	const char	*publish_url;	/* http(s), no trailing slash */
 	const char	*operator_name;	/* of the first operator */
+	const char	*anchor;	/* file of the anchor; NULL: none yet */
 	struct bytes	 passphrase;	/* of the keystore */
 	struct bytes	 operator_passphrase;
 	int64_t		 now;

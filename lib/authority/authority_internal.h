@@ -69,6 +69,9 @@ MUST_USE enum err authority_void_revoke_old(struct authority *, int64_t now,
 /* The leaves of a void range join the tree. */
 MUST_USE enum err authority_void_leaves(struct merkle *tree,
     struct sha256 *, const struct store_range *);
+/* The anchor's place of a new ecosystem; in the caller's transaction. */
+MUST_USE enum err anchor_begin(struct authority *, const char *path,
+    int64_t now, struct diag *);
 /* The first entry of the operations log, with all that is there; in the
  * caller's transaction. */
 MUST_USE enum err operation_begin(struct authority *, int64_t now,

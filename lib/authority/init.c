@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/authority/anchor.h"
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/operator.h"
@@ -333,9 +334,9 @@ init_row_mac(struct init *init, struct diag *diag)
 	return err;
 }
 
-/* The operations log begins with what was made here. */
-static enum err
-init_operations(struct init *init, struct diag *diag)
+/* The verbs that need an ecosystem, on the one being made. */
+static struct authority
+init_authority(const struct init *init)
 {
 	struct authority authority = { .io = init->io,
 	    .mode = AUTHORITY_WRITE, .store = init->store,
@@ -344,7 +345,33 @@ init_operations(struct init *init, struct diag *diag)
 	memcpy(authority.info.id, init->id, sizeof(init->id));
 	(void)snprintf(authority.info.name, sizeof(authority.info.name),
 	    "%s", init->request->name);
-	return operation_begin(&authority, init->request->now, diag);
+	(void)snprintf(authority.info.publish_url,
+	    sizeof(authority.info.publish_url), "%s",
+	    init->request->publish_url);
+	return authority;
+}
+
+/* The operations log begins with what was made here. */
+static enum err
+init_operations(struct init *init, struct diag *diag)
+{
+	struct authority authority = init_authority(init);
+	enum err err = ERR_OK;
+
+	if (init->request->anchor != NULL)
+		err = anchor_begin(&authority, init->request->anchor,
+		    init->request->now, diag);
+	return err ? err : operation_begin(&authority, init->request->now,
+	    diag);
+}
+
+static enum err
+init_anchor(struct init *init, struct diag *diag)
+{
+	struct authority authority = init_authority(init);
+
+	return init->request->anchor == NULL ? ERR_OK :
+	    anchor_update(&authority, init->request->now, diag);
 }
 
 static enum err
@@ -375,6 +402,8 @@ init_registry(struct init *init, struct diag *diag)
 		err = init_operations(init, diag);
 	if (!err)
 		err = store_commit(init->store, diag);
+	if (!err)
+		err = init_anchor(init, diag);
 	store_close(&init->store);
 	return err;
 }

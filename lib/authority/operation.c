@@ -7,6 +7,7 @@
 #define META_HEAD	"operations-head"
 #define HEAD_VERSION	1
 #define HEAD_SIZE_MAX	256
+#define READER_TRIES	8
 
 const char *
 operation_kind_name(unsigned kind)
@@ -389,8 +390,8 @@ clock_compare(const struct operation_head *head, int64_t now,
 	return err;
 }
 
-enum err
-operation_unlock(struct authority *authority, int64_t now, struct diag *diag)
+static enum err
+unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 {
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	struct operation_head head;
@@ -420,5 +421,22 @@ operation_unlock(struct authority *authority, int64_t now, struct diag *diag)
 		    (unsigned long long)head.size);
 	if (!err && !(authority->accepted & AUTHORITY_CLOCK))
 		err = clock_compare(&head, now, diag);
+	return err;
+}
+
+/* A writer may commit between a reader's two looks. */
+enum err
+operation_unlock(struct authority *authority, int64_t now, struct diag *diag)
+{
+	int tries = authority->mode == AUTHORITY_READ ? READER_TRIES : 1;
+	struct diag own = DIAG_INIT;
+	enum err err;
+
+	do {
+		own = (struct diag)DIAG_INIT;
+		err = unlock_once(authority, now, &own);
+	} while (err == ERR_CORRUPT && --tries > 0);
+	if (err && diag != NULL && diag->code == ERR_OK)
+		*diag = own;
 	return err;
 }

@@ -113,6 +113,21 @@ request_verify(struct authority *authority, struct bytes encoded,
 	return ERR_OK;
 }
 
+enum err
+request_read(struct authority *authority, struct bytes encoded,
+    enum request_type *ret_type, struct bytes *ret_body, struct diag *diag)
+{
+	struct request request = { 0 };
+	enum err err;
+
+	err = request_verify(authority, encoded, &request, diag);
+	if (err)
+		return err;
+	*ret_type = (enum request_type)request.type;
+	*ret_body = request.body;
+	return ERR_OK;
+}
+
 /* That the clock went back is on record with this request itself. */
 enum err
 request_clock(struct authority *authority, const struct request *request,
@@ -334,7 +349,7 @@ authority_submit(struct authority *authority, struct bytes encoded,
 	if (err)
 		refusal_log(authority, encoded, now, err, diag);
 	authority->warning = (struct diag)DIAG_INIT;
-	/* what was carried out stays so: the next unlocking moves it on */
+	/* what was carried out stays so: the next request moves it on */
 	if (!err && anchor_update(authority, now, &authority->warning) !=
 	    ERR_OK)
 		diag_hint(&authority->warning, "the request was carried out; "

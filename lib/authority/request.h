@@ -49,6 +49,11 @@ MUST_USE enum err request_sign(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
 MUST_USE enum err authority_submit(struct authority *, struct bytes request,
     int64_t now, struct buf *result, struct diag *);
 
+/* Read a request that was carried out: an operator's signature must be good,
+ * its time does not matter. body views encoded. ERR_AUTH. */
+MUST_USE enum err request_read(struct authority *, struct bytes encoded,
+    enum request_type *ret_type, struct bytes *ret_body, struct diag *);
+
 /* Bodies. */
 MUST_USE enum err request_put_order(struct buf *,
     const uint8_t product[SHA256_SIZE], uint64_t count,
