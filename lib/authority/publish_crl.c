@@ -12,6 +12,7 @@
 
 #define LOOK_SIZE	((size_t)16 << 10)	/* of either end of a file */
 #define HASH_BLOCK	((size_t)64 << 10)
+#define SYNC_ENTRIES	65536	/* the disk writes while more are derived */
 
 /* Which slots of a template have certificates, as bits. */
 struct slot_set {
@@ -33,6 +34,8 @@ struct crl_walk {
 	/* writing */
 	struct serial_feed	*feed;
 	struct crl_writer	*writer;
+	struct file		*file;
+	uint64_t		 written;
 };
 
 static enum err
@@ -152,6 +155,8 @@ entry_write(void *ctx, const uint8_t serial[SERIAL_SIZE], int64_t time,
 	struct crl_entry entry = { .serial = bytes_of(serial, SERIAL_SIZE),
 	    .revoked = time, .reason = (enum crl_reason)reason };
 
+	if (++w->written % SYNC_ENTRIES == 0)
+		file_sync_begin(w->file);
 	return crl_writer_add(w->writer, &entry, w->diag);
 }
 
@@ -234,6 +239,7 @@ crl_write(struct crl_walk *w, struct file *file)
 		return err;
 	head.issuer_name = buf_bytes(&subject);
 	head.issuer_key_id = bytes_of(info.key_id, KEY_ID_SIZE);
+	w->file = file;
 	err = crl_writer_new(&head, signer, file, &w->writer, w->diag);
 	if (!err)
 		err = entries_put(w);

@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #define WORKERS_MAX	8
-#define AHEAD		4	/* batches beyond one a worker */
+#define AHEAD		24	/* batches beyond one a worker */
 #define RING		(WORKERS_MAX + AHEAD)
-#define BATCH_SERIALS	2048
-#define BATCH_PIECES	256
+#define BATCH_SERIALS	1024
+#define BATCH_PIECES	128
 
 enum batch_state { BATCH_FREE = 0, BATCH_WAITING = 1, BATCH_DONE = 2 };
 

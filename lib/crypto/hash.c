@@ -1,8 +1,17 @@
+/*
+ * HMAC copies a plain SHA256_CTX for each message: 105 ns. EVP allocates at
+ * every copy (170 ns), EVP_MAC does more (300 ns), and a CRL takes a million.
+ * The functions are deprecated and in every OpenSSL 3.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
 #include <stdlib.h>
 
 #include "lib/base/secret.h"
 #include "lib/crypto/hash.h"
 #include "lib/crypto/ossl.h"
+
+#include <openssl/sha.h>
 
 #define HMAC_BLOCK	64	/* SHA-256's, and the longest key here */
 
@@ -11,12 +20,9 @@ struct sha256 {
 	EVP_MD_CTX	*ctx;
 };
 
-/* What EVP_MAC does at each message costs twice as much as two contexts that
- * have taken in the padded key (RFC 2104 4) and are copied. */
+/* After the padded key (RFC 2104 4). */
 struct hmac {
-	EVP_MD		*md;
-	EVP_MD_CTX	*inner, *outer;	/* after the padded key */
-	EVP_MD_CTX	*work;
+	SHA256_CTX	inner, outer;
 };
 
 struct aes {
@@ -102,7 +108,7 @@ sha256_once(struct bytes input, uint8_t ret_digest[SHA256_SIZE])
 }
 
 static bool
-hmac_pad(struct hmac *h, EVP_MD_CTX *ctx, struct bytes key, uint8_t pad)
+hmac_pad(SHA256_CTX *ctx, struct bytes key, uint8_t pad)
 {
 	uint8_t block[HMAC_BLOCK];
 	bool good;
@@ -110,8 +116,8 @@ hmac_pad(struct hmac *h, EVP_MD_CTX *ctx, struct bytes key, uint8_t pad)
 
 	for (i = 0; i < HMAC_BLOCK; i++)
 		block[i] = i < key.len ? key.ptr[i] ^ pad : pad;
-	good = EVP_DigestInit_ex2(ctx, h->md, NULL) == 1 &&
-	    EVP_DigestUpdate(ctx, block, HMAC_BLOCK) == 1;
+	good = SHA256_Init(ctx) == 1 &&
+	    SHA256_Update(ctx, block, HMAC_BLOCK) == 1;
 	OPENSSL_cleanse(block, sizeof(block));
 	return good;
 }
@@ -123,8 +129,8 @@ hmac_key(struct hmac *h, struct bytes key, struct diag *diag)
 		return diag_fail(diag, ERR_INVALID, "RFC 2104 2",
 		    "HMAC key: %zu octets, 1 to %d allowed", key.len,
 		    HMAC_BLOCK);
-	if (!hmac_pad(h, h->inner, key, 0x36) ||
-	    !hmac_pad(h, h->outer, key, 0x5c))
+	if (!hmac_pad(&h->inner, key, 0x36) ||
+	    !hmac_pad(&h->outer, key, 0x5c))
 		return ossl_fail(diag, "HMAC-SHA-256");
 	return ERR_OK;
 }
@@ -137,13 +143,6 @@ hmac_new(struct bytes key, struct hmac **ret_hmac, struct diag *diag)
 
 	if (h == NULL)
 		return diag_nomem(diag);
-	h->md = EVP_MD_fetch(NULL, "SHA2-256", NULL);
-	h->inner = EVP_MD_CTX_new();
-	h->outer = EVP_MD_CTX_new();
-	h->work = EVP_MD_CTX_new();
-	if (h->md == NULL || h->inner == NULL || h->outer == NULL ||
-	    h->work == NULL)
-		return ossl_fail(diag, "HMAC-SHA-256");
 	err = hmac_key(h, key, diag);
 	if (err)
 		return err;
@@ -155,15 +154,10 @@ hmac_new(struct bytes key, struct hmac **ret_hmac, struct diag *diag)
 void
 hmac_free(struct hmac **hmac)
 {
-	struct hmac *h = *hmac;
-
-	if (h == NULL)
+	if (*hmac == NULL)
 		return;
-	EVP_MD_CTX_free(h->inner);
-	EVP_MD_CTX_free(h->outer);
-	EVP_MD_CTX_free(h->work);
-	EVP_MD_free(h->md);
-	free(h);
+	OPENSSL_cleanse(*hmac, sizeof(**hmac));
+	free(*hmac);
 	*hmac = NULL;
 }
 
@@ -171,18 +165,18 @@ enum err
 hmac_parts(struct hmac *h, const struct bytes *parts, size_t count,
     uint8_t ret_mac[SHA256_SIZE])
 {
+	SHA256_CTX work = h->inner;
 	uint8_t inner[SHA256_SIZE];
-	bool good;
+	bool good = true;
 	size_t i;
 
-	good = EVP_MD_CTX_copy_ex(h->work, h->inner) == 1;
 	for (i = 0; i < count && good; i++)
-		good = parts[i].len == 0 || EVP_DigestUpdate(h->work,
+		good = parts[i].len == 0 || SHA256_Update(&work,
 		    parts[i].ptr, parts[i].len) == 1;
-	if (!good || EVP_DigestFinal_ex(h->work, inner, NULL) != 1 ||
-	    EVP_MD_CTX_copy_ex(h->work, h->outer) != 1 ||
-	    EVP_DigestUpdate(h->work, inner, SHA256_SIZE) != 1 ||
-	    EVP_DigestFinal_ex(h->work, ret_mac, NULL) != 1)
+	good = good && SHA256_Final(inner, &work) == 1;
+	work = h->outer;
+	if (!good || SHA256_Update(&work, inner, SHA256_SIZE) != 1 ||
+	    SHA256_Final(ret_mac, &work) != 1)
 		return ossl_fail(NULL, "HMAC-SHA-256");
 	return ERR_OK;
 }
