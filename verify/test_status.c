@@ -487,8 +487,8 @@ static void
 test_refused(void **state)
 {
 	static const char *const garbage[] = { "", "x", "0", "\xd2",
-		"-----BEGIN X509 CRL-----\n", "-----BEGIN X509 CRL-----\n"
-		"MAA=\n-----END X509 CRL-----\n" };
+		"-----BEGIN X509 CRL-----\n",
+		"-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n" };
 	struct imprint_verifier *v = verifier_make(&ours.trust);
 	_cleanup_buf_ struct buf data = BUF_INIT;
 	struct device *d = *state;

@@ -21,7 +21,7 @@ struct document_signer {
 /* An issuing CA, and the newest CRL of it that was given. */
 struct issuing_ca {
 	struct buf		 name, der;
-	struct crl_issuer	 issuer;	/* name is a view of the above */
+	struct crl_issuer	 issuer;	/* name: a view of it */
 	uint8_t			 name_hash[SHA256_SIZE];
 	char			 common_name[128];
 	unsigned		 key_usage;	/* KU_... */

@@ -113,6 +113,8 @@ static const struct cmd_option verify_options[] = {
 	{ "object", "NAME", "ask for a right on this object" },
 	{ "method", "NAME", "the right: GET, POST, PUT, ..." },
 	{ "time", "TIME", "as if it were 2026-11-22T12:00:00Z" },
+	{ "status", "FILE", "a CRL or status list; once for each" },
+	{ "max-age", "SECONDS", "deny what none of them, no older, tells of" },
 	{ NULL, NULL, NULL },
 };
 
@@ -174,7 +176,10 @@ static const struct cmd_command commands[] = {
 	    verify_options,
 	    "  imprint identity verify camera.cose\n"
 	    "  imprint identity verify camera.cose --object video "
-	    "--method POST\n", identity_verify_cmd },
+	    "--method POST\n"
+	    "  imprint identity verify camera.cose --max-age 86400 \\\n"
+	    "      --status publish/status/bulk-00000000.cwt\n",
+	    identity_verify_cmd },
 	{ "revoke", "WHICH...", "revoke identities, for ever",
 	    revoke_options,
 	    "  imprint revoke CAM-000000017 --reason keyCompromise\n"

@@ -7,6 +7,7 @@
 
 #include "lib/authority/anchor.h"
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/log_publish.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/pipeline.h"
@@ -722,7 +723,7 @@ packs_run(struct run *run, struct diag *diag)
 		err = pack_run(run, no, diag);
 	if (err && err != ERR_INTERRUPTED && !run->no_room)
 		return err;
-	sealed = authority_checkpoint(run->authority, run->order.log,
+	sealed = authority_log_publish(run->authority, run->order.log,
 	    err ? NULL : diag);
 	if (!sealed)
 		sealed = status_publish(run, err ? NULL : diag);
@@ -764,6 +765,9 @@ run_whole(struct run *run, struct diag *diag)
 	recorded = run_record(run, OPERATION_STOP, err, err ? NULL : diag);
 	if (!err)
 		err = recorded;
+	if (!err)
+		err = authority_log_publish(run->authority,
+		    LOG_OPERATIONS_NUMBER, diag);
 	if (!err)
 		err = anchor_update(run->authority, run->request->now, diag);
 	return err;

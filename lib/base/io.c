@@ -243,6 +243,14 @@ io_mkdir(const struct io *io, const char *path, mode_t mode,
 }
 
 enum err
+io_rmdir(const struct io *io, const char *path, struct diag *diag)
+{
+	if (io->rmdir(io->state, path) != 0 && errno != ENOENT)
+		return io_fail(diag, path, "remove directory");
+	return ERR_OK;
+}
+
+enum err
 io_sync_dir(const struct io *io, const char *path, struct diag *diag)
 {
 	int result;
@@ -251,6 +259,17 @@ io_sync_dir(const struct io *io, const char *path, struct diag *diag)
 		result = io->sync_dir(io->state, path);
 	while (result != 0 && errno == EINTR);
 	return result == 0 ? ERR_OK : io_fail(diag, path, "sync directory");
+}
+
+enum err
+io_sync_fs(const struct io *io, const char *path, struct diag *diag)
+{
+	int result;
+
+	do
+		result = io->sync_fs(io->state, path);
+	while (result != 0 && errno == EINTR);
+	return result == 0 ? ERR_OK : io_fail(diag, path, "sync file system");
 }
 
 enum err

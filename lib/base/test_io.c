@@ -214,9 +214,15 @@ test_names(void **state)
 	assert_int_equal(io_sync_parent(io, "/tmp", NULL), ERR_OK);
 	assert_int_equal(io_sync_parent(io, "none/f", NULL), ERR_NOTFOUND);
 	assert_int_equal(io_sync_dir(io, "none", NULL), ERR_NOTFOUND);
+	assert_int_equal(io_sync_fs(io, "none", NULL), ERR_NOTFOUND);
+	assert_int_equal(io_sync_fs(io, ".", NULL), ERR_OK);
 	assert_int_equal(io_unlink(io, "d/g", NULL), ERR_OK);
 	assert_int_equal(io_unlink(io, "d/g", NULL), ERR_OK);
 	assert_int_not_equal(io_unlink(io, "d", NULL), ERR_OK);
+	assert_int_equal(io_mkdir(io, "d/e", 0700, NULL), ERR_OK);
+	assert_int_equal(io_rmdir(io, "d", NULL), ERR_EXISTS);
+	assert_int_equal(io_rmdir(io, "d/e", NULL), ERR_OK);
+	assert_int_equal(io_rmdir(io, "d/e", NULL), ERR_OK);
 }
 
 static void

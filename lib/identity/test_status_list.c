@@ -338,8 +338,8 @@ test_unwritten(void **state)
 {
 	static uint8_t array[STATUS_LIST_ARRAY_MAX + 1];
 	static char long_uri[STATUS_LIST_URI_MAX + 2];
-	struct bytes octets = bytes_of(array, 10);
 	struct status_list_head head;
+	struct bytes octets;
 	struct diag diag;
 
 	(void)state;

@@ -238,6 +238,11 @@ MUST_USE enum err store_entry_get(struct store *, uint32_t log,
     uint64_t index, struct buf *entry, uint8_t ret_leaf[STORE_HASH_SIZE],
     struct diag *);
 
+/* The leaf hashes from first on that one segment holds, at most count, are
+ * appended to out: at least one. ERR_NOTFOUND: none at first. */
+MUST_USE enum err store_leaves_get(struct store *, uint32_t log,
+    uint64_t first, size_t count, struct buf *out, struct diag *);
+
 /* Entries of the operations log, by their place in it, from 0. */
 struct store_operation {
 	uint64_t	seq;

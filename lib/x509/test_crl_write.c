@@ -209,6 +209,7 @@ test_head_borders(void **state)
 		head.issuer_name = buf_bytes(&issuer);
 		crl_make(&head, NULL, 0, bulk.signer, &der);
 		crl = openssl_read(&der);
+		assert_non_null(crl);
 		heads[der.ptr[1] == 0x81 ? 0 : 1]++;
 	}
 	assert_true(heads[0] > 0 && heads[1] > 0);

@@ -21,7 +21,8 @@ COMMANDS = {
         "station add", "station list", "service add", "order create",
         "order list", "order show", "order run", "order cancel",
         "order export", "identity show", "identity list", "identity find",
-        "identity verify"],
+        "identity verify", "anchor set", "anchor show", "epoch begin",
+        "clock accept"],
     "imprint-station": ["init", "import", "inject", "status"],
     "imprint-device": ["install", "show", "verify", "connect"],
 }
@@ -351,7 +352,10 @@ def test_clock_at_issuance(stocked, clock, tmp_path):
     leap day twenty years on is a day that exists."""
     eco = stocked.copy(tmp_path / "eco")
     eco.order(1, "line-1")
-    eco.imprint("order", "run", 1, env=clock("2080-02-29T12:34:56Z"))
+    then = clock("2080-02-29T12:34:56Z")
+    eco.imprint("order", "run", 1, env=then, code=4)
+    eco.imprint("clock", "accept", env=then)
+    eco.imprint("order", "run", 1, env=then)
     shown = eco.imprint("identity", "show", 0, "--json").json
     assert shown["issued"] == "2080-02-29T12:34:56Z"
     der = eco.imprint("identity", "show", 0, "--format", "der").raw
