@@ -194,7 +194,7 @@ static const struct cmd_command commands[] = {
 	{ "resume", "WHICH...", "resume suspended identities",
 	    suspend_options, "  imprint resume CAM-000000017 online/4\n",
 	    resume_cmd },
-	{ "publish", "", "publish the status of all identities",
+	{ "publish", "", "publish the status of all identities, and the logs",
 	    publish_options, "  imprint publish --next-update 14\n",
 	    publish_cmd },
 	{ "anchor set", "[PATH]", "say where the rollback anchor is kept",

@@ -4,6 +4,8 @@
 
 #include "cmd/imprint/imprint.h"
 #include "cmd/imprint/target.h"
+#include "lib/authority/log_publish.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/publish.h"
 #include "lib/authority/request_status.h"
 #include "lib/base/clock.h"
@@ -342,15 +344,23 @@ published_print(void *ctx, const struct published *what,
 }
 
 static enum err
-status_publish(struct cmd *cmd, struct authority *authority, uint64_t days,
+publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
     bool if_needed)
 {
 	struct telling telling = { .json = cmd->json };
 	struct publish publish = { .now = time_now(), .days = (unsigned)days,
 	    .if_needed = if_needed, .done = published_print,
 	    .ctx = &telling };
+	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER,
+	    LOG_OPERATIONS_NUMBER };
+	size_t i;
+	enum err err;
 
-	return authority_publish_status(authority, &publish, &cmd->diag);
+	err = authority_publish_status(authority, &publish, &cmd->diag);
+	/* it may have made ranges void, and is on record itself */
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++)
+		err = authority_log_publish(authority, logs[i], &cmd->diag);
+	return err;
 }
 
 enum err
@@ -365,7 +375,7 @@ change_publish(struct cmd *cmd, struct authority *authority)
 			printf("not published: imprint publish\n");
 		err = ERR_OK;
 	} else {
-		err = status_publish(cmd, authority, 0, true);
+		err = publish_run(cmd, authority, 0, true);
 	}
 	if (cmd->json)
 		printf("]}\n");
@@ -391,7 +401,7 @@ publish_cmd(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	if (cmd->json)
 		printf("{\"published\": [");
-	err = status_publish(cmd, authority, days, false);
+	err = publish_run(cmd, authority, days, false);
 	if (cmd->json)
 		printf("]}\n");
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
