@@ -48,18 +48,18 @@ identity_put(struct worker *w, struct chunk_job *job, size_t enc_len,
 	struct package_key keys[PRODUCT_SLOTS_MAX];
 	struct identity identity;
 	uint8_t *private;
-	size_t i;
+	size_t i, len = 0;
 	enum err err;
 
 	for (i = 0; i < template->slot_count; i++) {
-		private = w->privates.ptr + i * KEY_PRIVATE_SIZE;
-		err = keygen_run(w->keygen[i], &publics[i], private);
+		private = w->privates.ptr + i * KEY_PRIVATE_MAX;
+		err = keygen_run(w->keygen[i], &publics[i], private, &len);
 		if (err)
 			return diag_fail(&job->diag, err, NULL,
 			    "identity %llu: no key could be made",
 			    (unsigned long long)index);
 		keys[i] = (struct package_key){ template->slots[i].slot,
-		    template->slots[i].alg, private };
+		    template->slots[i].alg, bytes_of(private, len) };
 	}
 	err = identity_maker_make(w->maker, index, publics, w->issuer,
 	    w->document, &identity, &job->diag);
@@ -165,7 +165,7 @@ worker_start(struct pipeline *p, struct worker *w,
 		    &w->document, diag);
 	if (!err)
 		err = secret_alloc(&w->privates,
-		    PRODUCT_SLOTS_MAX * KEY_PRIVATE_SIZE);
+		    PRODUCT_SLOTS_MAX * KEY_PRIVATE_MAX);
 	if (!err)
 		err = sha256_new(&w->sha256, diag);
 	for (i = 0; i < p->template->slot_count && !err; i++)

@@ -205,7 +205,7 @@ static const struct {
 	{ 7, "8183000101", ERR_CORRUPT },
 	{ 7, "8184080101f6", ERR_CORRUPT },		/* slot 8 */
 	{ 7, "8184000001f6", ERR_CORRUPT },		/* algorithm 0 */
-	{ 7, "8184000401f6", ERR_CORRUPT },		/* algorithm 4 */
+	{ 7, "8184000901f6", ERR_CORRUPT },		/* algorithm 9 */
 	{ 7, "8184001b000000010000000101f6", ERR_CORRUPT },
 	{ 7, "818400011a00010000f6", ERR_CORRUPT },	/* years */
 	{ 7, "8184000101f5", ERR_CORRUPT },		/* form true */

@@ -15,6 +15,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #undef KU_DIGITAL_SIGNATURE
+#undef KU_KEY_ENCIPHERMENT
 #undef KU_KEY_AGREEMENT
 #undef KU_KEY_CERT_SIGN
 #undef KU_CRL_SIGN
@@ -22,12 +23,11 @@
 #include "lib/x509/x509_read.h"
 
 #define X509_CLEANUP(name, type, release)				\
-static inline void							\
-name(type **object)							\
-{									\
-	release(*object);						\
-	*object = NULL;							\
-}
+	static inline void name(type **object) \
+	{                                      \
+		release(*object);              \
+		*object = NULL;                \
+	}
 
 static inline void
 octets_free(uint8_t *octets)
