@@ -89,7 +89,7 @@ identity_show(struct ask *a)
 	_cleanup_x509_ X509 *leaf = NULL;
 
 	leaf = adapter_certificate(a->key->certificate);
-	key = adapter_p256(a->key->public_key.raw, a->key->private_key.ptr);
+	key = adapter_key(&a->key->public_key, a->key->private_key);
 	return leaf != NULL && key != NULL &&
 	    SSL_CTX_use_certificate(a->ctx, leaf) == 1 &&
 	    SSL_CTX_use_PrivateKey(a->ctx, key) == 1 &&
@@ -448,8 +448,7 @@ key_find(const struct imprint_device_identity *id)
 	for (i = 0; i < id->key_count; i++)
 		if (id->keys[i].purpose == IMPRINT_DEVICE_AUTHENTICATE &&
 		    id->keys[i].certificate.len > 0 &&
-		    id->keys[i].private_key.len > 0 &&
-		    id->keys[i].public_key.alg == IMPRINT_DEVICE_P256)
+		    id->keys[i].private_key.len > 0)
 			return &id->keys[i];
 	return NULL;
 }
@@ -467,7 +466,7 @@ imprint_tls_ask(const struct imprint_tls_request *request, uint8_t *buffer,
 	a.key = key_find(request->identity);
 	if (a.key == NULL)
 		(void)outcome(&a, IMPRINT_TLS_FAILED, "the identity has no"
-		    " P-256 authentication key with a certificate");
+		    " authentication key with a certificate");
 	else if (context_make(&a) && socket_open(&a) && handshake(&a) &&
 	    request_send(&a) && answer_read(&a))
 		(void)SSL_shutdown(a.ssl);
