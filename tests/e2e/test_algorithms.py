@@ -153,7 +153,8 @@ class World:
         assert len(self.packages) == count
 
     def order(self, *argv, **options):
-        return self.make_order(*argv, product=self.name, **options)
+        options.update(product=self.name, chunk=None)   # as it comes
+        return self.make_order(*argv, **options)
 
     def stored(self, package):
         """What the registry rebuilds is what was delivered."""
@@ -253,6 +254,9 @@ def test_gateway(pristine, tmp_path):
         2: (ED25519, None)}, tmp_path)
     assert world.stored(package)
     assert package.claims[8][1][-1] == 2
+    # a run that dies loses little of what took long
+    assert reader.rows(world.eco.db, "SELECT chunk_size FROM orders")[0][0] \
+        == 16
     # what it signs is verified by the key in its document
     key = private_load(ED25519, keys[2])
     cose = {k[1]: k for k in package.claims[-66002]}[2][3]
