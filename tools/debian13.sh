@@ -70,7 +70,7 @@ exec unshare --mount sh -c '
 	root=$1
 	shift
 	mount -t proc proc "$root/proc"
-	mount --bind /dev "$root/dev"
+	mount --rbind /dev "$root/dev"
 	exec chroot "$root" /usr/bin/env -i HOME=/root TERM="${TERM:-dumb}" \
 	    PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
 	    http_proxy="${http_proxy:-}" https_proxy="${https_proxy:-}" \

@@ -14,9 +14,8 @@ merkle_leaf(struct sha256 *sha256, struct bytes entry,
 	return sha256_parts(sha256, parts, 2, ret_hash);
 }
 
-/* ret_hash may be left or right. */
-static enum err
-node_hash(struct sha256 *sha256, const uint8_t left[SHA256_SIZE],
+enum err
+merkle_node(struct sha256 *sha256, const uint8_t left[SHA256_SIZE],
     const uint8_t right[SHA256_SIZE], uint8_t ret_hash[SHA256_SIZE])
 {
 	uint8_t input[1 + 2 * SHA256_SIZE];
@@ -44,7 +43,7 @@ append_one(struct merkle *m, struct sha256 *sha256, const uint8_t *leaf)
 	count = m->count;
 	for (bits = m->size; (bits & 1) != 0; bits >>= 1) {
 		count--;
-		err = node_hash(sha256, m->node[count], hash, hash);
+		err = merkle_node(sha256, m->node[count], hash, hash);
 		if (err)
 			return err;
 	}
@@ -85,12 +84,32 @@ merkle_root(const struct merkle *m, struct sha256 *sha256,
 		return sha256_parts(sha256, NULL, 0, ret_root);
 	memcpy(hash, m->node[m->count - 1], SHA256_SIZE);
 	for (i = m->count - 1; i > 0; i--) {
-		err = node_hash(sha256, m->node[i - 1], hash, hash);
+		err = merkle_node(sha256, m->node[i - 1], hash, hash);
 		if (err)
 			return err;
 	}
 	memcpy(ret_root, hash, SHA256_SIZE);
 	return ERR_OK;
+}
+
+bool
+merkle_differ(const struct merkle *a, const struct merkle *b,
+    uint64_t *ret_first, uint64_t *ret_count)
+{
+	uint64_t first = 0, count;
+	unsigned i;
+
+	for (i = 0; i < a->count; i++) {
+		count = (uint64_t)1 << (63 - __builtin_clzll(a->size - first));
+		if (i >= b->count || memcmp(a->node[i], b->node[i],
+		    SHA256_SIZE) != 0) {
+			*ret_first = first;
+			*ret_count = count;
+			return true;
+		}
+		first += count;
+	}
+	return false;
 }
 
 void

@@ -49,6 +49,12 @@ EVP_PKEY *adapter_key(const struct imprint_device_public *,
 /* The matches() of the table. */
 bool	adapter_matches(const struct imprint_device_public *,
 	    struct imprint_bytes private_key);
+/* The same of a key of the identity; NULL when its private key is not here. */
+EVP_PKEY *adapter_private(const struct imprint_device_key *);
+/* The issuing CAs between a certificate of the device and the root, nearest
+ * first; NULL when out of memory. */
+STACK_OF(X509) *adapter_issuers(const struct imprint_device_identity *,
+	    X509 *leaf);
 /* For X509_STORE_CTX_set_verify_cb(). */
 int	adapter_verify_callback(int good, X509_STORE_CTX *);
 /* The chain() of the table. */

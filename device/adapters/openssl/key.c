@@ -147,6 +147,13 @@ adapter_key(const struct imprint_device_public *public,
 	return key;
 }
 
+EVP_PKEY *
+adapter_private(const struct imprint_device_key *key)
+{
+	return key->private_key.len == 0 ? NULL :
+	    adapter_key(&key->public_key, key->private_key);
+}
+
 /* Is the point that of a scalar in [1, n - 1]? */
 static bool
 ec_matches(const struct name *n, const struct imprint_device_public *public,
