@@ -305,6 +305,12 @@ text_issuance(struct buf *b, const struct document *d)
 	    key_algorithm_by_cose(d->message.alg)->cose_name);
 	buf_put_hex(b, d->message.kid);
 	buf_put_u8(b, '\n');
+	if (d->signature == SIGNATURE_RECEIPT) {
+		label(b, bytes_text("signed together"));
+		buf_printf(b, "%" PRIu32 " identities from index %" PRIu64
+		    ", this one %" PRIu64 "\n", d->receipt.chunk.size,
+		    d->receipt.chunk.first, receipt_index(&d->receipt));
+	}
 	render_other_claims(d, text_other, b);
 }
 
