@@ -28,6 +28,7 @@ extern const struct bench bench_storage_bytes;
 extern const struct bench bench_verify_document;
 extern const struct bench bench_verify_receipt;
 extern const struct bench bench_memory_order;
+extern const struct bench bench_log_verify;
 
 /* A scratch folder below build/, emptied at the start of the program. */
 extern char bench_dir[PATH_SIZE];

@@ -6,9 +6,8 @@
 
 static const struct bench *const benches[] = {
 	&bench_issue_direct, &bench_issue_receipt, &bench_storage_bytes,
-	&bench_verify_document,
-	&bench_verify_receipt,
-	&bench_memory_order,
+	&bench_verify_document, &bench_verify_receipt, &bench_memory_order,
+	&bench_log_verify,
 };
 #define BENCH_COUNT (sizeof(benches) / sizeof(benches[0]))
 
