@@ -20,10 +20,12 @@ COMMANDS = {
         "product diff",
         "station add", "station list", "service add", "order create",
         "order list", "order show", "order run", "order cancel",
-        "order export", "identity show", "identity list", "identity find",
-        "identity verify", "identity export", "anchor set", "anchor show",
-        "epoch begin", "clock accept"],
-    "imprint-station": ["init", "import", "inject", "status"],
+        "order export", "document-signer list", "document-signer renew",
+        "identity show", "identity list", "identity find",
+        "identity verify", "log verify", "log prove", "log export",
+        "log publish", "identity export", "anchor set", "anchor show",
+        "epoch begin", "clock accept", "doctor"],
+    "imprint-station": ["init", "import", "trust", "inject", "status"],
     "imprint-device": ["install", "show", "verify", "connect", "export"],
 }
 
