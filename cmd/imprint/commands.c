@@ -65,6 +65,18 @@ static const struct cmd_option export_options[] = {
 static const struct cmd_option identity_options[] = {
 	{ "format", "FORM", "text (default), json, cose, pem, der" },
 	{ "slot", "N", "whose certificate, for pem and der" },
+	{ "signer", "N", "with the receipt of this document signer" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option render_options[] = {
+	{ "format", "NAME", "document, json, text, pem, der, jwt, pkcs12, c" },
+	{ "slot", "N", "only this slot's certificate: pem, der, pkcs12" },
+	{ "order", "N", "all identities of this order" },
+	{ "out", "FILE|DIR", "where to; - is standard output (default)" },
+	{ "force", NULL, "replace files that are there" },
+	{ "password-file", "FILE", "pkcs12: its password, the first line" },
+	{ "password-fd", "N", "the same from an open descriptor" },
 	{ NULL, NULL, NULL },
 };
 
@@ -73,6 +85,37 @@ static const struct cmd_option list_options[] = {
 	{ "log", "NAME", "bulk (default) or online" },
 	{ "from", "INDEX", "first index (default 0)" },
 	{ "count", "N", "how many (default 100)" },
+	{ NULL, NULL, NULL },
+};
+
+#define TARGET_OPTIONS							\
+	{ "order", "N", "all that this order issued" },			\
+	{ "pack", "N/M", "all in pack M of order N" },			\
+	{ "range", "[LOG/]FIRST-LAST", "indices, of bulk if not said" },	\
+	{ "from", "FILE", "words, one a line; - for standard input" },	\
+	{ "dry-run", NULL, "say what would change; change nothing" },	\
+	{ "yes", NULL, "do not ask, however many" },			\
+	{ "no-publish", NULL, "leave that to 'imprint publish'" }
+
+static const struct cmd_option revoke_options[] = {
+	{ "reason", "NAME", "keyCompromise, superseded, ... (default "
+	    "unspecified)" },
+	TARGET_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option suspend_options[] = {
+	TARGET_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option cancel_options[] = {
+	{ "no-publish", NULL, "leave that to 'imprint publish'" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option publish_options[] = {
+	{ "next-update", "DAYS", "how long it holds (default 7)" },
 	{ NULL, NULL, NULL },
 };
 
@@ -109,6 +152,11 @@ static const struct cmd_option log_export_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cmd_option doctor_options[] = {
+	{ "quick", NULL, "without reading all of the registry" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct cmd_command commands[] = {
 	{ "init", "", "make an ecosystem: keys, CAs, first operator",
 	    init_options,
@@ -123,6 +171,15 @@ static const struct cmd_command commands[] = {
 	    "  imprint product show camera@1.0.0\n", product_show_cmd },
 	{ "product list", "", "list products and their versions", NULL,
 	    "  imprint product list --json\n", product_list_cmd },
+	{ "product diff", "BEFORE AFTER", "say what differs, and for whom",
+	    NULL,
+	    "  imprint product diff camera@1.0.0 camera\n"
+	    "  imprint product diff camera camera.yaml\n"
+	    "  imprint product diff 61ae8c38 old/camera.yaml --json\n"
+	    "\nEach is NAME (the version added last), NAME@VERSION, a hash "
+	    "or its first digits,\nor a file: a word with a /, or that ends "
+	    "in .yaml or .yml. Exit status 0: the same;\n1: they differ.\n",
+	    product_diff_cmd },
 	{ "station add", "FILE...", "register a station by its statement",
 	    NULL, "  imprint station add line-1.station\n",
 	    station_add_cmd },
@@ -144,11 +201,19 @@ static const struct cmd_command commands[] = {
 	    NULL, "  imprint order show 1\n", order_show_cmd },
 	{ "order run", "NUMBER", "issue what an order asks for",
 	    run_options, "  imprint order run 1\n", order_run_cmd },
-	{ "order cancel", "NUMBER", "cancel an order that is not complete",
-	    NULL, "  imprint order cancel 1\n", order_cancel_cmd },
+	{ "order cancel", "NUMBER", "cancel an order that is not complete, "
+	    "and revoke what lies in its unfinished packs",
+	    cancel_options, "  imprint order cancel 1\n",
+	    order_cancel_cmd },
 	{ "order export", "NUMBER", "copy the packs of a complete order",
 	    export_options, "  imprint order export 1 --out /media/stick\n",
 	    order_export_cmd },
+	{ "document-signer list", "", "list the keys that have signed "
+	    "documents", NULL, "  imprint document-signer list\n",
+	    signer_list_cmd },
+	{ "document-signer renew", "", "replace the key that signs "
+	    "documents", NULL,
+	    "  imprint document-signer renew\n", signer_renew_cmd },
 	{ "identity show", "WHICH", "print an identity",
 	    identity_options,
 	    "  imprint identity show 17\n"
@@ -184,6 +249,36 @@ static const struct cmd_command commands[] = {
 	    "  imprint log export operations --json\n", log_export_cmd },
 	{ "log publish", "[NAME]", "publish logs, and mend what is "
 	    "published", NULL, "  imprint log publish\n", log_publish_cmd },
+	{ "identity export", "[WHICH...]", "write identities for other "
+	    "programs", render_options,
+	    "  imprint identity export 17 --format jwt\n"
+	    "  imprint identity export CAM-000000017 --format pem "
+	    "--out camera.pem\n"
+	    "  imprint identity export 17 --format pkcs12 --out "
+	    "camera.p12\n"
+	    "  imprint identity export --order 1 --format json --out "
+	    "order-1.ndjson\n"
+	    "  imprint identity export 17 18 --format c --out headers\n"
+	    "\nNo format holds a private key, pkcs12 neither: the authority "
+	    "forgets those of\ndevices. 'imprint-device export' has the "
+	    "device's own.\n", identity_export_cmd },
+	{ "revoke", "WHICH...", "revoke identities, for ever",
+	    revoke_options,
+	    "  imprint revoke CAM-000000017 --reason keyCompromise\n"
+	    "  imprint revoke --order 3 --dry-run\n"
+	    "  imprint revoke --from lost.txt --reason "
+	    "cessationOfOperation\n", revoke_cmd },
+	{ "suspend", "WHICH...", "suspend identities until they are resumed",
+	    suspend_options,
+	    "  imprint suspend --pack 3/1\n"
+	    "  imprint suspend --range bulk/1000-1999 --yes\n",
+	    suspend_cmd },
+	{ "resume", "WHICH...", "resume suspended identities",
+	    suspend_options, "  imprint resume CAM-000000017 online/4\n",
+	    resume_cmd },
+	{ "publish", "", "publish the status of all identities, and the logs",
+	    publish_options, "  imprint publish --next-update 14\n",
+	    publish_cmd },
 	{ "anchor set", "[PATH]", "say where the rollback anchor is kept",
 	    anchor_options,
 	    "  imprint anchor set /mnt/usb/imprint.anchor\n"
@@ -197,6 +292,10 @@ static const struct cmd_command commands[] = {
 	    epoch_begin_cmd },
 	{ "clock accept", "", "say that the clock is right, after it was "
 	    "wrong", NULL, "  imprint clock accept\n", clock_accept_cmd },
+	{ "doctor", "", "look for what is wrong or soon will be, and say what "
+	    "to do", doctor_options,
+	    "  imprint doctor\n"
+	    "  imprint doctor --quick --json\n", doctor_cmd },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 

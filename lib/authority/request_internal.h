@@ -23,8 +23,10 @@ REQUEST_HANDLER(request_station_add);
 REQUEST_HANDLER(request_service_add);
 REQUEST_HANDLER(request_order_create);
 REQUEST_HANDLER(request_order_cancel);
+REQUEST_HANDLER(request_status);
 REQUEST_HANDLER(request_clock);
 REQUEST_HANDLER(request_anchor);
 REQUEST_HANDLER(request_epoch);
+REQUEST_HANDLER(request_signer_new);
 
 #endif

@@ -1,9 +1,12 @@
 /* Requests about orders. Running one is order_run.c. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/request_internal.h"
+#include "lib/authority/request_status.h"
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
 
@@ -147,10 +150,24 @@ order_room(struct authority *authority, const struct product *product,
 	return err;
 }
 
+/* A run that is broken off loses a chunk for each worker: where key pairs take
+ * long, chunks are small. */
+static uint32_t
+chunk_size(const struct product *product)
+{
+	size_t i;
+
+	for (i = 0; i < product->credential_count; i++)
+		if (key_algorithm(product->credentials[i].alg)->kind ==
+		    KEY_RSA)
+			return CHUNK_SIZE_RSA;
+	return CHUNK_SIZE;
+}
+
 /* The product must be ours, and its template made and checked. */
 static enum err
 order_template(struct authority *authority, const struct order_body *body,
-    int64_t now, const struct store_log *log, uint32_t *ret_template,
+    int64_t now, const struct store_log *log, struct store_order *order,
     struct diag *diag)
 {
 	_cleanup_buf_ struct buf encoded = BUF_INIT;
@@ -173,7 +190,9 @@ order_template(struct authority *authority, const struct order_body *body,
 		    diag);
 	if (!err)
 		err = authority_template_for(authority, &product, log, now,
-		    ret_template, diag);
+		    &order->template, diag);
+	if (!err)
+		order->chunk_size = chunk_size(&product);
 	return err;
 }
 
@@ -182,8 +201,7 @@ request_order_create(struct authority *authority,
     const struct request *request, int64_t now, struct buf *result,
     struct diag *diag)
 {
-	struct store_order order = { .state = ORDER_OPEN, .created = now,
-	    .chunk_size = CHUNK_SIZE };
+	struct store_order order = { .state = ORDER_OPEN, .created = now };
 	struct order_body body;
 	struct store_log log;
 	size_t i;
@@ -194,8 +212,8 @@ request_order_create(struct authority *authority,
 		err = store_log_by_name(authority->store, LOG_BULK, &log,
 		    diag);
 	if (!err)
-		err = order_template(authority, &body, now, &log,
-		    &order.template, diag);
+		err = order_template(authority, &body, now, &log, &order,
+		    diag);
 	if (!err)
 		err = random_bytes(order.id, sizeof(order.id), diag);
 	if (err)
@@ -214,18 +232,82 @@ request_order_create(struct authority *authority,
 	return err;
 }
 
+struct cancel {
+	bool			 complete[ORDER_PACKS_MAX + 1];	/* by no */
+	struct status_range	*ranges;
+	size_t			 count, cap;
+};
+
+static enum err
+cancel_collect(void *ctx, const struct store_range *range)
+{
+	struct cancel *cancel = ctx;
+	struct status_range *more, *last;
+
+	if (range->pack > ORDER_PACKS_MAX || cancel->complete[range->pack])
+		return ERR_OK;
+	last = cancel->count > 0 ? &cancel->ranges[cancel->count - 1] : NULL;
+	if (last != NULL && last->first + last->count == range->first) {
+		last->count += range->count;
+		return ERR_OK;
+	}
+	if (cancel->count == cancel->cap) {
+		cancel->cap = cancel->cap * 2 + 16;
+		more = reallocarray(cancel->ranges, cancel->cap,
+		    sizeof(*more));
+		if (more == NULL)
+			return ERR_NOMEM;
+		cancel->ranges = more;
+	}
+	cancel->ranges[cancel->count++] = (struct status_range){ range->log,
+	    range->first, range->count };
+	return ERR_OK;
+}
+
+/* What lies in packs that were never complete never left, and will not. */
+static enum err
+cancel_revoke(struct authority *authority, const struct store_order *order,
+    int64_t now, struct cancel *cancel, struct diag *diag)
+{
+	struct status_change change = { .action = STATUS_REVOKE,
+	    .reason = CRL_CESSATION_OF_OPERATION };
+	struct status_count count = { 0 };
+	struct operation operation;
+	struct store_pack pack;
+	uint32_t no;
+	enum err err = ERR_OK;
+
+	for (no = 1; no <= order->packs && no <= ORDER_PACKS_MAX && !err;
+	    no++) {
+		err = store_pack_get(authority->store, order->number, no,
+		    &pack, diag);
+		cancel->complete[no] = !err && pack.complete;
+	}
+	if (!err)
+		err = store_range_each(authority->store, order->log,
+		    order->number, RANGE_COMMITTED, cancel_collect, cancel,
+		    diag);
+	if (!err)
+		err = operation_next(authority, now, &operation, diag);
+	if (err || cancel->count == 0)
+		return err;
+	change.time = operation.time;
+	change.operation = operation.seq;
+	return status_apply_all(authority, &change, cancel->ranges,
+	    cancel->count, &count, diag);
+}
+
 enum err
 request_order_cancel(struct authority *authority,
     const struct request *request, int64_t now, struct buf *result,
     struct diag *diag)
 {
+	struct cancel cancel = { 0 };
 	struct store_order order;
 	struct cbor cbor;
 	uint64_t number;
 	enum err err;
 
-	(void)now;
-	(void)result;
 	cbor_open(&cbor, request->body);
 	number = cbor_get_uint(&cbor);
 	if (!cbor_close(&cbor) || number > UINT32_MAX)
@@ -239,6 +321,11 @@ request_order_cancel(struct authority *authority,
 		return diag_fail(diag, ERR_STATE, NULL,
 		    "order %u: is %s and cannot be cancelled", order.number,
 		    order.state == ORDER_COMPLETE ? "complete" : "cancelled");
-	return store_order_set(authority->store, order.number,
-	    order.committed, ORDER_CANCELLED, diag);
+	err = cancel_revoke(authority, &order, now, &cancel, diag);
+	if (!err)
+		err = store_order_set(authority->store, order.number,
+		    order.committed, ORDER_CANCELLED, diag);
+	status_ranges_put(result, cancel.ranges, cancel.count);
+	free(cancel.ranges);
+	return err;
 }

@@ -176,6 +176,13 @@ file_truncate(const struct file *f, uint64_t size, struct diag *diag)
 	return result == 0 ? ERR_OK : io_fail(diag, f->path, "truncate");
 }
 
+/* Not among the primitives: it promises nothing that a fault could break. */
+void
+file_sync_begin(const struct file *file)
+{
+	(void)sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 enum err
 file_sync(const struct file *f, struct diag *diag)
 {
@@ -211,6 +218,15 @@ io_rename(const struct io *io, const char *from, const char *to,
 {
 	if (io->rename(io->state, from, to) != 0)
 		return io_fail(diag, to, "rename to this name");
+	return ERR_OK;
+}
+
+enum err
+io_rename_new(const struct io *io, const char *from, const char *to,
+    struct diag *diag)
+{
+	if (io->rename_new(io->state, from, to) != 0)
+		return io_fail(diag, to, "create");
 	return ERR_OK;
 }
 
@@ -413,8 +429,8 @@ whole_file(const struct io *io, const char *path, struct bytes bytes,
 	err = tmp_write(io, tmp, bytes, mode, diag);
 	if (!err && replace)
 		err = io_rename(io, tmp, path, diag);
-	else if (!err && io->rename_new(io->state, tmp, path) != 0)
-		err = io_fail(diag, path, "create");
+	else if (!err)
+		err = io_rename_new(io, tmp, path, diag);
 	if (err) {
 		(void)io->unlink(io->state, tmp);
 		return err;

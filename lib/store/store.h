@@ -316,4 +316,8 @@ MUST_USE enum err store_receipt_each(struct store *, uint32_t log,
 /* Check the file itself: structure and checksums. ERR_CORRUPT. */
 MUST_USE enum err store_check(struct store *, struct diag *);
 
+/* The version of the database library that runs. ret_older: it is older than
+ * the one that this program was built with. */
+const char *store_library(bool *ret_older);
+
 #endif
