@@ -180,18 +180,18 @@ static const struct cmd_command commands[] = {
 	    "  imprint identity verify camera.cose --max-age 86400 \\\n"
 	    "      --status publish/status/bulk-00000000.cwt\n",
 	    identity_verify_cmd },
-	{ "revoke", "WHICH...", "revoke identities, for ever",
+	{ "revoke", "[WHICH...]", "revoke identities, for ever",
 	    revoke_options,
 	    "  imprint revoke CAM-000000017 --reason keyCompromise\n"
 	    "  imprint revoke --order 3 --dry-run\n"
 	    "  imprint revoke --from lost.txt --reason "
 	    "cessationOfOperation\n", revoke_cmd },
-	{ "suspend", "WHICH...", "suspend identities until they are resumed",
+	{ "suspend", "[WHICH...]", "suspend identities until they are resumed",
 	    suspend_options,
 	    "  imprint suspend --pack 3/1\n"
 	    "  imprint suspend --range bulk/1000-1999 --yes\n",
 	    suspend_cmd },
-	{ "resume", "WHICH...", "resume suspended identities",
+	{ "resume", "[WHICH...]", "resume suspended identities",
 	    suspend_options, "  imprint resume CAM-000000017 online/4\n",
 	    resume_cmd },
 	{ "publish", "", "publish the status of all identities, and the logs",
