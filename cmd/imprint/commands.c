@@ -153,8 +153,8 @@ static const struct cmd_command commands[] = {
 	    NULL, "  imprint order show 1\n", order_show_cmd },
 	{ "order run", "NUMBER", "issue what an order asks for",
 	    run_options, "  imprint order run 1\n", order_run_cmd },
-	{ "order cancel", "NUMBER", "cancel an order that is not complete, "
-	    "and revoke what lies in its unfinished packs",
+	{ "order cancel", "NUMBER", "cancel an order, revoke what lies in "
+	    "unfinished packs",
 	    cancel_options, "  imprint order cancel 1\n",
 	    order_cancel_cmd },
 	{ "order export", "NUMBER", "copy the packs of a complete order",
