@@ -9,11 +9,9 @@
 #define TYP		"application/eat+cwt"
 #define PROFILE		"tag:imprint.example,2026:identity/1"
 
-<<<<<<< HEAD
 #define VDS_RFC9162	1	/* RFC 9942 4.1: RFC9162_SHA256 */
-=======
+
 static const char profile_unknown[] = "document: its profile is not " PROFILE;
->>>>>>> main
 
 enum header {
 	HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16,
@@ -554,22 +552,13 @@ imprint_device_document_read(struct bytes document,
 	verdict = protected_read(protected_header, id, ret_reason);
 	if (verdict != IMPRINT_DEVICE_ACCEPT)
 		return verdict;
-<<<<<<< HEAD
 	if (id->receipt.present)
 		reason = imprint_device_receipt_path(proof, &id->receipt);
 	if (reason == NULL)
 		reason = claims_read(id);
-	if (reason != NULL) {
-		*ret_reason = reason;
-		return IMPRINT_DEVICE_DENY_MALFORMED;
-	}
-	return IMPRINT_DEVICE_ACCEPT;
-=======
-	reason = claims_read(id);
 	if (reason == NULL)
 		return IMPRINT_DEVICE_ACCEPT;
 	*ret_reason = reason;
 	return reason == profile_unknown ? IMPRINT_DEVICE_DENY_UNSUPPORTED :
 	    IMPRINT_DEVICE_DENY_MALFORMED;
->>>>>>> main
 }

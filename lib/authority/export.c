@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/signer.h"
 
 struct export {
 	struct authority	*authority;
@@ -18,6 +19,7 @@ export_new(struct authority *authority, const struct export_options *options,
     struct export **ret_export, struct diag *diag)
 {
 	_cleanup_export_ struct export *export = NULL;
+	struct authority_signer signer;
 	enum err err;
 
 	export = calloc(1, sizeof(*export));
@@ -37,8 +39,10 @@ export_new(struct authority *authority, const struct export_options *options,
 			return diag_fail(diag, ERR_STATE, NULL,
 			    "%s: is signed, so it needs the ecosystem's lock",
 			    options->rendering->name);
-		err = keystore_signer(authority->keystore, KEY_DOCUMENT,
-		    &export->signer, diag);
+		err = signer_current(authority, &signer, diag);
+		if (!err)
+			err = keystore_signer(authority->keystore,
+			    signer.name, &export->signer, diag);
 		if (err)
 			return err;
 	}

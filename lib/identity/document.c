@@ -672,15 +672,6 @@ document_parse(struct bytes input, struct document *ret_document,
 	} else {
 		err = direct_parse(input, &d, diag);
 	}
-<<<<<<< HEAD
-=======
-	/* RFC 9596 2: no other signed object passes for a document */
-	if (!bytes_equal(d.message.typ, bytes_text(DOCUMENT_TYP)))
-		return diag_fail(diag, ERR_SYNTAX, "RFC 9596 2",
-		    "document: typ: not %s", DOCUMENT_TYP);
-	d.claims = d.message.payload;
-	err = claims_parse(&d, diag);
->>>>>>> main
 	if (err)
 		return err;
 	*ret_document = d;

@@ -47,13 +47,9 @@ struct document_name {
 };
 
 struct document {
-<<<<<<< HEAD
 	enum product_signature	signature;
 	struct cose_sign1	message;	/* or the receipt's */
 	struct receipt		receipt;	/* unless direct */
-=======
-	struct cose_sign1	message;
->>>>>>> main
 	struct bytes		claims;		/* encoded */
 	struct bytes		issuer;
 	int64_t			issued, not_before, expires; /* expires:
