@@ -118,6 +118,9 @@ static const struct cmd_option log_prove_options[] = {
 
 static const struct cmd_option log_export_options[] = {
 	{ "out", "DIR", "where entries, tiles and checkpoint go" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct cmd_option doctor_options[] = {
 	{ "quick", NULL, "without reading all of the registry" },
 	{ NULL, NULL, NULL },
