@@ -9,9 +9,9 @@
 #define TYP		"application/eat+cwt"
 #define PROFILE		"tag:imprint.example,2026:identity/1"
 
-#define VDS_RFC9162	1	/* RFC 9942 4.1: RFC9162_SHA256 */
-
 static const char profile_unknown[] = "document: its profile is not " PROFILE;
+
+#define VDS_RFC9162	1	/* RFC 9942 4.1: RFC9162_SHA256 */
 
 enum header {
 	HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16,
