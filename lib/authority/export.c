@@ -18,6 +18,7 @@ enum err
 export_new(struct authority *authority, const struct export_options *options,
     struct export **ret_export, struct diag *diag)
 {
+	struct authority_signer signer;
 	_cleanup_export_ struct export *export = NULL;
 	struct authority_signer signer;
 	enum err err;

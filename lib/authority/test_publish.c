@@ -4,6 +4,7 @@
 #include "lib/authority/lookup.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/publish.h"
+#include "lib/authority/signer.h"
 #include "lib/authority/request_status.h"
 #include "lib/authority/test_world.h"
 #include "lib/x509/crl_read.h"
