@@ -20,7 +20,6 @@ export_new(struct authority *authority, const struct export_options *options,
 {
 	struct authority_signer signer;
 	_cleanup_export_ struct export *export = NULL;
-	struct authority_signer signer;
 	enum err err;
 
 	export = calloc(1, sizeof(*export));
