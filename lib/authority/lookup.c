@@ -400,7 +400,7 @@ name_try(void *ctx, const struct store_object *object)
 	if (err)
 		return err;
 	for (i = 0; i < template->name_count; i++) {
-		if (product_name_parse(&template->names[i], walk->word,
+		if (name_parse(&template->names[i], walk->word,
 		    &index) != ERR_OK)
 			continue;
 		err = store_range_get(walk->authority->store, template->log,

@@ -382,11 +382,11 @@ static bool
 names_fit(struct run *run, const struct filling *f)
 {
 	uint64_t last = run->next_index + chunk_count(run, f) - 1;
-	char text[PRODUCT_NAME_TEXT_SIZE];
+	char text[NAME_TEXT_SIZE];
 	size_t i;
 
 	for (i = 0; i < run->template->name_count; i++)
-		if (product_name_format(&run->template->names[i], last,
+		if (name_format(&run->template->names[i], last,
 		    text) != ERR_OK)
 			run->no_room = true;
 	return !run->no_room;

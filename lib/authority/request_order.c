@@ -97,12 +97,12 @@ order_pack(struct authority *authority, const struct store_order *order,
 static enum err
 order_names(const struct product *product, uint64_t last, struct diag *diag)
 {
-	char text[PRODUCT_NAME_TEXT_SIZE];
+	char text[NAME_TEXT_SIZE];
 	size_t i;
 	enum err err;
 
 	for (i = 0; i < product->name_count; i++) {
-		if (product_name_format(&product->names[i], last, text) ==
+		if (name_format(&product->names[i], last, text) ==
 		    ERR_OK)
 			continue;
 		err = diag_fail(diag, ERR_LIMIT, NULL,

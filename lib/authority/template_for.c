@@ -172,12 +172,12 @@ sample_certificates(const struct product *product,
 static uint64_t
 sample_index(const struct product *product)
 {
-	char text[PRODUCT_NAME_TEXT_SIZE];
+	char text[NAME_TEXT_SIZE];
 	uint64_t index = SAMPLE_INDEX;
 	size_t i;
 
 	for (i = 0; i < product->name_count; i++)
-		while (index > 0 && product_name_format(&product->names[i],
+		while (index > 0 && name_format(&product->names[i],
 		    index, text) != ERR_OK)
 			index /= 2;
 	return index;
