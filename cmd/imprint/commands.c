@@ -17,6 +17,19 @@ static const struct cmd_option common[] = {
 static const struct cmd_option init_options[] = {
 	{ "publish-url", "URL", "where publish/ will be served; stands in "
 	    "certificates" },
+	{ "anchor", "FILE", "keep the rollback anchor there: on another "
+	    "disk or machine" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option anchor_options[] = {
+	{ "program", NULL, "the path is a program that keeps the anchor" },
+	{ "none", NULL, "keep none" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option epoch_options[] = {
+	{ "reason", "TEXT", "what happened, for the record" },
 	{ NULL, NULL, NULL },
 };
 
@@ -129,6 +142,19 @@ static const struct cmd_command commands[] = {
 	    "  imprint identity verify camera.cose\n"
 	    "  imprint identity verify camera.cose --object video "
 	    "--method POST\n", identity_verify_cmd },
+	{ "anchor set", "[PATH]", "say where the rollback anchor is kept",
+	    anchor_options,
+	    "  imprint anchor set /mnt/usb/imprint.anchor\n"
+	    "  imprint anchor set --program /usr/local/bin/keep-anchor\n",
+	    anchor_set_cmd },
+	{ "anchor show", "", "print the anchor", NULL,
+	    "  imprint anchor show --json\n", anchor_show_cmd },
+	{ "epoch begin", "", "go on when the newest registry is lost",
+	    epoch_options,
+	    "  imprint epoch begin --reason \"disk lost, backup of May\"\n",
+	    epoch_begin_cmd },
+	{ "clock accept", "", "say that the clock is right, after it was "
+	    "wrong", NULL, "  imprint clock accept\n", clock_accept_cmd },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -253,6 +253,7 @@ request_submit(struct cmd *cmd, struct authority *authority,
 {
 	_cleanup_signer_ struct signer *signer = NULL;
 	_cleanup_buf_ struct buf request = BUF_INIT;
+	const struct diag *warning;
 	int64_t now = time_now();
 	enum err err;
 
@@ -263,6 +264,10 @@ request_submit(struct cmd *cmd, struct authority *authority,
 	if (!err)
 		err = authority_submit(authority, buf_bytes(&request), now,
 		    result, &cmd->diag);
+	warning = authority_warning(authority);
+	if (!err && warning != NULL)
+		cmd_warn(cmd, "carried out, but %s; %s", warning->what,
+		    warning->hint);
 	return err;
 }
 

@@ -48,6 +48,10 @@ MUST_USE enum err product_find(struct cmd *, struct authority *,
 /* Wipe what settings_load() and passphrase_get() keep. */
 void	settings_release(void);
 
+/* Say where the anchor is kept; path NULL: nowhere. */
+MUST_USE enum err anchor_submit(struct cmd *, struct authority *,
+    const char *path, bool program);
+
 int	imprint_main(int argc, char **argv, const struct io *);
 
 /* One file for each subject. */
@@ -68,5 +72,9 @@ enum exit_code identity_show_cmd(struct cmd *);
 enum exit_code identity_list_cmd(struct cmd *);
 enum exit_code identity_find_cmd(struct cmd *);
 enum exit_code identity_verify_cmd(struct cmd *);
+enum exit_code anchor_set_cmd(struct cmd *);
+enum exit_code anchor_show_cmd(struct cmd *);
+enum exit_code epoch_begin_cmd(struct cmd *);
+enum exit_code clock_accept_cmd(struct cmd *);
 
 #endif

@@ -59,6 +59,7 @@ init_run_cmd(struct cmd *cmd)
 	if (request.publish_url == NULL)
 		return cmd_usage(cmd, "--publish-url is needed: it stands in "
 		    "every certificate");
+	request.anchor = cmd_value(cmd, "anchor");
 	err = ecosystem_dir(cmd, dir);
 	if (err)
 		return cmd_fail(cmd, err);

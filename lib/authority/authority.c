@@ -5,9 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/authority/anchor.h"
+#include "lib/authority/operation.h"
 #include "lib/base/clock.h"
 #include "lib/log/checkpoint.h"
-#include "lib/log/entry.h"
 #include "lib/x509/x509_read.h"
 
 void
@@ -21,6 +22,18 @@ authority_close(struct authority **authority)
 	file_release(&(*authority)->lock);
 	free(*authority);
 	*authority = NULL;
+}
+
+void
+authority_accept(struct authority *authority, unsigned what)
+{
+	authority->accepted |= what;
+}
+
+const struct diag *
+authority_warning(const struct authority *authority)
+{
+	return authority->warning.code != ERR_OK ? &authority->warning : NULL;
 }
 
 const struct authority_info *
@@ -308,6 +321,10 @@ authority_unlock(struct authority *authority, struct bytes passphrase,
 	authority->keystore = keystore;
 	keystore = NULL;	/* transferred */
 	err = authority_check_certificates(authority, diag);
+	if (!err)
+		err = operation_unlock(authority, now, diag);
+	if (!err)
+		err = anchor_check(authority, now, diag);
 	if (err) {
 		hmac_free(&authority->row_mac);
 		keystore_free(&authority->keystore);
@@ -415,98 +432,6 @@ authority_checkpoint(struct authority *authority, uint32_t log,
 	if (!err)
 		err = io_write_file(authority->io, path, buf_bytes(&note),
 		    0644, diag);
-	return err;
-}
-
-struct void_walk {
-	struct store_range	*ranges;
-	size_t			 count, cap;
-};
-
-static enum err
-void_collect(void *ctx, const struct store_range *range)
-{
-	struct void_walk *walk = ctx;
-	struct store_range *more;
-
-	if (walk->count == walk->cap) {
-		walk->cap = walk->cap * 2 + 16;
-		more = reallocarray(walk->ranges, walk->cap, sizeof(*more));
-		if (more == NULL)
-			return ERR_NOMEM;
-		walk->ranges = more;
-	}
-	walk->ranges[walk->count++] = *range;
-	return ERR_OK;
-}
-
-static enum err
-void_append(struct merkle *tree, struct sha256 *sha256,
-    const struct store_range *range)
-{
-	_cleanup_buf_ struct buf entry = BUF_INIT;
-	uint8_t leaf[SHA256_SIZE];
-	uint32_t i;
-	enum err err = ERR_OK;
-
-	for (i = 0; i < range->count && !err; i++) {
-		buf_clear(&entry);
-		log_entry_put(&entry, LOG_ENTRY_VOID, range->first + i,
-		    (enum evidence_class)range->evidence, BYTES_NONE);
-		err = buf_err(&entry);
-		if (!err)
-			err = merkle_leaf(sha256, buf_bytes(&entry), leaf);
-		if (!err)
-			err = merkle_append(tree, sha256, leaf, 1);
-	}
-	return err;
-}
-
-static enum err
-void_close(struct authority *authority, uint32_t log,
-    const struct void_walk *walk, struct diag *diag)
-{
-	_cleanup_buf_ struct buf frontier = BUF_INIT;
-	_cleanup_sha256_ struct sha256 *sha256 = NULL;
-	struct store_log row;
-	struct merkle tree;
-	size_t i;
-	enum err err;
-
-	err = authority_log(authority, log, &row, &tree, diag);
-	if (!err)
-		err = sha256_new(&sha256, diag);
-	for (i = 0; i < walk->count && !err; i++) {
-		err = void_append(&tree, sha256, &walk->ranges[i]);
-		buf_clear(&frontier);
-		merkle_encode(&tree, &frontier);
-		if (!err)
-			err = store_range_close(authority->store,
-			    &walk->ranges[i], RANGE_VOID,
-			    buf_bytes(&frontier), diag);
-	}
-	return err;
-}
-
-enum err
-authority_void_reserved(struct authority *authority, uint32_t log,
-    struct diag *diag)
-{
-	struct void_walk walk = { 0 };
-	enum err err;
-
-	err = store_range_each(authority->store, log, 0, RANGE_RESERVED,
-	    void_collect, &walk, diag);
-	if (!err && walk.count > 0) {
-		err = store_begin(authority->store, diag);
-		if (!err)
-			err = void_close(authority, log, &walk, diag);
-		if (!err)
-			err = store_commit(authority->store, diag);
-		else
-			store_rollback(authority->store);
-	}
-	free(walk.ranges);
 	return err;
 }
 

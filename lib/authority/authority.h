@@ -54,6 +54,7 @@ struct authority_init {
 	const char	*name;		/* of the ecosystem */
 	const char	*publish_url;	/* http(s), no trailing slash */
 	const char	*operator_name;	/* of the first operator */
+	const char	*anchor;	/* file of the anchor; NULL: none yet */
 	struct bytes	 passphrase;	/* of the keystore */
 	struct bytes	 operator_passphrase;
 	int64_t		 now;
@@ -79,11 +80,21 @@ MUST_USE enum err authority_open(const struct io *, const char *dir,
 void	authority_close(struct authority **);
 #define _cleanup_authority_ __attribute__((cleanup(authority_close)))
 
+/* What unlocking shall not refuse, before authority_unlock(): for the verbs
+ * that mend it. */
+#define AUTHORITY_CLOCK		(1U << 0)	/* a clock that contradicts */
+#define AUTHORITY_ANCHOR	(1U << 1)	/* an anchor that does */
+void	authority_accept(struct authority *, unsigned what);
+
 /* Open its keystore. ERR_AUTH on a wrong passphrase; ERR_CLOCK when now is
  * before the root certificate's notBefore; ERR_CONFLICT when its keys are not
  * those of this ecosystem's certificates. */
 MUST_USE enum err authority_unlock(struct authority *,
     struct bytes passphrase, int64_t now, struct diag *);
+
+/* What went wrong without undoing what was asked: the anchor that could not
+ * be moved on. NULL: nothing. */
+const struct diag *authority_warning(const struct authority *);
 
 const struct authority_info *authority_info(const struct authority *);
 struct store *authority_store(struct authority *);

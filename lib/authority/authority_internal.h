@@ -19,6 +19,8 @@ struct authority {
 	struct keystore		*keystore;	/* NULL until unlocked */
 	struct hmac		*row_mac;	/* of objects; with keystore */
 	struct authority_info	 info;
+	unsigned		 accepted;	/* AUTHORITY_CLOCK, ... */
+	struct diag		 warning;	/* see authority_warning() */
 };
 
 #define FILE_KEYSTORE	"keystore"
@@ -53,13 +55,36 @@ MUST_USE enum err authority_template_for(struct authority *,
     const struct product *, const struct store_log *, int64_t now,
     uint32_t *ret_id, struct diag *);
 
-/* Reserved ranges that nobody will finish become void, in index order. */
+/* Reserved ranges that nobody will finish become void, in index order, and
+ * are revoked: something signed may exist. */
 MUST_USE enum err authority_void_reserved(struct authority *, uint32_t log,
+    int64_t now, struct diag *);
+/* The same in the caller's transaction. */
+MUST_USE enum err authority_void_within(struct authority *, uint32_t log,
+    int64_t now, struct diag *);
+/* Revoke the void ranges of an ecosystem that had no status yet (schema 1);
+ * in the caller's transaction. */
+MUST_USE enum err authority_void_revoke_old(struct authority *, int64_t now,
+    struct diag *);
+/* The leaves of a void range join the tree. */
+MUST_USE enum err authority_void_leaves(struct merkle *tree,
+    struct sha256 *, const struct store_range *);
+/* The anchor's place of a new ecosystem; in the caller's transaction. */
+MUST_USE enum err anchor_begin(struct authority *, const char *path,
+    int64_t now, struct diag *);
+/* The first entry of the operations log, with all that is there; in the
+ * caller's transaction. */
+MUST_USE enum err operation_begin(struct authority *, int64_t now,
     struct diag *);
 
 /* A log's row and its tree, which must agree on the size: ERR_CORRUPT. */
 MUST_USE enum err authority_log(struct authority *, uint32_t log,
     struct store_log *ret_log, struct merkle *ret_tree, struct diag *);
+
+/* The root of a log when it had this size, from its leaves. ERR_INVALID:
+ * beyond its size. */
+MUST_USE enum err authority_root_at(struct authority *, uint32_t log,
+    uint64_t size, uint8_t ret_root[SHA256_SIZE], struct diag *);
 
 /* The origin of a log's checkpoints: publish URL without its scheme, and the
  * log's name. */

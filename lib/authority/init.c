@@ -4,7 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/authority/anchor.h"
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/operator.h"
 #include "lib/authority/outside.h"
 #include "lib/base/clock.h"
@@ -117,6 +119,7 @@ init_folders(const struct init *init, struct diag *diag)
 		{ DIR_PUBLISH "/log", 0755 },
 		{ DIR_PUBLISH "/log/" LOG_BULK, 0755 },
 		{ DIR_PUBLISH "/log/" LOG_ONLINE, 0755 },
+		{ DIR_PUBLISH "/log/" LOG_OPERATIONS, 0755 },
 	};
 	char path[PATH_SIZE];
 	size_t i;
@@ -219,7 +222,7 @@ init_verifier_key(struct init *init, const char *log, struct diag *diag)
 	if (!err)
 		err = keystore_public(init->keystore, KEY_LOG, &key, diag);
 	if (!err)
-		err = checkpoint_put_verifier_key(origin, &key, &line);
+		err = note_put_verifier_key(origin, &key, &line);
 	if (!err)
 		err = io_create_file(init->io, path, buf_bytes(&line), 0644,
 		    diag);
@@ -248,6 +251,8 @@ init_publish(struct init *init, struct diag *diag)
 	if (!err)
 		err = init_verifier_key(init, LOG_ONLINE, diag);
 	if (!err)
+		err = init_verifier_key(init, LOG_OPERATIONS, diag);
+	if (!err)
 		err = init_path(init, DIR_PUBLISH "/trust.pem", path, diag);
 	if (!err)
 		err = buf_err(&trust);
@@ -265,12 +270,13 @@ init_logs(struct init *init, struct diag *diag)
 		    .epoch = EPOCH_FIRST },
 		{ .log = LOG_ONLINE_NUMBER, .name = LOG_ONLINE,
 		    .epoch = EPOCH_FIRST },
+		{ .log = LOG_OPERATIONS_NUMBER, .name = LOG_OPERATIONS },
 	};
-	enum err err;
+	size_t i;
+	enum err err = ERR_OK;
 
-	err = store_log_create(init->store, &logs[0], diag);
-	if (!err)
-		err = store_log_create(init->store, &logs[1], diag);
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++)
+		err = store_log_create(init->store, &logs[i], diag);
 	return err;
 }
 
@@ -328,6 +334,46 @@ init_row_mac(struct init *init, struct diag *diag)
 	return err;
 }
 
+/* The verbs that need an ecosystem, on the one being made. */
+static struct authority
+init_authority(const struct init *init)
+{
+	struct authority authority = { .io = init->io,
+	    .mode = AUTHORITY_WRITE, .store = init->store,
+	    .keystore = init->keystore, .row_mac = init->row_mac };
+
+	memcpy(authority.info.id, init->id, sizeof(init->id));
+	(void)snprintf(authority.info.name, sizeof(authority.info.name),
+	    "%s", init->request->name);
+	(void)snprintf(authority.info.publish_url,
+	    sizeof(authority.info.publish_url), "%s",
+	    init->request->publish_url);
+	return authority;
+}
+
+/* The operations log begins with what was made here. */
+static enum err
+init_operations(struct init *init, struct diag *diag)
+{
+	struct authority authority = init_authority(init);
+	enum err err = ERR_OK;
+
+	if (init->request->anchor != NULL)
+		err = anchor_begin(&authority, init->request->anchor,
+		    init->request->now, diag);
+	return err ? err : operation_begin(&authority, init->request->now,
+	    diag);
+}
+
+static enum err
+init_anchor(struct init *init, struct diag *diag)
+{
+	struct authority authority = init_authority(init);
+
+	return init->request->anchor == NULL ? ERR_OK :
+	    anchor_update(&authority, init->request->now, diag);
+}
+
 static enum err
 init_registry(struct init *init, struct diag *diag)
 {
@@ -353,7 +399,11 @@ init_registry(struct init *init, struct diag *diag)
 		err = outside_store(init->store, init->row_mac, plans[i].name,
 		    buf_bytes(&init->cert[i]), init->request->now, diag);
 	if (!err)
+		err = init_operations(init, diag);
+	if (!err)
 		err = store_commit(init->store, diag);
+	if (!err)
+		err = init_anchor(init, diag);
 	store_close(&init->store);
 	return err;
 }

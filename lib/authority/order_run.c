@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/authority/anchor.h"
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/pipeline.h"
+#include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
 #include "lib/identity/station.h"
 #include "lib/log/entry.h"
@@ -134,7 +137,8 @@ run_open(struct run *run, struct diag *diag)
 	for (i = 0; i < PACK_CERTS_MAX; i++)
 		run->certs[i].limit = BUF_LIMIT_DEFAULT;
 	run->frontier.limit = BUF_LIMIT_DEFAULT;
-	err = authority_void_reserved(authority, run->order.log, diag);
+	err = authority_void_reserved(authority, run->order.log,
+	    run->request->now, diag);
 	if (!err)
 		err = authority_log(authority, run->order.log, &run->log,
 		    &run->tree, diag);
@@ -614,6 +618,9 @@ filling_complete(struct run *run, struct filling *f, struct diag *diag)
 	if (!err)
 		err = manifest_append(run, f, &list, diag);
 	free(list.chunks);
+	/* what leaves the authority is anchored first */
+	if (!err)
+		err = anchor_update(authority, run->request->now, diag);
 	if (!err)
 		err = io_rename(authority->io, part, path, diag);
 	if (!err)
@@ -711,6 +718,44 @@ packs_run(struct run *run, struct diag *diag)
 	return order_finish(run, diag);
 }
 
+/* Start and stop are on record; a start without a stop was a crash. */
+static enum err
+run_record(const struct run *run, enum operation_kind kind, enum err outcome,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	cbor_put_array(&body, kind == OPERATION_START ? 3 : 4);
+	cbor_put_text(&body, "order run");
+	cbor_put_uint(&body, run->order.number);
+	cbor_put_uint(&body, run->order.committed);
+	if (kind == OPERATION_STOP)
+		cbor_put_text(&body, err_name(outcome));
+	if (buf_err(&body))
+		return diag_nomem(diag);
+	return operation_record(run->authority, kind, run->request->now,
+	    buf_bytes(&body), diag);
+}
+
+static enum err
+run_whole(struct run *run, struct diag *diag)
+{
+	enum err err, recorded;
+
+	err = run_record(run, OPERATION_START, ERR_OK, diag);
+	if (err)
+		return err;
+	err = run_open(run, diag);
+	if (!err)
+		err = packs_run(run, diag);
+	recorded = run_record(run, OPERATION_STOP, err, err ? NULL : diag);
+	if (!err)
+		err = recorded;
+	if (!err)
+		err = anchor_update(run->authority, run->request->now, diag);
+	return err;
+}
+
 enum err
 authority_order_run(struct authority *authority,
     const struct order_run *request, struct diag *diag)
@@ -729,9 +774,7 @@ authority_order_run(struct authority *authority,
 		    "order %u: was cancelled", run.order.number);
 	err = order_record_check(authority, &run.order, diag);
 	if (!err)
-		err = run_open(&run, diag);
-	if (!err)
-		err = packs_run(&run, diag);
+		err = run_whole(&run, diag);
 	run_release(&run);
 	return err;
 }

@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 
+#include "lib/authority/anchor.h"
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/operator.h"
 #include "lib/authority/request_internal.h"
 #include "lib/base/cbor_write.h"
@@ -111,6 +113,37 @@ request_verify(struct authority *authority, struct bytes encoded,
 	return ERR_OK;
 }
 
+enum err
+request_read(struct authority *authority, struct bytes encoded,
+    enum request_type *ret_type, struct bytes *ret_body, struct diag *diag)
+{
+	struct request request = { 0 };
+	enum err err;
+
+	err = request_verify(authority, encoded, &request, diag);
+	if (err)
+		return err;
+	*ret_type = (enum request_type)request.type;
+	*ret_body = request.body;
+	return ERR_OK;
+}
+
+/* That the clock went back is on record with this request itself. */
+enum err
+request_clock(struct authority *authority, const struct request *request,
+    int64_t now, struct buf *result, struct diag *diag)
+{
+	struct cbor cbor;
+
+	(void)authority;
+	(void)now;
+	(void)result;
+	cbor_open(&cbor, request->body);
+	(void)cbor_get_int(&cbor);
+	return cbor_close(&cbor) ? ERR_OK : diag_fail(diag, ERR_SYNTAX, NULL,
+	    "clock request: %s", cbor.error);
+}
+
 static const struct {
 	uint64_t	 type;
 	enum err	(*run)(struct authority *, const struct request *,
@@ -121,6 +154,9 @@ static const struct {
 	{ REQUEST_SERVICE_ADD, request_service_add },
 	{ REQUEST_ORDER_CREATE, request_order_create },
 	{ REQUEST_ORDER_CANCEL, request_order_cancel },
+	{ REQUEST_CLOCK, request_clock },
+	{ REQUEST_ANCHOR, request_anchor },
+	{ REQUEST_EPOCH, request_epoch },
 };
 
 static enum err
@@ -157,9 +193,49 @@ request_fresh(const struct request *request, int64_t now, struct diag *diag)
 }
 
 static enum err
+request_log(struct authority *authority, struct bytes encoded,
+    struct bytes result, uint64_t since, int64_t now, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = { .limit = OPERATION_SIZE_MAX };
+	enum err err;
+
+	cbor_put_array(&body, 3);
+	cbor_put_bstr(&body, encoded);
+	cbor_put_bstr(&body, result);
+	err = operation_put_objects(authority, since, &body, diag);
+	if (!err)
+		err = buf_err(&body);
+	return err ? err : operation_append(authority, OPERATION_REQUEST, now,
+	    buf_bytes(&body), NULL, diag);
+}
+
+static enum err
+request_carry_out(struct authority *authority, const struct request *request,
+    struct bytes encoded, struct store_object *record, int64_t now,
+    struct buf *result, struct diag *diag)
+{
+	uint64_t since;
+	enum err err;
+
+	err = store_object_last(authority->store, &since, diag);
+	if (!err)
+		err = request_dispatch(authority, request, now, result, diag);
+	if (!err)
+		err = buf_err(result);
+	record->body = buf_bytes(result);
+	if (!err)
+		err = object_put(authority->store, authority->row_mac, record,
+		    diag);
+	if (!err)
+		err = request_log(authority, encoded, buf_bytes(result),
+		    since, now, diag);
+	return err;
+}
+
+static enum err
 request_run(struct authority *authority, const struct request *request,
-    struct store_object *record, int64_t now, struct buf *result,
-    struct diag *diag)
+    struct bytes encoded, struct store_object *record, int64_t now,
+    struct buf *result, struct diag *diag)
 {
 	enum err err;
 
@@ -168,13 +244,8 @@ request_run(struct authority *authority, const struct request *request,
 		err = store_begin(authority->store, diag);
 	if (err)
 		return err;
-	err = request_dispatch(authority, request, now, result, diag);
-	if (!err)
-		err = buf_err(result);
-	record->body = buf_bytes(result);
-	if (!err)
-		err = object_put(authority->store, authority->row_mac, record,
-		    diag);
+	err = request_carry_out(authority, request, encoded, record, now,
+	    result, diag);
 	if (!err)
 		err = store_commit(authority->store, diag);
 	if (err)
@@ -182,8 +253,47 @@ request_run(struct authority *authority, const struct request *request,
 	return err;
 }
 
-enum err
-authority_submit(struct authority *authority, struct bytes encoded,
+static bool
+is_refusal(enum err err)
+{
+	switch (err) {
+	case ERR_OK:
+	case ERR_NOMEM:
+	case ERR_IO:
+	case ERR_NOSPACE:
+	case ERR_BUSY:
+	case ERR_CORRUPT:
+	case ERR_CRYPTO:
+	case ERR_INTERNAL:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* What was refused is on record too; that it cannot be recorded (a full
+ * disk) does not change the answer. */
+static void
+refusal_log(struct authority *authority, struct bytes encoded, int64_t now,
+    enum err why, const struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = { .limit = OPERATION_SIZE_MAX };
+	uint8_t hash[SHA256_SIZE];
+
+	if (!is_refusal(why) || authority->mode != AUTHORITY_WRITE ||
+	    sha256_once(encoded, hash) != ERR_OK)
+		return;
+	cbor_put_array(&body, 3);
+	cbor_put_bstr(&body, bytes_of(hash, sizeof(hash)));
+	cbor_put_text(&body, err_name(why));
+	cbor_put_text(&body, diag != NULL ? diag->what : "");
+	if (buf_err(&body) == ERR_OK && operation_record(authority,
+	    OPERATION_REFUSAL, now, buf_bytes(&body), NULL) != ERR_OK)
+		store_rollback(authority->store);
+}
+
+static enum err
+request_submit(struct authority *authority, struct bytes encoded,
     int64_t now, struct buf *result, struct diag *diag)
 {
 	_cleanup_buf_ struct buf known = BUF_INIT, made = BUF_INIT;
@@ -193,9 +303,7 @@ authority_submit(struct authority *authority, struct bytes encoded,
 	size_t i;
 	enum err err;
 
-	err = authority_need_keys(authority, diag);
-	if (!err)
-		err = request_verify(authority, encoded, &request, diag);
+	err = request_verify(authority, encoded, &request, diag);
 	if (!err)
 		err = sha256_once(encoded, record.hash);
 	if (err)
@@ -206,8 +314,8 @@ authority_submit(struct authority *authority, struct bytes encoded,
 	err = object_get(authority->store, authority->row_mac, STORE_REQUEST,
 	    record.name, NULL, &known, &old, NULL);
 	if (err == ERR_NOTFOUND) {
-		err = request_run(authority, &request, &record, now, &made,
-		    diag);
+		err = request_run(authority, &request, encoded, &record, now,
+		    &made, diag);
 		if (err)
 			return err;
 		buf_put_bytes(result, buf_bytes(&made));
@@ -222,4 +330,28 @@ authority_submit(struct authority *authority, struct bytes encoded,
 		    record.name);
 	buf_put_bytes(result, old.body);
 	return buf_err(result);
+}
+
+enum err
+authority_submit(struct authority *authority, struct bytes encoded,
+    int64_t now, struct buf *result, struct diag *diag)
+{
+	struct diag own = DIAG_INIT;
+	enum err err;
+
+	err = authority_need_keys(authority, diag);
+	if (err)
+		return err;
+	if (diag == NULL)
+		diag = &own;
+	err = request_submit(authority, encoded, now, result, diag);
+	if (err)
+		refusal_log(authority, encoded, now, err, diag);
+	authority->warning = (struct diag)DIAG_INIT;
+	/* what was carried out stays so: the next request moves it on */
+	if (!err && anchor_update(authority, now, &authority->warning) !=
+	    ERR_OK)
+		diag_hint(&authority->warning, "the request was carried out; "
+		    "mend the anchor's place soon");
+	return err;
 }

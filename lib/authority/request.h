@@ -26,7 +26,10 @@ enum request_type {
 	REQUEST_SERVICE_ADD = 3,	/* body: [name, dns name, COSE_Key] */
 	REQUEST_ORDER_CREATE = 4,	/* body: [product hash, count,
 					 * [station, ...]] */
-	REQUEST_ORDER_CANCEL = 5	/* body: order number */
+	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
+	REQUEST_CLOCK = 8,	/* body: time that the clock says */
+	REQUEST_ANCHOR = 9,	/* lib/authority/anchor.h */
+	REQUEST_EPOCH = 10	/* lib/authority/anchor.h */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */
@@ -42,6 +45,11 @@ MUST_USE enum err request_sign(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
  */
 MUST_USE enum err authority_submit(struct authority *, struct bytes request,
     int64_t now, struct buf *result, struct diag *);
+
+/* Read a request that was carried out: an operator's signature must be good,
+ * its time does not matter. body views encoded. ERR_AUTH. */
+MUST_USE enum err request_read(struct authority *, struct bytes encoded,
+    enum request_type *ret_type, struct bytes *ret_body, struct diag *);
 
 /* Bodies. */
 MUST_USE enum err request_put_order(struct buf *,

@@ -101,9 +101,10 @@ submit(struct world *w, enum request_type type, struct bytes body,
 	_cleanup_buf_ struct buf request = BUF_INIT;
 
 	assert_int_equal(request_sign(authority_info(w->authority)->id, type,
-	    body, NOW, w->operator, &request, NULL), ERR_OK);
-	return authority_submit(w->authority, buf_bytes(&request), NOW,
-	    result, diag);
+			     body, NOW, w->operator, & request, NULL),
+	    ERR_OK);
+	return authority_submit(w->authority, buf_bytes(&request), NOW, result,
+	    diag);
 }
 
 static inline void
@@ -215,7 +216,8 @@ world_make(void **state)
 	    &diag), &diag);
 	(void)snprintf(key, sizeof(key), "%s/operators/ada.key", w->dir);
 	good(operator_key_open(io_posix(), key, bytes_text("operator's"),
-	    &w->operator, &diag), &diag);
+		 &w->operator, & diag),
+	    &diag);
 	for (i = 0; i < PRODUCTS; i++) {
 		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 

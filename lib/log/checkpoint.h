@@ -1,16 +1,14 @@
 /*
  * Checkpoints of a log: C2SP tlog-checkpoint, signed as a C2SP signed note
- * with Ed25519 (key hash = SHA-256(name || 0x0a || 0x01 || key)[:4]).
+ * (lib/log/note.h). The key's name is the origin.
  */
 #ifndef IMPRINT_LOG_CHECKPOINT_H
 #define IMPRINT_LOG_CHECKPOINT_H
 
-#include "lib/base/buf.h"
-#include "lib/base/diag.h"
-#include "lib/crypto/key.h"
+#include "lib/log/note.h"
 
-#define CHECKPOINT_ORIGIN_MAX	200
-#define CHECKPOINT_FILE_MAX	4096
+#define CHECKPOINT_ORIGIN_MAX	NOTE_NAME_MAX
+#define CHECKPOINT_FILE_MAX	NOTE_FILE_MAX
 
 struct checkpoint {
 	char		origin[CHECKPOINT_ORIGIN_MAX + 1];
@@ -18,17 +16,14 @@ struct checkpoint {
 	uint8_t		root[SHA256_SIZE];
 };
 
-/* Append the signed note; the key's name is the origin. */
+/* Append the signed note. ERR_INVALID: no usable origin or key. */
 MUST_USE enum err checkpoint_sign(const struct checkpoint *, struct signer *,
     struct buf *out, struct diag *);
-/* The verifier key (C2SP signed-note): "origin+hash+base64" and a newline.
- * What a reader of the log is given out of band. */
-MUST_USE enum err checkpoint_put_verifier_key(const char *origin,
-    const struct public_key *, struct buf *out);
 /* Parse and verify: ERR_SYNTAX; ERR_AUTH when no good signature by public
- * under its origin is on it. Other signatures are passed over. */
+ * under its origin is on it. Further lines of text are passed over, as are
+ * other signatures. */
 MUST_USE enum err checkpoint_verify(struct bytes note,
-    const struct public_key *, struct checkpoint *ret_checkpoint,
+    const struct public_key *public, struct checkpoint *ret_checkpoint,
     struct diag *);
 
 #endif

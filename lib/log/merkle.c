@@ -14,9 +14,8 @@ merkle_leaf(struct sha256 *sha256, struct bytes entry,
 	return sha256_parts(sha256, parts, 2, ret_hash);
 }
 
-/* ret_hash may be left or right. */
-static enum err
-node_hash(struct sha256 *sha256, const uint8_t left[SHA256_SIZE],
+enum err
+merkle_node(struct sha256 *sha256, const uint8_t left[SHA256_SIZE],
     const uint8_t right[SHA256_SIZE], uint8_t ret_hash[SHA256_SIZE])
 {
 	uint8_t input[1 + 2 * SHA256_SIZE];
@@ -44,7 +43,7 @@ append_one(struct merkle *m, struct sha256 *sha256, const uint8_t *leaf)
 	count = m->count;
 	for (bits = m->size; (bits & 1) != 0; bits >>= 1) {
 		count--;
-		err = node_hash(sha256, m->node[count], hash, hash);
+		err = merkle_node(sha256, m->node[count], hash, hash);
 		if (err)
 			return err;
 	}
@@ -85,7 +84,7 @@ merkle_root(const struct merkle *m, struct sha256 *sha256,
 		return sha256_parts(sha256, NULL, 0, ret_root);
 	memcpy(hash, m->node[m->count - 1], SHA256_SIZE);
 	for (i = m->count - 1; i > 0; i--) {
-		err = node_hash(sha256, m->node[i - 1], hash, hash);
+		err = merkle_node(sha256, m->node[i - 1], hash, hash);
 		if (err)
 			return err;
 	}

@@ -21,6 +21,10 @@ struct merkle {
 
 MUST_USE enum err merkle_leaf(struct sha256 *, struct bytes entry,
     uint8_t ret_hash[SHA256_SIZE]);
+/* The hash of two subtrees; ret_hash may be left or right. */
+MUST_USE enum err merkle_node(struct sha256 *,
+    const uint8_t left[SHA256_SIZE], const uint8_t right[SHA256_SIZE],
+    uint8_t ret_hash[SHA256_SIZE]);
 /* Append leaf hashes, count of them, SHA256_SIZE octets each. */
 MUST_USE enum err merkle_append(struct merkle *, struct sha256 *,
     const uint8_t *leaves, size_t count);

@@ -93,4 +93,39 @@ const struct migration store_migrations[STORE_SCHEMA_VERSION] = {
 	"    entries BLOB NOT NULL,"
 	"    PRIMARY KEY (log, first)"
 	") WITHOUT ROWID;" },
+
+	/* 2: operations log, status, receipts */
+	{ .sql =
+	"CREATE TABLE operation ("
+	"    seq INTEGER PRIMARY KEY,"
+	"    kind INTEGER NOT NULL,"
+	"    time INTEGER NOT NULL,"
+	"    entry BLOB NOT NULL);"
+
+	/* what is not valid: intervals that do not overlap */
+	"CREATE TABLE status ("
+	"    log INTEGER NOT NULL,"
+	"    first INTEGER NOT NULL,"
+	"    count INTEGER NOT NULL,"
+	"    state INTEGER NOT NULL,"
+	"    reason INTEGER NOT NULL,"
+	"    time INTEGER NOT NULL,"
+	"    operation INTEGER NOT NULL,"
+	"    PRIMARY KEY (log, first)"
+	") WITHOUT ROWID;"
+
+	"CREATE TABLE receipt ("
+	"    log INTEGER NOT NULL,"
+	"    first INTEGER NOT NULL,"
+	"    generation INTEGER NOT NULL,"
+	"    kid BLOB NOT NULL,"
+	"    signature BLOB NOT NULL,"
+	"    time INTEGER NOT NULL,"
+	"    PRIMARY KEY (log, first, generation)"
+	") WITHOUT ROWID;"
+
+	/* an ecosystem of schema 1; a new one gets its logs from init */
+	"INSERT INTO log (log, name, reserved, size, epoch, frontier, "
+	"checkpoint) SELECT 3, 'operations', 0, 0, 0, x'', x'' "
+	"WHERE EXISTS (SELECT 1 FROM log);" },
 };

@@ -220,6 +220,26 @@ store_object_by_hash(struct store *st, enum store_kind kind,
 	return err;
 }
 
+static enum err
+objects_walk(struct sql *q, enum err (*each)(void *ctx,
+    const struct store_object *), void *ctx, struct diag *diag)
+{
+	struct store_object object;
+	bool row = false;
+	enum err err;
+
+	for (;;) {
+		err = sql_row(q, &row, diag);
+		if (err || !row)
+			return err;
+		err = object_read(q, &object, diag);
+		if (!err)
+			err = each(ctx, &object);
+		if (err)
+			return err;
+	}
+}
+
 enum err
 store_object_each(struct store *st, enum store_kind kind,
     enum err (*each)(void *ctx, const struct store_object *), void *ctx,
@@ -228,22 +248,41 @@ store_object_each(struct store *st, enum store_kind kind,
 	static const char text[] = "SELECT " OBJECT_COLUMNS " FROM object "
 	    "WHERE kind = ? ORDER BY seq";
 	_cleanup_sql_ struct sql q = SQL_INIT;
-	struct store_object object;
-	bool row = false;
 	enum err err;
 
 	err = sql_open_once(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, (int64_t)kind);
-	for (;;) {
-		err = sql_row(&q, &row, diag);
-		if (err || !row)
-			return err;
-		err = object_read(&q, &object, diag);
-		if (!err)
-			err = each(ctx, &object);
-		if (err)
-			return err;
-	}
+	return objects_walk(&q, each, ctx, diag);
+}
+
+enum err
+store_object_last(struct store *st, uint64_t *ret_place, struct diag *diag)
+{
+	int64_t place = 0;
+	enum err err;
+
+	err = store_query_int(st, "SELECT coalesce(max(seq), 0) FROM object",
+	    &place, diag);
+	if (!err)
+		*ret_place = (uint64_t)place;
+	return err;
+}
+
+enum err
+store_object_since(struct store *st, uint64_t place,
+    enum err (*each)(void *ctx, const struct store_object *), void *ctx,
+    struct diag *diag)
+{
+	static const char text[] = "SELECT " OBJECT_COLUMNS " FROM object "
+	    "WHERE seq > ? ORDER BY seq";
+	_cleanup_sql_ struct sql q = SQL_INIT;
+	enum err err;
+
+	err = sql_open_once(st, text, &q, diag);
+	if (err)
+		return err;
+	sql_put_u64(&q, place);
+	return objects_walk(&q, each, ctx, diag);
 }

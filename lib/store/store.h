@@ -23,7 +23,7 @@
 #define STORE_ID_SIZE		16	/* order, pack and request ids */
 #define STORE_HASH_SIZE		32
 #define STORE_NAME_MAX		63
-#define STORE_SCHEMA_VERSION	1
+#define STORE_SCHEMA_VERSION	2
 
 struct store;
 
@@ -64,7 +64,8 @@ enum store_kind {
 	STORE_OPERATOR = 4,
 	STORE_REQUEST = 5,	/* name: request id in hex */
 	STORE_TEMPLATE = 6,	/* name: decimal template id */
-	STORE_ORDER = 7		/* name: number; what was ordered */
+	STORE_ORDER = 7,	/* name: number; what was ordered */
+	STORE_SETTING = 8	/* name; version: 1, 2, ... */
 };
 
 struct store_object {
@@ -92,6 +93,14 @@ MUST_USE enum err store_object_each(struct store *, enum store_kind,
     enum err (*each)(void *ctx, const struct store_object *), void *ctx,
     struct diag *);
 
+/* Objects of every kind, in order of putting: the place of the last one (0:
+ * none), and all after a place. */
+MUST_USE enum err store_object_last(struct store *, uint64_t *ret_place,
+    struct diag *);
+MUST_USE enum err store_object_since(struct store *, uint64_t place,
+    enum err (*each)(void *ctx, const struct store_object *), void *ctx,
+    struct diag *);
+
 /* Issuance logs. */
 struct store_log {
 	uint32_t	log;		/* issuer number within the authority */
@@ -111,6 +120,14 @@ MUST_USE enum err store_log_by_name(struct store *, const char *name,
 MUST_USE enum err store_log_each(struct store *,
     enum err (*each)(void *ctx, const struct store_log *), void *ctx,
     struct diag *);
+
+/* For a log without ranges (that of operations): its size, which is also what
+ * is reserved, and frontier. ERR_STATE when size would go back. */
+MUST_USE enum err store_log_grow(struct store *, uint32_t log, uint64_t size,
+    struct bytes frontier, struct diag *);
+/* The epoch of the next serial numbers. ERR_STATE when it would go back. */
+MUST_USE enum err store_log_renew(struct store *, uint32_t log,
+    uint8_t epoch, struct diag *);
 
 enum order_state {
 	ORDER_OPEN = 1,		/* made, may have begun */
@@ -220,6 +237,74 @@ MUST_USE enum err store_entries_put(struct store *, uint32_t log,
 MUST_USE enum err store_entry_get(struct store *, uint32_t log,
     uint64_t index, struct buf *entry, uint8_t ret_leaf[STORE_HASH_SIZE],
     struct diag *);
+
+/* Entries of the operations log, by their place in it, from 0. */
+struct store_operation {
+	uint64_t	seq;
+	unsigned	kind;		/* enum operation_kind */
+	int64_t		time;		/* seconds */
+	struct bytes	entry;		/* a view; see each function */
+};
+/* seq must be the first that is not taken: ERR_STATE. */
+MUST_USE enum err store_operation_put(struct store *,
+    const struct store_operation *, struct diag *);
+/* entry's bytes are appended to out, and ret_operation->entry points there.
+ * ERR_NOTFOUND. */
+MUST_USE enum err store_operation_get(struct store *, uint64_t seq,
+    struct buf *out, struct store_operation *ret_operation, struct diag *);
+/* From seq from on, in order; kind 0: any. entry valid during the call. */
+MUST_USE enum err store_operation_each(struct store *, uint64_t from,
+    unsigned kind, enum err (*each)(void *ctx,
+    const struct store_operation *), void *ctx, struct diag *);
+
+/* The status of indices that are not valid: intervals, none overlapping. */
+struct store_status {
+	uint32_t	log;
+	uint64_t	first;
+	uint64_t	count;		/* at least 1 */
+	unsigned	state;		/* enum status */
+	unsigned	reason;		/* RFC 5280 5.3.1 */
+	int64_t		time;		/* since when: seconds */
+	uint64_t	operation;	/* seq of what made it so */
+};
+/* ERR_EXISTS when an interval begins at first; that it does not overlap
+ * others is the caller's part. */
+MUST_USE enum err store_status_put(struct store *,
+    const struct store_status *, struct diag *);
+/* ERR_NOTFOUND. */
+MUST_USE enum err store_status_delete(struct store *, uint32_t log,
+    uint64_t first, struct diag *);
+/* The interval index lies in. ERR_NOTFOUND: there is none, it is valid. */
+MUST_USE enum err store_status_get(struct store *, uint32_t log,
+    uint64_t index, struct store_status *ret_status, struct diag *);
+/* All that touch [first, first + count), by first; the callback must not
+ * write to this table. */
+MUST_USE enum err store_status_each(struct store *, uint32_t log,
+    uint64_t first, uint64_t count, enum err (*each)(void *ctx,
+    const struct store_status *), void *ctx, struct diag *);
+
+/* Receipts: a document signer's signature over the root of a range's tree. */
+#define STORE_SIGNATURE_SIZE 64
+struct store_receipt {
+	uint32_t	log;
+	uint64_t	first;		/* of the range */
+	uint32_t	generation;	/* 1, 2, ...: one for each signer */
+	uint8_t		kid[STORE_HASH_SIZE];
+	uint8_t		signature[STORE_SIGNATURE_SIZE];
+	int64_t		time;		/* seconds */
+};
+/* ERR_EXISTS. */
+MUST_USE enum err store_receipt_put(struct store *,
+    const struct store_receipt *, struct diag *);
+/* generation 0: the newest. ERR_NOTFOUND. */
+MUST_USE enum err store_receipt_get(struct store *, uint32_t log,
+    uint64_t first, uint32_t generation, struct store_receipt *ret_receipt,
+    struct diag *);
+/* The newest of each range from first on, by first. A callback must not
+ * write. */
+MUST_USE enum err store_receipt_each(struct store *, uint32_t log,
+    uint64_t first, enum err (*each)(void *ctx,
+    const struct store_receipt *), void *ctx, struct diag *);
 
 /* Check the file itself: structure and checksums. ERR_CORRUPT. */
 MUST_USE enum err store_check(struct store *, struct diag *);

@@ -13,6 +13,12 @@
 #include "lib/store/sqlite_internal.h"
 
 #define NOBODY	65534
+#define TEXT_(a)	#a
+#define TEXT(a)		TEXT_(a)
+/* of this build, and two that may follow */
+#define NOW	STORE_SCHEMA_VERSION
+#define BACKUP	".schema-" TEXT(STORE_SCHEMA_VERSION) ".backup"
+#define LATER	(STORE_SCHEMA_VERSION + 2)
 
 struct world {
 	char	dir[64];
@@ -286,63 +292,64 @@ test_versions(void **state)
 	struct world *w = *state;
 
 	create(w);
-	run_sql(w, "", "PRAGMA user_version = 2");
-	assert_refused(w, STORE_WRITE, ERR_VERSION, "schema 2");
-	assert_refused(w, STORE_READ, ERR_VERSION, "schema 2");
-	assert_false(file_there(w, ".schema-2.backup"));
+	run_sql(w, "", "PRAGMA user_version = 99");
+	assert_refused(w, STORE_WRITE, ERR_VERSION, "schema 99");
+	assert_refused(w, STORE_READ, ERR_VERSION, "schema 99");
+	assert_false(file_there(w, ".schema-99.backup"));
 	run_sql(w, "", "PRAGMA user_version = 0");
 	assert_refused(w, STORE_WRITE, ERR_CORRUPT, "not an Imprint");
 	run_sql(w, "", "PRAGMA user_version = -1");
 	assert_refused(w, STORE_READ, ERR_CORRUPT, "not an Imprint");
-	run_sql(w, "", "PRAGMA user_version = 1");
+	run_sql(w, "", "PRAGMA user_version = "
+	    TEXT(STORE_SCHEMA_VERSION));
 	assert_int_equal(try_open(w, STORE_WRITE, NULL), ERR_OK);
-	assert_false(file_there(w, ".schema-1.backup"));
+	assert_false(file_there(w, BACKUP));
 }
 
-/* The real first schema and two that may follow. */
+/* The real schemas and two that may follow. */
 static void
-three_migrations(struct migration ret_migrations[3])
+later_migrations(struct migration ret_migrations[LATER])
 {
-	ret_migrations[0] = store_migrations[0];
-	ret_migrations[1].sql = "ALTER TABLE meta ADD COLUMN extra TEXT;"
+	memcpy(ret_migrations, store_migrations, sizeof(store_migrations));
+	ret_migrations[NOW].sql = "ALTER TABLE meta ADD COLUMN extra TEXT;"
 	    "UPDATE meta SET extra = 'second'";
-	ret_migrations[2].sql = "UPDATE meta SET extra = extra || ' third'";
+	ret_migrations[NOW + 1].sql = "UPDATE meta SET extra = extra || ' third'";
 }
 
 static void
 test_migration(void **state)
 {
 	struct world *w = *state;
-	struct migration migrations[3];
+	struct migration migrations[LATER];
 	struct store *st, *backup;
 	struct world old = *w;
 	struct stat sb;
 	int64_t count;
 	mode_t mask;
 
-	three_migrations(migrations);
+	later_migrations(migrations);
 	create(w);
 	st = open_store(w, STORE_WRITE);
 	assert_int_equal(put(st, "precious"), ERR_OK);
 	/* remains of a backup that was cut short */
-	write_file(w, ".schema-1.backup.tmp", "half");
+	write_file(w, BACKUP ".tmp", "half");
 	mask = umask(0);
-	assert_int_equal(store_migrate(st, migrations, 3, NULL), ERR_OK);
+	assert_int_equal(store_migrate(st, migrations, LATER, NULL), ERR_OK);
 	(void)umask(mask);
 	assert_int_equal(store_query_int(st, "PRAGMA user_version", &count,
 	    NULL), ERR_OK);
-	assert_int_equal(count, 3);
+	assert_int_equal(count, LATER);
 	assert_int_equal(store_query_int(st, "SELECT count(*) FROM meta "
 	    "WHERE extra = 'second third'", &count, NULL), ERR_OK);
 	assert_int_equal(count, 1);
 	assert_value(st, "precious");
 	store_close(&st);
-	assert_refused(w, STORE_WRITE, ERR_VERSION, "schema 3");
+	assert_refused(w, STORE_WRITE, ERR_VERSION, "knows up to");
 
 	/* the backup is a whole registry of the old version */
-	assert_false(file_there(w, ".schema-1.backup.tmp"));
+	assert_false(file_there(w, BACKUP ".tmp"));
 	(void)snprintf(old.path, sizeof(old.path), "%s/%s", w->dir,
-	    "registry.db.schema-1.backup");
+	    "registry.db" BACKUP);
 	assert_int_equal(stat(old.path, &sb), 0);
 	assert_int_equal(sb.st_mode & 07777, 0600);
 	backup = open_store(&old, STORE_READ);
@@ -356,29 +363,29 @@ static void
 test_migration_fails(void **state)
 {
 	struct world *w = *state;
-	struct migration migrations[3];
+	struct migration migrations[LATER];
 	struct store *st;
 	int64_t count;
 
-	three_migrations(migrations);
-	migrations[2].sql = "UPDATE meta SET extra = 'third';"
+	later_migrations(migrations);
+	migrations[NOW + 1].sql = "UPDATE meta SET extra = 'third';"
 	    "SELECT no such column";
 	create(w);
 	st = open_store(w, STORE_WRITE);
 	assert_int_equal(put(st, "precious"), ERR_OK);
-	assert_int_equal(store_migrate(st, migrations, 3, NULL),
+	assert_int_equal(store_migrate(st, migrations, LATER, NULL),
 	    ERR_INTERNAL);
 	store_close(&st);
-	assert_true(file_there(w, ".schema-1.backup"));
+	assert_true(file_there(w, BACKUP));
 	st = open_store(w, STORE_WRITE);
 	assert_value(st, "precious");
 	assert_int_equal(store_query_int(st, "SELECT count(*) FROM "
 	    "pragma_table_info('meta') WHERE name = 'extra'", &count, NULL),
 	    ERR_OK);
 	assert_int_equal(count, 0);
-	three_migrations(migrations);
-	assert_int_equal(store_migrate(st, migrations, 3, NULL), ERR_OK);
-	assert_int_equal(store_migrate(st, migrations, 3, NULL), ERR_OK);
+	later_migrations(migrations);
+	assert_int_equal(store_migrate(st, migrations, LATER, NULL), ERR_OK);
+	assert_int_equal(store_migrate(st, migrations, LATER, NULL), ERR_OK);
 	store_close(&st);
 }
 

@@ -1,0 +1,442 @@
+#include "lib/authority/operation.h"
+
+#include "lib/authority/authority_internal.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+
+#define META_HEAD	"operations-head"
+#define HEAD_VERSION	1
+#define HEAD_SIZE_MAX	256
+#define READER_TRIES	8
+
+const char *
+operation_kind_name(unsigned kind)
+{
+	static const char *const names[] = {
+		[OPERATION_BEGIN] = "begin", [OPERATION_REQUEST] = "request",
+		[OPERATION_REFUSAL] = "refusal", [OPERATION_START] = "start",
+		[OPERATION_STOP] = "stop", [OPERATION_VOID] = "void",
+		[OPERATION_PUBLISH] = "publish",
+		[OPERATION_EPOCH] = "epoch",
+	};
+
+	return kind >= 1 && kind < sizeof(names) / sizeof(names[0]) ?
+	    names[kind] : "unknown";
+}
+
+static void
+head_put(struct buf *out, const struct operation_head *head)
+{
+	cbor_put_array(out, 7);
+	cbor_put_uint(out, HEAD_VERSION);
+	cbor_put_uint(out, head->size);
+	cbor_put_bstr(out, bytes_of(head->root, SHA256_SIZE));
+	cbor_put_int(out, head->time);
+	cbor_put_uint(out, head->epoch);
+	cbor_put_uint(out, head->status_count);
+	cbor_put_bstr(out, bytes_of(head->status_sum, SHA256_SIZE));
+}
+
+static bool
+head_get(struct bytes encoded, struct operation_head *ret_head)
+{
+	struct operation_head head = { 0 };
+	struct bytes root, sum;
+	uint64_t version, epoch;
+	struct cbor cbor;
+
+	cbor_open(&cbor, encoded);
+	cbor_get_array_sized(&cbor, 7);
+	version = cbor_get_uint(&cbor);
+	head.size = cbor_get_uint(&cbor);
+	root = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
+	head.time = cbor_get_int(&cbor);
+	epoch = cbor_get_uint(&cbor);
+	head.status_count = cbor_get_uint(&cbor);
+	sum = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
+	if (!cbor_close(&cbor) || version != HEAD_VERSION || epoch == 0 ||
+	    epoch > UINT32_MAX)
+		return false;
+	head.epoch = (uint32_t)epoch;
+	memcpy(head.root, root.ptr, SHA256_SIZE);
+	memcpy(head.status_sum, sum.ptr, SHA256_SIZE);
+	*ret_head = head;
+	return true;
+}
+
+/* Another first item than an object's: no MAC of one fits the other. */
+static enum err
+head_mac(struct authority *authority, struct bytes encoded,
+    uint8_t ret_mac[SHA256_SIZE])
+{
+	struct bytes parts[] = { bytes_text(META_HEAD), encoded };
+
+	return hmac_parts(authority->row_mac, parts, 2, ret_mac);
+}
+
+static enum err
+head_altered(struct diag *diag)
+{
+	enum err err;
+
+	err = diag_fail(diag, ERR_CORRUPT, NULL,
+	    "registry: the head of the operations log was altered: its MAC "
+	    "is not right");
+	diag_hint(diag, "somebody or something wrote to registry.db: restore "
+	    "it from a backup, and find out who");
+	return err;
+}
+
+enum err
+operation_head(struct authority *authority, struct operation_head *ret_head,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf stored = { .limit = HEAD_SIZE_MAX };
+	uint8_t mac[SHA256_SIZE];
+	struct bytes encoded;
+	enum err err;
+
+	err = authority_need_keys(authority, diag);
+	if (!err)
+		err = store_meta_get(authority->store, META_HEAD, &stored,
+		    diag);
+	if (err)
+		return err;
+	if (stored.len <= SHA256_SIZE)
+		return head_altered(diag);
+	encoded = bytes_of(stored.ptr, stored.len - SHA256_SIZE);
+	err = head_mac(authority, encoded, mac);
+	if (err)
+		return err;
+	if (!secret_equal(bytes_of(mac, SHA256_SIZE),
+	    bytes_of(stored.ptr + encoded.len, SHA256_SIZE)) ||
+	    !head_get(encoded, ret_head))
+		return head_altered(diag);
+	return ERR_OK;
+}
+
+enum err
+operation_head_put(struct authority *authority,
+    const struct operation_head *head, struct diag *diag)
+{
+	_cleanup_buf_ struct buf encoded = { .limit = HEAD_SIZE_MAX };
+	uint8_t mac[SHA256_SIZE];
+	enum err err;
+
+	head_put(&encoded, head);
+	err = buf_err(&encoded);
+	if (!err)
+		err = head_mac(authority, buf_bytes(&encoded), mac);
+	buf_put(&encoded, mac, sizeof(mac));
+	if (!err)
+		err = buf_err(&encoded);
+	if (err)
+		return diag_fail(diag, err, NULL, "operations log: head");
+	return store_meta_put(authority->store, META_HEAD,
+	    buf_bytes(&encoded), diag);
+}
+
+static enum err
+object_name_put(void *ctx, const struct store_object *object)
+{
+	struct buf *out = ctx;
+
+	cbor_put_array(out, 4);
+	cbor_put_uint(out, object->kind);
+	cbor_put_text(out, object->name);
+	cbor_put_text(out, object->version);
+	cbor_put_bstr(out, bytes_of(object->hash, STORE_HASH_SIZE));
+	return buf_err(out);
+}
+
+static enum err
+object_count(void *ctx, const struct store_object *object)
+{
+	(void)object;
+	++*(size_t *)ctx;
+	return ERR_OK;
+}
+
+enum err
+operation_put_objects(struct authority *authority, uint64_t since,
+    struct buf *out, struct diag *diag)
+{
+	size_t count = 0;
+	enum err err;
+
+	err = store_object_since(authority->store, since, object_count,
+	    &count, diag);
+	cbor_put_array(out, count);
+	if (!err)
+		err = store_object_since(authority->store, since,
+		    object_name_put, out, diag);
+	return err;
+}
+
+/* The entry's leaf joins the tree; head and log move on together. */
+static enum err
+operation_grow(struct authority *authority, struct operation_head *head,
+    struct bytes entry, struct diag *diag)
+{
+	_cleanup_buf_ struct buf frontier = BUF_INIT;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	uint8_t leaf[SHA256_SIZE];
+	struct store_log row;
+	struct merkle tree;
+	enum err err;
+
+	err = authority_log(authority, LOG_OPERATIONS_NUMBER, &row, &tree,
+	    diag);
+	if (!err && tree.size != head->size)
+		err = diag_fail(diag, ERR_CORRUPT, NULL,
+		    "operations log: its tree does not fit its head");
+	if (!err)
+		err = sha256_new(&sha256, diag);
+	if (!err)
+		err = merkle_leaf(sha256, entry, leaf);
+	if (!err)
+		err = merkle_append(&tree, sha256, leaf, 1);
+	if (!err)
+		err = merkle_root(&tree, sha256, head->root);
+	merkle_encode(&tree, &frontier);
+	if (!err)
+		err = buf_err(&frontier);
+	if (!err)
+		err = store_log_grow(authority->store, LOG_OPERATIONS_NUMBER,
+		    tree.size, buf_bytes(&frontier), diag);
+	if (err)
+		return diag_fail(diag, err, NULL, "operations log");
+	head->size = tree.size;
+	return operation_head_put(authority, head, diag);
+}
+
+static int64_t
+entry_time(const struct authority *authority,
+    const struct operation_head *head, int64_t now)
+{
+	return now < head->time && !(authority->accepted & AUTHORITY_CLOCK) ?
+	    head->time : now;
+}
+
+static enum err
+append_to(struct authority *authority, struct operation_head *head,
+    enum operation_kind kind, int64_t now, struct bytes body,
+    struct operation *ret_operation, struct diag *diag)
+{
+	_cleanup_buf_ struct buf entry = { .limit = OPERATION_SIZE_MAX };
+	struct store_operation row = { .seq = head->size, .kind = kind,
+	    .time = entry_time(authority, head, now) };
+	enum err err;
+
+	head->time = row.time;
+	cbor_put_array(&entry, 5);
+	cbor_put_uint(&entry, OPERATION_VERSION);
+	cbor_put_uint(&entry, kind);
+	cbor_put_uint(&entry, row.seq);
+	cbor_put_int(&entry, row.time);
+	buf_put_bytes(&entry, body);
+	err = buf_err(&entry);
+	if (err)
+		return diag_fail(diag, err, NULL, "operation: too large");
+	row.entry = buf_bytes(&entry);
+	err = store_operation_put(authority->store, &row, diag);
+	if (!err)
+		err = operation_grow(authority, head, row.entry, diag);
+	if (!err && ret_operation != NULL)
+		*ret_operation = (struct operation){ .kind = kind,
+		    .seq = row.seq, .time = row.time, .body = body };
+	return err;
+}
+
+enum err
+operation_append(struct authority *authority, enum operation_kind kind,
+    int64_t now, struct bytes body, struct operation *ret_operation,
+    struct diag *diag)
+{
+	struct operation_head head;
+	enum err err;
+
+	err = operation_head(authority, &head, diag);
+	if (err)
+		return err;
+	return append_to(authority, &head, kind, now, body, ret_operation,
+	    diag);
+}
+
+enum err
+operation_record(struct authority *authority, enum operation_kind kind,
+    int64_t now, struct bytes body, struct diag *diag)
+{
+	enum err err;
+
+	err = store_begin(authority->store, diag);
+	if (err)
+		return err;
+	err = operation_append(authority, kind, now, body, NULL, diag);
+	if (!err)
+		return store_commit(authority->store, diag);
+	store_rollback(authority->store);
+	return err;
+}
+
+enum err
+operation_next(struct authority *authority, int64_t now,
+    struct operation *ret_operation, struct diag *diag)
+{
+	struct operation_head head;
+	enum err err;
+
+	err = operation_head(authority, &head, diag);
+	if (!err)
+		*ret_operation = (struct operation){ .seq = head.size,
+		    .time = entry_time(authority, &head, now) };
+	return err;
+}
+
+enum err
+operation_parse(struct bytes entry, struct operation *ret_operation,
+    struct diag *diag)
+{
+	struct operation operation = { 0 };
+	uint64_t version, kind;
+	struct cbor cbor;
+
+	cbor_open(&cbor, entry);
+	cbor_get_array_sized(&cbor, 5);
+	version = cbor_get_uint(&cbor);
+	kind = cbor_get_uint(&cbor);
+	operation.seq = cbor_get_uint(&cbor);
+	operation.time = cbor_get_int(&cbor);
+	operation.body = cbor_get_item(&cbor);
+	if (!cbor_close(&cbor) || kind > UINT32_MAX)
+		return diag_fail(diag, ERR_SYNTAX, "RFC 8949 4.2",
+		    "operation: %s", cbor.error != NULL ? cbor.error :
+		    "its kind is no number of ours");
+	if (version != OPERATION_VERSION)
+		return diag_fail(diag, ERR_VERSION, NULL,
+		    "operation: version %llu, this build knows %d",
+		    (unsigned long long)version, OPERATION_VERSION);
+	operation.kind = (unsigned)kind;
+	*ret_operation = operation;
+	return ERR_OK;
+}
+
+enum err
+operation_begin(struct authority *authority, int64_t now, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = { .limit = OPERATION_SIZE_MAX };
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	struct operation_head head = { .epoch = 1 };
+	struct merkle empty = MERKLE_INIT;
+	enum err err;
+
+	err = sha256_new(&sha256, diag);
+	if (!err)
+		err = merkle_root(&empty, sha256, head.root);
+	if (err)
+		return err;
+	cbor_put_array(&body, 3);
+	cbor_put_bstr(&body, bytes_of(authority->info.id,
+	    ECOSYSTEM_ID_SIZE));
+	cbor_put_text(&body, authority->info.name);
+	err = operation_put_objects(authority, 0, &body, diag);
+	if (!err)
+		err = buf_err(&body);
+	if (!err)
+		err = append_to(authority, &head, OPERATION_BEGIN, now,
+		    buf_bytes(&body), NULL, diag);
+	return err ? diag_fail(diag, err, NULL, "operations log: it cannot "
+	    "begin") : ERR_OK;
+}
+
+/* An ecosystem of schema 1 has no operations: its log begins with what is
+ * there, void ranges included. */
+static enum err
+operation_migrate(struct authority *authority, int64_t now,
+    struct diag *diag)
+{
+	enum err err;
+
+	if (authority->mode != AUTHORITY_WRITE)
+		return ERR_OK;
+	err = store_begin(authority->store, diag);
+	if (!err)
+		err = operation_begin(authority, now, diag);
+	if (!err)
+		err = authority_void_revoke_old(authority, now, diag);
+	if (!err)
+		return store_commit(authority->store, diag);
+	store_rollback(authority->store);
+	return err;
+}
+
+static enum err
+clock_compare(const struct operation_head *head, int64_t now,
+    struct diag *diag)
+{
+	char have[TIME_TEXT_SIZE], last[TIME_TEXT_SIZE];
+	enum err err;
+
+	if (now >= head->time - OPERATION_BACK_S &&
+	    now <= head->time + OPERATION_AHEAD_S)
+		return ERR_OK;
+	time_format(now, have);
+	time_format(head->time, last);
+	err = diag_fail(diag, ERR_CLOCK, NULL,
+	    "clock: it says %s, but the last operation was recorded at %s",
+	    have, last);
+	diag_hint(diag, "set the system's clock; if it is right now and was "
+	    "wrong then: 'imprint clock accept'. Nothing was signed");
+	return err;
+}
+
+static enum err
+unlock_once(struct authority *authority, int64_t now, struct diag *diag)
+{
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	struct operation_head head;
+	uint8_t root[SHA256_SIZE];
+	struct store_log row;
+	struct merkle tree;
+	enum err err;
+
+	err = authority_log(authority, LOG_OPERATIONS_NUMBER, &row, &tree,
+	    diag);
+	if (err)
+		return err;
+	err = operation_head(authority, &head, NULL);
+	if (err == ERR_NOTFOUND && row.size == 0)
+		return operation_migrate(authority, now, diag);
+	if (err)
+		return head_altered(diag);
+	err = sha256_new(&sha256, diag);
+	if (!err)
+		err = merkle_root(&tree, sha256, root);
+	if (!err && (tree.size != head.size ||
+	    memcmp(root, head.root, SHA256_SIZE) != 0))
+		err = diag_fail(diag, ERR_CORRUPT, NULL,
+		    "operations log: its tree of %llu entries is not the one "
+		    "its head speaks of (%llu)",
+		    (unsigned long long)tree.size,
+		    (unsigned long long)head.size);
+	if (!err && !(authority->accepted & AUTHORITY_CLOCK))
+		err = clock_compare(&head, now, diag);
+	return err;
+}
+
+/* A writer may commit between a reader's two looks. */
+enum err
+operation_unlock(struct authority *authority, int64_t now, struct diag *diag)
+{
+	int tries = authority->mode == AUTHORITY_READ ? READER_TRIES : 1;
+	struct diag own = DIAG_INIT;
+	enum err err;
+
+	do {
+		own = (struct diag)DIAG_INIT;
+		err = unlock_once(authority, now, &own);
+	} while (err == ERR_CORRUPT && --tries > 0);
+	if (err && diag != NULL && diag->code == ERR_OK)
+		*diag = own;
+	return err;
+}

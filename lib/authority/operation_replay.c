@@ -1,0 +1,262 @@
+/*
+ * The whole operations log against the registry: entries against the tree,
+ * what they made against the tables.
+ */
+#include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
+#include "lib/authority/request.h"
+#include "lib/authority/status.h"
+
+struct replay {
+	struct authority	*authority;
+	struct merkle		 tree;
+	struct sha256		*sha256;
+	uint64_t		 seq;
+	uint64_t		 objects;	/* that entries speak of */
+	uint64_t		 cancelled;
+	void			(*progress)(void *ctx, uint64_t done);
+	void			*progress_ctx;
+	struct diag		*diag;
+};
+
+static enum err
+replay_fail(struct replay *r, const char *what)
+{
+	enum err err;
+
+	err = diag_fail(r->diag, ERR_CORRUPT, NULL,
+	    "operations log: entry %llu: %s", (unsigned long long)r->seq,
+	    what);
+	diag_hint(r->diag, "the registry was altered or damaged: restore it "
+	    "from a backup, and keep this file for the investigation");
+	return err;
+}
+
+/* One [kind, name, version, hash]: is it there as it was made? */
+static enum err
+replay_object(struct replay *r, struct cbor *cbor)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	char name[STORE_NAME_MAX + 1] = "", version[STORE_NAME_MAX + 1] = "";
+	struct bytes name_text, version_text, hash;
+	struct store_object object;
+	uint64_t kind;
+	enum err err;
+
+	cbor_get_array_sized(cbor, 4);
+	kind = cbor_get_uint(cbor);
+	name_text = cbor_get_tstr(cbor);
+	version_text = cbor_get_tstr(cbor);
+	hash = cbor_get_bstr_sized(cbor, STORE_HASH_SIZE);
+	if (!cbor_ok(cbor) || name_text.len > STORE_NAME_MAX ||
+	    version_text.len > STORE_NAME_MAX || kind > UINT32_MAX)
+		return replay_fail(r, "names no object");
+	memcpy(name, name_text.ptr, name_text.len);
+	if (version_text.len > 0)
+		memcpy(version, version_text.ptr, version_text.len);
+	err = authority_object_get(r->authority, (enum store_kind)kind, name,
+	    version, &body, &object, NULL);
+	if (err == ERR_NOTFOUND)
+		return replay_fail(r, "what it made is gone from the "
+		    "registry");
+	if (err)
+		return replay_fail(r, "what it made was altered");
+	if (memcmp(object.hash, hash.ptr, STORE_HASH_SIZE) != 0)
+		return replay_fail(r, "what it made is another now");
+	r->objects++;
+	return ERR_OK;
+}
+
+static enum err
+replay_objects(struct replay *r, struct cbor *cbor)
+{
+	size_t count = cbor_get_array(cbor), i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < count && cbor_ok(cbor) && !err; i++)
+		err = replay_object(r, cbor);
+	if (!err && !cbor_close(cbor))
+		err = replay_fail(r, "is not well-formed");
+	return err;
+}
+
+static enum err
+replay_begin(struct replay *r, const struct operation *operation)
+{
+	struct bytes id;
+	struct cbor cbor;
+
+	if (operation->seq != 0)
+		return replay_fail(r, "begins the log once more");
+	cbor_open(&cbor, operation->body);
+	cbor_get_array_sized(&cbor, 3);
+	id = cbor_get_bstr_sized(&cbor, ECOSYSTEM_ID_SIZE);
+	cbor_skip(&cbor);
+	if (!cbor_ok(&cbor) || memcmp(id.ptr, r->authority->info.id,
+	    ECOSYSTEM_ID_SIZE) != 0)
+		return replay_fail(r, "is of another ecosystem");
+	return replay_objects(r, &cbor);
+}
+
+static enum err
+replay_cancel(struct replay *r, struct bytes body)
+{
+	struct store_order order;
+	uint64_t number;
+	struct cbor cbor;
+	enum err err;
+
+	cbor_open(&cbor, body);
+	number = cbor_get_uint(&cbor);
+	if (!cbor_close(&cbor) || number > UINT32_MAX)
+		return replay_fail(r, "cancels no order");
+	err = store_order_get(r->authority->store, (uint32_t)number, &order,
+	    NULL);
+	if (err || order.state != ORDER_CANCELLED)
+		return replay_fail(r, "cancelled an order that is not "
+		    "cancelled in the registry");
+	r->cancelled++;
+	return ERR_OK;
+}
+
+static enum err
+replay_request(struct replay *r, const struct operation *operation)
+{
+	enum request_type type = (enum request_type)0;
+	struct bytes encoded, body = BYTES_NONE;
+	struct cbor cbor;
+	enum err err;
+
+	cbor_open(&cbor, operation->body);
+	cbor_get_array_sized(&cbor, 3);
+	encoded = cbor_get_bstr(&cbor);
+	(void)cbor_get_bstr(&cbor);
+	if (!cbor_ok(&cbor))
+		return replay_fail(r, "holds no request");
+	err = request_read(r->authority, encoded, &type, &body, r->diag);
+	if (err)
+		return replay_fail(r, "its request is not one that an "
+		    "operator signed");
+	if (type == REQUEST_ORDER_CANCEL)
+		err = replay_cancel(r, body);
+	return err ? err : replay_objects(r, &cbor);
+}
+
+static enum err
+replay_entry(void *ctx, const struct store_operation *row)
+{
+	struct replay *r = ctx;
+	struct operation operation;
+	uint8_t leaf[SHA256_SIZE];
+	enum err err;
+
+	if (row->seq != r->seq)
+		return replay_fail(r, "is missing");
+	err = operation_parse(row->entry, &operation, NULL);
+	if (err)
+		return replay_fail(r, "is not well-formed");
+	if (operation.seq != row->seq || operation.kind != row->kind ||
+	    operation.time != row->time)
+		return replay_fail(r, "is not what its row says");
+	err = merkle_leaf(r->sha256, row->entry, leaf);
+	if (!err)
+		err = merkle_append(&r->tree, r->sha256, leaf, 1);
+	if (!err && operation.kind == OPERATION_BEGIN)
+		err = replay_begin(r, &operation);
+	else if (!err && operation.kind == OPERATION_REQUEST)
+		err = replay_request(r, &operation);
+	if (r->progress != NULL)
+		r->progress(r->progress_ctx, r->seq + 1);
+	r->seq++;
+	return err;
+}
+
+static enum err
+count_object(void *ctx, const struct store_object *object)
+{
+	(void)object;
+	++*(uint64_t *)ctx;
+	return ERR_OK;
+}
+
+static enum err
+count_cancelled(void *ctx, const struct store_order *order)
+{
+	if (order->state == ORDER_CANCELLED)
+		++*(uint64_t *)ctx;
+	return ERR_OK;
+}
+
+/* Nothing but what the entries made. Orders cancelled before the log began
+ * (schema 1) are on no entry. */
+static enum err
+replay_tables(struct replay *r)
+{
+	uint64_t objects = 0, cancelled = 0;
+	enum err err;
+
+	err = store_object_since(r->authority->store, 0, count_object,
+	    &objects, r->diag);
+	if (!err)
+		err = store_order_each(r->authority->store, count_cancelled,
+		    &cancelled, r->diag);
+	if (err)
+		return err;
+	if (objects != r->objects)
+		return diag_fail(r->diag, ERR_CORRUPT, NULL,
+		    "registry: %llu objects, but the operations made %llu",
+		    (unsigned long long)objects,
+		    (unsigned long long)r->objects);
+	if (cancelled < r->cancelled)
+		return diag_fail(r->diag, ERR_CORRUPT, NULL,
+		    "registry: %llu orders are cancelled, but the operations "
+		    "cancelled %llu", (unsigned long long)cancelled,
+		    (unsigned long long)r->cancelled);
+	return ERR_OK;
+}
+
+static enum err
+replay_tree(struct replay *r)
+{
+	uint8_t root[SHA256_SIZE];
+	struct operation_head head;
+	enum err err;
+
+	err = operation_head(r->authority, &head, r->diag);
+	if (!err)
+		err = merkle_root(&r->tree, r->sha256, root);
+	if (err)
+		return err;
+	if (head.size == r->tree.size &&
+	    memcmp(root, head.root, SHA256_SIZE) == 0)
+		return ERR_OK;
+	return diag_fail(r->diag, ERR_CORRUPT, "RFC 9162 2.1",
+	    "operations log: its %llu entries are not those of its head "
+	    "(%llu)", (unsigned long long)r->tree.size,
+	    (unsigned long long)head.size);
+}
+
+enum err
+operation_replay(struct authority *authority,
+    void (*progress)(void *ctx, uint64_t done), void *ctx, struct diag *diag)
+{
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	struct replay r = { .authority = authority, .progress = progress,
+	    .progress_ctx = ctx, .diag = diag };
+	enum err err;
+
+	err = authority_need_keys(authority, diag);
+	if (!err)
+		err = sha256_new(&sha256, diag);
+	r.sha256 = sha256;
+	if (!err)
+		err = store_operation_each(authority->store, 0, 0,
+		    replay_entry, &r, diag);
+	if (!err)
+		err = replay_tree(&r);
+	if (!err)
+		err = replay_tables(&r);
+	if (!err)
+		err = status_check(authority, diag);
+	return err;
+}

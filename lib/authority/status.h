@@ -1,0 +1,57 @@
+/*
+ * The status of identities: valid, revoked or suspended. One truth: entries
+ * of the operations log; the intervals in the registry are their replay.
+ *
+ * Revoked is final; suspended (RFC 5280 certificateHold) may be resumed.
+ * Void and cancelled identities are revoked: something signed may exist.
+ */
+#ifndef IMPRINT_AUTHORITY_STATUS_H
+#define IMPRINT_AUTHORITY_STATUS_H
+
+#include "lib/authority/authority.h"
+
+/* As published in status lists, two bits. */
+enum status {
+	STATUS_VALID = 0, STATUS_REVOKED = 1, STATUS_SUSPENDED = 2
+};
+const char *status_name(unsigned);
+
+enum status_action {
+	STATUS_REVOKE = 1, STATUS_SUSPEND = 2, STATUS_RESUME = 3,
+	STATUS_VOID = 4		/* revoke what is valid, leave the rest */
+};
+
+struct status_change {
+	enum status_action	action;
+	unsigned		reason;		/* RFC 5280 5.3.1 */
+	uint32_t		log;
+	uint64_t		first, count;
+	int64_t			time;
+	uint64_t		operation;	/* seq of its entry */
+};
+
+/* How many identities a change met, by what they were before. */
+struct status_count {
+	uint64_t	changed;
+	uint64_t	same;		/* as asked already */
+	uint64_t	kept;		/* revoked: stays so */
+};
+
+/*
+ * Change the intervals, and the head's status sum with them, in the caller's
+ * transaction. Adds to ret_count. ERR_INVALID: beyond what the log has
+ * reserved; ERR_CORRUPT.
+ */
+MUST_USE enum err status_apply(struct authority *,
+    const struct status_change *, struct status_count *count, struct diag *);
+/* The same without changing anything. */
+MUST_USE enum err status_count(struct authority *,
+    const struct status_change *, struct status_count *count, struct diag *);
+/* What an index is; ret_row tells since when and why unless it is valid. */
+MUST_USE enum err status_get(struct authority *, uint32_t log,
+    uint64_t index, enum status *ret_status, struct store_status *ret_row,
+    struct diag *);
+/* Are the rows those that the head speaks of? ERR_CORRUPT. */
+MUST_USE enum err status_check(struct authority *, struct diag *);
+
+#endif

@@ -1,0 +1,180 @@
+"""The rollback anchor: an old registry signs nothing; a new epoch goes on."""
+import base64
+import hashlib
+import shutil
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ed25519
+
+import reader
+from conftest import (FAULTS, PRODUCTS, ROOT, URL, fault_text, init,
+                      parallel, sample)
+
+
+@pytest.fixture
+def anchored(tmp_path):
+    eco = init(tmp_path / "eco")
+    eco.anchor = tmp_path / "anchor"
+    eco.imprint("init", "--publish-url", URL, "--anchor", eco.anchor)
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    eco.station_add("line-1")
+    return eco
+
+
+def lines(path):
+    """The anchor's lines, its signature checked with the published key."""
+    text, _, signature = path.read_text().partition("\n\n")
+    return text + "\n", signature
+
+
+def verify(eco):
+    text, signature = lines(eco.anchor)
+    name, blob = signature.split(" ")[1:3]
+    vkey = (eco.dir / "publish/log/bulk/vkey").read_text().strip()
+    key = base64.b64decode(vkey.split("+", 2)[2])[1:]
+    origin = text.split("\n")[0]
+    assert name == origin and origin.endswith("/anchor")
+    blob = base64.b64decode(blob)
+    assert blob[:4] == hashlib.sha256(
+        name.encode() + b"\n\x01" + key).digest()[:4]
+    ed25519.Ed25519PublicKey.from_public_bytes(key).verify(
+        blob[4:], text.encode())
+    return {w[1]: (int(w[2]), base64.b64decode(w[3]))
+            for w in (line.split() for line in text.split("\n"))
+            if w and w[0] == "log"}
+
+
+def registry_copy(eco, to):
+    db = reader.sqlite3.connect(eco.db)
+    out = reader.sqlite3.connect(to)
+    db.backup(out)
+    out.close()
+    db.close()
+
+
+def registry_put(eco, old):
+    for end in ("", "-wal", "-shm"):
+        path = eco.db.with_name(eco.db.name + end)
+        path.unlink(missing_ok=True)
+    shutil.copy(old, eco.db)
+
+
+def test_moves_on(anchored):
+    before = verify(anchored)
+    assert before["bulk"][0] == 0 and before["operations"][0] == 3
+    anchored.order(50, "line-1", chunk=16)
+    anchored.imprint("order", "run", 1)
+    after = verify(anchored)
+    assert after["bulk"][0] == 50
+    db = reader.sqlite3.connect(anchored.db)
+    entries = [row[0] for row in
+               db.execute("SELECT entry FROM operation ORDER BY seq")]
+    db.close()
+    leaves = [hashlib.sha256(b"\0" + e).digest() for e in entries]
+    assert after["operations"] == (len(entries), reader.merkle_root(leaves))
+
+
+def test_old_registry(anchored, tmp_path):
+    registry_copy(anchored, tmp_path / "old.db")
+    anchored.order(50, "line-1", chunk=16)
+    anchored.imprint("order", "run", 1)
+    registry_put(anchored, tmp_path / "old.db")
+    for argv in (["order", "create", "--product", "camera", "--count", 5,
+                  "--station", "line-1"],
+                 ["product", "add", PRODUCTS / "camera.yaml"]):
+        result = anchored.imprint(*argv, code=8)
+        assert "older than its anchor" in result.err
+        assert "epoch begin" in result.err
+    # looking without keys still works
+    anchored.imprint("product", "list")
+    # the way on
+    anchored.imprint("epoch", "begin", code=2)
+    epoch = anchored.imprint("epoch", "begin", "--reason", "test", "--json")
+    assert epoch.json["epoch"] == 2
+    logs = verify(anchored)
+    assert logs["bulk"][0] >= 50
+    number = anchored.order(5, "line-1")
+    anchored.imprint("order", "run", number)
+    first = anchored.imprint("identity", "list", "--order", number,
+                             "--json").json
+    assert "CAM-0000676" in str(first)      # 50 seen + 67,584 skipped
+    assert "epoch 2" in anchored.anchor.read_text()
+
+
+def test_missing_and_foreign(anchored, stranger, tmp_path):
+    anchored.anchor.rename(tmp_path / "away")
+    result = anchored.imprint("product", "add", PRODUCTS / "camera.yaml",
+                              code=3)
+    assert "anchor" in result.err and "anchor set" in result.err
+    (tmp_path / "away").rename(anchored.anchor)
+    anchored.imprint("product", "add", PRODUCTS / "camera.yaml")
+    text = anchored.anchor.read_text()
+    anchored.anchor.write_text(text.replace("epoch 1", "epoch 7"))
+    anchored.imprint("product", "add", PRODUCTS / "camera.yaml", code=5)
+    anchored.anchor.write_text("nothing of the kind\n")
+    anchored.imprint("product", "add", PRODUCTS / "camera.yaml", code=2)
+    other = stranger.copy(tmp_path / "stranger")
+    other.imprint("anchor", "set", anchored.anchor, code=2)
+    anchored.anchor.write_text(text)
+    other.imprint("anchor", "set", anchored.anchor, code=(4, 5))
+    assert anchored.anchor.read_text() == text
+    other.imprint("anchor", "set", "relative", code=2)
+
+
+def test_program(anchored, tmp_path):
+    program = tmp_path / "keep-anchor"
+    shutil.copy(ROOT / "examples/keep-anchor", program)
+    (tmp_path / "keep-anchor.dir").write_text(str(tmp_path / "kept") + "\n")
+    anchored.imprint("anchor", "set", "--program", program)
+    registry_copy(anchored, tmp_path / "old.db")
+    anchored.order(50, "line-1", chunk=16)
+    anchored.imprint("order", "run", 1)
+    registry_put(anchored, tmp_path / "old.db")
+    result = anchored.imprint("product", "add", PRODUCTS / "camera.yaml",
+                              code=8)
+    assert "keep-anchor: " in result.err and "was seen" in result.err
+    # it fails later: what was carried out stays so, and it is said
+    program.write_text("#!/bin/sh\n[ $1 = check ]\n")
+    result = anchored.imprint("product", "add",
+                              PRODUCTS / "glucose-monitor.yaml")
+    assert "carried out" in result.err
+    anchored.imprint("anchor", "set", "--none")
+    anchored.imprint("product", "add", PRODUCTS / "wind-turbine-sensor.yaml")
+
+
+@pytest.mark.parametrize("kind", sorted(FAULTS))
+def test_faults(anchored, tmp_path, kind):
+    """After any accident of a request the state extends its anchor."""
+    path = tmp_path / "count"
+    argv = ["order", "create", "--product", "camera", "--count", 5,
+            "--station", "line-1"]
+    counted = anchored.copy(tmp_path / "counted")
+    anchor = anchored.anchor.read_text()
+    counted.faulty(f"count:{path}", *argv)
+    anchored.anchor.write_text(anchor)
+    count = int(path.read_text())
+
+    def step(at):
+        # each with an anchor of its own
+        copy = anchored.copy(tmp_path / f"{kind}-{at}")
+        copy.imprint("anchor", "set", tmp_path / f"anchor-{kind}-{at}")
+        copy.faulty(fault_text(kind, at), *argv, code=FAULTS[kind])
+        copy.imprint("product", "add", PRODUCTS / "glucose-monitor.yaml")
+
+    anchored.imprint("product", "add", PRODUCTS / "camera.yaml")
+    parallel(step, sample(count, 4))
+
+
+def test_clock(anchored, clock):
+    back = clock("2026-01-01T00:00:00Z")
+    later = clock("2039-01-01T00:00:00Z")
+    argv = ["product", "add", PRODUCTS / "camera.yaml"]
+    assert "clock" in anchored.imprint(*argv, code=4, env=later).err
+    assert "clock" in anchored.imprint(*argv, code=4, env=back).err
+    # it was wrong for a while and something was done
+    wrong = clock("2029-01-01T00:00:00Z")
+    anchored.imprint(*argv, env=wrong)
+    result = anchored.imprint(*argv, code=4)
+    assert "clock accept" in result.err
+    anchored.imprint("clock", "accept")
+    anchored.imprint(*argv)
