@@ -214,16 +214,21 @@ row_print(struct listing *list, const struct identity *identity,
 		    "%u", list->printed ? "," : "",
 		    (unsigned long long)identity->index, identity->ueid_hex,
 		    range->order);
-		for (i = 0; i < template->name_count; i++)
-			printf(", \"%s\": \"%s\"", template->names[i].kind,
-			    identity->name[i]);
+		for (i = 0; i < template->name_count; i++) {
+			if (identity->name[i] == NULL)
+				continue;
+			printf(", \"%s\": ", template->names[i].kind);
+			json_string(stdout, identity->name[i],
+			    strlen(identity->name[i]));
+		}
 		printf("}");
 	} else {
 		printf("%12llu  %s  order %u",
 		    (unsigned long long)identity->index, identity->ueid_hex,
 		    range->order);
 		for (i = 0; i < template->name_count; i++)
-			printf("  %s", identity->name[i]);
+			if (identity->name[i] != NULL)
+				printf("  %s", identity->name[i]);
 		printf("\n");
 	}
 	list->printed++;

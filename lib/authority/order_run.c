@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "lib/authority/anchor.h"
-#include "lib/authority/authority_internal.h"
+#include "lib/authority/names_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/pipeline.h"
@@ -26,6 +26,7 @@ struct run {
 	struct merkle		 tree;
 	struct sha256		*sha256;
 	struct template		*template;
+	struct names_run	 names;
 	struct secret		 serial_key, ueid_key;
 	struct pipeline		*pipeline;
 	struct chunk_job	*jobs;		/* a ring of job_count */
@@ -159,6 +160,9 @@ run_open(struct run *run, struct diag *diag)
 		    run->order.chunk_size);
 	run->next_index = run->log.reserved;
 	if (!err)
+		err = names_run_open(authority, &run->order, run->template,
+		    &run->names, diag);
+	if (!err)
 		err = run_product(run, diag);
 	if (!err)
 		err = run_certs(run, diag);
@@ -168,6 +172,7 @@ run_open(struct run *run, struct diag *diag)
 		run->jobs[i].chunk.limit = BUF_LIMIT_DEFAULT;
 		run->jobs[i].entries.limit = BUF_LIMIT_DEFAULT;
 		run->jobs[i].leaves.limit = BUF_LIMIT_DEFAULT;
+		run->jobs[i].names.text.limit = BUF_LIMIT_DEFAULT;
 	}
 	return err;
 }
@@ -363,6 +368,8 @@ chunk_reserve(struct run *run, struct filling *f, struct chunk_job *job,
 	err = random_bytes(range->seed, RANGE_SEED_SIZE, diag);
 	if (!err)
 		err = store_range_reserve(run->authority->store, range, diag);
+	if (!err)
+		err = names_run_take(&run->names, range, &job->names, diag);
 	if (err)
 		return err;
 	run->next_index = range->first + range->count;
@@ -381,7 +388,7 @@ run_stopping(struct run *run)
 	return run->stopping;
 }
 
-/* Names are made of the index: without digits for it, no index is taken. */
+/* Without digits for an index, or values in a block, no index is taken. */
 static bool
 names_fit(struct run *run, const struct filling *f)
 {
@@ -390,9 +397,12 @@ names_fit(struct run *run, const struct filling *f)
 	size_t i;
 
 	for (i = 0; i < run->template->name_count; i++)
-		if (name_format(&run->template->names[i], last,
-		    text) != ERR_OK)
+		if (run->template->names[i].from == NAME_FROM_INDEX &&
+		    name_format(&run->template->names[i], last, text) !=
+		    ERR_OK)
 			run->no_room = true;
+	if (!names_run_room(&run->names, chunk_count(run, f)))
+		run->no_room = true;
 	return !run->no_room;
 }
 
@@ -404,12 +414,13 @@ stopped(const struct run *run, struct diag *diag)
 	err = diag_fail(diag, run->no_room ? ERR_LIMIT : ERR_INTERRUPTED,
 	    NULL, "order %u: %s at %llu of %llu identities",
 	    run->order.number, run->no_room ?
-	    "its product's names have no more digits" : "stopped",
+	    "its product has no more names" : "stopped",
 	    (unsigned long long)run->order.committed,
 	    (unsigned long long)run->order.count);
 	if (run->no_room)
 		diag_hint(diag, "give the product a version with more "
-		    "digits, cancel this order and order again");
+		    "digits or another block, cancel this order and order "
+		    "again");
 	else
 		diag_hint(diag, "nothing is lost: 'imprint order run %u' "
 		    "goes on from here", run->order.number);
