@@ -80,8 +80,18 @@ part_take(struct names_run *run, uint64_t pool, uint64_t first,
 	struct store_name_part part = { .pool = pool, .first = first,
 	    .count = range->count, .log = range->log,
 	    .range = range->first };
+	enum err err;
 
-	return store_name_part_put(run->authority->store, &part, diag);
+	err = store_name_part_put(run->authority->store, &part, NULL);
+	if (err != ERR_EXISTS)
+		return err ? diag_fail(diag, err, NULL,
+		    "registry: names cannot be taken") : ERR_OK;
+	err = diag_fail(diag, ERR_CORRUPT, NULL, "registry: order %u is "
+	    "further than its record says: its next names are taken",
+	    range->order);
+	diag_hint(diag, "the registry was altered or damaged: restore it "
+	    "from a backup; nothing was signed");
+	return err;
 }
 
 enum err
