@@ -1,10 +1,17 @@
 /* A service for genuine devices, one at a time: TLS 1.3, "POST /photo" with the
- * identity document as body; answers 200 or 403, {verdict, reason, ueid}. */
+ * identity document as body; answers 200 or 403, {verdict, reason, ueid}.
+ * --status takes a pattern of the files that tell whom to refuse by now. */
 #include <err.h>
+#include <fcntl.h>
+#include <glob.h>
 #include <openssl/ssl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 #include <imprint/verify.h>
 
 /*
@@ -15,6 +22,47 @@ static int
 accept_any(int ok, X509_STORE_CTX *ctx)
 {
 	return ok >= 0 && ctx != NULL;
+}
+
+/* Files are replaced as a whole, never changed in place: they can be mapped. */
+static void
+status_add(struct imprint_verifier *verifier, const char *path, time_t since)
+{
+	int fd = open(path, O_RDONLY);
+	char why[256] = "cannot be read";
+	void *data = MAP_FAILED;
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && st.st_ctime < since) {
+		(void)close(fd);
+		return;
+	}
+	if (fd >= 0)
+		data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
+		    fd, 0);
+	if (data == MAP_FAILED || imprint_verifier_add_status(verifier, data,
+	    (size_t)st.st_size, why, sizeof(why)))
+		warnx("--status %s: %s", path, why);
+	if (data != MAP_FAILED)
+		(void)munmap(data, (size_t)st.st_size);
+	(void)close(fd);
+}
+
+/* What was published since the last look. */
+static void
+status_read(struct imprint_verifier *verifier, const char *pattern,
+    time_t *looked)
+{
+	time_t since = *looked;
+	glob_t found;
+	size_t i;
+
+	*looked = time(NULL);
+	if (glob(pattern, GLOB_BRACE, NULL, &found) != 0)
+		return;
+	for (i = 0; i < found.gl_pathc; i++)
+		status_add(verifier, found.gl_pathv[i], since);
+	globfree(&found);
 }
 
 static void
@@ -58,21 +106,26 @@ int
 main(int argc, char **argv)
 {
 	const char *args[] = { "--port", "0", "--cert", "", "--key", "",
-		"--trust", "", "--once", "-1" };
+		"--trust", "", "--once", "-1", "--status", "",
+		"--max-age", "0" };
 	static char trust[1 << 20], text[256] = "cannot be opened";
 	static struct imprint_verifier *verifier;
 	static BIO *listener, *peer;
 	static SSL_CTX *ctx;
+	time_t looked = 0;
 	SSL *ssl;
 	long n;
 
 	for (; argc > 2; argc -= 2, argv += 2)
-		for (n = 0; n < 10; n += 2)
+		for (n = 0; n < 14; n += 2)
 			if (strcmp(argv[1], args[n]) == 0)
 				args[n + 1] = argv[2];
 	if (freopen(args[7], "r", stdin) == NULL || imprint_verifier_new(trust,
 	    fread(trust, 1, sizeof(trust), stdin), &verifier, text, 256))
 		errx(1, "--trust %s: %s", args[7], text);
+	if (imprint_verifier_require_status(verifier,
+	    strtol(args[13], NULL, 10)))
+		errx(1, "--max-age %s: seconds", args[13]);
 	(void)snprintf(text, sizeof(text), "127.0.0.1:%s", args[1]);
 	listener = BIO_new_accept(text);
 	ctx = SSL_CTX_new(TLS_server_method());
@@ -92,6 +145,7 @@ main(int argc, char **argv)
 		peer = BIO_push(BIO_new_ssl(ctx, 0), BIO_pop(listener));
 		BIO_get_ssl(peer, &ssl);
 		peer = BIO_push(BIO_new(BIO_f_buffer()), peer);
+		status_read(verifier, args[11], &looked);
 		serve(peer, ssl, verifier);
 		(void)BIO_flush(peer);
 		BIO_free_all(peer);

@@ -19,6 +19,7 @@ libssl-dev
 openssl
 libsqlite3-dev
 libyaml-dev
+zlib1g-dev
 scdoc
 '
 checks='
@@ -30,6 +31,7 @@ libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
 git
 gnutls-bin
 libcmocka-dev
+libnss3-tools
 python3
 python3-cbor2
 python3-cryptography

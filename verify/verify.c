@@ -380,6 +380,24 @@ check_match(struct decision *d)
 }
 
 static void
+check_status(struct decision *d)
+{
+	struct status_finding found;
+
+	d->step = "status";
+	status_find(d->verifier, d->shown->has_certificate ?
+	    &d->shown->certificate : NULL, d->shown->has_document ?
+	    &d->shown->document : NULL, d->question->now, &found);
+	if (found.verdict != IMPRINT_ALLOW) {
+		deny(d, found.verdict, "%s", found.text);
+		return;
+	}
+	d->answer->status_time = found.published;
+	answer_expires(d, found.holds_until);
+	passed(d, found.text);
+}
+
+static void
 answer_rights(struct decision *d)
 {
 	const struct document *doc = &d->shown->document;
@@ -487,6 +505,9 @@ decide(struct decision *d)
 		if (d->denied)
 			return ERR_OK;
 	}
+	check_status(d);
+	if (d->denied)
+		return ERR_OK;
 	if (d->shown->has_document)
 		answer_rights(d);
 	if (q->object != NULL) {
@@ -591,6 +612,12 @@ imprint_verdict_name(enum imprint_verdict verdict)
 		return "deny: not permitted";
 	case IMPRINT_DENY_NO_DOCUMENT:
 		return "deny: no document";
+	case IMPRINT_DENY_REVOKED:
+		return "deny: revoked";
+	case IMPRINT_DENY_SUSPENDED:
+		return "deny: suspended";
+	case IMPRINT_DENY_STATUS:
+		return "deny: status not known";
 	}
 	return "deny: unknown verdict";
 }
@@ -604,11 +631,19 @@ imprint_error_name(int error)
 	case IMPRINT_ERROR_NOMEM:
 		return "out of memory";
 	case IMPRINT_ERROR_SYNTAX:
-		return "trust cannot be read";
+		return "cannot be read";
 	case IMPRINT_ERROR_CRYPTO:
 		return "the cryptographic library failed";
 	case IMPRINT_ERROR_INVALID:
 		return "a parameter is out of range";
+	case IMPRINT_ERROR_LIMIT:
+		return "larger than is read, or too many";
+	case IMPRINT_ERROR_UNTRUSTED:
+		return "not signed by whom this trust names";
+	case IMPRINT_ERROR_STALE:
+		return "older than what is known already";
+	case IMPRINT_ERROR_UNSUPPORTED:
+		return "of a kind that is not read";
 	default:
 		return "unknown error";
 	}

@@ -8,24 +8,6 @@
 #include "lib/base/clock.h"
 #include "verify/verify_internal.h"
 
-/* Certificates in turn out of what pem_get_all() appends. */
-struct certificates {
-	struct bytes	rest;
-};
-
-static bool
-certificates_next(struct certificates *c, struct bytes *ret_der)
-{
-	size_t len;
-
-	if (c->rest.len < 4)
-		return false;
-	len = get_be32(c->rest.ptr);
-	*ret_der = bytes_of(c->rest.ptr + 4, len);
-	c->rest = bytes_of(c->rest.ptr + 4 + len, c->rest.len - 4 - len);
-	return true;
-}
-
 /* What the certificates of CAs say together. */
 struct authorities {
 	size_t	roots;
@@ -33,9 +15,36 @@ struct authorities {
 	int64_t	not_after;	/* when the first of them ends */
 };
 
+/* Whether its path leads to the root is asked when it shows a CRL. */
+static enum err
+issuing_ca_add(struct imprint_verifier *v, struct bytes der,
+    const struct x509_info *info, struct diag *diag)
+{
+	struct issuing_ca *more, *ca;
+	enum err err;
+
+	more = reallocarray(v->cas, v->ca_count + 1, sizeof(*more));
+	if (more == NULL)
+		return diag_nomem(diag);
+	v->cas = more;
+	ca = &v->cas[v->ca_count++];
+	*ca = (struct issuing_ca){ .name = BUF_INIT, .der = BUF_INIT,
+		.key_usage = info->key_usage, .issuer.key = info->public_key };
+	memcpy(ca->issuer.key_id, info->key_id, KEY_ID_SIZE);
+	memcpy(ca->common_name, info->common_name, sizeof(ca->common_name));
+	buf_put_bytes(&ca->der, der);
+	err = x509_subject(der, &ca->name, diag);
+	if (!err)
+		err = buf_err(&ca->der);
+	if (err)
+		return err;
+	ca->issuer.name = buf_bytes(&ca->name);
+	return sha256_once(ca->issuer.name, ca->name_hash);
+}
+
 static enum err
 authority_add(struct imprint_verifier *v, struct bytes der,
-    struct authorities *a, struct diag *diag)
+    const struct x509_info *info, struct authorities *a, struct diag *diag)
 {
 	struct diag no_root = DIAG_INIT;
 	enum err err;
@@ -43,25 +52,25 @@ authority_add(struct imprint_verifier *v, struct bytes der,
 	err = x509_trust_add_root(v->trust, der, &no_root);
 	if (!err)
 		a->roots++;
-	else if (err == ERR_INVALID)
-		err = x509_trust_add_intermediate(v->trust, der, diag);
-	return err;
+	if (err != ERR_INVALID)
+		return err;
+	err = x509_trust_add_intermediate(v->trust, der, diag);
+	return err ? err : issuing_ca_add(v, der, info, diag);
 }
 
 static enum err
 authorities_add(struct imprint_verifier *v, struct bytes list,
     struct authorities *a, struct diag *diag)
 {
-	struct certificates certificates = { list };
 	struct x509_info info;
 	struct bytes der;
 	enum err err;
 
-	while (certificates_next(&certificates, &der)) {
+	while (pem_next(&list, &der)) {
 		a->count++;
 		err = x509_read(der, &info, diag);
 		if (!err && info.ca) {
-			err = authority_add(v, der, a, diag);
+			err = authority_add(v, der, &info, a, diag);
 			if (info.not_after < a->not_after)
 				a->not_after = info.not_after;
 		}
@@ -130,7 +139,6 @@ static enum err
 signers_add(struct imprint_verifier *v, struct bytes list,
     const struct authorities *a, struct diag *diag)
 {
-	struct certificates certificates = { list };
 	struct x509_info info;
 	struct bytes der;
 	bool good;
@@ -139,7 +147,7 @@ signers_add(struct imprint_verifier *v, struct bytes list,
 	v->signers = calloc(a->count, sizeof(*v->signers));
 	if (v->signers == NULL)
 		return diag_nomem(diag);
-	while (certificates_next(&certificates, &der)) {
+	while (pem_next(&list, &der)) {
 		err = x509_read(der, &info, diag);
 		if (err)
 			return err;
@@ -174,21 +182,6 @@ trust_load(struct imprint_verifier *v, struct bytes pem, struct diag *diag)
 	return err;
 }
 
-static int
-error_of(enum err err)
-{
-	switch (err) {
-	case ERR_OK:
-		return IMPRINT_OK;
-	case ERR_NOMEM:
-		return IMPRINT_ERROR_NOMEM;
-	case ERR_CRYPTO:
-		return IMPRINT_ERROR_CRYPTO;
-	default:
-		return IMPRINT_ERROR_SYNTAX;
-	}
-}
-
 int
 imprint_verifier_new(const char *trust_pem, size_t len,
     struct imprint_verifier **ret_verifier, char *reason, size_t reason_size)
@@ -212,7 +205,7 @@ imprint_verifier_new(const char *trust_pem, size_t len,
 	imprint_verifier_free(v);
 	if (reason != NULL && reason_size > 0)
 		(void)snprintf(reason, reason_size, "%s", diag.what);
-	return error_of(err);
+	return error_of(err, IMPRINT_ERROR_SYNTAX);
 }
 
 void
@@ -225,6 +218,7 @@ imprint_verifier_free(struct imprint_verifier *v)
 	for (i = 0; i < v->signer_count; i++)
 		verifier_free(&v->signers[i].verifier);
 	free(v->signers);
+	status_free(v);
 	x509_trust_free(&v->trust);
 	sha256_free(&v->sha256);
 	free(v);

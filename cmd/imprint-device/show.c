@@ -271,7 +271,8 @@ agent_show(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	if (agent.device.report.step[IMPRINT_DEVICE_STEP_FORM] !=
 	    IMPRINT_DEVICE_ACCEPT) {
-		agent_refuse(cmd, &agent.device.report);
+		agent_refuse(cmd, &agent.device.report,
+		    agent.device.record);
 		return EXIT_DAMAGED;
 	}
 	if (cmd_flag(cmd, "document"))

@@ -58,7 +58,6 @@ agent_verify(struct cmd *cmd)
 {
 	_cleanup_agent_ struct agent agent = { .buffer = SECRET_INIT };
 	const struct imprint_device_report *report;
-	const char *hint;
 	enum err err;
 
 	if (cmd->argc > 0)
@@ -75,11 +74,11 @@ agent_verify(struct cmd *cmd)
 		steps_print(report);
 	if (report->verdict == IMPRINT_DEVICE_ACCEPT)
 		return EXIT_OK;
-	hint = agent_hint(report->verdict == IMPRINT_DEVICE_UNKNOWN_TIME ||
+	/* any other refusal of what is installed means that it is damaged */
+	agent_hint(report->verdict == IMPRINT_DEVICE_UNKNOWN_TIME ||
 	    report->verdict == IMPRINT_DEVICE_DENY_EXPIRED ||
-	    report->verdict == IMPRINT_DEVICE_DENY_NOT_YET_VALID ?
-	    report->verdict : IMPRINT_DEVICE_DENY);
-	if (hint != NULL)
-		fprintf(stderr, "  %s\n", hint);
+	    report->verdict == IMPRINT_DEVICE_DENY_NOT_YET_VALID ||
+	    report->verdict == IMPRINT_DEVICE_DENY_UNSUPPORTED ?
+	    report->verdict : IMPRINT_DEVICE_DENY, agent.device.record);
 	return EXIT_REFUSED;
 }

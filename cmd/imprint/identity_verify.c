@@ -5,6 +5,8 @@
 #include "lib/x509/certificate.h"
 
 #define TRUST_MAX	((size_t)1 << 20)
+#define STATUS_MAX	((size_t)1 << 30)	/* a CRL of 20 million */
+#define MAX_AGE_MAX	(UINT64_C(1) << 40)
 
 static enum err
 trust_read(struct cmd *cmd, struct buf *out)
@@ -90,11 +92,50 @@ answer_print(struct cmd *cmd, const struct imprint_answer *answer)
 		printf(", \"ueid\": \"");
 		hex_print(stdout, bytes_of(answer->ueid, answer->ueid_len));
 		time_format(answer->expires, time);
-		printf("\", \"expires\": \"%s\"}\n", time);
+		printf("\", \"expires\": \"%s\"", time);
+		time_format(answer->status_time, time);
+		if (answer->status_time != 0)
+			printf(", \"status_time\": \"%s\"}\n", time);
+		else
+			printf(", \"status_time\": null}\n");
 		return;
 	}
 	printf("\nverdict: %s\n  %s\n", imprint_verdict_name(answer->verdict),
 	    answer->reason);
+}
+
+/* CRLs and status lists, and how old they may be. */
+static enum err
+status_read(struct cmd *cmd, struct imprint_verifier *verifier)
+{
+	const char *paths[CMD_VALUES_MAX];
+	char reason[IMPRINT_REASON_SIZE];
+	uint64_t max_age = 0;
+	size_t i, count;
+	enum err err;
+	int code;
+
+	err = cmd_number(cmd, "max-age", 1, MAX_AGE_MAX, 0, &max_age);
+	if (err)
+		return err;
+	if (max_age != 0 && imprint_verifier_require_status(verifier,
+	    (int64_t)max_age) != IMPRINT_OK)
+		return ERR_INTERNAL;
+	count = cmd_values(cmd, "status", paths, CMD_VALUES_MAX);
+	for (i = 0; i < count; i++) {
+		_cleanup_buf_ struct buf data = BUF_INIT;
+
+		err = input_read(cmd, paths[i], STATUS_MAX, &data);
+		if (err)
+			return err;
+		code = imprint_verifier_add_status(verifier, data.len == 0 ?
+		    (const void *)"" : data.ptr, data.len, reason,
+		    sizeof(reason));
+		if (code != IMPRINT_OK)
+			return diag_fail(&cmd->diag, (enum err)code, NULL,
+			    "--status %s: %s", paths[i], reason);
+	}
+	return ERR_OK;
 }
 
 static enum err
@@ -115,9 +156,13 @@ verify_run(struct cmd *cmd, const struct imprint_question *question,
 	if (code != IMPRINT_OK)
 		return diag_fail(&cmd->diag, (enum err)code, NULL,
 		    "trust: %s", reason);
-	code = imprint_verify_explain(verifier, question, step_print, cmd,
-	    answer);
+	err = status_read(cmd, verifier);
+	if (!err)
+		code = imprint_verify_explain(verifier, question, step_print,
+		    cmd, answer);
 	imprint_verifier_free(verifier);
+	if (err)
+		return err;
 	if (code != IMPRINT_OK)
 		return diag_fail(&cmd->diag, (enum err)code, NULL,
 		    "could not decide: %s", imprint_error_name(code));

@@ -9,6 +9,8 @@
 #define TYP		"application/eat+cwt"
 #define PROFILE		"tag:imprint.example,2026:identity/1"
 
+static const char profile_unknown[] = "document: its profile is not " PROFILE;
+
 enum header {
 	HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16
 };
@@ -394,7 +396,7 @@ claim_read(struct cbor *c, int64_t label, struct imprint_device_identity *id)
 		break;
 	case CLAIM_PROFILE:
 		if (!bytes_equal(cbor_get_tstr(c), bytes_text(PROFILE)))
-			cbor_fail(c, "eat_profile: not known");
+			cbor_fail(c, profile_unknown);
 		break;
 	case CLAIM_KEYSET:
 		keyset_read(c, id);
@@ -466,9 +468,9 @@ imprint_device_document_read(struct bytes document,
 	if (verdict != IMPRINT_DEVICE_ACCEPT)
 		return verdict;
 	reason = claims_read(id);
-	if (reason != NULL) {
-		*ret_reason = reason;
-		return IMPRINT_DEVICE_DENY_MALFORMED;
-	}
-	return IMPRINT_DEVICE_ACCEPT;
+	if (reason == NULL)
+		return IMPRINT_DEVICE_ACCEPT;
+	*ret_reason = reason;
+	return reason == profile_unknown ? IMPRINT_DEVICE_DENY_UNSUPPORTED :
+	    IMPRINT_DEVICE_DENY_MALFORMED;
 }

@@ -8,7 +8,6 @@
 #include "lib/authority/anchor.h"
 #include "lib/authority/operation.h"
 #include "lib/base/clock.h"
-#include "lib/log/checkpoint.h"
 #include "lib/x509/x509_read.h"
 
 void
@@ -385,54 +384,6 @@ authority_origin(const char *publish_url, const char *log,
 {
 	(void)snprintf(ret_origin, CHECKPOINT_ORIGIN_MAX + 1, "%s/log/%s",
 	    strstr(publish_url, "://") + 3, log);
-}
-
-enum err
-authority_checkpoint(struct authority *authority, uint32_t log,
-    struct diag *diag)
-{
-	_cleanup_buf_ struct buf note = { .limit = CHECKPOINT_FILE_MAX };
-	_cleanup_signer_ struct signer *signer = NULL;
-	_cleanup_sha256_ struct sha256 *sha256 = NULL;
-	char name[PATH_SIZE], path[PATH_SIZE];
-	struct checkpoint checkpoint = { 0 };
-	struct store_log row;
-	struct merkle tree;
-	enum err err;
-
-	err = authority_log(authority, log, &row, &tree, diag);
-	if (!err)
-		err = sha256_new(&sha256, diag);
-	if (!err)
-		err = merkle_root(&tree, sha256, checkpoint.root);
-	if (!err)
-		err = keystore_signer(authority->keystore, KEY_LOG, &signer,
-		    diag);
-	if (err)
-		return err;
-	checkpoint.size = tree.size;
-	authority_origin(authority->info.publish_url, row.name,
-	    checkpoint.origin);
-	err = checkpoint_sign(&checkpoint, signer, &note, diag);
-	if (!err)
-		err = store_begin(authority->store, diag);
-	if (err)
-		return err;
-	err = store_checkpoint_put(authority->store, log, buf_bytes(&note),
-	    diag);
-	if (!err)
-		err = store_commit(authority->store, diag);
-	else
-		store_rollback(authority->store);
-	if (err)
-		return err;
-	(void)snprintf(name, sizeof(name), "%s/log/%s/checkpoint",
-	    DIR_PUBLISH, row.name);
-	err = authority_path(authority, name, path, diag);
-	if (!err)
-		err = io_write_file(authority->io, path, buf_bytes(&note),
-		    0644, diag);
-	return err;
 }
 
 enum err

@@ -40,6 +40,9 @@
 #define LOG_BULK_NUMBER		1
 #define LOG_ONLINE_NUMBER	2
 
+/* A service's certificate is stored under this and its name. */
+#define SERVICE_PREFIX		"service."
+
 struct authority;
 
 struct authority_info {

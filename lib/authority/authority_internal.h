@@ -91,8 +91,4 @@ MUST_USE enum err authority_root_at(struct authority *, uint32_t log,
 void	authority_origin(const char *publish_url, const char *log,
 	    char ret_origin[CHECKPOINT_ORIGIN_MAX + 1]);
 
-/* Sign the log's checkpoint, store it and write it to publish/. */
-MUST_USE enum err authority_checkpoint(struct authority *, uint32_t log,
-    struct diag *);
-
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/authority/anchor.h"
+#include "lib/authority/log_publish.h"
 #include "lib/authority/names_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
@@ -710,8 +711,8 @@ order_finish(struct run *run, struct diag *diag)
 	return err;
 }
 
-/* The checkpoint comes before the order is complete: a complete order is
- * never taken up again. */
+/* Publication comes before the order is complete: a complete order is never
+ * taken up again. */
 static enum err
 packs_run(struct run *run, struct diag *diag)
 {
@@ -722,8 +723,11 @@ packs_run(struct run *run, struct diag *diag)
 		err = pack_run(run, no, diag);
 	if (err && err != ERR_INTERRUPTED && !run->no_room)
 		return err;
-	sealed = authority_checkpoint(run->authority, run->order.log,
+	sealed = authority_log_publish(run->authority, run->order.log,
 	    err ? NULL : diag);
+	if (!sealed)
+		sealed = authority_log_publish(run->authority,
+		    LOG_OPERATIONS_NUMBER, err ? NULL : diag);
 	if (err || sealed)
 		return err ? err : sealed;
 	return order_finish(run, diag);

@@ -5,10 +5,10 @@
 #include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/log_leaves.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/status.h"
 #include "lib/base/cbor_write.h"
-#include "lib/log/entry.h"
 
 /* RFC 5280 5.3.1: nobody holds it, no key is known to be lost. */
 #define REASON_CESSATION 5
@@ -46,8 +46,7 @@ authority_void_leaves(struct merkle *tree, struct sha256 *sha256,
 
 	for (i = 0; i < range->count && !err; i++) {
 		buf_clear(&entry);
-		log_entry_put(&entry, LOG_ENTRY_VOID, range->first + i,
-		    (enum evidence_class)range->evidence, BYTES_NONE);
+		log_void_entry(&entry, range->first + i, range->evidence);
 		err = buf_err(&entry);
 		if (!err)
 			err = merkle_leaf(sha256, buf_bytes(&entry), leaf);

@@ -92,6 +92,19 @@ time_civil(int64_t t, struct civil_time *ret_civil)
 }
 
 enum err
+time_from_civil(const struct civil_time *c, int64_t *ret_t)
+{
+	if (c->year < 1970 || c->year > 9999 || c->month < 1 ||
+	    c->month > 12 || c->day < 1 ||
+	    c->day > month_days(c->year, c->month) ||
+	    c->hour < 0 || c->hour > 23 || c->minute < 0 || c->minute > 59 ||
+	    c->second < 0 || c->second > 59)
+		return ERR_INVALID;
+	*ret_t = civil_seconds(c);
+	return ERR_OK;
+}
+
+enum err
 time_add_years(int64_t t, int years, int64_t *ret_t)
 {
 	struct civil_time c;
@@ -140,14 +153,6 @@ digits_read(const char *text, int count, int *ret_value)
 	return true;
 }
 
-static bool
-civil_valid(const struct civil_time *c)
-{
-	return c->year >= 1970 && c->month >= 1 && c->month <= 12 &&
-	    c->day >= 1 && c->day <= month_days(c->year, c->month) &&
-	    c->hour <= 23 && c->minute <= 59 && c->second <= 59;
-}
-
 enum err
 time_parse(const char *text, int64_t *ret_t)
 {
@@ -165,8 +170,5 @@ time_parse(const char *text, int64_t *ret_t)
 	    !digits_read(text + 14, 2, &c.minute) ||
 	    !digits_read(text + 17, 2, &c.second))
 		return ERR_SYNTAX;
-	if (!civil_valid(&c))
-		return ERR_SYNTAX;
-	*ret_t = civil_seconds(&c);
-	return ERR_OK;
+	return time_from_civil(&c, ret_t) == ERR_OK ? ERR_OK : ERR_SYNTAX;
 }

@@ -22,6 +22,8 @@ int64_t	time_now(void);
 int64_t	time_monotonic_ns(void);
 /* 0 <= t <= TIME_MAX_S, else ERR_INVALID. */
 MUST_USE enum err time_civil(int64_t t, struct civil_time *ret_civil);
+/* The reverse. ERR_INVALID when there is no such day or time of day. */
+MUST_USE enum err time_from_civil(const struct civil_time *, int64_t *ret_t);
 /* Adds years on the calendar; 29 February becomes 28. */
 MUST_USE enum err time_add_years(int64_t t, int years, int64_t *ret_t);
 /* "2026-11-22T15:50:08Z" into text; "?" when out of range. */

@@ -215,6 +215,15 @@ io_rename(const struct io *io, const char *from, const char *to,
 }
 
 enum err
+io_rename_new(const struct io *io, const char *from, const char *to,
+    struct diag *diag)
+{
+	if (io->rename_new(io->state, from, to) != 0)
+		return io_fail(diag, to, "create");
+	return ERR_OK;
+}
+
+enum err
 io_unlink(const struct io *io, const char *path, struct diag *diag)
 {
 	if (io->unlink(io->state, path) != 0 && errno != ENOENT)
@@ -236,6 +245,14 @@ io_mkdir(const struct io *io, const char *path, mode_t mode,
 }
 
 enum err
+io_rmdir(const struct io *io, const char *path, struct diag *diag)
+{
+	if (io->rmdir(io->state, path) != 0 && errno != ENOENT)
+		return io_fail(diag, path, "remove directory");
+	return ERR_OK;
+}
+
+enum err
 io_sync_dir(const struct io *io, const char *path, struct diag *diag)
 {
 	int result;
@@ -244,6 +261,17 @@ io_sync_dir(const struct io *io, const char *path, struct diag *diag)
 		result = io->sync_dir(io->state, path);
 	while (result != 0 && errno == EINTR);
 	return result == 0 ? ERR_OK : io_fail(diag, path, "sync directory");
+}
+
+enum err
+io_sync_fs(const struct io *io, const char *path, struct diag *diag)
+{
+	int result;
+
+	do
+		result = io->sync_fs(io->state, path);
+	while (result != 0 && errno == EINTR);
+	return result == 0 ? ERR_OK : io_fail(diag, path, "sync file system");
 }
 
 enum err
@@ -394,8 +422,8 @@ whole_file(const struct io *io, const char *path, struct bytes bytes,
 	err = tmp_write(io, tmp, bytes, mode, diag);
 	if (!err && replace)
 		err = io_rename(io, tmp, path, diag);
-	else if (!err && io->rename_new(io->state, tmp, path) != 0)
-		err = io_fail(diag, path, "create");
+	else if (!err)
+		err = io_rename_new(io, tmp, path, diag);
 	if (err) {
 		(void)io->unlink(io->state, tmp);
 		return err;

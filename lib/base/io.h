@@ -5,10 +5,11 @@
  * A struct io is a table of primitive operations in POSIX terms; the
  * functions below build on it, retry EINTR, finish short writes and turn
  * errno into enum err and a diag that names the path. Nothing here is
- * durable before io_sync() of the file and, for a new, renamed or removed
- * name, io_sync_dir() of its directory has returned ERR_OK.
- * After a failed io_sync() the file's content on disk is unknown: the caller
- * must give up on that file, never call io_sync() again and trust it.
+ * durable before file_sync() of the file and, for a new, renamed or removed
+ * name, io_sync_dir() of its directory has returned ERR_OK; or io_sync_fs(),
+ * which stands for all of that at once, for many files.
+ * After a failed sync the content on disk is unknown: the caller must give up
+ * on what was written, never sync again and trust it.
  */
 #ifndef IMPRINT_BASE_IO_H
 #define IMPRINT_BASE_IO_H
@@ -39,8 +40,11 @@ struct io {
 	int	(*rename)(void *state, const char *from, const char *to);
 	int	(*unlink)(void *state, const char *path);
 	int	(*mkdir)(void *state, const char *path, mode_t);
+	int	(*rmdir)(void *state, const char *path);
 	/* open, fsync and close a directory */
 	int	(*sync_dir)(void *state, const char *path);
+	/* open a directory, syncfs, close */
+	int	(*sync_fs)(void *state, const char *path);
 	/* rename that fails with EEXIST when the new name is taken */
 	int	(*rename_new)(void *state, const char *from, const char *to);
 };
@@ -82,13 +86,22 @@ MUST_USE enum err file_lock(const struct file *, struct diag *);
 
 MUST_USE enum err io_rename(const struct io *, const char *from,
     const char *to, struct diag *);
+/* ERR_EXISTS when the new name is taken. */
+MUST_USE enum err io_rename_new(const struct io *, const char *from,
+    const char *to, struct diag *);
 /* A missing file is not an error. */
 MUST_USE enum err io_unlink(const struct io *, const char *path,
     struct diag *);
 /* A directory that exists is not an error. */
 MUST_USE enum err io_mkdir(const struct io *, const char *path, mode_t,
     struct diag *);
+/* A missing directory is not an error; ERR_EXISTS: it is not empty. */
+MUST_USE enum err io_rmdir(const struct io *, const char *path,
+    struct diag *);
 MUST_USE enum err io_sync_dir(const struct io *, const char *path,
+    struct diag *);
+/* Sync the file system that the directory is on, as it is now. */
+MUST_USE enum err io_sync_fs(const struct io *, const char *path,
     struct diag *);
 /* Sync the directory that holds path's name. */
 MUST_USE enum err io_sync_parent(const struct io *, const char *path,

@@ -91,19 +91,39 @@ posix_mkdir(void *state, const char *path, mode_t mode)
 }
 
 static int
-posix_sync_dir(void *state, const char *path)
+posix_rmdir(void *state, const char *path)
+{
+	(void)state;
+	return rmdir(path);
+}
+
+static int
+sync_with(const char *path, int (*sync_call)(int))
 {
 	int fd, saved, result;
 
-	(void)state;
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return -1;
-	result = fsync(fd);
+	result = sync_call(fd);
 	saved = errno;
 	(void)close(fd);
 	errno = saved;
 	return result;
+}
+
+static int
+posix_sync_dir(void *state, const char *path)
+{
+	(void)state;
+	return sync_with(path, fsync);
+}
+
+static int
+posix_sync_fs(void *state, const char *path)
+{
+	(void)state;
+	return sync_with(path, syncfs);
 }
 
 const struct io *
@@ -120,7 +140,9 @@ io_posix(void)
 		.rename_new = posix_rename_new,
 		.unlink = posix_unlink,
 		.mkdir = posix_mkdir,
+		.rmdir = posix_rmdir,
 		.sync_dir = posix_sync_dir,
+		.sync_fs = posix_sync_fs,
 	};
 
 	return &posix;

@@ -52,7 +52,7 @@ test_civil_agrees(void **state)
 {
 	struct civil_time c;
 	struct tm tm;
-	int64_t t;
+	int64_t t, back;
 	time_t u;
 
 	(void)state;
@@ -66,6 +66,8 @@ test_civil_agrees(void **state)
 		assert_int_equal(c.hour, tm.tm_hour);
 		assert_int_equal(c.minute, tm.tm_min);
 		assert_int_equal(c.second, tm.tm_sec);
+		assert_int_equal(time_from_civil(&c, &back), ERR_OK);
+		assert_true(back == t);
 	}
 }
 
@@ -99,10 +101,23 @@ test_bad_text(void **state)
 static void
 test_range(void **state)
 {
+	static const struct civil_time none[] = {
+		{ 1969, 12, 31, 23, 59, 59 }, { 10000, 1, 1, 0, 0, 0 },
+		{ 2026, 0, 1, 0, 0, 0 }, { 2026, 13, 1, 0, 0, 0 },
+		{ 2026, 1, 0, 0, 0, 0 }, { 2026, 2, 29, 0, 0, 0 },
+		{ 2026, 1, 1, 24, 0, 0 }, { 2026, 1, 1, 0, 60, 0 },
+		{ 2026, 1, 1, 0, 0, 60 }, { 2026, 1, 1, -1, 0, 0 },
+		{ 2026, 1, 1, 0, -1, 0 }, { 2026, 1, 1, 0, 0, -1 },
+	};
 	struct civil_time c;
 	char text[TIME_TEXT_SIZE];
+	int64_t t = -7;
+	size_t i;
 
 	(void)state;
+	for (i = 0; i < COUNT(none); i++)
+		assert_int_equal(time_from_civil(&none[i], &t), ERR_INVALID);
+	assert_true(t == -7);
 	assert_int_equal(time_civil(-1, &c), ERR_INVALID);
 	assert_int_equal(time_civil(TIME_MAX_S + 1, &c), ERR_INVALID);
 	time_format(-1, text);

@@ -209,14 +209,22 @@ test_names(void **state)
 	assert_false(io_exists(io, "d/f"));
 	assert_true(io_exists(io, "d/g"));
 	assert_int_equal(io_rename(io, "d/f", "d/h", &diag), ERR_NOTFOUND);
+	assert_int_equal(io_rename_new(io, "d/f", "d/h", NULL), ERR_NOTFOUND);
+	assert_int_equal(io_rename_new(io, "d/g", "d", NULL), ERR_EXISTS);
 	assert_int_equal(io_sync_parent(io, "d/g", NULL), ERR_OK);
 	assert_int_equal(io_sync_parent(io, "d/", NULL), ERR_OK);
 	assert_int_equal(io_sync_parent(io, "/tmp", NULL), ERR_OK);
 	assert_int_equal(io_sync_parent(io, "none/f", NULL), ERR_NOTFOUND);
 	assert_int_equal(io_sync_dir(io, "none", NULL), ERR_NOTFOUND);
+	assert_int_equal(io_sync_fs(io, "none", NULL), ERR_NOTFOUND);
+	assert_int_equal(io_sync_fs(io, ".", NULL), ERR_OK);
 	assert_int_equal(io_unlink(io, "d/g", NULL), ERR_OK);
 	assert_int_equal(io_unlink(io, "d/g", NULL), ERR_OK);
 	assert_int_not_equal(io_unlink(io, "d", NULL), ERR_OK);
+	assert_int_equal(io_mkdir(io, "d/e", 0700, NULL), ERR_OK);
+	assert_int_equal(io_rmdir(io, "d", NULL), ERR_EXISTS);
+	assert_int_equal(io_rmdir(io, "d/e", NULL), ERR_OK);
+	assert_int_equal(io_rmdir(io, "d/e", NULL), ERR_OK);
 }
 
 static void

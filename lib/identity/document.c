@@ -8,6 +8,8 @@
 #define UEID_MIN	7	/* octets, RFC 9711 4.2.1.1 */
 #define UEID_MAX	33
 #define HWMODEL_MAX	32	/* RFC 9711 4.2.4 */
+/* of a profile that is not known, for a message */
+#define PROFILE_SHOWN(p) ((int)((p).len < 100 ? (p).len : 100))
 
 /* One claim being read: c stands on its value. */
 struct reader {
@@ -297,7 +299,8 @@ read_profile(struct reader *r)
 	    bytes_equal(r->d->profile, bytes_text(EAT_PROFILE)))
 		return ERR_OK;
 	return diag_fail(r->diag, ERR_UNSUPPORTED, "RFC 9711 4.3.2",
-	    "document: claim %s: another profile than %s", r->claim,
+	    "document: claim %s: \"%.*s\", this build reads %s", r->claim,
+	    PROFILE_SHOWN(r->d->profile), (const char *)r->d->profile.ptr,
 	    EAT_PROFILE);
 }
 
@@ -638,7 +641,7 @@ claims_parse(struct document *d, struct diag *diag)
 	uint32_t seen = 0;
 	enum err err;
 
-	cbor_open(&c, d->message.payload);
+	cbor_open(&c, d->claims);
 	pairs = cbor_get_map(&c);
 	for (i = 0; i < pairs && cbor_ok(&c); i++) {
 		err = claim_read(&r, &seen);
@@ -677,6 +680,7 @@ document_parse(struct bytes input, struct document *ret_document,
 	if (!bytes_equal(d.message.typ, bytes_text(DOCUMENT_TYP)))
 		return diag_fail(diag, ERR_SYNTAX, "RFC 9596 2",
 		    "document: typ: not %s", DOCUMENT_TYP);
+	d.claims = d.message.payload;
 	err = claims_parse(&d, diag);
 	if (err)
 		return err;

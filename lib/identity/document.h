@@ -46,6 +46,7 @@ struct document_sueid {
 
 struct document {
 	struct cose_sign1	message;
+	struct bytes		claims;		/* encoded */
 	struct bytes		issuer;
 	int64_t			issued, not_before, expires; /* expires:
 							TIME_MAX_S if absent */
@@ -83,6 +84,8 @@ uint32_t document_rights(const struct document *, struct bytes object);
 
 /* Renderings for people and tools; the same claims. */
 void	document_put_json(struct buf *, const struct document *);
+/* The same in one line, without its end. */
+void	document_put_json_line(struct buf *, const struct document *);
 void	document_put_text(struct buf *, const struct document *);
 
 #endif

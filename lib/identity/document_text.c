@@ -110,7 +110,7 @@ text_metadata(struct buf *b, const struct document *d)
 		label(b, bytes_text("manufacturer"));
 		buf_printf(b, "enterprise number %" PRIu32 "\n", d->oemid);
 	}
-	if (render_is_plain(d->hwmodel))
+	if (bytes_is_plain(d->hwmodel))
 		line_text(b, "model", d->hwmodel);
 	else
 		line_hex(b, "model (hex)", d->hwmodel);

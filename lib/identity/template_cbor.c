@@ -182,8 +182,7 @@ template_decode(struct bytes encoded, struct template **ret_template,
 		return diag_nomem(diag);
 	template->protected.limit = BUF_LIMIT_DEFAULT;
 	cbor_open(&cbor, encoded);
-	cbor_get_array_sized(&cbor, 10);
-	version = cbor_get_uint(&cbor);
+	version = cbor_get_versioned(&cbor, 10, TEMPLATE_VERSION);
 	if (cbor_ok(&cbor) && version != TEMPLATE_VERSION)
 		return diag_fail(diag, ERR_VERSION, NULL,
 		    "template: version %llu, this build reads %d",

@@ -152,3 +152,47 @@ store_entry_get(struct store *st, uint32_t log, uint64_t index,
 	memcpy(ret_leaf, leaf.ptr, STORE_HASH_SIZE);
 	return ERR_OK;
 }
+
+enum err
+store_leaves_get(struct store *st, uint32_t log, uint64_t first,
+    size_t count, struct buf *out, struct diag *diag)
+{
+	static const char text[] = "SELECT first, leaves FROM segment "
+	    "WHERE log = ?1 AND first <= ?2 AND first > ?2 - ?3 "
+	    "ORDER BY first DESC LIMIT 1";
+	_cleanup_sql_ struct sql q = SQL_INIT;
+	struct bytes leaves = BYTES_NONE;
+	uint64_t skip = 0;
+	bool row = false;
+	enum err err;
+
+	err = sql_open(st, text, &q, diag);
+	if (err)
+		return err;
+	sql_put_int(&q, log);
+	sql_put_u64(&q, first < INT64_MAX ? first : INT64_MAX);
+	sql_put_int(&q, STORE_SEGMENT);
+	err = sql_row(&q, &row, diag);
+	if (err)
+		return err;
+	if (row) {
+		skip = first - sql_get_u64(&q);
+		leaves = sql_get_bytes(&q);
+		if (leaves.len % STORE_HASH_SIZE != 0)
+			q.bad_row = true;
+		err = sql_check_row(&q, "segment", diag);
+		if (err)
+			return err;
+	}
+	if (skip >= leaves.len / STORE_HASH_SIZE)
+		return diag_fail(diag, ERR_NOTFOUND, NULL, "registry %s: "
+		    "log %u: index %ju holds no identity", st->path, log,
+		    (uintmax_t)first);
+	if (count > leaves.len / STORE_HASH_SIZE - skip)
+		count = leaves.len / STORE_HASH_SIZE - skip;
+	buf_put(out, leaves.ptr + skip * STORE_HASH_SIZE,
+	    count * STORE_HASH_SIZE);
+	err = buf_err(out);
+	return err ? diag_fail(diag, err, NULL, "registry %s: log %u: leaves "
+	    "at %ju: no room", st->path, log, (uintmax_t)first) : ERR_OK;
+}

@@ -238,6 +238,11 @@ MUST_USE enum err store_entry_get(struct store *, uint32_t log,
     uint64_t index, struct buf *entry, uint8_t ret_leaf[STORE_HASH_SIZE],
     struct diag *);
 
+/* The leaf hashes from first on that one segment holds, at most count, are
+ * appended to out: at least one. ERR_NOTFOUND: none at first. */
+MUST_USE enum err store_leaves_get(struct store *, uint32_t log,
+    uint64_t first, size_t count, struct buf *out, struct diag *);
+
 /* Entries of the operations log, by their place in it, from 0. */
 struct store_operation {
 	uint64_t	seq;
@@ -382,5 +387,9 @@ MUST_USE enum err store_name_part_drop(struct store *, uint64_t pool,
 
 /* Check the file itself: structure and checksums. ERR_CORRUPT. */
 MUST_USE enum err store_check(struct store *, struct diag *);
+
+/* The version of the database library that runs. ret_older: it is older than
+ * the one that this program was built with. */
+const char *store_library(bool *ret_older);
 
 #endif

@@ -223,6 +223,68 @@ test_entries(void **state)
 	assert_int_equal(store_check(w->st, NULL), ERR_OK);
 }
 
+/* Every leaf from first to end in pieces of at most step. */
+static void
+assert_leaves(struct store *st, uint64_t first, uint64_t end, size_t step)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	uint8_t leaf[STORE_HASH_SIZE];
+	size_t i;
+
+	while (first < end) {
+		buf_clear(&out);
+		assert_int_equal(store_leaves_get(st, 1, first, step, &out,
+		    NULL), ERR_OK);
+		assert_in_range(out.len, 1, step * STORE_HASH_SIZE);
+		for (i = 0; i < out.len; i += STORE_HASH_SIZE) {
+			fill(leaf, sizeof(leaf), ~first++);
+			assert_memory_equal(out.ptr + i, leaf, sizeof(leaf));
+		}
+	}
+	assert_int_equal(first, end);
+}
+
+static void
+test_leaves(void **state)
+{
+	static const uint64_t absent[] = { 700, 709, 1310, (uint64_t)1 << 56,
+		UINT64_MAX };
+	struct world *w = *state;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct store_range gone;
+	size_t i;
+
+	begin(w->st);
+	make_log(w->st, 1, "bulk");
+	commit(w->st);
+	assert_int_equal(commit_chunk(w->st, 700, 193), ERR_OK);
+	begin(w->st);
+	gone = reserve(w->st, 1, 10, 1, 1);
+	assert_int_equal(end_range(w->st, &gone, RANGE_VOID), ERR_OK);
+	commit(w->st);
+	assert_int_equal(commit_chunk(w->st, 600, ENTRY), ERR_OK);
+	assert_leaves(w->st, 0, 700, 10000);
+	assert_leaves(w->st, 0, 700, 7);
+	assert_leaves(w->st, 699, 700, 1);
+	assert_leaves(w->st, 710, 1310, 256);
+	assert_leaves(w->st, 711, 1310, 255);
+	for (i = 0; i < sizeof(absent) / sizeof(absent[0]); i++)
+		assert_int_equal(store_leaves_get(w->st, 1, absent[i], 1,
+		    &out, NULL), ERR_NOTFOUND);
+	assert_int_equal(store_leaves_get(w->st, 2, 0, 1, &out, NULL),
+	    ERR_NOTFOUND);
+	assert_int_equal(out.len, 0);
+	out.limit = 31;
+	assert_int_equal(store_leaves_get(w->st, 1, 0, 1, &out, NULL),
+	    ERR_LIMIT);
+	begin(w->st);
+	assert_int_equal(store_exec(w->st, "UPDATE segment SET leaves = "
+	    "zeroblob(33) WHERE first = 0", NULL), ERR_OK);
+	assert_int_equal(store_leaves_get(w->st, 1, 0, 1, &out, NULL),
+	    ERR_CORRUPT);
+	store_rollback(w->st);
+}
+
 static void
 test_entries_absent(void **state)
 {
@@ -457,6 +519,7 @@ main(void)
 		STORE_TEST(test_close_in_order),
 		STORE_TEST(test_range_walk),
 		STORE_TEST(test_entries),
+		STORE_TEST(test_leaves),
 		STORE_TEST(test_entries_absent),
 		STORE_TEST(test_entries_refused),
 		STORE_TEST(test_check),

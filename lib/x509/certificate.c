@@ -1,56 +1,16 @@
 #include "lib/x509/certificate_internal.h"
 
-#include "lib/base/clock.h"
 #include "lib/x509/der.h"
-
-static void
-put_digits(uint8_t *at, int value, int digits)
-{
-	while (digits-- > 0) {
-		at[digits] = (uint8_t)('0' + value % 10);
-		value /= 10;
-	}
-}
-
-/* UTCTime through 2049, GeneralizedTime from 2050 (RFC 5280 4.1.2.5). */
-static enum err
-put_time(struct buf *b, int64_t t)
-{
-	struct civil_time c;
-	uint8_t text[15];
-	size_t year;
-	enum err err;
-
-	err = time_civil(t, &c);
-	if (err)
-		return err;
-	year = c.year >= 2050 ? 4 : 2;
-	put_digits(text, c.year, 4);
-	memmove(text, text + 4 - year, year);
-	put_digits(text + year, c.month, 2);
-	put_digits(text + year + 2, c.day, 2);
-	put_digits(text + year + 4, c.hour, 2);
-	put_digits(text + year + 6, c.minute, 2);
-	put_digits(text + year + 8, c.second, 2);
-	text[year + 10] = 'Z';
-	der_put(b, year == 4 ? DER_GENERALIZED_TIME : DER_UTC_TIME,
-	    bytes_of(text, year + 11));
-	return ERR_OK;
-}
 
 enum err
 certificate_put_validity(struct buf *b, int64_t not_before, int64_t not_after)
 {
 	size_t start = b->len;
-	enum err err;
 
 	if (not_before > not_after)
 		return ERR_INVALID;
-	err = put_time(b, not_before);
-	if (!err)
-		err = put_time(b, not_after);
-	if (err)
-		return err;
+	der_put_time(b, not_before);
+	der_put_time(b, not_after);
 	der_wrap(b, DER_SEQUENCE, start);
 	return buf_err(b);
 }
@@ -70,18 +30,6 @@ certificate_key_id(struct sha256 *sha256, const struct public_key *key,
 	return ERR_OK;
 }
 
-static bool
-serial_is_good(struct bytes serial)
-{
-	/* positive, at most 20 octets (RFC 5280 4.1.2.2), shortest */
-	if (serial.len == 0 || serial.len > SERIAL_MAX ||
-	    (serial.ptr[0] & 0x80) != 0)
-		return false;
-	if (serial.ptr[0] != 0)
-		return true;
-	return serial.len > 1 && (serial.ptr[1] & 0x80) != 0;
-}
-
 /* Absent, or of exactly this length: the form's lengths count on it. */
 static bool
 size_is_good(struct bytes field, size_t len)
@@ -97,7 +45,7 @@ fields_check(const struct bytes fields[CERT_FIELDS])
 	struct bytes number = fields[CERT_FIELD_SERIAL_NUMBER];
 	size_t count = 1;
 
-	if (!serial_is_good(fields[CERT_FIELD_SERIAL]) ||
+	if (!serial_is_valid(fields[CERT_FIELD_SERIAL]) ||
 	    !size_is_good(fields[CERT_FIELD_KEY_ID], KEY_ID_SIZE) ||
 	    !size_is_good(fields[CERT_FIELD_PARTITION], PARTITION_SIZE))
 		return ERR_INVALID;

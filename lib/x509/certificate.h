@@ -106,5 +106,7 @@ void	pem_put(struct buf *, const char *label, struct bytes der);
  * its length as 4 bytes big-endian. ERR_SYNTAX, ERR_NOTFOUND for none. */
 MUST_USE enum err pem_get_all(struct bytes text, const char *label,
     struct buf *out, struct diag *);
+/* The next one of what pem_get_all() made, which is cut off its front. */
+bool	pem_next(struct bytes *rest, struct bytes *ret_der);
 
 #endif

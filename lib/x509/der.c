@@ -1,5 +1,7 @@
 #include "lib/x509/der.h"
 
+#include "lib/base/clock.h"
+
 #define DER_HEAD_MAX	(2 + sizeof(size_t))
 
 /* Writes the head; returns its size. */
@@ -20,6 +22,14 @@ head_write(uint8_t head[DER_HEAD_MAX], uint8_t tag, size_t len)
 	for (i = 0; i < octets; i++)
 		head[2 + i] = (uint8_t)(len >> (8 * (octets - 1 - i)));
 	return 2 + octets;
+}
+
+size_t
+der_head_size(size_t len)
+{
+	uint8_t head[DER_HEAD_MAX];
+
+	return head_write(head, 0, len);
 }
 
 void
@@ -110,6 +120,49 @@ der_put_named_bits(struct buf *b, unsigned bits)
 		content[1] = (uint8_t)(content[1] | (0x80U >> n));
 	}
 	der_put(b, DER_BIT_STRING, bytes_of(content, bits == 0 ? 1 : 2));
+}
+
+static void
+put_digits(uint8_t *at, int value, int digits)
+{
+	while (digits-- > 0) {
+		at[digits] = (uint8_t)('0' + value % 10);
+		value /= 10;
+	}
+}
+
+size_t
+der_time(int64_t t, uint8_t ret_time[DER_TIME_MAX])
+{
+	struct civil_time c;
+	uint8_t *at = ret_time + 2;
+	int year_digits;
+
+	if (time_civil(t, &c) != ERR_OK)
+		return 0;
+	year_digits = c.year >= 2050 ? 4 : 2;
+	put_digits(at, c.year, year_digits);
+	at += year_digits;
+	put_digits(at, c.month, 2);
+	put_digits(at + 2, c.day, 2);
+	put_digits(at + 4, c.hour, 2);
+	put_digits(at + 6, c.minute, 2);
+	put_digits(at + 8, c.second, 2);
+	at[10] = 'Z';
+	ret_time[0] = year_digits == 4 ? DER_GENERALIZED_TIME : DER_UTC_TIME;
+	ret_time[1] = (uint8_t)(year_digits + 11);
+	return (size_t)year_digits + 13;
+}
+
+void
+der_put_time(struct buf *b, int64_t t)
+{
+	uint8_t time[DER_TIME_MAX];
+	size_t len = der_time(t, time);
+
+	if (len == 0 && b->err == ERR_OK)
+		b->err = ERR_INVALID;
+	buf_put(b, time, len);
 }
 
 void

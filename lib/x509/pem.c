@@ -87,3 +87,16 @@ pem_get_all(struct bytes text, const char *label, struct buf *out,
 		    "PEM: no block of type %s", label);
 	return ERR_OK;
 }
+
+bool
+pem_next(struct bytes *rest, struct bytes *ret_der)
+{
+	size_t len;
+
+	if (rest->len < 4)
+		return false;
+	len = get_be32(rest->ptr);
+	*ret_der = bytes_of(rest->ptr + 4, len);
+	*rest = bytes_of(rest->ptr + 4 + len, rest->len - 4 - len);
+	return true;
+}

@@ -22,12 +22,11 @@
 #include "lib/x509/x509_read.h"
 
 #define X509_CLEANUP(name, type, release)				\
-static inline void							\
-name(type **object)							\
-{									\
-	release(*object);						\
-	*object = NULL;							\
-}
+	static inline void name(type **object) \
+	{                                      \
+		release(*object);              \
+		*object = NULL;                \
+	}
 
 static inline void
 octets_free(uint8_t *octets)

@@ -189,6 +189,17 @@ read_key(X509 *x, struct x509_info *info, struct diag *diag)
 	return ERR_OK;
 }
 
+static enum err
+read_issuer(X509 *x, struct x509_info *info, struct diag *diag)
+{
+	const uint8_t *name;
+	size_t len;
+
+	if (X509_NAME_get0_der(X509_get_issuer_name(x), &name, &len) != 1)
+		return ossl_fail(diag, "issuer of a certificate");
+	return sha256_once(bytes_of(name, len), info->issuer);
+}
+
 enum err
 x509_read(struct bytes der, struct x509_info *ret_info, struct diag *diag)
 {
@@ -208,6 +219,8 @@ x509_read(struct bytes der, struct x509_info *ret_info, struct diag *diag)
 		err = read_subject(x, &info, diag);
 	if (!err)
 		err = read_key(x, &info, diag);
+	if (!err)
+		err = read_issuer(x, &info, diag);
 	if (!err)
 		err = x509_extended_key_usage(x, &info.extended_key_usage,
 		    diag);

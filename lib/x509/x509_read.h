@@ -22,6 +22,7 @@ struct x509_info {
 	unsigned	key_usage;		/* KU_... */
 	unsigned	extended_key_usage;	/* EKU_...; 0: none */
 	uint8_t		key_id[KEY_ID_SIZE];	/* of the SPKI's key bits */
+	uint8_t		issuer[SHA256_SIZE];	/* hash of the issuer's Name */
 };
 
 /* ERR_SYNTAX, ERR_UNSUPPORTED (key algorithm). */

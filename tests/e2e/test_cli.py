@@ -2,7 +2,6 @@
 import fcntl
 import json
 import os
-import pty
 import signal
 import stat
 import subprocess
@@ -12,18 +11,20 @@ import pytest
 
 import reader
 from conftest import (BIN, PASSPHRASE, PRODUCTS, URL, init, make_ecosystem,
-                      program_needed, run)
+                      on_terminal, program_needed, run)
 
 PROGRAMS = ["imprint", "imprint-station", "imprint-device"]
 COMMANDS = {
     "imprint": [
         "init", "product add", "product show", "product list",
+        "product diff",
         "station add", "station list", "service add", "order create",
         "order list", "order show", "order run", "order cancel",
         "order export", "identity show", "identity list", "identity find",
-        "identity verify"],
+        "identity verify", "identity export", "anchor set", "anchor show",
+        "epoch begin", "clock accept"],
     "imprint-station": ["init", "import", "inject", "status"],
-    "imprint-device": ["install", "show", "verify", "connect"],
+    "imprint-device": ["install", "show", "verify", "connect", "export"],
 }
 
 
@@ -89,7 +90,11 @@ def test_suggestions(argv, expected):
     ["identity", "list", "--from", "-1"],
     ["order", "run", "1", "--workers", "0"],
     ["service", "add", "x"], ["service", "add", "../x", "--dns", "x"],
-    ["order", "export", "1"],
+    ["order", "export", "1"], ["product", "diff"],
+    ["product", "diff", "camera"], ["product", "diff", "a", "b", "c"],
+    ["identity", "export"], ["identity", "export", "1"],
+    ["identity", "export", "--format", "pem"],
+    ["identity", "export", "1", "--order", "1", "--format", "pem"],
 ], ids=" ".join)
 def test_usage(argv):
     result = run(BIN / "imprint", *argv, code=2, env={"HOME": "/nonexistent"})
@@ -228,6 +233,7 @@ def test_passphrase_ways(pristine, tmp_path):
         code=3)
     empty = tmp_path / "empty"
     empty.write_text("\n")
+    empty.chmod(0o600)
     run(*program, "--passphrase-file", empty, "identity", "list", code=2)
     empty.write_text("x" * 5000)
     run(*program, "--passphrase-file", empty, "identity", "list", code=2)
@@ -241,6 +247,7 @@ def test_operator_passphrase(tmp_path):
     eco = init(tmp_path)
     other = tmp_path / "operator"
     other.write_text("tr0ub4dor\n")
+    other.chmod(0o600)
     option = ["--operator-passphrase-file", other]
     eco.imprint(*option, "init", "--publish-url", URL)
     add = ["product", "add", PRODUCTS / "camera.yaml"]
@@ -269,7 +276,8 @@ def test_no_permission(pristine, tmp_path_factory):
         path.chmod(path.stat().st_mode | 0o011)
     eco = pristine.copy(root / "eco")
     eco.root.chmod(0o755)
-    eco.passphrase.chmod(0o644)
+    os.chown(eco.passphrase, 0, 65534)
+    eco.passphrase.chmod(0o640)
     assert as_nobody(eco, "order", "list", code=5)
     assert as_nobody(eco, "product", "add", PRODUCTS / "camera.yaml", code=5)
     # readable, yet not writable: readers work, writers say why not
@@ -293,7 +301,8 @@ def test_busy(stocked, tmp_path):
         for argv in (["product", "add", PRODUCTS / "camera.yaml"],
                      ["order", "run", 1], ["order", "cancel", 1],
                      ["service", "add", "x", "--dns", "x.example", "--out",
-                      tmp_path]):
+                      tmp_path],
+                     ["identity", "export", 0, "--format", "jwt"]):
             result = eco.imprint(*argv, code=7)
             assert "another" in result.err
         eco.imprint("order", "list")
@@ -351,7 +360,10 @@ def test_clock_at_issuance(stocked, clock, tmp_path):
     leap day twenty years on is a day that exists."""
     eco = stocked.copy(tmp_path / "eco")
     eco.order(1, "line-1")
-    eco.imprint("order", "run", 1, env=clock("2080-02-29T12:34:56Z"))
+    then = clock("2080-02-29T12:34:56Z")
+    eco.imprint("order", "run", 1, env=then, code=4)
+    eco.imprint("clock", "accept", env=then)
+    eco.imprint("order", "run", 1, env=then)
     shown = eco.imprint("identity", "show", 0, "--json").json
     assert shown["issued"] == "2080-02-29T12:34:56Z"
     der = eco.imprint("identity", "show", 0, "--format", "der").raw
@@ -572,31 +584,6 @@ def test_closed_descriptors(stocked, tmp_path, closed):
     eco.imprint("product", "list")
 
 
-def on_terminal(argv, answers):
-    """Run on a terminal of its own; answers: (what is waited for, typed)."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execv(argv[0], argv)
-    shown = b""
-    try:
-        for awaited, typed in [*answers, (None, b"")]:
-            while awaited is None or awaited not in shown:
-                try:
-                    more = os.read(fd, 4096)
-                except OSError:     # the terminal is gone: it has ended
-                    more = b""
-                if not more:
-                    break
-                shown += more
-            if typed:
-                os.write(fd, typed)
-                shown = shown + b"|"
-    finally:
-        os.close(fd)
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), shown
-
-
 def test_passphrase_on_the_terminal(tmp_path):
     argv = [str(BIN / "imprint"), "--home", str(tmp_path / "home"), "init",
             "--publish-url", URL]
@@ -611,6 +598,7 @@ def test_passphrase_on_the_terminal(tmp_path):
     assert b"typed-secret" not in shown     # no echo
     eco = tmp_path / "pass"
     eco.write_text("typed-secret\n")
+    eco.chmod(0o600)
     run(BIN / "imprint", "--home", tmp_path / "home", "--passphrase-file",
         eco, "identity", "list")
 

@@ -39,7 +39,8 @@ enum undo_kind {
 	UNDO_CREATE,
 	UNDO_RENAME,
 	UNDO_UNLINK,
-	UNDO_MKDIR
+	UNDO_MKDIR,
+	UNDO_RMDIR
 };
 
 struct undo {
@@ -97,6 +98,7 @@ void	undo_write(struct fault *, struct node *, off_t, size_t);
 void	undo_truncate(struct fault *, struct node *, off_t size);
 void	undo_rename(struct fault *, const char *from, const char *to);
 void	undo_unlink(struct fault *, const char *path);
+void	undo_rmdir(struct fault *, const char *path);
 /* After it was made. */
 void	undo_create(struct fault *, const char *path, struct node *);
 void	undo_mkdir(struct fault *, const char *path);
@@ -107,6 +109,8 @@ void	undo_synced(struct fault *, const struct node *);
 void	undo_dir_synced(struct fault *, const char *dir);
 /* The directory that holds path's name. */
 void	undo_parent_synced(struct fault *, const char *path);
+/* All of it. */
+void	undo_all_synced(struct fault *);
 /* Take back what is not durable. */
 void	undo_all(struct fault *);
 void	undo_free(struct fault *);

@@ -269,6 +269,24 @@ fault_unlink(void *state, const char *path)
 }
 
 static int
+fault_rmdir(void *state, const char *path)
+{
+	struct fault *f = fault_lock(state);
+	int fail, result;
+
+	result = -1;
+	fail = fault_begin(f, OP_UNLINK, NULL);
+	if (fail == 0) {
+		undo_rmdir(f, path);
+		result = rmdir(path);
+		if (result != 0)
+			undo_drop_last(f);
+	}
+	fault_unlock(f, fail);
+	return result;
+}
+
+static int
 fault_mkdir(void *state, const char *path, mode_t mode)
 {
 	struct fault *f = fault_lock(state);
@@ -307,6 +325,23 @@ fault_sync_dir(void *state, const char *path)
 	return result;
 }
 
+static int
+fault_sync_fs(void *state, const char *path)
+{
+	struct fault *f = fault_lock(state);
+	int fail, result;
+
+	result = -1;
+	fail = fault_begin(f, OP_SYNC, NULL);
+	if (fail == 0) {
+		result = io_posix()->sync_fs(NULL, path);
+		if (result == 0)
+			undo_all_synced(f);
+	}
+	fault_unlock(f, fail);
+	return result;
+}
+
 struct io *
 io_fault_new(const struct io_fault_plan *plan)
 {
@@ -330,7 +365,9 @@ io_fault_new(const struct io_fault_plan *plan)
 		.rename_new = fault_rename_new,
 		.unlink = fault_unlink,
 		.mkdir = fault_mkdir,
+		.rmdir = fault_rmdir,
 		.sync_dir = fault_sync_dir,
+		.sync_fs = fault_sync_fs,
 	};
 	fault_vfs_register(f);
 	f->io.sqlite_vfs = f->vfs_name;

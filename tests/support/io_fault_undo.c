@@ -306,6 +306,13 @@ undo_unlink(struct fault *f, const char *path)
 }
 
 void
+undo_rmdir(struct fault *f, const char *path)
+{
+	if (undo_wanted(f))
+		undo_push_name(f, UNDO_RMDIR, path, NULL);
+}
+
+void
 undo_create(struct fault *f, const char *path, struct node *node)
 {
 	if (undo_wanted(f))
@@ -382,6 +389,13 @@ undo_dir_synced(struct fault *f, const char *dir)
 			undo_clear(f, u);
 	}
 	undo_compact(f);
+}
+
+void
+undo_all_synced(struct fault *f)
+{
+	while (f->undo_len > 0)
+		undo_drop_last(f);
 }
 
 void
@@ -551,6 +565,9 @@ take_back_name(const struct undo *u)
 			break;
 		if (u->replaced != NULL)
 			bring_back(u->replaced, u->path);
+		break;
+	case UNDO_RMDIR:
+		(void)mkdir(u->path, 0755);
 		break;
 	case UNDO_MKDIR:
 		/* what was synced inside is lost with the directory's name */

@@ -187,6 +187,8 @@ job_undone(const struct io *io, int what)
 		err = file_sync(&f, NULL);
 	if (!err && what == 7)
 		err = io_unlink(io, "a", NULL);
+	if (!err && what == 8)
+		err = io_rmdir(io, "empty", NULL);
 	return err ? err : cut(io);
 }
 
@@ -194,7 +196,8 @@ static void
 test_cut_takes_back(void **state)
 {
 	/* operations of each job before its cut */
-	static const unsigned long operations[] = { 1, 1, 1, 2, 2, 4, 8, 4 };
+	static const unsigned long operations[] = { 1, 1, 1, 2, 2, 4, 8, 4,
+	    3 };
 	struct io_fault_plan plan = { .kind = IO_FAULT_POWER_CUT };
 	struct stat st;
 	int what;
@@ -205,12 +208,14 @@ test_cut_takes_back(void **state)
 		put_file("a", "apple");
 		put_file("b", "berry");
 		assert_int_equal(chmod("a", 0640), 0);
+		assert_int_equal(mkdir("empty", 0755), 0);
 		plan.at = operations[what] + 1;
 		assert_int_equal(run(&plan, job_undone, what), -1);
 		if (what != 7)
 			assert_true(has("a", "apple"));
 		assert_true(has("b", "berry"));
 		assert_true(has("new", NULL));
+		assert_true(io_exists(io_posix(), "empty"));
 		assert_true(has("d/f", NULL) && !io_exists(io_posix(), "d"));
 		assert_int_equal(stat("a", &st), 0);
 		assert_int_equal(st.st_size, what == 7 ? 8 : 5);
@@ -259,6 +264,57 @@ test_cut_leaves_durable(void **state)
 		assert_true(has("c", "berry"));
 		assert_true(has("d/f", "x"));
 	}
+}
+
+/* New, renamed, removed, written, deep inside: one sync stands for all. */
+static enum err
+job_sync_fs(const struct io *io, int arg)
+{
+	_cleanup_file_ struct file f = FILE_INIT;
+	enum err err;
+
+	(void)arg;
+	err = io_mkdir(io, "d", 0700, NULL);
+	if (!err)
+		err = io_mkdir(io, "d/e", 0700, NULL);
+	if (!err)
+		err = io_rename(io, "a", "d/e/a", NULL);
+	if (!err)
+		err = io_unlink(io, "b", NULL);
+	if (!err)
+		err = file_open(io, "c", O_RDWR | O_CREAT, 0600, &f, NULL);
+	if (!err)
+		err = file_write_at(&f, 0, bytes_text("cherry"), NULL);
+	if (!err)
+		err = io_sync_fs(io, "d", NULL);
+	if (!err)
+		err = file_write_at(&f, 0, bytes_text("C"), NULL);
+	return err ? err : cut(io);
+}
+
+static void
+test_cut_after_sync_fs(void **state)
+{
+	struct io_fault_plan plan = { IO_FAULT_POWER_CUT, 9, 0, NULL };
+
+	(void)state;
+	for (plan.seed = 0; plan.seed < 20; plan.seed++) {
+		dir_clear();
+		put_file("a", "apple");
+		put_file("b", "berry");
+		assert_int_equal(run(&plan, job_sync_fs, 0), -1);
+		assert_true(has("a", NULL));
+		assert_true(has("d/e/a", "apple"));
+		assert_true(has("b", NULL));
+		assert_true(has("c", "cherry") ||
+		    (plan.seed > 0 && has("c", "Cherry")));
+	}
+	/* a failed one is told */
+	dir_clear();
+	put_file("a", "apple");
+	put_file("b", "berry");
+	plan = (struct io_fault_plan){ .kind = IO_FAULT_SYNC, .at = 1 };
+	assert_int_equal(run(&plan, job_sync_fs, 0), ERR_IO);
 }
 
 static enum err
@@ -719,6 +775,7 @@ main(void)
 		TEST(test_parse),
 		TEST(test_cut_takes_back),
 		TEST(test_cut_leaves_durable),
+		TEST(test_cut_after_sync_fs),
 		TEST(test_cut_tears),
 		TEST(test_write_file),
 		TEST(test_cut_finds),

@@ -329,7 +329,7 @@ case("no-ueid", "malformed", claim(256, None))
 case("no-iat", "malformed", claim(6, None))
 case("ueid-short", "malformed", claim(256, b"\x01abc"))
 case("iat-negative", "malformed", claim(6, -1))
-case("profile-unknown", "malformed", claim(265, "tag:other"))
+case("profile-unknown", "unsupported", claim(265, "tag:other"))
 case("anchor-malformed", "malformed",
      claim(-66003, {"service": [{2: [-16, b"short"]}]}))
 case("unprotected-not-empty", "malformed", setter(unprotected={4: b"x"}))

@@ -54,6 +54,19 @@ adapter_p256(const uint8_t point[POINT_SIZE], const uint8_t *scalar)
 	return key;
 }
 
+EVP_PKEY *
+adapter_private(const struct imprint_device_key *key)
+{
+	if (key->private_key.len != SCALAR_SIZE)
+		return NULL;
+	if (key->public_key.alg == IMPRINT_DEVICE_P256)
+		return adapter_p256(key->public_key.raw,
+		    key->private_key.ptr);
+	return EVP_PKEY_new_raw_private_key(key->public_key.alg ==
+	    IMPRINT_DEVICE_X25519 ? EVP_PKEY_X25519 : EVP_PKEY_ED25519, NULL,
+	    key->private_key.ptr, SCALAR_SIZE);
+}
+
 /* r || s as the DER that OpenSSL verifies; 0 when out of memory. */
 static int
 signature_der(const uint8_t raw[IMPRINT_DEVICE_SIGNATURE_SIZE],

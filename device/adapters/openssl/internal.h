@@ -43,6 +43,12 @@ X509	*adapter_certificate(struct imprint_bytes der);
 /* An EVP_PKEY of a P-256 point, with its private scalar unless NULL. */
 EVP_PKEY *adapter_p256(const uint8_t point[IMPRINT_DEVICE_POINT_SIZE],
 	    const uint8_t *scalar);
+/* The same of a key of the identity, of any kind; NULL when it has none. */
+EVP_PKEY *adapter_private(const struct imprint_device_key *);
+/* The issuing CAs between a certificate of the device and the root, nearest
+ * first; NULL when out of memory. */
+STACK_OF(X509) *adapter_issuers(const struct imprint_device_identity *,
+	    X509 *leaf);
 /* For X509_STORE_CTX_set_verify_cb(). */
 int	adapter_verify_callback(int good, X509_STORE_CTX *);
 /* The chain() of the table. */

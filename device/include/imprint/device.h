@@ -37,6 +37,7 @@ extern "C" {
 #define IMPRINT_DEVICE_SIGNATURE_SIZE	64	/* r || s */
 #define IMPRINT_DEVICE_PRIVATE_SIZE	32
 #define IMPRINT_DEVICE_TIME_UNKNOWN	INT64_C(0)
+#define IMPRINT_DEVICE_PACKAGE_VERSION	1	/* that it reads */
 #define IMPRINT_DEVICE_TIME_NEVER	INT64_C(253402300799)
 
 struct imprint_bytes {
@@ -231,6 +232,10 @@ struct imprint_device_trust {
 enum imprint_device_verdict imprint_device_open(struct imprint_bytes package,
     struct imprint_device_identity *ret_identity, const char **ret_reason);
 
+/* The version that a package states, read by this library or not; 0 when it
+ * is none. */
+uint64_t imprint_device_package_version(struct imprint_bytes package);
+
 /*
  * Verify a package. ret_identity is filled once STEP_FORM is good.
  * IMPRINT_DEVICE_ERROR_CRYPTO; then the report denies.
@@ -281,6 +286,7 @@ struct imprint_device {
 	int64_t					 build_time;
 	uint8_t					*buffer;
 	size_t					 buffer_size;
+	struct imprint_bytes			 record;	/* as stored */
 	struct imprint_device_identity		 identity;
 	struct imprint_device_report		 report;
 };
@@ -290,7 +296,7 @@ void	imprint_device_init(struct imprint_device *,
 	    const struct imprint_device_storage *, int64_t build_time,
 	    uint8_t *buffer, size_t size);
 /*
- * Read what is installed and verify it again: device->report, and
+ * Read what is installed and verify it again: device->record and report, and
  * device->identity unless the verdict is MALFORMED or UNSUPPORTED.
  */
 enum imprint_device_error imprint_device_load(struct imprint_device *,
@@ -306,7 +312,7 @@ enum imprint_device_install {
  * Another UEID than the installed one's is refused unless replace; another
  * root and, for the same UEID, an older document always. A record that is
  * there but does not hold together is refused to be replaced: DENY with the
- * reason. package must not lie in the buffer. ret_identity and ret_report
+ * reason, UNSUPPORTED when it is of another version. package must not lie in the buffer. ret_identity and ret_report
  * speak of the package; device->identity is loaded only afterwards.
  */
 enum imprint_device_error imprint_device_install(struct imprint_device *,

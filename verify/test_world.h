@@ -1,0 +1,235 @@
+/*
+ * A small ecosystem made with the project's own libraries, a stranger's next
+ * to it, and devices of both.
+ */
+#ifndef IMPRINT_VERIFY_TEST_WORLD_H
+#define IMPRINT_VERIFY_TEST_WORLD_H
+
+#include <imprint/verify.h>
+#include "lib/identity/document.h"
+#include "lib/x509/test_make.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+#define DAY		INT64_C(86400)
+#define NOW		(TIME_2026 + 30 * DAY)
+#define TIME_2060	INT64_C(2840140800)
+#define STATUS_URI	"https://ca.example/s"
+#define UEID_A		"0100112233445566778899aabbccddeeff"
+#define UEID_B		"01ffeeddccbbaa99887766554433221100"
+
+struct ecosystem {
+	struct authority	 root, bulk;
+	struct public_key	 document_key;
+	struct signer		*document;
+	struct buf		 document_der;
+	struct buf		 trust;		/* PEM */
+};
+
+static struct ecosystem ours, strangers;
+
+static inline void
+signer_certificate(struct ecosystem *e, int64_t until)
+{
+	_cleanup_filling_ struct filling f = { .validity = BUF_INIT };
+	struct certificate_profile p = {
+		.issuer_name = buf_bytes(&e->root.name),
+		.issuer_key_id = bytes_of(e->root.key_id, KEY_ID_SIZE),
+		.organization = "Example Imaging",
+		.common_name = "document signer", .subject_alg = KEY_P256,
+		.path_len = -1, .key_usage = KU_DIGITAL_SIGNATURE,
+		.extended_key_usage = EKU_DOCUMENT_SIGNING, .with_ski = true,
+	};
+
+	filling_make(&f, &e->document_key);
+	filling_times(&f, TIME_2026, until);
+	certificate_make(&p, &f, e->root.signer, &e->document_der);
+}
+
+static inline void
+ecosystem_make(struct ecosystem *e, const char *root)
+{
+	const struct authority none = AUTHORITY_INIT;
+
+	*e = (struct ecosystem){ .root = none, .bulk = none,
+		.document_der = BUF_INIT, .trust = BUF_INIT };
+	authority_make(&e->root, root, -1, NULL);
+	authority_make(&e->bulk, "bulk", 0, &e->root);
+	key_make(KEY_P256, &e->document_key, &e->document);
+	signer_certificate(e, TIME_2046);
+	pem_put(&e->trust, "CERTIFICATE", buf_bytes(&e->bulk.der));
+	pem_put(&e->trust, "CERTIFICATE", buf_bytes(&e->document_der));
+	pem_put(&e->trust, "CERTIFICATE", buf_bytes(&e->root.der));
+}
+
+static inline void
+ecosystem_release(struct ecosystem *e)
+{
+	authority_release(&e->root);
+	authority_release(&e->bulk);
+	signer_free(&e->document);
+	buf_release(&e->document_der);
+	buf_release(&e->trust);
+}
+
+/* How a device differs from a good one. */
+struct recipe {
+	bool		stranger_ca;	/* its certificate is a stranger's */
+	bool		stranger_signer;
+	bool		forged;		/* with the kid of our signer */
+	bool		other_key;	/* cnf is not the certificate's */
+	bool		renewed;	/* document holds an older one */
+	bool		is_ca;
+	const char	*common_name;
+	const char	*ueid;		/* of the document */
+	unsigned	usage;		/* EKU_...; 0: client, ~0U: absent */
+	unsigned	key_usage;	/* 0: digital signature */
+	int64_t		from, until;	/* of the certificate */
+	int64_t		issued, expires;	/* of the document */
+	const char	*typ;
+	struct bytes	 serial;	/* of the certificate; empty: usual */
+	uint64_t	 status_idx;
+};
+
+struct device {
+	struct public_key	key;
+	struct buf		certificate, document;
+};
+
+#define _cleanup_device_ __attribute__((cleanup(device_release)))
+
+static inline void
+device_release(struct device *d)
+{
+	buf_release(&d->certificate);
+	buf_release(&d->document);
+}
+
+static inline void
+certificate_of(const struct recipe *r, const struct public_key *key,
+    struct buf *out)
+{
+	const struct ecosystem *e = r->stranger_ca ? &strangers : &ours;
+	_cleanup_filling_ struct filling f = { .validity = BUF_INIT };
+	struct certificate_profile p = device_profile(&e->bulk);
+
+	if (r->is_ca)
+		p = ca_profile(&e->root, UEID_A, -1);
+	if (r->usage != 0)
+		p.extended_key_usage = r->usage == ~0U ? 0 : r->usage;
+	if (r->key_usage != 0)
+		p.key_usage = r->key_usage;
+	filling_make(&f, key);
+	if (r->common_name != NULL)
+		f.fields[CERT_FIELD_COMMON_NAME] = bytes_text(r->common_name);
+	if (r->serial.len > 0)
+		f.fields[CERT_FIELD_SERIAL] = r->serial;
+	filling_times(&f, r->from != 0 ? r->from : TIME_2026,
+	    r->until != 0 ? r->until : TIME_2046);
+	certificate_make(&p, &f, r->is_ca ? e->root.signer : e->bulk.signer,
+	    out);
+}
+
+/* photo: can and may GET and POST; settings: can PUT, may not; video: may,
+ * and cannot. */
+static const struct product product = {
+	.name = "camera", .version = "1", .manufacturer = "Example Imaging",
+	.hwmodel = "CAM-200",
+	.capabilities = { { "photo", 3 }, { "settings", 5 } },
+	.capability_count = 2,
+	.authorisations = { { "photo", 3 }, { "settings", 1 },
+		{ "video", 2 } },
+	.authorisation_count = 3,
+	.credentials = { { .slot = 0, .purpose = PURPOSE_AUTHENTICATE,
+		.alg = KEY_P256, .maker = MAKER_AUTHORITY,
+		.certificate = true } },
+	.credential_count = 1,
+};
+
+static inline void
+claims_of(const struct recipe *r, const struct public_key *cnf,
+    struct bytes certificate, struct buf *out)
+{
+	const struct claims_issuer issuer = { .issuer = "https://ca.example" };
+	const uint8_t hash[SHA256_SIZE] = { 1 }, salt[SALT_SIZE] = { 2 };
+	uint8_t ueid[UEID_SIZE], iat[8], exp[8], idx[8];
+	struct bytes fields[CLAIMS_FIELDS] = { BYTES_NONE };
+	_cleanup_form_ struct form *form = NULL;
+	struct product p = product;
+	size_t len;
+
+	p.document_validity_years = r->expires != 0 ? 1 : PRODUCT_NEVER;
+	assert_int_equal(claims_form(&p, hash, &issuer, &form, NULL), ERR_OK);
+	assert_int_equal(hex_decode(r->ueid != NULL ? r->ueid : UEID_A, ueid,
+	    sizeof(ueid), &len), ERR_OK);
+	put_be64(iat, (uint64_t)(r->issued != 0 ? r->issued : TIME_2026));
+	put_be64(exp, (uint64_t)r->expires);
+	put_be64(idx, r->status_idx);
+	fields[CLAIMS_FIELD_EXP] = bytes_of(exp, 8);
+	fields[CLAIMS_FIELD_IAT] = bytes_of(iat, 8);
+	fields[CLAIMS_FIELD_SALT] = bytes_of(salt, sizeof(salt));
+	fields[CLAIMS_FIELD_UEID] = bytes_of(ueid, sizeof(ueid));
+	fields[CLAIMS_FIELD_STATUS_IDX] = bytes_of(idx, 8);
+	fields[CLAIMS_FIELD_STATUS_URI] = bytes_text(STATUS_URI);
+	fields[CLAIMS_FIELD_X] = bytes_of(cnf->raw + 1, 32);
+	fields[CLAIMS_FIELD_Y] = bytes_of(cnf->raw + 33, 32);
+	fields[CLAIMS_FIELD_CERT] = certificate;
+	assert_int_equal(form_render(form, fields, CLAIMS_FIELDS, out),
+	    ERR_OK);
+}
+
+static inline void
+device_make(struct device *d, const struct recipe *r)
+{
+	const struct ecosystem *e = r->stranger_signer || r->forged ?
+	    &strangers : &ours;
+	_cleanup_buf_ struct buf claims = BUF_INIT, older = BUF_INIT;
+	struct public_key cnf;
+	uint8_t kid[COSE_KID_SIZE];
+
+	*d = (struct device){ .certificate = BUF_INIT, .document = BUF_INIT };
+	key_make(KEY_P256, &d->key, NULL);
+	cnf = d->key;
+	if (r->other_key)
+		key_make(KEY_P256, &cnf, NULL);
+	certificate_of(r, &d->key, &d->certificate);
+	certificate_of(r, &d->key, &older);
+	claims_of(r, &cnf, buf_bytes(r->renewed ? &older : &d->certificate),
+	    &claims);
+	assert_int_equal(cose_key_thumbprint(r->forged ? &ours.document_key :
+	    &e->document_key, kid), ERR_OK);
+	assert_int_equal(cose_sign1_sign(&d->document, e->document,
+	    bytes_of(kid, sizeof(kid)), r->typ != NULL ? r->typ :
+	    DOCUMENT_TYP, buf_bytes(&claims), BYTES_NONE, NULL), ERR_OK);
+}
+
+static inline struct imprint_verifier *
+verifier_make(const struct buf *trust)
+{
+	struct imprint_verifier *v = NULL;
+	char reason[256];
+
+	if (imprint_verifier_new((const char *)trust->ptr, trust->len, &v,
+	    reason, sizeof(reason)) != IMPRINT_OK)
+		fail_msg("%s", reason);
+	return v;
+}
+
+enum { CERT = 1, DOC = 2, BOTH = 3 };
+
+static inline struct imprint_question
+question_make(const struct device *d, int show)
+{
+	struct imprint_question q = { .now = NOW };
+
+	if ((show & CERT) != 0) {
+		q.certificate = d->certificate.ptr;
+		q.certificate_len = d->certificate.len;
+	}
+	if ((show & DOC) != 0) {
+		q.document = d->document.ptr;
+		q.document_len = d->document.len;
+	}
+	return q;
+}
+
+#endif
