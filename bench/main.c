@@ -5,7 +5,9 @@
 #include "bench/bench.h"
 
 static const struct bench *const benches[] = {
-	&bench_issue_direct, &bench_storage_bytes, &bench_verify_document,
+	&bench_issue_direct, &bench_issue_receipt, &bench_storage_bytes,
+	&bench_verify_document,
+	&bench_verify_receipt,
 	&bench_memory_order,
 };
 #define BENCH_COUNT (sizeof(benches) / sizeof(benches[0]))

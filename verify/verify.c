@@ -194,7 +194,9 @@ check_document(struct decision *d)
 	    d->question->document_len), doc, &diag);
 	if (err)
 		return unreadable(d, "identity document", err, &diag);
-	passed(d, "COSE_Sign1 with EAT claims, strictly encoded");
+	passed(d, doc->signature == SIGNATURE_DIRECT ?
+	    "COSE_Sign1 with EAT claims, strictly encoded" :
+	    "EAT claims with a COSE receipt, strictly encoded");
 	d->step = "document signer";
 	signer = trust_find_signer(d->verifier, doc->message.kid);
 	if (signer == NULL) {
@@ -205,8 +207,8 @@ check_document(struct decision *d)
 	}
 	passed(d, "known, its certificate leads to a trusted root");
 	d->step = "document signature";
-	err = cose_sign1_verify(&doc->message, signer->verifier, signer->alg,
-	    BYTES_NONE, d->verifier->sha256, &good);
+	err = document_verify(doc, signer->verifier, signer->alg,
+	    d->verifier->sha256, &good);
 	if (err)
 		return err;
 	if (!good) {
@@ -215,7 +217,9 @@ check_document(struct decision *d)
 		    " trusted signer it names.");
 		return ERR_OK;
 	}
-	passed(d, "the signer's, over every claim");
+	passed(d, doc->signature == SIGNATURE_DIRECT ?
+	    "the signer's, over every claim" :
+	    "the signer's, over the root that claims and path lead to");
 	d->shown->has_document = true;
 	answer_ueid(d, doc->ueid);
 	d->step = "document times";

@@ -113,6 +113,19 @@ show_anchors(const struct imprint_device_identity *id)
 }
 
 static void
+show_signature(const struct imprint_device_identity *id)
+{
+	const struct imprint_device_receipt *r = &id->receipt;
+
+	if (!r->present)
+		printf(LABEL "direct\n", "signature");
+	else
+		printf(LABEL "receipt: number %lu of %lu identities, from"
+		    " index %llu\n", "signature", (unsigned long)r->leaf + 1,
+		    (unsigned long)r->size, (unsigned long long)r->first);
+}
+
+static void
 show_text(const struct agent *agent)
 {
 	const struct imprint_device_identity *id = &agent->device.identity;
@@ -129,6 +142,7 @@ show_text(const struct agent *agent)
 	show_rights(id);
 	show_keys(id);
 	show_anchors(id);
+	show_signature(id);
 	printf(LABEL "%s%s%s\n", "verdict",
 	    imprint_device_verdict_name(report->verdict),
 	    report->reason[0] != '\0' ? ": " : "", report->reason);
@@ -222,6 +236,20 @@ json_keys(const struct imprint_device_identity *id)
 }
 
 static void
+json_signature(const struct imprint_device_identity *id)
+{
+	const struct imprint_device_receipt *r = &id->receipt;
+
+	printf(", \"signature\": {\"mode\": \"%s\"",
+	    r->present ? "receipt" : "direct");
+	if (r->present)
+		printf(", \"first\": %llu, \"size\": %lu, \"leaf\": %lu",
+		    (unsigned long long)r->first, (unsigned long)r->size,
+		    (unsigned long)r->leaf);
+	printf("}");
+}
+
+static void
 show_json(const struct agent *agent)
 {
 	const struct imprint_device_identity *id = &agent->device.identity;
@@ -240,6 +268,7 @@ show_json(const struct agent *agent)
 	json_names(id);
 	json_rights(id);
 	json_keys(id);
+	json_signature(id);
 	printf(", ");
 	agent_json_report(report);
 	printf("}\n");

@@ -67,6 +67,7 @@ static const struct cmd_option export_options[] = {
 static const struct cmd_option identity_options[] = {
 	{ "format", "FORM", "text (default), json, cose, pem, der" },
 	{ "slot", "N", "whose certificate, for pem and der" },
+	{ "signer", "N", "with the receipt of this document signer" },
 	{ NULL, NULL, NULL },
 };
 
@@ -178,6 +179,12 @@ static const struct cmd_command commands[] = {
 	{ "order export", "NUMBER", "copy the packs of a complete order",
 	    export_options, "  imprint order export 1 --out /media/stick\n",
 	    order_export_cmd },
+	{ "document-signer list", "", "list the keys that have signed "
+	    "documents", NULL, "  imprint document-signer list\n",
+	    signer_list_cmd },
+	{ "document-signer renew", "", "replace the key that signs "
+	    "documents", NULL,
+	    "  imprint document-signer renew\n", signer_renew_cmd },
 	{ "identity show", "WHICH", "print an identity",
 	    identity_options,
 	    "  imprint identity show 17\n"

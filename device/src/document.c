@@ -11,15 +11,18 @@
 
 static const char profile_unknown[] = "document: its profile is not " PROFILE;
 
+#define VDS_RFC9162	1	/* RFC 9942 4.1: RFC9162_SHA256 */
+
 enum header {
-	HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16
+	HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16,
+	HEADER_VDS = 395
 };
 
 enum claim {
 	CLAIM_ISS = 1, CLAIM_EXP = 4, CLAIM_NBF = 5, CLAIM_IAT = 6,
 	CLAIM_CNF = 8, CLAIM_SCOPE = 9, CLAIM_UEID = 256, CLAIM_OEMID = 258,
 	CLAIM_HWMODEL = 259, CLAIM_HWVERSION = 260, CLAIM_PROFILE = 265,
-	CLAIM_SWNAME = 270, CLAIM_SWVERSION = 271,
+	CLAIM_SWNAME = 270, CLAIM_SWVERSION = 271, CLAIM_STATUS = 65535,
 	CLAIM_CAPABILITIES = -66001, CLAIM_KEYSET = -66002,
 	CLAIM_ANCHORS = -66003, CLAIM_PRODUCT = -66004, CLAIM_NAMES = -66006
 };
@@ -96,43 +99,85 @@ imprint_device_cose_key_read(struct cbor *c, struct imprint_device_public *key)
 	return true;
 }
 
+struct header_seen {
+	bool	alg, typ, vds, crit, chunk;
+};
+
+static void
+header_read(struct cbor *c, int64_t label,
+    struct imprint_device_identity *id, struct header_seen *seen)
+{
+	switch (label) {
+	case HEADER_CRIT:
+		seen->crit = true;
+		cbor_skip(c);
+		break;
+	case HEADER_ALG:
+		seen->alg = cbor_get_int(c) == ES256;
+		break;
+	case HEADER_KID:
+		id->kid = export(cbor_get_bstr_sized(c,
+		    IMPRINT_DEVICE_HASH_SIZE));
+		break;
+	case HEADER_TYP:
+		seen->typ = bytes_equal(cbor_get_tstr(c), bytes_text(
+		    id->receipt.present ? RECEIPT_TYP : TYP));
+		break;
+	case HEADER_VDS:
+		seen->vds = cbor_get_int(c) == VDS_RFC9162;
+		break;
+	case RECEIPT_CHUNK:
+		if (!id->receipt.present) {
+			cbor_skip(c);
+			break;
+		}
+		imprint_device_receipt_chunk(c, &id->receipt);
+		seen->chunk = true;
+		break;
+	default:
+		cbor_skip(c);
+	}
+}
+
 /* RFC 9052 3.1: what must be understood is listed by crit; nothing is. */
+static const char *
+header_unsupported(const struct header_seen *seen, bool receipt)
+{
+	if (seen->crit)
+		return "document: header: crit is not known";
+	if (!seen->alg)
+		return "document: header: alg is not ES256";
+	if (!seen->typ)
+		return "document: header: typ is not an identity document's";
+	if (receipt && !seen->vds)
+		return "document: header: vds is not RFC9162_SHA256";
+	return NULL;
+}
+
 static enum imprint_device_verdict
 protected_read(struct bytes encoded, struct imprint_device_identity *id,
     const char **ret_reason)
 {
-	bool has_alg = false, has_typ = false;
+	struct header_seen seen = { false, false, false, false, false };
+	const char *unsupported;
 	size_t i, pairs;
 	struct cbor c;
-	int64_t label;
 
 	cbor_open(&c, encoded);
 	pairs = cbor_get_map(&c);
-	for (i = 0; i < pairs && cbor_ok(&c); i++) {
-		label = cbor_get_int(&c);
-		if (label == HEADER_CRIT) {
-			*ret_reason = "document: header: crit is not known";
-			return IMPRINT_DEVICE_DENY_UNSUPPORTED;
-		} else if (label == HEADER_ALG) {
-			has_alg = cbor_get_int(&c) == ES256;
-		} else if (label == HEADER_KID) {
-			id->kid = export(cbor_get_bstr_sized(&c,
-			    IMPRINT_DEVICE_HASH_SIZE));
-		} else if (label == HEADER_TYP) {
-			has_typ = bytes_equal(cbor_get_tstr(&c),
-			    bytes_text(TYP));
-		} else
-			cbor_skip(&c);
-	}
-	if (!cbor_close(&c) || id->kid.len == 0) {
-		*ret_reason = c.error != NULL ? c.error :
-		    "document: header: kid is missing";
+	for (i = 0; i < pairs && cbor_ok(&c); i++)
+		header_read(&c, cbor_get_int(&c), id, &seen);
+	if (cbor_close(&c) && id->kid.len == 0)
+		cbor_fail(&c, "document: header: kid is missing");
+	if (cbor_ok(&c) && id->receipt.present && !seen.chunk)
+		cbor_fail(&c, "document: header: chunk is missing");
+	if (!cbor_ok(&c)) {
+		*ret_reason = c.error;
 		return IMPRINT_DEVICE_DENY_MALFORMED;
 	}
-	if (!has_alg || !has_typ) {
-		*ret_reason = has_alg ?
-		    "document: header: typ is not an identity document's" :
-		    "document: header: alg is not ES256";
+	unsupported = header_unsupported(&seen, id->receipt.present);
+	if (unsupported != NULL) {
+		*ret_reason = unsupported;
 		return IMPRINT_DEVICE_DENY_UNSUPPORTED;
 	}
 	return IMPRINT_DEVICE_ACCEPT;
@@ -401,6 +446,12 @@ claim_read(struct cbor *c, int64_t label, struct imprint_device_identity *id)
 	case CLAIM_KEYSET:
 		keyset_read(c, id);
 		break;
+	case CLAIM_STATUS:
+		if (id->receipt.present)
+			imprint_device_receipt_status(c, &id->receipt);
+		else
+			cbor_skip(c);
+		break;
 	default:
 		if (!metadata_read(c, label, id) &&
 		    !structure_read(c, label, id))
@@ -435,27 +486,61 @@ claims_read(struct imprint_device_identity *id)
 		    " missing";
 	if (id->ueid.len < UEID_MIN || id->ueid.len > UEID_MAX)
 		return "claims: ueid is missing or of a wrong length";
+	if (id->receipt.present && !id->receipt.fits)
+		return "receipt: not for the index in the claims' status";
 	return NULL;
+}
+
+/* tag 18, [protected, {}, claims, signature] */
+static struct bytes
+direct_read(struct cbor *c, struct imprint_device_identity *id)
+{
+	struct bytes protected_header;
+
+	if (cbor_get_tag(c) != TAG_SIGN1)
+		cbor_fail(c, "document: not a COSE_Sign1");
+	cbor_get_array_sized(c, 4);
+	protected_header = cbor_get_bstr(c);
+	/* what no signature covers has no place in a package */
+	if (cbor_get_map(c) != 0)
+		cbor_fail(c, "document: unprotected header is not empty");
+	id->claims = export(cbor_get_bstr(c));
+	return protected_header;
+}
+
+/* [claims, tag 18, [protected, {vdp}, nil, signature]] */
+static struct bytes
+receipt_read(struct cbor *c, struct imprint_device_identity *id,
+    struct bytes *ret_proof)
+{
+	struct bytes protected_header;
+
+	id->receipt.present = true;
+	cbor_get_array_sized(c, 2);
+	id->claims = export(cbor_get_bstr(c));
+	if (cbor_get_tag(c) != TAG_SIGN1)
+		cbor_fail(c, "receipt: not a COSE_Sign1");
+	cbor_get_array_sized(c, 4);
+	protected_header = cbor_get_bstr(c);
+	*ret_proof = imprint_device_receipt_proof(c);
+	cbor_get_null(c);
+	return protected_header;
 }
 
 enum imprint_device_verdict
 imprint_device_document_read(struct bytes document,
     struct imprint_device_identity *id, const char **ret_reason)
 {
+	struct bytes protected_header, proof = { NULL, 0 };
 	enum imprint_device_verdict verdict;
-	struct bytes protected_header;
-	const char *reason;
+	const char *reason = NULL;
 	struct cbor c;
 
 	cbor_open(&c, document);
-	if (cbor_get_tag(&c) != TAG_SIGN1)
-		cbor_fail(&c, "document: not a COSE_Sign1");
-	cbor_get_array_sized(&c, 4);
-	protected_header = cbor_get_bstr(&c);
-	/* what no signature covers has no place in a package */
-	if (cbor_get_map(&c) != 0)
-		cbor_fail(&c, "document: unprotected header is not empty");
-	id->claims = export(cbor_get_bstr(&c));
+	if (cbor_peek(&c) == CBOR_ARRAY)
+		protected_header = receipt_read(&c, id, &proof);
+	else
+		protected_header = direct_read(&c, id);
 	id->signature = export(cbor_get_bstr_sized(&c,
 	    IMPRINT_DEVICE_SIGNATURE_SIZE));
 	if (!cbor_close(&c)) {
@@ -467,7 +552,10 @@ imprint_device_document_read(struct bytes document,
 	verdict = protected_read(protected_header, id, ret_reason);
 	if (verdict != IMPRINT_DEVICE_ACCEPT)
 		return verdict;
-	reason = claims_read(id);
+	if (id->receipt.present)
+		reason = imprint_device_receipt_path(proof, &id->receipt);
+	if (reason == NULL)
+		reason = claims_read(id);
 	if (reason == NULL)
 		return IMPRINT_DEVICE_ACCEPT;
 	*ret_reason = reason;

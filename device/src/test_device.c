@@ -12,7 +12,7 @@
 #include "device/include/imprint/device.h"
 
 #define VECTORS		"tests/vectors/device-packages.txt"
-#define CASES_MAX	128
+#define CASES_MAX	256
 #define NOW		INT64_C(1790000000)
 
 struct vector {
@@ -132,7 +132,7 @@ every_vector_has_its_verdict(void **state)
 	size_t i, bad = 0;
 
 	(void)state;
-	assert_true(vector_count > 70);
+	assert_true(vector_count > 130);
 	for (i = 0; i < vector_count; i++) {
 		v = &vectors[i];
 		assert_int_equal(judge(imprint_device_openssl(), v->package,
@@ -186,14 +186,17 @@ refused(struct imprint_bytes package)
 	    report.verdict != IMPRINT_DEVICE_UNKNOWN_TIME;
 }
 
+/* One signed directly, one by a receipt. */
+static const char *const good_names[] = { "good", "receipt-good" };
+#define GOOD_COUNT	(sizeof(good_names) / sizeof(good_names[0]))
+
 static void
-every_truncation_is_refused(void **state)
+truncations_are_refused(struct imprint_bytes good)
 {
-	struct imprint_bytes good = vector_get("good")->package, cut;
+	struct imprint_bytes cut;
 	uint8_t *copy;
 	size_t len;
 
-	(void)state;
 	for (len = 0; len < good.len; len++) {
 		/* a block of its own, so that reading beyond is seen */
 		copy = malloc(len + (len == 0));
@@ -207,13 +210,22 @@ every_truncation_is_refused(void **state)
 }
 
 static void
-every_flipped_byte_is_refused(void **state)
+every_truncation_is_refused(void **state)
 {
-	struct imprint_bytes good = vector_get("good")->package, altered;
-	uint8_t *copy = malloc(good.len);
-	size_t i, n;
+	size_t i;
 
 	(void)state;
+	for (i = 0; i < GOOD_COUNT; i++)
+		truncations_are_refused(vector_get(good_names[i])->package);
+}
+
+static void
+flipped_bytes_are_refused(struct imprint_bytes good)
+{
+	uint8_t *copy = malloc(good.len);
+	struct imprint_bytes altered;
+	size_t i, n;
+
 	assert_non_null(copy);
 	memcpy(copy, good.ptr, good.len);
 	altered.ptr = copy;
@@ -231,6 +243,37 @@ every_flipped_byte_is_refused(void **state)
 		}
 	}
 	free(copy);
+}
+
+static void
+every_flipped_byte_is_refused(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < GOOD_COUNT; i++)
+		flipped_bytes_are_refused(vector_get(good_names[i])->package);
+}
+
+/* What a receipt says is there to be shown. */
+static void
+a_receipt_tells_its_place(void **state)
+{
+	struct imprint_device_identity identity;
+	const char *reason;
+
+	(void)state;
+	assert_int_equal(imprint_device_open(
+	    vector_get("receipt-good")->package, &identity, &reason),
+	    IMPRINT_DEVICE_ACCEPT);
+	assert_true(identity.receipt.present);
+	assert_int_equal(identity.receipt.first, (3 << 20) - 4);
+	assert_int_equal(identity.receipt.size, 7);
+	assert_int_equal(identity.receipt.leaf, 5);
+	assert_int_equal(identity.receipt.evidence, 1);
+	assert_int_equal(imprint_device_open(vector_get("good")->package,
+	    &identity, &reason), IMPRINT_DEVICE_ACCEPT);
+	assert_false(identity.receipt.present);
 }
 
 /* All bits of the private keys: X25519 would overlook five of them. */
@@ -358,18 +401,16 @@ failing_chain(void *state, const struct imprint_device_chain *chain,
 }
 
 static void
-a_failing_library_is_never_acceptance(void **state)
+failing_library(struct imprint_bytes good)
 {
 	struct failing f = { 0, 0 };
 	const struct imprint_device_crypto crypto = {
 		&f, failing_sha256, failing_verify, failing_derive,
 		failing_certificate_key, failing_chain
 	};
-	struct imprint_bytes good = vector_get("good")->package;
 	struct imprint_device_report report;
 	unsigned calls;
 
-	(void)state;
 	assert_int_equal(judge(&crypto, good, NULL, NOW, &report),
 	    IMPRINT_DEVICE_OK);
 	assert_int_equal(report.verdict, IMPRINT_DEVICE_ACCEPT);
@@ -381,6 +422,16 @@ a_failing_library_is_never_acceptance(void **state)
 		    IMPRINT_DEVICE_ERROR_CRYPTO);
 		assert_int_equal(report.verdict, IMPRINT_DEVICE_DENY);
 	}
+}
+
+static void
+a_failing_library_is_never_acceptance(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < GOOD_COUNT; i++)
+		failing_library(vector_get(good_names[i])->package);
 }
 
 static void
@@ -634,6 +685,7 @@ main(void)
 		cmocka_unit_test(a_refusal_names_its_step),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(every_flipped_byte_is_refused),
+		cmocka_unit_test(a_receipt_tells_its_place),
 		cmocka_unit_test(every_bit_of_a_private_key_counts),
 		cmocka_unit_test(a_package_beyond_64_kb_is_refused),
 		cmocka_unit_test(a_refused_form_leaves_an_empty_identity),

@@ -187,24 +187,30 @@ bstr_head(uint8_t head[HEAD_MAX], size_t len)
 	return out;
 }
 
-/* RFC 9052 4.4 */
+/* RFC 9052 4.4; with a receipt the payload is the root (RFC 9942 5.2). */
 static enum imprint_device_error
 signature_check(struct work *w)
 {
 	static const uint8_t start[] = "\x84\x6aSignature1";
 	static const uint8_t no_aad[] = { 0x40 };
-	uint8_t head[2][HEAD_MAX], digest[HASH_SIZE];
-	struct imprint_bytes parts[6];
+	uint8_t head[2][HEAD_MAX], digest[HASH_SIZE], root[HASH_SIZE];
+	struct imprint_bytes parts[6], payload = w->id->claims;
 	bool good = false;
 
+	if (w->id->receipt.present) {
+		if (imprint_device_receipt_root(w->crypto, w->id, root) != 0)
+			return IMPRINT_DEVICE_ERROR_CRYPTO;
+		payload.ptr = root;
+		payload.len = sizeof(root);
+	}
 	parts[0].ptr = start;
 	parts[0].len = sizeof(start) - 1;
 	parts[1] = bstr_head(head[0], w->id->protected_header.len);
 	parts[2] = w->id->protected_header;
 	parts[3].ptr = no_aad;
 	parts[3].len = sizeof(no_aad);
-	parts[4] = bstr_head(head[1], w->id->claims.len);
-	parts[5] = w->id->claims;
+	parts[4] = bstr_head(head[1], payload.len);
+	parts[5] = payload;
 	if (w->crypto->sha256(w->crypto->state, parts, 6, digest) != 0 ||
 	    w->crypto->verify(w->crypto->state, w->signer.raw, digest,
 	    w->id->signature.ptr, &good) != 0)

@@ -107,10 +107,6 @@ const char *authority_dir(const struct authority *);
  * "document"); DER appended. */
 MUST_USE enum err authority_certificate(struct authority *, const char *name,
     struct buf *out, struct diag *);
-/* The document signers' public key. */
-MUST_USE enum err authority_document_key(struct authority *,
-    struct public_key *ret_key, struct diag *);
-
 /* Objects (lib/authority/object.h), checked once the ecosystem is unlocked. */
 MUST_USE enum err authority_object_get(struct authority *, enum store_kind,
     const char *name, const char *version, struct buf *body_out,

@@ -156,6 +156,7 @@ static const struct {
 	{ REQUEST_CLOCK, request_clock },
 	{ REQUEST_ANCHOR, request_anchor },
 	{ REQUEST_EPOCH, request_epoch },
+	{ REQUEST_SIGNER_NEW, request_signer_new },
 };
 
 static enum err

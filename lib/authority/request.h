@@ -30,7 +30,9 @@ enum request_type {
 	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
 	REQUEST_ANCHOR = 9,	/* lib/authority/anchor.h */
-	REQUEST_EPOCH = 10	/* lib/authority/anchor.h */
+	REQUEST_EPOCH = 10,	/* lib/authority/anchor.h */
+	REQUEST_SIGNER_NEW = 11	/* body: number of the new signer, which is
+				 * one more than that of the present one */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */
@@ -41,7 +43,7 @@ MUST_USE enum err request_sign(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
 /*
  * Verify and carry out. result: product-add the product's hash; station-add
  * the sealing key's thumbprint; service-add the certificate; order-create the
- * order number as CBOR; order-cancel nothing.
+ * order number as CBOR; order-cancel nothing; signer-new the certificate.
  * ERR_AUTH: not signed by an operator, or for another ecosystem.
  */
 MUST_USE enum err authority_submit(struct authority *, struct bytes request,
@@ -71,6 +73,7 @@ MUST_USE enum err request_put_order_named(struct buf *,
     const char *const *stations, size_t packs, const struct names_file *);
 MUST_USE enum err request_put_service(struct buf *, const char *name,
     const char *dns_name, const struct public_key *);
+MUST_USE enum err request_put_signer(struct buf *, uint32_t number);
 
 #define ORDER_COUNT_MAX	UINT64_C(1000000000)
 #define ORDER_PACKS_MAX	64

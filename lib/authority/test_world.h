@@ -21,6 +21,7 @@
 #include "lib/authority/order_record.h"
 #include "lib/authority/order_run.h"
 #include "lib/authority/request.h"
+#include "lib/authority/signer.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 #include "lib/identity/station.h"
@@ -30,14 +31,16 @@
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define NOW		INT64_C(1767225600)	/* 2026-01-01T00:00:00Z */
 #define PASSPHRASE	"correct horse"
-#define PRODUCTS	3
+#define PRODUCTS	4
 #define STATIONS	2
 
 static const char *const product_files[PRODUCTS] = {
 	"examples/products/camera.yaml",
 	"examples/products/glucose-monitor.yaml",
 	"examples/products/wind-turbine-sensor.yaml",
+	"examples/products/water-meter.yaml",	/* with receipts */
 };
+#define METER		3
 static const char *const station_names[STATIONS] = { "line-1", "line-2" };
 static const enum key_alg station_algs[STATIONS] = { KEY_X25519, KEY_P256 };
 

@@ -182,12 +182,13 @@ unprotected_pass(struct cbor *c, struct bytes protected)
 	}
 }
 
-enum err
-cose_sign1_parse(struct bytes input, struct cose_sign1 *ret_msg,
+static enum err
+sign1_parse(struct bytes input, bool detached, struct cose_sign1 *ret_msg,
     struct diag *diag)
 {
 	struct cose_sign1 msg = { .protected = BYTES_NONE };
 	struct cbor c;
+	size_t at;
 	enum err err;
 
 	cbor_open(&c, input);
@@ -200,15 +201,34 @@ cose_sign1_parse(struct bytes input, struct cose_sign1 *ret_msg,
 	err = protected_parse(&msg, diag);
 	if (err)
 		return err;
+	at = c.pos;
 	unprotected_pass(&c, msg.protected);
 	if (!cbor_ok(&c))
 		return parse_fail(diag, &c, "unprotected header");
-	msg.payload = cbor_get_bstr(&c);
+	msg.unprotected = bytes_of(input.ptr + at, c.pos - at);
+	if (detached)
+		cbor_get_null(&c);
+	else
+		msg.payload = cbor_get_bstr(&c);
 	msg.signature = cbor_get_bstr_sized(&c, SIGNATURE_SIZE);
 	if (!cbor_close(&c))
 		return parse_fail(diag, &c, "payload or signature");
 	*ret_msg = msg;
 	return ERR_OK;
+}
+
+enum err
+cose_sign1_parse(struct bytes input, struct cose_sign1 *ret_msg,
+    struct diag *diag)
+{
+	return sign1_parse(input, false, ret_msg, diag);
+}
+
+enum err
+cose_sign1_parse_detached(struct bytes input, struct cose_sign1 *ret_msg,
+    struct diag *diag)
+{
+	return sign1_parse(input, true, ret_msg, diag);
 }
 
 /* The head of a byte string of len octets. */
@@ -309,6 +329,16 @@ cose_sign1_verify(const struct cose_sign1 *msg, struct verifier *verifier,
 		return err;
 	return verifier_check_digest(verifier, digest, msg->signature,
 	    ret_good);
+}
+
+enum err
+cose_sign1_signature(struct signer *signer, struct bytes protected,
+    struct bytes payload, uint8_t ret_sig[SIGNATURE_SIZE])
+{
+	struct to_be_signed t;
+
+	to_be_signed_init(&t, protected, BYTES_NONE, payload);
+	return signer_sign_parts(signer, t.parts, PART_COUNT, ret_sig);
 }
 
 void

@@ -24,6 +24,7 @@ enum cose_alg {
 /* A parsed message; every view points into the input. */
 struct cose_sign1 {
 	struct bytes	protected;	/* the bstr's content */
+	struct bytes	unprotected;	/* the map, checked CBOR */
 	enum cose_alg	alg;
 	struct bytes	kid;		/* empty: absent */
 	struct bytes	typ;		/* text; empty: absent */
@@ -34,6 +35,10 @@ struct cose_sign1 {
 /* ERR_SYNTAX, ERR_UNSUPPORTED (algorithm, crit); diag says where. */
 MUST_USE enum err cose_sign1_parse(struct bytes, struct cose_sign1 *ret_msg,
     struct diag *);
+/* The same of a message without its payload (nil); the caller has it, and
+ * puts it into ret_msg before verifying. */
+MUST_USE enum err cose_sign1_parse_detached(struct bytes,
+    struct cose_sign1 *ret_msg, struct diag *);
 /* Is the signature right for this key? external_aad may be empty. */
 MUST_USE enum err cose_sign1_verify(const struct cose_sign1 *,
     struct verifier *, enum key_alg, struct bytes external_aad,
@@ -42,6 +47,10 @@ MUST_USE enum err cose_sign1_verify(const struct cose_sign1 *,
 MUST_USE enum err cose_sign1_sign(struct buf *out, struct signer *,
     struct bytes kid, const char *typ, struct bytes payload,
     struct bytes external_aad, struct diag *);
+/* The signature alone, for a message put together by the caller. */
+MUST_USE enum err cose_sign1_signature(struct signer *,
+    struct bytes protected, struct bytes payload,
+    uint8_t ret_sig[SIGNATURE_SIZE]);
 /* The protected header map's encoding alone, for templates. */
 void	cose_put_protected(struct buf *, enum cose_alg, struct bytes kid,
 	    const char *typ);

@@ -1,6 +1,7 @@
 #include "lib/identity/document.h"
 
 #include "lib/base/clock.h"
+#include "lib/identity/document_internal.h"
 #include "lib/identity/document_render.h"
 
 #define CNF_COSE_KEY	1
@@ -660,6 +661,24 @@ claims_parse(struct document *d, struct diag *diag)
 	return ERR_OK;
 }
 
+static enum err
+direct_parse(struct bytes input, struct document *d, struct diag *diag)
+{
+	enum err err;
+
+	err = cose_sign1_parse(input, &d->message, diag);
+	if (err) {
+		diag_prefix(diag, "document");
+		return err;
+	}
+	/* RFC 9596 2: no other signed object passes for a document */
+	if (!bytes_equal(d->message.typ, bytes_text(DOCUMENT_TYP)))
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9596 2",
+		    "document: typ: not %s", DOCUMENT_TYP);
+	d->claims = d->message.payload;
+	return claims_parse(d, diag);
+}
+
 enum err
 document_parse(struct bytes input, struct document *ret_document,
     struct diag *diag)
@@ -671,17 +690,15 @@ document_parse(struct bytes input, struct document *ret_document,
 		return diag_fail(diag, ERR_LIMIT, NULL,
 		    "document: %zu octets, at most %zu", input.len,
 		    DOCUMENT_SIZE_MAX);
-	err = cose_sign1_parse(input, &d.message, diag);
-	if (err) {
-		diag_prefix(diag, "document");
-		return err;
+	if (document_has_receipt(input)) {
+		err = document_receipt_parse(input, &d, diag);
+		if (!err)
+			err = claims_parse(&d, diag);
+		if (!err)
+			err = document_receipt_check(&d, diag);
+	} else {
+		err = direct_parse(input, &d, diag);
 	}
-	/* RFC 9596 2: no other signed object passes for a document */
-	if (!bytes_equal(d.message.typ, bytes_text(DOCUMENT_TYP)))
-		return diag_fail(diag, ERR_SYNTAX, "RFC 9596 2",
-		    "document: typ: not %s", DOCUMENT_TYP);
-	d.claims = d.message.payload;
-	err = claims_parse(&d, diag);
 	if (err)
 		return err;
 	*ret_document = d;

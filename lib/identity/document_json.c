@@ -207,6 +207,14 @@ json_signer(struct json *j, const struct document *d)
 	    d->message.alg == COSE_ES256 ? "ES256" : "EdDSA"));
 	json_put_hex(j, "kid", d->message.kid);
 	json_put_hex(j, "value", d->message.signature);
+	json_put_text(j, "mode", bytes_text(
+	    product_signature_name(d->signature)));
+	if (d->signature == SIGNATURE_RECEIPT) {
+		json_put_number(j, "first", d->receipt.chunk.first);
+		json_put_number(j, "size", d->receipt.chunk.size);
+		json_put_number(j, "leaf", d->receipt.leaf);
+		json_put_number(j, "evidence", d->receipt.chunk.evidence);
+	}
 	json_close(j, '}');
 }
 

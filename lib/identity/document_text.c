@@ -299,6 +299,12 @@ text_issuance(struct buf *b, const struct document *d)
 	    d->message.alg == COSE_ES256 ? "ES256" : "EdDSA");
 	buf_put_hex(b, d->message.kid);
 	buf_put_u8(b, '\n');
+	if (d->signature == SIGNATURE_RECEIPT) {
+		label(b, bytes_text("signed together"));
+		buf_printf(b, "%" PRIu32 " identities from index %" PRIu64
+		    ", this one %" PRIu64 "\n", d->receipt.chunk.size,
+		    d->receipt.chunk.first, receipt_index(&d->receipt));
+	}
 	render_other_claims(d, text_other, b);
 }
 

@@ -343,15 +343,10 @@ slot_claims(struct identity_maker *m, size_t i, const struct public_key *key,
 	fields[CLAIMS_FIELD_CERT + slot->slot] = identity->certificate[i];
 }
 
-/* Claims, commitment and the digest that the document's signature covers. */
+/* Claims, commitment and leaf. */
 static enum err
-claims_render(struct identity_maker *m, struct identity *identity,
-    uint8_t ret_digest[SHA256_SIZE])
+claims_render(struct identity_maker *m, struct identity *identity)
 {
-	struct bytes parts[3], claims;
-	uint8_t head_room[16];
-	struct buf head = { .ptr = head_room, .cap = sizeof(head_room),
-	    .limit = sizeof(head_room) };
 	enum err err;
 
 	buf_clear(&m->claims);
@@ -361,24 +356,40 @@ claims_render(struct identity_maker *m, struct identity *identity,
 		err = buf_err(&m->claims);
 	if (err)
 		return err;
-	claims = buf_bytes(&m->claims);
-	err = sha256_parts(m->sha256, &claims, 1, identity->commitment);
+	identity->claims = buf_bytes(&m->claims);
+	err = sha256_parts(m->sha256, &identity->claims, 1,
+	    identity->commitment);
 	if (err)
 		return err;
-	cbor_put_bstr_head(&head, claims.len);
+	buf_clear(&m->log_entry);
+	log_entry_put(&m->log_entry, LOG_ENTRY_IDENTITY, identity->index,
+	    m->evidence, bytes_of(identity->commitment, SHA256_SIZE));
+	err = buf_err(&m->log_entry);
+	return err ? err : merkle_leaf(m->sha256, buf_bytes(&m->log_entry),
+	    identity->leaf);
+}
+
+/* What the document's own signature covers. */
+static enum err
+document_digest(struct identity_maker *m, uint8_t ret_digest[SHA256_SIZE])
+{
+	uint8_t head_room[16];
+	struct buf head = { .ptr = head_room, .cap = sizeof(head_room),
+	    .limit = sizeof(head_room) };
+	struct bytes parts[3];
+
+	cbor_put_bstr_head(&head, m->claims.len);
 	parts[0] = buf_bytes(&m->sig_head);
 	parts[1] = buf_bytes(&head);
-	parts[2] = claims;
+	parts[2] = buf_bytes(&m->claims);
 	return sha256_parts(m->sha256, parts, 3, ret_digest);
 }
 
-/* Document, entry and leaf, once everything is signed. */
 static enum err
-identity_finish(struct identity_maker *m, const uint8_t sig[SIGNATURE_SIZE],
+document_put(struct identity_maker *m, const uint8_t sig[SIGNATURE_SIZE],
     struct identity *identity)
 {
 	struct buf *out = &m->document;
-	enum err err;
 
 	buf_clear(out);
 	cbor_put_tag(out, 18);
@@ -388,16 +399,25 @@ identity_finish(struct identity_maker *m, const uint8_t sig[SIGNATURE_SIZE],
 	cbor_put_bstr(out, buf_bytes(&m->claims));
 	cbor_put_bstr(out, bytes_of(sig, SIGNATURE_SIZE));
 	identity->document = buf_bytes(out);
-	buf_clear(&m->log_entry);
-	log_entry_put(&m->log_entry, LOG_ENTRY_IDENTITY, identity->index,
-	    m->evidence, bytes_of(identity->commitment, SHA256_SIZE));
-	err = buf_err(out);
+	return buf_err(out);
+}
+
+/* The document's own signature, which also goes into the entry. */
+static enum err
+document_sign(struct identity_maker *m, struct signer *document,
+    struct identity *identity)
+{
+	uint8_t digest[SHA256_SIZE], sig[SIGNATURE_SIZE];
+	enum err err;
+
+	err = document_digest(m, digest);
 	if (!err)
-		err = buf_err(&m->log_entry);
-	if (err)
-		return err;
-	return merkle_leaf(m->sha256, buf_bytes(&m->log_entry),
-	    identity->leaf);
+		err = signer_sign_digest(document, digest, sig);
+	if (!err)
+		err = document_put(m, sig, identity);
+	if (!err)
+		buf_put(&m->entry, sig, SIGNATURE_SIZE);
+	return err;
 }
 
 static void
@@ -419,7 +439,6 @@ identity_maker_make(struct identity_maker *m, uint64_t index,
     struct diag *diag)
 {
 	const struct template *template = m->template;
-	uint8_t digest[SHA256_SIZE], sig[SIGNATURE_SIZE];
 	struct slot_state *state;
 	size_t i;
 	enum err err;
@@ -444,15 +463,11 @@ identity_maker_make(struct identity_maker *m, uint64_t index,
 		slot_claims(m, i, &state->key, ret_identity);
 	}
 	if (!err)
-		err = claims_render(m, ret_identity, digest);
+		err = claims_render(m, ret_identity);
+	if (!err && template->signature == SIGNATURE_DIRECT)
+		err = document_sign(m, document, ret_identity);
 	if (!err)
-		err = signer_sign_digest(document, digest, sig);
-	if (!err)
-		err = identity_finish(m, sig, ret_identity);
-	if (!err) {
-		buf_put(&m->entry, sig, SIGNATURE_SIZE);
 		err = buf_err(&m->entry);
-	}
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "identity %llu: cannot be made",
@@ -524,7 +539,7 @@ enum err
 identity_maker_rebuild(struct identity_maker *m, uint64_t index,
     struct bytes entry, struct identity *ret_identity, struct diag *diag)
 {
-	uint8_t digest[SHA256_SIZE];
+	bool direct = m->template->signature == SIGNATURE_DIRECT;
 	struct bytes rest = entry;
 	const uint8_t *sig = NULL;
 	size_t i;
@@ -533,14 +548,14 @@ identity_maker_rebuild(struct identity_maker *m, uint64_t index,
 	err = identity_begin(m, index, ret_identity);
 	for (i = 0; i < m->template->slot_count && !err; i++)
 		err = slot_rebuild(m, i, &rest, ret_identity);
-	if (!err)
+	if (!err && direct)
 		sig = entry_take(&rest, SIGNATURE_SIZE);
-	if (!err && (sig == NULL || rest.len != 0))
+	if (!err && ((direct && sig == NULL) || rest.len != 0))
 		err = ERR_CORRUPT;
 	if (!err)
-		err = claims_render(m, ret_identity, digest);
-	if (!err)
-		err = identity_finish(m, sig, ret_identity);
+		err = claims_render(m, ret_identity);
+	if (!err && direct)
+		err = document_put(m, sig, ret_identity);
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "identity %llu: its stored entry cannot be rebuilt",

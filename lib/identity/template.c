@@ -150,8 +150,11 @@ template_fill(const struct product *product,
 	    "/status/", issuer->log_name, "-", diag);
 	if (err)
 		return err;
-	cose_put_protected(&template->protected, COSE_ES256,
-	    bytes_of(issuer->document_kid, COSE_KID_SIZE), DOCUMENT_TYP);
+	template->signature = product->signature;
+	if (template->signature == SIGNATURE_DIRECT)
+		cose_put_protected(&template->protected, COSE_ES256,
+		    bytes_of(issuer->document_kid, COSE_KID_SIZE),
+		    DOCUMENT_TYP);
 	for (i = 0; i < product->credential_count; i++) {
 		err = template_slot(product, &product->credentials[i], issuer,
 		    template, diag);
@@ -191,8 +194,10 @@ template_new(const struct product *product,
 size_t
 template_entry_size(const struct template *template)
 {
-	size_t i, size = SIGNATURE_SIZE;	/* of the document */
+	size_t i, size = 0;
 
+	if (template->signature == SIGNATURE_DIRECT)
+		size = SIGNATURE_SIZE;	/* of the document */
 	for (i = 0; i < template->slot_count; i++) {
 		size += template->slots[i].alg == KEY_P256 ?
 		    P256_COMPRESSED_SIZE : KEY_PRIVATE_SIZE;

@@ -1,7 +1,7 @@
 /*
  * The stored form of a template:
  * [version, product, log, document years, status prefix, claims form,
- *  protected header, [[slot, alg, years, form or null]...],
+ *  protected header or null, [[slot, alg, years, form or null]...],
  *  [name ...], serial number's name or -1]; names as in product_cbor.c
  */
 #include <limits.h>
@@ -44,7 +44,10 @@ template_encode(const struct template *template, struct buf *out)
 	err = form_put(out, template->claims);
 	if (err)
 		return err;
-	cbor_put_bstr(out, buf_bytes(&template->protected));
+	if (template->signature == SIGNATURE_DIRECT)
+		cbor_put_bstr(out, buf_bytes(&template->protected));
+	else
+		cbor_put_null(out);
 	cbor_put_array(out, template->slot_count);
 	for (i = 0; i < template->slot_count; i++) {
 		cbor_put_array(out, 4);
@@ -151,7 +154,12 @@ body_decode(struct cbor *cbor, struct template *template, struct diag *diag)
 	err = form_decode(cbor_get_bstr(cbor), &template->claims, diag);
 	if (err)
 		return err;
-	buf_put_bytes(&template->protected, cbor_get_bstr(cbor));
+	if (cbor_peek(cbor) == CBOR_SIMPLE) {
+		cbor_get_null(cbor);
+		template->signature = SIGNATURE_RECEIPT;
+	} else {
+		buf_put_bytes(&template->protected, cbor_get_bstr(cbor));
+	}
 	count = cbor_get_array(cbor);
 	if (count > PRODUCT_SLOTS_MAX)
 		cbor_fail(cbor, "too many slots");

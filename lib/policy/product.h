@@ -118,6 +118,13 @@ struct product_name {
 	uint64_t	first, last;			/* range */
 };
 
+/* How a document is signed. */
+enum product_signature {
+	SIGNATURE_DIRECT = 0,	/* each on its own */
+	SIGNATURE_RECEIPT = 1	/* one signature a chunk, and a proof each */
+};
+const char *product_signature_name(enum product_signature);
+
 struct product {
 	char		name[PRODUCT_NAME_MAX + 1];
 	char		version[PRODUCT_NAME_MAX + 1];	/* digits and dots */
@@ -139,7 +146,8 @@ struct product {
 	struct product_name	names[PRODUCT_NAMES_MAX];
 	size_t			name_count;
 	int			document_validity_years; /* or PRODUCT_NEVER */
-	/* signature mode: direct; delivery: station; the only ones offered */
+	enum product_signature	signature;
+	/* delivery: station, the only one offered */
 };
 
 /*

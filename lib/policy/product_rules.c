@@ -219,6 +219,14 @@ rule_authorised(const struct product *p, const struct product_object *o,
 }
 
 enum err
+rule_signature(enum product_signature signature, struct fault *f)
+{
+	if (product_signature_name(signature) != NULL)
+		return ERR_OK;
+	return fault_set(f, ERR_INVALID, NULL, "no such mode");
+}
+
+enum err
 rule_validity(int years, struct fault *f)
 {
 	if (years == PRODUCT_NEVER ||

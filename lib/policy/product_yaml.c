@@ -523,14 +523,17 @@ signature_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
 	static const struct yamlfile_choice modes[] = {
-		{ "direct", 0, true },
-		{ "receipt", 0, false },
+		{ "direct", SIGNATURE_DIRECT, true },
+		{ "receipt", SIGNATURE_RECEIPT, true },
 	};
-	int value;
+	struct product *p = target;
+	enum err err;
+	int value = SIGNATURE_DIRECT;
 
 	(void)key;
-	(void)target;
-	return yamlfile_choice(y, node, modes, COUNT(modes), &value);
+	err = yamlfile_choice(y, node, modes, COUNT(modes), &value);
+	p->signature = (enum product_signature)value;
+	return err;
 }
 
 static enum err
@@ -538,7 +541,7 @@ document_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
 	static const struct yamlfile_key keys[] = {
-		{ "signature", true, signature_read, 0, 0 },
+		{ "signature", false, signature_read, 0, 0 },
 		{ "validity", true, validity_read,
 		    FIELD(struct product, document_validity_years) },
 	};

@@ -111,6 +111,7 @@ EDIT(surrogate_swname, memcpy(p->swname, "\xed\xa0\x80", 3))
 EDIT(short_swname, memcpy(p->swname, "\xe2\x82", 2))
 EDIT(document_years, p->document_validity_years = 101)
 EDIT(document_zero, p->document_validity_years = 0)
+EDIT(document_mode, p->signature = (enum product_signature)2)
 EDIT(many_capabilities, p->capability_count = 65)
 EDIT(swapped_capabilities, p->capabilities[0].object[0] = 'w')
 EDIT(same_capabilities, p->capabilities[1] = p->capabilities[0])
@@ -172,6 +173,7 @@ static const struct {
 	{ short_swname, ERR_INVALID, "metadata.swname: is not UTF-8" },
 	{ document_years, ERR_INVALID, "document.validity: 101 years" },
 	{ document_zero, ERR_INVALID, "document.validity: 0 years" },
+	{ document_mode, ERR_INVALID, "document.signature: no such mode" },
 	{ many_capabilities, ERR_LIMIT, "capabilities: 65 entries" },
 	{ swapped_capabilities, ERR_INVALID, "capabilities[1]: repeated" },
 	{ same_capabilities, ERR_INVALID, "capabilities[1]: repeated" },
@@ -359,7 +361,7 @@ static const struct {
 	    "capabilities[1]: repeated or out of order" },
 	{ "validity -2", "0e820120", "0e820121", ERR_SYNTAX,
 	    "validity out of range" },
-	{ "signature mode", "0e8201", "0e8202", ERR_SYNTAX,
+	{ "signature mode", "0e8201", "0e8203", ERR_SYNTAX,
 	    "unknown signature mode" },
 	{ "delivery", "0f01", "0f02", ERR_SYNTAX, "unknown delivery" },
 	{ "slot 8", "a50000", "a50008", ERR_SYNTAX, "number out of range" },

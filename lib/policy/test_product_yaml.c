@@ -241,8 +241,6 @@ static const struct edit values[] = {
 	    "MCowBQYDK2VuAyEAhSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
 	    ERR_INVALID, "t.yaml:34: trust-anchors.code-signing: is no key "
 	    "to verify with" },
-	{ "direct", "receipt", ERR_UNSUPPORTED,
-	    "t.yaml:35: document.signature: \"receipt\" is not offered by" },
 	{ "direct", "none", ERR_INVALID, "t.yaml:35: document.signature" },
 	{ "never", "always", ERR_INVALID,
 	    "t.yaml:35: document.validity: \"always\" is no validity" },
@@ -436,6 +434,8 @@ static const struct {
 	    "3a749e6ad7dea0fe4f8a440e3b6c1c35e22fa73eb7d9e6c76b0a3dc1c650ee33" },
 	{ "examples/products/wind-turbine-sensor.yaml",
 	    "7291508c3408df292185e30714dff1ebc1d25b251b8fb363a3b5e421ed31f27a" },
+	{ "examples/products/water-meter.yaml",
+	    "2f28e583c446508bffa42234843d4854a97f9f4c40f6d1eff11c865fdf0e88e0" },
 };
 
 static void
@@ -463,6 +463,27 @@ test_samples(void **state)
 			fail_msg("%s", diag.what);
 		assert_memory_equal(&p, &q, sizeof(p));
 	}
+}
+
+/* A file that does not say how documents are signed says direct. */
+static void
+test_signature(void **state)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct product p, q;
+
+	(void)state;
+	base_edit("signature: direct, ", "", &text);
+	assert_int_equal(parse(&text, &p, NULL), ERR_OK);
+	assert_int_equal(p.signature, SIGNATURE_DIRECT);
+	buf_clear(&text);
+	base_edit("direct", "direct", &text);
+	assert_int_equal(parse(&text, &q, NULL), ERR_OK);
+	assert_memory_equal(&p, &q, sizeof(p));
+	buf_clear(&text);
+	base_edit("direct", "receipt", &text);
+	assert_int_equal(parse(&text, &p, NULL), ERR_OK);
+	assert_int_equal(p.signature, SIGNATURE_RECEIPT);
 }
 
 /* The same said otherwise: order, comments, quotes, blocks, PEM. */
@@ -566,6 +587,7 @@ main(void)
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_signature),
 		cmocka_unit_test(test_same_hash),
 		cmocka_unit_test(test_write),
 	};

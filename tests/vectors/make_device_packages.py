@@ -10,7 +10,6 @@ a case is added:
     python3 tests/vectors/make_device_packages.py
 """
 import datetime
-import hashlib
 import os
 
 import cbor2
@@ -18,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils, x25519
 from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+from tree import path, root, sha
 
 NOW = 1790000000
 YEAR = 365 * 86400
@@ -29,10 +30,6 @@ UEID = bytes([1]) + bytes(range(16))
 
 def enc(item):
     return cbor2.dumps(item, canonical=True)
-
-
-def sha(data):
-    return hashlib.sha256(data).digest()
 
 
 def ec_key(name):
@@ -99,10 +96,13 @@ class World:
                                   self.ca_key, eku=CLIENT, start=BORN)
 
 
-def sign1(key, protected, claims, unprotected=None):
-    tbs = enc(["Signature1", protected, b"", claims])
+def signature(key, tbs):
     r, s = utils.decode_dss_signature(key.sign(tbs, ec.ECDSA(hashes.SHA256())))
-    sig = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def sign1(key, protected, claims, unprotected=None):
+    sig = signature(key, enc(["Signature1", protected, b"", claims]))
     return enc(cbor2.CBORTag(18, [protected, unprotected or {}, claims, sig]))
 
 
@@ -146,22 +146,68 @@ class Package:
         self.magic, self.version, self.more = "imprint-package", 1, []
         self.pinned, self.now = b"", NOW
 
-    def put(self):
+    def claims_put(self):
         self.claims.setdefault(9, enc(self.scope))
         self.claims.setdefault(-66002, self.keyset)
-        self.document = sign1(self.signer_key, enc(self.header),
-                              enc({k: v for k, v in self.claims.items()
-                                   if v is not None}), self.unprotected)
+        return enc({k: v for k, v in self.claims.items() if v is not None})
+
+    def document_put(self):
+        return sign1(self.signer_key, enc(self.header), self.claims_put(),
+                     self.unprotected)
+
+    def put(self):
+        self.document = self.document_put()
         return enc([self.magic, self.version, self.document, self.privates,
                     self.certs] + self.more)
+
+
+class Receipt(Package):
+    """One whose document is signed by a receipt (RFC 9942)."""
+
+    first, size, at, evidence = (3 << 20) - 4, 7, 5, 1
+
+    def __init__(self, w):
+        super().__init__(w)
+        self.index = self.first + self.at
+        self.header.update({16: "application/imprint-receipt+cose", 395: 1,
+                            -66020: [self.first, self.size, self.evidence]})
+        self.claims[65535] = {"status_list": {
+            "idx": self.index % (1 << 20),
+            "uri": "https://s.example/bulk-%08x.cwt" % (self.index >> 20)}}
+        self.kind, self.payload, self.tag = 1, None, 18
+        self.proof = {}         # what is written instead of size, at, path
+        self.proofs = None
+        self.vdp = {396: None}
+        self.wrap = lambda claims, receipt: [claims, receipt]
+
+    def document_put(self):
+        claims = self.claims_put()
+        leaves = [sha(b"leaf %d" % i) for i in range(self.size)]
+        leaves[self.at] = sha(b"\x00" + enc(
+            [1, self.kind, self.index, self.evidence, sha(claims)]))
+        found = path(self.at, leaves)
+        proof = [self.proof.get("size", self.size),
+                 self.proof.get("at", self.at),
+                 self.proof.get("path", lambda p: p)(found)]
+        proofs = {-1: [enc(proof)]} if self.proofs is None else \
+            self.proofs(enc(proof))
+        unprotected = {k: proofs if v is None else v
+                       for k, v in self.vdp.items()}
+        protected = enc(self.header)
+        tbs = enc(["Signature1", protected, b"", root(leaves)])
+        receipt = [protected, unprotected, self.payload,
+                   signature(self.signer_key, tbs)]
+        if self.tag:
+            receipt = cbor2.CBORTag(self.tag, receipt)
+        return enc(self.wrap(claims, receipt))
 
 
 home, abroad = World("Home"), World("Abroad")
 cases = []
 
 
-def case(name, verdict, change=None, world=home, after=None):
-    p = Package(world)
+def case(name, verdict, change=None, world=home, after=None, kind=Package):
+    p = kind(world)
     if change:
         change(p)
     data = p.put()
@@ -344,6 +390,95 @@ case("trailing-byte", "malformed", after=lambda d: d + b"\x00")
 case("not-shortest", "malformed",
      after=lambda d: d.replace(b"package\x01", b"package\x18\x01"))
 case("empty-file", "malformed", after=lambda d: b"")
+
+
+# receipts
+def receipt(name, verdict, change=None, after=None, **fields):
+    case("receipt-" + name, verdict, change, after=after,
+         kind=type("Kind", (Receipt,), fields))
+
+
+def status(idx=None, uri=None):
+    def change(p):
+        claim = p.claims[65535]["status_list"]
+        claim["idx"] = claim["idx"] if idx is None else idx
+        claim["uri"] = claim["uri"] if uri is None else uri
+    return change
+
+
+receipt("good", "accepted")
+for size, at in ((1, 0), (2, 1), (3, 2), (8, 0), (1023, 1022), (1024, 512),
+                 (4095, 4094), (4096, 4095)):
+    receipt("good-%d-%d" % (size, at), "accepted", size=size, at=at)
+receipt("good-first", "accepted", first=0, at=0)
+receipt("good-high", "accepted", first=(1 << 48) + (1 << 32))
+receipt("good-evidence", "accepted", evidence=200)
+receipt("unknown-claims", "accepted",
+        lambda p: p.claims.update({-70000: 1, "vendor": 1}))
+receipt("expired", "expired", claim(4, NOW - 1))
+
+receipt("claim-altered", "signature wrong",
+        after=lambda d: d.replace(b"CAM-200", b"CAM-300"))
+receipt("scope-widened", "signature wrong", after=lambda d: d.replace(
+    b"\x82\x65photo\x03", b"\x82\x65photo\x07"))
+receipt("signature-of-other-key", "signature wrong",
+        setter(signer_key=abroad.signer_key))
+receipt("void-entry", "signature wrong", setter(kind=2))
+receipt("evidence-other", "signature wrong", setter(evidence=2))
+receipt("path-altered", "signature wrong",
+        setter(proof={"path": lambda p: p[:1] + [bytes(32)] + p[2:]}))
+receipt("path-reversed", "signature wrong",
+        setter(proof={"path": lambda p: p[::-1]}))
+receipt("kid-unknown", "signer not trusted", header(4, bytes(32)))
+
+receipt("index-of-another", "malformed", status(idx=2))
+receipt("list-of-another", "malformed",
+        status(uri="https://s.example/bulk-00000002.cwt"))
+receipt("list-capital", "malformed",
+        status(uri="https://s.example/bulk-0000000A.cwt"),
+        first=10 << 20)
+receipt("list-of-no-cwt", "malformed",
+        status(uri="https://s.example/bulk-00000003.jwt"))
+receipt("list-short", "malformed", status(uri="3.cwt"))
+receipt("status-missing", "malformed", claim(65535, None))
+receipt("status-other", "malformed", claim(65535, {"other": 1}))
+receipt("chunk-of-another", "malformed", header(-66020, [(3 << 20) - 3, 7, 1]))
+receipt("leaf-of-another", "malformed", setter(proof={"at": 4}))
+receipt("size-of-another", "malformed", setter(proof={"size": 8}))
+receipt("leaf-beyond-size", "malformed", setter(proof={"at": 7}))
+receipt("path-short", "malformed", setter(proof={"path": lambda p: p[:-1]}))
+receipt("path-long", "malformed",
+        setter(proof={"path": lambda p: p + [bytes(32)]}))
+receipt("path-hash-short", "malformed",
+        setter(proof={"path": lambda p: [bytes(31)] + p[1:]}))
+receipt("path-no-array", "malformed", setter(proof={"path": lambda p: 0}))
+receipt("proofs-none", "malformed", setter(proofs=lambda p: {-1: []}))
+receipt("proofs-two", "malformed", setter(proofs=lambda p: {-1: [p, p]}))
+receipt("proofs-consistency", "malformed", setter(proofs=lambda p: {-2: [p]}))
+receipt("proofs-both", "malformed",
+        setter(proofs=lambda p: {-1: [p], -2: [p]}))
+receipt("proof-trailing", "malformed",
+        setter(proofs=lambda p: {-1: [p + b"\x00"]}))
+receipt("vdp-missing", "malformed", setter(vdp={}))
+receipt("unprotected-more", "malformed", setter(vdp={33: b"x", 396: None}))
+receipt("payload-there", "malformed", setter(payload=b"x"))
+receipt("chunk-missing", "malformed", lambda p: p.header.pop(-66020))
+receipt("chunk-size-0", "malformed", header(-66020, [0, 0, 1]))
+receipt("chunk-size-4097", "malformed", header(-66020, [0, 4097, 1]))
+receipt("chunk-first-beyond", "malformed",
+        header(-66020, [(1 << 56) - 6, 7, 1]))
+receipt("chunk-evidence-beyond", "malformed",
+        header(-66020, [(3 << 20) - 4, 7, 256]))
+receipt("chunk-of-two", "malformed", header(-66020, [(3 << 20) - 4, 7]))
+receipt("untagged", "malformed", setter(tag=None))
+receipt("three-elements", "malformed",
+        setter(wrap=lambda c, r: [c, r, 0]))
+receipt("claims-alone", "malformed", setter(wrap=lambda c, r: [c]))
+receipt("vds-other", "unsupported", header(395, 2))
+receipt("vds-missing", "unsupported", lambda p: p.header.pop(395))
+receipt("typ-of-document", "unsupported", header(16, "application/eat+cwt"))
+receipt("crit", "unsupported", header(2, [395]))
+receipt("alone", "malformed", setter(wrap=lambda c, r: r))
 
 
 def service(name, outcome, world=home, dns="service.example", by=None,

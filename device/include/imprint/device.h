@@ -186,12 +186,28 @@ struct imprint_device_key {
 	struct imprint_bytes		private_key;	/* empty: elsewhere */
 };
 
+/*
+ * A document is signed directly, or by a receipt (RFC 9942): one signature
+ * for a chunk of identities, and the proof that this is one of them.
+ */
+struct imprint_device_receipt {
+	bool			present;	/* else: signed directly */
+	bool			fits;		/* it is for the index that
+						 * the claims' status has */
+	uint64_t		first;		/* index of the chunk's first */
+	uint32_t		size;		/* identities in the chunk */
+	uint32_t		leaf;		/* which of them, from 0 */
+	unsigned		evidence;	/* of the chunk */
+	struct imprint_bytes	path;		/* CBOR: array of hashes */
+};
+
 /* A package, read. With a certificate, public_key is known once it has been
  * verified. */
 struct imprint_device_identity {
 	struct imprint_bytes	package;
 	struct imprint_bytes	document;
 	struct imprint_bytes	protected_header, kid, claims, signature;
+	struct imprint_device_receipt receipt;
 	struct imprint_bytes	issuer;			/* text */
 	int64_t			issued, not_before, expires;
 	struct imprint_bytes	ueid;
