@@ -76,11 +76,12 @@ key_choose(struct cmd *cmd, const struct imprint_device_identity *id,
 static enum err
 password_read(struct cmd *cmd, struct secret *password)
 {
+	const struct cmd_passphrase ask = { .name = "password",
+	    .prompt = "Password of the new file", .confirm = true };
 	_cleanup_secret_ struct secret line = SECRET_INIT;
 	enum err err;
 
-	err = cmd_passphrase(cmd, "password", "Password of the new file",
-	    true, &line);
+	err = cmd_passphrase(cmd, &ask, &line);
 	if (err)
 		return err;
 	err = secret_alloc(password, line.len + 1);
@@ -182,7 +183,8 @@ agent_export(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	if (agent.device.report.verdict != IMPRINT_DEVICE_ACCEPT &&
 	    agent.device.report.verdict != IMPRINT_DEVICE_UNKNOWN_TIME) {
-		agent_refuse(cmd, &agent.device.report);
+		agent_refuse(cmd, &agent.device.report,
+		    agent.device.record);
 		return EXIT_REFUSED;
 	}
 	err = key_choose(cmd, &agent.device.identity, &wish, &key);

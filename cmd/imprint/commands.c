@@ -90,6 +90,37 @@ static const struct cmd_option list_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+#define TARGET_OPTIONS							\
+	{ "order", "N", "all that this order issued" },			\
+	{ "pack", "N/M", "all in pack M of order N" },			\
+	{ "range", "[LOG/]FIRST-LAST", "indices, of bulk if not said" },	\
+	{ "from", "FILE", "words, one a line; - for standard input" },	\
+	{ "dry-run", NULL, "say what would change; change nothing" },	\
+	{ "yes", NULL, "do not ask, however many" },			\
+	{ "no-publish", NULL, "leave that to 'imprint publish'" }
+
+static const struct cmd_option revoke_options[] = {
+	{ "reason", "NAME", "keyCompromise, superseded, ... (default "
+	    "unspecified)" },
+	TARGET_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option suspend_options[] = {
+	TARGET_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option cancel_options[] = {
+	{ "no-publish", NULL, "leave that to 'imprint publish'" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option publish_options[] = {
+	{ "next-update", "DAYS", "how long it holds (default 7)" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct cmd_option verify_options[] = {
 	{ "trust", "FILE", "trust.pem (default: this ecosystem's)" },
 	{ "certificate", "FILE", "the TLS certificate shown with it" },
@@ -174,8 +205,10 @@ static const struct cmd_command commands[] = {
 	    NULL, "  imprint order show 1\n", order_show_cmd },
 	{ "order run", "NUMBER", "issue what an order asks for",
 	    run_options, "  imprint order run 1\n", order_run_cmd },
-	{ "order cancel", "NUMBER", "cancel an order that is not complete",
-	    NULL, "  imprint order cancel 1\n", order_cancel_cmd },
+	{ "order cancel", "NUMBER", "cancel an order that is not complete, "
+	    "and revoke what lies in its unfinished packs",
+	    cancel_options, "  imprint order cancel 1\n",
+	    order_cancel_cmd },
 	{ "order export", "NUMBER", "copy the packs of a complete order",
 	    export_options, "  imprint order export 1 --out /media/stick\n",
 	    order_export_cmd },
@@ -235,6 +268,23 @@ static const struct cmd_command commands[] = {
 	    "\nNo format holds a private key, pkcs12 neither: the authority "
 	    "forgets those of\ndevices. 'imprint-device export' has the "
 	    "device's own.\n", identity_export_cmd },
+	{ "revoke", "WHICH...", "revoke identities, for ever",
+	    revoke_options,
+	    "  imprint revoke CAM-000000017 --reason keyCompromise\n"
+	    "  imprint revoke --order 3 --dry-run\n"
+	    "  imprint revoke --from lost.txt --reason "
+	    "cessationOfOperation\n", revoke_cmd },
+	{ "suspend", "WHICH...", "suspend identities until they are resumed",
+	    suspend_options,
+	    "  imprint suspend --pack 3/1\n"
+	    "  imprint suspend --range bulk/1000-1999 --yes\n",
+	    suspend_cmd },
+	{ "resume", "WHICH...", "resume suspended identities",
+	    suspend_options, "  imprint resume CAM-000000017 online/4\n",
+	    resume_cmd },
+	{ "publish", "", "publish the status of all identities, and the logs",
+	    publish_options, "  imprint publish --next-update 14\n",
+	    publish_cmd },
 	{ "anchor set", "[PATH]", "say where the rollback anchor is kept",
 	    anchor_options,
 	    "  imprint anchor set /mnt/usb/imprint.anchor\n"

@@ -446,7 +446,8 @@ struct certificate_walk {
 static void
 expiry_check(struct doctor *d, const char *name, const struct x509_info *info)
 {
-	bool service = strncmp(name, SERVICE_PREFIX, strlen(SERVICE_PREFIX)) == 0;
+	bool service = strncmp(name, SERVICE_PREFIX,
+	    strlen(SERVICE_PREFIX)) == 0;
 	char time[TIME_TEXT_SIZE];
 
 	time_format(info->not_after, time);

@@ -368,6 +368,8 @@ identity_export_cmd(struct cmd *cmd)
 {
 	_cleanup_job_ struct job job = { .cmd = cmd, .file = FILE_INIT,
 	    .text = BUF_INIT, .out = cmd_value(cmd, "out") };
+	const struct cmd_passphrase ask = { .name = "password",
+	    .prompt = "Password of the new file", .confirm = true };
 	_cleanup_secret_ struct secret password = SECRET_INIT;
 	const char *format = cmd_value(cmd, "format");
 	struct export_options options = { .slot = RENDERING_ALL_SLOTS };
@@ -387,8 +389,7 @@ identity_export_cmd(struct cmd *cmd)
 	if (!err)
 		err = target_choose(&job);
 	if (!err && has(&job, RENDERING_PASSWORD))
-		err = cmd_passphrase(cmd, "password",
-		    "Password of the new file", true, &password);
+		err = cmd_passphrase(cmd, &ask, &password);
 	if (err)
 		return cmd_fail(cmd, err);
 	options.rendering = job.rendering;

@@ -10,8 +10,10 @@
 #include "lib/authority/log_publish.h"
 #include "lib/authority/names_internal.h"
 #include "lib/authority/operation.h"
+#include "lib/authority/order_manifest.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/pipeline.h"
+#include "lib/authority/publish.h"
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
 #include "lib/identity/station.h"
@@ -555,65 +557,6 @@ chunk_commit(struct run *run, struct filling *f, struct diag *diag)
 	return pipeline_submit(run->pipeline, job);
 }
 
-struct chunk_list {
-	struct pack_chunk	*chunks;
-	size_t			 count, cap;
-	uint32_t		 pack;
-};
-
-static enum err
-chunk_collect(void *ctx, const struct store_range *range)
-{
-	struct chunk_list *list = ctx;
-	struct pack_chunk *more;
-
-	if (range->pack != list->pack)
-		return ERR_OK;
-	if (list->count == list->cap) {
-		list->cap = list->cap * 2 + 64;
-		more = reallocarray(list->chunks, list->cap, sizeof(*more));
-		if (more == NULL)
-			return ERR_NOMEM;
-		list->chunks = more;
-	}
-	more = &list->chunks[list->count++];
-	*more = (struct pack_chunk){ .offset = range->pack_offset,
-	    .length = range->pack_length, .first = range->first,
-	    .count = range->count };
-	memcpy(more->hash, range->chunk_hash, SHA256_SIZE);
-	return ERR_OK;
-}
-
-static enum err
-manifest_append(struct run *run, struct filling *f,
-    const struct chunk_list *list, struct diag *diag)
-{
-	_cleanup_signer_ struct signer *signer = NULL;
-	_cleanup_buf_ struct buf out = { .limit = PACK_MANIFEST_MAX };
-	_cleanup_buf_ struct buf header = BUF_INIT;
-	uint8_t kid[COSE_KID_SIZE], hash[SHA256_SIZE];
-	enum err err;
-
-	err = keystore_signer(run->authority->keystore, run->signer.name,
-	    &signer, diag);
-	if (!err)
-		err = cose_key_thumbprint(signer_public(signer), kid);
-	if (!err)
-		err = pack_put_header(&header, &f->header);
-	if (!err)
-		err = sha256_once(buf_bytes(&header), hash);
-	if (!err)
-		err = pack_put_manifest(&out, f->pack.length, &f->header,
-		    hash, list->chunks, list->count, signer,
-		    bytes_of(kid, sizeof(kid)), diag);
-	if (!err)
-		err = file_write_at(&f->file, f->pack.length,
-		    buf_bytes(&out), diag);
-	if (!err)
-		err = file_sync(&f->file, diag);
-	return err;
-}
-
 /*
  * All chunks are committed: manifest, name, then the registry's word. The
  * final name may be there from a run that ended just before that word.
@@ -623,7 +566,9 @@ filling_complete(struct run *run, struct filling *f, struct diag *diag)
 {
 	char part[PATH_SIZE], path[PATH_SIZE];
 	struct authority *authority = run->authority;
-	struct chunk_list list = { .pack = f->pack.no };
+	const struct order_manifest manifest = { .log = run->log.log,
+	    .order = run->order.number, .pack = &f->pack,
+	    .header = &f->header, .signer = run->signer.name };
 	enum err err;
 
 	err = authority_pack_path(authority, run->order.number, f->pack.no,
@@ -632,12 +577,8 @@ filling_complete(struct run *run, struct filling *f, struct diag *diag)
 		err = authority_pack_path(authority, run->order.number,
 		    f->pack.no, true, path, diag);
 	if (!err)
-		err = store_range_each(authority->store, run->log.log,
-		    run->order.number, RANGE_COMMITTED, chunk_collect, &list,
+		err = order_manifest_append(authority, &manifest, &f->file,
 		    diag);
-	if (!err)
-		err = manifest_append(run, f, &list, diag);
-	free(list.chunks);
 	/* what leaves the authority is anchored first */
 	if (!err)
 		err = anchor_update(authority, run->request->now, diag);
@@ -719,8 +660,18 @@ order_finish(struct run *run, struct diag *diag)
 	return err;
 }
 
-/* Publication comes before the order is complete: a complete order is never
- * taken up again. */
+/* A status list for all that was issued; voids, if there were any. */
+static enum err
+status_publish(const struct run *run, struct diag *diag)
+{
+	struct publish publish = { .now = run->request->now,
+	    .if_needed = true };
+
+	return authority_publish_status(run->authority, &publish, diag);
+}
+
+/* Checkpoint and status come before the order is complete: a complete order
+ * is never taken up again. */
 static enum err
 packs_run(struct run *run, struct diag *diag)
 {
@@ -733,6 +684,8 @@ packs_run(struct run *run, struct diag *diag)
 		return err;
 	sealed = authority_log_publish(run->authority, run->order.log,
 	    err ? NULL : diag);
+	if (!sealed)
+		sealed = status_publish(run, err ? NULL : diag);
 	if (!sealed)
 		sealed = authority_log_publish(run->authority,
 		    LOG_OPERATIONS_NUMBER, err ? NULL : diag);

@@ -1,5 +1,6 @@
 #include "lib/identity/rendering_internal.h"
 
+#include "lib/identity/document_render.h"
 #include "lib/identity/test_make.h"
 #include "lib/x509/certificate.h"
 #include "tests/support/hex.h"
@@ -343,6 +344,30 @@ test_jwt_other(void **state)
 	    ERR_UNSUPPORTED);
 }
 
+/* A claim that document_parse() learns is no longer among the others: it has
+ * to be written too, and then to be counted here. */
+static void
+test_jwt_knows_every_claim(void **state)
+{
+	static const int64_t written[] = {
+		CLAIM_ISS, CLAIM_EXP, CLAIM_NBF, CLAIM_IAT, CLAIM_CTI,
+		CLAIM_CNF, CLAIM_SCOPE, CLAIM_UEID, CLAIM_OEMID,
+		CLAIM_HWMODEL, CLAIM_HWVERSION, CLAIM_EAT_PROFILE,
+		CLAIM_SWNAME, CLAIM_SWVERSION, CLAIM_STATUS,
+		CLAIM_CAPABILITIES, CLAIM_KEYSET, CLAIM_ANCHORS,
+		CLAIM_PRODUCT, CLAIM_POLICY, CLAIM_NAMES,
+	};
+	int64_t number;
+	size_t i, known = 0;
+
+	(void)state;
+	for (i = 0; i < COUNT(written); i++)
+		assert_non_null(document_claim_name(written[i]));
+	for (number = -70000; number <= 70000; number++)
+		known += document_claim_name(number) != NULL;
+	assert_int_equal(known, COUNT(written));
+}
+
 static void
 test_jwt_signer(void **state)
 {
@@ -484,6 +509,7 @@ main(void)
 		cmocka_unit_test(test_jwt),
 		cmocka_unit_test(test_jwt_claims),
 		cmocka_unit_test(test_jwt_other),
+		cmocka_unit_test(test_jwt_knows_every_claim),
 		cmocka_unit_test(test_jwt_signer),
 		cmocka_unit_test(test_pkcs12),
 		cmocka_unit_test(test_c),

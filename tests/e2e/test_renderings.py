@@ -43,6 +43,7 @@ def shelf(issued, tmp_path_factory):
     eco.order(2, "line-1")
     eco.password = eco.root / "password"
     eco.password.write_text(PASSWORD + "\n")
+    eco.password.chmod(0o600)
     return eco
 
 
@@ -492,6 +493,7 @@ def test_passwords(shelf, tmp_path):
     for text, code in (("", 2), ("\n", 2), ("caf\u00e9\n", 2), ("a\tb\n", 2),
                        ("x" * 2000, 2)):
         password.write_text(text)
+        password.chmod(0o600)
         export(shelf, *argv, "--password-file", password, code=code)
         assert not out.exists()
     export(shelf, *argv, "--password-fd", "0", stdin=b"from a descriptor\n")

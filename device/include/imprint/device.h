@@ -328,8 +328,9 @@ enum imprint_device_install {
  * Another UEID than the installed one's is refused unless replace; another
  * root and, for the same UEID, an older document always. A record that is
  * there but does not hold together is refused to be replaced: DENY with the
- * reason, UNSUPPORTED when it is of another version. package must not lie in the buffer. ret_identity and ret_report
- * speak of the package; device->identity is loaded only afterwards.
+ * reason, UNSUPPORTED when it is of another version. package must not lie in
+ * the buffer. ret_identity and ret_report speak of the package;
+ * device->identity is loaded only afterwards.
  */
 enum imprint_device_error imprint_device_install(struct imprint_device *,
     struct imprint_bytes package, int64_t now, bool replace,
