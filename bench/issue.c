@@ -33,12 +33,13 @@ static enum err
 floor_signer(struct floor *f, struct signer **ret_signer, struct diag *diag)
 {
 	struct public_key key;
+	size_t len = 0;
 	enum err err;
 
-	err = keygen_run(f->p256, &key, f->private.ptr);
+	err = keygen_run(f->p256, &key, f->private.ptr, &len);
 	if (!err)
-		err = signer_new(KEY_P256, bytes_of(f->private.ptr,
-		    KEY_PRIVATE_SIZE), ret_signer, diag);
+		err = signer_new(KEY_P256, bytes_of(f->private.ptr, len),
+		    ret_signer, diag);
 	return err;
 }
 
@@ -79,12 +80,13 @@ floor_one(struct floor *f, const uint8_t *octets)
 	struct bytes tbs = bytes_of(octets, TBS_SIZE);
 	struct bytes claims = bytes_of(octets, CLAIMS_SIZE);
 	struct public_key key;
+	size_t len;
 	enum err err;
 
-	err = keygen_run(f->p256, &key, f->private.ptr);
+	err = keygen_run(f->p256, &key, f->private.ptr, &len);
 	if (!err)
 		err = keygen_run(f->x25519, &key,
-		    f->private.ptr + KEY_PRIVATE_SIZE);
+		    f->private.ptr + KEY_PRIVATE_SIZE, &len);
 	if (!err)
 		err = sha256_parts(f->sha256, &tbs, 1, digest);
 	if (!err)

@@ -35,11 +35,13 @@ world_key(void)
 	uint8_t private[KEY_PRIVATE_SIZE];
 	struct signer *signer = NULL;
 	struct public_key key;
+	size_t len = 0;
 
 	assert_int_equal(keygen_new(KEY_P256, &keygen, NULL), ERR_OK);
-	assert_int_equal(keygen_run(keygen, &key, private), ERR_OK);
-	assert_int_equal(signer_new(KEY_P256, bytes_of(private,
-	    sizeof(private)), &signer, NULL), ERR_OK);
+	assert_int_equal(keygen_run(keygen, &key, private, &len),
+	    ERR_OK);
+	assert_int_equal(signer_new(KEY_P256, bytes_of(private, len),
+	    &signer, NULL), ERR_OK);
 	return signer;
 }
 
@@ -140,7 +142,8 @@ world_pack(struct world *w, const struct station_statement *station,
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	static const uint8_t private[KEY_PRIVATE_SIZE] = { 1, 2, 3 };
 	static const uint8_t commitment[SHA256_SIZE] = { 4 };
-	const struct package_key key = { 0, KEY_P256, private };
+	const struct package_key key = { 0, KEY_P256,
+	    { private, sizeof(private) } };
 	struct pack_header header = {
 		.binding = { .pack = { id }, .order = { 5 } },
 		.count = count, .recipient_alg = station->sealing.alg,

@@ -152,6 +152,43 @@ test_cases(void **state)
 	cases_judge(*state, true);
 }
 
+/* Devices with keys of each algorithm that authenticates. */
+static void
+test_algorithms(void **state)
+{
+	struct imprint_verifier *v = *state;
+	const struct key_algorithm *a;
+	struct imprint_question q;
+	struct imprint_answer answer;
+	size_t i;
+
+	for (i = 0; (a = key_algorithm_at(i)) != NULL; i++) {
+		_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+		_cleanup_device_ struct device e = { .certificate = BUF_INIT };
+		const struct recipe good = { .alg = a->alg };
+		const struct recipe other = { .alg = a->alg,
+			.other_key = true };
+
+		if ((a->can & KEY_SIGNS) == 0)
+			continue;
+		device_make(&d, &good);
+		q = question_make(&d, BOTH);
+		assert_int_equal(imprint_verify(v, &q, &answer), IMPRINT_OK);
+		if (key_alg_available(a->alg, NULL) != ERR_OK) {
+			assert_int_equal(answer.verdict,
+			    IMPRINT_DENY_MALFORMED);
+			assert_non_null(strstr(answer.reason,
+			    "needs OpenSSL 3.5"));
+			continue;
+		}
+		assert_int_equal(answer.verdict, IMPRINT_ALLOW);
+		device_make(&e, &other);
+		q = question_make(&e, BOTH);
+		assert_int_equal(imprint_verify(v, &q, &answer), IMPRINT_OK);
+		assert_int_equal(answer.verdict, IMPRINT_DENY_MISMATCH);
+	}
+}
+
 /* Every verdict there is occurs in the table. */
 static void
 test_cases_complete(void **state)
@@ -438,6 +475,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_cases_complete),
+		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_tampered_document),
 		cmocka_unit_test(test_tampered_certificate),

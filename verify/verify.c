@@ -312,6 +312,8 @@ check_certificate(struct decision *d)
 	s->certificate_der = bytes_of(d->question->certificate,
 	    d->question->certificate_len);
 	err = x509_read(s->certificate_der, &s->certificate, &diag);
+	if (!err)
+		err = key_alg_available(s->certificate.public_key.alg, &diag);
 	if (err)
 		return unreadable(d, "device certificate", err, &diag);
 	passed(d, "X.509 version 3");
@@ -343,13 +345,6 @@ check_certificate(struct decision *d)
 	return ERR_OK;
 }
 
-static bool
-same_key(const struct public_key *a, const struct public_key *b)
-{
-	return a->alg == b->alg && bytes_equal(bytes_of(a->raw, a->len),
-	    bytes_of(b->raw, b->len));
-}
-
 /* Do certificate and document speak of one device and one key? */
 static void
 check_match(struct decision *d)
@@ -366,7 +361,7 @@ check_match(struct decision *d)
 		    certificate->common_name);
 		return;
 	}
-	if (!same_key(&doc->confirmation, &certificate->public_key)) {
+	if (!public_key_equal(&doc->confirmation, &certificate->public_key)) {
 		deny(d, IMPRINT_DENY_MISMATCH, "The certificate holds another"
 		    " key than the one the identity document names for"
 		    " authentication (cnf).");

@@ -213,14 +213,11 @@ static void
 json_keys(const struct imprint_device_identity *id)
 {
 	const struct imprint_device_key *k;
-	struct imprint_bytes raw;
 	size_t i;
 
 	printf(", \"keys\": [");
 	for (i = 0; i < id->key_count; i++) {
 		k = &id->keys[i];
-		raw.ptr = k->public_key.raw;
-		raw.len = k->public_key.len;
 		printf("%s{\"slot\": %u, \"purpose\": \"%s\","
 		    " \"algorithm\": \"%s\", \"maker\": \"%s\","
 		    " \"certificate\": %s, \"public\": \"",
@@ -229,7 +226,10 @@ json_keys(const struct imprint_device_identity *id)
 		    imprint_device_alg_name(k->public_key.alg),
 		    imprint_device_maker_name(k->maker),
 		    k->certificate.len > 0 ? "true" : "false");
-		agent_put_hex(stdout, raw);
+		if (k->public_key.y.len > 0)
+			printf("04");	/* a point (SEC 1 2.3.3) */
+		agent_put_hex(stdout, k->public_key.x);
+		agent_put_hex(stdout, k->public_key.y);
 		printf("\"}");
 	}
 	printf("]");

@@ -2,7 +2,6 @@
 
 #define TAG_SIGN1	18
 #define ES256		(-7)
-#define COORDINATE	32
 #define SHA256_ALG	(-16)	/* RFC 9054 */
 #define UEID_MIN	7
 #define UEID_MAX	33
@@ -31,73 +30,6 @@ enum keyset {
 	KEYSET_SLOT = 1, KEYSET_PURPOSE = 2, KEYSET_KEY = 3,
 	KEYSET_X5CHAIN = 4, KEYSET_MAKER = 5
 };
-
-enum cose_key {
-	KEY_KTY = 1, KEY_CRV = -1, KEY_X = -2, KEY_Y = -3,
-	KTY_OKP = 1, KTY_EC2 = 2,
-	CRV_P256 = 1, CRV_X25519 = 4, CRV_ED25519 = 6
-};
-
-struct cose_key_parts {
-	int64_t		kty, crv;
-	struct bytes	x, y;
-};
-
-static bool
-cose_key_kind(const struct cose_key_parts *k, enum imprint_device_alg *ret_alg)
-{
-	if (k->x.len == 0)
-		return false;
-	if (k->kty == KTY_EC2 && k->crv == CRV_P256 && k->y.len > 0)
-		*ret_alg = IMPRINT_DEVICE_P256;
-	else if (k->kty == KTY_OKP && k->crv == CRV_X25519 && k->y.len == 0)
-		*ret_alg = IMPRINT_DEVICE_X25519;
-	else if (k->kty == KTY_OKP && k->crv == CRV_ED25519 && k->y.len == 0)
-		*ret_alg = IMPRINT_DEVICE_ED25519;
-	else
-		return false;
-	return true;
-}
-
-bool
-imprint_device_cose_key_read(struct cbor *c, struct imprint_device_public *key)
-{
-	struct cose_key_parts k = { 0, 0, { NULL, 0 }, { NULL, 0 } };
-	size_t i, pairs = cbor_get_map(c);
-
-	for (i = 0; i < pairs && cbor_ok(c); i++) {
-		switch (cbor_get_int(c)) {
-		case KEY_KTY:
-			k.kty = cbor_get_int(c);
-			break;
-		case KEY_CRV:
-			k.crv = cbor_get_int(c);
-			break;
-		case KEY_X:
-			k.x = cbor_get_bstr_sized(c, COORDINATE);
-			break;
-		case KEY_Y:
-			k.y = cbor_get_bstr_sized(c, COORDINATE);
-			break;
-		default:
-			cbor_fail(c, "COSE_Key: a label that is not used here");
-		}
-	}
-	if (cbor_ok(c) && !cose_key_kind(&k, &key->alg))
-		cbor_fail(c, "COSE_Key: not a P-256, X25519 or Ed25519 key");
-	if (!cbor_ok(c) || k.x.ptr == NULL)
-		return false;
-	if (k.y.ptr != NULL) {
-		key->len = IMPRINT_DEVICE_POINT_SIZE;
-		key->raw[0] = 0x04;
-		memcpy(key->raw + 1, k.x.ptr, COORDINATE);
-		memcpy(key->raw + 1 + COORDINATE, k.y.ptr, COORDINATE);
-	} else {
-		key->len = COORDINATE;
-		memcpy(key->raw, k.x.ptr, COORDINATE);
-	}
-	return true;
-}
 
 struct header_seen {
 	bool	alg, typ, vds, crit, chunk;
@@ -207,8 +139,8 @@ confirmation_read(struct cbor *c, struct imprint_device_identity *id)
 	if (cbor_get_map(c) != 1 || cbor_get_int(c) != 1)
 		cbor_fail(c, "cnf: not one COSE_Key");
 	if (imprint_device_cose_key_read(c, &id->confirmation) &&
-	    id->confirmation.alg != IMPRINT_DEVICE_P256)
-		cbor_fail(c, "cnf: not a P-256 key");
+	    !imprint_device_algorithm((uint64_t)id->confirmation.alg)->signs)
+		cbor_fail(c, "cnf: not a key that signs");
 }
 
 static void
@@ -479,7 +411,7 @@ claims_read(struct imprint_device_identity *id)
 	}
 	if (!cbor_close(&c))
 		return c.error;
-	if (id->issued < 0 || id->confirmation.len == 0 ||
+	if (id->issued < 0 || id->confirmation.x.len == 0 ||
 	    id->scope.len == 0 || id->capabilities.len == 0 ||
 	    id->key_count == 0)
 		return "claims: iat, cnf, scope, capabilities or keyset is"

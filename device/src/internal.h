@@ -49,8 +49,28 @@ int	imprint_device_receipt_root(const struct imprint_device_crypto *,
 	    const struct imprint_device_identity *,
 	    uint8_t ret_root[IMPRINT_DEVICE_HASH_SIZE]);
 
-/* A COSE_Key (RFC 9053 7); false and the reader failed when it is none. */
+/* A row of the table of algorithms. */
+struct algorithm {
+	enum imprint_device_alg	 alg;
+	const char		*name;
+	bool			 signs;
+	int			 kty, kind;	/* COSE; kind: crv, or alg */
+	size_t			 x_len, y_len;
+	size_t			 private_len;
+	bool			 private_shorter;	/* or less than that */
+	struct bytes		 identifier;	/* DER */
+	struct bytes		 bits_head, bits_tail;	/* around x */
+};
+
+/* NULL when the number is none. */
+const struct algorithm *imprint_device_algorithm(uint64_t alg);
+
+/* A COSE_Key; false and the reader failed when it is none. */
 bool	imprint_device_cose_key_read(struct cbor *,
+	    struct imprint_device_public *);
+/* The key that a certificate certifies, x empty when none can be found. That
+ * it is strict DER is for the chain() of the crypto table to say. */
+void	imprint_device_certificate_key(struct bytes der,
 	    struct imprint_device_public *);
 
 #endif

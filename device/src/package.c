@@ -8,6 +8,7 @@
 static void
 private_read(struct cbor *c, struct imprint_device_identity *id)
 {
+	const struct algorithm *a;
 	struct imprint_device_key *key = NULL;
 	struct bytes secret;
 	uint64_t slot, alg;
@@ -16,7 +17,7 @@ private_read(struct cbor *c, struct imprint_device_identity *id)
 	cbor_get_array_sized(c, 3);
 	slot = cbor_get_uint(c);
 	alg = cbor_get_uint(c);
-	secret = cbor_get_bstr_sized(c, IMPRINT_DEVICE_PRIVATE_SIZE);
+	secret = cbor_get_bstr(c);
 	for (i = 0; i < id->key_count; i++)
 		if (id->keys[i].slot == slot)
 			key = &id->keys[i];
@@ -28,13 +29,19 @@ private_read(struct cbor *c, struct imprint_device_identity *id)
 		    " or two here");
 		return;
 	}
-	if (alg < IMPRINT_DEVICE_P256 || alg > IMPRINT_DEVICE_ED25519 ||
-	    (key->public_key.len > 0 && key->public_key.alg != alg)) {
+	a = imprint_device_algorithm(alg);
+	if (a == NULL || (key->public_key.x.len > 0 &&
+	    key->public_key.alg != a->alg)) {
 		cbor_fail(c, "private key: algorithm differs from the"
 		    " document's");
 		return;
 	}
-	key->public_key.alg = (enum imprint_device_alg)alg;
+	if (secret.len == 0 || secret.len > a->private_len ||
+	    (secret.len < a->private_len && !a->private_shorter)) {
+		cbor_fail(c, "private key: of another length");
+		return;
+	}
+	key->public_key.alg = a->alg;
 	key->private_key = export(secret);
 }
 

@@ -12,6 +12,7 @@
 #include "device/include/imprint/device.h"
 
 #define VECTORS		"tests/vectors/device-packages.txt"
+#define ALGORITHMS	"tests/vectors/device-algorithms.txt"
 #define CASES_MAX	256
 #define NOW		INT64_C(1790000000)
 
@@ -68,13 +69,12 @@ vector_read(char *line, struct vector *v)
 }
 
 static int
-vectors_open(void **state)
+vectors_read(const char *path)
 {
-	FILE *f = fopen(VECTORS, "r");
+	FILE *f = fopen(path, "r");
 	char *line = NULL;
 	size_t size = 0;
 
-	(void)state;
 	if (f == NULL)
 		return -1;
 	while (getline(&line, &size, f) > 0) {
@@ -83,6 +83,13 @@ vectors_open(void **state)
 	}
 	free(line);
 	return fclose(f);
+}
+
+static int
+vectors_open(void **state)
+{
+	(void)state;
+	return vectors_read(VECTORS) == 0 ? vectors_read(ALGORITHMS) : -1;
 }
 
 static int
@@ -276,18 +283,16 @@ a_receipt_tells_its_place(void **state)
 	assert_false(identity.receipt.present);
 }
 
-/* All bits of the private keys: X25519 would overlook five of them. */
+/* The private keys of one package; of long ones every 97th bit. */
 static void
-every_bit_of_a_private_key_counts(void **state)
+private_bits(const struct vector *v)
 {
-	const struct vector *v = vector_get("good");
 	struct imprint_device_identity identity;
 	struct imprint_bytes altered;
 	uint8_t *copy = malloc(v->package.len);
 	const char *reason;
-	size_t k, bit, at;
+	size_t k, bit, at, len;
 
-	(void)state;
 	assert_non_null(copy);
 	memcpy(copy, v->package.ptr, v->package.len);
 	altered.ptr = copy;
@@ -298,13 +303,28 @@ every_bit_of_a_private_key_counts(void **state)
 	for (k = 0; k < identity.key_count; k++) {
 		at = (size_t)(identity.keys[k].private_key.ptr -
 		    v->package.ptr);
-		for (bit = 0; bit < 256; bit++) {
+		len = identity.keys[k].private_key.len;
+		for (bit = 0; bit<8 * len; bit += len> 48 ? 97 : 1) {
 			copy[at + bit / 8] ^= (uint8_t)(1 << bit % 8);
 			assert_true(refused(altered));
 			copy[at + bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
 	}
 	free(copy);
+}
+
+/* All bits count: X25519 would overlook five of them. */
+static void
+every_bit_of_a_private_key_counts(void **state)
+{
+	static const char *const names[] = {
+		"good", "p384", "ed25519", "rsa2048"
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		private_bits(vector_get(names[i]));
 }
 
 static void
@@ -376,20 +396,19 @@ failing_verify(void *state, const uint8_t *point, const uint8_t *digest,
 	    point, digest, signature, ret_good);
 }
 
-static int
-failing_derive(void *state, enum imprint_device_alg alg, const uint8_t *key,
-    struct imprint_device_public *ret_public)
+static bool
+supports(void *state, enum imprint_device_alg alg)
 {
-	return fails(state) ? -1 : imprint_device_openssl()->derive(NULL, alg,
-	    key, ret_public);
+	(void)state;
+	return imprint_device_openssl()->supports(NULL, alg);
 }
 
 static int
-failing_certificate_key(void *state, struct imprint_bytes der,
-    struct imprint_device_public *ret_public)
+failing_matches(void *state, const struct imprint_device_public *public,
+    struct imprint_bytes private_key, bool *ret_match)
 {
-	return fails(state) ? -1 : imprint_device_openssl()->certificate_key(
-	    NULL, der, ret_public);
+	return fails(state) ? -1 : imprint_device_openssl()->matches(NULL,
+	    public, private_key, ret_match);
 }
 
 static int
@@ -405,8 +424,8 @@ failing_library(struct imprint_bytes good)
 {
 	struct failing f = { 0, 0 };
 	const struct imprint_device_crypto crypto = {
-		&f, failing_sha256, failing_verify, failing_derive,
-		failing_certificate_key, failing_chain
+		&f, failing_sha256, failing_verify, supports,
+		failing_matches, failing_chain
 	};
 	struct imprint_device_report report;
 	unsigned calls;

@@ -8,10 +8,12 @@
 
 #define QUEUE_MAX	(PIPELINE_WORKERS_MAX + PIPELINE_AHEAD)
 
-/* What is kept of an identity until its chunk's tree is there. */
+/* What is kept of an identity until it is sealed, with receipts until its
+ * chunk's tree is there. */
 struct made {
 	size_t		claims_end;	/* in the worker's claims */
 	uint8_t		commitment[SHA256_SIZE];
+	uint16_t	private_len[PRODUCT_SLOTS_MAX];
 };
 
 struct worker {
@@ -23,10 +25,11 @@ struct worker {
 	struct signer		*issuer, *document;
 	struct keygen		*keygen[PRODUCT_SLOTS_MAX];
 	struct secret		 privates;	/* of those at hand */
-	struct sha256		*sha256;
-	/* with receipts: the chunk at hand */
+	size_t			 private_room;	/* the longest takes this */
 	uint32_t		 room;		/* identities, of made too */
 	struct made		*made;
+	struct sha256		*sha256;
+	/* with receipts: the chunk at hand */
 	struct buf		 claims, protected, out;
 	struct subtree		 tree;
 };
@@ -56,7 +59,7 @@ static uint8_t *
 private_at(const struct worker *w, uint32_t place, size_t slot)
 {
 	return w->privates.ptr + (place * w->pipeline->template->slot_count +
-	    slot) * KEY_PRIVATE_SIZE;
+	    slot) * w->private_room;
 }
 
 /* Keys, certificates, claims, leaf and entry. */
@@ -67,16 +70,18 @@ identity_make(struct worker *w, struct chunk_job *job, uint32_t position,
 	const struct template *template = w->pipeline->template;
 	uint64_t index = job->range.first + position;
 	struct public_key publics[PRODUCT_SLOTS_MAX];
-	size_t i;
+	struct made *made = &w->made[place];
+	size_t i, len = 0;
 	enum err err;
 
 	for (i = 0; i < template->slot_count; i++) {
 		err = keygen_run(w->keygen[i], &publics[i],
-		    private_at(w, place, i));
+		    private_at(w, place, i), &len);
 		if (err)
 			return diag_fail(&job->diag, err, NULL,
 			    "identity %llu: no key could be made",
 			    (unsigned long long)index);
+		made->private_len[i] = (uint16_t)len;
 	}
 	err = identity_maker_make(w->maker, index, publics, w->issuer,
 	    w->document, ret_identity, &job->diag);
@@ -98,7 +103,8 @@ identity_seal(struct worker *w, struct chunk_job *job, size_t enc_len,
 
 	for (i = 0; i < template->slot_count; i++)
 		keys[i] = (struct package_key){ template->slots[i].slot,
-		    template->slots[i].alg, private_at(w, place, i) };
+		    template->slots[i].alg, bytes_of(private_at(w, place, i),
+		    w->made[place].private_len[i]) };
 	pack_chunk_mark(&job->chunk, enc_len, position, commitment);
 	return package_seal(w->sealer, job->range.first + position,
 	    commitment, document, keys, template->slot_count, &job->chunk,
@@ -148,6 +154,18 @@ chunk_sign(struct worker *w, struct chunk_job *job)
 	    subtree_root(&w->tree), job->signature);
 }
 
+static size_t
+private_room(const struct template *template)
+{
+	size_t i, max, room = 0;
+
+	for (i = 0; i < template->slot_count; i++) {
+		max = key_algorithm(template->slots[i].alg)->private_max;
+		room = max > room ? max : room;
+	}
+	return room;
+}
+
 static enum err
 chunk_room(struct worker *w, uint32_t count)
 {
@@ -157,7 +175,7 @@ chunk_room(struct worker *w, uint32_t count)
 	if (count <= w->room)
 		return ERR_OK;
 	secret_release(&w->privates);
-	err = secret_alloc(&w->privates, count * KEY_PRIVATE_SIZE *
+	err = secret_alloc(&w->privates, count * w->private_room *
 	    w->pipeline->template->slot_count);
 	if (err)
 		return err;
@@ -300,6 +318,7 @@ worker_start(struct pipeline *p, struct worker *w,
 	enum err err;
 
 	w->pipeline = p;
+	w->private_room = private_room(p->template);
 	w->claims.limit = w->protected.limit = w->out.limit =
 	    BUF_LIMIT_DEFAULT;
 	err = identity_maker_new(p->template, keys->serial_key,

@@ -81,5 +81,6 @@ MUST_USE enum err request_put_signer(struct buf *, uint32_t number);
 #define ORDER_COUNT_MAX	UINT64_C(1000000000)
 #define ORDER_PACKS_MAX	64
 #define CHUNK_SIZE	1024	/* identities reserved and committed as one */
+#define CHUNK_SIZE_RSA	16	/* with RSA keys, which take up to a second */
 
 #endif

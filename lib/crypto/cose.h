@@ -1,5 +1,6 @@
 /*
- * COSE_Sign1 and COSE_Key (RFC 9052, RFC 9053), ES256 and EdDSA.
+ * COSE_Sign1 and COSE_Key (RFC 9052, 9053, 8230, 9964), of every algorithm
+ * that signs.
  *
  * Messages carry tag 18. Protected headers used: alg (1), kid (4), typ (16,
  * RFC 9596), x5t (34); unprotected: none, except that a reader passes over
@@ -13,11 +14,6 @@
 #include "lib/base/cbor.h"
 #include "lib/crypto/key.h"
 
-enum cose_alg {
-	COSE_ES256 = -7,
-	COSE_EDDSA = -8
-};
-
 #define COSE_KID_SIZE	32	/* our kids: SHA-256 thumbprints */
 #define COSE_TYP_MAX	80
 
@@ -29,7 +25,7 @@ struct cose_sign1 {
 	struct bytes	kid;		/* empty: absent */
 	struct bytes	typ;		/* text; empty: absent */
 	struct bytes	payload;
-	struct bytes	signature;	/* 64 bytes */
+	struct bytes	signature;	/* as long as alg's are */
 };
 
 /* ERR_SYNTAX, ERR_UNSUPPORTED (algorithm, crit); diag says where. */
@@ -57,9 +53,12 @@ void	cose_put_protected(struct buf *, enum cose_alg, struct bytes kid,
 
 /* COSE_Key, public part; deterministic. EC2 carries x and y. */
 void	cose_key_put(struct buf *, const struct public_key *);
-/* COSE_Key with d, into secret memory. */
+/* COSE_Key with the private key, into secret memory; ERR_UNSUPPORTED for
+ * RSA, whose private keys have no COSE_Key here. */
 MUST_USE enum err cose_key_put_private(struct secret *,
     const struct public_key *, struct bytes private);
+/* ret_private: empty when it holds none. ERR_SYNTAX, ERR_INVALID,
+ * ERR_UNSUPPORTED (kind of key; RSA's private numbers). */
 MUST_USE enum err cose_key_parse(struct bytes, struct public_key *ret_public,
     struct bytes *ret_private, struct diag *);
 /* SHA-256 thumbprint (RFC 9679). */

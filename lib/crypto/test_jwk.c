@@ -35,6 +35,39 @@ static const struct {
 	    "{\"crv\":\"X25519\",\"kty\":\"OKP\","
 	    "\"x\":\"3p7bfXt9wbTTW2HC7OQ1Nz-DQ8hbeGdNrfx-FG-IK08\"}",
 	    NULL },
+	/* RFC 7638 3.1 */
+	{ KEY_RSA2048,
+	    "d2fc7b6a0a1e6c67104aeb8f88b257669b4df679ddad099b5c4a6cd9a88015b5"
+	    "a133bf0b856c7871b6df000b554fceb3c2ed512bb68f145c6e8434752fab52a1"
+	    "cfc124408f79b58a4578c16428855789f7a249e384cb2d9fae2d67fd96fb926c"
+	    "198e077399fdc815c0af097dde5aadeff44de70e827f4878432439bfeeb96068"
+	    "d0474fc50d6d90bf3a98dfaf1040c89c02d692ab3b3c2896609d86fd73b774ce"
+	    "0740647ceeeaa310bd12f985a8eb9f59fdd426cea5b2120f4f2a34bcab764b7e"
+	    "6c54d6840238bcc40587a59e66ed1f33894577635c470af75cf92c20d1da43e1"
+	    "bfc419e222a6f0d0bb358c5e38f9cb050aeafe904814f1ac1aa49cca9ea0ca83",
+	    "{\"e\":\"AQAB\",\"kty\":\"RSA\",\"n\":\""
+	    "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtV"
+	    "T86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64t"
+	    "Z_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2Q"
+	    "vzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbO"
+	    "pbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_"
+	    "xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw"
+	    "\"}",
+	    "3736cbb1787cb8309c77ee8c3705c5e16ffb9e859715901f1e4c59b11182f57b" },
+	/* the key of RFC 6979 A.2.6 */
+	{ KEY_P384,
+	    "04ec3a4e415b4e19a4568618029f427fa5da9a8bc4ae92e02e06aae5286b300c"
+	    "64def8f0ea9055866064a254515480bc138015d9b72d7d57244ea8ef9ac0c621"
+	    "896708a59367f9dfb9f54ca84b3f1c9db1288b231c3ae0d4fe7344fd25332647"
+	    "20",
+	    "{\"crv\":\"P-384\",\"kty\":\"EC\",\"x\":\""
+	    "7DpOQVtOGaRWhhgCn0J_pdqai8SukuAuBqrlKGswDGTe-PDqkFWGYGSiVFFU"
+	    "gLwT"
+	    "\",\"y\":\""
+	    "gBXZty19VyROqO-awMYhiWcIpZNn-d-59UyoSz8cnbEoiyMcOuDU_nNE_SUz"
+	    "Jkcg"
+	    "\"}",
+	    NULL },
 };
 
 static void

@@ -139,9 +139,9 @@ read_salt(struct reader *r)
 	return ERR_OK;
 }
 
-/* A COSE_Key without a private part. */
+/* A COSE_Key without a private part; what is not asked for is NULL. */
 static enum err
-read_key(struct reader *r, struct public_key *ret_key)
+read_key(struct reader *r, struct bytes *ret_item, struct public_key *ret_key)
 {
 	struct bytes private = BYTES_NONE, item = cbor_get_item(r->c);
 	struct public_key key;
@@ -156,7 +156,10 @@ read_key(struct reader *r, struct public_key *ret_key)
 	}
 	if (private.len > 0)
 		cbor_fail(r->c, "holds a private key");
-	*ret_key = key;
+	if (ret_item != NULL)
+		*ret_item = item;
+	if (ret_key != NULL)
+		public_key_copy(ret_key, &key);
 	return ERR_OK;
 }
 
@@ -174,7 +177,7 @@ read_confirmation(struct reader *r)
 		} else if (cbor_get_int(r->c) != CNF_COSE_KEY) {
 			cbor_skip(r->c);
 		} else {
-			err = read_key(r, &r->d->confirmation);
+			err = read_key(r, NULL, &r->d->confirmation);
 			if (err)
 				return err;
 			found = true;
@@ -386,7 +389,7 @@ keyset_member(struct reader *r, int64_t label, struct document_key *k)
 
 	switch (label) {
 	case KEYSET_KEY:
-		return read_key(r, &k->key);
+		return read_key(r, &k->key, NULL);
 	case KEYSET_X5CHAIN:
 		k->certificate = cbor_get_bstr(r->c);
 		if (k->certificate.len == 0)
@@ -471,7 +474,7 @@ anchor_member(struct reader *r, int64_t label, struct document_anchor *a)
 
 	if (label == ANCHOR_KEY) {
 		a->is_key = true;
-		return read_key(r, &a->key);
+		return read_key(r, &a->key, NULL);
 	}
 	if (label != ANCHOR_X5T) {
 		cbor_skip(r->c);
@@ -703,6 +706,14 @@ document_parse(struct bytes input, struct document *ret_document,
 		return err;
 	*ret_document = d;
 	return ERR_OK;
+}
+
+enum err
+document_key_read(struct bytes cose_key, struct public_key *ret_key)
+{
+	struct bytes private = BYTES_NONE;
+
+	return cose_key_parse(cose_key, ret_key, &private, NULL);
 }
 
 static uint32_t

@@ -32,13 +32,13 @@ struct document_key {
 	enum product_purpose	purpose;
 	enum product_maker	maker;
 	struct bytes		certificate;	/* DER leaf, or empty: */
-	struct public_key	key;		/* the bare key */
+	struct bytes		key;		/* the bare key's COSE_Key */
 };
 
 struct document_anchor {
 	struct bytes		purpose;	/* text */
 	bool			is_key;
-	struct public_key	key;
+	struct bytes		key;		/* its COSE_Key, or */
 	struct bytes		x5t;		/* 32 octets when not a key */
 };
 
@@ -87,6 +87,11 @@ struct document {
  * curve); diag names the claim. */
 MUST_USE enum err document_parse(struct bytes, struct document *ret_document,
     struct diag *);
+
+/* The public key of one of its COSE_Keys, which were checked when it was
+ * parsed. */
+MUST_USE enum err document_key_read(struct bytes cose_key,
+    struct public_key *ret_key);
 
 /* Is the signature the key's? With a receipt: are the claims, at the place it
  * names, in the tree that the key signed? */

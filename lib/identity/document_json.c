@@ -79,6 +79,18 @@ json_public_key(struct json *j, const char *key, const struct public_key *k)
 	json_close(j, '}');
 }
 
+/* Of a COSE_Key; a document that was parsed holds none that fails here. */
+static void
+json_cose_key(struct json *j, const char *key, struct bytes cose_key)
+{
+	struct public_key k;
+
+	if (document_key_read(cose_key, &k) == ERR_OK)
+		json_public_key(j, key, &k);
+	else
+		j->b->err = ERR_NOMEM;
+}
+
 static void
 json_metadata(struct json *j, const struct document *d)
 {
@@ -113,7 +125,7 @@ json_keyset(struct json *j, const struct document *d)
 		if (k->certificate.len > 0)
 			json_put_hex(j, "certificate", k->certificate);
 		else
-			json_public_key(j, "key", &k->key);
+			json_cose_key(j, "key", k->key);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -133,7 +145,7 @@ json_anchors(struct json *j, const struct document *d)
 		json_open(j, '{');
 		json_put_text(j, "purpose", a->purpose);
 		if (a->is_key)
-			json_public_key(j, "key", &a->key);
+			json_cose_key(j, "key", a->key);
 		else
 			json_put_hex(j, "certificate_sha256", a->x5t);
 		json_close(j, '}');
@@ -204,7 +216,7 @@ json_signer(struct json *j, const struct document *d)
 	json_key(j, bytes_text("signature"));
 	json_open(j, '{');
 	json_put_text(j, "alg", bytes_text(
-	    d->message.alg == COSE_ES256 ? "ES256" : "EdDSA"));
+	    key_algorithm_by_cose(d->message.alg)->cose_name));
 	json_put_hex(j, "kid", d->message.kid);
 	json_put_hex(j, "value", d->message.signature);
 	json_put_text(j, "mode", bytes_text(

@@ -327,15 +327,13 @@ slot_claims(struct identity_maker *m, size_t i, const struct public_key *key,
     struct identity *identity)
 {
 	const struct template_slot *slot = &m->template->slots[i];
+	const struct key_algorithm *a = key_algorithm(key->alg);
+	const uint8_t *x = key->raw + a->x_at;
 	struct bytes *fields = m->claims_fields;
 
-	if (key->alg == KEY_P256) {
-		fields[CLAIMS_FIELD_X + slot->slot] =
-		    bytes_of(key->raw + 1, 32);
-		fields[CLAIMS_FIELD_Y + slot->slot] =
-		    bytes_of(key->raw + 33, 32);
-	} else
-		fields[CLAIMS_FIELD_X + slot->slot] = bytes_of(key->raw, 32);
+	fields[CLAIMS_FIELD_X + slot->slot] = bytes_of(x, a->x_len);
+	fields[CLAIMS_FIELD_Y + slot->slot] = bytes_of(x + a->x_len,
+	    a->y_len);
 	if (slot->certificate == NULL)
 		return;
 	identity->certificate[i] = buf_bytes(&m->slots[i].certificate);
@@ -420,18 +418,6 @@ document_sign(struct identity_maker *m, struct signer *document,
 	return err;
 }
 
-static void
-entry_put_key(struct buf *out, const struct public_key *key)
-{
-	uint8_t compressed[P256_COMPRESSED_SIZE];
-
-	if (key->alg == KEY_P256) {
-		p256_compress(key->raw, compressed);
-		buf_put(out, compressed, sizeof(compressed));
-	} else
-		buf_put(out, key->raw, key->len);
-}
-
 enum err
 identity_maker_make(struct identity_maker *m, uint64_t index,
     const struct public_key *keys, struct signer *issuer,
@@ -447,10 +433,10 @@ identity_maker_make(struct identity_maker *m, uint64_t index,
 	buf_clear(&m->entry);
 	for (i = 0; i < template->slot_count && !err; i++) {
 		state = &m->slots[i];
-		state->key = keys[i];
+		public_key_copy(&state->key, &keys[i]);
 		if (keys[i].alg != template->slots[i].alg)
 			err = ERR_INTERNAL;
-		entry_put_key(&m->entry, &state->key);
+		public_key_put_stored(&m->entry, &state->key);
 		if (!err && template->slots[i].certificate != NULL) {
 			err = slot_fields(m, i, &state->key, ret_identity);
 			if (!err)
@@ -493,18 +479,12 @@ static enum err
 entry_take_key(struct bytes *entry, enum key_alg alg,
     struct public_key *ret_key)
 {
-	const uint8_t *raw;
+	size_t len = key_algorithm(alg)->stored_len;
+	const uint8_t *stored = entry_take(entry, len);
 
-	raw = entry_take(entry, alg == KEY_P256 ? P256_COMPRESSED_SIZE :
-	    KEY_PRIVATE_SIZE);
-	if (raw == NULL)
+	if (stored == NULL)
 		return ERR_CORRUPT;
-	if (alg == KEY_P256)
-		return p256_decompress(raw, ret_key);
-	ret_key->alg = alg;
-	ret_key->len = KEY_PRIVATE_SIZE;
-	memcpy(ret_key->raw, raw, KEY_PRIVATE_SIZE);
-	return ERR_OK;
+	return public_key_from_stored(alg, bytes_of(stored, len), ret_key);
 }
 
 static enum err

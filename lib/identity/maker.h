@@ -7,9 +7,9 @@
  * One maker belongs to one thread; its contexts and buffers are set up once
  * and used for every identity. Private keys never come here.
  *
- * Entry: for each slot the public key (P-256 compressed, 33 octets, else 32)
- * and, with a certificate, its signature (64); then the document's (64),
- * unless its signature is a receipt.
+ * Entry: for each slot the public key (public_key_put_stored()) and, with a
+ * certificate, its signature (64); then the document's (64), unless its
+ * signature is a receipt.
  */
 #ifndef IMPRINT_IDENTITY_MAKER_H
 #define IMPRINT_IDENTITY_MAKER_H

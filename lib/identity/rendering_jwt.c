@@ -31,6 +31,20 @@ jwt_key(struct jwt *w, const char *name, const struct public_key *key)
 		w->err = jwk_put(w->j.b, key);
 }
 
+/* Of a COSE_Key; a document that was parsed holds none that fails here. */
+static void
+jwt_cose_key(struct jwt *w, const char *name, struct bytes cose_key)
+{
+	struct public_key key;
+	enum err err;
+
+	err = document_key_read(cose_key, &key);
+	if (!err)
+		jwt_key(w, name, &key);
+	else if (w->err == ERR_OK)
+		w->err = err;
+}
+
 /* NumericDate; left out when it never comes. */
 static void
 put_date(struct json *j, const char *key, int64_t t)
@@ -109,7 +123,7 @@ put_keyset(struct jwt *w, const struct document *d)
 			buf_put_u8(j->b, '"');
 			json_close(j, ']');
 		} else {
-			jwt_key(w, "jwk", &k->key);
+			jwt_cose_key(w, "jwk", k->key);
 		}
 		json_close(j, '}');
 	}
@@ -135,7 +149,7 @@ put_anchors(struct jwt *w, const struct document *d)
 		json_next(j);
 		json_open(j, '{');
 		if (a->is_key)
-			jwt_key(w, "jwk", &a->key);
+			jwt_cose_key(w, "jwk", a->key);
 		else
 			json_put_octets(j, "x5t#S256", a->x5t);
 		json_close(j, '}');

@@ -88,7 +88,8 @@ payload_parse(struct bytes payload, struct station_statement *statement,
 	if (!err)
 		err = public_take(signing, &statement->signing, diag);
 	if (!err && (statement->signing.alg != KEY_P256 ||
-	    statement->sealing.alg == KEY_ED25519))
+	    (statement->sealing.alg != KEY_X25519 &&
+	    statement->sealing.alg != KEY_P256)))
 		err = diag_fail(diag, ERR_INVALID, NULL,
 		    "station %s: keys of the wrong kind", statement->name);
 	return err;

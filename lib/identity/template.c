@@ -48,11 +48,14 @@ serial_number_name(const struct product *product)
 }
 
 static unsigned
-purpose_key_usage(enum product_purpose purpose)
+purpose_key_usage(const struct product_credential *credential)
 {
-	switch (purpose) {
+	const struct key_algorithm *a = key_algorithm(credential->alg);
+
+	switch (credential->purpose) {
 	case PURPOSE_ENCRYPT:
-		return KU_KEY_AGREEMENT;
+		return (a->can & KEY_AGREES) != 0 ? KU_KEY_AGREEMENT :
+		    KU_KEY_ENCIPHERMENT;
 	case PURPOSE_SIGN:
 		/* data, never a handshake: TLS wants digitalSignature */
 		return KU_CONTENT_COMMITMENT;
@@ -86,7 +89,7 @@ template_profile(const struct product *product,
 	profile.with_serial_number = serial_number_name(product) >= 0;
 	profile.subject_alg = credential->alg;
 	profile.path_len = -1;
-	profile.key_usage = purpose_key_usage(credential->purpose);
+	profile.key_usage = purpose_key_usage(credential);
 	if (credential->purpose == PURPOSE_AUTHENTICATE &&
 	    (credential->with & CERT_WITH_EKU))
 		profile.extended_key_usage = EKU_CLIENT_AUTH;
@@ -199,8 +202,7 @@ template_entry_size(const struct template *template)
 	if (template->signature == SIGNATURE_DIRECT)
 		size = SIGNATURE_SIZE;	/* of the document */
 	for (i = 0; i < template->slot_count; i++) {
-		size += template->slots[i].alg == KEY_P256 ?
-		    P256_COMPRESSED_SIZE : KEY_PRIVATE_SIZE;
+		size += key_algorithm(template->slots[i].alg)->stored_len;
 		if (template->slots[i].certificate != NULL)
 			size += SIGNATURE_SIZE;
 	}

@@ -151,10 +151,12 @@ struct product {
 };
 
 /*
- * The rules that hold between fields. Exactly one authenticate slot, P-256,
- * with a certificate; encrypt: X25519 bare key or P-256; sign: P-256; what
- * is authorised must be a capability, bits included; this build makes keys
- * in the authority only (ERR_UNSUPPORTED for another maker).
+ * The rules that hold between fields. Exactly one authenticate slot, with a
+ * certificate; an algorithm that can do what its purpose asks for; X25519
+ * without certificate; what is authorised must be a capability, bits
+ * included; this build makes keys in the authority only (ERR_UNSUPPORTED for
+ * another maker). Whether the installed OpenSSL has an algorithm does not
+ * count here: product_yaml.h, key_alg_available().
  */
 MUST_USE enum err product_check(const struct product *, struct diag *);
 

@@ -5,6 +5,8 @@
 
 #include "lib/policy/product_yaml_internal.h"
 
+#define ALGORITHMS_MAX	16
+
 enum err
 fault_report(struct yamlfile *y, yaml_node_t *node, const struct fault *f)
 {
@@ -338,17 +340,28 @@ static enum err
 algorithm_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
-	static const struct yamlfile_choice algorithms[] = {
-		{ "P-256", KEY_P256, true },
-		{ "X25519", KEY_X25519, true },
-	};
+	struct yamlfile_choice algorithms[ALGORITHMS_MAX];
 	struct product_credential *c = target;
+	const struct key_algorithm *a;
+	struct diag why = DIAG_INIT;
 	enum err err;
 	int value = 0;
+	size_t i;
 
 	(void)key;
-	err = yamlfile_choice(y, node, algorithms, COUNT(algorithms), &value);
+	for (i = 0; i < ALGORITHMS_MAX &&
+	    (a = key_algorithm_at(i)) != NULL; i++)
+		algorithms[i] = (struct yamlfile_choice){ a->name,
+		    (int)a->alg, true };
+	err = yamlfile_choice(y, node, algorithms, i, &value);
+	if (err)
+		return err;
 	c->alg = (enum key_alg)value;
+	err = key_alg_available(c->alg, &why);
+	if (err) {
+		(void)yamlfile_fail(y, node, err, "%.160s", why.what);
+		diag_hint(y->diag, "%s", why.hint);
+	}
 	return err;
 }
 

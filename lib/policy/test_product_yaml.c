@@ -270,10 +270,11 @@ static const struct edit credentials[] = {
 	    "t.yaml:16: credentials: 2 slots with purpose authenticate" },
 	{ "P-256", "P-521", ERR_INVALID,
 	    "t.yaml:18: credentials[0].algorithm: \"P-521\" is not offered; "
-	    "allowed: P-256, X25519" },
+	    "allowed: P-256, P-384, Ed25519, X25519, RSA-2048, RSA-3072, "
+	    "ML-DSA-44, ML-DSA-65" },
 	{ "P-256", "X25519", ERR_INVALID,
 	    "t.yaml:18: credentials[0]: algorithm: \"X25519\" cannot "
-	    "authenticate; allowed: P-256" },
+	    "authenticate; allowed: P-256, P-384, Ed25519, RSA-2048" },
 	{ "encrypt", "sign", ERR_INVALID,
 	    "t.yaml:25: credentials[1]: algorithm: \"X25519\" cannot sign" },
 	{ "key-from: authority", "key-from: device", ERR_UNSUPPORTED,
@@ -364,6 +365,36 @@ test_base(void **state)
 	assert_string_equal(p.names[1].kind, "tag");
 	assert_int_equal(p.names[1].digits, 19);
 	assert_int_equal(p.document_validity_years, PRODUCT_NEVER);
+}
+
+/* An algorithm that this OpenSSL lacks is refused in its line, saying what it
+ * needs. */
+static void
+test_algorithms(void **state)
+{
+	const struct key_algorithm *a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; (a = key_algorithm_at(i)) != NULL; i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		struct diag diag = DIAG_INIT;
+		struct product p;
+
+		if ((a->can & KEY_SIGNS) == 0)
+			continue;
+		base_edit("P-256", a->name, &text);
+		if (key_alg_available(a->alg, NULL) == ERR_OK) {
+			assert_int_equal(parse(&text, &p, &diag), ERR_OK);
+			assert_int_equal(p.credentials[0].alg, a->alg);
+			continue;
+		}
+		assert_int_equal(parse(&text, &p, &diag), ERR_UNSUPPORTED);
+		assert_non_null(strstr(diag.what,
+		    "t.yaml:18: credentials[0].algorithm: ML-DSA-"));
+		assert_non_null(strstr(diag.what, "needs OpenSSL 3.5 or"));
+		assert_non_null(strstr(diag.hint, "another algorithm"));
+	}
 }
 
 /* Files too large, too many, empty. */
@@ -584,6 +615,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_base),
+		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_samples),

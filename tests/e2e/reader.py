@@ -13,7 +13,8 @@ from pathlib import Path
 import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
+from cryptography.hazmat.primitives.asymmetric import (
+    ec, ed25519, rsa, x25519)
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature, encode_dss_signature)
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -79,8 +80,13 @@ def cose_key(public):
     """A COSE_Key, public part, of a public key of python3-cryptography."""
     if isinstance(public, ec.EllipticCurvePublicKey):
         n = public.public_numbers()
-        return {1: 2, -1: 1, -2: n.x.to_bytes(32, "big"),
-                -3: n.y.to_bytes(32, "big")}
+        size = n.curve.key_size // 8
+        return {1: 2, -1: {32: 1, 48: 2}[size],
+                -2: n.x.to_bytes(size, "big"), -3: n.y.to_bytes(size, "big")}
+    if isinstance(public, rsa.RSAPublicKey):
+        n = public.public_numbers()
+        return {1: 3, -1: n.n.to_bytes(public.key_size // 8, "big"),
+                -2: n.e.to_bytes(3, "big")}
     raw = public.public_bytes(serialization.Encoding.Raw,
                               serialization.PublicFormat.Raw)
     kind = 4 if isinstance(public, x25519.X25519PublicKey) else 6

@@ -2,7 +2,8 @@
 """Packages for the tests of the device library, by other people's code.
 
 Writes beside itself device-packages.txt: name | verdict | now | pinned root
-| package; and device-services.txt, services that a device of the package
+| package; device-algorithms.txt, the same for keys of other algorithms than a
+camera's; and device-services.txt, services that a device of the package
 "good" meets: name | outcome | key | certificate; one line each. Signatures
 differ with every run, so the files are made once and kept; run it again when
 a case is added:
@@ -15,7 +16,8 @@ import os
 import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils, x25519
+from cryptography.hazmat.primitives.asymmetric import (
+    ec, ed25519, rsa, utils, x25519)
 from cryptography.x509.oid import NameOID, ObjectIdentifier
 
 from tree import path, root, sha
@@ -42,9 +44,50 @@ def ec_private(key):
 
 
 def cose_key(key):
-    n = key.public_key().public_numbers()
-    return {1: 2, -1: 1, -2: n.x.to_bytes(32, "big"),
-            -3: n.y.to_bytes(32, "big")}
+    public = key.public_key()
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        return {1: 1, -1: 6, -2: raw_public(key)}
+    n = public.public_numbers()
+    if isinstance(public, rsa.RSAPublicKey):
+        return {1: 3, -1: n.n.to_bytes(public.key_size // 8, "big"),
+                -2: n.e.to_bytes(3, "big")}
+    size = n.curve.key_size // 8
+    return {1: 2, -1: {32: 1, 48: 2}[size], -2: n.x.to_bytes(size, "big"),
+            -3: n.y.to_bytes(size, "big")}
+
+
+def raw_public(key):
+    return key.public_key().public_bytes(
+        serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
+def raw_private(key):
+    """As docs/protocol/package.md says it."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.private_numbers().private_value.to_bytes(
+            key.curve.key_size // 8, "big")
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.Raw, serialization.PrivateFormat.Raw,
+        serialization.NoEncryption())
+
+
+def der_numbers(*numbers):
+    """A SEQUENCE of INTEGERs."""
+    def head(tag, n):
+        if n < 0x80:
+            return bytes([tag, n])
+        size = (n.bit_length() + 7) // 8
+        return bytes([tag, 0x80 | size]) + n.to_bytes(size, "big")
+    body = b""
+    for n in numbers:
+        octets = n.to_bytes(n.bit_length() // 8 + 1, "big")
+        body += head(2, len(octets)) + octets
+    return head(0x30, len(body)) + body
 
 
 def when(t):
@@ -119,9 +162,8 @@ class Package:
     def __init__(self, w):
         self.w = w
         self.x = clamp(sha(b"x" + w.name.encode()))
-        x_public = x25519.X25519PrivateKey.from_private_bytes(
-            self.x).public_key().public_bytes(
-                serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        x_public = raw_public(
+            x25519.X25519PrivateKey.from_private_bytes(self.x))
         self.keyset = [
             {1: 0, 2: 1, 4: w.device, 5: 4},
             {1: 1, 2: 2, 3: {1: 1, -1: 4, -2: x_public}, 5: 4}]
@@ -504,8 +546,101 @@ service("under-a-device", "refused", eku=SERVER, issuer=UEID.hex(),
 service("expired", "refused", eku=SERVER, end=NOW - 1)
 service("not-yet-valid", "refused", eku=SERVER, start=NOW + 1)
 
+# keys of other algorithms: slot 0 authenticates, slot 1 signs, a bare key
+packages, cases = cases, []
+P384, ED25519, RSA2048, RSA3072 = 4, 3, 5, 6
+keys = {
+    P384: [ec.generate_private_key(ec.SECP384R1()) for _ in range(2)],
+    ED25519: [ed25519.Ed25519PrivateKey.generate() for _ in range(2)],
+    RSA2048: [rsa.generate_private_key(65537, 2048) for _ in range(2)],
+    RSA3072: [rsa.generate_private_key(65537, 3072) for _ in range(2)],
+}
+
+
+def of(alg, change=None, auth=0, bare=1):
+    def apply(p):
+        k = keys[alg][auth]
+        p.keyset = [
+            {1: 0, 2: 1, 4: certificate(UEID.hex(), k, "Home CA",
+                                        home.ca_key, eku=CLIENT,
+                                        start=BORN), 5: 4},
+            {1: 1, 2: 3, 3: cose_key(keys[alg][bare]), 5: 4}]
+        p.claims[8] = {1: cose_key(k)}
+        p.privates = [[0, alg, raw_private(k)],
+                      [1, alg, raw_private(keys[alg][bare])]]
+        if change:
+            change(p)
+    return apply
+
+
+def rsa_other(**how):
+    """The bare RSA-2048 key with a number changed that fits all the same, or
+    seems to."""
+    n = keys[RSA2048][1].private_numbers()
+    p, q, d = n.p, n.q, n.d
+    if how.get("d"):
+        d += (p - 1) * (q - 1)
+    qinv = n.iqmp + (p if how.get("qinv") else 0)
+    return private(1, [1, RSA2048, der_numbers(
+        how.get("version", 0), p * q, 65537, d, p, q, n.dmp1, n.dmq1,
+        qinv)])
+
+
+for number, name in ((P384, "p384"), (ED25519, "ed25519"),
+                     (RSA2048, "rsa2048"), (RSA3072, "rsa3072")):
+    case(name, "accepted", of(number))
+    # of the other slot, each in the other's place
+    case(name + "-privates-swapped", "keys do not match", of(
+        number, lambda p: p.privates.__setitem__(slice(None), [
+            [0] + p.privates[1][1:], [1] + p.privates[0][1:]])))
+    case(name + "-cnf-of-other", "keys do not match", of(
+        number, lambda p: p.claims.__setitem__(8, {1: p.keyset[1][3]})))
+    case(name + "-private-cut", "malformed" if number in (P384, ED25519)
+         else "keys do not match", of(
+             number, lambda p: p.privates[1].__setitem__(
+                 2, p.privates[1][2][:-1])))
+    case(name + "-private-longer", "malformed" if number in (P384, ED25519)
+         else "keys do not match", of(
+             number, lambda p: p.privates[1].__setitem__(
+                 2, p.privates[1][2] + b"\0")))
+    case(name + "-number-short", "malformed", of(
+        number, lambda p: p.keyset[1][3].update(
+            {k: v[:-1] for k, v in p.keyset[1][3].items()
+             if isinstance(v, bytes) and len(v) > 3})))
+    case(name + "-private-says-p256", "malformed" if number in (
+        RSA2048, RSA3072, P384) else "certificate not trusted", of(
+            number, lambda p: p.privates[0].__setitem__(1, 1)))
+case("p384-private-zero", "keys do not match",
+     of(P384, private(1, [1, P384, bytes(48)])))
+case("p384-private-too-large", "keys do not match",
+     of(P384, private(1, [1, P384, b"\xff" * 48])))
+case("p384-with-alg", "malformed",
+     of(P384, lambda p: p.keyset[1][3].update({3: -35})))
+case("p384-on-p256", "malformed",
+     of(P384, lambda p: p.keyset[1][3].update({-1: 1})))
+case("rsa-same", "accepted", of(RSA2048, rsa_other()))
+case("rsa-larger-d", "keys do not match", of(RSA2048, rsa_other(d=1)))
+case("rsa-larger-qinv", "keys do not match", of(RSA2048, rsa_other(qinv=1)))
+case("rsa-version-1", "keys do not match", of(RSA2048, rsa_other(version=1)))
+case("rsa-of-other-size", "keys do not match", of(
+    RSA3072, lambda p: p.privates[1].__setitem__(
+        2, raw_private(keys[RSA2048][1]))))
+case("rsa-exponent-3", "malformed",
+     of(RSA2048, lambda p: p.keyset[1][3].update({-2: b"\x03"})))
+case("rsa-with-private", "malformed",
+     of(RSA2048, lambda p: p.keyset[1][3].update({-3: b"\x03"})))
+case("akp-unknown", "malformed", of(
+    ED25519, lambda p: p.keyset[1].__setitem__(3, {1: 7, 3: -50,
+                                                   -1: bytes(2592)})))
+case("akp-short", "malformed", of(
+    ED25519, lambda p: p.keyset[1].__setitem__(3, {1: 7, 3: -48,
+                                                   -1: bytes(1311)})))
+case("cnf-does-not-sign", "malformed", claim(
+    8, {1: {1: 1, -1: 4, -2: bytes([9]) + bytes(31)}}))
+
 here = os.path.dirname(os.path.abspath(__file__))
-for file, rows in (("device-packages.txt", cases),
+for file, rows in (("device-packages.txt", packages),
+                   ("device-algorithms.txt", cases),
                    ("device-services.txt", services)):
     with open(os.path.join(here, file), "w", encoding="ascii") as out:
         for row in rows:

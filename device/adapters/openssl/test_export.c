@@ -89,7 +89,7 @@ is_certificate(X509 *x, struct imprint_bytes der)
 static void
 is_key(EVP_PKEY *pkey, const struct imprint_device_key *key)
 {
-	uint8_t scalar[IMPRINT_DEVICE_PRIVATE_SIZE];
+	uint8_t scalar[32];
 	BIGNUM *d = NULL;
 
 	assert_int_equal(EVP_PKEY_get_bn_param(pkey,

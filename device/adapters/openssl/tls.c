@@ -430,8 +430,7 @@ key_find(const struct imprint_device_identity *id)
 	for (i = 0; i < id->key_count; i++)
 		if (id->keys[i].purpose == IMPRINT_DEVICE_AUTHENTICATE &&
 		    id->keys[i].certificate.len > 0 &&
-		    id->keys[i].private_key.len > 0 &&
-		    id->keys[i].public_key.alg == IMPRINT_DEVICE_P256)
+		    id->keys[i].private_key.len > 0)
 			return &id->keys[i];
 	return NULL;
 }
@@ -449,7 +448,7 @@ imprint_tls_ask(const struct imprint_tls_request *request, uint8_t *buffer,
 	a.key = key_find(request->identity);
 	if (a.key == NULL)
 		(void)outcome(&a, IMPRINT_TLS_FAILED, "the identity has no"
-		    " P-256 authentication key with a certificate");
+		    " authentication key with a certificate");
 	else if (context_make(&a) && socket_open(&a) && handshake(&a) &&
 	    request_send(&a) && answer_read(&a))
 		(void)SSL_shutdown(a.ssl);

@@ -35,7 +35,6 @@ extern "C" {
 #define IMPRINT_DEVICE_HASH_SIZE	32
 #define IMPRINT_DEVICE_POINT_SIZE	65	/* SEC 1 2.3.3, uncompressed */
 #define IMPRINT_DEVICE_SIGNATURE_SIZE	64	/* r || s */
-#define IMPRINT_DEVICE_PRIVATE_SIZE	32
 #define IMPRINT_DEVICE_TIME_UNKNOWN	INT64_C(0)
 #define IMPRINT_DEVICE_PACKAGE_VERSION	1	/* that it reads */
 #define IMPRINT_DEVICE_TIME_NEVER	INT64_C(253402300799)
@@ -90,7 +89,12 @@ enum imprint_device_step {
 enum imprint_device_alg {
 	IMPRINT_DEVICE_P256 = 1,
 	IMPRINT_DEVICE_X25519 = 2,
-	IMPRINT_DEVICE_ED25519 = 3
+	IMPRINT_DEVICE_ED25519 = 3,
+	IMPRINT_DEVICE_P384 = 4,
+	IMPRINT_DEVICE_RSA2048 = 5,
+	IMPRINT_DEVICE_RSA3072 = 6,
+	IMPRINT_DEVICE_MLDSA44 = 7,
+	IMPRINT_DEVICE_MLDSA65 = 8
 };
 
 enum imprint_device_purpose {
@@ -115,10 +119,14 @@ enum imprint_device_use {
 	IMPRINT_DEVICE_USE_ANY = 3
 };
 
+/*
+ * A public key, where it lies. P-256, P-384: the coordinates of its point;
+ * RSA: x the modulus, the exponent is 65537; others: x the key. x.len 0:
+ * none.
+ */
 struct imprint_device_public {
 	enum imprint_device_alg	alg;
-	size_t			len;		/* 65 or 32 */
-	uint8_t			raw[IMPRINT_DEVICE_POINT_SIZE];
+	struct imprint_bytes	x, y;
 };
 
 struct imprint_device_chain {
@@ -151,15 +159,15 @@ struct imprint_device_crypto {
 		    const uint8_t digest[IMPRINT_DEVICE_HASH_SIZE],
 		    const uint8_t signature[IMPRINT_DEVICE_SIGNATURE_SIZE],
 		    bool *ret_good);
-	/* The public key of a private one; len 0 when it is no key. */
-	int	(*derive)(void *state, enum imprint_device_alg,
-		    const uint8_t key[IMPRINT_DEVICE_PRIVATE_SIZE],
-		    struct imprint_device_public *ret_public);
-	/* The key a certificate certifies; len 0 when it cannot be read, has
-	 * bytes to spare or a key of another kind. */
-	int	(*certificate_key)(void *state, struct imprint_bytes der,
-		    struct imprint_device_public *ret_public);
-	/* A path (RFC 5280 6.1) from leaf to the root, times not judged. */
+	/* Is there this algorithm? */
+	bool	(*supports)(void *state, enum imprint_device_alg);
+	/* Is it the private key of this public one? Its form: RSA two-prime
+	 * RSAPrivateKey in DER (RFC 8017 A.1.2) with the smallest d; ML-DSA
+	 * the seed; others raw. Another form of the same key is not it. */
+	int	(*matches)(void *state, const struct imprint_device_public *,
+		    struct imprint_bytes private_key, bool *ret_match);
+	/* A path (RFC 5280 6.1) from leaf to the root, times not judged; none
+	 * with a certificate that is not strict DER or has bytes to spare. */
 	int	(*chain)(void *state, const struct imprint_device_chain *,
 		    struct imprint_device_path *ret_path);
 };
