@@ -6,6 +6,7 @@
 #define IMPRINT_BENCH_BENCH_H
 
 #include "lib/authority/authority.h"
+#include "lib/authority/request.h"
 
 struct bench_result {
 	double		value;
@@ -28,6 +29,10 @@ extern const struct bench bench_storage_bytes;
 extern const struct bench bench_verify_document;
 extern const struct bench bench_verify_receipt;
 extern const struct bench bench_memory_order;
+extern const struct bench bench_log_verify;
+extern const struct bench bench_status_revoke;
+extern const struct bench bench_status_crl;
+extern const struct bench bench_status_memory;
 
 /* A scratch folder below build/, emptied at the start of the program. */
 extern char bench_dir[PATH_SIZE];
@@ -41,13 +46,25 @@ MUST_USE enum err bench_ecosystem(const char *name,
 /* Order count of a product; then run the order. */
 MUST_USE enum err bench_order(struct authority *, const char *product,
     uint64_t count, uint32_t *ret_number, struct diag *);
+/* One that is there, opened and unlocked. */
+MUST_USE enum err bench_open(const char *path,
+    struct authority **ret_authority, struct diag *);
+/* Sign a request as its operator and have it carried out. */
+MUST_USE enum err bench_submit(struct authority *, enum request_type,
+    struct bytes body, struct buf *result, struct diag *);
 MUST_USE enum err bench_order_run(struct authority *, uint32_t number,
     struct diag *);
 /* The middle of count values, which are sorted. */
 double	bench_median(double *values, size_t count);
 
-/* A run of its own: issues count identities in a new ecosystem; peak memory
- * and bytes on disk but the packs. Called as "imprint-bench --child COUNT". */
+/* A process of its own, "imprint-bench MODE ARGUMENT DIR", which prints
+ * count values; and its peak memory. */
+#define BENCH_VALUES_MAX 8
+MUST_USE enum err bench_child(const char *mode, const char *argument,
+    double *values, size_t count, double *ret_peak_mb, struct diag *);
+
+/* --child COUNT: issues so many identities in a new ecosystem; peak memory
+ * and bytes on disk but the packs. */
 struct bench_child {
 	double	peak_mb;
 	double	bytes;
@@ -55,5 +72,7 @@ struct bench_child {
 MUST_USE enum err bench_child_run(uint64_t count, struct bench_child *,
     struct diag *);
 int	bench_child_main(const char *count);
+/* --child-crl ECOSYSTEM: publishes it again and again. */
+int	bench_child_crl(const char *path);
 
 #endif

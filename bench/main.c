@@ -6,9 +6,9 @@
 
 static const struct bench *const benches[] = {
 	&bench_issue_direct, &bench_issue_receipt, &bench_storage_bytes,
-	&bench_verify_document,
-	&bench_verify_receipt,
-	&bench_memory_order,
+	&bench_verify_document, &bench_verify_receipt, &bench_memory_order,
+	&bench_log_verify,
+	&bench_status_revoke, &bench_status_crl, &bench_status_memory,
 };
 #define BENCH_COUNT (sizeof(benches) / sizeof(benches[0]))
 
@@ -84,9 +84,10 @@ main(int argc, char **argv)
 	int i, code;
 
 	(void)snprintf(bench_dir, PATH_SIZE, "%s", "build/bench");
-	if (argc == 4 && strcmp(argv[1], "--child") == 0) {
+	if (argc == 4 && strncmp(argv[1], "--child", 7) == 0) {
 		(void)snprintf(bench_dir, PATH_SIZE, "%s", argv[3]);
-		return bench_child_main(argv[2]);
+		return strcmp(argv[1], "--child") == 0 ?
+		    bench_child_main(argv[2]) : bench_child_crl(argv[2]);
 	}
 	for (i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--json") == 0 && i + 1 < argc)

@@ -21,8 +21,8 @@
 
 char bench_dir[PATH_SIZE];
 
-static enum err
-submit(struct authority *authority, enum request_type type, struct bytes body,
+enum err
+bench_submit(struct authority *authority, enum request_type type, struct bytes body,
     struct buf *result, struct diag *diag)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
@@ -52,7 +52,7 @@ product_submit(struct authority *authority, const struct product *product,
 	enum err err;
 
 	err = product_encode(product, &encoded);
-	return err ? err : submit(authority, REQUEST_PRODUCT_ADD,
+	return err ? err : bench_submit(authority, REQUEST_PRODUCT_ADD,
 	    buf_bytes(&encoded), &result, diag);
 }
 
@@ -106,9 +106,28 @@ station_add(struct authority *authority, struct diag *diag)
 		err = station_statement_sign(&station, signer, &statement,
 		    diag);
 	if (!err)
-		err = submit(authority, REQUEST_STATION_ADD,
+		err = bench_submit(authority, REQUEST_STATION_ADD,
 		    buf_bytes(&statement), &result, diag);
 	return err;
+}
+
+enum err
+bench_open(const char *path, struct authority **ret_authority,
+    struct diag *diag)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	enum err err;
+
+	err = authority_open(io_posix(), path, AUTHORITY_WRITE, &authority,
+	    diag);
+	if (!err)
+		err = authority_unlock(authority, bytes_text(PASSPHRASE),
+		    time_now(), diag);
+	if (err)
+		return err;
+	*ret_authority = authority;
+	authority = NULL;	/* transferred */
+	return ERR_OK;
 }
 
 enum err
@@ -133,11 +152,7 @@ bench_ecosystem(const char *name, struct authority **ret_authority,
 	if (!err)
 		err = authority_init(io_posix(), &init, diag);
 	if (!err)
-		err = authority_open(io_posix(), dir, AUTHORITY_WRITE,
-		    &authority, diag);
-	if (!err)
-		err = authority_unlock(authority, bytes_text(PASSPHRASE),
-		    time_now(), diag);
+		err = bench_open(dir, &authority, diag);
 	if (!err)
 		err = product_add(authority, diag);
 	if (!err)
@@ -166,7 +181,7 @@ bench_order(struct authority *authority, const char *product,
 		err = request_put_order(&body, object.hash, count, &station,
 		    1);
 	if (!err)
-		err = submit(authority, REQUEST_ORDER_CREATE,
+		err = bench_submit(authority, REQUEST_ORDER_CREATE,
 		    buf_bytes(&body), &result, diag);
 	if (err)
 		return err;
@@ -250,16 +265,47 @@ bench_child_main(const char *count)
 }
 
 static enum err
-child_read(FILE *out, pid_t pid, struct bench_child *child)
+child_read(FILE *out, pid_t pid, double *values, size_t count,
+    double *ret_peak_mb)
 {
 	struct rusage usage;
-	int status, fields;
+	size_t fields = 0;
+	int status;
 
-	fields = fscanf(out, "%lf", &child->bytes);
-	if (wait4(pid, &status, 0, &usage) != pid || fields != 1 ||
+	while (fields < count && fscanf(out, "%lf", &values[fields]) == 1)
+		fields++;
+	if (wait4(pid, &status, 0, &usage) != pid || fields != count ||
 	    !WIFEXITED(status) || WEXITSTATUS(status) != 0)
 		return ERR_IO;
-	child->peak_mb = (double)usage.ru_maxrss / 1024;
+	*ret_peak_mb = (double)usage.ru_maxrss / 1024;
+	return ERR_OK;
+}
+
+enum err
+bench_child(const char *mode, const char *argument, double *values,
+    size_t count, double *ret_peak_mb, struct diag *diag)
+{
+	int ends[2];
+	pid_t pid;
+	FILE *out;
+	enum err err;
+
+	if (pipe(ends) != 0 || (pid = fork()) < 0)
+		return diag_fail(diag, ERR_IO, NULL, "child: cannot start");
+	if (pid == 0) {
+		(void)dup2(ends[1], STDOUT_FILENO);
+		(void)execl("/proc/self/exe", "imprint-bench", mode,
+		    argument, bench_dir, (char *)NULL);
+		_exit(127);
+	}
+	(void)close(ends[1]);
+	out = fdopen(ends[0], "r");
+	if (out == NULL)
+		return diag_fail(diag, ERR_IO, NULL, "child: no output");
+	err = child_read(out, pid, values, count, ret_peak_mb);
+	(void)fclose(out);
+	if (err)
+		return diag_fail(diag, err, NULL, "child: failed");
 	return ERR_OK;
 }
 
@@ -267,27 +313,8 @@ enum err
 bench_child_run(uint64_t count, struct bench_child *child, struct diag *diag)
 {
 	char text[32];
-	int ends[2];
-	pid_t pid;
-	FILE *out;
-	enum err err;
 
 	(void)snprintf(text, sizeof(text), "%llu", (unsigned long long)count);
-	if (pipe(ends) != 0 || (pid = fork()) < 0)
-		return diag_fail(diag, ERR_IO, NULL, "child: cannot start");
-	if (pid == 0) {
-		(void)dup2(ends[1], STDOUT_FILENO);
-		(void)execl("/proc/self/exe", "imprint-bench", "--child",
-		    text, bench_dir, (char *)NULL);
-		_exit(127);
-	}
-	(void)close(ends[1]);
-	out = fdopen(ends[0], "r");
-	if (out == NULL)
-		return diag_fail(diag, ERR_IO, NULL, "child: no output");
-	err = child_read(out, pid, child);
-	(void)fclose(out);
-	if (err)
-		return diag_fail(diag, err, NULL, "child: failed");
-	return ERR_OK;
+	return bench_child("--child", text, &child->bytes, 1,
+	    &child->peak_mb, diag);
 }

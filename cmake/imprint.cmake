@@ -195,6 +195,17 @@ function(imprint_bench folder)
   endif()
 endfunction()
 
+# imprint-NAME of given files, not installed.
+function(imprint_tool name)
+  set(sources ${ARGN})
+  list(FILTER sources INCLUDE REGEX "\\.c$")
+  set(links ${ARGN})
+  list(FILTER links EXCLUDE REGEX "\\.c$")
+  link_names(links ${links})
+  add_executable(imprint-${name} ${sources})
+  target_link_libraries(imprint-${name} PRIVATE ${links})
+endfunction()
+
 function(imprint_fuzzers folder)
   if(NOT IMPRINT_FUZZ)
     return()

@@ -119,17 +119,18 @@ static const struct {
 };
 
 static void
-test_cases(void **state)
+cases_judge(struct imprint_verifier *v, bool receipt)
 {
-	struct imprint_verifier *v = *state;
 	struct imprint_answer a;
 	struct imprint_question q;
 	size_t i;
 
 	for (i = 0; i < COUNT(cases); i++) {
 		_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+		struct recipe recipe = cases[i].recipe;
 
-		device_make(&d, &cases[i].recipe);
+		recipe.receipt = receipt;
+		device_make(&d, &recipe);
 		q = question_make(&d, cases[i].show);
 		q.object = cases[i].object;
 		q.permissions = cases[i].permissions;
@@ -141,6 +142,14 @@ test_cases(void **state)
 			fail_msg("%s: %s: %s", cases[i].name,
 			    imprint_verdict_name(a.verdict), a.reason);
 	}
+}
+
+/* The same verdicts however a document is signed. */
+static void
+test_cases(void **state)
+{
+	cases_judge(*state, false);
+	cases_judge(*state, true);
 }
 
 /* Devices with keys of each algorithm that authenticates. */
@@ -257,15 +266,20 @@ tamper(struct imprint_verifier *v, struct imprint_question *q,
 static void
 test_tampered_document(void **state)
 {
-	const struct recipe recipe = { .stranger_ca = false };
-	_cleanup_device_ struct device d = { .certificate = BUF_INIT };
-	struct imprint_question q;
+	static const bool receipt[] = { false, true };
+	size_t i;
 
-	device_make(&d, &recipe);
-	q = question_make(&d, DOC);
-	q.object = "photo";
-	q.permissions = IMPRINT_POST;
-	tamper(*state, &q, &d.document, &q.document_len);
+	for (i = 0; i < COUNT(receipt); i++) {
+		const struct recipe recipe = { .receipt = receipt[i] };
+		_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+		struct imprint_question q;
+
+		device_make(&d, &recipe);
+		q = question_make(&d, DOC);
+		q.object = "photo";
+		q.permissions = IMPRINT_POST;
+		tamper(*state, &q, &d.document, &q.document_len);
+	}
 }
 
 static void
@@ -283,7 +297,7 @@ test_tampered_certificate(void **state)
 static void
 test_garbage(void **state)
 {
-	static const char *const garbage[] = { "", "x", "0000", "\xd2\x84",
+	static const char *const garbage[] = { "", "x", "0000", "\xd2\x84", "\x82",
 		"-----BEGIN CERTIFICATE-----\n" };
 	struct imprint_verifier *v = *state;
 	struct imprint_answer a;

@@ -89,6 +89,7 @@ struct recipe {
 	const char	*typ;
 	struct bytes	 serial;	/* of the certificate; empty: usual */
 	uint64_t	 status_idx;
+	bool		 receipt;	/* instead of a signature of its own */
 };
 
 struct device {
@@ -174,12 +175,45 @@ claims_of(const struct recipe *r, const struct public_key *cnf,
 	fields[CLAIMS_FIELD_SALT] = bytes_of(salt, sizeof(salt));
 	fields[CLAIMS_FIELD_UEID] = bytes_of(ueid, sizeof(ueid));
 	fields[CLAIMS_FIELD_STATUS_IDX] = bytes_of(idx, 8);
-	fields[CLAIMS_FIELD_STATUS_URI] = bytes_text(STATUS_URI);
+	fields[CLAIMS_FIELD_STATUS_URI] = bytes_text(r->receipt ?
+	    STATUS_URI "-00000000.cwt" : STATUS_URI);
 	fields[CLAIMS_FIELD_X] = bytes_of(x, a->x_len);
 	fields[CLAIMS_FIELD_Y] = bytes_of(x + a->x_len, a->y_len);
 	fields[CLAIMS_FIELD_CERT] = certificate;
 	assert_int_equal(form_render(form, fields, CLAIMS_FIELDS, out),
 	    ERR_OK);
+}
+
+/* The first of a chunk of three. */
+static inline void
+receipt_make(const struct recipe *r, struct bytes claims, struct bytes kid,
+    struct signer *signer, struct buf *out)
+{
+	const struct receipt_chunk chunk = { .first = r->status_idx,
+	    .size = 3, .evidence = EVIDENCE_ORDER };
+	_cleanup_buf_ struct buf protected = BUF_INIT, entry = BUF_INIT;
+	_cleanup_subtree_ struct subtree tree = SUBTREE_INIT;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	uint8_t leaves[3 * SHA256_SIZE] = { 0 }, commitment[SHA256_SIZE];
+	uint8_t sig[SIGNATURE_SIZE];
+
+	assert_int_equal(sha256_new(&sha256, NULL), ERR_OK);
+	assert_int_equal(sha256_once(claims, commitment), ERR_OK);
+	log_entry_put(&entry, LOG_ENTRY_IDENTITY, r->status_idx,
+	    EVIDENCE_ORDER, bytes_of(commitment, sizeof(commitment)));
+	assert_int_equal(merkle_leaf(sha256, buf_bytes(&entry), leaves),
+	    ERR_OK);
+	assert_int_equal(subtree_build(&tree, sha256, leaves, 3), ERR_OK);
+	receipt_put_protected(&protected, kid, &chunk);
+	assert_int_equal(buf_err(&protected), ERR_OK);
+	if (r->typ != NULL)
+		*(char *)memmem(protected.ptr, protected.len, RECEIPT_TYP,
+		    strlen(RECEIPT_TYP)) = 'A';
+	assert_int_equal(receipt_sign(signer, buf_bytes(&protected),
+	    subtree_root(&tree), sig), ERR_OK);
+	document_put_receipt(out, claims, buf_bytes(&protected), &tree, 0,
+	    sig);
+	assert_int_equal(buf_err(out), ERR_OK);
 }
 
 /* A key of an algorithm that this OpenSSL lacks is octets to it. */
@@ -216,6 +250,11 @@ device_make(struct device *d, const struct recipe *r)
 	    &claims);
 	assert_int_equal(cose_key_thumbprint(r->forged ? &ours.document_key :
 	    &e->document_key, kid), ERR_OK);
+	if (r->receipt) {
+		receipt_make(r, buf_bytes(&claims), bytes_of(kid,
+		    sizeof(kid)), e->document, &d->document);
+		return;
+	}
 	assert_int_equal(cose_sign1_sign(&d->document, e->document,
 	    bytes_of(kid, sizeof(kid)), r->typ != NULL ? r->typ :
 	    DOCUMENT_TYP, buf_bytes(&claims), BYTES_NONE, NULL), ERR_OK);

@@ -130,6 +130,12 @@ MUST_USE enum err cmd_passphrase(struct cmd *, const struct cmd_passphrase *,
 /* Is there an option or a credential for it? */
 bool	cmd_passphrase_given(const struct cmd *, const char *name);
 
+/*
+ * Ask on the terminal whether to go on; --yes answers beforehand. ERR_INVALID
+ * when the answer is not "yes", or there is no terminal.
+ */
+MUST_USE enum err cmd_confirm(struct cmd *, const char *question);
+
 /* A progress bar on stderr when that is a terminal, with rate and time left;
  * silent otherwise. Update as often as you like. */
 struct progress {

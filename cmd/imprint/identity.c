@@ -2,6 +2,7 @@
 
 #include "cmd/imprint/imprint.h"
 #include "lib/authority/signer.h"
+#include "lib/authority/status.h"
 #include "lib/base/clock.h"
 #include "lib/identity/document.h"
 #include "lib/x509/certificate.h"
@@ -12,7 +13,27 @@ struct shown {
 	struct store_range	 range;
 	const struct template	*template;
 	struct store_log	 log;
+	enum status		 status;
+	struct store_status	 since;		/* unless it is valid */
 };
+
+static void
+status_print(enum status status, const struct store_status *since, bool json)
+{
+	const char *reason;
+	char time[TIME_TEXT_SIZE];
+
+	printf(json ? "\"status\": \"%s\"" : "%s", status_name(status));
+	if (status == STATUS_VALID)
+		return;
+	time_format(since->time, time);
+	reason = crl_reason_name((enum crl_reason)since->reason);
+	printf(json ? ", \"since\": \"%s\", \"reason\": \"%s\"" :
+	    " since %s, %s", time, reason != NULL ? reason : "?");
+	if (json)
+		printf(", \"operation\": %llu",
+		    (unsigned long long)since->operation);
+}
 
 static enum err
 show_get(struct authority *authority, struct lookup *lookup,
@@ -26,6 +47,9 @@ show_get(struct authority *authority, struct lookup *lookup,
 	if (!err)
 		err = store_log_get(authority_store(authority), address->log,
 		    &shown->log, &frontier, &note, diag);
+	if (!err)
+		err = status_get(authority, address->log, address->index,
+		    &shown->status, &shown->since, diag);
 	return err;
 }
 
@@ -36,9 +60,12 @@ place_print_text(const struct shown *shown)
 
 	time_format(shown->range.issued, time);
 	printf("Identity %s/%llu\n  issued           %s, order %u, pack %u\n"
-	    "  stored bytes     rebuild to what was logged: yes\n\n",
-	    shown->log.name, (unsigned long long)shown->identity.index, time,
+	    "  stored bytes     rebuild to what was logged: yes\n"
+	    "  status           ", shown->log.name,
+	    (unsigned long long)shown->identity.index, time,
 	    shown->range.order, shown->range.pack);
+	status_print(shown->status, &shown->since, false);
+	printf("\n\n");
 }
 
 static void
@@ -48,9 +75,11 @@ place_print_json(const struct shown *shown)
 
 	time_format(shown->range.issued, time);
 	printf("{\"log\": \"%s\", \"index\": %llu, \"issued\": \"%s\", "
-	    "\"order\": %u, \"pack\": %u, \"leaf\": \"", shown->log.name,
+	    "\"order\": %u, \"pack\": %u, ", shown->log.name,
 	    (unsigned long long)shown->identity.index, time,
 	    shown->range.order, shown->range.pack);
+	status_print(shown->status, &shown->since, true);
+	printf(", \"leaf\": \"");
 	hex_print(stdout, bytes_of(shown->identity.leaf, SHA256_SIZE));
 	printf("\", \"identity\": ");
 }
@@ -189,32 +218,42 @@ identity_find_cmd(struct cmd *cmd)
 			break;
 		if (cmd->json)
 			printf("{\"kind\": \"%s\", \"log\": \"%s\", \"index\":"
-			    " %llu, \"ueid\": \"%s\", \"order\": %u}\n",
+			    " %llu, \"ueid\": \"%s\", \"order\": %u, ",
 			    address_kind_name(kind), shown.log.name,
 			    (unsigned long long)address.index,
 			    shown.identity.ueid_hex, shown.range.order);
 		else
-			printf("%s is the %s of %s/%llu, UEID %s, order %u\n",
+			printf("%s is the %s of %s/%llu, UEID %s, order %u, ",
 			    cmd->argv[i], address_kind_name(kind),
 			    shown.log.name,
 			    (unsigned long long)address.index,
 			    shown.identity.ueid_hex, shown.range.order);
+		status_print(shown.status, &shown.since, cmd->json);
+		printf(cmd->json ? "}\n" : "\n");
 	}
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 
 struct listing {
 	struct cmd		*cmd;
+	struct authority	*authority;
 	struct lookup		*lookup;
 	uint64_t		 from, left, printed;
 };
 
-static void
+static enum err
 row_print(struct listing *list, const struct identity *identity,
     const struct template *template, const struct store_range *range)
 {
+	struct store_status since;
+	enum status status;
 	size_t i;
+	enum err err;
 
+	err = status_get(list->authority, range->log, identity->index,
+	    &status, &since, &list->cmd->diag);
+	if (err)
+		return err;
 	if (list->cmd->json) {
 		printf("%s\n  {\"index\": %llu, \"ueid\": \"%s\", \"order\": "
 		    "%u", list->printed ? "," : "",
@@ -223,6 +262,8 @@ row_print(struct listing *list, const struct identity *identity,
 		for (i = 0; i < template->name_count; i++)
 			printf(", \"%s\": \"%s\"", template->names[i].kind,
 			    identity->name[i]);
+		printf(", ");
+		status_print(status, &since, true);
 		printf("}");
 	} else {
 		printf("%12llu  %s  order %u",
@@ -230,9 +271,14 @@ row_print(struct listing *list, const struct identity *identity,
 		    range->order);
 		for (i = 0; i < template->name_count; i++)
 			printf("  %s", identity->name[i]);
+		if (status != STATUS_VALID) {
+			printf("  ");
+			status_print(status, &since, false);
+		}
 		printf("\n");
 	}
 	list->printed++;
+	return ERR_OK;
 }
 
 static enum err
@@ -254,7 +300,7 @@ range_list(void *ctx, const struct store_range *range)
 		    &template, &list->cmd->diag);
 		if (err)
 			break;
-		row_print(list, &identity, template, &found);
+		err = row_print(list, &identity, template, &found);
 		list->left--;
 	}
 	return err;
@@ -286,6 +332,7 @@ identity_list_cmd(struct cmd *cmd)
 		err = lookup_new(authority, &lookup, &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
+	list.authority = authority;
 	list.lookup = lookup;
 	printf(cmd->json ? "[" : "");
 	err = store_range_each(authority_store(authority), log.log,

@@ -40,6 +40,12 @@ MUST_USE enum err operator_passphrase_get(struct cmd *, bool confirm,
 MUST_USE enum err request_submit(struct cmd *, struct authority *,
     enum request_type, struct bytes body, struct buf *result);
 
+/*
+ * After a change of status: publish it, or say how, as --no-publish asks. With
+ * --json the end of the object that the caller began: ', "published": [...]}'.
+ */
+MUST_USE enum err change_publish(struct cmd *, struct authority *);
+
 /* A file, or "-" for standard input. */
 MUST_USE enum err input_read(struct cmd *, const char *path, size_t limit,
     struct buf *out);
@@ -84,6 +90,10 @@ enum exit_code identity_find_cmd(struct cmd *);
 enum exit_code identity_verify_cmd(struct cmd *);
 enum exit_code identity_export_cmd(struct cmd *);
 enum exit_code doctor_cmd(struct cmd *);
+enum exit_code revoke_cmd(struct cmd *);
+enum exit_code suspend_cmd(struct cmd *);
+enum exit_code resume_cmd(struct cmd *);
+enum exit_code publish_cmd(struct cmd *);
 enum exit_code anchor_set_cmd(struct cmd *);
 enum exit_code anchor_show_cmd(struct cmd *);
 enum exit_code epoch_begin_cmd(struct cmd *);

@@ -3,6 +3,7 @@
 
 #include "cmd/imprint/imprint.h"
 #include "lib/authority/order_run.h"
+#include "lib/authority/request_status.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 
@@ -358,11 +359,33 @@ parts_remove(struct cmd *cmd, struct authority *authority, uint32_t number)
 	return err;
 }
 
+/* How many identities the answer says are revoked with it. */
+static enum err
+cancel_count(struct bytes result, uint64_t *ret_count, struct diag *diag)
+{
+	struct status_range *ranges = NULL;
+	uint64_t revoked = 0;
+	size_t count = 0, i;
+	struct cbor cbor;
+	enum err err;
+
+	cbor_open(&cbor, result);
+	err = status_ranges_get(&cbor, &ranges, &count, diag);
+	if (!err && !cbor_close(&cbor))
+		err = ERR_INTERNAL;
+	for (i = 0; i < count && !err; i++)
+		revoked += ranges[i].count;
+	free(ranges);
+	*ret_count = revoked;
+	return err;
+}
+
 enum exit_code
 order_cancel_cmd(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	uint64_t revoked = 0;
 	uint32_t number = 0;
 	enum err err;
 
@@ -375,14 +398,21 @@ order_cancel_cmd(struct cmd *cmd)
 		err = request_submit(cmd, authority, REQUEST_ORDER_CANCEL,
 		    buf_bytes(&body), &result);
 	if (!err)
+		err = cancel_count(buf_bytes(&result), &revoked, &cmd->diag);
+	if (!err)
 		err = parts_remove(cmd, authority, number);
 	if (err)
 		return cmd_fail(cmd, err);
 	if (cmd->json)
-		printf("{\"order\": %u, \"state\": \"cancelled\"}\n", number);
+		printf("{\"order\": %u, \"state\": \"cancelled\", "
+		    "\"revoked\": %llu", number,
+		    (unsigned long long)revoked);
 	else
-		printf("order %u is cancelled\n", number);
-	return EXIT_OK;
+		printf("order %u is cancelled, %llu identities in its "
+		    "unfinished packs are revoked\n", number,
+		    (unsigned long long)revoked);
+	err = change_publish(cmd, authority);
+	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 
 /* What a file begins with, its header: nothing when it is not there. */

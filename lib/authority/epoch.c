@@ -9,7 +9,6 @@
 #include "lib/crypto/random.h"
 
 #define WORDS_MAX	200
-#define REASON_HOLD	6	/* RFC 5280 5.3.1 certificateHold */
 /* What a run may have reserved and signed beyond the last anchor. */
 #define MARGIN		((uint64_t)(PIPELINE_WORKERS_MAX + PIPELINE_AHEAD) * \
 			CHUNK_SIZE)
@@ -73,7 +72,7 @@ static enum err
 lost_suspend(struct epoch *e, const struct operation *operation)
 {
 	struct status_change change = { .action = STATUS_SUSPEND,
-	    .reason = REASON_HOLD, .time = operation->time,
+	    .reason = CRL_CERTIFICATE_HOLD, .time = operation->time,
 	    .operation = operation->seq };
 	struct status_count count = { 0 };
 	size_t i;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/signer.h"
 
 struct export {
 	struct authority	*authority;
@@ -17,6 +18,7 @@ enum err
 export_new(struct authority *authority, const struct export_options *options,
     struct export **ret_export, struct diag *diag)
 {
+	struct authority_signer signer;
 	_cleanup_export_ struct export *export = NULL;
 	enum err err;
 
@@ -37,8 +39,10 @@ export_new(struct authority *authority, const struct export_options *options,
 			return diag_fail(diag, ERR_STATE, NULL,
 			    "%s: is signed, so it needs the ecosystem's lock",
 			    options->rendering->name);
-		err = keystore_signer(authority->keystore, KEY_DOCUMENT,
-		    &export->signer, diag);
+		err = signer_current(authority, &signer, diag);
+		if (!err)
+			err = keystore_signer(authority->keystore,
+			    signer.name, &export->signer, diag);
 		if (err)
 			return err;
 	}

@@ -8,7 +8,7 @@
 #include "lib/authority/operation.h"
 #include "lib/log/tile_builder.h"
 
-#define BLOCK		1024	/* leaves at a time */
+#define BLOCK		2048	/* leaves at a time */
 #define FILE_CHECKPOINT	"checkpoint"
 #define FILE_VKEY	"vkey"
 

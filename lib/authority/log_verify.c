@@ -11,7 +11,7 @@
 #include "lib/log/tile_builder.h"
 #include "lib/log/tile_verify.h"
 
-#define BLOCK		1024	/* leaves at a time */
+#define BLOCK		2048	/* leaves at a time */
 #define TEXT_SIZE	512
 
 struct verify {
@@ -69,23 +69,46 @@ tell(struct verify *v, enum err err, const struct diag *why, bool *ret_go,
 	return ERR_OK;
 }
 
-/* What stands published, compared with what the registry signed last. */
+/*
+ * What stands published, then what the registry signed last, then its tree:
+ * somebody may be publishing, and does it the other way round.
+ */
 static enum err
-file_read(struct verify *v, struct diag *diag)
+heads_read(struct verify *v, bool *ret_go, struct diag *file_why,
+    struct diag *diag)
 {
 	struct diag why = DIAG_INIT;
-	enum err err;
+	enum err err, file;
 
-	err = log_checkpoint_file(v->authority, v->dir, &v->file, NULL,
-	    &why);
-	v->has_file = err == ERR_OK;
-	if (err == ERR_NOTFOUND && !v->has_stored)
-		return ERR_OK;
-	if (err == ERR_IO || err == ERR_NOMEM || err == ERR_PERMISSION)
-		return diag_fail(diag, err, NULL, "%s", why.what);
-	if (err)
-		found(v, "%s", why.what);
-	else if (strcmp(v->file.origin, v->origin) != 0)
+	file = log_checkpoint_file(v->authority, v->dir, &v->file, NULL,
+	    file_why);
+	err = log_checkpoint_stored(v->authority, v->row.log, v->origin,
+	    &v->stored, &v->has_stored, NULL, &why);
+	err = tell(v, err, &why, ret_go, diag);
+	if (!err && file == ERR_OK && v->file.size < v->stored.size)
+		file = log_checkpoint_file(v->authority, v->dir, &v->file,
+		    NULL, file_why);
+	v->has_file = file == ERR_OK;
+	if (file == ERR_IO || file == ERR_NOMEM || file == ERR_PERMISSION)
+		return diag_fail(diag, file, NULL, "%s", file_why->what);
+	why = (struct diag)DIAG_INIT;
+	if (!err)
+		err = authority_log(v->authority, v->row.log, &v->row,
+		    &v->tree, &why);
+	err = tell(v, err, &why, ret_go, diag);
+	v->verified.size = v->tree.size;
+	return err;
+}
+
+static void
+heads_compare(struct verify *v, const struct diag *file_why)
+{
+	if (!v->has_file) {
+		if (v->has_stored || file_why->code != ERR_NOTFOUND)
+			found(v, "%s", file_why->what);
+		return;
+	}
+	if (strcmp(v->file.origin, v->origin) != 0)
 		found(v, "%s/checkpoint: it is of %s", v->dir,
 		    v->file.origin);
 	else if (v->file.size != v->stored.size)
@@ -95,42 +118,33 @@ file_read(struct verify *v, struct diag *diag)
 	else if (memcmp(v->file.root, v->stored.root, SHA256_SIZE) != 0)
 		found(v, "%s/checkpoint: its root is not the one that the "
 		    "registry signed", v->dir);
-	return ERR_OK;
 }
 
 static enum err
 verify_open(struct verify *v, uint32_t log, bool *ret_go, struct diag *diag)
 {
-	struct diag why = DIAG_INIT;
+	struct diag file_why = DIAG_INIT;
 	enum err err;
 
-	err = authority_need_keys(v->authority, &why);
+	err = authority_need_keys(v->authority, diag);
 	if (!err)
-		err = authority_log(v->authority, log, &v->row, &v->tree,
-		    &why);
+		err = store_log_get(v->authority->store, log, &v->row, NULL,
+		    NULL, diag);
 	if (!err)
 		err = log_publish_name(v->authority, &v->row,
-		    v->verified.name, v->origin, &why);
+		    v->verified.name, v->origin, diag);
 	if (!err)
 		err = log_publish_dir(v->authority, v->verified.name, v->dir,
-		    &why);
-	err = tell(v, err, &why, ret_go, diag);
-	if (err || !*ret_go)
+		    diag);
+	if (!err)
+		err = heads_read(v, ret_go, &file_why, diag);
+	if (err)
 		return err;
-	v->verified.size = v->tree.size;
-	err = log_checkpoint_stored(v->authority, log, v->origin, &v->stored,
-	    &v->has_stored, NULL, &why);
-	err = tell(v, err, &why, ret_go, diag);
-	if (!err)
-		err = file_read(v, diag);
-	if (!err)
-		err = sha256_new(&v->sha256, diag);
+	heads_compare(v, &file_why);
+	err = sha256_new(&v->sha256, diag);
 	if (!err)
 		err = log_leaves_new(v->authority, log, &v->leaves, diag);
-	if (!err)
-		err = tile_builder_new(&v->builder, diag);
-	*ret_go = true;
-	return err;
+	return err ? err : tile_builder_new(&v->builder, diag);
 }
 
 /* A tile as the registry's leaves make it against its file. */

@@ -6,11 +6,13 @@
 #include "lib/authority/operation.h"
 #include "lib/authority/request.h"
 #include "lib/authority/status.h"
+#include "lib/authority/status_replay.h"
 
 struct replay {
 	struct authority	*authority;
 	struct merkle		 tree;
 	struct sha256		*sha256;
+	struct status_replay	*status;
 	uint64_t		 seq;
 	uint64_t		 objects;	/* that entries speak of */
 	uint64_t		 cancelled;
@@ -137,7 +139,8 @@ replay_request(struct replay *r, const struct operation *operation)
 	if (err)
 		return replay_fail(r, "its request is not one that an "
 		    "operator signed");
-	if (type == REQUEST_ORDER_CANCEL)
+	err = status_replay_entry(r->status, operation, type, body, r->diag);
+	if (!err && type == REQUEST_ORDER_CANCEL)
 		err = replay_cancel(r, body);
 	return err ? err : replay_objects(r, &cbor);
 }
@@ -165,6 +168,9 @@ replay_entry(void *ctx, const struct store_operation *row)
 		err = replay_begin(r, &operation);
 	else if (!err && operation.kind == OPERATION_REQUEST)
 		err = replay_request(r, &operation);
+	else if (!err)
+		err = status_replay_entry(r->status, &operation,
+		    (enum request_type)0, BYTES_NONE, r->diag);
 	if (r->progress != NULL)
 		r->progress(r->progress_ctx, r->seq + 1);
 	r->seq++;
@@ -240,6 +246,7 @@ enum err
 operation_replay(struct authority *authority,
     void (*progress)(void *ctx, uint64_t done), void *ctx, struct diag *diag)
 {
+	_cleanup_status_replay_ struct status_replay *status = NULL;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	struct replay r = { .authority = authority, .progress = progress,
 	    .progress_ctx = ctx, .diag = diag };
@@ -248,7 +255,10 @@ operation_replay(struct authority *authority,
 	err = authority_need_keys(authority, diag);
 	if (!err)
 		err = sha256_new(&sha256, diag);
+	if (!err)
+		err = status_replay_new(&status, diag);
 	r.sha256 = sha256;
+	r.status = status;
 	if (!err)
 		err = store_operation_each(authority->store, 0, 0,
 		    replay_entry, &r, diag);
@@ -258,5 +268,7 @@ operation_replay(struct authority *authority,
 		err = replay_tables(&r);
 	if (!err)
 		err = status_check(authority, diag);
+	if (!err)
+		err = status_replay_check(status, authority, diag);
 	return err;
 }

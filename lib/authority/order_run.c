@@ -12,6 +12,7 @@
 #include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/pipeline.h"
+#include "lib/authority/publish.h"
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
 #include "lib/identity/station.h"
@@ -52,17 +53,6 @@ struct filling {
 	uint32_t		 next_chunk;
 	size_t			 first, waiting;	/* of the ring */
 };
-
-enum err
-authority_pack_path(const struct authority *authority, uint32_t order,
-    uint32_t no, bool complete, char ret_path[PATH_SIZE], struct diag *diag)
-{
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), "%s/order-%u-%u.pack%s",
-	    DIR_PACKS, order, no, complete ? "" : ".part");
-	return authority_path(authority, name, ret_path, diag);
-}
 
 static enum err
 run_keys(struct run *run, struct diag *diag)
@@ -708,8 +698,18 @@ order_finish(struct run *run, struct diag *diag)
 	return err;
 }
 
-/* Publication comes before the order is complete: a complete order is never
- * taken up again. */
+/* A status list for all that was issued; voids, if there were any. */
+static enum err
+status_publish(const struct run *run, struct diag *diag)
+{
+	struct publish publish = { .now = run->request->now,
+	    .if_needed = true };
+
+	return authority_publish_status(run->authority, &publish, diag);
+}
+
+/* Checkpoint and status come before the order is complete: a complete order
+ * is never taken up again. */
 static enum err
 packs_run(struct run *run, struct diag *diag)
 {
@@ -722,6 +722,8 @@ packs_run(struct run *run, struct diag *diag)
 		return err;
 	sealed = authority_log_publish(run->authority, run->order.log,
 	    err ? NULL : diag);
+	if (!sealed)
+		sealed = status_publish(run, err ? NULL : diag);
 	if (!sealed)
 		sealed = authority_log_publish(run->authority,
 		    LOG_OPERATIONS_NUMBER, err ? NULL : diag);

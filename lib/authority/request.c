@@ -153,6 +153,7 @@ static const struct {
 	{ REQUEST_SERVICE_ADD, request_service_add },
 	{ REQUEST_ORDER_CREATE, request_order_create },
 	{ REQUEST_ORDER_CANCEL, request_order_cancel },
+	{ REQUEST_STATUS, request_status },
 	{ REQUEST_CLOCK, request_clock },
 	{ REQUEST_ANCHOR, request_anchor },
 	{ REQUEST_EPOCH, request_epoch },

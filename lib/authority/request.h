@@ -27,6 +27,7 @@ enum request_type {
 	REQUEST_ORDER_CREATE = 4,	/* body: [product hash, count,
 					 * [station, ...]] */
 	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
+	REQUEST_STATUS = 6,	/* lib/authority/request_status.h */
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
 	REQUEST_ANCHOR = 9,	/* lib/authority/anchor.h */
 	REQUEST_EPOCH = 10,	/* lib/authority/anchor.h */
@@ -42,7 +43,9 @@ MUST_USE enum err request_sign(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
 /*
  * Verify and carry out. result: product-add the product's hash; station-add
  * the sealing key's thumbprint; service-add the certificate; order-create the
- * order number as CBOR; order-cancel nothing; signer-new the certificate.
+ * order number as CBOR; order-cancel [[log, first, count], ...], the
+ * identities revoked with it, for their packs were never complete; status
+ * [changed, same, kept] (struct status_count); signer-new the certificate.
  * ERR_AUTH: not signed by an operator, or for another ecosystem.
  */
 MUST_USE enum err authority_submit(struct authority *, struct bytes request,

@@ -23,6 +23,7 @@ REQUEST_HANDLER(request_station_add);
 REQUEST_HANDLER(request_service_add);
 REQUEST_HANDLER(request_order_create);
 REQUEST_HANDLER(request_order_cancel);
+REQUEST_HANDLER(request_status);
 REQUEST_HANDLER(request_clock);
 REQUEST_HANDLER(request_anchor);
 REQUEST_HANDLER(request_epoch);

@@ -1,9 +1,12 @@
 /* Requests about orders. Running one is order_run.c. */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/request_internal.h"
+#include "lib/authority/request_status.h"
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
 
@@ -229,18 +232,82 @@ request_order_create(struct authority *authority,
 	return err;
 }
 
+struct cancel {
+	bool			 complete[ORDER_PACKS_MAX + 1];	/* by no */
+	struct status_range	*ranges;
+	size_t			 count, cap;
+};
+
+static enum err
+cancel_collect(void *ctx, const struct store_range *range)
+{
+	struct cancel *cancel = ctx;
+	struct status_range *more, *last;
+
+	if (range->pack > ORDER_PACKS_MAX || cancel->complete[range->pack])
+		return ERR_OK;
+	last = cancel->count > 0 ? &cancel->ranges[cancel->count - 1] : NULL;
+	if (last != NULL && last->first + last->count == range->first) {
+		last->count += range->count;
+		return ERR_OK;
+	}
+	if (cancel->count == cancel->cap) {
+		cancel->cap = cancel->cap * 2 + 16;
+		more = reallocarray(cancel->ranges, cancel->cap,
+		    sizeof(*more));
+		if (more == NULL)
+			return ERR_NOMEM;
+		cancel->ranges = more;
+	}
+	cancel->ranges[cancel->count++] = (struct status_range){ range->log,
+	    range->first, range->count };
+	return ERR_OK;
+}
+
+/* What lies in packs that were never complete never left, and will not. */
+static enum err
+cancel_revoke(struct authority *authority, const struct store_order *order,
+    int64_t now, struct cancel *cancel, struct diag *diag)
+{
+	struct status_change change = { .action = STATUS_REVOKE,
+	    .reason = CRL_CESSATION_OF_OPERATION };
+	struct status_count count = { 0 };
+	struct operation operation;
+	struct store_pack pack;
+	uint32_t no;
+	enum err err = ERR_OK;
+
+	for (no = 1; no <= order->packs && no <= ORDER_PACKS_MAX && !err;
+	    no++) {
+		err = store_pack_get(authority->store, order->number, no,
+		    &pack, diag);
+		cancel->complete[no] = !err && pack.complete;
+	}
+	if (!err)
+		err = store_range_each(authority->store, order->log,
+		    order->number, RANGE_COMMITTED, cancel_collect, cancel,
+		    diag);
+	if (!err)
+		err = operation_next(authority, now, &operation, diag);
+	if (err || cancel->count == 0)
+		return err;
+	change.time = operation.time;
+	change.operation = operation.seq;
+	return status_apply_all(authority, &change, cancel->ranges,
+	    cancel->count, &count, diag);
+}
+
 enum err
 request_order_cancel(struct authority *authority,
     const struct request *request, int64_t now, struct buf *result,
     struct diag *diag)
 {
+	struct cancel cancel = { 0 };
 	struct store_order order;
 	struct cbor cbor;
 	uint64_t number;
 	enum err err;
 
-	(void)now;
-	(void)result;
 	cbor_open(&cbor, request->body);
 	number = cbor_get_uint(&cbor);
 	if (!cbor_close(&cbor) || number > UINT32_MAX)
@@ -254,6 +321,11 @@ request_order_cancel(struct authority *authority,
 		return diag_fail(diag, ERR_STATE, NULL,
 		    "order %u: is %s and cannot be cancelled", order.number,
 		    order.state == ORDER_COMPLETE ? "complete" : "cancelled");
-	return store_order_set(authority->store, order.number,
-	    order.committed, ORDER_CANCELLED, diag);
+	err = cancel_revoke(authority, &order, now, &cancel, diag);
+	if (!err)
+		err = store_order_set(authority->store, order.number,
+		    order.committed, ORDER_CANCELLED, diag);
+	status_ranges_put(result, cancel.ranges, cancel.count);
+	free(cancel.ranges);
+	return err;
 }

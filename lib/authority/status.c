@@ -18,6 +18,26 @@ status_name(unsigned status)
 	    "reserved";
 }
 
+bool
+status_reason_fits(enum status_action action, uint64_t reason)
+{
+	switch (reason) {
+	case CRL_UNSPECIFIED:
+		return action != STATUS_SUSPEND;
+	case CRL_CERTIFICATE_HOLD:
+		return action == STATUS_SUSPEND;
+	case CRL_KEY_COMPROMISE:
+	case CRL_AFFILIATION_CHANGED:
+	case CRL_SUPERSEDED:
+	case CRL_CESSATION_OF_OPERATION:
+	case CRL_PRIVILEGE_WITHDRAWN:
+	case CRL_AA_COMPROMISE:
+		return action == STATUS_REVOKE;
+	default:
+		return false;
+	}
+}
+
 /* sum += or -= code, mod 2^256, big-endian. */
 static void
 sum_change(uint8_t sum[SHA256_SIZE], const uint8_t code[SHA256_SIZE],
@@ -61,6 +81,7 @@ struct change {
 	struct authority		*authority;
 	const struct status_change	*asked;
 	bool				 dry;
+	uint32_t			 log;		/* of the range at hand */
 	uint64_t			 at, end;
 	struct store_status		 old[WINDOW];
 	size_t				 old_count;
@@ -127,7 +148,7 @@ stretch_set(struct change *c, uint64_t first, uint64_t count)
 		return ERR_OK;
 	}
 	err = pending_flush(c);
-	c->pending = (struct store_status){ .log = c->asked->log,
+	c->pending = (struct store_status){ .log = c->log,
 	    .first = first, .count = count, .time = c->asked->time,
 	    .state = c->asked->action == STATUS_SUSPEND ?
 	    STATUS_SUSPENDED : STATUS_REVOKED, .reason = c->asked->reason,
@@ -208,7 +229,7 @@ change_run(struct change *c)
 
 	while (more && !err) {
 		c->old_count = 0;
-		err = store_status_each(c->authority->store, c->asked->log,
+		err = store_status_each(c->authority->store, c->log,
 		    c->at, c->end - c->at, old_collect, c, c->diag);
 		more = err == ERR_INTERRUPTED;
 		if (more)
@@ -225,37 +246,54 @@ change_run(struct change *c)
 }
 
 static enum err
-change_check(struct authority *authority, const struct status_change *asked,
+change_check(struct authority *authority, const struct status_range *range,
     struct diag *diag)
 {
 	struct store_log log;
 	enum err err;
 
-	err = store_log_get(authority->store, asked->log, &log, NULL, NULL,
+	err = store_log_get(authority->store, range->log, &log, NULL, NULL,
 	    diag);
 	if (err)
 		return err;
-	if (asked->log != LOG_OPERATIONS_NUMBER && asked->count > 0 &&
-	    asked->first < log.reserved &&
-	    asked->count <= log.reserved - asked->first)
+	if (range->log != LOG_OPERATIONS_NUMBER && range->count > 0 &&
+	    range->first < log.reserved &&
+	    range->count <= log.reserved - range->first)
 		return ERR_OK;
 	return diag_fail(diag, ERR_INVALID, NULL,
 	    "status: %llu identities from %s/%llu: the log ends at %llu",
-	    (unsigned long long)asked->count, log.name,
-	    (unsigned long long)asked->first,
+	    (unsigned long long)range->count, log.name,
+	    (unsigned long long)range->first,
 	    (unsigned long long)log.reserved);
 }
 
 static enum err
+change_ranges(struct change *c, const struct status_range *ranges,
+    size_t count)
+{
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < count && !err; i++) {
+		err = change_check(c->authority, &ranges[i], c->diag);
+		c->log = ranges[i].log;
+		c->at = ranges[i].first;
+		c->end = ranges[i].first + ranges[i].count;
+		if (!err)
+			err = change_run(c);
+	}
+	return err;
+}
+
+static enum err
 change_all(struct authority *authority, const struct status_change *asked,
-    bool dry, struct status_count *count, struct diag *diag)
+    const struct status_range *ranges, size_t range_count, bool dry,
+    struct status_count *count, struct diag *diag)
 {
 	struct change *c;
 	enum err err;
 
 	err = authority_need_keys(authority, diag);
-	if (!err)
-		err = change_check(authority, asked, diag);
 	if (err)
 		return err;
 	c = calloc(1, sizeof(*c));
@@ -264,13 +302,11 @@ change_all(struct authority *authority, const struct status_change *asked,
 	c->authority = authority;
 	c->asked = asked;
 	c->dry = dry;
-	c->at = asked->first;
-	c->end = asked->first + asked->count;
 	c->count = count;
 	c->diag = diag;
 	err = operation_head(authority, &c->head, diag);
 	if (!err)
-		err = change_run(c);
+		err = change_ranges(c, ranges, range_count);
 	if (!err && !dry)
 		err = operation_head_put(authority, &c->head, diag);
 	free(c);
@@ -282,14 +318,38 @@ enum err
 status_apply(struct authority *authority, const struct status_change *asked,
     struct status_count *count, struct diag *diag)
 {
-	return change_all(authority, asked, false, count, diag);
+	struct status_range range = { asked->log, asked->first,
+	    asked->count };
+
+	return change_all(authority, asked, &range, 1, false, count, diag);
 }
 
 enum err
 status_count(struct authority *authority, const struct status_change *asked,
     struct status_count *count, struct diag *diag)
 {
-	return change_all(authority, asked, true, count, diag);
+	struct status_range range = { asked->log, asked->first,
+	    asked->count };
+
+	return change_all(authority, asked, &range, 1, true, count, diag);
+}
+
+enum err
+status_apply_all(struct authority *authority,
+    const struct status_change *asked, const struct status_range *ranges,
+    size_t range_count, struct status_count *count, struct diag *diag)
+{
+	return change_all(authority, asked, ranges, range_count, false, count,
+	    diag);
+}
+
+enum err
+status_count_all(struct authority *authority,
+    const struct status_change *asked, const struct status_range *ranges,
+    size_t range_count, struct status_count *count, struct diag *diag)
+{
+	return change_all(authority, asked, ranges, range_count, true, count,
+	    diag);
 }
 
 enum err

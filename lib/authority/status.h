@@ -9,17 +9,21 @@
 #define IMPRINT_AUTHORITY_STATUS_H
 
 #include "lib/authority/authority.h"
+#include "lib/identity/status_list.h"
+#include "lib/x509/crl.h"
 
-/* As published in status lists, two bits. */
-enum status {
-	STATUS_VALID = 0, STATUS_REVOKED = 1, STATUS_SUSPENDED = 2
-};
+/* enum status is that of status lists, which call revoked invalid. */
+#define STATUS_REVOKED	STATUS_INVALID
 const char *status_name(unsigned);
 
 enum status_action {
 	STATUS_REVOKE = 1, STATUS_SUSPEND = 2, STATUS_RESUME = 3,
 	STATUS_VOID = 4		/* revoke what is valid, leave the rest */
 };
+
+/* May identities be revoked, suspended or resumed for this reason? RFC 5280
+ * 5.3.1, and none (0) for resuming. */
+bool	status_reason_fits(enum status_action, uint64_t reason);
 
 struct status_change {
 	enum status_action	action;
@@ -28,6 +32,11 @@ struct status_change {
 	uint64_t		first, count;
 	int64_t			time;
 	uint64_t		operation;	/* seq of its entry */
+};
+
+struct status_range {
+	uint32_t	log;
+	uint64_t	first, count;
 };
 
 /* How many identities a change met, by what they were before. */
@@ -47,6 +56,14 @@ MUST_USE enum err status_apply(struct authority *,
 /* The same without changing anything. */
 MUST_USE enum err status_count(struct authority *,
     const struct status_change *, struct status_count *count, struct diag *);
+/* Both for many ranges, in place of the one that the change names: sorted,
+ * not overlapping. */
+MUST_USE enum err status_apply_all(struct authority *,
+    const struct status_change *, const struct status_range *, size_t ranges,
+    struct status_count *count, struct diag *);
+MUST_USE enum err status_count_all(struct authority *,
+    const struct status_change *, const struct status_range *, size_t ranges,
+    struct status_count *count, struct diag *);
 /* What an index is; ret_row tells since when and why unless it is valid. */
 MUST_USE enum err status_get(struct authority *, uint32_t log,
     uint64_t index, enum status *ret_status, struct store_status *ret_row,

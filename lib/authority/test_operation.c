@@ -77,8 +77,8 @@ test_entries(void **state)
 	assert_int_equal(last_kind(w), OPERATION_REFUSAL);
 	number = order_make(w, 0, 10, 1, 4);
 	good(order_go(w, number, 1, &diag), &diag);
-	/* order, start, stop */
-	assert_int_equal(head_of(w).size, before.size + 5);
+	/* order, start, status of two logs, stop */
+	assert_int_equal(head_of(w).size, before.size + 7);
 	assert_int_equal(last_kind(w), OPERATION_STOP);
 	good(operation_replay(w->authority, NULL, NULL, &diag), &diag);
 }

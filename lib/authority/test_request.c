@@ -140,7 +140,7 @@ test_envelope(void **state)
 		    i == BAD_TYP_NONE ? "a" : say.typ;
 		say.version = i == BAD_VERSION ? 2 : i == BAD_VERSION_0 ? 0 :
 		    1;
-		say.type = i == BAD_TYPE ? 6 : i == BAD_TYPE_0 ? 0 : say.type;
+		say.type = i == BAD_TYPE ? 99 : i == BAD_TYPE_0 ? 0 : say.type;
 		say.ecosystem_change = i == BAD_ECOSYSTEM;
 		say.time += i == BAD_LATE ? -(REQUEST_SKEW_S + 1) :
 		    i == BAD_EARLY ? REQUEST_SKEW_S + 1 : 0;

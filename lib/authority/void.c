@@ -10,9 +10,6 @@
 #include "lib/authority/status.h"
 #include "lib/base/cbor_write.h"
 
-/* RFC 5280 5.3.1: nobody holds it, no key is known to be lost. */
-#define REASON_CESSATION 5
-
 struct void_walk {
 	struct store_range	*ranges;
 	size_t			 count, cap;
@@ -89,7 +86,7 @@ void_revoke(struct authority *authority, uint32_t log,
 {
 	_cleanup_buf_ struct buf body = { .limit = OPERATION_SIZE_MAX };
 	struct status_change change = { .action = STATUS_VOID,
-	    .reason = REASON_CESSATION, .log = log };
+	    .reason = CRL_CESSATION_OF_OPERATION, .log = log };
 	struct status_count count = { 0 };
 	struct operation operation;
 	size_t i;
@@ -105,7 +102,7 @@ void_revoke(struct authority *authority, uint32_t log,
 		cbor_put_uint(&body, walk->ranges[i].first);
 		cbor_put_uint(&body, walk->ranges[i].count);
 	}
-	cbor_put_uint(&body, REASON_CESSATION);
+	cbor_put_uint(&body, CRL_CESSATION_OF_OPERATION);
 	err = buf_err(&body);
 	if (!err)
 		err = operation_append(authority, OPERATION_VOID, now,

@@ -176,6 +176,13 @@ file_truncate(const struct file *f, uint64_t size, struct diag *diag)
 	return result == 0 ? ERR_OK : io_fail(diag, f->path, "truncate");
 }
 
+/* Not among the primitives: it promises nothing that a fault could break. */
+void
+file_sync_begin(const struct file *file)
+{
+	(void)sync_file_range(file->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 enum err
 file_sync(const struct file *f, struct diag *diag)
 {

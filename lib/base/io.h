@@ -80,6 +80,9 @@ MUST_USE enum err file_size(const struct file *, uint64_t *ret_size,
 MUST_USE enum err file_truncate(const struct file *, uint64_t size,
     struct diag *);
 MUST_USE enum err file_sync(const struct file *, struct diag *);
+/* Begin to write out what was written so far, while more is made: a hint that
+ * shortens file_sync() and takes the place of none. */
+void	file_sync_begin(const struct file *);
 
 /* An exclusive advisory lock; ERR_BUSY when another process holds it. */
 MUST_USE enum err file_lock(const struct file *, struct diag *);

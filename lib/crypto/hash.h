@@ -35,6 +35,8 @@ MUST_USE enum err hmac_new(struct bytes key, struct hmac **ret_hmac,
     struct diag *);
 void	hmac_free(struct hmac **);
 #define _cleanup_hmac_ __attribute__((cleanup(hmac_free)))
+/* Go on under another key. */
+MUST_USE enum err hmac_key(struct hmac *, struct bytes key, struct diag *);
 MUST_USE enum err hmac_parts(struct hmac *, const struct bytes *parts,
     size_t count, uint8_t ret_mac[SHA256_SIZE]);
 
@@ -45,6 +47,11 @@ void	aes_free(struct aes **);
 #define _cleanup_aes_ __attribute__((cleanup(aes_free)))
 MUST_USE enum err aes_encrypt_block(struct aes *,
     const uint8_t in[AES_BLOCK_SIZE_], uint8_t ret_out[AES_BLOCK_SIZE_]);
+/* Many blocks in place, each for itself; ERR_INTERNAL beyond
+ * AES_BLOCKS_MAX. */
+#define AES_BLOCKS_MAX	4096
+MUST_USE enum err aes_encrypt_blocks(struct aes *, uint8_t *blocks,
+    size_t count);
 MUST_USE enum err aes_decrypt_block(struct aes *,
     const uint8_t in[AES_BLOCK_SIZE_], uint8_t ret_out[AES_BLOCK_SIZE_]);
 

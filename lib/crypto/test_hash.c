@@ -249,6 +249,34 @@ test_hmac_key_sizes(void **state)
 	assert_null(hmac);
 }
 
+/* One context, key after key, in any order of lengths. */
+static void
+test_hmac_keys_in_turn(void **state)
+{
+	_cleanup_hmac_ struct hmac *hmac = NULL;
+	uint8_t key[256], raw[256], want[SHA256_SIZE], got[SHA256_SIZE];
+	struct bytes k, message;
+	size_t i, round;
+
+	(void)state;
+	assert_int_equal(hmac_new(bytes_text("another"), &hmac, NULL),
+	    ERR_OK);
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < COUNT(hmac_vectors); i++) {
+			k = HEX(hmac_vectors[i].key, key);
+			assert_int_equal(hmac_key(hmac, k, NULL),
+			    k.len > 64 ? ERR_INVALID : ERR_OK);
+			if (k.len > 64)
+				continue;
+			message = HEX(hmac_vectors[i].message, raw);
+			(void)HEX(hmac_vectors[i].mac, want);
+			assert_int_equal(hmac_parts(hmac, &message, 1, got),
+			    ERR_OK);
+			assert_memory_equal(got, want, sizeof(want));
+		}
+	}
+}
+
 static void
 test_aes(void **state)
 {
@@ -274,6 +302,40 @@ test_aes(void **state)
 }
 
 static void
+test_aes_blocks(void **state)
+{
+	static const size_t counts[] = { 0, 1, 2, 7, 8, 9, 100,
+	    AES_BLOCKS_MAX };
+	static uint8_t blocks[AES_BLOCKS_MAX + 1][16], got[16];
+	_cleanup_aes_ struct aes *aes = NULL;
+	uint8_t key[AES256_KEY_SIZE] = { 7 };
+	size_t i, n, j;
+
+	(void)state;
+	assert_int_equal(aes_new(bytes_of(key, sizeof(key)), &aes, NULL),
+	    ERR_OK);
+	for (n = 0; n < COUNT(counts); n++) {
+		for (i = 0; i <= AES_BLOCKS_MAX; i++)
+			for (j = 0; j < 16; j++)
+				blocks[i][j] = (uint8_t)(i * 31 + j + n);
+		assert_int_equal(aes_encrypt_blocks(aes, blocks[0],
+		    counts[n]), ERR_OK);
+		for (i = 0; i < counts[n]; i++) {
+			assert_int_equal(aes_decrypt_block(aes, blocks[i],
+			    got), ERR_OK);
+			for (j = 0; j < 16; j++)
+				assert_int_equal(got[j],
+				    (uint8_t)(i * 31 + j + n));
+		}
+		for (j = 0; j < 16; j++)	/* nothing beyond */
+			assert_int_equal(blocks[AES_BLOCKS_MAX][j],
+			    (uint8_t)(AES_BLOCKS_MAX * 31 + j + n));
+	}
+	assert_int_equal(aes_encrypt_blocks(aes, blocks[0],
+	    AES_BLOCKS_MAX + 1), ERR_INTERNAL);
+}
+
+static void
 test_aes_key_size(void **state)
 {
 	uint8_t key[33] = { 0 };
@@ -293,7 +355,9 @@ main(void)
 		cmocka_unit_test(test_sha256_streamed),
 		cmocka_unit_test(test_hmac),
 		cmocka_unit_test(test_hmac_key_sizes),
+		cmocka_unit_test(test_hmac_keys_in_turn),
 		cmocka_unit_test(test_aes),
+		cmocka_unit_test(test_aes_blocks),
 		cmocka_unit_test(test_aes_key_size),
 	};
 

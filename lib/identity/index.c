@@ -43,6 +43,39 @@ serial_make(struct aes *key, struct hmac *seed, uint8_t epoch, uint64_t index,
 	return ERR_OK;
 }
 
+/* The blocks lie at the end of the room, where moving each to its place in
+ * order overwrites none that is still to come. */
+enum err
+serials_make(struct aes *key, struct hmac *seed, uint8_t epoch,
+    uint64_t first, size_t count, unsigned slots, uint8_t *ret_serials)
+{
+	size_t total = count * (size_t)__builtin_popcount(slots), i, made = 0;
+	uint8_t *blocks = ret_serials + total * (SERIAL_SIZE -
+	    AES_BLOCK_SIZE_), *block;
+	unsigned left, slot;
+	enum err err = ERR_OK;
+
+	if (first + count - 1 > INDEX_MAX || slots >> (SLOT_MAX + 1) != 0 ||
+	    epoch == 0 || epoch >= EPOCH_OUTSIDE || total > AES_BLOCKS_MAX)
+		return ERR_INTERNAL;
+	for (i = 0; i < count; i++) {
+		for (left = slots; left != 0 && !err; left &= left - 1) {
+			slot = (unsigned)__builtin_ctz(left);
+			block = blocks + made++ * AES_BLOCK_SIZE_;
+			err = seed_mac(seed, first + i, slot, block, R_SIZE);
+			put_be64(block + R_SIZE, (first + i) << 4 | slot);
+		}
+	}
+	if (!err)
+		err = aes_encrypt_blocks(key, blocks, total);
+	for (i = 0; i < total && !err; i++) {
+		memmove(ret_serials + i * SERIAL_SIZE + 1,
+		    blocks + i * AES_BLOCK_SIZE_, AES_BLOCK_SIZE_);
+		ret_serials[i * SERIAL_SIZE] = epoch;
+	}
+	return err;
+}
+
 enum err
 serial_open(struct aes *key, const uint8_t serial[SERIAL_SIZE],
     struct serial_claim *ret_claim)

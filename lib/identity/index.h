@@ -32,6 +32,15 @@ MUST_USE enum err serial_make(struct aes *key, struct hmac *seed,
     uint8_t epoch, uint64_t index, unsigned slot,
     uint8_t ret_serial[SERIAL_SIZE]);
 
+/*
+ * Those of count indices from first on, for each the slots whose bits are
+ * set, lowest first; one after the other into ret_serials. At most
+ * AES_BLOCKS_MAX of them, else ERR_INTERNAL.
+ */
+MUST_USE enum err serials_make(struct aes *key, struct hmac *seed,
+    uint8_t epoch, uint64_t first, size_t count, unsigned slots,
+    uint8_t *ret_serials);
+
 /* First step of resolving: the index it claims, and R still to be checked. */
 struct serial_claim {
 	uint64_t	index;

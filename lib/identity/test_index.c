@@ -313,6 +313,57 @@ test_ueid_type(void **state)
 	}
 }
 
+/* Many at once are the same as one after the other. */
+static void
+test_many(void **state)
+{
+	static const struct {
+		uint64_t first;
+		size_t	 count;
+		unsigned slots;
+		enum err err;
+	} cases[] = {
+		{ 0, 1, 1, ERR_OK }, { 5, 3, 0x8001, ERR_OK },
+		{ 0xffff, 100, 2, ERR_OK }, { 7, 256, 0xffff, ERR_OK },
+		{ 9, 5, 0, ERR_OK }, { INDEX_MAX, 1, 4, ERR_OK },
+		{ INDEX_MAX, 2, 4, ERR_INTERNAL },
+		{ 0, 4097, 1, ERR_INTERNAL },
+		{ 0, 1, 0x10000, ERR_INTERNAL },
+	};
+	static uint8_t got[AES_BLOCKS_MAX * SERIAL_SIZE];
+	uint8_t want[SERIAL_SIZE], key[32] = { 1 }, seed[32] = { 2 };
+	_cleanup_hmac_ struct hmac *hmac = NULL;
+	_cleanup_aes_ struct aes *aes = NULL;
+	unsigned slot;
+	uint8_t *at;
+	size_t i, j;
+
+	(void)state;
+	assert_int_equal(aes_new(bytes_of(key, 32), &aes, NULL), ERR_OK);
+	assert_int_equal(hmac_new(bytes_of(seed, 32), &hmac, NULL), ERR_OK);
+	for (i = 0; i < COUNT(cases); i++) {
+		assert_int_equal(serials_make(aes, hmac, 3, cases[i].first,
+		    cases[i].count, cases[i].slots, got), cases[i].err);
+		if (cases[i].err)
+			continue;
+		at = got;
+		for (j = 0; j < cases[i].count; j++) {
+			for (slot = 0; slot <= SLOT_MAX; slot++) {
+				if ((cases[i].slots >> slot & 1) == 0)
+					continue;
+				assert_int_equal(serial_make(aes, hmac, 3,
+				    cases[i].first + j, slot, want), ERR_OK);
+				assert_memory_equal(at, want, SERIAL_SIZE);
+				at += SERIAL_SIZE;
+			}
+		}
+	}
+	assert_int_equal(serials_make(aes, hmac, 0, 1, 1, 1, got),
+	    ERR_INTERNAL);
+	assert_int_equal(serials_make(aes, hmac, EPOCH_OUTSIDE, 1, 1, 1,
+	    got), ERR_INTERNAL);
+}
+
 int
 main(void)
 {
@@ -325,6 +376,7 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_distinct),
 		cmocka_unit_test(test_ueid_type),
+		cmocka_unit_test(test_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,6 +28,7 @@ struct crl_writer {
 	int64_t		 time;		/* what time_der holds; < 0: nothing */
 	uint8_t		 time_der[DER_TIME_MAX];
 	size_t		 time_len;
+	uint8_t		 digest[SHA256_SIZE];	/* what is signed */
 	size_t		 used;		/* of the block */
 	uint8_t		 block[BLOCK_SIZE];
 };
@@ -310,13 +311,13 @@ static enum err
 sign(struct crl_writer *w, uint8_t ret_der[ECDSA_DER_MAX], size_t *ret_len,
     struct diag *diag)
 {
-	uint8_t digest[SHA256_SIZE], sig[SIGNATURE_SIZE];
+	uint8_t sig[SIGNATURE_SIZE];
 	size_t tries;
 	enum err err;
 
-	err = sha256_end(w->sha256, digest);
+	err = sha256_end(w->sha256, w->digest);
 	for (tries = 0; !err && tries < SIGN_TRIES; tries++) {
-		err = signer_sign_digest(w->signer, digest, sig);
+		err = signer_sign_digest(w->signer, w->digest, sig);
 		if (err)
 			break;
 		*ret_len = ecdsa_to_der(sig, ret_der);
@@ -375,4 +376,10 @@ crl_writer_end(struct crl_writer *w, uint64_t *ret_size, struct diag *diag)
 		return err;
 	*ret_size = w->written;
 	return ERR_OK;
+}
+
+void
+crl_writer_digest(const struct crl_writer *w, uint8_t ret_digest[SHA256_SIZE])
+{
+	memcpy(ret_digest, w->digest, SHA256_SIZE);
 }

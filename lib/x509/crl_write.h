@@ -60,5 +60,8 @@ MUST_USE enum err crl_writer_add(struct crl_writer *,
  */
 MUST_USE enum err crl_writer_end(struct crl_writer *, uint64_t *ret_size,
     struct diag *);
+/* SHA-256 of the TBSCertList, which is what was signed; once it has ended. */
+void	crl_writer_digest(const struct crl_writer *,
+	    uint8_t ret_digest[SHA256_SIZE]);
 
 #endif

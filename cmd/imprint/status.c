@@ -1,0 +1,466 @@
+/* Revoke, suspend, resume; publish. */
+#include <stdlib.h>
+#include <strings.h>
+
+#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/target.h"
+#include "lib/authority/log_publish.h"
+#include "lib/authority/operation.h"
+#include "lib/authority/publish.h"
+#include "lib/authority/request_status.h"
+#include "lib/base/clock.h"
+
+#define CONFIRM_ABOVE	1000	/* identities */
+#define SHOWN_FEW	5
+#define ORDERS_MAX	1000	/* told apart in a dry run */
+
+struct change {
+	struct cmd		*cmd;
+	struct authority	*authority;
+	enum status_action	 action;
+	const char		*verb, *done;	/* "revoke", "revoked" */
+	unsigned		 reason;
+	struct targets		 targets;
+	struct status_count	 count;
+};
+
+static enum err
+reason_get(struct change *c)
+{
+	const char *text = cmd_value(c->cmd, "reason"), *name;
+	unsigned i;
+	enum err err;
+
+	c->reason = c->action == STATUS_SUSPEND ? CRL_CERTIFICATE_HOLD :
+	    CRL_UNSPECIFIED;
+	if (text == NULL)
+		return ERR_OK;
+	for (i = 0; i <= CRL_AA_COMPROMISE; i++) {
+		name = crl_reason_name((enum crl_reason)i);
+		if (name == NULL || strcasecmp(name, text) != 0 ||
+		    !status_reason_fits(c->action, i))
+			continue;
+		c->reason = i;
+		return ERR_OK;
+	}
+	err = diag_fail(&c->cmd->diag, ERR_INVALID, "RFC 5280 5.3.1",
+	    "--reason \"%s\": is no reason to %s", text, c->verb);
+	diag_hint(&c->cmd->diag, "allowed are unspecified, keyCompromise, "
+	    "affiliationChanged, superseded, cessationOfOperation, "
+	    "privilegeWithdrawn, aACompromise");
+	return err;
+}
+
+static enum err
+change_count(struct change *c, struct status_count *ret_count)
+{
+	struct status_change change = { .action = c->action,
+	    .reason = c->reason };
+	struct status_count count = { 0 };
+	enum err err;
+
+	err = status_count_all(c->authority, &change, c->targets.ranges,
+	    c->targets.count, &count, &c->cmd->diag);
+	if (!err)
+		*ret_count = count;
+	return err;
+}
+
+static enum err
+change_confirm(struct change *c)
+{
+	struct status_count count;
+	char question[128], number[32];
+	enum err err;
+
+	if (c->targets.identities <= CONFIRM_ABOVE)
+		return ERR_OK;
+	err = change_count(c, &count);
+	if (err || count.changed <= CONFIRM_ABOVE)
+		return err;
+	number_format(count.changed, number);
+	(void)snprintf(question, sizeof(question), "%s %s identities%s",
+	    c->verb, number, c->action == STATUS_REVOKE ? ", for ever" : "");
+	return cmd_confirm(c->cmd, question);
+}
+
+/* Requests of as many ranges as one may have. */
+static enum err
+change_submit(struct change *c)
+{
+	char words[STATUS_WORDS_MAX + 1];
+	uint64_t changed, same, kept;
+	struct cbor cbor;
+	size_t i, part;
+	enum err err = ERR_OK;
+
+	targets_words(c->cmd, words, sizeof(words));
+	for (i = 0; i < c->targets.count && !err; i += part) {
+		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+
+		part = c->targets.count - i < STATUS_RANGES_MAX ?
+		    c->targets.count - i : STATUS_RANGES_MAX;
+		err = request_put_status(&body, c->action, c->reason,
+		    c->targets.ranges + i, part, words);
+		if (!err)
+			err = request_submit(c->cmd, c->authority,
+			    REQUEST_STATUS, buf_bytes(&body), &result);
+		if (err)
+			break;
+		cbor_open(&cbor, buf_bytes(&result));
+		cbor_get_array_sized(&cbor, 3);
+		changed = cbor_get_uint(&cbor);
+		same = cbor_get_uint(&cbor);
+		kept = cbor_get_uint(&cbor);
+		if (!cbor_close(&cbor))
+			return ERR_INTERNAL;
+		c->count.changed += changed;
+		c->count.same += same;
+		c->count.kept += kept;
+	}
+	return err;
+}
+
+/* A dry run: how many of each order. */
+
+struct order_count {
+	uint32_t	order;
+	uint64_t	count;
+};
+
+static int
+order_compare(const void *a, const void *b)
+{
+	const struct order_count *x = a, *y = b;
+
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+static void
+order_add(struct order_count *orders, size_t *count, uint32_t order,
+    uint64_t identities)
+{
+	size_t i;
+
+	for (i = 0; i < *count; i++)
+		if (orders[i].order == order)
+			break;
+	if (i == ORDERS_MAX)
+		return;
+	if (i == *count)
+		orders[(*count)++] = (struct order_count){ order, 0 };
+	orders[i].count += identities;
+}
+
+static enum err
+orders_count(struct change *c, struct order_count *orders, size_t *count)
+{
+	const struct status_range *target;
+	struct store_range range;
+	uint64_t at, end, stop;
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < c->targets.count && !err; i++) {
+		target = &c->targets.ranges[i];
+		end = target->first + target->count;
+		for (at = target->first; at < end && !err; at = stop) {
+			err = store_range_get(authority_store(c->authority),
+			    target->log, at, &range, &c->cmd->diag);
+			if (err)
+				break;
+			stop = range.first + range.count < end ?
+			    range.first + range.count : end;
+			order_add(orders, count, range.order, stop - at);
+		}
+	}
+	return err;
+}
+
+static enum err
+order_name(struct change *c, uint32_t number, char *text, size_t size)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_object product;
+	struct store_order order;
+	enum err err;
+
+	(void)snprintf(text, size, "%s", "no order");
+	if (number == 0)
+		return ERR_OK;
+	err = store_order_get(authority_store(c->authority), number, &order,
+	    &c->cmd->diag);
+	if (!err)
+		err = authority_object_by_hash(c->authority, STORE_PRODUCT,
+		    order.product, &body, &product, &c->cmd->diag);
+	if (!err)
+		(void)snprintf(text, size, "order %u, %s %s", number,
+		    product.name, product.version);
+	return err;
+}
+
+static enum err
+orders_print(struct change *c)
+{
+	struct order_count *orders;
+	char name[256], number[32];
+	size_t count = 0, i;
+	enum err err;
+
+	orders = calloc(ORDERS_MAX, sizeof(*orders));
+	if (orders == NULL)
+		return diag_nomem(&c->cmd->diag);
+	err = orders_count(c, orders, &count);
+	qsort(orders, count, sizeof(*orders), order_compare);
+	for (i = 0; i < count && !err; i++) {
+		if (c->cmd->json) {
+			printf("%s{\"order\": %u, \"count\": %llu}",
+			    i > 0 ? ", " : "", orders[i].order,
+			    (unsigned long long)orders[i].count);
+			continue;
+		}
+		err = order_name(c, orders[i].order, name, sizeof(name));
+		number_format(orders[i].count, number);
+		printf("  %s of %s\n", number, name);
+	}
+	free(orders);
+	return err;
+}
+
+static enum err
+few_print(struct change *c)
+{
+	_cleanup_lookup_ struct lookup *lookup = NULL;
+	const struct template *template;
+	struct store_range range;
+	struct identity identity;
+	struct address address;
+	struct diag why;
+	uint64_t i;
+	size_t j, shown = 0, n;
+	enum err err;
+
+	err = lookup_new(c->authority, &lookup, &c->cmd->diag);
+	for (j = 0; j < c->targets.count && !err; j++) {
+		for (i = 0; i < c->targets.ranges[j].count &&
+		    shown < SHOWN_FEW && !err; i++, shown++) {
+			address = (struct address){ c->targets.ranges[j].log,
+			    c->targets.ranges[j].first + i };
+			why = (struct diag)DIAG_INIT;
+			err = lookup_get(lookup, &address, &identity, &range,
+			    &template, &why);
+			printf("  %llu", (unsigned long long)address.index);
+			for (n = 0; !err && n < template->name_count; n++)
+				printf("  %s", identity.name[n]);
+			printf(err ? "  %s\n" : "\n", err == ERR_NOTFOUND ?
+			    "void" : why.what);
+			err = ERR_OK;
+		}
+	}
+	if (!err && c->targets.identities > shown)
+		printf("  ...\n");
+	return err;
+}
+
+static void
+counts_print(struct change *c, bool would)
+{
+	char changed[32], same[32], kept[32];
+
+	if (c->cmd->json) {
+		printf("{\"action\": \"%s\", \"dry_run\": %s, \"changed\": "
+		    "%llu, \"same\": %llu, \"kept\": %llu", c->verb,
+		    would ? "true" : "false",
+		    (unsigned long long)c->count.changed,
+		    (unsigned long long)c->count.same,
+		    (unsigned long long)c->count.kept);
+		return;
+	}
+	number_format(c->count.changed, changed);
+	number_format(c->count.same, same);
+	number_format(c->count.kept, kept);
+	printf("%s identities %s %s\n", changed, would ? "would be" :
+	    c->count.changed == 1 ? "is" : "are", c->done);
+	if (c->count.same > 0)
+		printf("%s %s before\n", same, c->action == STATUS_RESUME ?
+		    "were not suspended" : c->action == STATUS_SUSPEND ?
+		    "were suspended" : "were revoked");
+	if (c->count.kept > 0)
+		printf("%s stay revoked, which is for ever\n", kept);
+}
+
+static enum err
+dry_run(struct change *c)
+{
+	enum err err;
+
+	err = change_count(c, &c->count);
+	if (err)
+		return err;
+	counts_print(c, true);
+	printf(c->cmd->json ? ", \"orders\": [" : "named are\n");
+	err = orders_print(c);
+	if (c->cmd->json)
+		printf("]}\n");
+	else if (!err)
+		err = few_print(c);
+	return err;
+}
+
+/* Publication. */
+
+struct telling {
+	bool	json;
+	size_t	count;
+};
+
+static void
+published_print(void *ctx, const struct published *what,
+    uint64_t certificates, uint64_t crl_bytes)
+{
+	struct telling *telling = ctx;
+	char from[TIME_TEXT_SIZE], to[TIME_TEXT_SIZE], number[32];
+
+	time_format(what->this_update, from);
+	time_format(what->next_update, to);
+	if (telling->json) {
+		printf("%s{\"log\": \"%s\", \"crl_number\": %llu, "
+		    "\"this_update\": \"%s\", \"next_update\": \"%s\", "
+		    "\"certificates\": %llu, \"crl_bytes\": %llu, "
+		    "\"status_lists\": %llu}", telling->count++ > 0 ? ", " :
+		    "", what->log, (unsigned long long)what->number, from,
+		    to, (unsigned long long)certificates,
+		    (unsigned long long)crl_bytes,
+		    (unsigned long long)what->lists);
+		return;
+	}
+	telling->count++;
+	number_format(certificates, number);
+	printf("published %s: CRL %llu of %s certificates, %llu status "
+	    "list%s, next before %s\n", what->log,
+	    (unsigned long long)what->number, number,
+	    (unsigned long long)what->lists, what->lists == 1 ? "" : "s",
+	    to);
+}
+
+static enum err
+publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
+    bool if_needed)
+{
+	struct telling telling = { .json = cmd->json };
+	struct publish publish = { .now = time_now(), .days = (unsigned)days,
+	    .if_needed = if_needed, .done = published_print,
+	    .ctx = &telling };
+	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER,
+	    LOG_OPERATIONS_NUMBER };
+	size_t i;
+	enum err err;
+
+	err = authority_publish_status(authority, &publish, &cmd->diag);
+	/* it may have made ranges void, and is on record itself */
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++)
+		err = authority_log_publish(authority, logs[i], &cmd->diag);
+	return err;
+}
+
+enum err
+change_publish(struct cmd *cmd, struct authority *authority)
+{
+	enum err err;
+
+	if (cmd->json)
+		printf(", \"published\": [");
+	if (cmd_flag(cmd, "no-publish")) {
+		if (!cmd->json)
+			printf("not published: imprint publish\n");
+		err = ERR_OK;
+	} else {
+		err = publish_run(cmd, authority, 0, true);
+	}
+	if (cmd->json)
+		printf("]}\n");
+	if (err)
+		cmd_warn(cmd, "it is on record, but not published: when this "
+		    "is mended, run 'imprint publish'");
+	return err;
+}
+
+enum exit_code
+publish_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	uint64_t days = 0;
+	enum err err;
+
+	if (cmd->argc != 0)
+		return cmd_usage(cmd, "publish takes no arguments");
+	err = cmd_number(cmd, "next-update", 1, PUBLISH_DAYS_MAX, 0, &days);
+	if (!err)
+		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	if (err)
+		return cmd_fail(cmd, err);
+	if (cmd->json)
+		printf("{\"published\": [");
+	err = publish_run(cmd, authority, days, false);
+	if (cmd->json)
+		printf("]}\n");
+	return err ? cmd_fail(cmd, err) : EXIT_OK;
+}
+
+static enum err
+change_run(struct change *c)
+{
+	bool dry = cmd_flag(c->cmd, "dry-run");
+	enum err err;
+
+	err = reason_get(c);
+	if (!err)
+		err = ecosystem_open(c->cmd, dry ? AUTHORITY_READ :
+		    AUTHORITY_WRITE, true, &c->authority);
+	if (!err)
+		err = targets_get(c->cmd, c->authority, &c->targets);
+	if (!err && dry)
+		return dry_run(c);
+	if (!err)
+		err = change_confirm(c);
+	if (!err)
+		err = change_submit(c);
+	if (err)
+		return err;
+	counts_print(c, false);
+	return change_publish(c->cmd, c->authority);
+}
+
+static enum exit_code
+status_cmd(struct cmd *cmd, enum status_action action, const char *verb,
+    const char *done)
+{
+	struct change c = { .cmd = cmd, .action = action, .verb = verb,
+	    .done = done };
+	enum err err;
+
+	if (!targets_named(cmd))
+		return cmd_usage(cmd, "%s which identities?", verb);
+	err = change_run(&c);
+	targets_release(&c.targets);
+	authority_close(&c.authority);
+	return err ? cmd_fail(cmd, err) : EXIT_OK;
+}
+
+enum exit_code
+revoke_cmd(struct cmd *cmd)
+{
+	return status_cmd(cmd, STATUS_REVOKE, "revoke", "revoked");
+}
+
+enum exit_code
+suspend_cmd(struct cmd *cmd)
+{
+	return status_cmd(cmd, STATUS_SUSPEND, "suspend", "suspended");
+}
+
+enum exit_code
+resume_cmd(struct cmd *cmd)
+{
+	return status_cmd(cmd, STATUS_RESUME, "resume", "resumed");
+}

@@ -1,0 +1,319 @@
+#include "cmd/imprint/target.h"
+
+#include <stdlib.h>
+
+#include "lib/identity/index.h"
+
+#define FILE_MAX	((size_t)256 << 20)
+#define LINE_SHOWN	80
+
+/* Options that name identities, and their values. */
+static const char *const naming[] = { "order", "pack", "range", "from" };
+
+struct collect {
+	struct cmd		*cmd;
+	struct authority	*authority;
+	struct targets		*targets;
+	uint64_t		 pack;		/* 0: all of the order */
+	uint64_t		 found;
+};
+
+void
+targets_release(struct targets *targets)
+{
+	free(targets->ranges);
+	targets->ranges = NULL;
+}
+
+bool
+targets_named(const struct cmd *cmd)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(naming) / sizeof(naming[0]); i++)
+		if (cmd_flag(cmd, naming[i]))
+			return true;
+	return cmd->argc > 0;
+}
+
+static void
+word_put(char *text, size_t size, size_t *used, const char *word)
+{
+	for (; *word != '\0' && *used + 1 < size; word++)
+		text[(*used)++] = *word >= ' ' && *word <= '~' ? *word : '?';
+	text[*used] = '\0';
+}
+
+void
+targets_words(const struct cmd *cmd, char *text, size_t size)
+{
+	size_t used = 0, i, j;
+	int k;
+
+	word_put(text, size, &used, cmd->command->name);
+	for (i = 0; i < cmd->value_count; i++) {
+		for (j = 0; j < sizeof(naming) / sizeof(naming[0]); j++) {
+			if (strcmp(cmd->values[i].name, naming[j]) != 0)
+				continue;
+			word_put(text, size, &used, " --");
+			word_put(text, size, &used, naming[j]);
+			word_put(text, size, &used, " ");
+			word_put(text, size, &used, cmd->values[i].value);
+		}
+	}
+	for (k = 0; k < cmd->argc; k++) {
+		word_put(text, size, &used, " ");
+		word_put(text, size, &used, cmd->argv[k]);
+	}
+}
+
+static enum err
+target_add(struct collect *c, uint32_t log, uint64_t first, uint64_t count)
+{
+	struct targets *t = c->targets;
+	struct status_range *more;
+
+	if (t->count == t->cap) {
+		t->cap = t->cap * 2 + 64;
+		more = reallocarray(t->ranges, t->cap, sizeof(*more));
+		if (more == NULL)
+			return diag_nomem(&c->cmd->diag);
+		t->ranges = more;
+	}
+	t->ranges[t->count++] = (struct status_range){ log, first, count };
+	return ERR_OK;
+}
+
+static enum err
+word_find(struct collect *c, const char *word)
+{
+	enum address_kind kind;
+	struct address address;
+	enum err err;
+
+	err = lookup_find(c->authority, word, &address, &kind,
+	    &c->cmd->diag);
+	return err ? err : target_add(c, address.log, address.index, 1);
+}
+
+static enum err
+range_collect(void *ctx, const struct store_range *range)
+{
+	struct collect *c = ctx;
+
+	if (c->pack != 0 && range->pack != c->pack)
+		return ERR_OK;
+	c->found += range->count;
+	return target_add(c, range->log, range->first, range->count);
+}
+
+/* Digits, ended by one of ends; the text behind them. */
+static bool
+number_get(const char **text, const char *ends, uint64_t max,
+    uint64_t *ret_number)
+{
+	size_t len = strspn(*text, "0123456789");
+
+	if (len == 0 || len > 18 || strchr(ends, (*text)[len]) == NULL)
+		return false;
+	*ret_number = strtoull(*text, NULL, 10);
+	*text += len;
+	return *ret_number <= max;
+}
+
+/* "N", or "N/M" for one pack of it. */
+static enum err
+order_find(struct collect *c, const char *option, const char *text,
+    bool pack)
+{
+	struct store *store = authority_store(c->authority);
+	const char *rest = text;
+	struct store_order order;
+	uint64_t number = 0;
+	enum err err;
+
+	c->pack = 0;
+	c->found = 0;
+	if (!number_get(&rest, pack ? "/" : "", UINT32_MAX, &number) ||
+	    (pack && (rest++, !number_get(&rest, "", UINT32_MAX, &c->pack) ||
+	    c->pack == 0)))
+		return diag_fail(&c->cmd->diag, ERR_INVALID, NULL,
+		    "--%s \"%s\": give it as %s", option, text, pack ?
+		    "ORDER/PACK, as 3/1" : "its number");
+	err = store_order_get(store, (uint32_t)number, &order,
+	    &c->cmd->diag);
+	if (!err)
+		err = store_range_each(store, 0, (uint32_t)number,
+		    RANGE_COMMITTED, range_collect, c, &c->cmd->diag);
+	if (!err && c->found == 0)
+		err = diag_fail(&c->cmd->diag, ERR_NOTFOUND, NULL,
+		    "--%s %s: nothing was issued in it", option, text);
+	return err;
+}
+
+/* "[LOG/]FIRST-LAST" */
+static enum err
+span_find(struct collect *c, const char *text)
+{
+	const char *slash = strchr(text, '/'), *rest;
+	char name[STORE_NAME_MAX + 1] = LOG_BULK;
+	uint64_t first = 0, last = 0;
+	struct store_log log;
+	enum err err;
+
+	rest = slash != NULL ? slash + 1 : text;
+	if (slash != NULL && slash - text <= STORE_NAME_MAX)
+		(void)snprintf(name, sizeof(name), "%.*s",
+		    (int)(slash - text), text);
+	if (!number_get(&rest, "-", INDEX_MAX, &first) ||
+	    (rest++, !number_get(&rest, "", INDEX_MAX, &last)) ||
+	    last < first)
+		return diag_fail(&c->cmd->diag, ERR_INVALID, NULL,
+		    "--range \"%s\": give it as FIRST-LAST or "
+		    "LOG/FIRST-LAST, as bulk/100-199", text);
+	err = store_log_by_name(authority_store(c->authority), name, &log,
+	    &c->cmd->diag);
+	return err ? err : target_add(c, log.log, first, last - first + 1);
+}
+
+static char *
+line_trim(char *line)
+{
+	size_t len;
+
+	line += strspn(line, " \t");
+	len = strlen(line);
+	while (len > 0 && strchr(" \t\r", line[len - 1]) != NULL)
+		line[--len] = '\0';
+	return line;
+}
+
+static enum err
+file_find(struct collect *c, const char *path)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	char *line, *next, *word;
+	unsigned number = 1;
+	enum err err;
+
+	err = input_read(c->cmd, path, FILE_MAX, &text);
+	if (err)
+		return err;
+	if (text.len > 0 && memchr(text.ptr, '\0', text.len) != NULL)
+		return diag_fail(&c->cmd->diag, ERR_SYNTAX, NULL,
+		    "%s: is no text", path);
+	(void)buf_text(&text);
+	for (line = (char *)text.ptr; line != NULL && !err; line = next) {
+		next = strchr(line, '\n');
+		if (next != NULL)
+			*next++ = '\0';
+		word = line_trim(line);
+		if (*word != '\0' && *word != '#')
+			err = word_find(c, word);
+		if (err)
+			diag_prefix(&c->cmd->diag, "%s:%u: ", path, number);
+		number++;
+	}
+	return err ? err : buf_err(&text);
+}
+
+static enum err
+options_find(struct collect *c)
+{
+	const struct cmd *cmd = c->cmd;
+	const char *name, *value;
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < cmd->value_count && !err; i++) {
+		name = cmd->values[i].name;
+		value = cmd->values[i].value;
+		if (strcmp(name, "order") == 0)
+			err = order_find(c, name, value, false);
+		else if (strcmp(name, "pack") == 0)
+			err = order_find(c, name, value, true);
+		else if (strcmp(name, "range") == 0)
+			err = span_find(c, value);
+		else if (strcmp(name, "from") == 0)
+			err = file_find(c, value);
+	}
+	return err;
+}
+
+static int
+range_compare(const void *a, const void *b)
+{
+	const struct status_range *x = a, *y = b;
+
+	if (x->log != y->log)
+		return x->log < y->log ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+static void
+ranges_merge(struct targets *t)
+{
+	struct status_range *last, *range;
+	size_t i, kept = 0;
+
+	qsort(t->ranges, t->count, sizeof(*t->ranges), range_compare);
+	for (i = 0; i < t->count; i++) {
+		range = &t->ranges[i];
+		last = kept > 0 ? &t->ranges[kept - 1] : NULL;
+		if (last == NULL || last->log != range->log ||
+		    range->first > last->first + last->count)
+			t->ranges[kept++] = *range;
+		else if (range->first + range->count >
+		    last->first + last->count)
+			last->count = range->first + range->count -
+			    last->first;
+	}
+	t->count = kept;
+	for (i = 0; i < kept; i++)
+		t->identities += t->ranges[i].count;
+}
+
+/* Said here already, not only when the request is carried out. */
+static enum err
+ranges_issued(struct collect *c)
+{
+	const struct status_range *range;
+	struct store_log log;
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < c->targets->count && !err; i++) {
+		range = &c->targets->ranges[i];
+		err = store_log_get(authority_store(c->authority),
+		    range->log, &log, NULL, NULL, &c->cmd->diag);
+		if (!err && range->first + range->count > log.size)
+			err = diag_fail(&c->cmd->diag, ERR_INVALID, NULL,
+			    "%s/%llu: not issued; the log ends before %llu",
+			    log.name, (unsigned long long)(range->first +
+			    range->count - 1), (unsigned long long)log.size);
+	}
+	return err;
+}
+
+enum err
+targets_get(struct cmd *cmd, struct authority *authority,
+    struct targets *targets)
+{
+	struct collect c = { .cmd = cmd, .authority = authority,
+	    .targets = targets };
+	int i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < cmd->argc && !err; i++)
+		err = word_find(&c, cmd->argv[i]);
+	if (!err)
+		err = options_find(&c);
+	if (err)
+		return err;
+	ranges_merge(targets);
+	err = ranges_issued(&c);
+	if (!err && targets->count == 0)
+		err = diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "%s: no identity is named", cmd->command->name);
+	return err;
+}

@@ -1,0 +1,32 @@
+/*
+ * Status once more from the operations alone, by another way than status.c:
+ * every change is kept, and at the end each index that any of them touched is
+ * taken through all of them in order. What comes out must be the registry's
+ * status table, and the last publications its record of them.
+ */
+#ifndef IMPRINT_AUTHORITY_STATUS_REPLAY_H
+#define IMPRINT_AUTHORITY_STATUS_REPLAY_H
+
+#include "lib/authority/operation.h"
+#include "lib/authority/request.h"
+
+struct status_replay;
+MUST_USE enum err status_replay_new(struct status_replay **ret_replay,
+    struct diag *);
+void	status_replay_free(struct status_replay **);
+#define _cleanup_status_replay_ __attribute__((cleanup(status_replay_free)))
+
+/*
+ * The next entry, of whatever kind. type and body: of its request, if it
+ * records one. ERR_CORRUPT: what it says of status is not well-formed, or a
+ * publication goes back; ERR_NOMEM.
+ */
+MUST_USE enum err status_replay_entry(struct status_replay *,
+    const struct operation *, enum request_type type, struct bytes body,
+    struct diag *);
+/* After the last. ERR_CORRUPT names the first index, or the log whose record
+ * of publication, that differs. */
+MUST_USE enum err status_replay_check(struct status_replay *,
+    struct authority *, struct diag *);
+
+#endif
