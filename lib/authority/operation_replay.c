@@ -157,7 +157,7 @@ replay_entry(void *ctx, const struct store_operation *row)
 	if (row->seq != r->seq)
 		return replay_fail(r, "is missing");
 	err = operation_parse(row->entry, &operation, &why);
-	if (err == ERR_VERSION)
+	if (err == ERR_VERSION && r->diag != NULL)
 		*r->diag = why;
 	if (err)
 		return err == ERR_VERSION ? err : replay_fail(r, "is not well-formed");
