@@ -464,8 +464,9 @@ test_again(void **state)
 	assert_int_equal(request_put_order_named(&body, meter, 5,
 	    station_names, 1, &said), ERR_OK);
 	assert_int_equal(request_sign(authority_info(w->authority)->id,
-	    REQUEST_ORDER_CREATE, buf_bytes(&body), NOW, w->operator,
-	    &request, NULL), ERR_OK);
+			     REQUEST_ORDER_CREATE, buf_bytes(&body), NOW,
+			     w->operator, & request, NULL),
+	    ERR_OK);
 	good(authority_submit_file(w->authority, buf_bytes(&request), &file,
 	    NOW, &first, NULL), NULL);
 	good(authority_submit(w->authority, buf_bytes(&request), NOW + 9999,
