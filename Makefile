@@ -1,6 +1,6 @@
 # A front door: every target forwards to CMake or to a script in tools/.
 .POSIX:
-.PHONY: help run test torture bench lint fuzz
+.PHONY: help run test test-debian13 torture bench lint fuzz
 .DEFAULT_GOAL := help
 
 BENCH =
@@ -9,6 +9,7 @@ FUZZ_SECONDS = 20
 help:
 	@echo 'make run      install what is missing, build, show the whole path'
 	@echo 'make test     unit tests under ASan and UBSan, then end to end'
+	@echo 'make test-debian13  make test on Debian 13, OpenSSL 3.5; needs root'
 	@echo 'make torture  the same with every kill point, TSan, two compilers'
 	@echo 'make bench    figures and their floors; BENCH=prefix picks some'
 	@echo 'make lint     format, layering, warnings, static analysis'
@@ -22,6 +23,9 @@ run:
 test:
 	@tools/setup.sh
 	@tools/test.sh
+
+test-debian13:
+	@tools/debian13.sh
 
 torture:
 	@tools/setup.sh

@@ -24,9 +24,12 @@ struct bench {
 };
 
 extern const struct bench bench_issue_direct;
+extern const struct bench bench_issue_receipt;
 extern const struct bench bench_storage_bytes;
 extern const struct bench bench_verify_document;
+extern const struct bench bench_verify_receipt;
 extern const struct bench bench_memory_order;
+extern const struct bench bench_log_verify;
 extern const struct bench bench_status_revoke;
 extern const struct bench bench_status_crl;
 extern const struct bench bench_status_memory;
@@ -34,18 +37,21 @@ extern const struct bench bench_status_memory;
 /* A scratch folder below build/, emptied at the start of the program. */
 extern char bench_dir[PATH_SIZE];
 
-/* An ecosystem with the camera product and one station, unlocked. */
+/* An ecosystem with the camera product, the same with receipts, and one
+ * station; unlocked. */
+#define BENCH_DIRECT	"camera"
+#define BENCH_RECEIPT	"camera-receipt"
 MUST_USE enum err bench_ecosystem(const char *name,
     struct authority **ret_authority, struct diag *);
+/* Order count of a product; then run the order. */
+MUST_USE enum err bench_order(struct authority *, const char *product,
+    uint64_t count, uint32_t *ret_number, struct diag *);
 /* One that is there, opened and unlocked. */
 MUST_USE enum err bench_open(const char *path,
     struct authority **ret_authority, struct diag *);
 /* Sign a request as its operator and have it carried out. */
 MUST_USE enum err bench_submit(struct authority *, enum request_type,
     struct bytes body, struct buf *result, struct diag *);
-/* Order count cameras; then run the order. */
-MUST_USE enum err bench_order(struct authority *, uint64_t count,
-    uint32_t *ret_number, struct diag *);
 MUST_USE enum err bench_order_run(struct authority *, uint32_t number,
     struct diag *);
 /* The middle of count values, which are sorted. */

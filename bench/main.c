@@ -5,9 +5,10 @@
 #include "bench/bench.h"
 
 static const struct bench *const benches[] = {
-	&bench_issue_direct, &bench_storage_bytes, &bench_verify_document,
-	&bench_memory_order, &bench_status_revoke, &bench_status_crl,
-	&bench_status_memory,
+	&bench_issue_direct, &bench_issue_receipt, &bench_storage_bytes,
+	&bench_verify_document, &bench_verify_receipt, &bench_memory_order,
+	&bench_log_verify,
+	&bench_status_revoke, &bench_status_crl, &bench_status_memory,
 };
 #define BENCH_COUNT (sizeof(benches) / sizeof(benches[0]))
 

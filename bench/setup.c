@@ -45,10 +45,21 @@ bench_submit(struct authority *authority, enum request_type type, struct bytes b
 }
 
 static enum err
+product_submit(struct authority *authority, const struct product *product,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf encoded = BUF_INIT, result = BUF_INIT;
+	enum err err;
+
+	err = product_encode(product, &encoded);
+	return err ? err : bench_submit(authority, REQUEST_PRODUCT_ADD,
+	    buf_bytes(&encoded), &result, diag);
+}
+
+static enum err
 product_add(struct authority *authority, struct diag *diag)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT, encoded = BUF_INIT;
-	_cleanup_buf_ struct buf result = BUF_INIT;
+	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct product product;
 	enum err err;
 
@@ -57,11 +68,12 @@ product_add(struct authority *authority, struct diag *diag)
 		err = product_yaml_parse(PRODUCT_FILE, buf_bytes(&text),
 		    &product, diag);
 	if (!err)
-		err = product_encode(&product, &encoded);
-	if (!err)
-		err = bench_submit(authority, REQUEST_PRODUCT_ADD,
-		    buf_bytes(&encoded), &result, diag);
-	return err;
+		err = product_submit(authority, &product, diag);
+	if (err)
+		return err;
+	(void)snprintf(product.name, sizeof(product.name), BENCH_RECEIPT);
+	product.signature = SIGNATURE_RECEIPT;
+	return product_submit(authority, &product, diag);
 }
 
 static enum err
@@ -153,18 +165,18 @@ bench_ecosystem(const char *name, struct authority **ret_authority,
 }
 
 enum err
-bench_order(struct authority *authority, uint64_t count,
-    uint32_t *ret_number, struct diag *diag)
+bench_order(struct authority *authority, const char *product,
+    uint64_t count, uint32_t *ret_number, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
-	_cleanup_buf_ struct buf product = BUF_INIT;
+	_cleanup_buf_ struct buf encoded = BUF_INIT;
 	const char *station = STATION;
 	struct store_object object;
 	struct cbor cbor;
 	enum err err;
 
 	err = authority_object_get(authority, STORE_PRODUCT,
-	    "camera", NULL, &product, &object, diag);
+	    product, NULL, &encoded, &object, diag);
 	if (!err)
 		err = request_put_order(&body, object.hash, count, &station,
 		    1);
@@ -238,8 +250,8 @@ bench_child_main(const char *count)
 	if (!err) {
 		(void)snprintf(dir, sizeof(dir), "%s",
 		    authority_dir(authority));
-		err = bench_order(authority, strtoull(count, NULL, 10),
-		    &number, &diag);
+		err = bench_order(authority, BENCH_DIRECT,
+		    strtoull(count, NULL, 10), &number, &diag);
 	}
 	if (!err)
 		err = bench_order_run(authority, number, &diag);

@@ -1,6 +1,7 @@
 /*
- * verify.document: documents a second and core through libimprint-verify,
- * against bare P-256 verifications of the same number; they take turns.
+ * verify.document, verify.receipt: documents a second and core through
+ * libimprint-verify, signed directly or by receipts, against bare P-256
+ * verifications of the same number; they take turns.
  */
 #include <stdlib.h>
 
@@ -9,6 +10,7 @@
 #include "lib/authority/lookup.h"
 #include "lib/base/clock.h"
 
+#define ORDERED		1024	/* a whole chunk: the longest paths */
 #define DOCUMENTS	256
 #define ROUNDS		15
 #define PER_ROUND	4096
@@ -67,7 +69,8 @@ bare_start(struct samples *samples, struct diag *diag)
 }
 
 static enum err
-samples_start(struct samples *samples, struct diag *diag)
+samples_start(struct samples *samples, const char *product,
+    struct diag *diag)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	char path[PATH_SIZE], reason[IMPRINT_REASON_SIZE];
@@ -77,7 +80,7 @@ samples_start(struct samples *samples, struct diag *diag)
 	samples->trust.limit = BUF_LIMIT_DEFAULT;
 	err = bench_ecosystem("verify", &authority, diag);
 	if (!err)
-		err = bench_order(authority, DOCUMENTS, &number, diag);
+		err = bench_order(authority, product, ORDERED, &number, diag);
 	if (!err)
 		err = bench_order_run(authority, number, diag);
 	if (!err)
@@ -156,7 +159,8 @@ rounds_run(struct samples *samples, struct bench_result *result)
 }
 
 static enum err
-verify_run(struct bench_result *result, struct diag *diag)
+verify_run(const char *product, struct bench_result *result,
+    struct diag *diag)
 {
 	struct samples *samples = calloc(1, sizeof(*samples));
 	size_t i;
@@ -164,7 +168,7 @@ verify_run(struct bench_result *result, struct diag *diag)
 
 	if (samples == NULL)
 		return diag_nomem(diag);
-	err = samples_start(samples, diag);
+	err = samples_start(samples, product, diag);
 	if (!err)
 		err = rounds_run(samples, result);
 	for (i = 0; i < DOCUMENTS; i++)
@@ -176,6 +180,18 @@ verify_run(struct bench_result *result, struct diag *diag)
 	return err;
 }
 
+static enum err
+direct_run(struct bench_result *result, struct diag *diag)
+{
+	return verify_run(BENCH_DIRECT, result, diag);
+}
+
+static enum err
+receipt_run(struct bench_result *result, struct diag *diag)
+{
+	return verify_run(BENCH_RECEIPT, result, diag);
+}
+
 static bool
 verify_kept(const struct bench_result *result)
 {
@@ -183,4 +199,7 @@ verify_kept(const struct bench_result *result)
 }
 
 const struct bench bench_verify_document = { "verify.document",
-    "documents/s", "ratio >= 0.8", verify_kept, verify_run };
+    "documents/s", "ratio >= 0.8", verify_kept, direct_run };
+
+const struct bench bench_verify_receipt = { "verify.receipt",
+    "documents/s", "ratio >= 0.8", verify_kept, receipt_run };

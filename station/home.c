@@ -338,12 +338,13 @@ static enum err
 keys_decode(struct station *s, struct bytes encoded, struct diag *diag)
 {
 	struct bytes name, sealing, signing;
-	uint64_t version = 0;
+	uint64_t version;
 	struct cbor c;
+	size_t count;
 	enum err err;
 
 	cbor_open(&c, encoded);
-	cbor_get_array_sized(&c, 6);
+	count = cbor_get_array(&c);
 	if (!bytes_equal(cbor_get_tstr(&c), bytes_text(KEYS_MAGIC)))
 		cbor_fail(&c, "not a station's keys");
 	version = cbor_get_uint(&c);
@@ -351,6 +352,8 @@ keys_decode(struct station *s, struct bytes encoded, struct diag *diag)
 		return diag_fail(diag, ERR_VERSION, NULL,
 		    "station.keys: version %ju, this build reads %d",
 		    (uintmax_t)version, KEYS_VERSION);
+	if (count != 6)
+		cbor_fail(&c, "array of another size expected");
 	name = cbor_get_tstr(&c);
 	s->statement.created = cbor_get_int(&c);
 	sealing = cbor_get_item(&c);

@@ -95,6 +95,14 @@ MUST_USE enum err station_trust(struct bytes pem,
     struct public_key ret_keys[STATION_SIGNERS_MAX], size_t *ret_count,
     struct diag *);
 
+/*
+ * Pin a newer trust.pem, when the authority has a new document signer. It
+ * must be of the same root (ERR_AUTH) and know every signer that is known
+ * already (ERR_CONFLICT): packs of earlier ones are still to be opened.
+ */
+MUST_USE enum err station_trust_renew(struct station *,
+    struct bytes trust_pem, struct diag *);
+
 /* Both by the ledger's word; NULL: not imported. */
 struct station_pack *station_pack_find(struct station *,
     const uint8_t id[PACKAGE_ID_SIZE]);

@@ -361,6 +361,66 @@ a_pack_too_many_stays_out_of_the_ledger(void **state)
 	import_good();
 }
 
+static enum err
+trust_renew(struct bytes pem, struct diag *diag)
+{
+	_cleanup_station_ struct station s = STATION_INIT;
+
+	assert_int_equal(station_open(io_posix(), "home", STATION_WORK, &s,
+	    NULL), ERR_OK);
+	return station_trust_renew(&s, pem, diag);
+}
+
+static size_t
+signers_look(void)
+{
+	_cleanup_station_ struct station s = STATION_INIT;
+
+	assert_int_equal(station_open(io_posix(), "home", STATION_LOOK, &s,
+	    NULL), ERR_OK);
+	return s.signer_count;
+}
+
+/* Newer signers of the same root, never fewer than before. */
+static void
+a_newer_trust_is_taken(void **state)
+{
+	struct bench *b = *state;
+	struct world *w = &b->world, other;
+	_cleanup_signer_ struct signer *second = world_key();
+	_cleanup_buf_ struct buf newer = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+
+	buf_put_bytes(&newer, buf_bytes(&w->pem));
+	world_signer_put(w, second, 3, &newer);
+	assert_int_equal(signers_look(), 1);
+	assert_int_equal(trust_renew(buf_bytes(&newer), NULL), ERR_OK);
+	assert_int_equal(signers_look(), 2);
+	assert_int_equal(trust_renew(buf_bytes(&newer), NULL), ERR_OK);
+	assert_int_equal(trust_renew(buf_bytes(&w->pem), &diag),
+	    ERR_CONFLICT);
+	assert_non_null(strstr(diag.hint, "older"));
+	world_new(&other);
+	diag = (struct diag)DIAG_INIT;
+	assert_int_equal(trust_renew(buf_bytes(&other.pem), &diag),
+	    ERR_AUTH);
+	assert_non_null(strstr(diag.what, "root"));
+	world_free(&other);
+	assert_int_not_equal(trust_renew(bytes_text("no PEM"), NULL),
+	    ERR_OK);
+	assert_int_equal(signers_look(), 2);
+	/* packs of the first signer, and then of the second */
+	import_good();
+	signer_free(&w->signer);
+	w->signer = second;
+	second = NULL;
+	assert_int_equal(cose_key_thumbprint(signer_public(w->signer),
+	    w->kid), ERR_OK);
+	world_pack(w, &b->statement, 2, FIRST + PACKAGES, PACKAGES,
+	    "in.pack");
+	import_good();
+}
+
 int
 main(void)
 {
@@ -377,6 +437,7 @@ main(void)
 		TEST(a_second_import_is_harmless),
 		TEST(packs_that_are_not_for_us_are_refused),
 		TEST(import_broken_off_anywhere_can_be_repeated),
+		TEST(a_newer_trust_is_taken),
 		TEST(what_is_no_file_is_no_pack),
 		TEST(a_pack_too_many_stays_out_of_the_ledger)
 	};

@@ -24,7 +24,7 @@
 
 struct world {
 	struct signer		*root, *signer;
-	struct buf		 pem;
+	struct buf		 pem, root_der;
 	uint8_t			 kid[SHA256_SIZE];	/* of the signer */
 };
 
@@ -35,11 +35,13 @@ world_key(void)
 	uint8_t private[KEY_PRIVATE_SIZE];
 	struct signer *signer = NULL;
 	struct public_key key;
+	size_t len = 0;
 
 	assert_int_equal(keygen_new(KEY_P256, &keygen, NULL), ERR_OK);
-	assert_int_equal(keygen_run(keygen, &key, private), ERR_OK);
-	assert_int_equal(signer_new(KEY_P256, bytes_of(private,
-	    sizeof(private)), &signer, NULL), ERR_OK);
+	assert_int_equal(keygen_run(keygen, &key, private, &len),
+	    ERR_OK);
+	assert_int_equal(signer_new(KEY_P256, bytes_of(private, len),
+	    &signer, NULL), ERR_OK);
 	return signer;
 }
 
@@ -68,13 +70,36 @@ world_certificate(const struct certificate_profile *profile,
 	    out, sig), ERR_OK);
 }
 
+/* A document signer's certificate, behind what is in pem. */
+static inline void
+world_signer_put(struct world *w, struct signer *signer, uint8_t serial,
+    struct buf *pem)
+{
+	_cleanup_buf_ struct buf name = BUF_INIT, der = BUF_INIT;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	uint8_t id[KEY_ID_SIZE];
+	struct certificate_profile profile = {
+		.issuer_key_id = bytes_of(id, sizeof(id)),
+		.common_name = "Test Signer", .subject_alg = KEY_P256,
+		.path_len = -1, .key_usage = KU_DIGITAL_SIGNATURE,
+		.extended_key_usage = EKU_DOCUMENT_SIGNING, .with_ski = true
+	};
+
+	assert_int_equal(x509_subject(buf_bytes(&w->root_der), &name, NULL),
+	    ERR_OK);
+	profile.issuer_name = buf_bytes(&name);
+	assert_int_equal(sha256_new(&sha256, NULL), ERR_OK);
+	assert_int_equal(certificate_key_id(sha256, signer_public(w->root),
+	    id), ERR_OK);
+	world_certificate(&profile, signer, w->root, serial, &der);
+	pem_put(pem, "CERTIFICATE", buf_bytes(&der));
+	assert_int_equal(buf_err(pem), ERR_OK);
+}
+
 static inline void
 world_new(struct world *w)
 {
-	_cleanup_buf_ struct buf root = BUF_INIT, signer = BUF_INIT;
-	_cleanup_buf_ struct buf name = BUF_INIT;
-	_cleanup_sha256_ struct sha256 *sha256 = NULL;
-	uint8_t id[KEY_ID_SIZE];
+	_cleanup_buf_ struct buf root = BUF_INIT, name = BUF_INIT;
 	/* the subject's name of a certificate that is its own issuer: made
 	 * once under a stand-in, to read the name */
 	static const uint8_t no_name[] = { 0x30, 0x00 };
@@ -85,28 +110,15 @@ world_new(struct world *w)
 		.key_usage = KU_KEY_CERT_SIGN | KU_CRL_SIGN, .with_ski = true
 	};
 
-	*w = (struct world){ .pem = BUF_INIT };
+	*w = (struct world){ .pem = BUF_INIT, .root_der = BUF_INIT };
 	w->root = world_key();
 	w->signer = world_key();
 	world_certificate(&profile, w->root, w->root, 1, &root);
 	assert_int_equal(x509_subject(buf_bytes(&root), &name, NULL), ERR_OK);
-	buf_clear(&root);
 	profile.issuer_name = buf_bytes(&name);
-	world_certificate(&profile, w->root, w->root, 1, &root);
-	assert_int_equal(sha256_new(&sha256, NULL), ERR_OK);
-	assert_int_equal(certificate_key_id(sha256, signer_public(w->root),
-	    id), ERR_OK);
-	profile = (struct certificate_profile){
-		.issuer_name = buf_bytes(&name),
-		.issuer_key_id = bytes_of(id, sizeof(id)),
-		.common_name = "Test Signer", .subject_alg = KEY_P256,
-		.path_len = -1, .key_usage = KU_DIGITAL_SIGNATURE,
-		.extended_key_usage = EKU_DOCUMENT_SIGNING, .with_ski = true
-	};
-	world_certificate(&profile, w->signer, w->root, 2, &signer);
-	pem_put(&w->pem, "CERTIFICATE", buf_bytes(&root));
-	pem_put(&w->pem, "CERTIFICATE", buf_bytes(&signer));
-	assert_int_equal(buf_err(&w->pem), ERR_OK);
+	world_certificate(&profile, w->root, w->root, 1, &w->root_der);
+	pem_put(&w->pem, "CERTIFICATE", buf_bytes(&w->root_der));
+	world_signer_put(w, w->signer, 2, &w->pem);
 	assert_int_equal(cose_key_thumbprint(signer_public(w->signer),
 	    w->kid), ERR_OK);
 }
@@ -117,6 +129,7 @@ world_free(struct world *w)
 	signer_free(&w->root);
 	signer_free(&w->signer);
 	buf_release(&w->pem);
+	buf_release(&w->root_der);
 }
 
 /* A pack of two chunks, indices first .. first + count - 1, at path. */
@@ -129,7 +142,8 @@ world_pack(struct world *w, const struct station_statement *station,
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	static const uint8_t private[KEY_PRIVATE_SIZE] = { 1, 2, 3 };
 	static const uint8_t commitment[SHA256_SIZE] = { 4 };
-	const struct package_key key = { 0, KEY_P256, private };
+	const struct package_key key = { 0, KEY_P256,
+	    { private, sizeof(private) } };
 	struct pack_header header = {
 		.binding = { .pack = { id }, .order = { 5 } },
 		.count = count, .recipient_alg = station->sealing.alg,

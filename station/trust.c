@@ -1,6 +1,5 @@
-#include "station/station.h"
-
 #include "lib/x509/x509_read.h"
+#include "station/home.h"
 
 /* Certificates in turn out of what pem_get_all() appends. */
 static bool
@@ -101,5 +100,93 @@ station_trust(struct bytes pem,
 		return ERR_AUTH;
 	}
 	*ret_count = count;
+	return ERR_OK;
+}
+
+/* SHA-256 of the root in a trust.pem. */
+static enum err
+root_hash(struct bytes pem, uint8_t ret_hash[SHA256_SIZE], struct diag *diag)
+{
+	_cleanup_x509_trust_ struct x509_trust *trust = NULL;
+	_cleanup_buf_ struct buf list = BUF_INIT;
+	struct bytes rest, der;
+	enum err err;
+
+	err = x509_trust_new(&trust, diag);
+	if (!err)
+		err = pem_get_all(pem, "CERTIFICATE", &list, diag);
+	if (err)
+		return err;
+	rest = buf_bytes(&list);
+	while (certificate_next(&rest, &der))
+		if (x509_trust_add_root(trust, der, NULL) == ERR_OK)
+			return sha256_once(der, ret_hash);
+	return diag_fail(diag, ERR_AUTH, NULL, "trust: no root in it");
+}
+
+static enum err
+root_check(const struct station *s, const char *path, struct bytes trust_pem,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf old = { .limit = STATION_TRUST_MAX };
+	uint8_t pinned[SHA256_SIZE], found[SHA256_SIZE];
+	enum err err;
+
+	err = io_read_file(s->io, path, &old, diag);
+	if (!err)
+		err = root_hash(buf_bytes(&old), pinned, diag);
+	if (!err)
+		err = root_hash(trust_pem, found, diag);
+	if (err || memcmp(pinned, found, SHA256_SIZE) == 0)
+		return err;
+	err = diag_fail(diag, ERR_AUTH, NULL, "trust: its root is not the one "
+	    "that station %s is bound to", s->statement.name);
+	diag_hint(diag, "a station works for one ecosystem: make another one "
+	    "for another");
+	return err;
+}
+
+static bool
+key_known(const struct public_key *key, const struct public_key *keys,
+    size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (keys[i].alg == key->alg && keys[i].len == key->len &&
+		    memcmp(keys[i].raw, key->raw, key->len) == 0)
+			return true;
+	return false;
+}
+
+enum err
+station_trust_renew(struct station *s, struct bytes trust_pem,
+    struct diag *diag)
+{
+	struct public_key keys[STATION_SIGNERS_MAX];
+	char path[PATH_SIZE];
+	size_t i, count = 0;
+	enum err err;
+
+	err = station_trust(trust_pem, keys, &count, diag);
+	if (!err)
+		err = home_path(s->home, HOME_TRUST, path, diag);
+	if (!err)
+		err = root_check(s, path, trust_pem, diag);
+	if (err)
+		return err;
+	for (i = 0; i < s->signer_count; i++)
+		if (!key_known(&s->signers[i], keys, count)) {
+			err = diag_fail(diag, ERR_CONFLICT, NULL, "trust: a "
+			    "document signer that is trusted now is not in it");
+			diag_hint(diag, "it is older than the station's: take "
+			    "the newest that the authority publishes");
+			return err;
+		}
+	err = io_write_file(s->io, path, trust_pem, 0644, diag);
+	if (err)
+		return err;
+	memcpy(s->signers, keys, sizeof(keys));
+	s->signer_count = count;
 	return ERR_OK;
 }

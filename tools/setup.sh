@@ -1,7 +1,8 @@
 #!/bin/sh
-# Install what is missing, by apt: tools/setup.sh [--check] [build|all]
+# Install what is missing, by apt: tools/setup.sh [--check] [GROUP]
 #   build    what building and running needs
 #   all      what the checks and tests need as well (default)
+#   debian13 what tools/debian13.sh needs
 #   --check  only say what is missing; exit status 1 when something is
 # Silent when nothing is missing. For Debian 12 and 13.
 # IMPRINT_SKIP_SETUP=1 skips it where packages come from elsewhere.
@@ -31,6 +32,7 @@ libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
 git
 gnutls-bin
 libcmocka-dev
+libnss3-tools
 python3
 python3-cbor2
 python3-cryptography
@@ -38,19 +40,26 @@ python3-pytest
 sqlite3
 strace
 '
+debian13='
+debootstrap
+'
 
 only_check=
 group=all
 for arg; do
 	case $arg in
 	--check) only_check=1 ;;
-	build|all) group=$arg ;;
-	*) echo "usage: tools/setup.sh [--check] [build|all]" >&2; exit 2 ;;
+	build|all|debian13) group=$arg ;;
+	*) echo "usage: tools/setup.sh [--check] [build|all|debian13]" >&2
+	   exit 2 ;;
 	esac
 done
 [ -z "${IMPRINT_SKIP_SETUP:-}" ] || exit 0
-wanted=$build
-[ "$group" = build ] || wanted=$build$checks
+case $group in
+build) wanted=$build ;;
+all) wanted=$build$checks ;;
+debian13) wanted=$debian13 ;;
+esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	echo "setup: this is no Debian system (no apt-get)." >&2

@@ -119,17 +119,18 @@ static const struct {
 };
 
 static void
-test_cases(void **state)
+cases_judge(struct imprint_verifier *v, bool receipt)
 {
-	struct imprint_verifier *v = *state;
 	struct imprint_answer a;
 	struct imprint_question q;
 	size_t i;
 
 	for (i = 0; i < COUNT(cases); i++) {
 		_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+		struct recipe recipe = cases[i].recipe;
 
-		device_make(&d, &cases[i].recipe);
+		recipe.receipt = receipt;
+		device_make(&d, &recipe);
 		q = question_make(&d, cases[i].show);
 		q.object = cases[i].object;
 		q.permissions = cases[i].permissions;
@@ -140,6 +141,51 @@ test_cases(void **state)
 		    strstr(a.reason, cases[i].reason) == NULL)
 			fail_msg("%s: %s: %s", cases[i].name,
 			    imprint_verdict_name(a.verdict), a.reason);
+	}
+}
+
+/* The same verdicts however a document is signed. */
+static void
+test_cases(void **state)
+{
+	cases_judge(*state, false);
+	cases_judge(*state, true);
+}
+
+/* Devices with keys of each algorithm that authenticates. */
+static void
+test_algorithms(void **state)
+{
+	struct imprint_verifier *v = *state;
+	const struct key_algorithm *a;
+	struct imprint_question q;
+	struct imprint_answer answer;
+	size_t i;
+
+	for (i = 0; (a = key_algorithm_at(i)) != NULL; i++) {
+		_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+		_cleanup_device_ struct device e = { .certificate = BUF_INIT };
+		const struct recipe good = { .alg = a->alg };
+		const struct recipe other = { .alg = a->alg,
+			.other_key = true };
+
+		if ((a->can & KEY_SIGNS) == 0)
+			continue;
+		device_make(&d, &good);
+		q = question_make(&d, BOTH);
+		assert_int_equal(imprint_verify(v, &q, &answer), IMPRINT_OK);
+		if (key_alg_available(a->alg, NULL) != ERR_OK) {
+			assert_int_equal(answer.verdict,
+			    IMPRINT_DENY_MALFORMED);
+			assert_non_null(strstr(answer.reason,
+			    "needs OpenSSL 3.5"));
+			continue;
+		}
+		assert_int_equal(answer.verdict, IMPRINT_ALLOW);
+		device_make(&e, &other);
+		q = question_make(&e, BOTH);
+		assert_int_equal(imprint_verify(v, &q, &answer), IMPRINT_OK);
+		assert_int_equal(answer.verdict, IMPRINT_DENY_MISMATCH);
 	}
 }
 
@@ -220,15 +266,20 @@ tamper(struct imprint_verifier *v, struct imprint_question *q,
 static void
 test_tampered_document(void **state)
 {
-	const struct recipe recipe = { .stranger_ca = false };
-	_cleanup_device_ struct device d = { .certificate = BUF_INIT };
-	struct imprint_question q;
+	static const bool receipt[] = { false, true };
+	size_t i;
 
-	device_make(&d, &recipe);
-	q = question_make(&d, DOC);
-	q.object = "photo";
-	q.permissions = IMPRINT_POST;
-	tamper(*state, &q, &d.document, &q.document_len);
+	for (i = 0; i < COUNT(receipt); i++) {
+		const struct recipe recipe = { .receipt = receipt[i] };
+		_cleanup_device_ struct device d = { .certificate = BUF_INIT };
+		struct imprint_question q;
+
+		device_make(&d, &recipe);
+		q = question_make(&d, DOC);
+		q.object = "photo";
+		q.permissions = IMPRINT_POST;
+		tamper(*state, &q, &d.document, &q.document_len);
+	}
 }
 
 static void
@@ -246,7 +297,7 @@ test_tampered_certificate(void **state)
 static void
 test_garbage(void **state)
 {
-	static const char *const garbage[] = { "", "x", "0000", "\xd2\x84",
+	static const char *const garbage[] = { "", "x", "0000", "\xd2\x84", "\x82",
 		"-----BEGIN CERTIFICATE-----\n" };
 	struct imprint_verifier *v = *state;
 	struct imprint_answer a;
@@ -424,6 +475,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_cases_complete),
+		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_answer),
 		cmocka_unit_test(test_tampered_document),
 		cmocka_unit_test(test_tampered_certificate),

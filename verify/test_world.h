@@ -73,6 +73,7 @@ ecosystem_release(struct ecosystem *e)
 
 /* How a device differs from a good one. */
 struct recipe {
+	enum key_alg	alg;		/* of its keys; 0: P-256 */
 	bool		stranger_ca;	/* its certificate is a stranger's */
 	bool		stranger_signer;
 	bool		forged;		/* with the kid of our signer */
@@ -88,6 +89,7 @@ struct recipe {
 	const char	*typ;
 	struct bytes	 serial;	/* of the certificate; empty: usual */
 	uint64_t	 status_idx;
+	bool		 receipt;	/* instead of a signature of its own */
 };
 
 struct device {
@@ -112,6 +114,7 @@ certificate_of(const struct recipe *r, const struct public_key *key,
 	_cleanup_filling_ struct filling f = { .validity = BUF_INIT };
 	struct certificate_profile p = device_profile(&e->bulk);
 
+	p.subject_alg = key->alg;
 	if (r->is_ca)
 		p = ca_profile(&e->root, UEID_A, -1);
 	if (r->usage != 0)
@@ -154,9 +157,12 @@ claims_of(const struct recipe *r, const struct public_key *cnf,
 	uint8_t ueid[UEID_SIZE], iat[8], exp[8], idx[8];
 	struct bytes fields[CLAIMS_FIELDS] = { BYTES_NONE };
 	_cleanup_form_ struct form *form = NULL;
+	const struct key_algorithm *a = key_algorithm(cnf->alg);
+	const uint8_t *x = cnf->raw + a->x_at;
 	struct product p = product;
 	size_t len;
 
+	p.credentials[0].alg = cnf->alg;
 	p.document_validity_years = r->expires != 0 ? 1 : PRODUCT_NEVER;
 	assert_int_equal(claims_form(&p, hash, &issuer, &form, NULL), ERR_OK);
 	assert_int_equal(hex_decode(r->ueid != NULL ? r->ueid : UEID_A, ueid,
@@ -169,12 +175,58 @@ claims_of(const struct recipe *r, const struct public_key *cnf,
 	fields[CLAIMS_FIELD_SALT] = bytes_of(salt, sizeof(salt));
 	fields[CLAIMS_FIELD_UEID] = bytes_of(ueid, sizeof(ueid));
 	fields[CLAIMS_FIELD_STATUS_IDX] = bytes_of(idx, 8);
-	fields[CLAIMS_FIELD_STATUS_URI] = bytes_text(STATUS_URI);
-	fields[CLAIMS_FIELD_X] = bytes_of(cnf->raw + 1, 32);
-	fields[CLAIMS_FIELD_Y] = bytes_of(cnf->raw + 33, 32);
+	fields[CLAIMS_FIELD_STATUS_URI] = bytes_text(r->receipt ?
+	    STATUS_URI "-00000000.cwt" : STATUS_URI);
+	fields[CLAIMS_FIELD_X] = bytes_of(x, a->x_len);
+	fields[CLAIMS_FIELD_Y] = bytes_of(x + a->x_len, a->y_len);
 	fields[CLAIMS_FIELD_CERT] = certificate;
 	assert_int_equal(form_render(form, fields, CLAIMS_FIELDS, out),
 	    ERR_OK);
+}
+
+/* The first of a chunk of three. */
+static inline void
+receipt_make(const struct recipe *r, struct bytes claims, struct bytes kid,
+    struct signer *signer, struct buf *out)
+{
+	const struct receipt_chunk chunk = { .first = r->status_idx,
+	    .size = 3, .evidence = EVIDENCE_ORDER };
+	_cleanup_buf_ struct buf protected = BUF_INIT, entry = BUF_INIT;
+	_cleanup_subtree_ struct subtree tree = SUBTREE_INIT;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	uint8_t leaves[3 * SHA256_SIZE] = { 0 }, commitment[SHA256_SIZE];
+	uint8_t sig[SIGNATURE_SIZE];
+
+	assert_int_equal(sha256_new(&sha256, NULL), ERR_OK);
+	assert_int_equal(sha256_once(claims, commitment), ERR_OK);
+	log_entry_put(&entry, LOG_ENTRY_IDENTITY, r->status_idx,
+	    EVIDENCE_ORDER, bytes_of(commitment, sizeof(commitment)));
+	assert_int_equal(merkle_leaf(sha256, buf_bytes(&entry), leaves),
+	    ERR_OK);
+	assert_int_equal(subtree_build(&tree, sha256, leaves, 3), ERR_OK);
+	receipt_put_protected(&protected, kid, &chunk);
+	assert_int_equal(buf_err(&protected), ERR_OK);
+	if (r->typ != NULL)
+		*(char *)memmem(protected.ptr, protected.len, RECEIPT_TYP,
+		    strlen(RECEIPT_TYP)) = 'A';
+	assert_int_equal(receipt_sign(signer, buf_bytes(&protected),
+	    subtree_root(&tree), sig), ERR_OK);
+	document_put_receipt(out, claims, buf_bytes(&protected), &tree, 0,
+	    sig);
+	assert_int_equal(buf_err(out), ERR_OK);
+}
+
+/* A key of an algorithm that this OpenSSL lacks is octets to it. */
+static inline void
+device_key_make(enum key_alg alg, struct public_key *key)
+{
+	if (key_alg_available(alg, NULL) == ERR_OK) {
+		key_make(alg, key, NULL);
+		return;
+	}
+	key->alg = alg;
+	key->len = key_algorithm(alg)->public_len;
+	memset(key->raw, 0x55, key->len);
 }
 
 static inline void
@@ -183,20 +235,26 @@ device_make(struct device *d, const struct recipe *r)
 	const struct ecosystem *e = r->stranger_signer || r->forged ?
 	    &strangers : &ours;
 	_cleanup_buf_ struct buf claims = BUF_INIT, older = BUF_INIT;
+	enum key_alg alg = r->alg != 0 ? r->alg : KEY_P256;
 	struct public_key cnf;
 	uint8_t kid[COSE_KID_SIZE];
 
 	*d = (struct device){ .certificate = BUF_INIT, .document = BUF_INIT };
-	key_make(KEY_P256, &d->key, NULL);
+	device_key_make(alg, &d->key);
 	cnf = d->key;
 	if (r->other_key)
-		key_make(KEY_P256, &cnf, NULL);
+		device_key_make(alg, &cnf);
 	certificate_of(r, &d->key, &d->certificate);
 	certificate_of(r, &d->key, &older);
 	claims_of(r, &cnf, buf_bytes(r->renewed ? &older : &d->certificate),
 	    &claims);
 	assert_int_equal(cose_key_thumbprint(r->forged ? &ours.document_key :
 	    &e->document_key, kid), ERR_OK);
+	if (r->receipt) {
+		receipt_make(r, buf_bytes(&claims), bytes_of(kid,
+		    sizeof(kid)), e->document, &d->document);
+		return;
+	}
 	assert_int_equal(cose_sign1_sign(&d->document, e->document,
 	    bytes_of(kid, sizeof(kid)), r->typ != NULL ? r->typ :
 	    DOCUMENT_TYP, buf_bytes(&claims), BYTES_NONE, NULL), ERR_OK);

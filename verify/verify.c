@@ -194,7 +194,9 @@ check_document(struct decision *d)
 	    d->question->document_len), doc, &diag);
 	if (err)
 		return unreadable(d, "identity document", err, &diag);
-	passed(d, "COSE_Sign1 with EAT claims, strictly encoded");
+	passed(d, doc->signature == SIGNATURE_DIRECT ?
+	    "COSE_Sign1 with EAT claims, strictly encoded" :
+	    "EAT claims with a COSE receipt, strictly encoded");
 	d->step = "document signer";
 	signer = trust_find_signer(d->verifier, doc->message.kid);
 	if (signer == NULL) {
@@ -205,8 +207,8 @@ check_document(struct decision *d)
 	}
 	passed(d, "known, its certificate leads to a trusted root");
 	d->step = "document signature";
-	err = cose_sign1_verify(&doc->message, signer->verifier, signer->alg,
-	    BYTES_NONE, d->verifier->sha256, &good);
+	err = document_verify(doc, signer->verifier, signer->alg,
+	    d->verifier->sha256, &good);
 	if (err)
 		return err;
 	if (!good) {
@@ -215,7 +217,9 @@ check_document(struct decision *d)
 		    " trusted signer it names.");
 		return ERR_OK;
 	}
-	passed(d, "the signer's, over every claim");
+	passed(d, doc->signature == SIGNATURE_DIRECT ?
+	    "the signer's, over every claim" :
+	    "the signer's, over the root that claims and path lead to");
 	d->shown->has_document = true;
 	answer_ueid(d, doc->ueid);
 	d->step = "document times";
@@ -308,6 +312,8 @@ check_certificate(struct decision *d)
 	s->certificate_der = bytes_of(d->question->certificate,
 	    d->question->certificate_len);
 	err = x509_read(s->certificate_der, &s->certificate, &diag);
+	if (!err)
+		err = key_alg_available(s->certificate.public_key.alg, &diag);
 	if (err)
 		return unreadable(d, "device certificate", err, &diag);
 	passed(d, "X.509 version 3");
@@ -339,13 +345,6 @@ check_certificate(struct decision *d)
 	return ERR_OK;
 }
 
-static bool
-same_key(const struct public_key *a, const struct public_key *b)
-{
-	return a->alg == b->alg && bytes_equal(bytes_of(a->raw, a->len),
-	    bytes_of(b->raw, b->len));
-}
-
 /* Do certificate and document speak of one device and one key? */
 static void
 check_match(struct decision *d)
@@ -362,7 +361,7 @@ check_match(struct decision *d)
 		    certificate->common_name);
 		return;
 	}
-	if (!same_key(&doc->confirmation, &certificate->public_key)) {
+	if (!public_key_equal(&doc->confirmation, &certificate->public_key)) {
 		deny(d, IMPRINT_DENY_MISMATCH, "The certificate holds another"
 		    " key than the one the identity document names for"
 		    " authentication (cnf).");

@@ -3,11 +3,11 @@
  * passphrases, progress, interruption. Only programs print and exit.
  *
  * Exit codes:
- *   0 done; 1 refused (a verdict against what was asked); 2 usage or invalid
- *   input; 3 not found; 4 conflicts with what is there; 5 passphrase,
- *   signature or permission; 6 input/output or disk full; 7 busy: another
- *   process works there; 8 damaged or of a newer version; 70 a defect or the
- *   cryptographic library; 130 interrupted.
+ *   0 done; 1 refused (a verdict against what was asked), or what was
+ *   compared differs; 2 usage or invalid input; 3 not found; 4 conflicts with
+ *   what is there; 5 passphrase, signature or permission; 6 input/output or
+ *   disk full; 7 busy: another process works there; 8 damaged or of a newer
+ *   version; 70 a defect or the cryptographic library; 130 interrupted.
  */
 #ifndef IMPRINT_CMD_CMD_H
 #define IMPRINT_CMD_CMD_H
@@ -108,13 +108,27 @@ void	cmd_warn(struct cmd *, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));
 
 /*
- * A passphrase from --NAME-file FILE or --NAME-fd N (first line, without its
- * newline), else prompted for on the terminal without echo, twice when
- * confirm. NAME is usually "passphrase". ERR_INVALID when there is neither,
- * or it is empty; never from argv or the environment.
+ * A passphrase: 1 to 1,024 octets, without the newline that may end it, from
+ * the first of
+ *   --NAME-file FILE or --NAME-fd N, not both: the first line
+ *   the service manager's credential imprint-NAME (systemd.exec(5)):
+ *     $CREDENTIALS_DIRECTORY/imprint-NAME, all of it, one line
+ *   file: the first line
+ *   the terminal, without echo, twice when confirm
+ * and never from argv or the environment itself. A regular file that others
+ * may read or write is refused: ERR_PERMISSION. ERR_INVALID when there is
+ * none, it is empty or a credential has several lines; ERR_LIMIT; ERR_NOTFOUND.
  */
-MUST_USE enum err cmd_passphrase(struct cmd *, const char *name,
-    const char *prompt, bool confirm, struct secret *ret_passphrase);
+struct cmd_passphrase {
+	const char	*name;		/* "passphrase" */
+	const char	*prompt;
+	const char	*file;		/* of the configuration, or NULL */
+	bool		 confirm;
+};
+MUST_USE enum err cmd_passphrase(struct cmd *, const struct cmd_passphrase *,
+    struct secret *ret_passphrase);
+/* Is there an option or a credential for it? */
+bool	cmd_passphrase_given(const struct cmd *, const char *name);
 
 /*
  * Ask on the terminal whether to go on; --yes answers beforehand. ERR_INVALID

@@ -66,8 +66,8 @@ agent_load(struct cmd *cmd, struct agent *agent)
 	    time_now()));
 }
 
-const char *
-agent_hint(enum imprint_device_verdict verdict)
+static const char *
+hint_text(enum imprint_device_verdict verdict)
 {
 	switch (verdict) {
 	case IMPRINT_DEVICE_UNKNOWN_TIME:
@@ -93,20 +93,35 @@ agent_hint(enum imprint_device_verdict verdict)
 	case IMPRINT_DEVICE_DENY_KEYS:
 		return "the package was altered or cut on its way: hand it"
 		    " over again from the station";
+	case IMPRINT_DEVICE_DENY_UNSUPPORTED:
+		return "it needs a newer version of this program";
 	default:
 		return NULL;
 	}
 }
 
 void
-agent_refuse(struct cmd *cmd, const struct imprint_device_report *report)
+agent_hint(enum imprint_device_verdict verdict, struct imprint_bytes package)
 {
-	const char *hint = agent_hint(report->verdict);
+	uint64_t version = imprint_device_package_version(package);
+	const char *hint = hint_text(verdict);
 
-	fprintf(stderr, "%s: refused: %s: %s\n", cmd->program->name,
-	    imprint_device_verdict_name(report->verdict), report->reason);
+	if (verdict == IMPRINT_DEVICE_DENY_UNSUPPORTED && version != 0 &&
+	    version != IMPRINT_DEVICE_PACKAGE_VERSION)
+		fprintf(stderr, "  its version is %ju, this program reads"
+		    " %d\n", (uintmax_t)version,
+		    IMPRINT_DEVICE_PACKAGE_VERSION);
 	if (hint != NULL)
 		fprintf(stderr, "  %s\n", hint);
+}
+
+void
+agent_refuse(struct cmd *cmd, const struct imprint_device_report *report,
+    struct imprint_bytes package)
+{
+	fprintf(stderr, "%s: refused: %s: %s\n", cmd->program->name,
+	    imprint_device_verdict_name(report->verdict), report->reason);
+	agent_hint(report->verdict, package);
 }
 
 void

@@ -41,10 +41,11 @@ MUST_USE enum err agent_load(struct cmd *, struct agent *);
 /* What a library error means here; the diag is filled. */
 MUST_USE enum err agent_error(struct cmd *, enum imprint_device_error);
 
-/* What to do about a verdict, or NULL. */
-const char *agent_hint(enum imprint_device_verdict);
+/* What to do about a verdict on a package, to stderr; perhaps nothing. */
+void	agent_hint(enum imprint_device_verdict, struct imprint_bytes package);
 /* "program: refused: reason" and the hint, to stderr. */
-void	agent_refuse(struct cmd *, const struct imprint_device_report *);
+void	agent_refuse(struct cmd *, const struct imprint_device_report *,
+	    struct imprint_bytes package);
 /* "name": "verdict", "reason": ... without braces, to stdout. */
 void	agent_json_report(const struct imprint_device_report *);
 
@@ -59,5 +60,6 @@ enum exit_code agent_install(struct cmd *);
 enum exit_code agent_show(struct cmd *);
 enum exit_code agent_verify(struct cmd *);
 enum exit_code agent_connect(struct cmd *);
+enum exit_code agent_export(struct cmd *);
 
 #endif

@@ -252,7 +252,8 @@ agent_connect(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	/* without the time no certificate of a service can be judged */
 	if (agent.device.report.verdict != IMPRINT_DEVICE_ACCEPT) {
-		agent_refuse(cmd, &agent.device.report);
+		agent_refuse(cmd, &agent.device.report,
+		    agent.device.record);
 		return EXIT_REFUSED;
 	}
 	if (!right_check(cmd, &agent, &wish))

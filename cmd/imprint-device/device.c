@@ -32,6 +32,17 @@ static const struct cmd_option connect_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option export_options[] = {
+	{ "format", "FORMAT", "pkcs12 (encrypted) or pem" },
+	{ "out", "FILE", "where to; it gets mode 0600" },
+	{ "slot", "N", "whose key (the one that authenticates)" },
+	{ "unencrypted", NULL, "pem: yes, the private key in the clear" },
+	{ "force", NULL, "replace a file that is there" },
+	{ "password-file", "FILE", "pkcs12: its password, the first line" },
+	{ "password-fd", "N", "the same from an open descriptor" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_command commands[] = {
 	{ "install", "", "verify a package on standard input and keep it",
 	    install_options,
@@ -46,6 +57,11 @@ static const struct cmd_command commands[] = {
 	    connect_options,
 	    "imprint-device connect --to photos.example:8443 --object photo"
 	    " --method POST\n", agent_connect },
+	{ "export", "", "write a private key, its certificate and chain for"
+	    " other programs", export_options,
+	    "imprint-device export --format pkcs12 --out device.p12\n"
+	    "imprint-device export --format pem --unencrypted --out"
+	    " /etc/nginx/device.pem\n", agent_export },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };
 

@@ -78,13 +78,14 @@ result_json(enum imprint_device_install install,
 
 static enum exit_code
 result_print(struct cmd *cmd, enum imprint_device_install install,
+    struct imprint_bytes package,
     const struct imprint_device_identity *identity,
     const struct imprint_device_report *report)
 {
 	if (cmd->json)
 		result_json(install, identity, report);
 	if (install == IMPRINT_DEVICE_REFUSED) {
-		agent_refuse(cmd, report);
+		agent_refuse(cmd, report, package);
 		return EXIT_REFUSED;
 	}
 	if (report->verdict == IMPRINT_DEVICE_UNKNOWN_TIME)
@@ -131,5 +132,9 @@ agent_install(struct cmd *cmd)
 		err = io_sync_dir(cmd->io, agent.files.home, &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
-	return result_print(cmd, install, &identity, &report);
+	/* it may be what is stored that this program does not know */
+	if (imprint_device_package_version(input) ==
+	    IMPRINT_DEVICE_PACKAGE_VERSION)
+		input = agent.device.record;
+	return result_print(cmd, install, input, &identity, &report);
 }

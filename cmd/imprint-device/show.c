@@ -113,6 +113,19 @@ show_anchors(const struct imprint_device_identity *id)
 }
 
 static void
+show_signature(const struct imprint_device_identity *id)
+{
+	const struct imprint_device_receipt *r = &id->receipt;
+
+	if (!r->present)
+		printf(LABEL "direct\n", "signature");
+	else
+		printf(LABEL "receipt: number %lu of %lu identities, from"
+		    " index %llu\n", "signature", (unsigned long)r->leaf + 1,
+		    (unsigned long)r->size, (unsigned long long)r->first);
+}
+
+static void
 show_text(const struct agent *agent)
 {
 	const struct imprint_device_identity *id = &agent->device.identity;
@@ -129,6 +142,7 @@ show_text(const struct agent *agent)
 	show_rights(id);
 	show_keys(id);
 	show_anchors(id);
+	show_signature(id);
 	printf(LABEL "%s%s%s\n", "verdict",
 	    imprint_device_verdict_name(report->verdict),
 	    report->reason[0] != '\0' ? ": " : "", report->reason);
@@ -199,14 +213,11 @@ static void
 json_keys(const struct imprint_device_identity *id)
 {
 	const struct imprint_device_key *k;
-	struct imprint_bytes raw;
 	size_t i;
 
 	printf(", \"keys\": [");
 	for (i = 0; i < id->key_count; i++) {
 		k = &id->keys[i];
-		raw.ptr = k->public_key.raw;
-		raw.len = k->public_key.len;
 		printf("%s{\"slot\": %u, \"purpose\": \"%s\","
 		    " \"algorithm\": \"%s\", \"maker\": \"%s\","
 		    " \"certificate\": %s, \"public\": \"",
@@ -215,10 +226,27 @@ json_keys(const struct imprint_device_identity *id)
 		    imprint_device_alg_name(k->public_key.alg),
 		    imprint_device_maker_name(k->maker),
 		    k->certificate.len > 0 ? "true" : "false");
-		agent_put_hex(stdout, raw);
+		if (k->public_key.y.len > 0)
+			printf("04");	/* a point (SEC 1 2.3.3) */
+		agent_put_hex(stdout, k->public_key.x);
+		agent_put_hex(stdout, k->public_key.y);
 		printf("\"}");
 	}
 	printf("]");
+}
+
+static void
+json_signature(const struct imprint_device_identity *id)
+{
+	const struct imprint_device_receipt *r = &id->receipt;
+
+	printf(", \"signature\": {\"mode\": \"%s\"",
+	    r->present ? "receipt" : "direct");
+	if (r->present)
+		printf(", \"first\": %llu, \"size\": %lu, \"leaf\": %lu",
+		    (unsigned long long)r->first, (unsigned long)r->size,
+		    (unsigned long)r->leaf);
+	printf("}");
 }
 
 static void
@@ -240,6 +268,7 @@ show_json(const struct agent *agent)
 	json_names(id);
 	json_rights(id);
 	json_keys(id);
+	json_signature(id);
 	printf(", ");
 	agent_json_report(report);
 	printf("}\n");
@@ -271,7 +300,8 @@ agent_show(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	if (agent.device.report.step[IMPRINT_DEVICE_STEP_FORM] !=
 	    IMPRINT_DEVICE_ACCEPT) {
-		agent_refuse(cmd, &agent.device.report);
+		agent_refuse(cmd, &agent.device.report,
+		    agent.device.record);
 		return EXIT_DAMAGED;
 	}
 	if (cmd_flag(cmd, "document"))

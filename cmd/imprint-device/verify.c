@@ -10,9 +10,17 @@ static const char *const what[IMPRINT_DEVICE_STEP_COUNT] = {
 	"nothing has expired, nothing lies in the future"
 };
 
-static void
-steps_print(const struct imprint_device_report *report)
+/* How the document is signed. */
+static const char *
+signature(const struct agent *agent)
 {
+	return agent->device.identity.receipt.present ? "receipt" : "direct";
+}
+
+static void
+steps_print(const struct agent *agent)
+{
+	const struct imprint_device_report *report = &agent->device.report;
 	enum imprint_device_verdict verdict;
 	unsigned i;
 
@@ -21,7 +29,10 @@ steps_print(const struct imprint_device_report *report)
 		printf("%-14s", imprint_device_step_name(
 		    (enum imprint_device_step)i));
 		if (verdict == IMPRINT_DEVICE_ACCEPT)
-			printf("ok    %s\n", what[i]);
+			printf("ok    %s%s%s\n", what[i],
+			    i == IMPRINT_DEVICE_STEP_SIGNATURE ? ": " : "",
+			    i == IMPRINT_DEVICE_STEP_SIGNATURE ?
+			    signature(agent) : "");
 		else if (verdict == IMPRINT_DEVICE_DENY)
 			printf("-     not reached\n");
 		else
@@ -34,8 +45,9 @@ steps_print(const struct imprint_device_report *report)
 }
 
 static void
-steps_json(const struct imprint_device_report *report)
+steps_json(const struct agent *agent)
 {
+	const struct imprint_device_report *report = &agent->device.report;
 	const char *text;
 	unsigned i;
 
@@ -50,7 +62,7 @@ steps_json(const struct imprint_device_report *report)
 		    i > 0 ? ", " : "", imprint_device_step_name(
 		    (enum imprint_device_step)i), text);
 	}
-	printf("]}\n");
+	printf("], \"signature\": \"%s\"}\n", signature(agent));
 }
 
 enum exit_code
@@ -58,7 +70,6 @@ agent_verify(struct cmd *cmd)
 {
 	_cleanup_agent_ struct agent agent = { .buffer = SECRET_INIT };
 	const struct imprint_device_report *report;
-	const char *hint;
 	enum err err;
 
 	if (cmd->argc > 0)
@@ -70,16 +81,16 @@ agent_verify(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	report = &agent.device.report;
 	if (cmd->json)
-		steps_json(report);
+		steps_json(&agent);
 	else
-		steps_print(report);
+		steps_print(&agent);
 	if (report->verdict == IMPRINT_DEVICE_ACCEPT)
 		return EXIT_OK;
-	hint = agent_hint(report->verdict == IMPRINT_DEVICE_UNKNOWN_TIME ||
+	/* any other refusal of what is installed means that it is damaged */
+	agent_hint(report->verdict == IMPRINT_DEVICE_UNKNOWN_TIME ||
 	    report->verdict == IMPRINT_DEVICE_DENY_EXPIRED ||
-	    report->verdict == IMPRINT_DEVICE_DENY_NOT_YET_VALID ?
-	    report->verdict : IMPRINT_DEVICE_DENY);
-	if (hint != NULL)
-		fprintf(stderr, "  %s\n", hint);
+	    report->verdict == IMPRINT_DEVICE_DENY_NOT_YET_VALID ||
+	    report->verdict == IMPRINT_DEVICE_DENY_UNSUPPORTED ?
+	    report->verdict : IMPRINT_DEVICE_DENY, agent.device.record);
 	return EXIT_REFUSED;
 }

@@ -32,6 +32,9 @@ static const struct cmd_command commands[] = {
 	{ "import", "PACK...", "check packs and take them in", NULL,
 	    "imprint-station import /media/usb/*.pack\n",
 	    station_cmd_import },
+	{ "trust", "FILE", "take a newer trust.pem of the same ecosystem",
+	    NULL, "imprint-station trust /media/usb/trust.pem\n",
+	    station_cmd_trust },
 	{ "inject", "", "hand packages to devices through a plug-in",
 	    inject_options,
 	    "imprint-station inject --command './flash-device' --count"

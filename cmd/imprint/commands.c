@@ -65,6 +65,18 @@ static const struct cmd_option export_options[] = {
 static const struct cmd_option identity_options[] = {
 	{ "format", "FORM", "text (default), json, cose, pem, der" },
 	{ "slot", "N", "whose certificate, for pem and der" },
+	{ "signer", "N", "with the receipt of this document signer" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option render_options[] = {
+	{ "format", "NAME", "document, json, text, pem, der, jwt, pkcs12, c" },
+	{ "slot", "N", "only this slot's certificate: pem, der, pkcs12" },
+	{ "order", "N", "all identities of this order" },
+	{ "out", "FILE|DIR", "where to; - is standard output (default)" },
+	{ "force", NULL, "replace files that are there" },
+	{ "password-file", "FILE", "pkcs12: its password, the first line" },
+	{ "password-fd", "N", "the same from an open descriptor" },
 	{ NULL, NULL, NULL },
 };
 
@@ -118,6 +130,33 @@ static const struct cmd_option verify_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cmd_option log_verify_options[] = {
+	{ "rebuild", NULL, "rebuild every identity and compare it too" },
+	{ "tiles", "DIR", "look at this folder of published files alone" },
+	{ "vkey", "FILE", "with --tiles: the log's verifier key" },
+	{ "checkpoint", "FILE", "with --tiles: not DIR/checkpoint but this" },
+	{ "against", "FILE", "with --tiles: an older checkpoint that it must "
+	    "extend" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option log_prove_options[] = {
+	{ "log", "NAME", "for --from: the log (default bulk)" },
+	{ "from", "SIZE", "prove instead that the log of this size begins" },
+	{ "to", "SIZE", "the log of that size (default: as published)" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option log_export_options[] = {
+	{ "out", "DIR", "where entries, tiles and checkpoint go" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option doctor_options[] = {
+	{ "quick", NULL, "without reading all of the registry" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct cmd_command commands[] = {
 	{ "init", "", "make an ecosystem: keys, CAs, first operator",
 	    init_options,
@@ -132,6 +171,15 @@ static const struct cmd_command commands[] = {
 	    "  imprint product show camera@1.0.0\n", product_show_cmd },
 	{ "product list", "", "list products and their versions", NULL,
 	    "  imprint product list --json\n", product_list_cmd },
+	{ "product diff", "BEFORE AFTER", "say what differs, and for whom",
+	    NULL,
+	    "  imprint product diff camera@1.0.0 camera\n"
+	    "  imprint product diff camera camera.yaml\n"
+	    "  imprint product diff 61ae8c38 old/camera.yaml --json\n"
+	    "\nEach is NAME (the version added last), NAME@VERSION, a hash "
+	    "or its first digits,\nor a file: a word with a /, or that ends "
+	    "in .yaml or .yml. Exit status 0: the same;\n1: they differ.\n",
+	    product_diff_cmd },
 	{ "station add", "FILE...", "register a station by its statement",
 	    NULL, "  imprint station add line-1.station\n",
 	    station_add_cmd },
@@ -160,6 +208,12 @@ static const struct cmd_command commands[] = {
 	{ "order export", "NUMBER", "copy the packs of a complete order",
 	    export_options, "  imprint order export 1 --out /media/stick\n",
 	    order_export_cmd },
+	{ "document-signer list", "", "list the keys that have signed "
+	    "documents", NULL, "  imprint document-signer list\n",
+	    signer_list_cmd },
+	{ "document-signer renew", "", "replace the key that signs "
+	    "documents", NULL,
+	    "  imprint document-signer renew\n", signer_renew_cmd },
 	{ "identity show", "WHICH", "print an identity",
 	    identity_options,
 	    "  imprint identity show 17\n"
@@ -180,6 +234,34 @@ static const struct cmd_command commands[] = {
 	    "  imprint identity verify camera.cose --max-age 86400 \\\n"
 	    "      --status publish/status/bulk-00000000.cwt\n",
 	    identity_verify_cmd },
+	{ "log verify", "[NAME]", "compare logs with all that was made of "
+	    "them", log_verify_options,
+	    "  imprint log verify --rebuild\n"
+	    "  imprint log verify --tiles ./bulk --vkey bulk.vkey \\\n"
+	    "      --against checkpoint.may\n", log_verify_cmd },
+	{ "log prove", "[WHICH]", "prove that an identity is in its log",
+	    log_prove_options,
+	    "  imprint log prove CAM-000000017 > proof.json\n"
+	    "  imprint log prove --from 4096\n", log_prove_cmd },
+	{ "log export", "NAME", "write a log's entries out for an auditor",
+	    log_export_options,
+	    "  imprint log export bulk --out ./bulk\n"
+	    "  imprint log export operations --json\n", log_export_cmd },
+	{ "log publish", "[NAME]", "publish logs, and mend what is "
+	    "published", NULL, "  imprint log publish\n", log_publish_cmd },
+	{ "identity export", "[WHICH...]", "write identities for other "
+	    "programs", render_options,
+	    "  imprint identity export 17 --format jwt\n"
+	    "  imprint identity export CAM-000000017 --format pem "
+	    "--out camera.pem\n"
+	    "  imprint identity export 17 --format pkcs12 --out "
+	    "camera.p12\n"
+	    "  imprint identity export --order 1 --format json --out "
+	    "order-1.ndjson\n"
+	    "  imprint identity export 17 18 --format c --out headers\n"
+	    "\nNo format holds a private key, pkcs12 neither: the authority "
+	    "forgets those of\ndevices. 'imprint-device export' has the "
+	    "device's own.\n", identity_export_cmd },
 	{ "revoke", "[WHICH...]", "revoke identities, for ever",
 	    revoke_options,
 	    "  imprint revoke CAM-000000017 --reason keyCompromise\n"
@@ -210,6 +292,10 @@ static const struct cmd_command commands[] = {
 	    epoch_begin_cmd },
 	{ "clock accept", "", "say that the clock is right, after it was "
 	    "wrong", NULL, "  imprint clock accept\n", clock_accept_cmd },
+	{ "doctor", "", "look for what is wrong or soon will be, and say what "
+	    "to do", doctor_options,
+	    "  imprint doctor\n"
+	    "  imprint doctor --quick --json\n", doctor_cmd },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 

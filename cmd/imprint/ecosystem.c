@@ -111,7 +111,7 @@ settings_load(struct cmd *cmd)
 }
 
 const char *
-setting(struct cmd *cmd, const char *name, const char *fallback)
+setting(const struct cmd *cmd, const char *name, const char *fallback)
 {
 	const char *value = cmd_value(cmd, name);
 	size_t i;
@@ -125,67 +125,107 @@ setting(struct cmd *cmd, const char *name, const char *fallback)
 	return fallback;
 }
 
-enum err
-ecosystem_dir(struct cmd *cmd, char ret_dir[PATH_SIZE])
+/* The directories from --home down to the ecosystem. */
+struct places {
+	char	home[PATH_SIZE], all[PATH_SIZE], dir[PATH_SIZE];
+};
+
+static enum err
+home_path(struct cmd *cmd, char ret_home[PATH_SIZE])
 {
-	char usual[PATH_SIZE], all[PATH_SIZE];
-	const char *home, *name;
+	const char *home = setting(cmd, "home", NULL);
+
+	if (home != NULL)
+		return snprintf(ret_home, PATH_SIZE, "%s", home) < PATH_SIZE ?
+		    ERR_OK : ERR_LIMIT;
+	home = getenv("HOME");
+	if (home == NULL || home[0] == '\0')
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "no --home given, and HOME is not set");
+	return path_join(ret_home, home, ".imprint");
+}
+
+static enum err
+places_find(struct cmd *cmd, struct places *places)
+{
+	const char *name;
 	enum err err;
 
 	err = settings_load(cmd);
 	if (err)
 		return err;
-	home = setting(cmd, "home", NULL);
 	name = setting(cmd, "ecosystem", "default");
 	if (strchr(name, '/') != NULL || name[0] == '.')
 		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
 		    "ecosystem \"%s\": a name, not a path", name);
-	if (home == NULL) {
-		home = getenv("HOME");
-		if (home == NULL || home[0] == '\0')
-			return diag_fail(&cmd->diag, ERR_INVALID, NULL,
-			    "no --home given, and HOME is not set");
-		err = path_join(usual, home, ".imprint");
-		home = usual;
-	}
+	err = home_path(cmd, places->home);
 	if (!err)
-		err = path_join(all, home, "ecosystems");
+		err = path_join(places->all, places->home, "ecosystems");
 	if (!err)
-		err = path_join(ret_dir, all, name);
-	if (err)
-		return diag_fail(&cmd->diag, err, NULL,
-		    "home: the path is too long");
-	err = cmd_check_private(cmd, home);
+		err = path_join(places->dir, places->all, name);
+	return err ? diag_fail(&cmd->diag, err, NULL,
+	    "home: the path is too long") : ERR_OK;
+}
+
+enum err
+ecosystem_path(struct cmd *cmd, char ret_dir[PATH_SIZE])
+{
+	struct places places;
+	enum err err;
+
+	err = places_find(cmd, &places);
 	if (!err)
-		err = cmd_check_private(cmd, all);
+		memcpy(ret_dir, places.dir, strlen(places.dir) + 1);
+	return err;
+}
+
+enum err
+ecosystem_dir(struct cmd *cmd, char ret_dir[PATH_SIZE])
+{
+	char keystore[PATH_SIZE];
+	struct places places;
+	enum err err;
+
+	err = places_find(cmd, &places);
 	if (!err)
-		err = cmd_check_private(cmd, ret_dir);
-	if (!err && path_join(all, ret_dir, "keystore") == ERR_OK)
-		err = cmd_check_private(cmd, all);
+		err = cmd_check_private(cmd, places.home);
+	if (!err)
+		err = cmd_check_private(cmd, places.all);
+	if (!err)
+		err = cmd_check_private(cmd, places.dir);
+	if (!err && path_join(keystore, places.dir, "keystore") == ERR_OK)
+		err = cmd_check_private(cmd, keystore);
+	if (!err)
+		memcpy(ret_dir, places.dir, strlen(places.dir) + 1);
 	return err;
 }
 
 enum err
 passphrase_get(struct cmd *cmd, bool confirm, struct secret *ret_passphrase)
 {
-	const char *path = setting(cmd, "passphrase-file", NULL);
+	const struct cmd_passphrase ask = {
+		.name = "passphrase",
+		.prompt = "Passphrase of the keystore",
+		.file = setting(cmd, "passphrase-file", NULL),
+		.confirm = confirm,
+	};
 	enum err err;
 
-	if (settings.passphrase.len > 0)
-		return secret_copy(ret_passphrase,
-		    secret_bytes(&settings.passphrase));
-	if (cmd_value(cmd, "passphrase-file") == NULL && path != NULL &&
-	    cmd_value(cmd, "passphrase-fd") == NULL &&
-	    cmd->value_count < CMD_VALUES_MAX) {
-		cmd->values[cmd->value_count].name = "passphrase-file";
-		cmd->values[cmd->value_count++].value = path;
+	if (settings.passphrase.len == 0) {
+		err = cmd_passphrase(cmd, &ask, &settings.passphrase);
+		if (err)
+			return err;
 	}
-	err = cmd_passphrase(cmd, "passphrase", "Passphrase of the keystore",
-	    confirm, &settings.passphrase);
-	if (err)
-		return err;
 	return secret_copy(ret_passphrase,
 	    secret_bytes(&settings.passphrase));
+}
+
+bool
+passphrase_given(const struct cmd *cmd)
+{
+	return settings.passphrase.len > 0 ||
+	    cmd_passphrase_given(cmd, "passphrase") ||
+	    setting(cmd, "passphrase-file", NULL) != NULL;
 }
 
 enum err
@@ -213,15 +253,19 @@ ecosystem_open(struct cmd *cmd, enum authority_mode mode, bool keys,
 	return ERR_OK;
 }
 
-static enum err
-operator_passphrase(struct cmd *cmd, struct secret *ret_passphrase)
+enum err
+operator_passphrase_get(struct cmd *cmd, bool confirm,
+    struct secret *ret_passphrase)
 {
-	if (cmd_flag(cmd, "operator-passphrase-file") ||
-	    cmd_flag(cmd, "operator-passphrase-fd"))
-		return cmd_passphrase(cmd, "operator-passphrase",
-		    "Passphrase of the operator's key", false,
-		    ret_passphrase);
-	return passphrase_get(cmd, false, ret_passphrase);
+	const struct cmd_passphrase ask = {
+		.name = "operator-passphrase",
+		.prompt = "Passphrase of the operator's key",
+		.confirm = confirm,
+	};
+
+	if (!cmd_passphrase_given(cmd, ask.name))
+		return passphrase_get(cmd, confirm, ret_passphrase);
+	return cmd_passphrase(cmd, &ask, ret_passphrase);
 }
 
 static enum err
@@ -240,7 +284,7 @@ operator_signer(struct cmd *cmd, struct authority *authority,
 			return ERR_LIMIT;
 		path = usual;
 	}
-	err = operator_passphrase(cmd, &passphrase);
+	err = operator_passphrase_get(cmd, false, &passphrase);
 	if (!err)
 		err = operator_key_open(cmd->io, path,
 		    secret_bytes(&passphrase), ret_signer, &cmd->diag);

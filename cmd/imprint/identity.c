@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "cmd/imprint/imprint.h"
+#include "lib/authority/signer.h"
 #include "lib/authority/status.h"
 #include "lib/base/clock.h"
 #include "lib/identity/document.h"
@@ -168,16 +169,21 @@ identity_show_cmd(struct cmd *cmd)
 	enum address_kind kind;
 	struct address address;
 	struct shown shown;
+	uint64_t signer = 0;
 	enum err err;
 
 	if (cmd->argc != 1)
 		return cmd_usage(cmd, "which identity?");
-	err = ecosystem_open(cmd, AUTHORITY_READ, true, &authority);
+	err = cmd_number(cmd, "signer", 1, SIGNERS_MAX, 0, &signer);
+	if (!err)
+		err = ecosystem_open(cmd, AUTHORITY_READ, true, &authority);
 	if (!err)
 		err = lookup_find(authority, cmd->argv[0], &address, &kind,
 		    &cmd->diag);
 	if (!err)
 		err = lookup_new(authority, &lookup, &cmd->diag);
+	if (!err)
+		lookup_generation(lookup, (uint32_t)signer);
 	if (!err)
 		err = show_get(authority, lookup, &address, &shown,
 		    &cmd->diag);

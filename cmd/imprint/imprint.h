@@ -10,10 +10,13 @@
 #include "lib/authority/lookup.h"
 #include "lib/authority/request.h"
 
-/* HOME/ecosystems/NAME, by the rules that imprint(1) states. */
+/* HOME/ecosystems/NAME, by the rules that imprint(1) states: refused when
+ * others may write to it. */
 MUST_USE enum err ecosystem_dir(struct cmd *, char ret_dir[PATH_SIZE]);
+/* The same name, whoever may write there. */
+MUST_USE enum err ecosystem_path(struct cmd *, char ret_dir[PATH_SIZE]);
 /* A setting: command line, then configuration file, then fallback. */
-const char *setting(struct cmd *, const char *name, const char *fallback);
+const char *setting(const struct cmd *, const char *name, const char *fallback);
 /* Read the configuration file, once, before setting(). */
 MUST_USE enum err settings_load(struct cmd *);
 
@@ -23,12 +26,16 @@ MUST_USE enum err ecosystem_open(struct cmd *, enum authority_mode, bool keys,
 /* The keystore's passphrase, asked for once. */
 MUST_USE enum err passphrase_get(struct cmd *, bool confirm,
     struct secret *ret_passphrase);
+/* Can it be had without asking on the terminal? */
+bool	passphrase_given(const struct cmd *);
+/* That of the operator's key; the keystore's unless one is given. */
+MUST_USE enum err operator_passphrase_get(struct cmd *, bool confirm,
+    struct secret *ret_passphrase);
 
 /*
  * Sign a request as the operator and submit it. The operator's key is
  * --operator-key FILE, else operators/NAME.key of the ecosystem for
- * --operator NAME (default admin); its passphrase is --operator-passphrase-*,
- * else the keystore's.
+ * --operator NAME (default admin).
  */
 MUST_USE enum err request_submit(struct cmd *, struct authority *,
     enum request_type, struct bytes body, struct buf *result);
@@ -65,6 +72,7 @@ enum exit_code init_run_cmd(struct cmd *);
 enum exit_code product_add_cmd(struct cmd *);
 enum exit_code product_show_cmd(struct cmd *);
 enum exit_code product_list_cmd(struct cmd *);
+enum exit_code product_diff_cmd(struct cmd *);
 enum exit_code station_add_cmd(struct cmd *);
 enum exit_code station_list_cmd(struct cmd *);
 enum exit_code service_add_cmd(struct cmd *);
@@ -74,10 +82,14 @@ enum exit_code order_list_cmd(struct cmd *);
 enum exit_code order_run_cmd(struct cmd *);
 enum exit_code order_cancel_cmd(struct cmd *);
 enum exit_code order_export_cmd(struct cmd *);
+enum exit_code signer_list_cmd(struct cmd *);
+enum exit_code signer_renew_cmd(struct cmd *);
 enum exit_code identity_show_cmd(struct cmd *);
 enum exit_code identity_list_cmd(struct cmd *);
 enum exit_code identity_find_cmd(struct cmd *);
 enum exit_code identity_verify_cmd(struct cmd *);
+enum exit_code identity_export_cmd(struct cmd *);
+enum exit_code doctor_cmd(struct cmd *);
 enum exit_code revoke_cmd(struct cmd *);
 enum exit_code suspend_cmd(struct cmd *);
 enum exit_code resume_cmd(struct cmd *);
@@ -86,5 +98,20 @@ enum exit_code anchor_set_cmd(struct cmd *);
 enum exit_code anchor_show_cmd(struct cmd *);
 enum exit_code epoch_begin_cmd(struct cmd *);
 enum exit_code clock_accept_cmd(struct cmd *);
+enum exit_code log_verify_cmd(struct cmd *);
+enum exit_code log_prove_cmd(struct cmd *);
+enum exit_code log_export_cmd(struct cmd *);
+enum exit_code log_publish_cmd(struct cmd *);
+
+/* log verify --tiles: published files alone. */
+enum exit_code log_verify_tiles(struct cmd *);
+/* Differences as they are found: to people line by line, to scripts as the
+ * items of a JSON array that the caller opens and closes. */
+struct differences {
+	struct cmd	*cmd;
+	const char	*where;		/* "log bulk" */
+	uint64_t	 count;
+};
+void	difference_print(void *ctx, const char *what);
 
 #endif

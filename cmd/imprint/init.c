@@ -73,18 +73,14 @@ init_run_cmd(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	}
 	err = passphrase_get(cmd, true, &passphrase);
-	if (!err && (cmd_flag(cmd, "operator-passphrase-file") ||
-	    cmd_flag(cmd, "operator-passphrase-fd")))
-		err = cmd_passphrase(cmd, "operator-passphrase",
-		    "Passphrase of the operator's key", true, &operator);
+	if (!err)
+		err = operator_passphrase_get(cmd, true, &operator);
 	if (!err)
 		err = parents_make(cmd, dir);
 	if (err)
 		return cmd_fail(cmd, err);
 	request.passphrase = secret_bytes(&passphrase);
-	request.operator_passphrase = operator.len> 0 ?
-	    secret_bytes(&operator) :
-	    request.passphrase;
+	request.operator_passphrase = secret_bytes(&operator);
 	err = authority_init(cmd->io, &request, &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);

@@ -14,6 +14,8 @@ imprint_device_init(struct imprint_device *device,
 	device->build_time = build_time;
 	device->buffer = buffer;
 	device->buffer_size = size;
+	device->record.ptr = buffer;
+	device->record.len = 0;
 	device->identity = no_identity;
 	device->report = no_report;
 	device->report.reason = "";
@@ -24,19 +26,18 @@ imprint_device_load(struct imprint_device *device, int64_t now)
 {
 	struct imprint_device_trust trust;
 	enum imprint_device_error error;
-	struct imprint_bytes record;
 	size_t len = 0;
 
 	error = device->storage->read(device->storage->state, device->buffer,
 	    device->buffer_size, &len);
 	if (error != IMPRINT_DEVICE_OK)
 		return error;
-	record.ptr = device->buffer;
-	record.len = len;
+	device->record.ptr = device->buffer;
+	device->record.len = len;
 	trust.root = NULL;
 	trust.now = now;
 	trust.floor = device->build_time;
-	return imprint_device_verify(device->crypto, record, &trust,
+	return imprint_device_verify(device->crypto, device->record, &trust,
 	    &device->identity, &device->report);
 }
 
@@ -54,6 +55,20 @@ refuse(struct imprint_device_report *report,
 {
 	report->verdict = verdict;
 	report->reason = reason;
+}
+
+/* What is stored pins a root, but which one cannot be told. */
+static void
+refuse_after_damage(const struct imprint_device *device,
+    struct imprint_device_report *report)
+{
+	if (device->report.verdict == IMPRINT_DEVICE_DENY_UNSUPPORTED)
+		refuse(report, IMPRINT_DEVICE_DENY_UNSUPPORTED, "what is"
+		    " stored is of a version that is not known: its root"
+		    " cannot be told");
+	else
+		refuse(report, IMPRINT_DEVICE_DENY, "what is stored does not"
+		    " hold together: its root cannot be told");
 }
 
 /* The package is good in itself: may it take the place of what is there? */
@@ -105,9 +120,7 @@ imprint_device_install(struct imprint_device *device,
 	if (error != IMPRINT_DEVICE_OK)
 		return error;
 	if (!first && !sound(&device->report)) {
-		refuse(ret_report, IMPRINT_DEVICE_DENY,
-		    "what is stored does not hold together: its root cannot"
-		    " be told");
+		refuse_after_damage(device, ret_report);
 		return IMPRINT_DEVICE_OK;
 	}
 	if (ret_report->verdict != IMPRINT_DEVICE_ACCEPT &&

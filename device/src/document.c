@@ -2,22 +2,26 @@
 
 #define TAG_SIGN1	18
 #define ES256		(-7)
-#define COORDINATE	32
 #define SHA256_ALG	(-16)	/* RFC 9054 */
 #define UEID_MIN	7
 #define UEID_MAX	33
 #define TYP		"application/eat+cwt"
 #define PROFILE		"tag:imprint.example,2026:identity/1"
 
+static const char profile_unknown[] = "document: its profile is not " PROFILE;
+
+#define VDS_RFC9162	1	/* RFC 9942 4.1: RFC9162_SHA256 */
+
 enum header {
-	HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16
+	HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16,
+	HEADER_VDS = 395
 };
 
 enum claim {
 	CLAIM_ISS = 1, CLAIM_EXP = 4, CLAIM_NBF = 5, CLAIM_IAT = 6,
 	CLAIM_CNF = 8, CLAIM_SCOPE = 9, CLAIM_UEID = 256, CLAIM_OEMID = 258,
 	CLAIM_HWMODEL = 259, CLAIM_HWVERSION = 260, CLAIM_PROFILE = 265,
-	CLAIM_SWNAME = 270, CLAIM_SWVERSION = 271,
+	CLAIM_SWNAME = 270, CLAIM_SWVERSION = 271, CLAIM_STATUS = 65535,
 	CLAIM_CAPABILITIES = -66001, CLAIM_KEYSET = -66002,
 	CLAIM_ANCHORS = -66003, CLAIM_PRODUCT = -66004, CLAIM_NAMES = -66006
 };
@@ -27,110 +31,85 @@ enum keyset {
 	KEYSET_X5CHAIN = 4, KEYSET_MAKER = 5
 };
 
-enum cose_key {
-	KEY_KTY = 1, KEY_CRV = -1, KEY_X = -2, KEY_Y = -3,
-	KTY_OKP = 1, KTY_EC2 = 2,
-	CRV_P256 = 1, CRV_X25519 = 4, CRV_ED25519 = 6
+struct header_seen {
+	bool	alg, typ, vds, crit, chunk;
 };
 
-struct cose_key_parts {
-	int64_t		kty, crv;
-	struct bytes	x, y;
-};
-
-static bool
-cose_key_kind(const struct cose_key_parts *k, enum imprint_device_alg *ret_alg)
+static void
+header_read(struct cbor *c, int64_t label,
+    struct imprint_device_identity *id, struct header_seen *seen)
 {
-	if (k->x.len == 0)
-		return false;
-	if (k->kty == KTY_EC2 && k->crv == CRV_P256 && k->y.len > 0)
-		*ret_alg = IMPRINT_DEVICE_P256;
-	else if (k->kty == KTY_OKP && k->crv == CRV_X25519 && k->y.len == 0)
-		*ret_alg = IMPRINT_DEVICE_X25519;
-	else if (k->kty == KTY_OKP && k->crv == CRV_ED25519 && k->y.len == 0)
-		*ret_alg = IMPRINT_DEVICE_ED25519;
-	else
-		return false;
-	return true;
-}
-
-bool
-imprint_device_cose_key_read(struct cbor *c, struct imprint_device_public *key)
-{
-	struct cose_key_parts k = { 0, 0, { NULL, 0 }, { NULL, 0 } };
-	size_t i, pairs = cbor_get_map(c);
-
-	for (i = 0; i < pairs && cbor_ok(c); i++) {
-		switch (cbor_get_int(c)) {
-		case KEY_KTY:
-			k.kty = cbor_get_int(c);
+	switch (label) {
+	case HEADER_CRIT:
+		seen->crit = true;
+		cbor_skip(c);
+		break;
+	case HEADER_ALG:
+		seen->alg = cbor_get_int(c) == ES256;
+		break;
+	case HEADER_KID:
+		id->kid = export(cbor_get_bstr_sized(c,
+		    IMPRINT_DEVICE_HASH_SIZE));
+		break;
+	case HEADER_TYP:
+		seen->typ = bytes_equal(cbor_get_tstr(c), bytes_text(
+		    id->receipt.present ? RECEIPT_TYP : TYP));
+		break;
+	case HEADER_VDS:
+		seen->vds = cbor_get_int(c) == VDS_RFC9162;
+		break;
+	case RECEIPT_CHUNK:
+		if (!id->receipt.present) {
+			cbor_skip(c);
 			break;
-		case KEY_CRV:
-			k.crv = cbor_get_int(c);
-			break;
-		case KEY_X:
-			k.x = cbor_get_bstr_sized(c, COORDINATE);
-			break;
-		case KEY_Y:
-			k.y = cbor_get_bstr_sized(c, COORDINATE);
-			break;
-		default:
-			cbor_fail(c, "COSE_Key: a label that is not used here");
 		}
+		imprint_device_receipt_chunk(c, &id->receipt);
+		seen->chunk = true;
+		break;
+	default:
+		cbor_skip(c);
 	}
-	if (cbor_ok(c) && !cose_key_kind(&k, &key->alg))
-		cbor_fail(c, "COSE_Key: not a P-256, X25519 or Ed25519 key");
-	if (!cbor_ok(c) || k.x.ptr == NULL)
-		return false;
-	if (k.y.ptr != NULL) {
-		key->len = IMPRINT_DEVICE_POINT_SIZE;
-		key->raw[0] = 0x04;
-		memcpy(key->raw + 1, k.x.ptr, COORDINATE);
-		memcpy(key->raw + 1 + COORDINATE, k.y.ptr, COORDINATE);
-	} else {
-		key->len = COORDINATE;
-		memcpy(key->raw, k.x.ptr, COORDINATE);
-	}
-	return true;
 }
 
 /* RFC 9052 3.1: what must be understood is listed by crit; nothing is. */
+static const char *
+header_unsupported(const struct header_seen *seen, bool receipt)
+{
+	if (seen->crit)
+		return "document: header: crit is not known";
+	if (!seen->alg)
+		return "document: header: alg is not ES256";
+	if (!seen->typ)
+		return "document: header: typ is not an identity document's";
+	if (receipt && !seen->vds)
+		return "document: header: vds is not RFC9162_SHA256";
+	return NULL;
+}
+
 static enum imprint_device_verdict
 protected_read(struct bytes encoded, struct imprint_device_identity *id,
     const char **ret_reason)
 {
-	bool has_alg = false, has_typ = false;
+	struct header_seen seen = { false, false, false, false, false };
+	const char *unsupported;
 	size_t i, pairs;
 	struct cbor c;
-	int64_t label;
 
 	cbor_open(&c, encoded);
 	pairs = cbor_get_map(&c);
-	for (i = 0; i < pairs && cbor_ok(&c); i++) {
-		label = cbor_get_int(&c);
-		if (label == HEADER_CRIT) {
-			*ret_reason = "document: header: crit is not known";
-			return IMPRINT_DEVICE_DENY_UNSUPPORTED;
-		} else if (label == HEADER_ALG) {
-			has_alg = cbor_get_int(&c) == ES256;
-		} else if (label == HEADER_KID) {
-			id->kid = export(cbor_get_bstr_sized(&c,
-			    IMPRINT_DEVICE_HASH_SIZE));
-		} else if (label == HEADER_TYP) {
-			has_typ = bytes_equal(cbor_get_tstr(&c),
-			    bytes_text(TYP));
-		} else
-			cbor_skip(&c);
-	}
-	if (!cbor_close(&c) || id->kid.len == 0) {
-		*ret_reason = c.error != NULL ? c.error :
-		    "document: header: kid is missing";
+	for (i = 0; i < pairs && cbor_ok(&c); i++)
+		header_read(&c, cbor_get_int(&c), id, &seen);
+	if (cbor_close(&c) && id->kid.len == 0)
+		cbor_fail(&c, "document: header: kid is missing");
+	if (cbor_ok(&c) && id->receipt.present && !seen.chunk)
+		cbor_fail(&c, "document: header: chunk is missing");
+	if (!cbor_ok(&c)) {
+		*ret_reason = c.error;
 		return IMPRINT_DEVICE_DENY_MALFORMED;
 	}
-	if (!has_alg || !has_typ) {
-		*ret_reason = has_alg ?
-		    "document: header: typ is not an identity document's" :
-		    "document: header: alg is not ES256";
+	unsupported = header_unsupported(&seen, id->receipt.present);
+	if (unsupported != NULL) {
+		*ret_reason = unsupported;
 		return IMPRINT_DEVICE_DENY_UNSUPPORTED;
 	}
 	return IMPRINT_DEVICE_ACCEPT;
@@ -160,8 +139,8 @@ confirmation_read(struct cbor *c, struct imprint_device_identity *id)
 	if (cbor_get_map(c) != 1 || cbor_get_int(c) != 1)
 		cbor_fail(c, "cnf: not one COSE_Key");
 	if (imprint_device_cose_key_read(c, &id->confirmation) &&
-	    id->confirmation.alg != IMPRINT_DEVICE_P256)
-		cbor_fail(c, "cnf: not a P-256 key");
+	    !imprint_device_algorithm((uint64_t)id->confirmation.alg)->signs)
+		cbor_fail(c, "cnf: not a key that signs");
 }
 
 static void
@@ -394,10 +373,16 @@ claim_read(struct cbor *c, int64_t label, struct imprint_device_identity *id)
 		break;
 	case CLAIM_PROFILE:
 		if (!bytes_equal(cbor_get_tstr(c), bytes_text(PROFILE)))
-			cbor_fail(c, "eat_profile: not known");
+			cbor_fail(c, profile_unknown);
 		break;
 	case CLAIM_KEYSET:
 		keyset_read(c, id);
+		break;
+	case CLAIM_STATUS:
+		if (id->receipt.present)
+			imprint_device_receipt_status(c, &id->receipt);
+		else
+			cbor_skip(c);
 		break;
 	default:
 		if (!metadata_read(c, label, id) &&
@@ -426,34 +411,68 @@ claims_read(struct imprint_device_identity *id)
 	}
 	if (!cbor_close(&c))
 		return c.error;
-	if (id->issued < 0 || id->confirmation.len == 0 ||
+	if (id->issued < 0 || id->confirmation.x.len == 0 ||
 	    id->scope.len == 0 || id->capabilities.len == 0 ||
 	    id->key_count == 0)
 		return "claims: iat, cnf, scope, capabilities or keyset is"
 		    " missing";
 	if (id->ueid.len < UEID_MIN || id->ueid.len > UEID_MAX)
 		return "claims: ueid is missing or of a wrong length";
+	if (id->receipt.present && !id->receipt.fits)
+		return "receipt: not for the index in the claims' status";
 	return NULL;
+}
+
+/* tag 18, [protected, {}, claims, signature] */
+static struct bytes
+direct_read(struct cbor *c, struct imprint_device_identity *id)
+{
+	struct bytes protected_header;
+
+	if (cbor_get_tag(c) != TAG_SIGN1)
+		cbor_fail(c, "document: not a COSE_Sign1");
+	cbor_get_array_sized(c, 4);
+	protected_header = cbor_get_bstr(c);
+	/* what no signature covers has no place in a package */
+	if (cbor_get_map(c) != 0)
+		cbor_fail(c, "document: unprotected header is not empty");
+	id->claims = export(cbor_get_bstr(c));
+	return protected_header;
+}
+
+/* [claims, tag 18, [protected, {vdp}, nil, signature]] */
+static struct bytes
+receipt_read(struct cbor *c, struct imprint_device_identity *id,
+    struct bytes *ret_proof)
+{
+	struct bytes protected_header;
+
+	id->receipt.present = true;
+	cbor_get_array_sized(c, 2);
+	id->claims = export(cbor_get_bstr(c));
+	if (cbor_get_tag(c) != TAG_SIGN1)
+		cbor_fail(c, "receipt: not a COSE_Sign1");
+	cbor_get_array_sized(c, 4);
+	protected_header = cbor_get_bstr(c);
+	*ret_proof = imprint_device_receipt_proof(c);
+	cbor_get_null(c);
+	return protected_header;
 }
 
 enum imprint_device_verdict
 imprint_device_document_read(struct bytes document,
     struct imprint_device_identity *id, const char **ret_reason)
 {
+	struct bytes protected_header, proof = { NULL, 0 };
 	enum imprint_device_verdict verdict;
-	struct bytes protected_header;
-	const char *reason;
+	const char *reason = NULL;
 	struct cbor c;
 
 	cbor_open(&c, document);
-	if (cbor_get_tag(&c) != TAG_SIGN1)
-		cbor_fail(&c, "document: not a COSE_Sign1");
-	cbor_get_array_sized(&c, 4);
-	protected_header = cbor_get_bstr(&c);
-	/* what no signature covers has no place in a package */
-	if (cbor_get_map(&c) != 0)
-		cbor_fail(&c, "document: unprotected header is not empty");
-	id->claims = export(cbor_get_bstr(&c));
+	if (cbor_peek(&c) == CBOR_ARRAY)
+		protected_header = receipt_read(&c, id, &proof);
+	else
+		protected_header = direct_read(&c, id);
 	id->signature = export(cbor_get_bstr_sized(&c,
 	    IMPRINT_DEVICE_SIGNATURE_SIZE));
 	if (!cbor_close(&c)) {
@@ -465,10 +484,13 @@ imprint_device_document_read(struct bytes document,
 	verdict = protected_read(protected_header, id, ret_reason);
 	if (verdict != IMPRINT_DEVICE_ACCEPT)
 		return verdict;
-	reason = claims_read(id);
-	if (reason != NULL) {
-		*ret_reason = reason;
-		return IMPRINT_DEVICE_DENY_MALFORMED;
-	}
-	return IMPRINT_DEVICE_ACCEPT;
+	if (id->receipt.present)
+		reason = imprint_device_receipt_path(proof, &id->receipt);
+	if (reason == NULL)
+		reason = claims_read(id);
+	if (reason == NULL)
+		return IMPRINT_DEVICE_ACCEPT;
+	*ret_reason = reason;
+	return reason == profile_unknown ? IMPRINT_DEVICE_DENY_UNSUPPORTED :
+	    IMPRINT_DEVICE_DENY_MALFORMED;
 }

@@ -23,14 +23,54 @@ export(struct bytes b)
 }
 
 /*
- * The document of a package: COSE_Sign1 (RFC 9052 4.2) and its claims.
+ * The document of a package: COSE_Sign1 (RFC 9052 4.2) and its claims, or
+ * claims and their receipt (RFC 9942 5.2).
  * Verdict ACCEPT, or why not, with static text.
  */
 enum imprint_device_verdict imprint_device_document_read(struct bytes,
     struct imprint_device_identity *, const char **ret_reason);
 
-/* A COSE_Key (RFC 9053 7); false and the reader failed when it is none. */
+/* What a receipt's protected header says of its chunk. */
+#define RECEIPT_TYP	"application/imprint-receipt+cose"
+#define RECEIPT_CHUNK	(-66020)
+void	imprint_device_receipt_chunk(struct cbor *,
+	    struct imprint_device_receipt *);
+/* The unprotected header: one inclusion proof and nothing else. */
+struct bytes imprint_device_receipt_proof(struct cbor *);
+/* That proof, once the chunk is known: static text when it does not fit, or
+ * NULL. */
+const char *imprint_device_receipt_path(struct bytes proof,
+	    struct imprint_device_receipt *);
+/* The status claim: sets fits. */
+void	imprint_device_receipt_status(struct cbor *,
+	    struct imprint_device_receipt *);
+/* The root that claims and path lead to. Not 0: the library failed. */
+int	imprint_device_receipt_root(const struct imprint_device_crypto *,
+	    const struct imprint_device_identity *,
+	    uint8_t ret_root[IMPRINT_DEVICE_HASH_SIZE]);
+
+/* A row of the table of algorithms. */
+struct algorithm {
+	enum imprint_device_alg	 alg;
+	const char		*name;
+	bool			 signs;
+	int			 kty, kind;	/* COSE; kind: crv, or alg */
+	size_t			 x_len, y_len;
+	size_t			 private_len;
+	bool			 private_shorter;	/* or less than that */
+	struct bytes		 identifier;	/* DER */
+	struct bytes		 bits_head, bits_tail;	/* around x */
+};
+
+/* NULL when the number is none. */
+const struct algorithm *imprint_device_algorithm(uint64_t alg);
+
+/* A COSE_Key; false and the reader failed when it is none. */
 bool	imprint_device_cose_key_read(struct cbor *,
+	    struct imprint_device_public *);
+/* The key that a certificate certifies, x empty when none can be found. That
+ * it is strict DER is for the chain() of the crypto table to say. */
+void	imprint_device_certificate_key(struct bytes der,
 	    struct imprint_device_public *);
 
 #endif

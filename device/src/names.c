@@ -86,20 +86,6 @@ imprint_device_purpose_name(enum imprint_device_purpose purpose)
 }
 
 const char *
-imprint_device_alg_name(enum imprint_device_alg alg)
-{
-	switch (alg) {
-	case IMPRINT_DEVICE_P256:
-		return "P-256";
-	case IMPRINT_DEVICE_X25519:
-		return "X25519";
-	case IMPRINT_DEVICE_ED25519:
-		return "Ed25519";
-	}
-	return "?";
-}
-
-const char *
 imprint_device_maker_name(unsigned maker)
 {
 	static const char *const names[] = {

@@ -1,7 +1,6 @@
 #include "device/src/internal.h"
 
 #define MAGIC	"imprint-package"
-#define VERSION	1
 
 #define MAKER_STATION	3	/* and authority: 4 */
 
@@ -9,6 +8,7 @@
 static void
 private_read(struct cbor *c, struct imprint_device_identity *id)
 {
+	const struct algorithm *a;
 	struct imprint_device_key *key = NULL;
 	struct bytes secret;
 	uint64_t slot, alg;
@@ -17,7 +17,7 @@ private_read(struct cbor *c, struct imprint_device_identity *id)
 	cbor_get_array_sized(c, 3);
 	slot = cbor_get_uint(c);
 	alg = cbor_get_uint(c);
-	secret = cbor_get_bstr_sized(c, IMPRINT_DEVICE_PRIVATE_SIZE);
+	secret = cbor_get_bstr(c);
 	for (i = 0; i < id->key_count; i++)
 		if (id->keys[i].slot == slot)
 			key = &id->keys[i];
@@ -29,13 +29,19 @@ private_read(struct cbor *c, struct imprint_device_identity *id)
 		    " or two here");
 		return;
 	}
-	if (alg < IMPRINT_DEVICE_P256 || alg > IMPRINT_DEVICE_ED25519 ||
-	    (key->public_key.len > 0 && key->public_key.alg != alg)) {
+	a = imprint_device_algorithm(alg);
+	if (a == NULL || (key->public_key.x.len > 0 &&
+	    key->public_key.alg != a->alg)) {
 		cbor_fail(c, "private key: algorithm differs from the"
 		    " document's");
 		return;
 	}
-	key->public_key.alg = (enum imprint_device_alg)alg;
+	if (secret.len == 0 || secret.len > a->private_len ||
+	    (secret.len < a->private_len && !a->private_shorter)) {
+		cbor_fail(c, "private key: of another length");
+		return;
+	}
+	key->public_key.alg = a->alg;
 	key->private_key = export(secret);
 }
 
@@ -64,23 +70,48 @@ certs_read(struct cbor *c, struct imprint_device_identity *id)
 	id->cert_count = i;
 }
 
+/* Before the number of elements is judged: another version may have more. */
+static size_t
+head_read(struct cbor *c, struct imprint_bytes package, uint64_t *version)
+{
+	size_t count;
+
+	cbor_open(c, view(package));
+	count = cbor_get_array(c);
+	if (!bytes_equal(cbor_get_tstr(c), bytes_text(MAGIC)))
+		cbor_fail(c, "not a package");
+	*version = cbor_get_uint(c);
+	return count;
+}
+
+uint64_t
+imprint_device_package_version(struct imprint_bytes package)
+{
+	uint64_t version;
+	struct cbor c;
+
+	(void)head_read(&c, package, &version);
+	return cbor_ok(&c) ? version : 0;
+}
+
 /* The document and what is around it, into an identity that is all zero. */
 static enum imprint_device_verdict
 package_read(struct imprint_bytes package, struct imprint_device_identity *id,
     const char **ret_reason)
 {
 	enum imprint_device_verdict verdict;
+	uint64_t version;
 	struct bytes document;
 	struct cbor c;
+	size_t count;
 
-	cbor_open(&c, view(package));
-	cbor_get_array_sized(&c, 5);
-	if (!bytes_equal(cbor_get_tstr(&c), bytes_text(MAGIC)))
-		cbor_fail(&c, "not a package");
-	if (cbor_get_uint(&c) != VERSION && cbor_ok(&c)) {
+	count = head_read(&c, package, &version);
+	if (cbor_ok(&c) && version != IMPRINT_DEVICE_PACKAGE_VERSION) {
 		*ret_reason = "package: of a version that is not known";
 		return IMPRINT_DEVICE_DENY_UNSUPPORTED;
 	}
+	if (count != 5)
+		cbor_fail(&c, "package: not of five elements");
 	document = cbor_get_bstr(&c);
 	if (!cbor_ok(&c)) {
 		*ret_reason = c.error;

@@ -12,7 +12,8 @@
 #include "device/include/imprint/device.h"
 
 #define VECTORS		"tests/vectors/device-packages.txt"
-#define CASES_MAX	128
+#define ALGORITHMS	"tests/vectors/device-algorithms.txt"
+#define CASES_MAX	256
 #define NOW		INT64_C(1790000000)
 
 struct vector {
@@ -68,13 +69,12 @@ vector_read(char *line, struct vector *v)
 }
 
 static int
-vectors_open(void **state)
+vectors_read(const char *path)
 {
-	FILE *f = fopen(VECTORS, "r");
+	FILE *f = fopen(path, "r");
 	char *line = NULL;
 	size_t size = 0;
 
-	(void)state;
 	if (f == NULL)
 		return -1;
 	while (getline(&line, &size, f) > 0) {
@@ -83,6 +83,13 @@ vectors_open(void **state)
 	}
 	free(line);
 	return fclose(f);
+}
+
+static int
+vectors_open(void **state)
+{
+	(void)state;
+	return vectors_read(VECTORS) == 0 ? vectors_read(ALGORITHMS) : -1;
 }
 
 static int
@@ -132,7 +139,7 @@ every_vector_has_its_verdict(void **state)
 	size_t i, bad = 0;
 
 	(void)state;
-	assert_true(vector_count > 70);
+	assert_true(vector_count > 130);
 	for (i = 0; i < vector_count; i++) {
 		v = &vectors[i];
 		assert_int_equal(judge(imprint_device_openssl(), v->package,
@@ -186,14 +193,17 @@ refused(struct imprint_bytes package)
 	    report.verdict != IMPRINT_DEVICE_UNKNOWN_TIME;
 }
 
+/* One signed directly, one by a receipt. */
+static const char *const good_names[] = { "good", "receipt-good" };
+#define GOOD_COUNT	(sizeof(good_names) / sizeof(good_names[0]))
+
 static void
-every_truncation_is_refused(void **state)
+truncations_are_refused(struct imprint_bytes good)
 {
-	struct imprint_bytes good = vector_get("good")->package, cut;
+	struct imprint_bytes cut;
 	uint8_t *copy;
 	size_t len;
 
-	(void)state;
 	for (len = 0; len < good.len; len++) {
 		/* a block of its own, so that reading beyond is seen */
 		copy = malloc(len + (len == 0));
@@ -207,13 +217,22 @@ every_truncation_is_refused(void **state)
 }
 
 static void
-every_flipped_byte_is_refused(void **state)
+every_truncation_is_refused(void **state)
 {
-	struct imprint_bytes good = vector_get("good")->package, altered;
-	uint8_t *copy = malloc(good.len);
-	size_t i, n;
+	size_t i;
 
 	(void)state;
+	for (i = 0; i < GOOD_COUNT; i++)
+		truncations_are_refused(vector_get(good_names[i])->package);
+}
+
+static void
+flipped_bytes_are_refused(struct imprint_bytes good)
+{
+	uint8_t *copy = malloc(good.len);
+	struct imprint_bytes altered;
+	size_t i, n;
+
 	assert_non_null(copy);
 	memcpy(copy, good.ptr, good.len);
 	altered.ptr = copy;
@@ -233,18 +252,47 @@ every_flipped_byte_is_refused(void **state)
 	free(copy);
 }
 
-/* All bits of the private keys: X25519 would overlook five of them. */
 static void
-every_bit_of_a_private_key_counts(void **state)
+every_flipped_byte_is_refused(void **state)
 {
-	const struct vector *v = vector_get("good");
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < GOOD_COUNT; i++)
+		flipped_bytes_are_refused(vector_get(good_names[i])->package);
+}
+
+/* What a receipt says is there to be shown. */
+static void
+a_receipt_tells_its_place(void **state)
+{
+	struct imprint_device_identity identity;
+	const char *reason;
+
+	(void)state;
+	assert_int_equal(imprint_device_open(
+	    vector_get("receipt-good")->package, &identity, &reason),
+	    IMPRINT_DEVICE_ACCEPT);
+	assert_true(identity.receipt.present);
+	assert_int_equal(identity.receipt.first, (3 << 20) - 4);
+	assert_int_equal(identity.receipt.size, 7);
+	assert_int_equal(identity.receipt.leaf, 5);
+	assert_int_equal(identity.receipt.evidence, 1);
+	assert_int_equal(imprint_device_open(vector_get("good")->package,
+	    &identity, &reason), IMPRINT_DEVICE_ACCEPT);
+	assert_false(identity.receipt.present);
+}
+
+/* The private keys of one package; of long ones every 97th bit. */
+static void
+private_bits(const struct vector *v)
+{
 	struct imprint_device_identity identity;
 	struct imprint_bytes altered;
 	uint8_t *copy = malloc(v->package.len);
 	const char *reason;
-	size_t k, bit, at;
+	size_t k, bit, at, len;
 
-	(void)state;
 	assert_non_null(copy);
 	memcpy(copy, v->package.ptr, v->package.len);
 	altered.ptr = copy;
@@ -255,13 +303,28 @@ every_bit_of_a_private_key_counts(void **state)
 	for (k = 0; k < identity.key_count; k++) {
 		at = (size_t)(identity.keys[k].private_key.ptr -
 		    v->package.ptr);
-		for (bit = 0; bit < 256; bit++) {
+		len = identity.keys[k].private_key.len;
+		for (bit = 0; bit<8 * len; bit += len> 48 ? 97 : 1) {
 			copy[at + bit / 8] ^= (uint8_t)(1 << bit % 8);
 			assert_true(refused(altered));
 			copy[at + bit / 8] ^= (uint8_t)(1 << bit % 8);
 		}
 	}
 	free(copy);
+}
+
+/* All bits count: X25519 would overlook five of them. */
+static void
+every_bit_of_a_private_key_counts(void **state)
+{
+	static const char *const names[] = {
+		"good", "p384", "ed25519", "rsa2048"
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		private_bits(vector_get(names[i]));
 }
 
 static void
@@ -333,20 +396,19 @@ failing_verify(void *state, const uint8_t *point, const uint8_t *digest,
 	    point, digest, signature, ret_good);
 }
 
-static int
-failing_derive(void *state, enum imprint_device_alg alg, const uint8_t *key,
-    struct imprint_device_public *ret_public)
+static bool
+supports(void *state, enum imprint_device_alg alg)
 {
-	return fails(state) ? -1 : imprint_device_openssl()->derive(NULL, alg,
-	    key, ret_public);
+	(void)state;
+	return imprint_device_openssl()->supports(NULL, alg);
 }
 
 static int
-failing_certificate_key(void *state, struct imprint_bytes der,
-    struct imprint_device_public *ret_public)
+failing_matches(void *state, const struct imprint_device_public *public,
+    struct imprint_bytes private_key, bool *ret_match)
 {
-	return fails(state) ? -1 : imprint_device_openssl()->certificate_key(
-	    NULL, der, ret_public);
+	return fails(state) ? -1 : imprint_device_openssl()->matches(NULL,
+	    public, private_key, ret_match);
 }
 
 static int
@@ -358,18 +420,16 @@ failing_chain(void *state, const struct imprint_device_chain *chain,
 }
 
 static void
-a_failing_library_is_never_acceptance(void **state)
+failing_library(struct imprint_bytes good)
 {
 	struct failing f = { 0, 0 };
 	const struct imprint_device_crypto crypto = {
-		&f, failing_sha256, failing_verify, failing_derive,
-		failing_certificate_key, failing_chain
+		&f, failing_sha256, failing_verify, supports,
+		failing_matches, failing_chain
 	};
-	struct imprint_bytes good = vector_get("good")->package;
 	struct imprint_device_report report;
 	unsigned calls;
 
-	(void)state;
 	assert_int_equal(judge(&crypto, good, NULL, NOW, &report),
 	    IMPRINT_DEVICE_OK);
 	assert_int_equal(report.verdict, IMPRINT_DEVICE_ACCEPT);
@@ -381,6 +441,16 @@ a_failing_library_is_never_acceptance(void **state)
 		    IMPRINT_DEVICE_ERROR_CRYPTO);
 		assert_int_equal(report.verdict, IMPRINT_DEVICE_DENY);
 	}
+}
+
+static void
+a_failing_library_is_never_acceptance(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < GOOD_COUNT; i++)
+		failing_library(vector_get(good_names[i])->package);
 }
 
 static void
@@ -634,6 +704,7 @@ main(void)
 		cmocka_unit_test(a_refusal_names_its_step),
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(every_flipped_byte_is_refused),
+		cmocka_unit_test(a_receipt_tells_its_place),
 		cmocka_unit_test(every_bit_of_a_private_key_counts),
 		cmocka_unit_test(a_package_beyond_64_kb_is_refused),
 		cmocka_unit_test(a_refused_form_leaves_an_empty_identity),

@@ -43,8 +43,9 @@ static bool
 public_equal(const struct imprint_device_public *a,
     const struct imprint_device_public *b)
 {
-	return a->len > 0 && a->alg == b->alg &&
-	    bytes_equal(bytes_of(a->raw, a->len), bytes_of(b->raw, b->len));
+	return a->x.len > 0 && a->alg == b->alg &&
+	    bytes_equal(view(a->x), view(b->x)) &&
+	    bytes_equal(view(a->y), view(b->y));
 }
 
 /* Does the document name this certificate as a trust anchor? */
@@ -130,12 +131,10 @@ thumbprint(const struct work *w, const struct imprint_device_public *key,
 
 	parts[0].ptr = before_x;
 	parts[0].len = sizeof(before_x);
-	parts[1].ptr = key->raw + 1;
-	parts[1].len = COORDINATE;
+	parts[1] = key->x;
 	parts[2].ptr = before_y;
 	parts[2].len = sizeof(before_y);
-	parts[3].ptr = key->raw + 1 + COORDINATE;
-	parts[3].len = COORDINATE;
+	parts[3] = key->y;
 	return w->crypto->sha256(w->crypto->state, parts, 4, ret_kid) == 0 ?
 	    IMPRINT_DEVICE_OK : IMPRINT_DEVICE_ERROR_CRYPTO;
 }
@@ -149,10 +148,10 @@ signer_check(struct work *w)
 	size_t i;
 
 	for (i = 0; i < id->cert_count; i++) {
-		if (w->crypto->certificate_key(w->crypto->state,
-		    id->certs[i], &w->signer) != 0)
-			return IMPRINT_DEVICE_ERROR_CRYPTO;
-		if (w->signer.len != IMPRINT_DEVICE_POINT_SIZE)
+		imprint_device_certificate_key(view(id->certs[i]),
+		    &w->signer);
+		if (w->signer.x.len == 0 ||
+		    w->signer.alg != IMPRINT_DEVICE_P256)
 			continue;
 		error = thumbprint(w, &w->signer, kid);
 		if (error != IMPRINT_DEVICE_OK)
@@ -187,26 +186,36 @@ bstr_head(uint8_t head[HEAD_MAX], size_t len)
 	return out;
 }
 
-/* RFC 9052 4.4 */
+/* RFC 9052 4.4; with a receipt the payload is the root (RFC 9942 5.2). */
 static enum imprint_device_error
 signature_check(struct work *w)
 {
 	static const uint8_t start[] = "\x84\x6aSignature1";
 	static const uint8_t no_aad[] = { 0x40 };
-	uint8_t head[2][HEAD_MAX], digest[HASH_SIZE];
-	struct imprint_bytes parts[6];
+	uint8_t head[2][HEAD_MAX], digest[HASH_SIZE], root[HASH_SIZE];
+	uint8_t point[IMPRINT_DEVICE_POINT_SIZE];
+	struct imprint_bytes parts[6], payload = w->id->claims;
 	bool good = false;
 
+	point[0] = 0x04;
+	memcpy(point + 1, w->signer.x.ptr, COORDINATE);
+	memcpy(point + 1 + COORDINATE, w->signer.y.ptr, COORDINATE);
+	if (w->id->receipt.present) {
+		if (imprint_device_receipt_root(w->crypto, w->id, root) != 0)
+			return IMPRINT_DEVICE_ERROR_CRYPTO;
+		payload.ptr = root;
+		payload.len = sizeof(root);
+	}
 	parts[0].ptr = start;
 	parts[0].len = sizeof(start) - 1;
 	parts[1] = bstr_head(head[0], w->id->protected_header.len);
 	parts[2] = w->id->protected_header;
 	parts[3].ptr = no_aad;
 	parts[3].len = sizeof(no_aad);
-	parts[4] = bstr_head(head[1], w->id->claims.len);
-	parts[5] = w->id->claims;
+	parts[4] = bstr_head(head[1], payload.len);
+	parts[5] = payload;
 	if (w->crypto->sha256(w->crypto->state, parts, 6, digest) != 0 ||
-	    w->crypto->verify(w->crypto->state, w->signer.raw, digest,
+	    w->crypto->verify(w->crypto->state, point, digest,
 	    w->id->signature.ptr, &good) != 0)
 		return IMPRINT_DEVICE_ERROR_CRYPTO;
 	if (!good)
@@ -222,6 +231,11 @@ certificate_check(struct work *w, struct imprint_device_key *key)
 	struct imprint_device_public found;
 	enum imprint_device_error error;
 
+	imprint_device_certificate_key(view(key->certificate), &found);
+	if (found.x.len > 0 &&
+	    !w->crypto->supports(w->crypto->state, found.alg))
+		return deny(w, IMPRINT_DEVICE_DENY_UNSUPPORTED,
+		    "the cryptographic library lacks a key's algorithm");
 	error = chain_check(w, key->certificate,
 	    key->purpose == IMPRINT_DEVICE_AUTHENTICATE ?
 	    IMPRINT_DEVICE_USE_CLIENT : IMPRINT_DEVICE_USE_ANY,
@@ -229,10 +243,7 @@ certificate_check(struct work *w, struct imprint_device_key *key)
 	if (error != IMPRINT_DEVICE_OK ||
 	    w->report->verdict != IMPRINT_DEVICE_ACCEPT)
 		return error;
-	if (w->crypto->certificate_key(w->crypto->state, key->certificate,
-	    &found) != 0)
-		return IMPRINT_DEVICE_ERROR_CRYPTO;
-	if (found.len == 0 || (key->private_key.len > 0 &&
+	if (found.x.len == 0 || (key->private_key.len > 0 &&
 	    found.alg != key->public_key.alg))
 		return deny(w, IMPRINT_DEVICE_DENY_CERTIFICATE,
 		    "a device certificate is for a key of another kind");
@@ -276,8 +287,8 @@ private_canonical(const struct imprint_device_key *key)
 static enum imprint_device_error
 keys_check(struct work *w)
 {
-	struct imprint_device_public derived;
 	const struct imprint_device_key *key;
+	bool match;
 	size_t i, authenticate = 0;
 
 	for (i = 0; i < w->id->key_count; i++) {
@@ -291,12 +302,16 @@ keys_check(struct work *w)
 		}
 		if (key->private_key.len == 0)
 			continue;
-		derived.len = 0;
-		if (w->crypto->derive(w->crypto->state, key->public_key.alg,
-		    key->private_key.ptr, &derived) != 0)
+		if (!w->crypto->supports(w->crypto->state,
+		    key->public_key.alg))
+			return deny(w, IMPRINT_DEVICE_DENY_UNSUPPORTED,
+			    "the cryptographic library lacks a key's"
+			    " algorithm");
+		match = false;
+		if (w->crypto->matches(w->crypto->state, &key->public_key,
+		    key->private_key, &match) != 0)
 			return IMPRINT_DEVICE_ERROR_CRYPTO;
-		if (!public_equal(&derived, &key->public_key) ||
-		    !private_canonical(key))
+		if (!match || !private_canonical(key))
 			return deny(w, IMPRINT_DEVICE_DENY_KEYS, "a private"
 			    " key is not that of the document's public key");
 	}
@@ -369,7 +384,7 @@ imprint_device_verify(const struct imprint_device_crypto *crypto,
 	w.id = ret_identity;
 	w.report = ret_report;
 	w.used = 0;
-	w.signer.len = 0;
+	w.signer.x.len = 0;
 	ret_report->verdict = imprint_device_open(package, ret_identity,
 	    &ret_report->reason);
 	if (!step_done(&w, IMPRINT_DEVICE_STEP_FORM, IMPRINT_DEVICE_OK))

@@ -79,7 +79,7 @@ struct imprint_right {
 struct imprint_question {
 	const uint8_t	*certificate;	/* DER, as the TLS peer proved it */
 	size_t		 certificate_len;
-	const uint8_t	*document;	/* COSE_Sign1 */
+	const uint8_t	*document;	/* the identity document */
 	size_t		 document_len;
 	const char	*object;	/* the right asked for, or NULL */
 	uint32_t	 permissions;	/* all of these bits are needed */

@@ -270,19 +270,33 @@ program_run(struct authority *authority, const char *path,
 }
 
 enum err
+anchor_compare(struct authority *authority, const struct anchor_place *place,
+    int64_t now, struct diag *diag)
+{
+	switch (place->kind) {
+	case ANCHOR_NONE:
+		break;
+	case ANCHOR_FILE:
+		return file_check(authority, place->path, diag);
+	case ANCHOR_COMMAND:
+		return program_run(authority, place->path, "check", now,
+		    diag);
+	}
+	return ERR_OK;
+}
+
+enum err
 anchor_check(struct authority *authority, int64_t now, struct diag *diag)
 {
 	struct anchor_place place;
 	enum err err;
 
 	err = anchor_place(authority, &place, diag);
-	if (err || place.kind == ANCHOR_NONE ||
-	    (authority->accepted & AUTHORITY_ANCHOR))
+	if (err || (authority->accepted & AUTHORITY_ANCHOR) ||
+	    (place.kind == ANCHOR_COMMAND &&
+	    authority->mode != AUTHORITY_WRITE))
 		return err;
-	if (place.kind == ANCHOR_FILE)
-		return file_check(authority, place.path, diag);
-	return authority->mode == AUTHORITY_WRITE ? program_run(authority,
-	    place.path, "check", now, diag) : ERR_OK;
+	return anchor_compare(authority, &place, now, diag);
 }
 
 enum err

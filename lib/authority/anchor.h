@@ -44,6 +44,9 @@ MUST_USE enum err anchor_read(struct authority *, const char *path,
 
 /* Does the state extend the anchor? ERR_CORRUPT: it does not, or it cannot
  * be known; says what and the way on. No anchor: ERR_OK. */
+MUST_USE enum err anchor_compare(struct authority *,
+    const struct anchor_place *, int64_t now, struct diag *);
+/* The same when unlocking: not if accepted, and a reader runs no program. */
 MUST_USE enum err anchor_check(struct authority *, int64_t now,
     struct diag *);
 /* Bring it to the present state, durably. No anchor: ERR_OK. */

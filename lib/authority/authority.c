@@ -7,6 +7,7 @@
 
 #include "lib/authority/anchor.h"
 #include "lib/authority/operation.h"
+#include "lib/authority/signer.h"
 #include "lib/base/clock.h"
 #include "lib/x509/x509_read.h"
 
@@ -193,22 +194,6 @@ authority_certificate(struct authority *authority, const char *name,
 	    STORE_CERTIFICATE, name, NULL, out, &object, diag);
 }
 
-enum err
-authority_document_key(struct authority *authority,
-    struct public_key *ret_key, struct diag *diag)
-{
-	_cleanup_buf_ struct buf der = BUF_INIT;
-	struct x509_info info;
-	enum err err;
-
-	err = authority_certificate(authority, KEY_DOCUMENT, &der, diag);
-	if (!err)
-		err = x509_read(buf_bytes(&der), &info, diag);
-	if (!err)
-		*ret_key = info.public_key;
-	return err;
-}
-
 static enum err
 clock_check(struct authority *authority, int64_t now, struct diag *diag)
 {
@@ -236,6 +221,36 @@ clock_check(struct authority *authority, int64_t now, struct diag *diag)
  * passphrase, would sign what no certificate of ours verifies.
  */
 static enum err
+key_check(struct authority *authority, struct keystore *keystore,
+    const char *label, const char *certificate, struct diag *diag)
+{
+	_cleanup_buf_ struct buf der = BUF_INIT;
+	struct public_key key;
+	struct x509_info info;
+	enum err err;
+
+	err = authority_certificate(authority, certificate, &der, diag);
+	if (!err)
+		err = x509_read(buf_bytes(&der), &info, diag);
+	if (err)
+		return err;
+	err = keystore_public(keystore, label, &key, diag);
+	if (err == ERR_NOTFOUND)
+		diag_hint(diag, "it is older than the registry, or of another "
+		    "ecosystem: bring the right one back; nothing was "
+		    "signed");
+	if (err || (key.len == info.public_key.len &&
+	    memcmp(key.raw, info.public_key.raw, key.len) == 0))
+		return err;
+	err = diag_fail(diag, ERR_CONFLICT, NULL,
+	    "keystore of %s: its key %s is not that of the certificate",
+	    authority->dir, label);
+	diag_hint(diag, "it is of another ecosystem: bring the right one "
+	    "back; nothing was signed");
+	return err;
+}
+
+static enum err
 keystore_check(struct authority *authority, struct keystore *keystore,
     struct diag *diag)
 {
@@ -243,33 +258,24 @@ keystore_check(struct authority *authority, struct keystore *keystore,
 		const char *label, *certificate;
 	} pairs[] = {
 		{ KEY_ROOT, "root" },
-		{ KEY_DOCUMENT, "document" },
 		{ KEY_INFRA, "infra" },
 		{ "issuer." LOG_BULK, LOG_BULK },
 		{ "issuer." LOG_ONLINE, LOG_ONLINE },
 	};
-	struct public_key key;
-	struct x509_info info;
+	struct authority_signer signer;
+	char name[SIGNER_NAME_SIZE];
+	uint32_t number;
 	size_t i;
 	enum err err = ERR_OK;
 
-	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]) && !err; i++) {
-		_cleanup_buf_ struct buf der = BUF_INIT;
-
-		err = keystore_public(keystore, pairs[i].label, &key, diag);
-		if (!err)
-			err = authority_certificate(authority,
-			    pairs[i].certificate, &der, diag);
-		if (!err)
-			err = x509_read(buf_bytes(&der), &info, diag);
-		if (err || (key.len == info.public_key.len && memcmp(key.raw,
-		    info.public_key.raw, key.len) == 0))
-			continue;
-		err = diag_fail(diag, ERR_CONFLICT, NULL,
-		    "keystore of %s: its key %s is not that of the "
-		    "certificate", authority->dir, pairs[i].label);
-		diag_hint(diag, "it is of another ecosystem: bring the right "
-		    "one back; nothing was signed");
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]) && !err; i++)
+		err = key_check(authority, keystore, pairs[i].label,
+		    pairs[i].certificate, diag);
+	if (!err)
+		err = signer_current(authority, &signer, diag);
+	for (number = 1; !err && number <= signer.number; number++) {
+		signer_name(number, name);
+		err = key_check(authority, keystore, name, name, diag);
 	}
 	return err;
 }
@@ -278,12 +284,14 @@ keystore_check(struct authority *authority, struct keystore *keystore,
 static enum err
 authority_check_certificates(struct authority *authority, struct diag *diag)
 {
-	static const char *const names[] = { KEY_ROOT, KEY_DOCUMENT,
-	    KEY_INFRA, LOG_BULK, LOG_ONLINE };
+	static const char *const names[] = { KEY_ROOT, KEY_INFRA, LOG_BULK,
+	    LOG_ONLINE };
 	_cleanup_buf_ struct buf der = BUF_INIT;
+	struct authority_signer signer;
 	size_t i;
-	enum err err = ERR_OK;
+	enum err err;
 
+	err = signer_current(authority, &signer, diag);
 	for (i = 0; i < sizeof(names) / sizeof(names[0]) && !err; i++)
 		err = authority_certificate(authority, names[i], &der, diag);
 	return err;

@@ -40,6 +40,9 @@
 #define LOG_BULK_NUMBER		1
 #define LOG_ONLINE_NUMBER	2
 
+/* A service's certificate is stored under this and its name. */
+#define SERVICE_PREFIX		"service."
+
 struct authority;
 
 struct authority_info {
@@ -104,10 +107,6 @@ const char *authority_dir(const struct authority *);
  * "document"); DER appended. */
 MUST_USE enum err authority_certificate(struct authority *, const char *name,
     struct buf *out, struct diag *);
-/* The document signers' public key. */
-MUST_USE enum err authority_document_key(struct authority *,
-    struct public_key *ret_key, struct diag *);
-
 /* Objects (lib/authority/object.h), checked once the ecosystem is unlocked. */
 MUST_USE enum err authority_object_get(struct authority *, enum store_kind,
     const char *name, const char *version, struct buf *body_out,

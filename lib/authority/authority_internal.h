@@ -55,6 +55,12 @@ MUST_USE enum err authority_template_for(struct authority *,
     const struct product *, const struct store_log *, int64_t now,
     uint32_t *ret_id, struct diag *);
 
+/* The template an order is issued from: the one on its record or, when the
+ * document signer has changed since, that of the present one. */
+MUST_USE enum err authority_template_order(struct authority *,
+    const struct store_order *, const struct store_log *, int64_t now,
+    uint32_t *ret_id, struct template **ret_template, struct diag *);
+
 /* Reserved ranges that nobody will finish become void, in index order, and
  * are revoked: something signed may exist. */
 MUST_USE enum err authority_void_reserved(struct authority *, uint32_t log,

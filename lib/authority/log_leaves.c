@@ -7,7 +7,7 @@
 #include "lib/authority/operation.h"
 #include "lib/log/entry.h"
 
-#define BLOCK	1024	/* leaves at a time */
+#define BLOCK	2048	/* leaves at a time */
 
 struct log_leaves {
 	struct store		*store;
@@ -112,18 +112,19 @@ static enum err
 stored_read(struct log_leaves *l, uint64_t first, size_t count,
     uint8_t *ret_hashes, struct diag *diag)
 {
+	struct diag why = DIAG_INIT;
 	size_t done = 0;
 	enum err err;
 
 	while (done < count) {
 		buf_clear(&l->buf);
 		err = store_leaves_get(l->store, l->log, first + done,
-		    count - done, &l->buf, diag);
+		    count - done, &l->buf, &why);
 		if (err == ERR_NOTFOUND)
 			return leaf_missing(l, first + done,
 			    "holds no identity, and is not void", diag);
 		if (err)
-			return err;
+			return diag_fail(diag, err, NULL, "%s", why.what);
 		memcpy(ret_hashes + done * SHA256_SIZE, l->buf.ptr,
 		    l->buf.len);
 		done += l->buf.len / SHA256_SIZE;

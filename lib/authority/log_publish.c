@@ -8,7 +8,7 @@
 #include "lib/authority/operation.h"
 #include "lib/log/tile_builder.h"
 
-#define BLOCK		1024	/* leaves at a time */
+#define BLOCK		2048	/* leaves at a time */
 #define FILE_CHECKPOINT	"checkpoint"
 #define FILE_VKEY	"vkey"
 
@@ -101,6 +101,33 @@ log_checkpoint_stored(struct authority *authority, uint32_t log,
 	return note != NULL ? buf_err(note) : ERR_OK;
 }
 
+enum err
+log_checkpoint_file(struct authority *authority, const char *dir,
+    struct checkpoint *ret_checkpoint, struct buf *note, struct diag *diag)
+{
+	_cleanup_buf_ struct buf own = { .limit = CHECKPOINT_FILE_MAX };
+	struct diag why = DIAG_INIT;
+	char path[PATH_SIZE];
+	struct public_key key;
+	enum err err;
+
+	err = path_join(path, dir, FILE_CHECKPOINT);
+	if (!err)
+		err = keystore_public(authority->keystore, KEY_LOG, &key,
+		    diag);
+	if (!err)
+		err = io_read_file(authority->io, path, &own, diag);
+	if (!err && note != NULL) {
+		buf_put_bytes(note, buf_bytes(&own));
+		err = buf_err(note);
+	}
+	if (err)
+		return err;
+	err = checkpoint_verify(buf_bytes(&own), &key, ret_checkpoint, &why);
+	return err ? diag_fail(diag, err, why.ref[0] != '\0' ? why.ref : NULL,
+	    "%s: %s", path, why.what) : ERR_OK;
+}
+
 static enum err
 ahead(const struct publish *p, const char *what, uint64_t size,
     struct diag *diag)
@@ -121,24 +148,20 @@ ahead(const struct publish *p, const char *what, uint64_t size,
 static enum err
 file_compare(struct publish *p, struct diag *diag)
 {
-	char path[PATH_SIZE];
+	struct diag why = DIAG_INIT;
 	struct checkpoint file;
-	struct public_key key;
 	enum err err;
 
-	err = path_join(path, p->dir, FILE_CHECKPOINT);
-	if (!err && io_exists(p->authority->io, path))
-		err = io_read_file(p->authority->io, path, &p->file_note,
-		    diag);
-	if (!err)
-		err = keystore_public(p->authority->keystore, KEY_LOG, &key,
-		    diag);
-	if (err)
-		return err;
+	err = log_checkpoint_file(p->authority, p->dir, &file, &p->file_note,
+	    &why);
 	/* damaged, or none: it will be replaced */
-	if (checkpoint_verify(buf_bytes(&p->file_note), &key, &file, NULL) !=
-	    ERR_OK || strcmp(file.origin, p->origin) != 0)
+	if (err == ERR_NOTFOUND || err == ERR_SYNTAX || err == ERR_AUTH ||
+	    err == ERR_LIMIT)
 		return ERR_OK;
+	if (err && diag != NULL)
+		*diag = why;
+	if (err || strcmp(file.origin, p->origin) != 0)
+		return err;
 	if (!p->has_stored || file.size > p->stored.size)
 		return ahead(p, "more", file.size, diag);
 	if (file.size == p->stored.size &&
@@ -158,6 +181,10 @@ place_make(struct publish *p, struct diag *diag)
 	enum err err;
 
 	err = io_mkdir(io, p->dir, 0755, diag);
+	if (!err)
+		err = path_join(path, p->dir, TILE_TMP);
+	if (!err)
+		err = io_unlink(io, path, diag);
 	if (!err)
 		err = path_join(path, p->dir, FILE_VKEY);
 	if (!err)
@@ -250,25 +277,16 @@ stored_extended(struct publish *p, bool *ret_good)
 static enum err
 tree_compare(struct publish *p, struct diag *diag)
 {
+	uint64_t first = 0, count = 0;
 	struct merkle tree;
-	uint64_t begin = 0, bit;
-	unsigned i;
 	enum err err;
 
 	err = tile_builder_tree(p->builder, &tree);
-	if (err)
+	if (err || !merkle_differ(&tree, &p->tree, &first, &count))
 		return err;
-	for (i = 0; i < tree.count; i++) {
-		bit = (uint64_t)1 <<
-		    (63 - __builtin_clzll(tree.size - begin));
-		if (memcmp(tree.node[i], p->tree.node[i], SHA256_SIZE) != 0)
-			return diag_fail(diag, ERR_CORRUPT, NULL, "log %s: "
-			    "the leaves of indices %" PRIu64 " to %" PRIu64
-			    " are not those its tree was made of",
-			    p->row.name, begin, begin + bit - 1);
-		begin += bit;
-	}
-	return ERR_OK;
+	return diag_fail(diag, ERR_CORRUPT, NULL, "log %s: the leaves of "
+	    "indices %" PRIu64 " to %" PRIu64 " are not those its tree was "
+	    "made of", p->row.name, first, first + count - 1);
 }
 
 static enum err

@@ -31,6 +31,10 @@ MUST_USE enum err log_publish_dir(const struct authority *,
 MUST_USE enum err log_checkpoint_stored(struct authority *, uint32_t log,
     const char *origin, struct checkpoint *ret_checkpoint, bool *ret_there,
     struct buf *note, struct diag *);
+/* What stands published in a folder, its octets into note unless NULL.
+ * ERR_NOTFOUND; ERR_SYNTAX, ERR_AUTH: it is none of ours. */
+MUST_USE enum err log_checkpoint_file(struct authority *, const char *dir,
+    struct checkpoint *ret_checkpoint, struct buf *note, struct diag *);
 
 /*
  * Bring the publication to the log's present size; nothing new: it is only

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/chunk_receipt.h"
+#include "lib/authority/signer.h"
+#include "lib/identity/document.h"
 
 struct lookup {
 	struct authority	*authority;
@@ -15,8 +18,12 @@ struct lookup {
 	struct identity_maker	*maker;
 	struct store_range	 range;		/* the maker's; count 0: none */
 	struct buf		 entry;
-	struct verifier		*verifier;	/* of documents */
+	struct verifier		*verifier;	/* of documents, and whose */
+	uint8_t			 verifier_kid[COSE_KID_SIZE];
 	struct sha256		*sha256;
+	uint32_t		 generation;	/* 0: newest */
+	struct chunk_receipt	 receipt;	/* the range's, verified */
+	struct buf		 document;	/* with it */
 };
 
 const char *
@@ -40,7 +47,6 @@ lookup_new(struct authority *authority, struct lookup **ret_lookup,
     struct diag *diag)
 {
 	_cleanup_lookup_ struct lookup *lookup = NULL;
-	struct public_key key;
 	enum err err;
 
 	err = authority_need_keys(authority, diag);
@@ -50,13 +56,10 @@ lookup_new(struct authority *authority, struct lookup **ret_lookup,
 	if (lookup == NULL)
 		return diag_nomem(diag);
 	lookup->authority = authority;
-	lookup->entry.limit = BUF_LIMIT_DEFAULT;
+	lookup->entry.limit = lookup->document.limit = BUF_LIMIT_DEFAULT;
+	lookup->receipt = (struct chunk_receipt)CHUNK_RECEIPT_INIT;
 	err = keystore_secret(authority->keystore, KEY_UEID,
 	    &lookup->ueid_key, diag);
-	if (!err)
-		err = authority_document_key(authority, &key, diag);
-	if (!err)
-		err = verifier_new(&key, &lookup->verifier, diag);
 	if (!err)
 		err = sha256_new(&lookup->sha256, diag);
 	if (err)
@@ -78,6 +81,8 @@ lookup_free(struct lookup **lookup)
 	buf_release(&(*lookup)->entry);
 	verifier_free(&(*lookup)->verifier);
 	sha256_free(&(*lookup)->sha256);
+	chunk_receipt_release(&(*lookup)->receipt);
+	buf_release(&(*lookup)->document);
 	free(*lookup);
 	*lookup = NULL;
 }
@@ -125,6 +130,10 @@ lookup_enter(struct lookup *lookup, const struct store_range *range,
 		    secret_bytes(&lookup->ueid_key), &lookup->maker, diag);
 	if (!err)
 		err = identity_maker_range(lookup->maker, &part, diag);
+	if (!err && lookup->template->signature == SIGNATURE_RECEIPT)
+		err = chunk_receipt_load(authority, range,
+		    lookup->generation, lookup->sha256, &lookup->receipt,
+		    diag);
 	if (!err)
 		lookup->range = *range;
 	return err;
@@ -149,13 +158,40 @@ not_issued(const struct store_range *range, uint64_t index,
 	    "reserved by a run under way, not committed yet");
 }
 
-/*
- * Are these the bytes that were issued? The leaf tells for the claims, which
- * hold the certificates; the document's own signature is outside of them.
- */
 static enum err
-lookup_check(struct lookup *lookup, const struct identity *identity,
-    const uint8_t leaf[STORE_HASH_SIZE], struct diag *diag)
+not_as_issued(uint64_t index, struct diag *diag)
+{
+	enum err err;
+
+	err = diag_fail(diag, ERR_CORRUPT, "RFC 9162 2.1.1",
+	    "identity %llu: what is stored is not what was issued",
+	    (unsigned long long)index);
+	diag_hint(diag, "the registry was altered or damaged: restore it "
+	    "from a backup");
+	return err;
+}
+
+/* Ready for the signer of this name. */
+static enum err
+lookup_verifier(struct lookup *lookup, struct bytes kid, struct diag *diag)
+{
+	struct authority_signer signer;
+	enum err err;
+
+	if (lookup->verifier != NULL && bytes_equal(kid,
+	    bytes_of(lookup->verifier_kid, COSE_KID_SIZE)))
+		return ERR_OK;
+	err = signer_by_kid(lookup->authority, kid, &signer, diag);
+	if (err)
+		return err;
+	verifier_free(&lookup->verifier);
+	memcpy(lookup->verifier_kid, signer.kid, COSE_KID_SIZE);
+	return verifier_new(&signer.key, &lookup->verifier, diag);
+}
+
+static enum err
+direct_check(struct lookup *lookup, const struct identity *identity,
+    struct diag *diag)
 {
 	struct cose_sign1 message;
 	bool good = false;
@@ -163,18 +199,48 @@ lookup_check(struct lookup *lookup, const struct identity *identity,
 
 	err = cose_sign1_parse(identity->document, &message, diag);
 	if (!err)
+		err = lookup_verifier(lookup, message.kid, diag);
+	if (!err)
 		err = cose_sign1_verify(&message, lookup->verifier, KEY_P256,
 		    BYTES_NONE, lookup->sha256, &good);
 	if (err)
 		return err;
-	if (good && memcmp(leaf, identity->leaf, SHA256_SIZE) == 0)
-		return ERR_OK;
-	err = diag_fail(diag, ERR_CORRUPT, "RFC 9162 2.1.1",
-	    "identity %llu: what is stored is not what was issued",
-	    (unsigned long long)identity->index);
-	diag_hint(diag, "the registry was altered or damaged: restore it "
-	    "from a backup");
-	return err;
+	return good ? ERR_OK : not_as_issued(identity->index, diag);
+}
+
+/*
+ * Are these the bytes that were issued? The leaf tells for the claims, which
+ * hold the certificates. The document's signature is outside of them: a
+ * document's own is verified here; a receipt's has been, for the leaves of
+ * the chunk, among which this one must be.
+ */
+static enum err
+lookup_check(struct lookup *lookup, const uint8_t leaf[STORE_HASH_SIZE],
+    struct identity *identity, struct diag *diag)
+{
+	uint32_t place = (uint32_t)(identity->index - lookup->range.first);
+	struct chunk_receipt *receipt = &lookup->receipt;
+
+	if (memcmp(leaf, identity->leaf, SHA256_SIZE) != 0)
+		return not_as_issued(identity->index, diag);
+	if (lookup->template->signature == SIGNATURE_DIRECT)
+		return direct_check(lookup, identity, diag);
+	if (memcmp(leaf, receipt->leaves.ptr + (size_t)place * SHA256_SIZE,
+	    SHA256_SIZE) != 0)
+		return not_as_issued(identity->index, diag);
+	buf_clear(&lookup->document);
+	document_put_receipt(&lookup->document, identity->claims,
+	    buf_bytes(&receipt->protected), &receipt->tree, place,
+	    receipt->row.signature);
+	identity->document = buf_bytes(&lookup->document);
+	return buf_err(&lookup->document);
+}
+
+void
+lookup_generation(struct lookup *lookup, uint32_t generation)
+{
+	lookup->generation = generation;
+	lookup->range.count = 0;
 }
 
 enum err
@@ -210,7 +276,7 @@ lookup_get(struct lookup *lookup, const struct address *address,
 		err = identity_maker_rebuild(lookup->maker, address->index,
 		    buf_bytes(&lookup->entry), ret_identity, diag);
 	if (!err)
-		err = lookup_check(lookup, ret_identity, leaf, diag);
+		err = lookup_check(lookup, leaf, ret_identity, diag);
 	if (err)
 		return err;
 	*ret_range = range;

@@ -35,6 +35,9 @@ MUST_USE enum err lookup_new(struct authority *, struct lookup **ret_lookup,
     struct diag *);
 void	lookup_free(struct lookup **);
 #define _cleanup_lookup_ __attribute__((cleanup(lookup_free)))
+/* Which receipt documents are rebuilt with: of that signer's number; 0, as it
+ * is at first, the newest. Documents signed directly have but one. */
+void	lookup_generation(struct lookup *, uint32_t generation);
 /*
  * Rebuild. The leaf hash stored at issuance is compared: ERR_CORRUPT when the
  * bytes are not those that were issued. ERR_NOTFOUND: void, reserved or never

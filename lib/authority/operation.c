@@ -37,43 +37,6 @@ head_put(struct buf *out, const struct operation_head *head)
 	cbor_put_bstr(out, bytes_of(head->status_sum, SHA256_SIZE));
 }
 
-static bool
-head_get(struct bytes encoded, struct operation_head *ret_head)
-{
-	struct operation_head head = { 0 };
-	struct bytes root, sum;
-	uint64_t version, epoch;
-	struct cbor cbor;
-
-	cbor_open(&cbor, encoded);
-	cbor_get_array_sized(&cbor, 7);
-	version = cbor_get_uint(&cbor);
-	head.size = cbor_get_uint(&cbor);
-	root = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
-	head.time = cbor_get_int(&cbor);
-	epoch = cbor_get_uint(&cbor);
-	head.status_count = cbor_get_uint(&cbor);
-	sum = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
-	if (!cbor_close(&cbor) || version != HEAD_VERSION || epoch == 0 ||
-	    epoch > UINT32_MAX)
-		return false;
-	head.epoch = (uint32_t)epoch;
-	memcpy(head.root, root.ptr, SHA256_SIZE);
-	memcpy(head.status_sum, sum.ptr, SHA256_SIZE);
-	*ret_head = head;
-	return true;
-}
-
-/* Another first item than an object's: no MAC of one fits the other. */
-static enum err
-head_mac(struct authority *authority, struct bytes encoded,
-    uint8_t ret_mac[SHA256_SIZE])
-{
-	struct bytes parts[] = { bytes_text(META_HEAD), encoded };
-
-	return hmac_parts(authority->row_mac, parts, 2, ret_mac);
-}
-
 static enum err
 head_altered(struct diag *diag)
 {
@@ -85,6 +48,46 @@ head_altered(struct diag *diag)
 	diag_hint(diag, "somebody or something wrote to registry.db: restore "
 	    "it from a backup, and find out who");
 	return err;
+}
+
+static enum err
+head_get(struct bytes encoded, struct operation_head *ret_head,
+    struct diag *diag)
+{
+	struct operation_head head = { 0 };
+	struct bytes root, sum;
+	uint64_t version, epoch;
+	struct cbor cbor;
+
+	cbor_open(&cbor, encoded);
+	version = cbor_get_versioned(&cbor, 7, HEAD_VERSION);
+	if (cbor_ok(&cbor) && version != HEAD_VERSION)
+		return diag_fail(diag, ERR_VERSION, NULL, "registry: head of "
+		    "the operations log: version %llu, this build knows %d",
+		    (unsigned long long)version, HEAD_VERSION);
+	head.size = cbor_get_uint(&cbor);
+	root = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
+	head.time = cbor_get_int(&cbor);
+	epoch = cbor_get_uint(&cbor);
+	head.status_count = cbor_get_uint(&cbor);
+	sum = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
+	if (!cbor_close(&cbor) || epoch == 0 || epoch > UINT32_MAX)
+		return head_altered(diag);
+	head.epoch = (uint32_t)epoch;
+	memcpy(head.root, root.ptr, SHA256_SIZE);
+	memcpy(head.status_sum, sum.ptr, SHA256_SIZE);
+	*ret_head = head;
+	return ERR_OK;
+}
+
+/* Another first item than an object's: no MAC of one fits the other. */
+static enum err
+head_mac(struct authority *authority, struct bytes encoded,
+    uint8_t ret_mac[SHA256_SIZE])
+{
+	struct bytes parts[] = { bytes_text(META_HEAD), encoded };
+
+	return hmac_parts(authority->row_mac, parts, 2, ret_mac);
 }
 
 enum err
@@ -109,10 +112,9 @@ operation_head(struct authority *authority, struct operation_head *ret_head,
 	if (err)
 		return err;
 	if (!secret_equal(bytes_of(mac, SHA256_SIZE),
-	    bytes_of(stored.ptr + encoded.len, SHA256_SIZE)) ||
-	    !head_get(encoded, ret_head))
+	    bytes_of(stored.ptr + encoded.len, SHA256_SIZE)))
 		return head_altered(diag);
-	return ERR_OK;
+	return head_get(encoded, ret_head, diag);
 }
 
 enum err
@@ -302,8 +304,11 @@ operation_parse(struct bytes entry, struct operation *ret_operation,
 	struct cbor cbor;
 
 	cbor_open(&cbor, entry);
-	cbor_get_array_sized(&cbor, 5);
-	version = cbor_get_uint(&cbor);
+	version = cbor_get_versioned(&cbor, 5, OPERATION_VERSION);
+	if (cbor_ok(&cbor) && version != OPERATION_VERSION)
+		return diag_fail(diag, ERR_VERSION, NULL,
+		    "operation: version %llu, this build knows %d",
+		    (unsigned long long)version, OPERATION_VERSION);
 	kind = cbor_get_uint(&cbor);
 	operation.seq = cbor_get_uint(&cbor);
 	operation.time = cbor_get_int(&cbor);
@@ -312,10 +317,6 @@ operation_parse(struct bytes entry, struct operation *ret_operation,
 		return diag_fail(diag, ERR_SYNTAX, "RFC 8949 4.2",
 		    "operation: %s", cbor.error != NULL ? cbor.error :
 		    "its kind is no number of ours");
-	if (version != OPERATION_VERSION)
-		return diag_fail(diag, ERR_VERSION, NULL,
-		    "operation: version %llu, this build knows %d",
-		    (unsigned long long)version, OPERATION_VERSION);
 	operation.kind = (unsigned)kind;
 	*ret_operation = operation;
 	return ERR_OK;
@@ -394,6 +395,7 @@ static enum err
 unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 {
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	struct diag why = DIAG_INIT;
 	struct operation_head head;
 	uint8_t root[SHA256_SIZE];
 	struct store_log row;
@@ -404,11 +406,14 @@ unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 	    diag);
 	if (err)
 		return err;
-	err = operation_head(authority, &head, NULL);
-	if (err == ERR_NOTFOUND && row.size == 0)
-		return operation_migrate(authority, now, diag);
-	if (err)
-		return head_altered(diag);
+	err = operation_head(authority, &head, &why);
+	if (err == ERR_NOTFOUND)
+		return row.size == 0 ? operation_migrate(authority, now,
+		    diag) : head_altered(diag);
+	if (err) {
+		*diag = why;
+		return err;
+	}
 	err = sha256_new(&sha256, diag);
 	if (!err)
 		err = merkle_root(&tree, sha256, root);

@@ -7,6 +7,7 @@
 
 #include "lib/authority/anchor.h"
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/chunk_receipt.h"
 #include "lib/authority/log_publish.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
@@ -27,7 +28,9 @@ struct run {
 	struct store_log	 log;
 	struct merkle		 tree;
 	struct sha256		*sha256;
+	uint32_t		 template_id;
 	struct template		*template;
+	struct authority_signer	 signer;	/* of documents and packs */
 	struct secret		 serial_key, ueid_key;
 	struct pipeline		*pipeline;
 	struct chunk_job	*jobs;		/* a ring of job_count */
@@ -69,7 +72,8 @@ run_keys(struct run *run, struct diag *diag)
 	char serial_label[KEYSTORE_LABEL_MAX + 1];
 	char issuer_label[KEYSTORE_LABEL_MAX + 1];
 	struct pipeline_keys keys = { .keystore = keystore,
-	    .issuer_label = issuer_label, .document_label = KEY_DOCUMENT };
+	    .issuer_label = issuer_label,
+	    .document_label = run->signer.name };
 	unsigned workers = run->request->workers;
 	long online;
 	enum err err;
@@ -103,7 +107,7 @@ run_keys(struct run *run, struct diag *diag)
 static enum err
 run_certs(struct run *run, struct diag *diag)
 {
-	const char *names[] = { run->log.name, KEY_DOCUMENT, KEY_ROOT };
+	const char *names[] = { run->log.name, run->signer.name, KEY_ROOT };
 	size_t i;
 	enum err err = ERR_OK;
 
@@ -147,13 +151,14 @@ run_open(struct run *run, struct diag *diag)
 	if (!err)
 		err = sha256_new(&run->sha256, diag);
 	if (!err)
-		err = authority_template(authority, run->order.template,
+		err = signer_current(authority, &run->signer, diag);
+	/* what it signs must find its certificate published */
+	if (!err)
+		err = signer_publish(authority, diag);
+	if (!err)
+		err = authority_template_order(authority, &run->order,
+		    &run->log, run->request->now, &run->template_id,
 		    &run->template, diag);
-	if (!err && memcmp(run->template->product, run->order.product,
-	    SHA256_SIZE) != 0)
-		err = diag_fail(diag, ERR_CORRUPT, NULL,
-		    "order %u: its template is of another product",
-		    run->order.number);
 	if (!err && (run->order.chunk_size == 0 ||
 	    run->order.chunk_size > PACK_CHUNK_MAX))
 		err = diag_fail(diag, ERR_CORRUPT, NULL,
@@ -359,7 +364,7 @@ chunk_reserve(struct run *run, struct filling *f, struct chunk_job *job,
 	*range = (struct store_range){ .log = run->log.log,
 	    .count = chunk_count(run, f),
 	    .epoch = run->log.epoch, .state = RANGE_RESERVED,
-	    .template = run->order.template, .order = run->order.number,
+	    .template = run->template_id, .order = run->order.number,
 	    .pack = f->pack.no, .chunk = f->next_chunk,
 	    .issued = run->request->now, .evidence = EVIDENCE_ORDER };
 	err = random_bytes(range->seed, RANGE_SEED_SIZE, diag);
@@ -484,6 +489,9 @@ chunk_record(struct run *run, struct filling *f, struct chunk_job *job,
 		err = store_entries_put(store, range->log, range->first,
 		    range->count, template_entry_size(run->template),
 		    buf_bytes(&job->entries), buf_bytes(&job->leaves), diag);
+	if (!err && run->template->signature == SIGNATURE_RECEIPT)
+		err = chunk_receipt_put(run->authority, range, &run->signer,
+		    job->signature, run->request->now, diag);
 	if (!err)
 		err = store_range_close(store, range, RANGE_COMMITTED,
 		    buf_bytes(&run->frontier), diag);
@@ -576,7 +584,7 @@ manifest_append(struct run *run, struct filling *f,
 	uint8_t kid[COSE_KID_SIZE], hash[SHA256_SIZE];
 	enum err err;
 
-	err = keystore_signer(run->authority->keystore, KEY_DOCUMENT,
+	err = keystore_signer(run->authority->keystore, run->signer.name,
 	    &signer, diag);
 	if (!err)
 		err = cose_key_thumbprint(signer_public(signer), kid);
@@ -727,6 +735,9 @@ packs_run(struct run *run, struct diag *diag)
 	    err ? NULL : diag);
 	if (!sealed)
 		sealed = status_publish(run, err ? NULL : diag);
+	if (!sealed)
+		sealed = authority_log_publish(run->authority,
+		    LOG_OPERATIONS_NUMBER, err ? NULL : diag);
 	if (err || sealed)
 		return err ? err : sealed;
 	return order_finish(run, diag);
@@ -765,9 +776,6 @@ run_whole(struct run *run, struct diag *diag)
 	recorded = run_record(run, OPERATION_STOP, err, err ? NULL : diag);
 	if (!err)
 		err = recorded;
-	if (!err)
-		err = authority_log_publish(run->authority,
-		    LOG_OPERATIONS_NUMBER, diag);
 	if (!err)
 		err = anchor_update(run->authority, run->request->now, diag);
 	return err;

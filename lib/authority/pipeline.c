@@ -3,9 +3,18 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "lib/identity/document.h"
 #include "lib/identity/maker.h"
 
 #define QUEUE_MAX	(PIPELINE_WORKERS_MAX + PIPELINE_AHEAD)
+
+/* What is kept of an identity until it is sealed, with receipts until its
+ * chunk's tree is there. */
+struct made {
+	size_t		claims_end;	/* in the worker's claims */
+	uint8_t		commitment[SHA256_SIZE];
+	uint16_t	private_len[PRODUCT_SLOTS_MAX];
+};
 
 struct worker {
 	pthread_t		 thread;
@@ -15,8 +24,14 @@ struct worker {
 	struct package_sealer	*sealer;
 	struct signer		*issuer, *document;
 	struct keygen		*keygen[PRODUCT_SLOTS_MAX];
-	struct secret		 privates;	/* of one identity */
+	struct secret		 privates;	/* of those at hand */
+	size_t			 private_room;	/* the longest takes this */
+	uint32_t		 room;		/* identities, of made too */
+	struct made		*made;
 	struct sha256		*sha256;
+	/* with receipts: the chunk at hand */
+	struct buf		 claims, protected, out;
+	struct subtree		 tree;
 };
 
 struct pipeline {
@@ -38,39 +53,182 @@ chunk_job_release(struct chunk_job *job)
 	buf_release(&job->leaves);
 }
 
+/* Private keys of the identity in place number place, one a slot. */
+static uint8_t *
+private_at(const struct worker *w, uint32_t place, size_t slot)
+{
+	return w->privates.ptr + (place * w->pipeline->template->slot_count +
+	    slot) * w->private_room;
+}
+
+/* Keys, certificates, claims, leaf and entry. */
 static enum err
-identity_put(struct worker *w, struct chunk_job *job, size_t enc_len,
-    uint32_t position)
+identity_make(struct worker *w, struct chunk_job *job, uint32_t position,
+    uint32_t place, struct identity *ret_identity)
 {
 	const struct template *template = w->pipeline->template;
 	uint64_t index = job->range.first + position;
 	struct public_key publics[PRODUCT_SLOTS_MAX];
-	struct package_key keys[PRODUCT_SLOTS_MAX];
-	struct identity identity;
-	uint8_t *private;
-	size_t i;
+	struct made *made = &w->made[place];
+	size_t i, len = 0;
 	enum err err;
 
 	for (i = 0; i < template->slot_count; i++) {
-		private = w->privates.ptr + i * KEY_PRIVATE_SIZE;
-		err = keygen_run(w->keygen[i], &publics[i], private);
+		err = keygen_run(w->keygen[i], &publics[i],
+		    private_at(w, place, i), &len);
 		if (err)
 			return diag_fail(&job->diag, err, NULL,
 			    "identity %llu: no key could be made",
 			    (unsigned long long)index);
-		keys[i] = (struct package_key){ template->slots[i].slot,
-		    template->slots[i].alg, private };
+		made->private_len[i] = (uint16_t)len;
 	}
 	err = identity_maker_make(w->maker, index, publics, w->issuer,
-	    w->document, &identity, &job->diag);
+	    w->document, ret_identity, &job->diag);
 	if (err)
 		return err;
-	pack_chunk_mark(&job->chunk, enc_len, position, identity.commitment);
-	err = package_seal(w->sealer, index, identity.commitment,
-	    identity.document, keys, template->slot_count, &job->chunk,
+	buf_put_bytes(&job->entries, ret_identity->entry);
+	buf_put(&job->leaves, ret_identity->leaf, SHA256_SIZE);
+	return ERR_OK;
+}
+
+static enum err
+identity_seal(struct worker *w, struct chunk_job *job, size_t enc_len,
+    uint32_t position, uint32_t place, const uint8_t *commitment,
+    struct bytes document)
+{
+	const struct template *template = w->pipeline->template;
+	struct package_key keys[PRODUCT_SLOTS_MAX];
+	size_t i;
+
+	for (i = 0; i < template->slot_count; i++)
+		keys[i] = (struct package_key){ template->slots[i].slot,
+		    template->slots[i].alg, bytes_of(private_at(w, place, i),
+		    w->made[place].private_len[i]) };
+	pack_chunk_mark(&job->chunk, enc_len, position, commitment);
+	return package_seal(w->sealer, job->range.first + position,
+	    commitment, document, keys, template->slot_count, &job->chunk,
 	    &job->diag);
-	buf_put_bytes(&job->entries, identity.entry);
-	buf_put(&job->leaves, identity.leaf, SHA256_SIZE);
+}
+
+/* Each document signed on its own: one identity after the other. */
+static enum err
+chunk_direct(struct worker *w, struct chunk_job *job, size_t enc_len)
+{
+	struct identity identity;
+	uint32_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < job->range.count && !err; i++) {
+		err = identity_make(w, job, i, 0, &identity);
+		if (!err)
+			err = identity_seal(w, job, enc_len, i, 0,
+			    identity.commitment, identity.document);
+	}
+	return err;
+}
+
+/* The tree over the job's leaves, its root signed. */
+static enum err
+chunk_sign(struct worker *w, struct chunk_job *job)
+{
+	struct receipt_chunk chunk = { .first = job->range.first,
+	    .size = job->range.count,
+	    .evidence = (enum evidence_class)job->range.evidence };
+	uint8_t kid[COSE_KID_SIZE];
+	enum err err;
+
+	err = buf_err(&job->leaves);
+	if (!err)
+		err = subtree_build(&w->tree, w->sha256, job->leaves.ptr,
+		    job->range.count);
+	if (!err)
+		err = cose_key_thumbprint(signer_public(w->document), kid);
+	if (err)
+		return err;
+	buf_clear(&w->protected);
+	receipt_put_protected(&w->protected, bytes_of(kid, sizeof(kid)),
+	    &chunk);
+	err = buf_err(&w->protected);
+	return err ? err : receipt_sign(w->document, buf_bytes(&w->protected),
+	    subtree_root(&w->tree), job->signature);
+}
+
+static size_t
+private_room(const struct template *template)
+{
+	size_t i, max, room = 0;
+
+	for (i = 0; i < template->slot_count; i++) {
+		max = key_algorithm(template->slots[i].alg)->private_max;
+		room = max > room ? max : room;
+	}
+	return room;
+}
+
+static enum err
+chunk_room(struct worker *w, uint32_t count)
+{
+	struct made *made;
+	enum err err;
+
+	if (count <= w->room)
+		return ERR_OK;
+	secret_release(&w->privates);
+	err = secret_alloc(&w->privates, count * w->private_room *
+	    w->pipeline->template->slot_count);
+	if (err)
+		return err;
+	w->privates.len = w->privates.cap;
+	made = reallocarray(w->made, count, sizeof(*made));
+	if (made == NULL)
+		return ERR_NOMEM;
+	w->made = made;
+	w->room = count;
+	return ERR_OK;
+}
+
+static enum err
+receipt_seal(struct worker *w, struct chunk_job *job, size_t enc_len,
+    uint32_t i)
+{
+	size_t start = i == 0 ? 0 : w->made[i - 1].claims_end;
+	struct bytes claims = bytes_of(w->claims.ptr + start,
+	    w->made[i].claims_end - start);
+	enum err err;
+
+	buf_clear(&w->out);
+	document_put_receipt(&w->out, claims, buf_bytes(&w->protected),
+	    &w->tree, i, job->signature);
+	err = buf_err(&w->out);
+	return err ? err : identity_seal(w, job, enc_len, i, i,
+	    w->made[i].commitment, buf_bytes(&w->out));
+}
+
+/* One signature for all: claims first, then the tree, then documents. */
+static enum err
+chunk_receipts(struct worker *w, struct chunk_job *job, size_t enc_len)
+{
+	struct identity identity;
+	uint32_t i;
+	enum err err;
+
+	buf_clear(&w->claims);
+	err = chunk_room(w, job->range.count);
+	for (i = 0; i < job->range.count && !err; i++) {
+		err = identity_make(w, job, i, i, &identity);
+		if (err)
+			return err;
+		buf_put_bytes(&w->claims, identity.claims);
+		w->made[i].claims_end = w->claims.len;
+		memcpy(w->made[i].commitment, identity.commitment,
+		    SHA256_SIZE);
+	}
+	if (!err)
+		err = buf_err(&w->claims);
+	if (!err)
+		err = chunk_sign(w, job);
+	for (i = 0; i < job->range.count && !err; i++)
+		err = receipt_seal(w, job, enc_len, i);
 	return err;
 }
 
@@ -83,7 +241,6 @@ chunk_make(struct worker *w, struct chunk_job *job)
 	    .evidence = (enum evidence_class)job->range.evidence };
 	uint8_t enc[HPKE_ENC_MAX];
 	size_t enc_len = 0;
-	uint32_t i;
 	enum err err;
 
 	buf_clear(&job->chunk);
@@ -97,8 +254,10 @@ chunk_make(struct worker *w, struct chunk_job *job)
 		err = pack_chunk_begin(&job->chunk, job->range.chunk,
 		    job->range.first, job->range.count,
 		    bytes_of(enc, enc_len));
-	for (i = 0; i < job->range.count && !err; i++)
-		err = identity_put(w, job, enc_len, i);
+	if (!err)
+		err = w->pipeline->template->signature == SIGNATURE_DIRECT ?
+		    chunk_direct(w, job, enc_len) :
+		    chunk_receipts(w, job, enc_len);
 	if (!err)
 		err = buf_err(&job->entries);
 	if (!err)
@@ -107,7 +266,11 @@ chunk_make(struct worker *w, struct chunk_job *job)
 		err = pack_chunk_end(&job->chunk, enc_len, w->sha256,
 		    job->hash);
 	secret_clear(&w->privates);
-	return err;
+	if (err)
+		return diag_fail(&job->diag, err, NULL,
+		    "chunk %u: its %u identities cannot be made",
+		    job->range.chunk, job->range.count);
+	return ERR_OK;
 }
 
 static struct chunk_job *
@@ -153,6 +316,9 @@ worker_start(struct pipeline *p, struct worker *w,
 	enum err err;
 
 	w->pipeline = p;
+	w->private_room = private_room(p->template);
+	w->claims.limit = w->protected.limit = w->out.limit =
+	    BUF_LIMIT_DEFAULT;
 	err = identity_maker_new(p->template, keys->serial_key,
 	    keys->ueid_key, &w->maker, diag);
 	if (!err)
@@ -164,8 +330,7 @@ worker_start(struct pipeline *p, struct worker *w,
 		err = keystore_signer(keys->keystore, keys->document_label,
 		    &w->document, diag);
 	if (!err)
-		err = secret_alloc(&w->privates,
-		    PRODUCT_SLOTS_MAX * KEY_PRIVATE_SIZE);
+		err = chunk_room(w, 1);
 	if (!err)
 		err = sha256_new(&w->sha256, diag);
 	for (i = 0; i < p->template->slot_count && !err; i++)
@@ -173,7 +338,6 @@ worker_start(struct pipeline *p, struct worker *w,
 		    diag);
 	if (err)
 		return err;
-	w->privates.len = w->privates.cap;
 	if (pthread_create(&w->thread, NULL, worker_run, w) != 0)
 		return diag_fail(diag, ERR_NOMEM, NULL,
 		    "pipeline: a thread cannot be started");
@@ -196,6 +360,11 @@ worker_release(struct worker *w)
 		keygen_free(&w->keygen[i]);
 	secret_release(&w->privates);
 	sha256_free(&w->sha256);
+	free(w->made);
+	buf_release(&w->claims);
+	buf_release(&w->protected);
+	buf_release(&w->out);
+	subtree_release(&w->tree);
 }
 
 enum err

@@ -2,7 +2,8 @@
  * The issuance pipeline: threads that turn reserved ranges into chunks.
  *
  * Each worker has its own signers, contexts and buffers; jobs share nothing
- * but the template. A job belongs to the pipeline from pipeline_submit() to
+ * but the template. With receipts it holds a whole chunk before it seals one:
+ * claims, private keys (locked) and the tree, about 1.4 KB an identity. A job belongs to the pipeline from pipeline_submit() to
  * the return of pipeline_wait().
  */
 #ifndef IMPRINT_AUTHORITY_PIPELINE_H
@@ -26,6 +27,8 @@ struct chunk_job {
 	struct buf		entries;
 	struct buf		leaves;
 	uint8_t			hash[SHA256_SIZE];
+	uint8_t			signature[SIGNATURE_SIZE]; /* with receipts:
+							    * of the root */
 	enum err		err;
 	struct diag		diag;
 	bool			done;		/* the pipeline's */

@@ -6,6 +6,7 @@
 
 #include "lib/authority/anchor.h"
 #include "lib/authority/operation.h"
+#include "lib/authority/signer.h"
 #include "lib/authority/publish_internal.h"
 #include "lib/authority/status.h"
 #include "lib/base/cbor_write.h"
@@ -231,12 +232,15 @@ static enum err
 lists_publish(struct publication *p, struct diag *diag)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
+	struct authority_signer now;
 	uint8_t *array;
 	uint64_t list;
 	enum err err;
 
-	err = keystore_signer(p->authority->keystore, KEY_DOCUMENT, &signer,
-	    diag);
+	err = signer_current(p->authority, &now, diag);
+	if (!err)
+		err = keystore_signer(p->authority->keystore, now.name,
+		    &signer, diag);
 	if (err)
 		return err;
 	array = malloc(STATUS_LIST_ARRAY_MAX);

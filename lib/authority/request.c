@@ -49,8 +49,11 @@ request_payload(struct bytes payload, struct request *request,
 	struct cbor cbor;
 
 	cbor_open(&cbor, payload);
-	cbor_get_array_sized(&cbor, 6);
-	version = cbor_get_uint(&cbor);
+	version = cbor_get_versioned(&cbor, 6, REQUEST_VERSION);
+	if (cbor_ok(&cbor) && version != REQUEST_VERSION)
+		return diag_fail(diag, ERR_VERSION, NULL,
+		    "request: version %llu, this build knows %d",
+		    (unsigned long long)version, REQUEST_VERSION);
 	request->ecosystem = cbor_get_bstr_sized(&cbor, ECOSYSTEM_ID_SIZE);
 	request->id = cbor_get_bstr_sized(&cbor, REQUEST_ID_SIZE);
 	request->type = cbor_get_uint(&cbor);
@@ -59,10 +62,6 @@ request_payload(struct bytes payload, struct request *request,
 	if (!cbor_close(&cbor))
 		return diag_fail(diag, ERR_SYNTAX, "RFC 8949 4.2",
 		    "request: %s", cbor.error);
-	if (version != REQUEST_VERSION)
-		return diag_fail(diag, ERR_VERSION, NULL,
-		    "request: version %llu, this build knows %d",
-		    (unsigned long long)version, REQUEST_VERSION);
 	return ERR_OK;
 }
 
@@ -158,6 +157,7 @@ static const struct {
 	{ REQUEST_CLOCK, request_clock },
 	{ REQUEST_ANCHOR, request_anchor },
 	{ REQUEST_EPOCH, request_epoch },
+	{ REQUEST_SIGNER_NEW, request_signer_new },
 };
 
 static enum err

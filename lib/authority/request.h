@@ -30,7 +30,9 @@ enum request_type {
 	REQUEST_STATUS = 6,	/* lib/authority/request_status.h */
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
 	REQUEST_ANCHOR = 9,	/* lib/authority/anchor.h */
-	REQUEST_EPOCH = 10	/* lib/authority/anchor.h */
+	REQUEST_EPOCH = 10,	/* lib/authority/anchor.h */
+	REQUEST_SIGNER_NEW = 11	/* body: number of the new signer, which is
+				 * one more than that of the present one */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */
@@ -43,7 +45,7 @@ MUST_USE enum err request_sign(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
  * the sealing key's thumbprint; service-add the certificate; order-create the
  * order number as CBOR; order-cancel [[log, first, count], ...], the
  * identities revoked with it, for their packs were never complete; status
- * [changed, same, kept] (struct status_count).
+ * [changed, same, kept] (struct status_count); signer-new the certificate.
  * ERR_AUTH: not signed by an operator, or for another ecosystem.
  */
 MUST_USE enum err authority_submit(struct authority *, struct bytes request,
@@ -60,9 +62,11 @@ MUST_USE enum err request_put_order(struct buf *,
     const char *const *stations, size_t packs);
 MUST_USE enum err request_put_service(struct buf *, const char *name,
     const char *dns_name, const struct public_key *);
+MUST_USE enum err request_put_signer(struct buf *, uint32_t number);
 
 #define ORDER_COUNT_MAX	UINT64_C(1000000000)
 #define ORDER_PACKS_MAX	64
 #define CHUNK_SIZE	1024	/* identities reserved and committed as one */
+#define CHUNK_SIZE_RSA	16	/* with RSA keys, which take up to a second */
 
 #endif

@@ -10,8 +10,6 @@
 
 #define SERVICE_YEARS	2
 #define DNS_NAME_MAX	253
-/* Its certificate is stored under this and its name. */
-#define SERVICE_PREFIX	"service."
 #define SERVICE_NAME_MAX (STORE_NAME_MAX + 1 - sizeof(SERVICE_PREFIX))
 #define DNS_LABEL_MAX	63
 

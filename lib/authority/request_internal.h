@@ -27,5 +27,6 @@ REQUEST_HANDLER(request_status);
 REQUEST_HANDLER(request_clock);
 REQUEST_HANDLER(request_anchor);
 REQUEST_HANDLER(request_epoch);
+REQUEST_HANDLER(request_signer_new);
 
 #endif

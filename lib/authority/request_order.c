@@ -150,10 +150,24 @@ order_room(struct authority *authority, const struct product *product,
 	return err;
 }
 
+/* A run that is broken off loses a chunk for each worker: where key pairs take
+ * long, chunks are small. */
+static uint32_t
+chunk_size(const struct product *product)
+{
+	size_t i;
+
+	for (i = 0; i < product->credential_count; i++)
+		if (key_algorithm(product->credentials[i].alg)->kind ==
+		    KEY_RSA)
+			return CHUNK_SIZE_RSA;
+	return CHUNK_SIZE;
+}
+
 /* The product must be ours, and its template made and checked. */
 static enum err
 order_template(struct authority *authority, const struct order_body *body,
-    int64_t now, const struct store_log *log, uint32_t *ret_template,
+    int64_t now, const struct store_log *log, struct store_order *order,
     struct diag *diag)
 {
 	_cleanup_buf_ struct buf encoded = BUF_INIT;
@@ -176,7 +190,9 @@ order_template(struct authority *authority, const struct order_body *body,
 		    diag);
 	if (!err)
 		err = authority_template_for(authority, &product, log, now,
-		    ret_template, diag);
+		    &order->template, diag);
+	if (!err)
+		order->chunk_size = chunk_size(&product);
 	return err;
 }
 
@@ -185,8 +201,7 @@ request_order_create(struct authority *authority,
     const struct request *request, int64_t now, struct buf *result,
     struct diag *diag)
 {
-	struct store_order order = { .state = ORDER_OPEN, .created = now,
-	    .chunk_size = CHUNK_SIZE };
+	struct store_order order = { .state = ORDER_OPEN, .created = now };
 	struct order_body body;
 	struct store_log log;
 	size_t i;
@@ -197,8 +212,8 @@ request_order_create(struct authority *authority,
 		err = store_log_by_name(authority->store, LOG_BULK, &log,
 		    diag);
 	if (!err)
-		err = order_template(authority, &body, now, &log,
-		    &order.template, diag);
+		err = order_template(authority, &body, now, &log, &order,
+		    diag);
 	if (!err)
 		err = random_bytes(order.id, sizeof(order.id), diag);
 	if (err)

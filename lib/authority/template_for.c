@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/signer.h"
 #include "lib/identity/claims.h"
 #include "lib/identity/document.h"
 #include "lib/identity/maker.h"
@@ -26,7 +27,7 @@ authority_template_issuer(struct authority *authority,
 	struct template_issuer issuer = { .log_name = log->name,
 	    .log = log->log, .publish_url = authority->info.publish_url,
 	    .issuer = issuer_uri };
-	struct public_key document;
+	struct authority_signer signer;
 	struct x509_info info;
 	enum err err;
 
@@ -42,11 +43,10 @@ authority_template_issuer(struct authority *authority,
 	if (!err)
 		err = sha256_once(buf_bytes(&root), issuer.root_hash);
 	if (!err)
-		err = authority_document_key(authority, &document, diag);
-	if (!err)
-		err = cose_key_thumbprint(&document, issuer.document_kid);
+		err = signer_current(authority, &signer, diag);
 	if (err)
 		return err;
+	memcpy(issuer.document_kid, signer.kid, COSE_KID_SIZE);
 	memcpy(issuer.key_id, info.key_id, KEY_ID_SIZE);
 	issuer.name = buf_bytes(subject);
 	*ret_issuer = issuer;
@@ -107,10 +107,45 @@ authorised(const struct product *product, const char *object)
 	return 0;
 }
 
+/* With receipts the sample is a chunk of its own. */
+static enum err
+sample_receipt(const struct sample *sample,
+    const struct identity *identity, struct buf *out, struct diag *diag)
+{
+	struct receipt_chunk chunk = { .first = identity->index, .size = 1,
+	    .evidence = EVIDENCE_ORDER };
+	_cleanup_subtree_ struct subtree tree = SUBTREE_INIT;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	_cleanup_buf_ struct buf protected = BUF_INIT;
+	uint8_t kid[COSE_KID_SIZE], sig[SIGNATURE_SIZE];
+	enum err err;
+
+	err = sha256_new(&sha256, diag);
+	if (!err)
+		err = subtree_build(&tree, sha256, identity->leaf, 1);
+	if (!err)
+		err = cose_key_thumbprint(&sample->document_key, kid);
+	if (err)
+		return err;
+	receipt_put_protected(&protected, bytes_of(kid, sizeof(kid)),
+	    &chunk);
+	err = buf_err(&protected);
+	if (!err)
+		err = receipt_sign(sample->document, buf_bytes(&protected),
+		    subtree_root(&tree), sig);
+	if (err)
+		return err;
+	document_put_receipt(out, identity->claims, buf_bytes(&protected),
+	    &tree, 0, sig);
+	return buf_err(out);
+}
+
 static enum err
 sample_document(const struct product *product, const struct sample *sample,
     const struct identity *identity, struct diag *diag)
 {
+	_cleanup_buf_ struct buf receipt = BUF_INIT;
+	struct bytes encoded = identity->document;
 	_cleanup_verifier_ struct verifier *verifier = NULL;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	struct document document;
@@ -118,17 +153,25 @@ sample_document(const struct product *product, const struct sample *sample,
 	size_t i;
 	enum err err;
 
-	err = document_parse(identity->document, &document, diag);
+	if (product->signature == SIGNATURE_RECEIPT) {
+		err = sample_receipt(sample, identity,
+		    &receipt, diag);
+		if (err)
+			return err;
+		encoded = buf_bytes(&receipt);
+	}
+	err = document_parse(encoded, &document, diag);
 	if (!err)
 		err = verifier_new(&sample->document_key, &verifier, diag);
 	if (!err)
 		err = sha256_new(&sha256, diag);
 	if (!err)
-		err = cose_sign1_verify(&document.message, verifier,
-		    KEY_P256, BYTES_NONE, sha256, &good);
+		err = document_verify(&document, verifier, KEY_P256, sha256,
+		    &good);
 	if (err)
 		return err;
-	good = good && bytes_equal(document.ueid,
+	good = good && document.signature == product->signature &&
+	    bytes_equal(document.ueid,
 	    bytes_of(identity->ueid, UEID_SIZE)) &&
 	    document.key_count == product->credential_count &&
 	    document.scope_count == product->authorisation_count &&
@@ -280,14 +323,20 @@ authority_template_for(struct authority *authority,
     uint32_t *ret_id, struct diag *diag)
 {
 	_cleanup_buf_ struct buf known = BUF_INIT, key = BUF_INIT;
+	struct authority_signer signer;
 	uint8_t hash[SHA256_SIZE];
 	enum err err;
 
 	err = product_hash(product, hash);
+	if (!err)
+		err = signer_current(authority, &signer, diag);
 	if (err)
 		return err;
 	buf_printf(&key, "template:%u:", log->log);
 	buf_put_hex(&key, bytes_of(hash, TEMPLATE_KEY_SIZE));
+	/* a template names its signer, unless that is each chunk's matter */
+	if (signer.number > 1 && product->signature == SIGNATURE_DIRECT)
+		buf_printf(&key, ":%u", signer.number);
 	err = store_meta_get(authority->store, buf_text(&key), &known, NULL);
 	if (err == ERR_NOTFOUND)
 		return template_make(authority, product, log, buf_text(&key),
@@ -298,5 +347,82 @@ authority_template_for(struct authority *authority,
 		return diag_fail(diag, ERR_CORRUPT, NULL,
 		    "registry: %s is damaged", buf_text(&key));
 	*ret_id = get_be32(known.ptr);
+	return ERR_OK;
+}
+
+/* Does it name the signer, if it names one? */
+static bool
+template_signer_fits(const struct template *template,
+    const struct authority_signer *signer)
+{
+	_cleanup_buf_ struct buf protected = BUF_INIT;
+
+	if (template->signature != SIGNATURE_DIRECT)
+		return true;
+	cose_put_protected(&protected, COSE_ES256,
+	    bytes_of(signer->kid, COSE_KID_SIZE), DOCUMENT_TYP);
+	return buf_err(&protected) == ERR_OK &&
+	    bytes_equal(buf_bytes(&protected),
+	    buf_bytes(&template->protected));
+}
+
+static enum err
+template_renew(struct authority *authority, const struct store_order *order,
+    const struct store_log *log, int64_t now, uint32_t *ret_id,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf encoded = BUF_INIT;
+	struct store_object object;
+	struct product product;
+	enum err err;
+
+	err = authority_object_by_hash(authority, STORE_PRODUCT,
+	    order->product, &encoded, &object, diag);
+	if (!err)
+		err = product_decode(object.body, &product, diag);
+	if (!err)
+		err = store_begin(authority->store, diag);
+	if (err)
+		return err;
+	err = authority_template_for(authority, &product, log, now, ret_id,
+	    diag);
+	if (!err)
+		return store_commit(authority->store, diag);
+	store_rollback(authority->store);
+	return err;
+}
+
+enum err
+authority_template_order(struct authority *authority,
+    const struct store_order *order, const struct store_log *log,
+    int64_t now, uint32_t *ret_id, struct template **ret_template,
+    struct diag *diag)
+{
+	_cleanup_template_ struct template *template = NULL;
+	struct authority_signer signer;
+	uint32_t id = order->template;
+	enum err err;
+
+	err = signer_current(authority, &signer, diag);
+	if (!err)
+		err = authority_template(authority, id, &template, diag);
+	if (!err && !template_signer_fits(template, &signer)) {
+		err = template_renew(authority, order, log, now, &id, diag);
+		template_free(&template);
+		if (!err)
+			err = authority_template(authority, id, &template,
+			    diag);
+	}
+	if (err)
+		return err;
+	if (memcmp(template->product, order->product, SHA256_SIZE) != 0 ||
+	    template->log != log->log ||
+	    !template_signer_fits(template, &signer))
+		return diag_fail(diag, ERR_CORRUPT, NULL,
+		    "order %u: template %u is of another product, log or "
+		    "signer", order->number, id);
+	*ret_id = id;
+	*ret_template = template;
+	template = NULL;	/* transferred */
 	return ERR_OK;
 }

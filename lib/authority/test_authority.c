@@ -137,7 +137,7 @@ test_certificates(void **state)
 	};
 	_cleanup_x509_trust_ struct x509_trust *trust = NULL;
 	struct world *w = *state;
-	struct public_key key;
+	struct authority_signer signer;
 	size_t i;
 
 	assert_int_equal(x509_trust_new(&trust, NULL), ERR_OK);
@@ -168,9 +168,10 @@ test_certificates(void **state)
 		assert_int_equal(verdict, X509_ACCEPT);
 		if (strcmp(table[i].name, KEY_DOCUMENT) != 0)
 			continue;
-		good(authority_document_key(w->authority, &key, &diag),
-		    &diag);
-		assert_memory_equal(key.raw, info.public_key.raw, key.len);
+		good(signer_current(w->authority, &signer, &diag), &diag);
+		assert_int_equal(signer.number, 1);
+		assert_memory_equal(signer.key.raw, info.public_key.raw,
+		    signer.key.len);
 	}
 }
 

@@ -197,12 +197,12 @@ test_get(void **state)
 	_cleanup_verifier_ struct verifier *verifier = NULL;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	struct world *w = *state;
-	struct public_key key;
+	struct authority_signer signer;
 	size_t i;
 
 	good(lookup_new(w->authority, &lookup, NULL), NULL);
-	good(authority_document_key(w->authority, &key, NULL), NULL);
-	good(verifier_new(&key, &verifier, NULL), NULL);
+	good(signer_current(w->authority, &signer, NULL), NULL);
+	good(verifier_new(&signer.key, &verifier, NULL), NULL);
 	good(sha256_new(&sha256, NULL), NULL);
 	for (i = 0; i < COUNT(indices); i++) {
 		struct diag diag = DIAG_INIT;

@@ -119,7 +119,7 @@ check_pack(struct world *w, const struct store_order *order, uint32_t no,
 {
 	_cleanup_pack_ struct pack *pack = NULL;
 	struct diag diag = DIAG_INIT;
-	struct public_key key;
+	struct authority_signer signer;
 	struct store_pack row;
 	char path[PATH_SIZE];
 	uint64_t i, step;
@@ -133,8 +133,9 @@ check_pack(struct world *w, const struct store_order *order, uint32_t no,
 	pack_path(w, order->number, no, false, path);
 	assert_false(io_exists(io_posix(), path));
 	pack_path(w, order->number, no, true, path);
-	good(authority_document_key(w->authority, &key, &diag), &diag);
-	good(pack_open(io_posix(), path, &key, 1, &pack, &diag), &diag);
+	good(signer_current(w->authority, &signer, &diag), &diag);
+	good(pack_open(io_posix(), path, &signer.key, 1, &pack, &diag),
+	    &diag);
 	good(pack_check(pack, NULL, NULL, &diag), &diag);
 	assert_int_equal(pack_header(pack)->count, row.count);
 	assert_int_equal(pack_header(pack)->number, no);
@@ -246,6 +247,9 @@ test_sizes(void **state)
 		{ 0, 3, 2500, 4, 0, 3 }, { 2, 2, 77, 2, 0, 2 },
 		{ 0, 3, 3, 4, 0, 3 }, { 0, 2, 5, 0, 1, 5 },
 		{ 0, 1, 200, 3, 7, 29 }, { 0, 3, 100, 1, 4, 27 },
+		{ METER, 1, 1, 1, 0, 1 }, { METER, 1, 1025, 3, 0, 2 },
+		{ METER, 3, 100, 2, 7, 15 }, { METER, 2, 5, 0, 1, 5 },
+		{ METER, 1, 1500, 1, 1000, 2 },
 	};
 	struct world *w = *state;
 	struct ranges all;
@@ -278,7 +282,7 @@ test_several_orders(void **state)
 
 	one = order_make(w, 0, 20, 1, 8);
 	two = order_make(w, 2, 10, 2, 8);
-	three = order_make(w, 1, 30, 1, 8);
+	three = order_make(w, METER, 30, 1, 8);
 	good(order_go(w, two, 2, &diag), &diag);
 	good(order_go(w, one, 2, &diag), &diag);
 	good(order_go(w, three, 2, &diag), &diag);
@@ -650,7 +654,7 @@ fault_once(struct world *w, enum io_fault_kind kind, unsigned long at,
 	enum err err;
 
 	world_copy(w, io_posix());
-	number = order_make(w, 0, 60, 2, 8);
+	number = order_make(w, at % 2 == 0 ? 0 : METER, 60, 2, 8);
 	err = world_try(w, io, &diag);
 	if (!err) {
 		err = order_go(w, number, 2, &diag);

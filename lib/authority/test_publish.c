@@ -4,6 +4,7 @@
 #include "lib/authority/lookup.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/publish.h"
+#include "lib/authority/signer.h"
 #include "lib/authority/request_status.h"
 #include "lib/authority/test_world.h"
 #include "lib/x509/crl_read.h"
@@ -53,7 +54,7 @@ view_verify(struct world *w, struct view *v)
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	struct diag diag = DIAG_INIT;
 	struct crl_issuer issuer;
-	struct public_key key;
+	struct authority_signer signer;
 	struct x509_info info;
 	bool is_good = false;
 
@@ -66,9 +67,9 @@ view_verify(struct world *w, struct view *v)
 	issuer.key = info.public_key;
 	memcpy(issuer.key_id, info.key_id, KEY_ID_SIZE);
 	good(crl_check_issuer(&v->crl, &issuer, sha256, &diag), &diag);
-	good(authority_document_key(w->authority, &key, &diag), &diag);
-	good(verifier_new(&key, &verifier, &diag), &diag);
-	good(cose_sign1_verify(&v->list.message, verifier, key.alg,
+	good(signer_current(w->authority, &signer, &diag), &diag);
+	good(verifier_new(&signer.key, &verifier, &diag), &diag);
+	good(cose_sign1_verify(&v->list.message, verifier, signer.key.alg,
 	    BYTES_NONE, sha256, &is_good), NULL);
 	assert_true(is_good);
 }

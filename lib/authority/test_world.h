@@ -21,6 +21,7 @@
 #include "lib/authority/order_record.h"
 #include "lib/authority/order_run.h"
 #include "lib/authority/request.h"
+#include "lib/authority/signer.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 #include "lib/identity/station.h"
@@ -30,14 +31,16 @@
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 #define NOW		INT64_C(1767225600)	/* 2026-01-01T00:00:00Z */
 #define PASSPHRASE	"correct horse"
-#define PRODUCTS	3
+#define PRODUCTS	4
 #define STATIONS	2
 
 static const char *const product_files[PRODUCTS] = {
 	"examples/products/camera.yaml",
 	"examples/products/glucose-monitor.yaml",
 	"examples/products/wind-turbine-sensor.yaml",
+	"examples/products/water-meter.yaml",	/* with receipts */
 };
+#define METER		3
 static const char *const station_names[STATIONS] = { "line-1", "line-2" };
 static const enum key_alg station_algs[STATIONS] = { KEY_X25519, KEY_P256 };
 
@@ -78,19 +81,21 @@ good(enum err err, const struct diag *diag)
 		    diag != NULL ? diag->what : "");
 }
 
+/* private: NULL, or room for a key of 32 octets. */
 static inline void
 key_make(enum key_alg alg, struct public_key *ret_key,
     uint8_t private[KEY_PRIVATE_SIZE], struct signer **ret_signer)
 {
 	_cleanup_keygen_ struct keygen *keygen = NULL;
-	uint8_t own[KEY_PRIVATE_SIZE];
+	uint8_t own[KEY_PRIVATE_MAX];
+	size_t len = 0;
 
 	assert_int_equal(keygen_new(alg, &keygen, NULL), ERR_OK);
-	assert_int_equal(keygen_run(keygen, ret_key, own), ERR_OK);
+	assert_int_equal(keygen_run(keygen, ret_key, own, &len), ERR_OK);
 	if (private != NULL)
-		memcpy(private, own, sizeof(own));
+		memcpy(private, own, KEY_PRIVATE_SIZE);
 	if (ret_signer != NULL)
-		assert_int_equal(signer_new(alg, bytes_of(own, sizeof(own)),
+		assert_int_equal(signer_new(alg, bytes_of(own, len),
 		    ret_signer, NULL), ERR_OK);
 }
 

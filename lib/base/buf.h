@@ -71,6 +71,8 @@ MUST_USE enum err hex_decode(const char *text, uint8_t *out, size_t cap,
 
 /* Standard base64 with padding (RFC 4648 4), unwrapped. */
 void	buf_put_base64(struct buf *, struct bytes);
+/* base64url without padding (RFC 4648 5, RFC 7515 2). */
+void	buf_put_base64url(struct buf *, struct bytes);
 /*
  * Decode base64, white space skipped. ERR_SYNTAX on anything else foreign,
  * wrong padding or non-zero trailing bits.

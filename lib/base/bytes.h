@@ -45,6 +45,18 @@ bytes_equal(struct bytes a, struct bytes b)
 	    (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
+/* Only visible ASCII and blanks? */
+static inline bool
+bytes_is_plain(struct bytes b)
+{
+	size_t i;
+
+	for (i = 0; i < b.len; i++)
+		if (b.ptr[i] < 0x20 || b.ptr[i] > 0x7e)
+			return false;
+	return true;
+}
+
 static inline void
 put_be16(uint8_t *p, uint16_t v)
 {

@@ -468,6 +468,20 @@ cbor_get_array_sized(struct cbor *c, size_t count)
 }
 
 uint64_t
+cbor_get_versioned(struct cbor *c, size_t count, uint64_t known)
+{
+	size_t start = c->pos;
+	size_t found = cbor_get_array(c);
+	uint64_t version = cbor_get_uint(c);
+
+	if (c->error == NULL && version == known && found != count) {
+		c->pos = start;
+		(void)fail(c, "array of another size expected");
+	}
+	return version;
+}
+
+uint64_t
 cbor_get_tag(struct cbor *c)
 {
 	return container_get(c, CBOR_TAG, "expected a tag");

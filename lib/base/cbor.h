@@ -59,6 +59,12 @@ size_t	cbor_get_array(struct cbor *);
 size_t	cbor_get_map(struct cbor *);
 /* An array of exactly count elements. */
 void	cbor_get_array_sized(struct cbor *, size_t count);
+/*
+ * An array that begins with its version, which is returned. It has exactly
+ * count elements if that is the version known; another version may have any
+ * number, and the caller is to say that it is not known.
+ */
+uint64_t cbor_get_versioned(struct cbor *, size_t count, uint64_t known);
 uint64_t cbor_get_tag(struct cbor *);
 /* The encoded bytes of the next item, which is passed over. */
 struct bytes cbor_get_item(struct cbor *);

@@ -356,8 +356,7 @@ form_decode(struct bytes encoded, struct form **ret_form, struct diag *diag)
 	if (err)
 		return err;
 	cbor_open(&cbor, encoded);
-	cbor_get_array_sized(&cbor, 2);
-	version = cbor_get_uint(&cbor);
+	version = cbor_get_versioned(&cbor, 2, FORM_VERSION);
 	if (cbor_ok(&cbor) && version != FORM_VERSION)
 		return diag_fail(diag, ERR_VERSION, NULL,
 		    "form: version %llu, this build reads %d",

@@ -222,6 +222,15 @@ io_rename(const struct io *io, const char *from, const char *to,
 }
 
 enum err
+io_rename_new(const struct io *io, const char *from, const char *to,
+    struct diag *diag)
+{
+	if (io->rename_new(io->state, from, to) != 0)
+		return io_fail(diag, to, "create");
+	return ERR_OK;
+}
+
+enum err
 io_unlink(const struct io *io, const char *path, struct diag *diag)
 {
 	if (io->unlink(io->state, path) != 0 && errno != ENOENT)
@@ -420,8 +429,8 @@ whole_file(const struct io *io, const char *path, struct bytes bytes,
 	err = tmp_write(io, tmp, bytes, mode, diag);
 	if (!err && replace)
 		err = io_rename(io, tmp, path, diag);
-	else if (!err && io->rename_new(io->state, tmp, path) != 0)
-		err = io_fail(diag, path, "create");
+	else if (!err)
+		err = io_rename_new(io, tmp, path, diag);
 	if (err) {
 		(void)io->unlink(io->state, tmp);
 		return err;

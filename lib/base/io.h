@@ -89,6 +89,9 @@ MUST_USE enum err file_lock(const struct file *, struct diag *);
 
 MUST_USE enum err io_rename(const struct io *, const char *from,
     const char *to, struct diag *);
+/* ERR_EXISTS when the new name is taken. */
+MUST_USE enum err io_rename_new(const struct io *, const char *from,
+    const char *to, struct diag *);
 /* A missing file is not an error. */
 MUST_USE enum err io_unlink(const struct io *, const char *path,
     struct diag *);

@@ -146,12 +146,15 @@ static void
 test_base64(void **state)
 {
 	static const struct {
-		const char *plain, *text;
+		const char *plain, *text, *url;
 	} rows[] = {
-		{ "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" },
-		{ "foo", "Zm9v" }, { "foob", "Zm9vYg==" },
-		{ "fooba", "Zm9vYmE=" }, { "foobar", "Zm9vYmFy" },
-		{ "\xfb\xff\xfe", "+//+" },
+		{ "", "", "" }, { "f", "Zg==", "Zg" },
+		{ "fo", "Zm8=", "Zm8" }, { "foo", "Zm9v", "Zm9v" },
+		{ "foob", "Zm9vYg==", "Zm9vYg" },
+		{ "fooba", "Zm9vYmE=", "Zm9vYmE" },
+		{ "foobar", "Zm9vYmFy", "Zm9vYmFy" },
+		{ "\xfb\xff\xfe", "+//+", "-__-" },
+		{ "\xfb\xff", "+/8=", "-_8" },
 	};
 	size_t i;
 
@@ -165,6 +168,9 @@ test_base64(void **state)
 		assert_int_equal(base64_decode(bytes_text(rows[i].text),
 		    &back), ERR_OK);
 		assert_string_equal(buf_text(&back), rows[i].plain);
+		buf_clear(&b);
+		buf_put_base64url(&b, bytes_text(rows[i].plain));
+		assert_string_equal(buf_text(&b), rows[i].url);
 	}
 }
 

@@ -459,6 +459,39 @@ test_values(void **state)
 	assert_true(cbor_close(&c));
 }
 
+/* Of its own version the size is judged, of another it may be any. */
+static void
+test_versioned(void **state)
+{
+	static const struct {
+		const char	*hex;
+		uint64_t	 version;
+		bool		 ok;
+	} cases[] = {
+		{ "820162", 0, false },		/* not well-formed */
+		{ "820160", 1, true },
+		{ "8101", 1, false },
+		{ "83010203", 1, false },
+		{ "83020203", 2, true },
+		{ "811863", 99, true },
+		{ "80", 0, false },
+		{ "826001", 0, false },
+		{ "01", 0, false },
+	};
+	uint8_t raw[INPUT_MAX];
+	uint64_t version;
+	struct cbor c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		cbor_open(&c, HEX(cases[i].hex, raw));
+		version = cbor_get_versioned(&c, 2, 1);
+		assert_int_equal(cbor_ok(&c), cases[i].ok);
+		assert_true(version == cases[i].version);
+	}
+}
+
 static void
 test_sticky(void **state)
 {
@@ -562,6 +595,7 @@ main(void)
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_getters),
 		cmocka_unit_test(test_values),
+		cmocka_unit_test(test_versioned),
 		cmocka_unit_test(test_sticky),
 		cmocka_unit_test(test_map_sorted),
 		cmocka_unit_test(test_writer_limits),

@@ -209,6 +209,8 @@ test_names(void **state)
 	assert_false(io_exists(io, "d/f"));
 	assert_true(io_exists(io, "d/g"));
 	assert_int_equal(io_rename(io, "d/f", "d/h", &diag), ERR_NOTFOUND);
+	assert_int_equal(io_rename_new(io, "d/f", "d/h", NULL), ERR_NOTFOUND);
+	assert_int_equal(io_rename_new(io, "d/g", "d", NULL), ERR_EXISTS);
 	assert_int_equal(io_sync_parent(io, "d/g", NULL), ERR_OK);
 	assert_int_equal(io_sync_parent(io, "d/", NULL), ERR_OK);
 	assert_int_equal(io_sync_parent(io, "/tmp", NULL), ERR_OK);

@@ -5,8 +5,11 @@
 #include "lib/base/buf.h"
 
 static const char hex_digits[] = "0123456789abcdef";
+/* RFC 4648 4, and 5 for names of files and URLs; index 64 is the padding. */
 static const char base64_digits[] =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
+static const char base64url_digits[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 void
 buf_put_hex(struct buf *b, struct bytes bytes)
@@ -60,37 +63,48 @@ hex_decode(const char *text, uint8_t *out, size_t cap, size_t *ret_len)
 	return ERR_OK;
 }
 
-void
-buf_put_base64(struct buf *b, struct bytes bytes)
+/* Four digits, or with no padding among them as many as it takes. */
+static void
+base64_put(struct buf *b, struct bytes bytes, const char *digits)
 {
+	bool padded = digits[64] == '=';
+	size_t i, left, len;
 	uint32_t group;
 	uint8_t *at;
-	size_t i, left;
+	unsigned k;
 
 	if (bytes.len > SIZE_MAX / 2) {
 		if (b->err == ERR_OK)
 			b->err = ERR_LIMIT;
 		return;
 	}
-	at = buf_extend(b, (bytes.len + 2) / 3 * 4);
+	len = padded ? (bytes.len + 2) / 3 * 4 : (bytes.len * 4 + 2) / 3;
+	at = buf_extend(b, len);
 	if (at == NULL)
 		return;
-	for (i = 0; i < bytes.len; i += 3, at += 4) {
+	for (i = 0; i < bytes.len; i += 3) {
 		left = bytes.len - i;
 		group = (uint32_t)bytes.ptr[i] << 16;
 		if (left > 1)
 			group |= (uint32_t)bytes.ptr[i + 1] << 8;
 		if (left > 2)
 			group |= bytes.ptr[i + 2];
-		at[0] = (uint8_t)base64_digits[group >> 18];
-		at[1] = (uint8_t)base64_digits[group >> 12 & 63];
-		at[2] = '=';
-		at[3] = '=';
-		if (left > 1)
-			at[2] = (uint8_t)base64_digits[group >> 6 & 63];
-		if (left > 2)
-			at[3] = (uint8_t)base64_digits[group & 63];
+		for (k = 0; k < 4 && (k <= left || padded); k++)
+			*at++ = (uint8_t)
+			    digits[k <= left ? group >> (18 - 6 * k) & 63 : 64];
 	}
+}
+
+void
+buf_put_base64(struct buf *b, struct bytes bytes)
+{
+	base64_put(b, bytes, base64_digits);
+}
+
+void
+buf_put_base64url(struct buf *b, struct bytes bytes)
+{
+	base64_put(b, bytes, base64url_digits);
 }
 
 static int

@@ -21,12 +21,6 @@ parse_fail(struct diag *diag, const struct cbor *c, const char *part)
 	    "COSE_Sign1: %s: octet %zu: %s", part, c->pos, c->error);
 }
 
-static bool
-alg_known(int64_t alg)
-{
-	return alg == COSE_ES256 || alg == COSE_EDDSA;
-}
-
 /* One value whose label is understood. ERR_OK also when the reader failed. */
 static enum err
 header_read(struct cbor *c, int64_t label, struct cose_sign1 *msg,
@@ -36,14 +30,14 @@ header_read(struct cbor *c, int64_t label, struct cose_sign1 *msg,
 
 	if (label == HEADER_ALG && cbor_peek(c) != CBOR_TSTR) {
 		alg = cbor_get_int(c);
-		if (cbor_ok(c) && !alg_known(alg))
+		if (cbor_ok(c) && key_algorithm_by_cose(alg) == NULL)
 			return diag_fail(diag, ERR_UNSUPPORTED, "RFC 9053 2",
-			    "COSE_Sign1: alg: %lld is neither ES256 nor EdDSA",
+			    "COSE_Sign1: alg: %lld is no signature known here",
 			    (long long)alg);
 		msg->alg = (enum cose_alg)alg;
 	} else if (label == HEADER_ALG) {
 		return diag_fail(diag, ERR_UNSUPPORTED, "RFC 9053 2",
-		    "COSE_Sign1: alg: neither ES256 nor EdDSA");
+		    "COSE_Sign1: alg: no signature known here");
 	} else if (label == HEADER_KID) {
 		msg->kid = cbor_get_bstr(c);
 	} else if (cbor_peek(c) != CBOR_TSTR) {
@@ -182,12 +176,26 @@ unprotected_pass(struct cbor *c, struct bytes protected)
 	}
 }
 
-enum err
-cose_sign1_parse(struct bytes input, struct cose_sign1 *ret_msg,
+/* As long as signatures of that algorithm are, with one key or another? */
+static bool
+signature_fits(enum cose_alg alg, size_t len)
+{
+	const struct key_algorithm *a;
+	size_t i;
+
+	for (i = 0; (a = key_algorithm_at(i)) != NULL; i++)
+		if (a->cose_alg == alg && a->signature_len == len)
+			return true;
+	return false;
+}
+
+static enum err
+sign1_parse(struct bytes input, bool detached, struct cose_sign1 *ret_msg,
     struct diag *diag)
 {
 	struct cose_sign1 msg = { .protected = BYTES_NONE };
 	struct cbor c;
+	size_t at;
 	enum err err;
 
 	cbor_open(&c, input);
@@ -200,15 +208,36 @@ cose_sign1_parse(struct bytes input, struct cose_sign1 *ret_msg,
 	err = protected_parse(&msg, diag);
 	if (err)
 		return err;
+	at = c.pos;
 	unprotected_pass(&c, msg.protected);
 	if (!cbor_ok(&c))
 		return parse_fail(diag, &c, "unprotected header");
-	msg.payload = cbor_get_bstr(&c);
-	msg.signature = cbor_get_bstr_sized(&c, SIGNATURE_SIZE);
+	msg.unprotected = bytes_of(input.ptr + at, c.pos - at);
+	if (detached)
+		cbor_get_null(&c);
+	else
+		msg.payload = cbor_get_bstr(&c);
+	msg.signature = cbor_get_bstr(&c);
+	if (cbor_ok(&c) && !signature_fits(msg.alg, msg.signature.len))
+		cbor_fail(&c, "a signature of another length expected");
 	if (!cbor_close(&c))
 		return parse_fail(diag, &c, "payload or signature");
 	*ret_msg = msg;
 	return ERR_OK;
+}
+
+enum err
+cose_sign1_parse(struct bytes input, struct cose_sign1 *ret_msg,
+    struct diag *diag)
+{
+	return sign1_parse(input, false, ret_msg, diag);
+}
+
+enum err
+cose_sign1_parse_detached(struct bytes input, struct cose_sign1 *ret_msg,
+    struct diag *diag)
+{
+	return sign1_parse(input, true, ret_msg, diag);
 }
 
 /* The head of a byte string of len octets. */
@@ -270,7 +299,7 @@ to_be_signed_init(struct to_be_signed *t, struct bytes protected,
 }
 
 static enum err
-eddsa_verify(const struct to_be_signed *t, struct verifier *verifier,
+message_verify(const struct to_be_signed *t, struct verifier *verifier,
     struct bytes signature, bool *ret_good)
 {
 	_cleanup_buf_ struct buf joined = BUF_INIT;
@@ -291,24 +320,34 @@ cose_sign1_verify(const struct cose_sign1 *msg, struct verifier *verifier,
     enum key_alg alg, struct bytes external_aad, struct sha256 *sha256,
     bool *ret_good)
 {
+	const struct key_algorithm *a = key_algorithm(alg);
 	uint8_t digest[SHA256_SIZE];
 	struct to_be_signed t;
 	enum err err;
 
 	/* RFC 9053 2.1, 2.2: the algorithm goes with one kind of key */
-	if ((msg->alg == COSE_ES256 && alg != KEY_P256) ||
-	    (msg->alg == COSE_EDDSA && alg != KEY_ED25519)) {
+	if (a == NULL || a->cose_alg != msg->alg) {
 		*ret_good = false;
 		return ERR_OK;
 	}
 	to_be_signed_init(&t, msg->protected, external_aad, msg->payload);
 	if (alg != KEY_P256)
-		return eddsa_verify(&t, verifier, msg->signature, ret_good);
+		return message_verify(&t, verifier, msg->signature, ret_good);
 	err = sha256_parts(sha256, t.parts, PART_COUNT, digest);
 	if (err)
 		return err;
 	return verifier_check_digest(verifier, digest, msg->signature,
 	    ret_good);
+}
+
+enum err
+cose_sign1_signature(struct signer *signer, struct bytes protected,
+    struct bytes payload, uint8_t ret_sig[SIGNATURE_SIZE])
+{
+	struct to_be_signed t;
+
+	to_be_signed_init(&t, protected, BYTES_NONE, payload);
+	return signer_sign_parts(signer, t.parts, PART_COUNT, ret_sig);
 }
 
 void
@@ -334,11 +373,12 @@ cose_put_protected(struct buf *b, enum cose_alg alg, struct bytes kid,
 
 /* Length of what cose_put_protected() writes with both. */
 static size_t
-protected_len(size_t kid_len, size_t typ_len)
+protected_len(enum cose_alg alg, size_t kid_len, size_t typ_len)
 {
+	size_t alg_len = alg < -24 ? 2 : 1;
 	uint8_t head[HEAD_MAX];
 
-	return 3 + 1 + bstr_head(head, kid_len) + kid_len + 1 +
+	return 2 + alg_len + 1 + bstr_head(head, kid_len) + kid_len + 1 +
 	    bstr_head(head, typ_len) + typ_len;
 }
 
@@ -346,10 +386,9 @@ static enum err
 sign1_put(struct buf *out, struct signer *signer, struct bytes kid,
     const char *typ, struct bytes payload, struct bytes external_aad)
 {
-	enum cose_alg alg = signer_alg(signer) == KEY_P256 ?
-	    COSE_ES256 : COSE_EDDSA;
-	size_t at, len = protected_len(kid.len, strlen(typ));
-	uint8_t sig[SIGNATURE_SIZE];
+	const struct key_algorithm *a = key_algorithm(signer_alg(signer));
+	size_t at, len = protected_len(a->cose_alg, kid.len, strlen(typ));
+	uint8_t sig[SIGNATURE_MAX];
 	struct to_be_signed t;
 	enum err err;
 
@@ -357,7 +396,7 @@ sign1_put(struct buf *out, struct signer *signer, struct bytes kid,
 	cbor_put_array(out, 4);
 	cbor_put_bstr_head(out, len);
 	at = out->len;
-	cose_put_protected(out, alg, kid, typ);
+	cose_put_protected(out, a->cose_alg, kid, typ);
 	cbor_put_map(out, 0);
 	cbor_put_bstr(out, payload);
 	err = buf_err(out);
@@ -368,7 +407,7 @@ sign1_put(struct buf *out, struct signer *signer, struct bytes kid,
 	err = signer_sign_parts(signer, t.parts, PART_COUNT, sig);
 	if (err)
 		return err;
-	cbor_put_bstr(out, bytes_of(sig, sizeof(sig)));
+	cbor_put_bstr(out, bytes_of(sig, a->signature_len));
 	return buf_err(out);
 }
 

@@ -1,5 +1,6 @@
 /*
- * COSE_Sign1 and COSE_Key (RFC 9052, RFC 9053), ES256 and EdDSA.
+ * COSE_Sign1 and COSE_Key (RFC 9052, 9053, 8230, 9964), of every algorithm
+ * that signs.
  *
  * Messages carry tag 18. Protected headers used: alg (1), kid (4), typ (16,
  * RFC 9596), x5t (34); unprotected: none, except that a reader passes over
@@ -13,27 +14,27 @@
 #include "lib/base/cbor.h"
 #include "lib/crypto/key.h"
 
-enum cose_alg {
-	COSE_ES256 = -7,
-	COSE_EDDSA = -8
-};
-
 #define COSE_KID_SIZE	32	/* our kids: SHA-256 thumbprints */
 #define COSE_TYP_MAX	80
 
 /* A parsed message; every view points into the input. */
 struct cose_sign1 {
 	struct bytes	protected;	/* the bstr's content */
+	struct bytes	unprotected;	/* the map, checked CBOR */
 	enum cose_alg	alg;
 	struct bytes	kid;		/* empty: absent */
 	struct bytes	typ;		/* text; empty: absent */
 	struct bytes	payload;
-	struct bytes	signature;	/* 64 bytes */
+	struct bytes	signature;	/* as long as alg's are */
 };
 
 /* ERR_SYNTAX, ERR_UNSUPPORTED (algorithm, crit); diag says where. */
 MUST_USE enum err cose_sign1_parse(struct bytes, struct cose_sign1 *ret_msg,
     struct diag *);
+/* The same of a message without its payload (nil); the caller has it, and
+ * puts it into ret_msg before verifying. */
+MUST_USE enum err cose_sign1_parse_detached(struct bytes,
+    struct cose_sign1 *ret_msg, struct diag *);
 /* Is the signature right for this key? external_aad may be empty. */
 MUST_USE enum err cose_sign1_verify(const struct cose_sign1 *,
     struct verifier *, enum key_alg, struct bytes external_aad,
@@ -42,15 +43,22 @@ MUST_USE enum err cose_sign1_verify(const struct cose_sign1 *,
 MUST_USE enum err cose_sign1_sign(struct buf *out, struct signer *,
     struct bytes kid, const char *typ, struct bytes payload,
     struct bytes external_aad, struct diag *);
+/* The signature alone, for a message put together by the caller. */
+MUST_USE enum err cose_sign1_signature(struct signer *,
+    struct bytes protected, struct bytes payload,
+    uint8_t ret_sig[SIGNATURE_SIZE]);
 /* The protected header map's encoding alone, for templates. */
 void	cose_put_protected(struct buf *, enum cose_alg, struct bytes kid,
 	    const char *typ);
 
 /* COSE_Key, public part; deterministic. EC2 carries x and y. */
 void	cose_key_put(struct buf *, const struct public_key *);
-/* COSE_Key with d, into secret memory. */
+/* COSE_Key with the private key, into secret memory; ERR_UNSUPPORTED for
+ * RSA, whose private keys have no COSE_Key here. */
 MUST_USE enum err cose_key_put_private(struct secret *,
     const struct public_key *, struct bytes private);
+/* ret_private: empty when it holds none. ERR_SYNTAX, ERR_INVALID,
+ * ERR_UNSUPPORTED (kind of key; RSA's private numbers). */
 MUST_USE enum err cose_key_parse(struct bytes, struct public_key *ret_public,
     struct bytes *ret_private, struct diag *);
 /* SHA-256 thumbprint (RFC 9679). */

@@ -1,80 +1,83 @@
+#include "lib/base/cbor_write.h"
 #include "lib/crypto/cose.h"
 
-#define ENCODED_MAX	110	/* EC2 with d */
-#define COORDINATE	32
-#define POINT_PREFIX	0x04
+#define ENCODED_MAX	(KEY_PUBLIC_MAX + 64)
+#define LABEL_Y_OCTET	0x22
 
-/* RFC 9053 7: labels, key types, curves */
+/* RFC 9053 7, RFC 8230 4, RFC 9964 2: labels, and what tells kinds apart */
 enum {
 	LABEL_KTY = 1, LABEL_ALG = 3,
-	LABEL_CRV = -1, LABEL_X = -2, LABEL_Y = -3, LABEL_D = -4,
-	KTY_OKP = 1, KTY_EC2 = 2,
-	CRV_P256 = 1, CRV_X25519 = 4, CRV_ED25519 = 6
+	LABEL_CRV = -1,		/* RSA: n; AKP: pub */
+	LABEL_X = -2,		/* RSA: e; AKP: priv */
+	LABEL_Y = -3,		/* RSA: d */
+	LABEL_D = -4,		/* RSA: p */
+	LABEL_RSA_LAST = -12,
+	KTY_RSA = 3, KTY_AKP = 7
 };
 
-static size_t
-coordinate_put(uint8_t *out, uint8_t label, const uint8_t *value)
-{
-	out[0] = label;
-	out[1] = 0x58;
-	out[2] = COORDINATE;
-	memcpy(out + 3, value, COORDINATE);
-	return 3 + COORDINATE;
-}
-
 /*
- * The one deterministic encoding: labels 1, -1, -2, -3, -4 are one octet
- * each, 01 20 21 22 23. Without d it is what RFC 9679 4 hashes.
+ * The one deterministic encoding, by the algorithm's row; the private key's
+ * label sorts last. Without it, it is what RFC 9679 4 hashes.
  */
-static size_t
-key_encode(const struct public_key *key, const uint8_t *private,
-    uint8_t out[ENCODED_MAX])
+static void
+key_encode(struct buf *b, const struct public_key *key)
 {
-	bool ec2 = key->alg == KEY_P256;
-	size_t len = 5;
+	const struct key_algorithm *a = key_algorithm(key->alg);
 
-	out[0] = (uint8_t)(0xa0 | (3 + ec2 + (private != NULL)));
-	out[1] = 0x01;
-	out[2] = ec2 ? KTY_EC2 : KTY_OKP;
-	out[3] = 0x20;
-	if (ec2)
-		out[4] = CRV_P256;
-	else
-		out[4] = key->alg == KEY_X25519 ? CRV_X25519 : CRV_ED25519;
-	len += coordinate_put(out + len, 0x21, key->raw + ec2);
-	if (ec2)
-		len += coordinate_put(out + len, 0x22,
-		    key->raw + 1 + COORDINATE);
-	if (private != NULL)
-		len += coordinate_put(out + len, 0x23, private);
-	return len;
+	buf_put_bytes(b, a->cose_head);
+	cbor_put_bstr(b, bytes_of(key->raw + a->x_at, a->x_len));
+	if (a->y_len > 0) {
+		buf_put_u8(b, LABEL_Y_OCTET);
+		cbor_put_bstr(b, bytes_of(key->raw + a->x_at + a->x_len,
+		    a->y_len));
+	}
+	buf_put_bytes(b, a->cose_tail);
 }
 
 void
 cose_key_put(struct buf *b, const struct public_key *key)
 {
-	uint8_t encoded[ENCODED_MAX];
+	key_encode(b, key);
+}
 
-	buf_put(b, encoded, key_encode(key, NULL, encoded));
+/* Into octets that are not the heap's. */
+static struct bytes
+key_encode_fixed(const struct public_key *key, uint8_t out[ENCODED_MAX])
+{
+	struct buf b = { .ptr = out, .cap = ENCODED_MAX,
+	    .limit = ENCODED_MAX };
+
+	key_encode(&b, key);
+	return buf_bytes(&b);
 }
 
 enum err
 cose_key_put_private(struct secret *out, const struct public_key *key,
     struct bytes private)
 {
-	uint8_t encoded[ENCODED_MAX];
+	const struct key_algorithm *a = key_algorithm(key->alg);
+	uint8_t encoded[ENCODED_MAX], head[4];
+	struct buf tail = { .ptr = head, .cap = sizeof(head),
+	    .limit = sizeof(head) };
+	struct bytes public;
 	enum err err = ERR_OK;
-	size_t len;
 
-	if (private.len != KEY_PRIVATE_SIZE)
+	if (a->cose_private == 0)
+		return ERR_UNSUPPORTED;
+	if (private.len != a->private_max)
 		return ERR_INVALID;
+	public = key_encode_fixed(key, encoded);
+	encoded[0]++;	/* one pair more */
+	buf_put_u8(&tail, a->cose_private);
+	cbor_put_bstr_head(&tail, private.len);
 	if (out->cap == 0)
-		err = secret_alloc(out, sizeof(encoded));
-	if (err)
-		return err;
-	len = key_encode(key, private.ptr, encoded);
-	err = secret_put(out, bytes_of(encoded, len));
-	wipe(encoded, sizeof(encoded));
+		err = secret_alloc(out, ENCODED_MAX);
+	if (!err)
+		err = secret_put(out, public);
+	if (!err)
+		err = secret_put(out, buf_bytes(&tail));
+	if (!err)
+		err = secret_put(out, private);
 	return err;
 }
 
@@ -83,15 +86,15 @@ cose_key_thumbprint(const struct public_key *key,
     uint8_t ret_kid[COSE_KID_SIZE])
 {
 	uint8_t encoded[ENCODED_MAX];
-	size_t len = key_encode(key, NULL, encoded);
 
-	return sha256_once(bytes_of(encoded, len), ret_kid);
+	return sha256_once(key_encode_fixed(key, encoded), ret_kid);
 }
 
+/* What was found, by label. */
 struct cose_key {
 	int64_t		kty, alg, crv;
-	bool		has_alg, y_is_sign;
-	struct bytes	x, y, d;
+	bool		has_alg, y_is_sign, has_rsa_private;
+	struct bytes	b1, b2, b3, b4;	/* -1 to -4 */
 };
 
 static void
@@ -106,22 +109,27 @@ member_read(struct cbor *c, int64_t label, struct cose_key *k)
 		k->has_alg = true;
 		break;
 	case LABEL_CRV:
-		k->crv = cbor_get_int(c);
+		if (cbor_peek(c) == CBOR_BSTR)
+			k->b1 = cbor_get_bstr(c);
+		else
+			k->crv = cbor_get_int(c);
 		break;
 	case LABEL_X:
-		k->x = cbor_get_bstr_sized(c, COORDINATE);
+		k->b2 = cbor_get_bstr(c);
 		break;
 	case LABEL_Y:
 		k->y_is_sign = cbor_peek(c) == CBOR_SIMPLE;
 		if (k->y_is_sign)
 			(void)cbor_get_bool(c);
 		else
-			k->y = cbor_get_bstr_sized(c, COORDINATE);
+			k->b3 = cbor_get_bstr(c);
 		break;
 	case LABEL_D:
-		k->d = cbor_get_bstr_sized(c, KEY_PRIVATE_SIZE);
+		k->b4 = cbor_get_bstr(c);
 		break;
 	default:
+		k->has_rsa_private = k->has_rsa_private ||
+		    (label < LABEL_D && label >= LABEL_RSA_LAST);
 		cbor_skip(c);
 	}
 }
@@ -141,31 +149,99 @@ members_read(struct cbor *c, struct cose_key *k)
 	}
 }
 
-/* The kind of key; ERR_UNSUPPORTED for what this build has no use for. */
-static enum err
-kind_find(const struct cose_key *k, enum key_alg *ret_alg, struct diag *diag)
+/* Does the row's own head say kty, and crv or alg, of this key? */
+static bool
+row_fits(const struct key_algorithm *a, const struct cose_key *k)
 {
-	if (k->kty == KTY_EC2 && k->crv == CRV_P256 && !k->y_is_sign)
-		*ret_alg = KEY_P256;
-	else if (k->kty == KTY_OKP && k->crv == CRV_X25519)
-		*ret_alg = KEY_X25519;
-	else if (k->kty == KTY_OKP && k->crv == CRV_ED25519)
-		*ret_alg = KEY_ED25519;
+	const uint8_t *head = a->cose_head.ptr;
+
+	if (head[2] != k->kty)
+		return false;
+	if (k->kty == KTY_RSA)
+		return k->b1.len == a->x_len;
+	if (k->kty == KTY_AKP)
+		return k->has_alg && k->alg == a->cose_alg;
+	return head[4] == k->crv;
+}
+
+/* The row; NULL for what this build has no use for. */
+static const struct key_algorithm *
+row_find(const struct cose_key *k, struct diag *diag)
+{
+	const struct key_algorithm *a;
+	size_t i;
+
+	for (i = 0; (a = key_algorithm_at(i)) != NULL; i++)
+		if (row_fits(a, k) && !k->y_is_sign)
+			return a;
+	if (k->kty == KTY_RSA)
+		(void)diag_fail(diag, ERR_UNSUPPORTED, "RFC 8230 4",
+		    "COSE_Key: RSA modulus of %zu octets is not offered",
+		    k->b1.len);
+	else if (k->kty == KTY_AKP)
+		(void)diag_fail(diag, ERR_UNSUPPORTED, "RFC 9964 2",
+		    "COSE_Key: kty 7, alg %lld is not offered",
+		    (long long)k->alg);
 	else
-		return diag_fail(diag, ERR_UNSUPPORTED, "RFC 9053 7",
+		(void)diag_fail(diag, ERR_UNSUPPORTED, "RFC 9053 7",
 		    "COSE_Key: kty %lld, crv %lld%s is not offered",
 		    (long long)k->kty, (long long)k->crv,
 		    k->y_is_sign ? ", compressed point" : "");
-	return ERR_OK;
+	return NULL;
 }
 
 /* RFC 9052 7.1: alg restricts the key's use; it must fit the kind. */
 static bool
-alg_fits(const struct cose_key *k, enum key_alg alg)
+alg_fits(const struct cose_key *k, const struct key_algorithm *a)
 {
-	if (!k->has_alg || alg == KEY_X25519)
-		return true;
-	return k->alg == (alg == KEY_P256 ? COSE_ES256 : COSE_EDDSA);
+	return !k->has_alg || a->signature_len == 0 || k->alg == a->cose_alg;
+}
+
+/* The raw public key out of its members; ERR_SYNTAX when one is missing, of
+ * another length or out of place. */
+static enum err
+raw_join(const struct key_algorithm *a, const struct cose_key *k,
+    uint8_t raw[KEY_PUBLIC_MAX])
+{
+	static const uint8_t exponent[] = { 0x01, 0x00, 0x01 };
+	struct bytes x = k->b1, y = BYTES_NONE;
+
+	if (a->kind == KEY_EC || a->kind == KEY_OKP) {
+		x = k->b2;
+		y = k->b3;
+	}
+	if (x.len != a->x_len || y.len != a->y_len ||
+	    (k->b1.len > 0 && x.ptr != k->b1.ptr))
+		return ERR_SYNTAX;
+	if (a->kind == KEY_RSA &&
+	    !bytes_equal(k->b2, bytes_of(exponent, sizeof(exponent))))
+		return ERR_SYNTAX;
+	raw[0] = 0x04;	/* of a point */
+	memcpy(raw + a->x_at, x.ptr, x.len);
+	if (y.len > 0)
+		memcpy(raw + a->x_at + x.len, y.ptr, y.len);
+	return ERR_OK;
+}
+
+/* A private key beside it, empty when there is none. */
+static enum err
+private_find(const struct key_algorithm *a, const struct cose_key *k,
+    struct bytes *ret_private, struct diag *diag)
+{
+	struct bytes private = a->kind == KEY_MLDSA ? k->b2 : k->b4;
+
+	if (a->kind == KEY_RSA && (k->b3.len > 0 || k->b4.len > 0 ||
+	    k->has_rsa_private))
+		return diag_fail(diag, ERR_UNSUPPORTED, "RFC 8230 4",
+		    "COSE_Key: RSA with private numbers is not offered");
+	if (a->kind == KEY_RSA)
+		private = BYTES_NONE;
+	if (private.ptr != NULL && private.len != a->private_max)
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9053 7",
+		    "COSE_Key: private key of %zu octets, not %zu",
+		    private.len, a->private_max);
+	*ret_private = private;
+	return ERR_OK;
 }
 
 enum err
@@ -173,10 +249,10 @@ cose_key_parse(struct bytes input, struct public_key *ret_public,
     struct bytes *ret_private, struct diag *diag)
 {
 	struct cose_key k = { .kty = 0 };
-	uint8_t raw[KEY_PUBLIC_MAX] = { POINT_PREFIX };
-	enum key_alg alg = KEY_P256;
+	struct bytes private = BYTES_NONE;
+	const struct key_algorithm *a;
+	uint8_t raw[KEY_PUBLIC_MAX];
 	struct cbor c;
-	size_t len;
 	enum err err;
 
 	cbor_open(&c, input);
@@ -184,23 +260,22 @@ cose_key_parse(struct bytes input, struct public_key *ret_public,
 	if (!cbor_close(&c))
 		return diag_fail(diag, ERR_SYNTAX, "RFC 9052 7",
 		    "COSE_Key: octet %zu: %s", c.pos, c.error);
-	err = kind_find(&k, &alg, diag);
-	if (err)
-		return err;
-	if (k.x.len == 0 || (k.y.len == 0) == (alg == KEY_P256))
-		return diag_fail(diag, ERR_SYNTAX, "RFC 9053 7.1",
-		    "COSE_Key: x or y: missing or out of place");
-	if (!alg_fits(&k, alg))
+	a = row_find(&k, diag);
+	if (a == NULL)
+		return ERR_UNSUPPORTED;
+	if (raw_join(a, &k, raw) != ERR_OK)
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9053 7",
+		    "COSE_Key: %s: a number is missing, of another length or"
+		    " out of place", a->name);
+	if (!alg_fits(&k, a))
 		return diag_fail(diag, ERR_INVALID, "RFC 9052 7.1",
 		    "COSE_Key: alg: %lld does not go with %s",
-		    (long long)k.alg, key_alg_name(alg));
-	len = alg == KEY_P256 ? 1 : 0;
-	memcpy(raw + len, k.x.ptr, COORDINATE);
-	if (alg == KEY_P256)
-		memcpy(raw + len + COORDINATE, k.y.ptr, COORDINATE);
-	len += alg == KEY_P256 ? 2 * COORDINATE : COORDINATE;
-	err = public_key_check(alg, bytes_of(raw, len), ret_public, diag);
+		    (long long)k.alg, a->name);
+	err = private_find(a, &k, &private, diag);
 	if (!err)
-		*ret_private = k.d;
+		err = public_key_check(a->alg, bytes_of(raw, a->public_len),
+		    ret_public, diag);
+	if (!err)
+		*ret_private = private;
 	return err;
 }

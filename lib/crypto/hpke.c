@@ -103,7 +103,7 @@ shared_secret(const struct kem *kem, uint8_t ret_secret[SHA256_SIZE],
 {
 	_cleanup_hmac_ struct hmac *hmac = NULL;
 	uint8_t prk[SHA256_SIZE], suite[5] = "KEM";
-	uint8_t context[HPKE_ENC_MAX + KEY_PUBLIC_MAX];
+	uint8_t context[2 * HPKE_ENC_MAX];
 	struct bytes suite_id = bytes_of(suite, sizeof(suite));
 	enum err err;
 
@@ -293,6 +293,7 @@ hpke_sender_new(const struct public_key *recipient, struct bytes info,
 	_cleanup_keygen_ struct keygen *keygen = NULL;
 	uint8_t private[KEY_PRIVATE_SIZE];
 	struct public_key public;
+	size_t len = 0;
 	enum err err;
 
 	err = alg_check(recipient->alg, diag);
@@ -301,10 +302,10 @@ hpke_sender_new(const struct public_key *recipient, struct bytes info,
 	err = keygen_new(recipient->alg, &keygen, diag);
 	if (err)
 		return err;
-	err = keygen_run(keygen, &public, private);
+	err = keygen_run(keygen, &public, private, &len);
 	if (!err)
 		err = sender_start(recipient, &public,
-		    bytes_of(private, sizeof(private)), info, ret_hpke, diag);
+		    bytes_of(private, len), info, ret_hpke, diag);
 	wipe(private, sizeof(private));
 	if (err)
 		return diag_fail(diag, err, "RFC 9180 4.1",

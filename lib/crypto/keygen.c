@@ -2,23 +2,29 @@
 
 #include "lib/crypto/key_internal.h"
 
+#include <openssl/rsa.h>
+
 /*
- * P-256 keys are made with the group's own functions and not as EVP_PKEY
- * objects: that takes 14 us instead of 20 and allocates nothing per key.
+ * Keys on a curve are made with the group's own functions and not as
+ * EVP_PKEY objects: for P-256 that takes 14 us instead of 20 and allocates
+ * nothing per key.
  */
 struct keygen {
-	enum key_alg	 alg;
-	EVP_PKEY_CTX	*ctx;		/* all but P-256 */
-	EC_GROUP	*group;		/* P-256 */
+	const struct key_algorithm *algorithm;
+	EVP_PKEY_CTX	*ctx;		/* all but EC */
+	EC_GROUP	*group;		/* EC */
 	EC_POINT	*point;
 	BIGNUM		*scalar;
 	BN_CTX		*bn_ctx;
+	/* the pair under way */
+	struct public_key public;
+	struct secret	 private;
 };
 
 static bool
-p256_prepare(struct keygen *k)
+ec_prepare(struct keygen *k)
 {
-	k->group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+	k->group = ec_group_new(k->algorithm);
 	if (k->group == NULL)
 		return false;
 	k->point = EC_POINT_new(k->group);
@@ -30,26 +36,36 @@ p256_prepare(struct keygen *k)
 	return true;
 }
 
+/* The exponent is 65537 unless told otherwise. */
 static bool
-okp_prepare(struct keygen *k)
+pkey_prepare(struct keygen *k)
 {
-	k->ctx = EVP_PKEY_CTX_new_from_name(NULL, key_alg_name(k->alg), NULL);
-	return k->ctx != NULL && EVP_PKEY_keygen_init(k->ctx) == 1;
+	const struct key_algorithm *a = k->algorithm;
+
+	k->ctx = EVP_PKEY_CTX_new_from_name(NULL,
+	    a->kind == KEY_RSA ? "RSA" : a->name, NULL);
+	return k->ctx != NULL && EVP_PKEY_keygen_init(k->ctx) == 1 &&
+	    (a->kind != KEY_RSA || EVP_PKEY_CTX_set_rsa_keygen_bits(k->ctx,
+	    8 * (int)a->public_len) == 1);
 }
 
 enum err
 keygen_new(enum key_alg alg, struct keygen **ret_keygen, struct diag *diag)
 {
 	_cleanup_keygen_ struct keygen *k = NULL;
+	enum err err;
 
-	if (key_alg_name(alg) == NULL)
-		return diag_fail(diag, ERR_INVALID, NULL,
-		    "key generation: unknown algorithm %d", (int)alg);
+	err = key_alg_available(alg, diag);
+	if (err)
+		return err;
 	k = calloc(1, sizeof(*k));
 	if (k == NULL)
 		return diag_nomem(diag);
-	k->alg = alg;
-	if (alg == KEY_P256 ? !p256_prepare(k) : !okp_prepare(k))
+	k->algorithm = key_algorithm(alg);
+	err = secret_alloc(&k->private, k->algorithm->private_max);
+	if (err)
+		return diag_nomem(diag);
+	if (k->algorithm->kind == KEY_EC ? !ec_prepare(k) : !pkey_prepare(k))
 		return ossl_fail(diag, "key generation");
 	*ret_keygen = k;
 	k = NULL;	/* transferred */
@@ -68,15 +84,17 @@ keygen_free(struct keygen **keygen)
 	EC_POINT_clear_free(k->point);
 	EC_GROUP_free(k->group);
 	BN_CTX_free(k->bn_ctx);
+	secret_release(&k->private);
 	free(k);
 	*keygen = NULL;
 }
 
 /* FIPS 186-5 A.2.2: candidates until one lies in [1, n - 1]. */
 static bool
-p256_run(struct keygen *k, struct public_key *key,
-    uint8_t scalar[KEY_PRIVATE_SIZE])
+ec_run(struct keygen *k)
 {
+	const struct key_algorithm *a = k->algorithm;
+	int len = (int)a->private_max;
 	bool good;
 
 	do {
@@ -84,45 +102,41 @@ p256_run(struct keygen *k, struct public_key *key,
 		    EC_GROUP_get0_order(k->group), 0, k->bn_ctx) != 1)
 			return false;
 	} while (BN_is_zero(k->scalar));
-	good = p256_multiply(k->group, k->scalar, k->point, k->bn_ctx,
-	    key->raw) && BN_bn2binpad(k->scalar, scalar,
-	    KEY_PRIVATE_SIZE) == KEY_PRIVATE_SIZE;
+	good = ec_multiply(a, k->group, k->scalar, k->point, k->bn_ctx,
+	    k->public.raw) &&
+	    BN_bn2binpad(k->scalar, k->private.ptr, len) == len;
 	BN_clear(k->scalar);
-	key->len = P256_POINT_SIZE;
+	k->public.alg = a->alg;
+	k->public.len = a->public_len;
+	k->private.len = a->private_max;
 	return good;
 }
 
 static bool
-okp_run(struct keygen *k, struct public_key *key,
-    uint8_t scalar[KEY_PRIVATE_SIZE])
+pkey_run(struct keygen *k)
 {
 	_cleanup_pkey_ EVP_PKEY *pkey = NULL;
-	size_t len = KEY_PRIVATE_SIZE;
 
-	key->len = sizeof(key->raw);
 	return EVP_PKEY_generate(k->ctx, &pkey) == 1 &&
-	    EVP_PKEY_get_raw_public_key(pkey, key->raw, &key->len) == 1 &&
-	    EVP_PKEY_get_raw_private_key(pkey, scalar, &len) == 1 &&
-	    len == KEY_PRIVATE_SIZE;
+	    pkey_get_public(pkey, k->algorithm, &k->public) &&
+	    pkey_get_private(pkey, k->algorithm, k->private.ptr,
+	    &k->private.len);
 }
 
 enum err
-keygen_run(struct keygen *k, struct public_key *ret_public,
-    uint8_t private[KEY_PRIVATE_SIZE])
+keygen_run(struct keygen *k, struct public_key *ret_public, uint8_t *private,
+    size_t *ret_private_len)
 {
-	struct public_key key = { .alg = k->alg };
-	uint8_t scalar[KEY_PRIVATE_SIZE];
 	bool good;
 
-	if (k->alg == KEY_P256)
-		good = p256_run(k, &key, scalar);
-	else
-		good = okp_run(k, &key, scalar);
+	good = k->algorithm->kind == KEY_EC ? ec_run(k) : pkey_run(k);
 	if (good) {
-		memcpy(private, scalar, sizeof(scalar));
-		*ret_public = key;
+		public_key_copy(ret_public, &k->public);
+		memcpy(private, k->private.ptr, k->private.len);
+		*ret_private_len = k->private.len;
 	}
-	wipe(scalar, sizeof(scalar));
+	wipe(k->private.ptr, k->algorithm->private_max);
+	k->private.len = 0;
 	return good ? ERR_OK : ossl_fail(NULL, "key generation");
 }
 
@@ -134,13 +148,13 @@ key_pair_make(enum key_alg alg, struct public_key *ret_public,
 	_cleanup_keygen_ struct keygen *keygen = NULL;
 	enum err err;
 
-	err = secret_alloc(&private, KEY_PRIVATE_SIZE);
+	err = keygen_new(alg, &keygen, diag);
+	if (err)
+		return err;
+	err = secret_alloc(&private, key_algorithm(alg)->private_max);
 	if (err)
 		return diag_nomem(diag);
-	private.len = KEY_PRIVATE_SIZE;
-	err = keygen_new(alg, &keygen, diag);
-	if (!err)
-		err = keygen_run(keygen, ret_public, private.ptr);
+	err = keygen_run(keygen, ret_public, private.ptr, &private.len);
 	if (err)
 		return err;
 	*ret_private = private;

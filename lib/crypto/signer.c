@@ -2,6 +2,8 @@
 
 #include "lib/crypto/key_internal.h"
 
+#include <openssl/rsa.h>
+
 struct signer {
 	struct signer_ops	 ops;
 	void			*state;
@@ -13,7 +15,8 @@ struct signer {
 struct software {
 	EVP_PKEY	*pkey;
 	EVP_PKEY_CTX	*ctx;		/* P-256 */
-	EVP_MD_CTX	*md_ctx;	/* Ed25519 */
+	EVP_MD_CTX	*md_ctx;	/* others */
+	const struct key_algorithm *algorithm;
 };
 
 static void
@@ -36,7 +39,7 @@ software_cleanup(struct software **s)
 }
 
 static enum err
-p256_sign(void *state, struct bytes digest, uint8_t ret_sig[SIGNATURE_SIZE])
+p256_sign(void *state, struct bytes digest, uint8_t *ret_sig)
 {
 	struct software *s = state;
 	uint8_t der[ECDSA_DER_MAX];
@@ -48,32 +51,54 @@ p256_sign(void *state, struct bytes digest, uint8_t ret_sig[SIGNATURE_SIZE])
 	return ERR_OK;
 }
 
+const char *
+signature_digest(const struct key_algorithm *a)
+{
+	if (a->kind == KEY_EC)
+		return a->alg == KEY_P384 ? "SHA384" : "SHA256";
+	return a->kind == KEY_RSA ? "SHA256" : NULL;
+}
+
+bool
+signature_padding(const struct key_algorithm *a, EVP_PKEY_CTX *ctx)
+{
+	return a->kind != KEY_RSA ||
+	    (EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1 &&
+	    EVP_PKEY_CTX_set_rsa_pss_saltlen(ctx, RSA_PSS_SALTLEN_DIGEST) ==
+	    1);
+}
+
 static enum err
-ed25519_sign(void *state, struct bytes message,
-    uint8_t ret_sig[SIGNATURE_SIZE])
+message_sign(void *state, struct bytes message, uint8_t *ret_sig)
 {
 	struct software *s = state;
-	uint8_t sig[SIGNATURE_SIZE];
+	const struct key_algorithm *a = s->algorithm;
+	EVP_PKEY_CTX *ctx = NULL;	/* md_ctx's */
+	uint8_t sig[SIGNATURE_MAX];
 	size_t len = sizeof(sig);
 
-	if (EVP_DigestSignInit_ex(s->md_ctx, NULL, NULL, NULL, NULL, s->pkey,
-	    NULL) != 1 ||
+	if (EVP_DigestSignInit_ex(s->md_ctx, &ctx, signature_digest(a), NULL,
+	    NULL, s->pkey, NULL) != 1 || !signature_padding(a, ctx) ||
 	    EVP_DigestSign(s->md_ctx, sig, &len, message.ptr,
-	    message.len) != 1 || len != SIGNATURE_SIZE)
-		return ossl_fail(NULL, "Ed25519 signature");
-	memcpy(ret_sig, sig, sizeof(sig));
+	    message.len) != 1)
+		return ossl_fail(NULL, a->name);
+	if (a->kind == KEY_EC)
+		return ecdsa_get_der(bytes_of(sig, len), a->x_len, ret_sig);
+	if (len != a->signature_len)
+		return ossl_fail(NULL, a->name);
+	memcpy(ret_sig, sig, len);
 	return ERR_OK;
 }
 
 static enum err
 signer_check_alg(enum key_alg alg, struct diag *diag)
 {
-	const char *name = key_alg_name(alg);
+	const struct key_algorithm *a = key_algorithm(alg);
 
-	if (alg == KEY_P256 || alg == KEY_ED25519)
+	if (a != NULL && (a->can & KEY_SIGNS) != 0)
 		return ERR_OK;
 	return diag_fail(diag, ERR_INVALID, NULL,
-	    "signer: %s does not sign", name == NULL ? "?" : name);
+	    "signer: %s does not sign", a == NULL ? "?" : a->name);
 }
 
 static enum err
@@ -85,6 +110,7 @@ software_new(const struct public_key *public, struct bytes private,
 	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return diag_nomem(diag);
+	s->algorithm = key_algorithm(public->alg);
 	s->pkey = pkey_from_pair(public, private);
 	if (s->pkey == NULL)
 		return ossl_fail(diag, "signing key");
@@ -120,7 +146,7 @@ signer_new(enum key_alg alg, struct bytes private,
 	err = software_new(&public, private, &s, diag);
 	if (err)
 		return err;
-	ops.sign = alg == KEY_P256 ? p256_sign : ed25519_sign;
+	ops.sign = alg == KEY_P256 ? p256_sign : message_sign;
 	err = signer_new_ops(&ops, s, &public, ret_signer, diag);
 	if (err)
 		return err;
@@ -151,7 +177,7 @@ signer_new_ops(const struct signer_ops *ops, void *state,
 	}
 	s->ops = *ops;
 	s->state = state;
-	s->public = *public;
+	public_key_copy(&s->public, public);
 	*ret_signer = s;
 	return ERR_OK;
 }
@@ -191,10 +217,11 @@ signer_sign_digest(struct signer *s, const uint8_t digest[SHA256_SIZE],
 	return s->ops.sign(s->state, bytes_of(digest, SHA256_SIZE), ret_sig);
 }
 
-/* Ed25519 reads the message twice and so needs it in one piece. */
+/* Ed25519 reads the message twice and so needs it in one piece; the rest is
+ * not asked often. */
 static enum err
 sign_joined(struct signer *s, const struct bytes *parts, size_t count,
-    uint8_t ret_sig[SIGNATURE_SIZE])
+    uint8_t *ret_sig)
 {
 	_cleanup_buf_ struct buf message = BUF_INIT;
 	enum err err;
@@ -210,7 +237,7 @@ sign_joined(struct signer *s, const struct bytes *parts, size_t count,
 
 enum err
 signer_sign_parts(struct signer *s, const struct bytes *parts, size_t count,
-    uint8_t ret_sig[SIGNATURE_SIZE])
+    uint8_t *ret_sig)
 {
 	uint8_t digest[SHA256_SIZE];
 	enum err err;
@@ -226,8 +253,7 @@ signer_sign_parts(struct signer *s, const struct bytes *parts, size_t count,
 }
 
 enum err
-signer_sign(struct signer *s, struct bytes message,
-    uint8_t ret_sig[SIGNATURE_SIZE])
+signer_sign(struct signer *s, struct bytes message, uint8_t *ret_sig)
 {
 	return signer_sign_parts(s, &message, 1, ret_sig);
 }

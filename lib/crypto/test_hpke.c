@@ -275,8 +275,8 @@ test_round_trip(void **state)
 		_cleanup_pair_ struct pair other = { NULL, NULL };
 
 		assert_int_equal(keygen_new(algs[i], &keygen, NULL), ERR_OK);
-		assert_int_equal(keygen_run(keygen, &public, private),
-		    ERR_OK);
+		assert_int_equal(keygen_run(keygen, &public, private,
+		    &len), ERR_OK);
 		assert_int_equal(hpke_sender_new(&public, bytes_text("i"),
 		    enc, &len, &other.sender, NULL), ERR_OK);
 		assert_int_equal(hpke_sender_new(&public, bytes_text("i"),

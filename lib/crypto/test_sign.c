@@ -376,7 +376,8 @@ test_ecdsa_round_trip(void **state)
 
 	(void)state;
 	assert_int_equal(keygen_new(KEY_P256, &keygen, NULL), ERR_OK);
-	assert_int_equal(keygen_run(keygen, &public, private), ERR_OK);
+	assert_int_equal(keygen_run(keygen, &public, private, &i),
+	    ERR_OK);
 	assert_int_equal(signer_new(KEY_P256, bytes_of(private, 32), &signer,
 	    NULL), ERR_OK);
 	assert_int_equal(signer_alg(signer), KEY_P256);
@@ -422,7 +423,8 @@ test_ecdsa_bad_values(void **state)
 
 	(void)state;
 	assert_int_equal(keygen_new(KEY_P256, &keygen, NULL), ERR_OK);
-	assert_int_equal(keygen_run(keygen, &public, private), ERR_OK);
+	assert_int_equal(keygen_run(keygen, &public, private, &i),
+	    ERR_OK);
 	assert_int_equal(verifier_new(&public, &verifier, NULL), ERR_OK);
 	for (i = 0; i < 4; i++) {
 		memset(sig, (i & 1) ? 0xff : 0x00, 32);

@@ -3,17 +3,17 @@
 #include "lib/crypto/key_internal.h"
 
 struct verifier {
-	enum key_alg	 alg;
+	const struct key_algorithm *algorithm;
 	EVP_PKEY	*pkey;
 	EVP_PKEY_CTX	*ctx;		/* P-256 */
 	struct sha256	*sha256;	/* P-256 */
-	EVP_MD_CTX	*md_ctx;	/* Ed25519 */
+	EVP_MD_CTX	*md_ctx;	/* others */
 };
 
 static bool
 verifier_prepare(struct verifier *v)
 {
-	if (v->alg == KEY_P256) {
+	if (v->algorithm->alg == KEY_P256) {
 		v->ctx = EVP_PKEY_CTX_new_from_pkey(NULL, v->pkey, NULL);
 		return v->ctx != NULL && EVP_PKEY_verify_init(v->ctx) == 1;
 	}
@@ -25,16 +25,20 @@ enum err
 verifier_new(const struct public_key *public, struct verifier **ret_verifier,
     struct diag *diag)
 {
+	const struct key_algorithm *a = key_algorithm(public->alg);
 	_cleanup_verifier_ struct verifier *v = NULL;
 	enum err err;
 
-	if (public->alg != KEY_P256 && public->alg != KEY_ED25519)
+	if (a == NULL || (a->can & KEY_SIGNS) == 0)
 		return diag_fail(diag, ERR_INVALID, NULL,
 		    "verifier: algorithm %d does not sign", (int)public->alg);
+	err = key_alg_available(a->alg, diag);
+	if (err)
+		return err;
 	v = calloc(1, sizeof(*v));
 	if (v == NULL)
 		return diag_nomem(diag);
-	v->alg = public->alg;
+	v->algorithm = a;
 	err = sha256_new(&v->sha256, diag);
 	if (err)
 		return err;
@@ -80,7 +84,7 @@ verifier_check_digest(struct verifier *v, const uint8_t digest[SHA256_SIZE],
 	uint8_t der[ECDSA_DER_MAX];
 	size_t len;
 
-	if (v->alg != KEY_P256)
+	if (v->algorithm->alg != KEY_P256)
 		return ERR_INVALID;
 	if (sig.len != SIGNATURE_SIZE) {
 		*ret_good = false;
@@ -91,6 +95,23 @@ verifier_check_digest(struct verifier *v, const uint8_t digest[SHA256_SIZE],
 	    SHA256_SIZE), ret_good);
 }
 
+static enum err
+message_check(struct verifier *v, struct bytes message, struct bytes sig,
+    bool *ret_good)
+{
+	const struct key_algorithm *a = v->algorithm;
+	EVP_PKEY_CTX *ctx = NULL;	/* md_ctx's */
+	uint8_t der[P384_DER_MAX];
+
+	if (a->kind == KEY_EC)
+		sig = bytes_of(der, ecdsa_put_der(sig.ptr, a->x_len, der));
+	if (EVP_DigestVerifyInit_ex(v->md_ctx, &ctx, signature_digest(a),
+	    NULL, NULL, v->pkey, NULL) != 1 || !signature_padding(a, ctx))
+		return ossl_fail(NULL, "signature check");
+	return result_map(EVP_DigestVerify(v->md_ctx, sig.ptr, sig.len,
+	    message.ptr, message.len), ret_good);
+}
+
 enum err
 verifier_check(struct verifier *v, struct bytes message, struct bytes sig,
     bool *ret_good)
@@ -98,19 +119,14 @@ verifier_check(struct verifier *v, struct bytes message, struct bytes sig,
 	uint8_t digest[SHA256_SIZE];
 	enum err err;
 
-	if (v->alg == KEY_P256) {
-		err = sha256_parts(v->sha256, &message, 1, digest);
-		if (err)
-			return err;
-		return verifier_check_digest(v, digest, sig, ret_good);
-	}
-	if (sig.len != SIGNATURE_SIZE) {
+	if (sig.len != v->algorithm->signature_len) {
 		*ret_good = false;
 		return ERR_OK;
 	}
-	if (EVP_DigestVerifyInit_ex(v->md_ctx, NULL, NULL, NULL, NULL,
-	    v->pkey, NULL) != 1)
-		return ossl_fail(NULL, "signature check");
-	return result_map(EVP_DigestVerify(v->md_ctx, sig.ptr, sig.len,
-	    message.ptr, message.len), ret_good);
+	if (v->algorithm->alg != KEY_P256)
+		return message_check(v, message, sig, ret_good);
+	err = sha256_parts(v->sha256, &message, 1, digest);
+	if (err)
+		return err;
+	return verifier_check_digest(v, digest, sig, ret_good);
 }

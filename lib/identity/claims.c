@@ -3,12 +3,7 @@
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/cose.h"
 
-#define COSE_KEY_KTY	1
-#define COSE_KEY_CRV	(-1)
-#define COSE_KEY_X	(-2)
 #define COSE_KEY_Y	(-3)
-#define KTY_OKP		1
-#define KTY_EC2		2
 #define CNF_COSE_KEY	1
 #define COSE_SHA256	(-16)
 
@@ -46,24 +41,19 @@ writer_bstr(struct writer *w, unsigned field)
 	form_put_cbor_bstr(w->form, field);
 }
 
-/* COSE_Key (RFC 9052 7, RFC 9053 7) with holes for its coordinates. */
+/* COSE_Key with holes for its numbers, as cose_key_put() writes it. */
 static void
 claims_key(struct writer *w, const struct product_credential *credential)
 {
-	bool ec2 = credential->alg == KEY_P256;
-	int crv = ec2 ? 1 : credential->alg == KEY_X25519 ? 4 : 6;
+	const struct key_algorithm *a = key_algorithm(credential->alg);
 
-	cbor_put_map(&w->text, ec2 ? 4 : 3);
-	cbor_put_int(&w->text, COSE_KEY_KTY);
-	cbor_put_int(&w->text, ec2 ? KTY_EC2 : KTY_OKP);
-	cbor_put_int(&w->text, COSE_KEY_CRV);
-	cbor_put_int(&w->text, crv);
-	cbor_put_int(&w->text, COSE_KEY_X);
+	buf_put_bytes(&w->text, a->cose_head);
 	writer_bstr(w, CLAIMS_FIELD_X + credential->slot);
-	if (!ec2)
-		return;
-	cbor_put_int(&w->text, COSE_KEY_Y);
-	writer_bstr(w, CLAIMS_FIELD_Y + credential->slot);
+	if (a->y_len > 0) {
+		cbor_put_int(&w->text, COSE_KEY_Y);
+		writer_bstr(w, CLAIMS_FIELD_Y + credential->slot);
+	}
+	buf_put_bytes(&w->text, a->cose_tail);
 }
 
 static const struct product_credential *

@@ -62,8 +62,8 @@ enum claims_field {
 	CLAIMS_FIELD_STATUS_IDX = 4,	/* 8 octets */
 	CLAIMS_FIELD_STATUS_URI = 5,	/* text */
 	CLAIMS_FIELD_NAME = 8,		/* text; + number of the name */
-	CLAIMS_FIELD_X = 16,		/* 32 octets; + slot */
-	CLAIMS_FIELD_Y = 24,		/* 32 octets, P-256; + slot */
+	CLAIMS_FIELD_X = 16,		/* of key_algorithm; + slot */
+	CLAIMS_FIELD_Y = 24,		/* of EC; + slot */
 	CLAIMS_FIELD_CERT = 32,		/* DER; + slot */
 	CLAIMS_FIELDS = 40
 };

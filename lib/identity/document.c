@@ -1,6 +1,7 @@
 #include "lib/identity/document.h"
 
 #include "lib/base/clock.h"
+#include "lib/identity/document_internal.h"
 #include "lib/identity/document_render.h"
 
 #define CNF_COSE_KEY	1
@@ -8,6 +9,8 @@
 #define UEID_MIN	7	/* octets, RFC 9711 4.2.1.1 */
 #define UEID_MAX	33
 #define HWMODEL_MAX	32	/* RFC 9711 4.2.4 */
+/* of a profile that is not known, for a message */
+#define PROFILE_SHOWN(p) ((int)((p).len < 100 ? (p).len : 100))
 
 /* One claim being read: c stands on its value. */
 struct reader {
@@ -136,9 +139,9 @@ read_salt(struct reader *r)
 	return ERR_OK;
 }
 
-/* A COSE_Key without a private part. */
+/* A COSE_Key without a private part; what is not asked for is NULL. */
 static enum err
-read_key(struct reader *r, struct public_key *ret_key)
+read_key(struct reader *r, struct bytes *ret_item, struct public_key *ret_key)
 {
 	struct bytes private = BYTES_NONE, item = cbor_get_item(r->c);
 	struct public_key key;
@@ -153,7 +156,10 @@ read_key(struct reader *r, struct public_key *ret_key)
 	}
 	if (private.len > 0)
 		cbor_fail(r->c, "holds a private key");
-	*ret_key = key;
+	if (ret_item != NULL)
+		*ret_item = item;
+	if (ret_key != NULL)
+		public_key_copy(ret_key, &key);
 	return ERR_OK;
 }
 
@@ -171,7 +177,7 @@ read_confirmation(struct reader *r)
 		} else if (cbor_get_int(r->c) != CNF_COSE_KEY) {
 			cbor_skip(r->c);
 		} else {
-			err = read_key(r, &r->d->confirmation);
+			err = read_key(r, NULL, &r->d->confirmation);
 			if (err)
 				return err;
 			found = true;
@@ -271,7 +277,8 @@ read_profile(struct reader *r)
 	    bytes_equal(r->d->profile, bytes_text(EAT_PROFILE)))
 		return ERR_OK;
 	return diag_fail(r->diag, ERR_UNSUPPORTED, "RFC 9711 4.3.2",
-	    "document: claim %s: another profile than %s", r->claim,
+	    "document: claim %s: \"%.*s\", this build reads %s", r->claim,
+	    PROFILE_SHOWN(r->d->profile), (const char *)r->d->profile.ptr,
 	    EAT_PROFILE);
 }
 
@@ -356,7 +363,7 @@ keyset_member(struct reader *r, int64_t label, struct document_key *k)
 
 	switch (label) {
 	case KEYSET_KEY:
-		return read_key(r, &k->key);
+		return read_key(r, &k->key, NULL);
 	case KEYSET_X5CHAIN:
 		k->certificate = cbor_get_bstr(r->c);
 		if (k->certificate.len == 0)
@@ -441,7 +448,7 @@ anchor_member(struct reader *r, int64_t label, struct document_anchor *a)
 
 	if (label == ANCHOR_KEY) {
 		a->is_key = true;
-		return read_key(r, &a->key);
+		return read_key(r, &a->key, NULL);
 	}
 	if (label != ANCHOR_X5T) {
 		cbor_skip(r->c);
@@ -611,7 +618,7 @@ claims_parse(struct document *d, struct diag *diag)
 	uint32_t seen = 0;
 	enum err err;
 
-	cbor_open(&c, d->message.payload);
+	cbor_open(&c, d->claims);
 	pairs = cbor_get_map(&c);
 	for (i = 0; i < pairs && cbor_ok(&c); i++) {
 		err = claim_read(&r, &seen);
@@ -630,6 +637,24 @@ claims_parse(struct document *d, struct diag *diag)
 	return ERR_OK;
 }
 
+static enum err
+direct_parse(struct bytes input, struct document *d, struct diag *diag)
+{
+	enum err err;
+
+	err = cose_sign1_parse(input, &d->message, diag);
+	if (err) {
+		diag_prefix(diag, "document");
+		return err;
+	}
+	/* RFC 9596 2: no other signed object passes for a document */
+	if (!bytes_equal(d->message.typ, bytes_text(DOCUMENT_TYP)))
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9596 2",
+		    "document: typ: not %s", DOCUMENT_TYP);
+	d->claims = d->message.payload;
+	return claims_parse(d, diag);
+}
+
 enum err
 document_parse(struct bytes input, struct document *ret_document,
     struct diag *diag)
@@ -641,20 +666,27 @@ document_parse(struct bytes input, struct document *ret_document,
 		return diag_fail(diag, ERR_LIMIT, NULL,
 		    "document: %zu octets, at most %zu", input.len,
 		    DOCUMENT_SIZE_MAX);
-	err = cose_sign1_parse(input, &d.message, diag);
-	if (err) {
-		diag_prefix(diag, "document");
-		return err;
+	if (document_has_receipt(input)) {
+		err = document_receipt_parse(input, &d, diag);
+		if (!err)
+			err = claims_parse(&d, diag);
+		if (!err)
+			err = document_receipt_check(&d, diag);
+	} else {
+		err = direct_parse(input, &d, diag);
 	}
-	/* RFC 9596 2: no other signed object passes for a document */
-	if (!bytes_equal(d.message.typ, bytes_text(DOCUMENT_TYP)))
-		return diag_fail(diag, ERR_SYNTAX, "RFC 9596 2",
-		    "document: typ: not %s", DOCUMENT_TYP);
-	err = claims_parse(&d, diag);
 	if (err)
 		return err;
 	*ret_document = d;
 	return ERR_OK;
+}
+
+enum err
+document_key_read(struct bytes cose_key, struct public_key *ret_key)
+{
+	struct bytes private = BYTES_NONE;
+
+	return cose_key_parse(cose_key, ret_key, &private, NULL);
 }
 
 static uint32_t

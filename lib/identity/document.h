@@ -1,8 +1,14 @@
 /*
- * The identity document as a reader sees it: COSE_Sign1 (RFC 9052) over the
- * claims of claims.h. Parsing checks form and claim types only; whether the
- * signature is good, the times fit and the issuer is trusted is decided by
- * verify/ (services) and device/ (devices).
+ * The identity document as a reader sees it: the claims of claims.h, signed
+ * in one of two ways.
+ *
+ *   direct   COSE_Sign1 (RFC 9052), tag 18, over the claims
+ *   receipt  [claims, receipt]: a byte string and lib/log/receipt.h
+ *
+ * Parsing checks form, claim types and, with a receipt, that it is for the
+ * index in the claims' status; whether the signature is good, the times fit
+ * and the issuer is trusted is decided by verify/ (services) and device/
+ * (devices).
  *
  * Unknown claims are passed over. Every view points into the input.
  */
@@ -11,6 +17,7 @@
 
 #include "lib/crypto/cose.h"
 #include "lib/identity/claims.h"
+#include "lib/log/receipt.h"
 
 #define DOCUMENT_SIZE_MAX	((size_t)16 << 10)
 #define DOCUMENT_ANCHORS_MAX	16
@@ -25,13 +32,13 @@ struct document_key {
 	enum product_purpose	purpose;
 	enum product_maker	maker;
 	struct bytes		certificate;	/* DER leaf, or empty: */
-	struct public_key	key;		/* the bare key */
+	struct bytes		key;		/* the bare key's COSE_Key */
 };
 
 struct document_anchor {
 	struct bytes		purpose;	/* text */
 	bool			is_key;
-	struct public_key	key;
+	struct bytes		key;		/* its COSE_Key, or */
 	struct bytes		x5t;		/* 32 octets when not a key */
 };
 
@@ -40,7 +47,10 @@ struct document_name {
 };
 
 struct document {
-	struct cose_sign1	message;
+	enum product_signature	signature;
+	struct cose_sign1	message;	/* or the receipt's */
+	struct receipt		receipt;	/* unless direct */
+	struct bytes		claims;		/* encoded */
 	struct bytes		issuer;
 	int64_t			issued, not_before, expires; /* expires:
 							TIME_MAX_S if absent */
@@ -71,11 +81,28 @@ struct document {
 MUST_USE enum err document_parse(struct bytes, struct document *ret_document,
     struct diag *);
 
+/* The public key of one of its COSE_Keys, which were checked when it was
+ * parsed. */
+MUST_USE enum err document_key_read(struct bytes cose_key,
+    struct public_key *ret_key);
+
+/* Is the signature the key's? With a receipt: are the claims, at the place it
+ * names, in the tree that the key signed? */
+MUST_USE enum err document_verify(const struct document *, struct verifier *,
+    enum key_alg, struct sha256 *, bool *ret_good);
+
+/* Put one together from claims and a chunk's tree, as receipt_put(). */
+void	document_put_receipt(struct buf *, struct bytes claims,
+	    struct bytes protected, const struct subtree *, uint32_t leaf,
+	    const uint8_t sig[SIGNATURE_SIZE]);
+
 /* Effective right: capabilities and scope; 0 when the object is in neither. */
 uint32_t document_rights(const struct document *, struct bytes object);
 
 /* Renderings for people and tools; the same claims. */
 void	document_put_json(struct buf *, const struct document *);
+/* The same in one line, without its end. */
+void	document_put_json_line(struct buf *, const struct document *);
 void	document_put_text(struct buf *, const struct document *);
 
 #endif

@@ -1,98 +1,6 @@
-#include <inttypes.h>
-
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 #include "lib/identity/document_render.h"
-
-/* A JSON text (RFC 8259) in the making. */
-struct json {
-	struct buf	*b;
-	unsigned	 depth;
-	bool		 first;		/* no element here yet */
-};
-
-/* Begin the next element or member. */
-static void
-json_next(struct json *j)
-{
-	unsigned i;
-
-	if (!j->first)
-		buf_put_u8(j->b, ',');
-	j->first = false;
-	if (j->depth == 0)
-		return;
-	buf_put_u8(j->b, '\n');
-	for (i = 0; i < j->depth; i++)
-		buf_put(j->b, "  ", 2);
-}
-
-static void
-json_string(struct json *j, struct bytes text)
-{
-	buf_put_u8(j->b, '"');
-	(void)render_put_escaped(j->b, text, ESCAPE_JSON);
-	buf_put_u8(j->b, '"');
-}
-
-static void
-json_key(struct json *j, struct bytes key)
-{
-	json_next(j);
-	json_string(j, key);
-	buf_put(j->b, ": ", 2);
-}
-
-static void
-json_open(struct json *j, char bracket)
-{
-	buf_put_u8(j->b, (uint8_t)bracket);
-	j->depth++;
-	j->first = true;
-}
-
-static void
-json_close(struct json *j, char bracket)
-{
-	j->depth--;
-	if (!j->first) {
-		j->first = true;
-		json_next(j);
-	}
-	buf_put_u8(j->b, (uint8_t)bracket);
-	j->first = false;
-}
-
-static void
-json_put_text(struct json *j, const char *key, struct bytes text)
-{
-	json_key(j, bytes_text(key));
-	json_string(j, text);
-}
-
-/* A member that is left out when its text is empty. */
-static void
-json_put_some(struct json *j, const char *key, struct bytes text)
-{
-	if (text.len > 0)
-		json_put_text(j, key, text);
-}
-
-static void
-json_put_hex(struct json *j, const char *key, struct bytes bytes)
-{
-	json_key(j, bytes_text(key));
-	buf_put_u8(j->b, '"');
-	buf_put_hex(j->b, bytes);
-	buf_put_u8(j->b, '"');
-}
-
-static void
-json_put_number(struct json *j, const char *key, uint64_t number)
-{
-	json_key(j, bytes_text(key));
-	buf_printf(j->b, "%" PRIu64, number);
-}
 
 static void
 json_put_time(struct json *j, const char *key, int64_t t)
@@ -111,7 +19,7 @@ json_put_time(struct json *j, const char *key, int64_t t)
 static void
 json_permissions(struct json *j, uint32_t bits)
 {
-	const char *separator = "";
+	const char *comma = j->line ? "," : ", ", *separator = "";
 	unsigned bit;
 
 	buf_put_u8(j->b, '[');
@@ -123,13 +31,13 @@ json_permissions(struct json *j, uint32_t bits)
 			    permission_name(bit));
 		else
 			buf_printf(j->b, "%s\"bit %u\"", separator, bit);
-		separator = ", ";
+		separator = comma;
 	}
 	buf_put_u8(j->b, ']');
 }
 
-static void
-json_objects(struct json *j, const char *key,
+void
+document_json_objects(struct json *j, const char *key,
     const struct document_object *objects, size_t count)
 {
 	size_t i;
@@ -171,6 +79,18 @@ json_public_key(struct json *j, const char *key, const struct public_key *k)
 	json_close(j, '}');
 }
 
+/* Of a COSE_Key; a document that was parsed holds none that fails here. */
+static void
+json_cose_key(struct json *j, const char *key, struct bytes cose_key)
+{
+	struct public_key k;
+
+	if (document_key_read(cose_key, &k) == ERR_OK)
+		json_public_key(j, key, &k);
+	else
+		j->b->err = ERR_NOMEM;
+}
+
 static void
 json_metadata(struct json *j, const struct document *d)
 {
@@ -178,7 +98,7 @@ json_metadata(struct json *j, const struct document *d)
 		json_put_number(j, "oemid", d->oemid);
 	if (d->hwmodel.len > 0) {
 		json_put_hex(j, "hwmodel", d->hwmodel);
-		if (render_is_plain(d->hwmodel))
+		if (bytes_is_plain(d->hwmodel))
 			json_put_text(j, "hwmodel_text", d->hwmodel);
 	}
 	json_put_some(j, "hwversion", d->hwversion);
@@ -205,7 +125,7 @@ json_keyset(struct json *j, const struct document *d)
 		if (k->certificate.len > 0)
 			json_put_hex(j, "certificate", k->certificate);
 		else
-			json_public_key(j, "key", &k->key);
+			json_cose_key(j, "key", k->key);
 		json_close(j, '}');
 	}
 	json_close(j, ']');
@@ -225,7 +145,7 @@ json_anchors(struct json *j, const struct document *d)
 		json_open(j, '{');
 		json_put_text(j, "purpose", a->purpose);
 		if (a->is_key)
-			json_public_key(j, "key", &a->key);
+			json_cose_key(j, "key", a->key);
 		else
 			json_put_hex(j, "certificate_sha256", a->x5t);
 		json_close(j, '}');
@@ -233,16 +153,17 @@ json_anchors(struct json *j, const struct document *d)
 	json_close(j, ']');
 }
 
-static void
-json_names(struct json *j, const struct document *d)
+void
+document_json_names(struct json *j, const char *key,
+    const struct document *d)
 {
 	size_t i;
 
-	json_key(j, bytes_text("names"));
+	json_key(j, bytes_text(key));
 	json_open(j, '{');
 	for (i = 0; i < d->name_count; i++) {
 		json_key(j, d->names[i].kind);
-		json_string(j, d->names[i].text);
+		json_put_string(j, d->names[i].text);
 	}
 	json_close(j, '}');
 }
@@ -258,7 +179,17 @@ json_other(void *ctx, struct bytes key, struct bytes value)
 	json_key(j, buf_bytes(&text));
 	buf_clear(&text);
 	cbor_put_diagnostic(&text, value);
-	json_string(j, buf_bytes(&text));
+	json_put_string(j, buf_bytes(&text));
+}
+
+void
+document_json_other(struct json *j, const char *key,
+    const struct document *d)
+{
+	json_key(j, bytes_text(key));
+	json_open(j, '{');
+	render_other_claims(d, json_other, j);
+	json_close(j, '}');
 }
 
 static void
@@ -267,16 +198,24 @@ json_signer(struct json *j, const struct document *d)
 	json_key(j, bytes_text("signature"));
 	json_open(j, '{');
 	json_put_text(j, "alg", bytes_text(
-	    d->message.alg == COSE_ES256 ? "ES256" : "EdDSA"));
+	    key_algorithm_by_cose(d->message.alg)->cose_name));
 	json_put_hex(j, "kid", d->message.kid);
 	json_put_hex(j, "value", d->message.signature);
+	json_put_text(j, "mode", bytes_text(
+	    product_signature_name(d->signature)));
+	if (d->signature == SIGNATURE_RECEIPT) {
+		json_put_number(j, "first", d->receipt.chunk.first);
+		json_put_number(j, "size", d->receipt.chunk.size);
+		json_put_number(j, "leaf", d->receipt.leaf);
+		json_put_number(j, "evidence", d->receipt.chunk.evidence);
+	}
 	json_close(j, '}');
 }
 
-void
-document_put_json(struct buf *b, const struct document *d)
+static void
+document_json(struct buf *b, const struct document *d, bool line)
 {
-	struct json j = { .b = b, .first = true };
+	struct json j = { .b = b, .line = line };
 
 	json_open(&j, '{');
 	json_put_text(&j, "eat_profile", d->profile);
@@ -286,14 +225,14 @@ document_put_json(struct buf *b, const struct document *d)
 	json_put_time(&j, "nbf", d->not_before);
 	json_put_time(&j, "exp", d->expires);
 	json_metadata(&j, d);
-	json_objects(&j, "capabilities", d->capabilities,
+	document_json_objects(&j, "capabilities", d->capabilities,
 	    d->capability_count);
-	json_objects(&j, "scope", d->scope, d->scope_count);
+	document_json_objects(&j, "scope", d->scope, d->scope_count);
 	json_rights(&j, d);
 	json_public_key(&j, "cnf", &d->confirmation);
 	json_keyset(&j, d);
 	json_anchors(&j, d);
-	json_names(&j, d);
+	document_json_names(&j, "names", d);
 	if (d->status_uri.len > 0) {
 		json_put_text(&j, "status_uri", d->status_uri);
 		json_put_number(&j, "status_idx", d->status_idx);
@@ -304,11 +243,20 @@ document_put_json(struct buf *b, const struct document *d)
 		json_put_number(&j, "policy", d->policy);
 	if (d->salt.len > 0)
 		json_put_hex(&j, "cti", d->salt);
-	json_key(&j, bytes_text("other"));
-	json_open(&j, '{');
-	render_other_claims(d, json_other, &j);
-	json_close(&j, '}');
+	document_json_other(&j, "other", d);
 	json_signer(&j, d);
 	json_close(&j, '}');
+}
+
+void
+document_put_json(struct buf *b, const struct document *d)
+{
+	document_json(b, d, false);
 	buf_put_u8(b, '\n');
+}
+
+void
+document_put_json_line(struct buf *b, const struct document *d)
+{
+	document_json(b, d, true);
 }

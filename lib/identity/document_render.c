@@ -92,17 +92,6 @@ render_put_time(struct buf *b, int64_t t)
 	buf_put_bytes(b, bytes_text(text));
 }
 
-bool
-render_is_plain(struct bytes text)
-{
-	size_t i;
-
-	for (i = 0; i < text.len; i++)
-		if (text.ptr[i] < 0x20 || text.ptr[i] > 0x7e)
-			return false;
-	return true;
-}
-
 void
 render_other_claims(const struct document *d,
     void (*put)(void *ctx, struct bytes key, struct bytes value), void *ctx)
@@ -111,7 +100,7 @@ render_other_claims(const struct document *d,
 	struct cbor c, k;
 	size_t i, pairs;
 
-	cbor_open_checked(&c, d->message.payload);
+	cbor_open_checked(&c, d->claims);
 	pairs = cbor_get_map(&c);
 	for (i = 0; i < pairs && cbor_ok(&c); i++) {
 		key = cbor_get_item(&c);

@@ -104,7 +104,7 @@ text_metadata(struct buf *b, const struct document *d)
 		label(b, bytes_text("manufacturer"));
 		buf_printf(b, "enterprise number %" PRIu32 "\n", d->oemid);
 	}
-	if (render_is_plain(d->hwmodel))
+	if (bytes_is_plain(d->hwmodel))
 		line_text(b, "model", d->hwmodel);
 	else
 		line_hex(b, "model (hex)", d->hwmodel);
@@ -203,6 +203,18 @@ public_key(struct buf *b, const struct public_key *key)
 	}
 }
 
+/* A document that was parsed holds none that fails here. */
+static void
+cose_key(struct buf *b, struct bytes encoded)
+{
+	struct public_key key;
+
+	if (document_key_read(encoded, &key) == ERR_OK)
+		public_key(b, &key);
+	else
+		b->err = ERR_NOMEM;
+}
+
 static void
 text_key(struct buf *b, const struct document_key *k)
 {
@@ -211,7 +223,7 @@ text_key(struct buf *b, const struct document_key *k)
 	buf_printf(b, "  slot %-2u %-13s made by %-10s ", k->slot,
 	    purpose_name(k->purpose), maker_name(k->maker));
 	if (k->certificate.len == 0) {
-		public_key(b, &k->key);
+		cose_key(b, k->key);
 	} else if (sha256_once(k->certificate, digest) == ERR_OK) {
 		buf_printf(b, "certificate, SHA-256 ");
 		buf_put_hex(b, bytes_of(digest, sizeof(digest)));
@@ -247,7 +259,7 @@ text_anchors(struct buf *b, const struct document *d)
 		a = &d->anchors[i];
 		label(b, a->purpose);
 		if (a->is_key) {
-			public_key(b, &a->key);
+			cose_key(b, a->key);
 		} else {
 			buf_printf(b, "certificate, SHA-256 ");
 			buf_put_hex(b, a->x5t);
@@ -290,9 +302,15 @@ text_issuance(struct buf *b, const struct document *d)
 	line_hex(b, "salt", d->salt);
 	label(b, bytes_text("signed with"));
 	buf_printf(b, "%s, key thumbprint ",
-	    d->message.alg == COSE_ES256 ? "ES256" : "EdDSA");
+	    key_algorithm_by_cose(d->message.alg)->cose_name);
 	buf_put_hex(b, d->message.kid);
 	buf_put_u8(b, '\n');
+	if (d->signature == SIGNATURE_RECEIPT) {
+		label(b, bytes_text("signed together"));
+		buf_printf(b, "%" PRIu32 " identities from index %" PRIu64
+		    ", this one %" PRIu64 "\n", d->receipt.chunk.size,
+		    d->receipt.chunk.first, receipt_index(&d->receipt));
+	}
 	render_other_claims(d, text_other, b);
 }
 

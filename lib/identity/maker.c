@@ -294,15 +294,13 @@ slot_claims(struct identity_maker *m, size_t i, const struct public_key *key,
     struct identity *identity)
 {
 	const struct template_slot *slot = &m->template->slots[i];
+	const struct key_algorithm *a = key_algorithm(key->alg);
+	const uint8_t *x = key->raw + a->x_at;
 	struct bytes *fields = m->claims_fields;
 
-	if (key->alg == KEY_P256) {
-		fields[CLAIMS_FIELD_X + slot->slot] =
-		    bytes_of(key->raw + 1, 32);
-		fields[CLAIMS_FIELD_Y + slot->slot] =
-		    bytes_of(key->raw + 33, 32);
-	} else
-		fields[CLAIMS_FIELD_X + slot->slot] = bytes_of(key->raw, 32);
+	fields[CLAIMS_FIELD_X + slot->slot] = bytes_of(x, a->x_len);
+	fields[CLAIMS_FIELD_Y + slot->slot] = bytes_of(x + a->x_len,
+	    a->y_len);
 	if (slot->certificate == NULL)
 		return;
 	identity->certificate[i] = buf_bytes(&m->slots[i].certificate);
@@ -310,15 +308,10 @@ slot_claims(struct identity_maker *m, size_t i, const struct public_key *key,
 	fields[CLAIMS_FIELD_CERT + slot->slot] = identity->certificate[i];
 }
 
-/* Claims, commitment and the digest that the document's signature covers. */
+/* Claims, commitment and leaf. */
 static enum err
-claims_render(struct identity_maker *m, struct identity *identity,
-    uint8_t ret_digest[SHA256_SIZE])
+claims_render(struct identity_maker *m, struct identity *identity)
 {
-	struct bytes parts[3], claims;
-	uint8_t head_room[16];
-	struct buf head = { .ptr = head_room, .cap = sizeof(head_room),
-	    .limit = sizeof(head_room) };
 	enum err err;
 
 	buf_clear(&m->claims);
@@ -328,24 +321,40 @@ claims_render(struct identity_maker *m, struct identity *identity,
 		err = buf_err(&m->claims);
 	if (err)
 		return err;
-	claims = buf_bytes(&m->claims);
-	err = sha256_parts(m->sha256, &claims, 1, identity->commitment);
+	identity->claims = buf_bytes(&m->claims);
+	err = sha256_parts(m->sha256, &identity->claims, 1,
+	    identity->commitment);
 	if (err)
 		return err;
-	cbor_put_bstr_head(&head, claims.len);
+	buf_clear(&m->log_entry);
+	log_entry_put(&m->log_entry, LOG_ENTRY_IDENTITY, identity->index,
+	    m->evidence, bytes_of(identity->commitment, SHA256_SIZE));
+	err = buf_err(&m->log_entry);
+	return err ? err : merkle_leaf(m->sha256, buf_bytes(&m->log_entry),
+	    identity->leaf);
+}
+
+/* What the document's own signature covers. */
+static enum err
+document_digest(struct identity_maker *m, uint8_t ret_digest[SHA256_SIZE])
+{
+	uint8_t head_room[16];
+	struct buf head = { .ptr = head_room, .cap = sizeof(head_room),
+	    .limit = sizeof(head_room) };
+	struct bytes parts[3];
+
+	cbor_put_bstr_head(&head, m->claims.len);
 	parts[0] = buf_bytes(&m->sig_head);
 	parts[1] = buf_bytes(&head);
-	parts[2] = claims;
+	parts[2] = buf_bytes(&m->claims);
 	return sha256_parts(m->sha256, parts, 3, ret_digest);
 }
 
-/* Document, entry and leaf, once everything is signed. */
 static enum err
-identity_finish(struct identity_maker *m, const uint8_t sig[SIGNATURE_SIZE],
+document_put(struct identity_maker *m, const uint8_t sig[SIGNATURE_SIZE],
     struct identity *identity)
 {
 	struct buf *out = &m->document;
-	enum err err;
 
 	buf_clear(out);
 	cbor_put_tag(out, 18);
@@ -355,28 +364,25 @@ identity_finish(struct identity_maker *m, const uint8_t sig[SIGNATURE_SIZE],
 	cbor_put_bstr(out, buf_bytes(&m->claims));
 	cbor_put_bstr(out, bytes_of(sig, SIGNATURE_SIZE));
 	identity->document = buf_bytes(out);
-	buf_clear(&m->log_entry);
-	log_entry_put(&m->log_entry, LOG_ENTRY_IDENTITY, identity->index,
-	    m->evidence, bytes_of(identity->commitment, SHA256_SIZE));
-	err = buf_err(out);
-	if (!err)
-		err = buf_err(&m->log_entry);
-	if (err)
-		return err;
-	return merkle_leaf(m->sha256, buf_bytes(&m->log_entry),
-	    identity->leaf);
+	return buf_err(out);
 }
 
-static void
-entry_put_key(struct buf *out, const struct public_key *key)
+/* The document's own signature, which also goes into the entry. */
+static enum err
+document_sign(struct identity_maker *m, struct signer *document,
+    struct identity *identity)
 {
-	uint8_t compressed[P256_COMPRESSED_SIZE];
+	uint8_t digest[SHA256_SIZE], sig[SIGNATURE_SIZE];
+	enum err err;
 
-	if (key->alg == KEY_P256) {
-		p256_compress(key->raw, compressed);
-		buf_put(out, compressed, sizeof(compressed));
-	} else
-		buf_put(out, key->raw, key->len);
+	err = document_digest(m, digest);
+	if (!err)
+		err = signer_sign_digest(document, digest, sig);
+	if (!err)
+		err = document_put(m, sig, identity);
+	if (!err)
+		buf_put(&m->entry, sig, SIGNATURE_SIZE);
+	return err;
 }
 
 enum err
@@ -386,7 +392,6 @@ identity_maker_make(struct identity_maker *m, uint64_t index,
     struct diag *diag)
 {
 	const struct template *template = m->template;
-	uint8_t digest[SHA256_SIZE], sig[SIGNATURE_SIZE];
 	struct slot_state *state;
 	size_t i;
 	enum err err;
@@ -395,10 +400,10 @@ identity_maker_make(struct identity_maker *m, uint64_t index,
 	buf_clear(&m->entry);
 	for (i = 0; i < template->slot_count && !err; i++) {
 		state = &m->slots[i];
-		state->key = keys[i];
+		public_key_copy(&state->key, &keys[i]);
 		if (keys[i].alg != template->slots[i].alg)
 			err = ERR_INTERNAL;
-		entry_put_key(&m->entry, &state->key);
+		public_key_put_stored(&m->entry, &state->key);
 		if (!err && template->slots[i].certificate != NULL) {
 			err = slot_fields(m, i, &state->key, ret_identity);
 			if (!err)
@@ -411,15 +416,11 @@ identity_maker_make(struct identity_maker *m, uint64_t index,
 		slot_claims(m, i, &state->key, ret_identity);
 	}
 	if (!err)
-		err = claims_render(m, ret_identity, digest);
+		err = claims_render(m, ret_identity);
+	if (!err && template->signature == SIGNATURE_DIRECT)
+		err = document_sign(m, document, ret_identity);
 	if (!err)
-		err = signer_sign_digest(document, digest, sig);
-	if (!err)
-		err = identity_finish(m, sig, ret_identity);
-	if (!err) {
-		buf_put(&m->entry, sig, SIGNATURE_SIZE);
 		err = buf_err(&m->entry);
-	}
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "identity %llu: cannot be made",
@@ -445,18 +446,12 @@ static enum err
 entry_take_key(struct bytes *entry, enum key_alg alg,
     struct public_key *ret_key)
 {
-	const uint8_t *raw;
+	size_t len = key_algorithm(alg)->stored_len;
+	const uint8_t *stored = entry_take(entry, len);
 
-	raw = entry_take(entry, alg == KEY_P256 ? P256_COMPRESSED_SIZE :
-	    KEY_PRIVATE_SIZE);
-	if (raw == NULL)
+	if (stored == NULL)
 		return ERR_CORRUPT;
-	if (alg == KEY_P256)
-		return p256_decompress(raw, ret_key);
-	ret_key->alg = alg;
-	ret_key->len = KEY_PRIVATE_SIZE;
-	memcpy(ret_key->raw, raw, KEY_PRIVATE_SIZE);
-	return ERR_OK;
+	return public_key_from_stored(alg, bytes_of(stored, len), ret_key);
 }
 
 static enum err
@@ -491,7 +486,7 @@ enum err
 identity_maker_rebuild(struct identity_maker *m, uint64_t index,
     struct bytes entry, struct identity *ret_identity, struct diag *diag)
 {
-	uint8_t digest[SHA256_SIZE];
+	bool direct = m->template->signature == SIGNATURE_DIRECT;
 	struct bytes rest = entry;
 	const uint8_t *sig = NULL;
 	size_t i;
@@ -500,14 +495,14 @@ identity_maker_rebuild(struct identity_maker *m, uint64_t index,
 	err = identity_begin(m, index, ret_identity);
 	for (i = 0; i < m->template->slot_count && !err; i++)
 		err = slot_rebuild(m, i, &rest, ret_identity);
-	if (!err)
+	if (!err && direct)
 		sig = entry_take(&rest, SIGNATURE_SIZE);
-	if (!err && (sig == NULL || rest.len != 0))
+	if (!err && ((direct && sig == NULL) || rest.len != 0))
 		err = ERR_CORRUPT;
 	if (!err)
-		err = claims_render(m, ret_identity, digest);
-	if (!err)
-		err = identity_finish(m, sig, ret_identity);
+		err = claims_render(m, ret_identity);
+	if (!err && direct)
+		err = document_put(m, sig, ret_identity);
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "identity %llu: its stored entry cannot be rebuilt",

@@ -1,12 +1,15 @@
 /*
- * Makes identities of one template: certificates, claims, signed document,
- * log leaf and stored entry; and rebuilds them to the byte from an entry.
+ * Makes identities of one template: certificates, claims, log leaf, stored
+ * entry and signed document; and rebuilds them to the byte from an entry.
+ * With receipts the document follows later, from claims and the chunk's tree:
+ * document_put_receipt().
  *
  * One maker belongs to one thread; its contexts and buffers are set up once
  * and used for every identity. Private keys never come here.
  *
- * Entry: for each slot the public key (P-256 compressed, 33 octets, else 32)
- * and, with a certificate, its signature (64); then the document's (64).
+ * Entry: for each slot the public key (public_key_put_stored()) and, with a
+ * certificate, its signature (64); then the document's (64), unless its
+ * signature is a receipt.
  */
 #ifndef IMPRINT_IDENTITY_MAKER_H
 #define IMPRINT_IDENTITY_MAKER_H
@@ -32,7 +35,8 @@ struct identity {
 	char		ueid_hex[UEID_HEX_SIZE];
 	uint8_t		commitment[SHA256_SIZE];	/* of the claims */
 	uint8_t		leaf[SHA256_SIZE];
-	struct bytes	document;		/* COSE_Sign1 */
+	struct bytes	claims;
+	struct bytes	document;		/* empty with receipts */
 	struct bytes	certificate[PRODUCT_SLOTS_MAX];	/* by template's
 							 * order; empty */
 	/* what went into each certificate, for checking a sample */
@@ -55,7 +59,8 @@ void	identity_maker_free(struct identity_maker **);
 MUST_USE enum err identity_maker_range(struct identity_maker *,
     const struct identity_range *, struct diag *);
 
-/* Issue index with these public keys (by the template's order). */
+/* Issue index with these public keys (by the template's order). document is
+ * NULL with receipts. */
 MUST_USE enum err identity_maker_make(struct identity_maker *,
     uint64_t index, const struct public_key *keys, struct signer *issuer,
     struct signer *document, struct identity *ret_identity, struct diag *);

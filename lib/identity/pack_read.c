@@ -204,8 +204,9 @@ manifest_verify(const struct pack *pack, const struct cose_sign1 *message,
 		err = diag_fail(diag, ERR_AUTH, NULL,
 		    "pack %s: signed by a key this place does not trust",
 		    pack->file.path);
-		diag_hint(diag, "is it of another ecosystem? compare with "
-		    "trust.pem");
+		diag_hint(diag, "is it of another ecosystem, or of a newer "
+		    "document signer than trust.pem here? (imprint-station "
+		    "trust)");
 		return err;
 	}
 	err = verifier_new(&keys[i], &verifier, diag);

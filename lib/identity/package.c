@@ -141,11 +141,10 @@ keys_put(struct secret *out, const struct package_key *keys, size_t count)
 		cbor_put_array(&head.buf, 3);
 		cbor_put_uint(&head.buf, keys[i].slot);
 		cbor_put_uint(&head.buf, keys[i].alg);
-		cbor_put_bstr_head(&head.buf, KEY_PRIVATE_SIZE);
+		cbor_put_bstr_head(&head.buf, keys[i].private.len);
 		err = secret_put_head(out, &head);
 		if (!err)
-			err = secret_put(out,
-			    bytes_of(keys[i].private, KEY_PRIVATE_SIZE));
+			err = secret_put(out, keys[i].private);
 	}
 	return err;
 }

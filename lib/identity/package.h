@@ -47,7 +47,7 @@ MUST_USE enum err package_sealer_begin(struct package_sealer *,
 struct package_key {
 	unsigned	slot;
 	enum key_alg	alg;
-	const uint8_t	*private;	/* KEY_PRIVATE_SIZE, secret memory */
+	struct bytes	private;	/* secret memory */
 };
 MUST_USE enum err package_seal(struct package_sealer *, uint64_t index,
     const uint8_t commitment[SHA256_SIZE], struct bytes document,

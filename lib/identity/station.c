@@ -65,8 +65,11 @@ payload_parse(struct bytes payload, struct station_statement *statement,
 	enum err err;
 
 	cbor_open(&cbor, payload);
-	cbor_get_array_sized(&cbor, 5);
-	version = cbor_get_uint(&cbor);
+	version = cbor_get_versioned(&cbor, 5, STATION_VERSION);
+	if (cbor_ok(&cbor) && version != STATION_VERSION)
+		return diag_fail(diag, ERR_VERSION, NULL,
+		    "station statement: version %llu, this build reads %d",
+		    (unsigned long long)version, STATION_VERSION);
 	name = cbor_get_tstr(&cbor);
 	sealing = cbor_get_item(&cbor);
 	signing = cbor_get_item(&cbor);
@@ -74,10 +77,6 @@ payload_parse(struct bytes payload, struct station_statement *statement,
 	if (!cbor_close(&cbor))
 		return diag_fail(diag, ERR_SYNTAX, NULL,
 		    "station statement: %s", cbor.error);
-	if (version != STATION_VERSION)
-		return diag_fail(diag, ERR_VERSION, NULL,
-		    "station statement: version %llu, this build reads %d",
-		    (unsigned long long)version, STATION_VERSION);
 	if (name.len > STATION_NAME_MAX || memchr(name.ptr, 0, name.len))
 		return diag_fail(diag, ERR_INVALID, NULL,
 		    "station statement: name out of bounds");
@@ -89,7 +88,8 @@ payload_parse(struct bytes payload, struct station_statement *statement,
 	if (!err)
 		err = public_take(signing, &statement->signing, diag);
 	if (!err && (statement->signing.alg != KEY_P256 ||
-	    statement->sealing.alg == KEY_ED25519))
+	    (statement->sealing.alg != KEY_X25519 &&
+	    statement->sealing.alg != KEY_P256)))
 		err = diag_fail(diag, ERR_INVALID, NULL,
 		    "station %s: keys of the wrong kind", statement->name);
 	return err;

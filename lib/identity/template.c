@@ -47,11 +47,14 @@ serial_number_name(const struct product *product)
 }
 
 static unsigned
-purpose_key_usage(enum product_purpose purpose)
+purpose_key_usage(const struct product_credential *credential)
 {
-	switch (purpose) {
+	const struct key_algorithm *a = key_algorithm(credential->alg);
+
+	switch (credential->purpose) {
 	case PURPOSE_ENCRYPT:
-		return KU_KEY_AGREEMENT;
+		return (a->can & KEY_AGREES) != 0 ? KU_KEY_AGREEMENT :
+		    KU_KEY_ENCIPHERMENT;
 	case PURPOSE_SIGN:
 		/* data, never a handshake: TLS wants digitalSignature */
 		return KU_CONTENT_COMMITMENT;
@@ -85,7 +88,7 @@ template_profile(const struct product *product,
 	profile.with_serial_number = serial_number_name(product) >= 0;
 	profile.subject_alg = credential->alg;
 	profile.path_len = -1;
-	profile.key_usage = purpose_key_usage(credential->purpose);
+	profile.key_usage = purpose_key_usage(credential);
 	if (credential->purpose == PURPOSE_AUTHENTICATE &&
 	    (credential->with & CERT_WITH_EKU))
 		profile.extended_key_usage = EKU_CLIENT_AUTH;
@@ -149,8 +152,11 @@ template_fill(const struct product *product,
 	    "/status/", issuer->log_name, "-", diag);
 	if (err)
 		return err;
-	cose_put_protected(&template->protected, COSE_ES256,
-	    bytes_of(issuer->document_kid, COSE_KID_SIZE), DOCUMENT_TYP);
+	template->signature = product->signature;
+	if (template->signature == SIGNATURE_DIRECT)
+		cose_put_protected(&template->protected, COSE_ES256,
+		    bytes_of(issuer->document_kid, COSE_KID_SIZE),
+		    DOCUMENT_TYP);
 	for (i = 0; i < product->credential_count; i++) {
 		err = template_slot(product, &product->credentials[i], issuer,
 		    template, diag);
@@ -190,11 +196,12 @@ template_new(const struct product *product,
 size_t
 template_entry_size(const struct template *template)
 {
-	size_t i, size = SIGNATURE_SIZE;	/* of the document */
+	size_t i, size = 0;
 
+	if (template->signature == SIGNATURE_DIRECT)
+		size = SIGNATURE_SIZE;	/* of the document */
 	for (i = 0; i < template->slot_count; i++) {
-		size += template->slots[i].alg == KEY_P256 ?
-		    P256_COMPRESSED_SIZE : KEY_PRIVATE_SIZE;
+		size += key_algorithm(template->slots[i].alg)->stored_len;
 		if (template->slots[i].certificate != NULL)
 			size += SIGNATURE_SIZE;
 	}

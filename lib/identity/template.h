@@ -39,7 +39,10 @@ struct template {
 	int			document_validity_years;
 	char			status_prefix[TEMPLATE_TEXT_MAX + 1];
 	struct form		*claims;
-	struct buf		protected;	/* COSE header, encoded */
+	enum product_signature	signature;
+	struct buf		protected;	/* COSE header, encoded; empty
+						 * with receipts, whose header
+						 * differs by chunk */
 	struct template_slot	slots[PRODUCT_SLOTS_MAX];
 	size_t			slot_count;
 	struct product_name	names[PRODUCT_NAMES_MAX];

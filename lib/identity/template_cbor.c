@@ -1,7 +1,7 @@
 /*
  * The stored form of a template:
  * [version, product, log, document years, status prefix, claims form,
- *  protected header, [[slot, alg, years, form or null]...],
+ *  protected header or null, [[slot, alg, years, form or null]...],
  *  [[kind, prefix, digits]...], serial number's name or -1]
  */
 #include <limits.h>
@@ -44,7 +44,10 @@ template_encode(const struct template *template, struct buf *out)
 	err = form_put(out, template->claims);
 	if (err)
 		return err;
-	cbor_put_bstr(out, buf_bytes(&template->protected));
+	if (template->signature == SIGNATURE_DIRECT)
+		cbor_put_bstr(out, buf_bytes(&template->protected));
+	else
+		cbor_put_null(out);
 	cbor_put_array(out, template->slot_count);
 	for (i = 0; i < template->slot_count; i++) {
 		cbor_put_array(out, 4);
@@ -161,7 +164,12 @@ body_decode(struct cbor *cbor, struct template *template, struct diag *diag)
 	err = form_decode(cbor_get_bstr(cbor), &template->claims, diag);
 	if (err)
 		return err;
-	buf_put_bytes(&template->protected, cbor_get_bstr(cbor));
+	if (cbor_peek(cbor) == CBOR_SIMPLE) {
+		cbor_get_null(cbor);
+		template->signature = SIGNATURE_RECEIPT;
+	} else {
+		buf_put_bytes(&template->protected, cbor_get_bstr(cbor));
+	}
 	count = cbor_get_array(cbor);
 	if (count > PRODUCT_SLOTS_MAX)
 		cbor_fail(cbor, "too many slots");
@@ -192,8 +200,7 @@ template_decode(struct bytes encoded, struct template **ret_template,
 		return diag_nomem(diag);
 	template->protected.limit = BUF_LIMIT_DEFAULT;
 	cbor_open(&cbor, encoded);
-	cbor_get_array_sized(&cbor, 10);
-	version = cbor_get_uint(&cbor);
+	version = cbor_get_versioned(&cbor, 10, TEMPLATE_VERSION);
 	if (cbor_ok(&cbor) && version != TEMPLATE_VERSION)
 		return diag_fail(diag, ERR_VERSION, NULL,
 		    "template: version %llu, this build reads %d",

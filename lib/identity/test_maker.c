@@ -194,6 +194,7 @@ check_keys(struct world *w, const struct identity *identity,
 {
 	const struct product *p = &w->product;
 	const struct document_key *key;
+	struct public_key bare;
 	size_t i;
 
 	assert_int_equal(document->key_count, p->credential_count);
@@ -205,13 +206,13 @@ check_keys(struct world *w, const struct identity *identity,
 		assert_true(bytes_equal(key->certificate,
 		    identity->certificate[i]));
 		if (!p->credentials[i].certificate) {
-			assert_int_equal(key->key.alg, w->keys[i].alg);
-			assert_memory_equal(key->key.raw, w->keys[i].raw,
-			    w->keys[i].len);
+			assert_int_equal(document_key_read(key->key, &bare),
+			    ERR_OK);
+			assert_true(public_key_equal(&bare, &w->keys[i]));
 		}
 		if (key->purpose == PURPOSE_AUTHENTICATE)
-			assert_memory_equal(document->confirmation.raw,
-			    w->keys[i].raw, w->keys[i].len);
+			assert_true(public_key_equal(
+			    &document->confirmation, &w->keys[i]));
 	}
 }
 
@@ -381,6 +382,78 @@ test_rebuild(void **state)
 			check_certificates(&w, &identity,
 			    borders[i].partition);
 		}
+	}
+}
+
+/* The camera with keys of one algorithm for all that it can do, each bare and
+ * with a certificate, where that is offered. */
+static void
+algorithm_product(const struct key_algorithm *a, struct product *p)
+{
+	struct product_credential *c = p->credentials;
+	bool encrypts = (a->can & (KEY_AGREES | KEY_DECRYPTS)) != 0;
+
+	product_load(sample_files[0], p);
+	p->credential_count = 0;
+	*c++ = (struct product_credential){ 0, PURPOSE_AUTHENTICATE,
+		(a->can & KEY_SIGNS) != 0 ? a->alg : KEY_P256,
+		MAKER_AUTHORITY, true, 20, CERT_WITH_SKI | CERT_WITH_AKI };
+	if ((a->can & KEY_SIGNS) != 0) {
+		*c++ = (struct product_credential){ 1, PURPOSE_SIGN, a->alg,
+			MAKER_AUTHORITY, true, 1, 0 };
+		*c++ = (struct product_credential){ 2, PURPOSE_SIGN, a->alg,
+			MAKER_AUTHORITY, false, 0, 0 };
+	}
+	if (encrypts)
+		*c++ = (struct product_credential){ 3, PURPOSE_ENCRYPT,
+			a->alg, MAKER_AUTHORITY, false, 0, 0 };
+	if (encrypts && a->alg != KEY_X25519)
+		*c++ = (struct product_credential){ 4, PURPOSE_ENCRYPT,
+			a->alg, MAKER_AUTHORITY, true, PRODUCT_NEVER,
+			CERT_WITH_SKI };
+	p->credential_count = (size_t)(c - p->credentials);
+}
+
+static void
+test_algorithms(void **state)
+{
+	const struct key_algorithm *a;
+	size_t n;
+
+	(void)state;
+	for (n = 0; (a = key_algorithm_at(n)) != NULL; n++) {
+		_cleanup_world_ struct world w = { .maker = NULL };
+		_cleanup_copy_ struct copy copy = { .leaf = { 0 } };
+		_cleanup_template_ struct template *back = NULL;
+		_cleanup_buf_ struct buf stored = BUF_INIT, again = BUF_INIT;
+		struct identity identity;
+
+		if (key_alg_available(a->alg, NULL) != ERR_OK) {
+			print_message("%s is skipped: it needs OpenSSL %s\n",
+			    a->name, a->needs);
+			continue;
+		}
+		algorithm_product(a, &w.product);
+		world_fill(&w);
+		check_identity(&w, 0);
+		assert_int_equal(world_identity(&w, borders[0].index,
+		    &identity), ERR_OK);
+		assert_int_equal(identity.entry.len,
+		    template_entry_size(w.template));
+		copy_make(&copy, &identity);
+		assert_int_equal(identity_maker_rebuild(w.maker,
+		    borders[0].index, buf_bytes(&copy.entry), &identity,
+		    NULL), ERR_OK);
+		copy_equal(&copy, &identity);
+		print_message("%s: document %zu octets, entry %zu\n",
+		    a->name, identity.document.len, identity.entry.len);
+		assert_int_equal(template_encode(w.template, &stored),
+		    ERR_OK);
+		assert_int_equal(template_decode(buf_bytes(&stored), &back,
+		    NULL), ERR_OK);
+		assert_int_equal(template_encode(back, &again), ERR_OK);
+		assert_true(bytes_equal(buf_bytes(&stored),
+		    buf_bytes(&again)));
 	}
 }
 
@@ -613,6 +686,7 @@ main(void)
 		cmocka_unit_test(test_content),
 		cmocka_unit_test(test_content_unnamed),
 		cmocka_unit_test(test_rebuild),
+		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_times_refused),
 		cmocka_unit_test(test_document_expiry),

@@ -62,7 +62,8 @@ put_chunk(struct pack_world *w, uint32_t number, uint32_t count)
 	_cleanup_sealer_ struct package_sealer *sealer = NULL;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	_cleanup_buf_ struct buf chunk = BUF_INIT;
-	struct package_key key = { 3, KEY_X25519, private_key };
+	struct package_key key = { 3, KEY_X25519, bytes_of(private_key,
+	    KEY_PRIVATE_SIZE) };
 	uint8_t enc[HPKE_ENC_MAX], commitment[SHA256_SIZE] = { 0 };
 	uint64_t first = 1000 * (uint64_t)number + 7;
 	size_t enc_len = 0, at = w->manifest.chunk_count;

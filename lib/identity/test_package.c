@@ -11,7 +11,8 @@ static const char document[] = "the document";
 static const uint8_t private_0[KEY_PRIVATE_SIZE] = { 0xa0 };
 static const uint8_t private_1[KEY_PRIVATE_SIZE] = { 0xa1 };
 static const struct package_key keys[] = {
-	{ 0, KEY_P256, private_0 }, { 7, KEY_X25519, private_1 },
+	{ 0, KEY_P256, { private_0, KEY_PRIVATE_SIZE } },
+	{ 7, KEY_X25519, { private_1, KEY_PRIVATE_SIZE } },
 };
 
 struct box {
@@ -103,7 +104,7 @@ check_device_form(struct bytes form, size_t key_count)
 		assert_int_equal(cbor_get_uint(&cbor), keys[i].slot);
 		assert_int_equal(cbor_get_uint(&cbor), keys[i].alg);
 		assert_true(bytes_equal(cbor_get_bstr(&cbor),
-		    bytes_of(keys[i].private, KEY_PRIVATE_SIZE)));
+		    keys[i].private));
 	}
 	cbor_get_array_sized(&cbor, 2);
 	assert_true(bytes_equal(cbor_get_bstr(&cbor), bytes_text("one")));

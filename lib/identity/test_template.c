@@ -94,6 +94,64 @@ test_same_identity(void **state)
 	assert_memory_equal(made.leaf, rebuilt.leaf, SHA256_SIZE);
 }
 
+/*
+ * Products and templates are stored, and named by hashes: whatever is added
+ * to this build, those of the samples stay as they were, to the octet.
+ */
+static void
+test_stored_forms(void **state)
+{
+	static const struct {
+		const char	*product, *template;
+	} golden[] = {
+		{ "61ae8c38974156f795ffa82a871740cf"
+		    "7e84a570b13629ffd5f9066b4f788762",
+		    "b52ce6f8fc9787b9a3d5b40cb0b12628"
+		    "d7ec82cd5896e9e732659e87562aa499" },
+		{ "3a749e6ad7dea0fe4f8a440e3b6c1c35"
+		    "e22fa73eb7d9e6c76b0a3dc1c650ee33",
+		    "02aa4dd47ca4328cb38e6648e6e9445c"
+		    "cfa9c325042171e7a2f67562dbd6a46a" },
+		{ "7291508c3408df292185e30714dff1eb"
+		    "c1d25b251b8fb363a3b5e421ed31f27a",
+		    "9a1f856c92b86021f333e870e92b729e"
+		    "fc4ea77b4bd1537b7e95be57be6dcab8" },
+	};
+	struct buf name = BUF_INIT, encoded = BUF_INIT, hex = BUF_INIT;
+	struct template_issuer about = { .issuer = PUBLISH "/test",
+	    .publish_url = PUBLISH, .log_name = "bulk", .log = 1 };
+	uint8_t hash[SHA256_SIZE];
+	size_t i;
+
+	(void)state;
+	certificate_put_name(&name, "Example", "Issuing CA bulk");
+	about.name = buf_bytes(&name);
+	memset(about.root_hash, 0x77, SHA256_SIZE);
+	memset(about.key_id, 0x11, KEY_ID_SIZE);
+	memset(about.document_kid, 0x22, COSE_KID_SIZE);
+	for (i = 0; i < COUNT(sample_files); i++) {
+		_cleanup_template_ struct template *template = NULL;
+		struct product product;
+
+		product_load(sample_files[i], &product);
+		assert_int_equal(product_hash(&product, hash), ERR_OK);
+		buf_clear(&hex);
+		buf_put_hex(&hex, bytes_of(hash, SHA256_SIZE));
+		assert_string_equal(buf_text(&hex), golden[i].product);
+		assert_int_equal(template_new(&product, &about, &template,
+		    NULL), ERR_OK);
+		encode(template, &encoded);
+		assert_int_equal(sha256_once(buf_bytes(&encoded), hash),
+		    ERR_OK);
+		buf_clear(&hex);
+		buf_put_hex(&hex, bytes_of(hash, SHA256_SIZE));
+		assert_string_equal(buf_text(&hex), golden[i].template);
+	}
+	buf_release(&name);
+	buf_release(&encoded);
+	buf_release(&hex);
+}
+
 static void
 test_url_too_long(void **state)
 {
@@ -147,7 +205,7 @@ static const struct {
 	{ 7, "8183000101", ERR_CORRUPT },
 	{ 7, "8184080101f6", ERR_CORRUPT },		/* slot 8 */
 	{ 7, "8184000001f6", ERR_CORRUPT },		/* algorithm 0 */
-	{ 7, "8184000401f6", ERR_CORRUPT },		/* algorithm 4 */
+	{ 7, "8184000901f6", ERR_CORRUPT },		/* algorithm 9 */
 	{ 7, "8184001b000000010000000101f6", ERR_CORRUPT },
 	{ 7, "818400011a00010000f6", ERR_CORRUPT },	/* years */
 	{ 7, "8184000101f5", ERR_CORRUPT },		/* form true */
@@ -285,6 +343,7 @@ main(void)
 		cmocka_unit_test(test_sample_products),
 		cmocka_unit_test(test_entry_size),
 		cmocka_unit_test(test_same_identity),
+		cmocka_unit_test(test_stored_forms),
 		cmocka_unit_test(test_url_too_long),
 		cmocka_unit_test(test_rejected),
 		cmocka_unit_test(test_text_lengths),

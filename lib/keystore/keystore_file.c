@@ -181,8 +181,15 @@ entry_insert(struct key_file *f, const char *label, size_t len,
 	e->len = len;
 	e->is_pair = public != NULL;
 	if (public != NULL)
-		e->public = *public;
+		public_key_copy(&e->public, public);
 	f->count++;
+}
+
+/* The authority's own keys; all of them have KEY_PRIVATE_SIZE octets. */
+static bool
+alg_is_kept(uint64_t alg)
+{
+	return alg == KEY_P256 || alg == KEY_X25519 || alg == KEY_ED25519;
 }
 
 static enum err
@@ -192,19 +199,25 @@ key_file_generate(void *state, const char *label, enum key_alg alg,
 	_cleanup_keygen_ struct keygen *keygen = NULL;
 	struct key_file *f = state;
 	struct public_key public;
+	size_t len = 0;
 	enum err err;
 
+	if (!alg_is_kept((uint64_t)alg))
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "key %s: the keystore keeps P-256, X25519 and Ed25519",
+		    label);
 	err = entry_allowed(f, label, diag);
 	if (!err)
 		err = keygen_new(alg, &keygen, diag);
 	if (err)
 		return err;
-	err = keygen_run(keygen, &public, f->values.ptr + f->values.len);
+	err = keygen_run(keygen, &public, f->values.ptr + f->values.len,
+	    &len);
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "key %s: the key pair could not be made", label);
-	f->values.len += KEY_PRIVATE_SIZE;
-	entry_insert(f, label, KEY_PRIVATE_SIZE, &public);
+	f->values.len += len;
+	entry_insert(f, label, len, &public);
 	return ERR_OK;
 }
 
@@ -359,7 +372,7 @@ entry_parse(struct key_file *f, struct cbor *c, struct diag *diag)
 	if (!cbor_ok(c) || label.len == 0 || label.len > KEYSTORE_LABEL_MAX ||
 	    memchr(label.ptr, '\0', label.len) != NULL ||
 	    value.len == 0 || value.len > KEYSTORE_SECRET_MAX ||
-	    (is_pair && (alg < KEY_P256 || alg > KEY_ED25519)))
+	    (is_pair && !alg_is_kept(alg)))
 		return diag_fail(diag, ERR_SYNTAX, NULL,
 		    "keystore %s: an entry is malformed", f->path);
 	memcpy(text, label.ptr, label.len);

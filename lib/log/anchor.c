@@ -193,8 +193,10 @@ head_parse(struct bytes *rest, struct anchor *a, struct diag *diag)
 	if (!field_next(rest, "imprint-anchor", &value))
 		return line_bad("second line: no version", diag);
 	if (!bytes_equal(value, bytes_text(VERSION)))
-		return diag_fail(diag, ERR_VERSION, NULL, WHAT ": made by a "
-		    "later version; this one reads version " VERSION);
+		return diag_fail(diag, ERR_VERSION, NULL, WHAT ": version "
+		    "%.*s; this build reads version " VERSION,
+		    (int)(value.len < 20 ? value.len : 20),
+		    (const char *)value.ptr);
 	if (!field_next(rest, "ecosystem", &value) ||
 	    !hex_exact(value, a->ecosystem, sizeof(a->ecosystem)))
 		return line_bad("third line: no ecosystem in hexadecimal",

@@ -92,6 +92,26 @@ merkle_root(const struct merkle *m, struct sha256 *sha256,
 	return ERR_OK;
 }
 
+bool
+merkle_differ(const struct merkle *a, const struct merkle *b,
+    uint64_t *ret_first, uint64_t *ret_count)
+{
+	uint64_t first = 0, count;
+	unsigned i;
+
+	for (i = 0; i < a->count; i++) {
+		count = (uint64_t)1 << (63 - __builtin_clzll(a->size - first));
+		if (i >= b->count || memcmp(a->node[i], b->node[i],
+		    SHA256_SIZE) != 0) {
+			*ret_first = first;
+			*ret_count = count;
+			return true;
+		}
+		first += count;
+	}
+	return false;
+}
+
 void
 merkle_encode(const struct merkle *m, struct buf *out)
 {

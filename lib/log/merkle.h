@@ -31,6 +31,12 @@ MUST_USE enum err merkle_append(struct merkle *, struct sha256 *,
 /* The root; of the empty tree SHA-256 of nothing. */
 MUST_USE enum err merkle_root(const struct merkle *, struct sha256 *,
     uint8_t ret_root[SHA256_SIZE]);
+/*
+ * The first of the complete subtrees of one size that two trees do not share:
+ * its first leaf and how many it has. False: they are the same tree.
+ */
+bool	merkle_differ(const struct merkle *, const struct merkle *,
+	    uint64_t *ret_first, uint64_t *ret_count);
 /* For storage: size (8 octets) then the nodes. ERR_CORRUPT. */
 void	merkle_encode(const struct merkle *, struct buf *);
 MUST_USE enum err merkle_decode(struct bytes, struct merkle *ret_merkle);

@@ -193,6 +193,35 @@ test_stored_frontier(void **state)
 	free(leaves);
 }
 
+/* One leaf another: found in the complete subtree that holds it. */
+static void
+test_differ(void **state)
+{
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	uint8_t *leaves = make_leaves(107);
+	struct merkle a = MERKLE_INIT;
+	uint64_t first, count;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(sha256_new(&sha256, NULL), ERR_OK);
+	assert_int_equal(merkle_append(&a, sha256, leaves, 107), ERR_OK);
+	assert_false(merkle_differ(&a, &a, &first, &count));
+	for (i = 0; i < 107; i++) {
+		struct merkle b = MERKLE_INIT;
+
+		leaves[i * SHA256_SIZE] ^= 1;
+		assert_int_equal(merkle_append(&b, sha256, leaves, 107),
+		    ERR_OK);
+		assert_true(merkle_differ(&a, &b, &first, &count));
+		assert_in_range(i, first, first + count - 1);
+		assert_int_equal(count, i < 64 ? 64 : i < 96 ? 32 :
+		    i < 104 ? 8 : i < 106 ? 2 : 1);
+		leaves[i * SHA256_SIZE] ^= 1;
+	}
+	free(leaves);
+}
+
 static void
 test_broken_frontier(void **state)
 {
@@ -236,6 +265,7 @@ main(void)
 		cmocka_unit_test(test_against_naive),
 		cmocka_unit_test(test_batches),
 		cmocka_unit_test(test_stored_frontier),
+		cmocka_unit_test(test_differ),
 		cmocka_unit_test(test_broken_frontier),
 		cmocka_unit_test(test_too_many_leaves),
 	};

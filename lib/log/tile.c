@@ -7,7 +7,6 @@
 
 #define DIR_MODE	0755
 #define FILE_MODE	0644
-#define TMP_NAME	"tile.tmp"
 #define SPEC		"C2SP tlog-tiles"
 
 bool
@@ -153,7 +152,7 @@ tile_put(const struct io *io, const char *dir, const struct tile *tile,
 
 	err = file_path(dir, tile, path, diag);
 	if (!err)
-		err = path_join(tmp, dir, TMP_NAME);
+		err = path_join(tmp, dir, TILE_TMP);
 	if (!err)
 		err = tmp_write(io, tmp, bytes, diag);
 	if (err)

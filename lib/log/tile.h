@@ -44,8 +44,10 @@ MUST_USE enum err tile_read(const struct io *, const char *dir,
 /*
  * Put a tile or bundle under its name, replacing what is there; folders are
  * made as needed. What stands under a name is always whole, but nothing is
- * durable before io_sync_fs(). One writer of a folder at a time.
+ * durable before io_sync_fs(). One writer of a folder at a time; a crash may
+ * leave TILE_TMP.
  */
+#define TILE_TMP "tile.tmp"
 MUST_USE enum err tile_put(const struct io *, const char *dir,
     const struct tile *, struct bytes, struct diag *);
 /* Remove the partial forms of a tile that is full and durable. */

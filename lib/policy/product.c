@@ -45,6 +45,18 @@ purpose_name(enum product_purpose purpose)
 }
 
 const char *
+product_signature_name(enum product_signature signature)
+{
+	switch (signature) {
+	case SIGNATURE_DIRECT:
+		return "direct";
+	case SIGNATURE_RECEIPT:
+		return "receipt";
+	}
+	return NULL;
+}
+
+const char *
 maker_name(enum product_maker maker)
 {
 	switch (maker) {
@@ -250,6 +262,9 @@ fields_check(const struct product *p, const char **ret_key, struct fault *f)
 		if ((err = rule_text(texts[i].text, texts[i].max, f)) != ERR_OK)
 			return err;
 	}
+	*ret_key = "document.signature";
+	if ((err = rule_signature(p->signature, f)) != ERR_OK)
+		return err;
 	*ret_key = "document.validity";
 	return rule_validity(p->document_validity_years, f);
 }

@@ -88,6 +88,13 @@ struct product_name {
 	unsigned	digits;				/* 1..19, zero-padded */
 };
 
+/* How a document is signed. */
+enum product_signature {
+	SIGNATURE_DIRECT = 0,	/* each on its own */
+	SIGNATURE_RECEIPT = 1	/* one signature a chunk, and a proof each */
+};
+const char *product_signature_name(enum product_signature);
+
 struct product {
 	char		name[PRODUCT_NAME_MAX + 1];
 	char		version[PRODUCT_NAME_MAX + 1];	/* digits and dots */
@@ -109,14 +116,17 @@ struct product {
 	struct product_name	names[PRODUCT_NAMES_MAX];
 	size_t			name_count;
 	int			document_validity_years; /* or PRODUCT_NEVER */
-	/* signature mode: direct; delivery: station; the only ones offered */
+	enum product_signature	signature;
+	/* delivery: station, the only one offered */
 };
 
 /*
- * The rules that hold between fields. Exactly one authenticate slot, P-256,
- * with a certificate; encrypt: X25519 bare key or P-256; sign: P-256; what
- * is authorised must be a capability, bits included; this build makes keys
- * in the authority only (ERR_UNSUPPORTED for another maker).
+ * The rules that hold between fields. Exactly one authenticate slot, with a
+ * certificate; an algorithm that can do what its purpose asks for; X25519
+ * without certificate; what is authorised must be a capability, bits
+ * included; this build makes keys in the authority only (ERR_UNSUPPORTED for
+ * another maker). Whether the installed OpenSSL has an algorithm does not
+ * count here: product_yaml.h, key_alg_available().
  */
 MUST_USE enum err product_check(const struct product *, struct diag *);
 

@@ -11,7 +11,8 @@
  *	 13: [* [kind, prefix, digits]],
  *	 14: [signature mode, validity], 15: delivery}
  *
- * validity: years, or -1 for never. The key is its raw form.
+ * validity: years, or -1 for never. The key is its raw form. Signature mode:
+ * 1 direct, 2 receipt.
  */
 #include "lib/base/cbor_write.h"
 #include "lib/policy/product.h"
@@ -19,7 +20,6 @@
 
 #define FORMAT_VERSION		1
 #define PRODUCT_ENCODED_MAX	((size_t)64 << 10)
-#define SIGNATURE_DIRECT	1
 #define DELIVERY_STATION	1
 
 enum key {
@@ -163,7 +163,7 @@ product_encode(const struct product *p, struct buf *out)
 	names_put(out, p);
 	cbor_put_uint(out, KEY_DOCUMENT);
 	cbor_put_array(out, 2);
-	cbor_put_uint(out, SIGNATURE_DIRECT);
+	cbor_put_uint(out, p->signature + UINT64_C(1));
 	cbor_put_int(out, p->document_validity_years);
 	cbor_put_uint(out, KEY_DELIVERY);
 	cbor_put_uint(out, DELIVERY_STATION);
@@ -312,6 +312,17 @@ name_get(struct cbor *c, struct product_name *name)
 	name->digits = number_get(c, PRODUCT_DIGITS_MAX);
 }
 
+static enum product_signature
+signature_get(struct cbor *c)
+{
+	uint64_t value = cbor_get_uint(c);
+
+	if (value >= 1 && value <= SIGNATURE_RECEIPT + 1)
+		return (enum product_signature)(value - 1);
+	cbor_fail(c, "unknown signature mode");
+	return SIGNATURE_DIRECT;
+}
+
 static void
 lists_get(struct cbor *c, struct product *p, enum key key)
 {
@@ -335,8 +346,7 @@ lists_get(struct cbor *c, struct product *p, enum key key)
 		break;
 	case KEY_DOCUMENT:
 		cbor_get_array_sized(c, 2);
-		if (cbor_get_uint(c) != SIGNATURE_DIRECT)
-			cbor_fail(c, "unknown signature mode");
+		p->signature = signature_get(c);
 		p->document_validity_years = years_get(c);
 		break;
 	case KEY_DELIVERY:

@@ -217,6 +217,14 @@ rule_authorised(const struct product *p, const struct product_object *o,
 }
 
 enum err
+rule_signature(enum product_signature signature, struct fault *f)
+{
+	if (product_signature_name(signature) != NULL)
+		return ERR_OK;
+	return fault_set(f, ERR_INVALID, NULL, "no such mode");
+}
+
+enum err
 rule_validity(int years, struct fault *f)
 {
 	if (years == PRODUCT_NEVER ||
@@ -226,20 +234,38 @@ rule_validity(int years, struct fault *f)
 	    "allowed: 1 to %d years, or never", years, PRODUCT_YEARS_MAX);
 }
 
+/* What a key must be able to do for a purpose; one of these is enough. */
+static unsigned
+purpose_needs(enum product_purpose purpose)
+{
+	return purpose == PURPOSE_ENCRYPT ? KEY_AGREES | KEY_DECRYPTS :
+	    KEY_SIGNS;
+}
+
 static enum err
 rule_algorithm(const struct product_credential *c, struct fault *f)
 {
-	if (key_alg_name(c->alg) == NULL)
+	const struct key_algorithm *a = key_algorithm(c->alg);
+	unsigned needed = purpose_needs(c->purpose);
+	char allowed[100] = "";
+	size_t i, len = 0;
+	int n;
+
+	if (a == NULL)
 		return fault_set(f, ERR_INVALID, "algorithm",
 		    "no such algorithm");
-	if (c->alg == KEY_P256)
+	if ((a->can & needed) != 0)
 		return ERR_OK;
-	if (c->alg == KEY_X25519 && c->purpose == PURPOSE_ENCRYPT)
-		return ERR_OK;
+	for (i = 0; (a = key_algorithm_at(i)) != NULL; i++) {
+		if ((a->can & needed) == 0)
+			continue;
+		n = snprintf(allowed + len, sizeof(allowed) - len, "%s%s",
+		    len > 0 ? ", " : "", a->name);
+		len += n > 0 ? (size_t)n : 0;
+	}
 	return fault_set(f, ERR_INVALID, "algorithm",
 	    "\"%s\" cannot %s; allowed: %s", key_alg_name(c->alg),
-	    purpose_name(c->purpose),
-	    c->purpose == PURPOSE_ENCRYPT ? "P-256, X25519" : "P-256");
+	    purpose_name(c->purpose), allowed);
 }
 
 static enum err

@@ -41,6 +41,7 @@ MUST_USE enum err rule_object(const struct product_object *, struct fault *);
 /* Is what the object allows a capability of the product? */
 MUST_USE enum err rule_authorised(const struct product *,
     const struct product_object *, struct fault *);
+MUST_USE enum err rule_signature(enum product_signature, struct fault *);
 /* 1 to 100, or never. */
 MUST_USE enum err rule_validity(int years, struct fault *);
 MUST_USE enum err rule_credential(const struct product_credential *,

@@ -6,6 +6,7 @@
 #include "lib/policy/product_rules.h"
 #include "lib/policy/yamlfile.h"
 
+#define ALGORITHMS_MAX	16
 #define COUNT(table)	(sizeof(table) / sizeof((table)[0]))
 #define FIELD(type, field) \
 	offsetof(type, field), sizeof(((type *)NULL)->field)
@@ -345,17 +346,28 @@ static enum err
 algorithm_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
-	static const struct yamlfile_choice algorithms[] = {
-		{ "P-256", KEY_P256, true },
-		{ "X25519", KEY_X25519, true },
-	};
+	struct yamlfile_choice algorithms[ALGORITHMS_MAX];
 	struct product_credential *c = target;
+	const struct key_algorithm *a;
+	struct diag why = DIAG_INIT;
 	enum err err;
 	int value = 0;
+	size_t i;
 
 	(void)key;
-	err = yamlfile_choice(y, node, algorithms, COUNT(algorithms), &value);
+	for (i = 0; i < ALGORITHMS_MAX &&
+	    (a = key_algorithm_at(i)) != NULL; i++)
+		algorithms[i] = (struct yamlfile_choice){ a->name,
+		    (int)a->alg, true };
+	err = yamlfile_choice(y, node, algorithms, i, &value);
+	if (err)
+		return err;
 	c->alg = (enum key_alg)value;
+	err = key_alg_available(c->alg, &why);
+	if (err) {
+		(void)yamlfile_fail(y, node, err, "%.160s", why.what);
+		diag_hint(y->diag, "%s", why.hint);
+	}
 	return err;
 }
 
@@ -623,14 +635,17 @@ signature_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
 	static const struct yamlfile_choice modes[] = {
-		{ "direct", 0, true },
-		{ "receipt", 0, false },
+		{ "direct", SIGNATURE_DIRECT, true },
+		{ "receipt", SIGNATURE_RECEIPT, true },
 	};
-	int value;
+	struct product *p = target;
+	enum err err;
+	int value = SIGNATURE_DIRECT;
 
 	(void)key;
-	(void)target;
-	return yamlfile_choice(y, node, modes, COUNT(modes), &value);
+	err = yamlfile_choice(y, node, modes, COUNT(modes), &value);
+	p->signature = (enum product_signature)value;
+	return err;
 }
 
 static enum err
@@ -638,7 +653,7 @@ document_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
 	static const struct yamlfile_key keys[] = {
-		{ "signature", true, signature_read, 0, 0 },
+		{ "signature", false, signature_read, 0, 0 },
 		{ "validity", true, validity_read,
 		    FIELD(struct product, document_validity_years) },
 	};

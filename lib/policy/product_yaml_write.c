@@ -173,7 +173,8 @@ product_yaml_write(const struct product *p, struct buf *out)
 	err = anchors_put(out, p);
 	if (err)
 		return err;
-	buf_printf(out, "\ndocument:\n  signature: direct\n");
+	buf_printf(out, "\ndocument:\n  signature: %s\n",
+	    product_signature_name(p->signature));
 	validity_put(out, "  validity", p->document_validity_years);
 	buf_printf(out, "\ndelivery: station\n");
 	return buf_err(out);

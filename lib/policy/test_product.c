@@ -110,6 +110,7 @@ EDIT(surrogate_swname, memcpy(p->swname, "\xed\xa0\x80", 3))
 EDIT(short_swname, memcpy(p->swname, "\xe2\x82", 2))
 EDIT(document_years, p->document_validity_years = 101)
 EDIT(document_zero, p->document_validity_years = 0)
+EDIT(document_mode, p->signature = (enum product_signature)2)
 EDIT(many_capabilities, p->capability_count = 65)
 EDIT(swapped_capabilities, p->capabilities[0].object[0] = 'w')
 EDIT(same_capabilities, p->capabilities[1] = p->capabilities[0])
@@ -128,7 +129,7 @@ EDIT(same_slot, p->credentials[1].slot = 0)
 EDIT(high_slot, p->credentials[1].slot = 8)
 EDIT(bad_purpose, p->credentials[1].purpose = (enum product_purpose)9)
 EDIT(bad_alg, p->credentials[1].alg = (enum key_alg)9)
-EDIT(ed25519, p->credentials[0].alg = KEY_ED25519)
+EDIT(ed25519, p->credentials[1].alg = KEY_ED25519)
 EDIT(x25519, p->credentials[0].alg = KEY_X25519)
 EDIT(bare, p->credentials[0].certificate = false)
 EDIT(bare_validity, p->credentials[1].validity_years = 1)
@@ -171,6 +172,7 @@ static const struct {
 	{ short_swname, ERR_INVALID, "metadata.swname: is not UTF-8" },
 	{ document_years, ERR_INVALID, "document.validity: 101 years" },
 	{ document_zero, ERR_INVALID, "document.validity: 0 years" },
+	{ document_mode, ERR_INVALID, "document.signature: no such mode" },
 	{ many_capabilities, ERR_LIMIT, "capabilities: 65 entries" },
 	{ swapped_capabilities, ERR_INVALID, "capabilities[1]: repeated" },
 	{ same_capabilities, ERR_INVALID, "capabilities[1]: repeated" },
@@ -189,9 +191,12 @@ static const struct {
 	{ bad_purpose, ERR_INVALID, "credentials[1].purpose: no such" },
 	{ bad_alg, ERR_INVALID, "credentials[1].algorithm: no such" },
 	{ ed25519, ERR_INVALID,
-	    "credentials[0].algorithm: \"Ed25519\" cannot authenticate" },
+	    "credentials[1].algorithm: \"Ed25519\" cannot encrypt; allowed: "
+	    "P-256, P-384, X25519, RSA-2048, RSA-3072" },
 	{ x25519, ERR_INVALID,
-	    "credentials[0].algorithm: \"X25519\" cannot authenticate" },
+	    "credentials[0].algorithm: \"X25519\" cannot authenticate; "
+	    "allowed: P-256, P-384, Ed25519, RSA-2048, RSA-3072, ML-DSA-44, "
+	    "ML-DSA-65" },
 	{ bare, ERR_INVALID, "credentials[0].certificate: is missing" },
 	{ bare_validity, ERR_INVALID, "credentials[1].certificate: a bare" },
 	{ bare_with, ERR_INVALID, "credentials[1].certificate: a bare" },
@@ -233,6 +238,47 @@ test_check(void **state)
 			    diag.code, diag.what);
 		assert_int_equal(product_encode(&p, &out), refused[i].code);
 		assert_int_equal(out.len, 0);
+	}
+}
+
+/* Which algorithm does for which purpose; what does is stored and read. */
+static void
+test_algorithms(void **state)
+{
+	static const struct {
+		enum key_alg	alg;
+		bool		signs, encrypts;
+	} table[] = {
+		{ KEY_P256, true, true }, { KEY_P384, true, true },
+		{ KEY_ED25519, true, false }, { KEY_X25519, false, true },
+		{ KEY_RSA2048, true, true }, { KEY_RSA3072, true, true },
+		{ KEY_MLDSA44, true, false }, { KEY_MLDSA65, true, false },
+	};
+	struct product p, back;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < 3 * COUNT(table); i++) {
+		_cleanup_buf_ struct buf out = BUF_INIT;
+		bool good = table[i / 3].signs;
+
+		product_make(&p);
+		n = i % 3 == 0 ? 0 : 1;
+		p.credentials[n].alg = table[i / 3].alg;
+		if (i % 3 == 1) {
+			good = table[i / 3].encrypts;
+			p.credentials[n].purpose = PURPOSE_ENCRYPT;
+		} else if (i % 3 == 2) {
+			p.credentials[n].purpose = PURPOSE_SIGN;
+		}
+		assert_int_equal(product_check(&p, NULL),
+		    good ? ERR_OK : ERR_INVALID);
+		if (!good)
+			continue;
+		assert_int_equal(product_encode(&p, &out), ERR_OK);
+		assert_int_equal(product_decode(buf_bytes(&out), &back,
+		    NULL), ERR_OK);
+		assert_int_equal(back.credentials[n].alg, table[i / 3].alg);
 	}
 }
 
@@ -358,7 +404,7 @@ static const struct {
 	    "capabilities[1]: repeated or out of order" },
 	{ "validity -2", "0e820120", "0e820121", ERR_SYNTAX,
 	    "validity out of range" },
-	{ "signature mode", "0e8201", "0e8202", ERR_SYNTAX,
+	{ "signature mode", "0e8201", "0e8203", ERR_SYNTAX,
 	    "unknown signature mode" },
 	{ "delivery", "0f01", "0f02", ERR_SYNTAX, "unknown delivery" },
 	{ "slot 8", "a50000", "a50008", ERR_SYNTAX, "number out of range" },
@@ -517,6 +563,7 @@ main(void)
 		cmocka_unit_test(test_permissions),
 		cmocka_unit_test(test_words),
 		cmocka_unit_test(test_check),
+		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_flipped),

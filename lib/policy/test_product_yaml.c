@@ -243,8 +243,6 @@ static const struct edit values[] = {
 	    "MCowBQYDK2VuAyEAhSDwCYkwp1R0i33ctD73Wg2/Og0mOBr066SpjqqbTmo=",
 	    ERR_INVALID, "t.yaml:34: trust-anchors.code-signing: is no key "
 	    "to verify with" },
-	{ "direct", "receipt", ERR_UNSUPPORTED,
-	    "t.yaml:35: document.signature: \"receipt\" is not offered by" },
 	{ "direct", "none", ERR_INVALID, "t.yaml:35: document.signature" },
 	{ "never", "always", ERR_INVALID,
 	    "t.yaml:35: document.validity: \"always\" is no validity" },
@@ -274,10 +272,11 @@ static const struct edit credentials[] = {
 	    "t.yaml:16: credentials: 2 slots with purpose authenticate" },
 	{ "P-256", "P-521", ERR_INVALID,
 	    "t.yaml:18: credentials[0].algorithm: \"P-521\" is not offered; "
-	    "allowed: P-256, X25519" },
+	    "allowed: P-256, P-384, Ed25519, X25519, RSA-2048, RSA-3072, "
+	    "ML-DSA-44, ML-DSA-65" },
 	{ "P-256", "X25519", ERR_INVALID,
 	    "t.yaml:18: credentials[0]: algorithm: \"X25519\" cannot "
-	    "authenticate; allowed: P-256" },
+	    "authenticate; allowed: P-256, P-384, Ed25519, RSA-2048" },
 	{ "encrypt", "sign", ERR_INVALID,
 	    "t.yaml:25: credentials[1]: algorithm: \"X25519\" cannot sign" },
 	{ "key-from: authority", "key-from: device", ERR_UNSUPPORTED,
@@ -370,6 +369,36 @@ test_base(void **state)
 	assert_int_equal(p.document_validity_years, PRODUCT_NEVER);
 }
 
+/* An algorithm that this OpenSSL lacks is refused in its line, saying what it
+ * needs. */
+static void
+test_algorithms(void **state)
+{
+	const struct key_algorithm *a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; (a = key_algorithm_at(i)) != NULL; i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT;
+		struct diag diag = DIAG_INIT;
+		struct product p;
+
+		if ((a->can & KEY_SIGNS) == 0)
+			continue;
+		base_edit("P-256", a->name, &text);
+		if (key_alg_available(a->alg, NULL) == ERR_OK) {
+			assert_int_equal(parse(&text, &p, &diag), ERR_OK);
+			assert_int_equal(p.credentials[0].alg, a->alg);
+			continue;
+		}
+		assert_int_equal(parse(&text, &p, &diag), ERR_UNSUPPORTED);
+		assert_non_null(strstr(diag.what,
+		    "t.yaml:18: credentials[0].algorithm: ML-DSA-"));
+		assert_non_null(strstr(diag.what, "needs OpenSSL 3.5 or"));
+		assert_non_null(strstr(diag.hint, "another algorithm"));
+	}
+}
+
 /* Files too large, too many, empty. */
 static void
 test_limits(void **state)
@@ -438,6 +467,8 @@ static const struct {
 	    "3a749e6ad7dea0fe4f8a440e3b6c1c35e22fa73eb7d9e6c76b0a3dc1c650ee33" },
 	{ "examples/products/wind-turbine-sensor.yaml",
 	    "7291508c3408df292185e30714dff1ebc1d25b251b8fb363a3b5e421ed31f27a" },
+	{ "examples/products/water-meter.yaml",
+	    "2f28e583c446508bffa42234843d4854a97f9f4c40f6d1eff11c865fdf0e88e0" },
 };
 
 static void
@@ -465,6 +496,27 @@ test_samples(void **state)
 			fail_msg("%s", diag.what);
 		assert_memory_equal(&p, &q, sizeof(p));
 	}
+}
+
+/* A file that does not say how documents are signed says direct. */
+static void
+test_signature(void **state)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct product p, q;
+
+	(void)state;
+	base_edit("signature: direct, ", "", &text);
+	assert_int_equal(parse(&text, &p, NULL), ERR_OK);
+	assert_int_equal(p.signature, SIGNATURE_DIRECT);
+	buf_clear(&text);
+	base_edit("direct", "direct", &text);
+	assert_int_equal(parse(&text, &q, NULL), ERR_OK);
+	assert_memory_equal(&p, &q, sizeof(p));
+	buf_clear(&text);
+	base_edit("direct", "receipt", &text);
+	assert_int_equal(parse(&text, &p, NULL), ERR_OK);
+	assert_int_equal(p.signature, SIGNATURE_RECEIPT);
 }
 
 /* The same said otherwise: order, comments, quotes, blocks, PEM. */
@@ -565,9 +617,11 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_base),
+		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_samples),
+		cmocka_unit_test(test_signature),
 		cmocka_unit_test(test_same_hash),
 		cmocka_unit_test(test_write),
 	};

@@ -153,46 +153,67 @@ store_entry_get(struct store *st, uint32_t log, uint64_t index,
 	return ERR_OK;
 }
 
+/* The part of a segment's leaves from index first on, if it holds that. */
+static enum err
+leaves_of(struct sql *q, uint64_t first, struct bytes *ret_leaves,
+    struct diag *diag)
+{
+	uint64_t start = sql_get_u64(q), skip = 0;
+	struct bytes leaves = sql_get_bytes(q);
+	enum err err;
+
+	if (leaves.len % STORE_HASH_SIZE != 0)
+		q->bad_row = true;
+	err = sql_check_row(q, "segment", diag);
+	if (err)
+		return err;
+	skip = first - start;
+	if (start > first || skip >= leaves.len / STORE_HASH_SIZE)
+		*ret_leaves = BYTES_NONE;
+	else
+		*ret_leaves = bytes_of(leaves.ptr + skip * STORE_HASH_SIZE,
+		    leaves.len - skip * STORE_HASH_SIZE);
+	return ERR_OK;
+}
+
 enum err
 store_leaves_get(struct store *st, uint32_t log, uint64_t first,
     size_t count, struct buf *out, struct diag *diag)
 {
 	static const char text[] = "SELECT first, leaves FROM segment "
-	    "WHERE log = ?1 AND first <= ?2 AND first > ?2 - ?3 "
-	    "ORDER BY first DESC LIMIT 1";
+	    "WHERE log = ?1 AND first > ?2 - ?3 AND first < ?2 + ?4 "
+	    "ORDER BY first";
 	_cleanup_sql_ struct sql q = SQL_INIT;
-	struct bytes leaves = BYTES_NONE;
-	uint64_t skip = 0;
+	struct bytes leaves;
+	size_t done = 0, part;
 	bool row = false;
 	enum err err;
 
 	err = sql_open(st, text, &q, diag);
 	if (err)
 		return err;
+	count = count > STORE_LEAVES_MAX ? STORE_LEAVES_MAX : count;
 	sql_put_int(&q, log);
-	sql_put_u64(&q, first < INT64_MAX ? first : INT64_MAX);
+	sql_put_u64(&q, first < INT64_MAX / 2 ? first : INT64_MAX / 2);
 	sql_put_int(&q, STORE_SEGMENT);
-	err = sql_row(&q, &row, diag);
-	if (err)
-		return err;
-	if (row) {
-		skip = first - sql_get_u64(&q);
-		leaves = sql_get_bytes(&q);
-		if (leaves.len % STORE_HASH_SIZE != 0)
-			q.bad_row = true;
-		err = sql_check_row(&q, "segment", diag);
-		if (err)
-			return err;
+	sql_put_int(&q, (int64_t)count);
+	while (done < count) {
+		err = sql_row(&q, &row, diag);
+		if (err || !row)
+			break;
+		err = leaves_of(&q, first + done, &leaves, diag);
+		if (err || (leaves.len == 0 && done > 0))
+			break;
+		part = leaves.len / STORE_HASH_SIZE;
+		part = part < count - done ? part : count - done;
+		buf_put(out, leaves.ptr, part * STORE_HASH_SIZE);
+		done += part;
 	}
-	if (skip >= leaves.len / STORE_HASH_SIZE)
-		return diag_fail(diag, ERR_NOTFOUND, NULL, "registry %s: "
-		    "log %u: index %ju holds no identity", st->path, log,
-		    (uintmax_t)first);
-	if (count > leaves.len / STORE_HASH_SIZE - skip)
-		count = leaves.len / STORE_HASH_SIZE - skip;
-	buf_put(out, leaves.ptr + skip * STORE_HASH_SIZE,
-	    count * STORE_HASH_SIZE);
-	err = buf_err(out);
-	return err ? diag_fail(diag, err, NULL, "registry %s: log %u: leaves "
-	    "at %ju: no room", st->path, log, (uintmax_t)first) : ERR_OK;
+	if (!err)
+		err = buf_err(out);
+	if (!err && done == 0)
+		err = ERR_NOTFOUND;
+	return err ? diag_fail(diag, err, NULL, "registry %s: log %u: leaf "
+	    "of index %ju: %s", st->path, log, (uintmax_t)first,
+	    err == ERR_NOTFOUND ? "there is none" : "no room") : ERR_OK;
 }

@@ -331,6 +331,13 @@ create(const struct io *io, const char *path, struct diag *diag)
 	return io_sync_parent(io, path, diag);
 }
 
+const char *
+store_library(bool *ret_older)
+{
+	*ret_older = sqlite3_libversion_number() < SQLITE_VERSION_NUMBER;
+	return sqlite3_libversion();
+}
+
 enum err
 store_open(const struct io *io, const char *path, enum store_mode mode,
     struct store **ret_store, struct diag *diag)

@@ -238,8 +238,10 @@ MUST_USE enum err store_entry_get(struct store *, uint32_t log,
     uint64_t index, struct buf *entry, uint8_t ret_leaf[STORE_HASH_SIZE],
     struct diag *);
 
-/* The leaf hashes from first on that one segment holds, at most count, are
- * appended to out: at least one. ERR_NOTFOUND: none at first. */
+/* The leaf hashes from first on that stand there without a gap, at most count
+ * and STORE_LEAVES_MAX, are appended to out: at least one. ERR_NOTFOUND: none
+ * at first. */
+#define STORE_LEAVES_MAX 65536
 MUST_USE enum err store_leaves_get(struct store *, uint32_t log,
     uint64_t first, size_t count, struct buf *out, struct diag *);
 
@@ -313,5 +315,9 @@ MUST_USE enum err store_receipt_each(struct store *, uint32_t log,
 
 /* Check the file itself: structure and checksums. ERR_CORRUPT. */
 MUST_USE enum err store_check(struct store *, struct diag *);
+
+/* The version of the database library that runs. ret_older: it is older than
+ * the one that this program was built with. */
+const char *store_library(bool *ret_older);
 
 #endif

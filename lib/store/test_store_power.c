@@ -12,6 +12,8 @@
 #define TEXT(a)		TEXT_(a)
 #define BACKUP	".schema-" TEXT(STORE_SCHEMA_VERSION) ".backup"
 #define LATER	(STORE_SCHEMA_VERSION + 1)
+#define GOLDEN	"tests/golden/1/home/ecosystems/default/registry.db"
+#define GOLDEN_BACKUP	".schema-1.backup"
 #define CHUNKS	3
 #define CHUNK	300	/* two segments */
 #define SMALL	40	/* entries: fewer operations */
@@ -261,7 +263,8 @@ remove_all(struct world *w)
 		"-journal", ".tmp", ".tmp-wal", ".tmp-shm", ".tmp-journal",
 		BACKUP, BACKUP ".tmp",
 		BACKUP ".tmp-journal", BACKUP "-wal",
-		BACKUP "-shm" };
+		BACKUP "-shm", GOLDEN_BACKUP, GOLDEN_BACKUP ".tmp",
+		GOLDEN_BACKUP ".tmp-journal" };
 	char name[PATH_SIZE + 32];
 	size_t i;
 
@@ -382,10 +385,17 @@ make_old(struct world *w)
 	store_close(&w->st);
 }
 
+/* A way from one schema to the next: what is there, what is done, and what
+ * must hold after an accident. */
+struct way {
+	void		(*make)(struct world *);
+	enum err	(*lives)(struct life *);
+	void		(*check)(const char *path, unsigned done);
+};
+
 static void
-test_migration_accidents(void **state)
+way_accidents(struct world *w, const struct way *way)
 {
-	struct world *w = *state;
 	struct io_fault_plan plan = { .kind = IO_FAULT_NONE };
 	struct life life = { .path = w->path, .done_fd = -1 };
 	unsigned long total, at, step = stride();
@@ -393,10 +403,10 @@ test_migration_accidents(void **state)
 	struct io *io;
 	size_t i;
 
-	make_old(w);
+	way->make(w);
 	io = io_fault_new(&plan);
 	life.io = io;
-	assert_int_equal(live_migration(&life), ERR_OK);
+	assert_int_equal(way->lives(&life), ERR_OK);
 	store_close(&life.st);
 	total = io_fault_count(io);
 	io_fault_free(io);
@@ -407,12 +417,95 @@ test_migration_accidents(void **state)
 				.kind = accidents[i].kind, .at = at,
 				.seed = accidents[i].seed,
 			};
-			make_old(w);
-			done = run_child(w->path, &plan, live_migration,
+			way->make(w);
+			done = run_child(w->path, &plan, way->lives,
 			    accidents[i].dies);
-			assert_migrated(w->path, done);
+			way->check(w->path, done);
 		}
 	}
+}
+
+static void
+test_migration_accidents(void **state)
+{
+	way_accidents(*state, &(struct way){ make_old, live_migration,
+	    assert_migrated });
+}
+
+/* A registry that a program of schema 1 wrote. */
+static void
+make_golden(struct world *w)
+{
+	remove_all(w);
+	assert_int_equal(file_copy(io_posix(), GOLDEN, w->path, 0600, NULL),
+	    ERR_OK);
+}
+
+/* Opening it for writing is what brings it up to date. */
+static enum err
+live_golden(struct life *life)
+{
+	enum err err;
+
+	err = store_open(life->io, life->path, STORE_WRITE, &life->st, NULL);
+	if (!err)
+		step_done(life);
+	return err;
+}
+
+static void
+assert_count(struct store *st, const char *sql, int64_t wanted)
+{
+	int64_t found = -1;
+
+	assert_int_equal(store_query_int(st, sql, &found, NULL), ERR_OK);
+	assert_int_equal(found, wanted);
+}
+
+static void
+assert_golden_rows(struct store *st, int64_t version)
+{
+	assert_int_equal(store_check(st, NULL), ERR_OK);
+	assert_count(st, "PRAGMA user_version", version);
+	assert_count(st, "SELECT count(*) FROM orders", 5);
+	assert_count(st, "SELECT sum(committed) FROM orders", 36);
+	assert_count(st, "SELECT sum(length(leaves)) FROM segment", 36 * 32);
+	assert_count(st, "SELECT count(*) FROM range WHERE state = 1", 3);
+	assert_count(st, "SELECT count(*) FROM log",
+	    version == 1 ? 2 : 3);
+}
+
+/* One version or the other, whole; the backup is that of schema 1. */
+static void
+assert_golden(const char *path, unsigned done)
+{
+	_cleanup_store_ struct store *st = NULL;
+	char backup[PATH_SIZE + 32];
+	int64_t version;
+
+	assert_int_equal(store_connect(io_posix(), path, STORE_WRITE, false,
+	    &st, NULL), ERR_OK);
+	assert_int_equal(store_query_int(st, "PRAGMA user_version", &version,
+	    NULL), ERR_OK);
+	assert_true(version == STORE_SCHEMA_VERSION ||
+	    (version == 1 && done == 0));
+	assert_golden_rows(st, version);
+	store_close(&st);
+	assert_int_equal(store_open(io_posix(), path, STORE_WRITE, &st,
+	    NULL), ERR_OK);
+	assert_golden_rows(st, STORE_SCHEMA_VERSION);
+	store_close(&st);
+	(void)snprintf(backup, sizeof(backup), "%s" GOLDEN_BACKUP, path);
+	assert_int_equal(store_connect(io_posix(), backup, STORE_READ, true,
+	    &st, NULL), ERR_OK);
+	assert_golden_rows(st, 1);
+}
+
+static void
+test_golden_accidents(void **state)
+{
+	way_accidents(*state, &(struct way){ make_golden, live_golden,
+	    assert_golden });
 }
 
 int
@@ -422,6 +515,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_accidents, start,
 		    finish),
 		cmocka_unit_test_setup_teardown(test_migration_accidents,
+		    start, finish),
+		cmocka_unit_test_setup_teardown(test_golden_accidents,
 		    start, finish),
 	};
 

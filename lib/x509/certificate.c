@@ -19,11 +19,16 @@ enum err
 certificate_key_id(struct sha256 *sha256, const struct public_key *key,
     uint8_t ret_id[KEY_ID_SIZE])
 {
-	struct bytes raw = bytes_of(key->raw, key->len);
+	const struct key_algorithm *a = key_algorithm(key->alg);
+	const struct bytes parts[] = { a->bits_head,
+	    bytes_of(key->raw, key->len), a->bits_tail };
 	uint8_t digest[SHA256_SIZE];
 	enum err err;
 
-	err = sha256_parts(sha256, &raw, 1, digest);
+	if (a->bits_head.len > 0)
+		err = sha256_parts(sha256, parts, 3, digest);
+	else
+		err = sha256_parts(sha256, parts + 1, 1, digest);
 	if (err)
 		return err;
 	memcpy(ret_id, digest, KEY_ID_SIZE);

@@ -21,6 +21,7 @@
 enum {
 	KU_DIGITAL_SIGNATURE = 1 << 0,
 	KU_CONTENT_COMMITMENT = 1 << 1,
+	KU_KEY_ENCIPHERMENT = 1 << 2,
 	KU_KEY_AGREEMENT = 1 << 4,
 	KU_KEY_CERT_SIGN = 1 << 5,
 	KU_CRL_SIGN = 1 << 6
@@ -65,7 +66,7 @@ enum certificate_field {
 	CERT_FIELD_VALIDITY = 1,	/* DER Validity */
 	CERT_FIELD_COMMON_NAME = 2,	/* text */
 	CERT_FIELD_SERIAL_NUMBER = 3,	/* text, PrintableString repertoire */
-	CERT_FIELD_PUBLIC_KEY = 4,	/* raw: 65 or 32 octets */
+	CERT_FIELD_PUBLIC_KEY = 4,	/* raw, as lib/crypto/key.h */
 	CERT_FIELD_KEY_ID = 5,		/* 20 octets */
 	CERT_FIELD_PARTITION = 6,	/* eight hexadecimal digits, text */
 	CERT_FIELDS = 7
@@ -84,7 +85,7 @@ void	certificate_put_name(struct buf *, const char *organization,
  * not_after TIME_MAX_S is 99991231235959Z. */
 MUST_USE enum err certificate_put_validity(struct buf *, int64_t not_before,
     int64_t not_after);
-/* The key identifier of a public key's raw bytes. */
+/* The key identifier of the octets of a public key's bit string. */
 MUST_USE enum err certificate_key_id(struct sha256 *,
     const struct public_key *, uint8_t ret_id[KEY_ID_SIZE]);
 

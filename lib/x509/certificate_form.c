@@ -69,6 +69,29 @@ texts_check(const struct certificate_profile *p, struct diag *diag)
 	return err;
 }
 
+/* The key must be able to do it (RFC 8410 5, RFC 3279 2.3.1, RFC 9881 5). */
+static enum err
+usage_check(const struct certificate_profile *p, struct diag *diag)
+{
+	const struct key_algorithm *a = key_algorithm(p->subject_alg);
+	unsigned possible = 0;
+
+	if (a == NULL)
+		return ERR_OK;	/* form_put_spki() says it */
+	if ((a->can & KEY_SIGNS) != 0)
+		possible |= KU_DIGITAL_SIGNATURE | KU_CONTENT_COMMITMENT |
+		    KU_KEY_CERT_SIGN | KU_CRL_SIGN;
+	if ((a->can & KEY_AGREES) != 0)
+		possible |= KU_KEY_AGREEMENT;
+	if ((a->can & KEY_DECRYPTS) != 0)
+		possible |= KU_KEY_ENCIPHERMENT;
+	if ((p->key_usage & ~possible) != 0)
+		return diag_fail(diag, ERR_INVALID, "RFC 5280 4.2.1.3",
+		    "certificate profile: key usage: not possible with %s",
+		    a->name);
+	return ERR_OK;
+}
+
 /* What RFC 5280 forbids to stand together. */
 static enum err
 rules_check(const struct certificate_profile *p, struct diag *diag)
@@ -89,18 +112,7 @@ rules_check(const struct certificate_profile *p, struct diag *diag)
 		return diag_fail(diag, ERR_INVALID, "RFC 5280 4.2.1.9",
 		    "certificate profile: key usage: keyCertSign and cRLSign"
 		    " are for a CA, and a CA needs keyCertSign");
-	if (p->ca && p->subject_alg == KEY_X25519)
-		return diag_fail(diag, ERR_INVALID, "RFC 5280 4.2.1.9",
-		    "certificate profile: a CA whose key cannot sign");
-	/* the key must be able to do it (RFC 8410 5) */
-	if (p->subject_alg == KEY_X25519 ?
-	    (p->key_usage & KU_DIGITAL_SIGNATURE) != 0 :
-	    p->subject_alg == KEY_ED25519 &&
-	    (p->key_usage & KU_KEY_AGREEMENT) != 0)
-		return diag_fail(diag, ERR_INVALID, "RFC 8410 5",
-		    "certificate profile: key usage: not possible with %s",
-		    key_alg_name(p->subject_alg));
-	return ERR_OK;
+	return usage_check(p, diag);
 }
 
 /* One RDN, its value a field of the form. */
@@ -175,44 +187,25 @@ form_put_subject(struct form *f, struct buf *b,
 	return err ? err : buf_err(b);
 }
 
-/* AlgorithmIdentifiers of keys: RFC 5480 2.1.1, RFC 8410 3. */
-static struct bytes
-key_algorithm(enum key_alg alg)
-{
-	static const uint8_t p256[] = { 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86,
-		0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86, 0x48,
-		0xce, 0x3d, 0x03, 0x01, 0x07 };
-	static const uint8_t x25519[] = { 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65,
-		0x6e };
-	static const uint8_t ed25519[] = { 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65,
-		0x70 };
-
-	switch (alg) {
-	case KEY_P256:
-		return bytes_of(p256, sizeof(p256));
-	case KEY_X25519:
-		return bytes_of(x25519, sizeof(x25519));
-	case KEY_ED25519:
-		return bytes_of(ed25519, sizeof(ed25519));
-	}
-	return BYTES_NONE;
-}
-
 static enum err
 form_put_spki(struct form *f, enum key_alg alg, struct diag *diag)
 {
+	const struct key_algorithm *a = key_algorithm(alg);
 	static const uint8_t unused_bits = 0;
-	struct bytes algorithm = key_algorithm(alg);
 
-	if (algorithm.len == 0)
+	if (a == NULL)
 		return diag_fail(diag, ERR_INVALID, NULL,
 		    "certificate profile: subject key: unknown algorithm %d",
 		    (int)alg);
 	form_begin_der(f, DER_SEQUENCE);
-	form_put_const(f, algorithm);
+	form_put_const(f, a->identifier);
 	form_begin_der(f, DER_BIT_STRING);
 	form_put_const(f, bytes_of(&unused_bits, 1));
+	if (a->bits_head.len > 0)
+		form_put_const(f, a->bits_head);
 	form_put_field(f, CERT_FIELD_PUBLIC_KEY);
+	if (a->bits_tail.len > 0)
+		form_put_const(f, a->bits_tail);
 	form_end(f);
 	form_end(f);
 	return ERR_OK;

@@ -207,6 +207,68 @@ test_profiles(void **state)
 	}
 }
 
+/*
+ * A certificate for a key of each algorithm, with every key usage it can
+ * have, passes the sample's rules, the reader and path validation; a usage it
+ * cannot have is refused.
+ */
+static void
+test_algorithms(void **state)
+{
+	static const unsigned usages[] = { KU_DIGITAL_SIGNATURE,
+		KU_CONTENT_COMMITMENT, KU_KEY_ENCIPHERMENT, KU_KEY_AGREEMENT };
+	static const unsigned needed[] = { KEY_SIGNS, KEY_SIGNS, KEY_DECRYPTS,
+		KEY_AGREES };
+	_cleanup_x509_trust_ struct x509_trust *trust = NULL;
+	const struct key_algorithm *a;
+	struct certificate_profile p;
+	enum x509_verdict verdict;
+	struct x509_info info;
+	struct public_key key;
+	size_t i, n;
+
+	(void)state;
+	assert_int_equal(x509_trust_new(&trust, NULL), ERR_OK);
+	assert_int_equal(x509_trust_add_root(trust, buf_bytes(&root.der),
+	    NULL), ERR_OK);
+	for (i = 0; (a = key_algorithm_at(i)) != NULL; i++) {
+		if (key_alg_available(a->alg, NULL) != ERR_OK) {
+			print_message("%s is skipped: it needs OpenSSL %s\n",
+			    a->name, a->needs);
+			continue;
+		}
+		key_make(a->alg, &key, NULL);
+		for (n = 0; n < sizeof(usages) / sizeof(usages[0]); n++) {
+			_cleanup_filling_ struct filling f = {
+				.validity = BUF_INIT };
+			_cleanup_form_ struct form *form = NULL;
+			_cleanup_buf_ struct buf der = BUF_INIT;
+
+			p = device_profile(&root);
+			p.subject_alg = a->alg;
+			p.key_usage = usages[n];
+			if ((a->can & needed[n]) == 0) {
+				assert_int_equal(certificate_form(&p, &form,
+				    NULL), ERR_INVALID);
+				continue;
+			}
+			filling_make(&f, &key);
+			certificate_make(&p, &f, root.signer, &der);
+			sample_good(buf_bytes(&der), &p, &f);
+			assert_int_equal(x509_read(buf_bytes(&der), &info,
+			    NULL), ERR_OK);
+			assert_true(public_key_equal(&info.public_key, &key));
+			assert_memory_equal(info.key_id, f.key_id,
+			    KEY_ID_SIZE);
+			assert_int_equal(info.key_usage, usages[n]);
+			assert_int_equal(x509_verify(trust, buf_bytes(&der),
+			    TIME_2026 + 1, 0, &verdict, NULL, 0, NULL),
+			    ERR_OK);
+			assert_int_equal(verdict, X509_ACCEPT);
+		}
+	}
+}
+
 /* Each variant's certificate fails under the profile it varies. */
 static void
 test_sample_of_another_profile(void **state)
@@ -510,7 +572,7 @@ profile_spoil(struct certificate_profile *p, int variant)
 		p->key_usage = KU_KEY_AGREEMENT;
 		break;
 	case 19:
-		p->subject_alg = (enum key_alg)7;
+		p->subject_alg = (enum key_alg)99;
 		break;
 	default:
 		fail();
@@ -605,6 +667,7 @@ main(void)
 		cmocka_unit_test(test_root_is_read_back),
 		cmocka_unit_test(test_device_is_read_back),
 		cmocka_unit_test(test_profiles),
+		cmocka_unit_test(test_algorithms),
 		cmocka_unit_test(test_sample_of_another_profile),
 		cmocka_unit_test(test_sample_of_other_fields),
 		cmocka_unit_test(test_every_patched_octet),

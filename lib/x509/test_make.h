@@ -44,13 +44,15 @@ key_make(enum key_alg alg, struct public_key *ret_key,
     struct signer **ret_signer)
 {
 	_cleanup_keygen_ struct keygen *keygen = NULL;
-	uint8_t private[KEY_PRIVATE_SIZE];
+	uint8_t private[KEY_PRIVATE_MAX];
+	size_t len = 0;
 
 	assert_int_equal(keygen_new(alg, &keygen, NULL), ERR_OK);
-	assert_int_equal(keygen_run(keygen, ret_key, private), ERR_OK);
+	assert_int_equal(keygen_run(keygen, ret_key, private, &len),
+	    ERR_OK);
 	if (ret_signer != NULL)
-		assert_int_equal(signer_new(alg, bytes_of(private,
-		    sizeof(private)), ret_signer, NULL), ERR_OK);
+		assert_int_equal(signer_new(alg, bytes_of(private, len),
+		    ret_signer, NULL), ERR_OK);
 }
 
 /* What a certificate is filled with; the texts may be changed. */

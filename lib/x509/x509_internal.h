@@ -15,6 +15,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 #undef KU_DIGITAL_SIGNATURE
+#undef KU_KEY_ENCIPHERMENT
 #undef KU_KEY_AGREEMENT
 #undef KU_KEY_CERT_SIGN
 #undef KU_CRL_SIGN

@@ -4,6 +4,7 @@ import concurrent.futures
 import datetime
 import json
 import os
+import pty
 import re
 import shutil
 import subprocess
@@ -237,6 +238,31 @@ def clock(tmp_path_factory):
                 "TEST_CLOCK": str(int(when.timestamp()))}
 
     return environment
+
+
+def on_terminal(argv, answers):
+    """Run on a terminal of its own; answers: (what is waited for, typed)."""
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(argv[0], argv)
+    shown = b""
+    try:
+        for awaited, typed in [*answers, (None, b"")]:
+            while awaited is None or awaited not in shown:
+                try:
+                    more = os.read(fd, 4096)
+                except OSError:     # the terminal is gone: it has ended
+                    more = b""
+                if not more:
+                    break
+                shown += more
+            if typed:
+                os.write(fd, typed)
+                shown = shown + b"|"
+    finally:
+        os.close(fd)
+    _, status = os.waitpid(pid, 0)
+    return os.waitstatus_to_exitcode(status), shown
 
 
 def program_needed(name):

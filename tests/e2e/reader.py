@@ -13,7 +13,8 @@ from pathlib import Path
 import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, x25519
+from cryptography.hazmat.primitives.asymmetric import (
+    ec, ed25519, rsa, x25519)
 from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature, encode_dss_signature)
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -79,8 +80,13 @@ def cose_key(public):
     """A COSE_Key, public part, of a public key of python3-cryptography."""
     if isinstance(public, ec.EllipticCurvePublicKey):
         n = public.public_numbers()
-        return {1: 2, -1: 1, -2: n.x.to_bytes(32, "big"),
-                -3: n.y.to_bytes(32, "big")}
+        size = n.curve.key_size // 8
+        return {1: 2, -1: {32: 1, 48: 2}[size],
+                -2: n.x.to_bytes(size, "big"), -3: n.y.to_bytes(size, "big")}
+    if isinstance(public, rsa.RSAPublicKey):
+        n = public.public_numbers()
+        return {1: 3, -1: n.n.to_bytes(public.key_size // 8, "big"),
+                -2: n.e.to_bytes(3, "big")}
     raw = public.public_bytes(serialization.Encoding.Raw,
                               serialization.PublicFormat.Raw)
     kind = 4 if isinstance(public, x25519.X25519PublicKey) else 6
@@ -109,7 +115,10 @@ class Sign1:
 
     def verify(self, public):
         """Raises InvalidSignature."""
-        signed = sig_structure(self.protected, self.payload)
+        self.verify_payload(public, self.payload)
+
+    def verify_payload(self, public, payload):
+        signed = sig_structure(self.protected, payload)
         if self.alg == EDDSA:
             public.verify(self.signature, signed)
             return
@@ -118,6 +127,54 @@ class Sign1:
         s = int.from_bytes(self.signature[32:], "big")
         public.verify(encode_dss_signature(r, s), signed,
                       ec.ECDSA(hashes.SHA256()))
+
+
+class Receipt(Sign1):
+    """[claims, COSE Receipt of inclusion (RFC 9942 5.2)], opened."""
+
+    def __init__(self, data):
+        self.payload, message = cbor_decode(data)
+        assert message.tag == 18
+        self.receipt = cbor_encode(message)
+        self.protected, unprotected, payload, self.signature = message.value
+        assert payload is None
+        self.header = cbor_decode(self.protected)
+        assert set(self.header) == {1, 4, 16, 395, -66020}
+        self.alg, self.kid = self.header[1], self.header[4]
+        self.typ = self.header[16]
+        assert self.header[395] == 1        # RFC9162_SHA256
+        self.first, self.size, self.evidence = self.header[-66020]
+        assert set(unprotected) == {396} and set(unprotected[396]) == {-1}
+        proof, = unprotected[396][-1]
+        size, self.leaf, self.path = cbor_decode(proof)
+        assert size == self.size and self.leaf < size
+        self.index = self.first + self.leaf
+
+    def root(self):
+        """RFC 9162 2.1.3.2, step by step."""
+        fn, sn = self.leaf, self.size - 1
+        r = identity_leaf(self.index, sha256(self.payload), self.evidence)
+        for p in self.path:
+            assert sn != 0 and len(p) == 32
+            if fn & 1 or fn == sn:
+                r = sha256(b"\x01", p, r)
+                while not fn & 1 and fn != 0:
+                    fn >>= 1
+                    sn >>= 1
+            else:
+                r = sha256(b"\x01", r, p)
+            fn >>= 1
+            sn >>= 1
+        assert sn == 0
+        return r
+
+    def verify(self, public):
+        self.verify_payload(public, self.root())
+
+
+def document_open(data):
+    """An identity document, signed directly or by a receipt."""
+    return Receipt(data) if data[0] == 0x82 else Sign1(data)
 
 
 def sign1(private, typ, payload):
@@ -267,11 +324,18 @@ class Pack:
                                    commitment, self.recipient])
                 inside = AESGCM(key).decrypt(bytes(12), sealed, aad)
                 document, keys = cbor_decode(inside)
-                assert sha256(Sign1(document).payload) == commitment
+                assert sha256(document_open(document).payload) == commitment
                 yield index, document, keys
 
 
 # X.509
+
+def certificates(pem):
+    """All of a PEM file."""
+    end = b"-----END CERTIFICATE-----\n"
+    return [x509.load_pem_x509_certificate(part + end)
+            for part in pem.split(end)[:-1]]
+
 
 def certificate_verify(certificate, issuer):
     assert certificate.issuer == issuer.subject
@@ -447,7 +511,7 @@ def check_complete(directory, order, stations):
                 r["chunk_hash"])
         issued += pack.indices()
         for index, document, _ in pack.open(stations[p["station"]]):
-            claims = Sign1(document).payload
+            claims = document_open(document).payload
             assert leaves[index] == identity_leaf(index, sha256(claims))
             ueids.add(cbor_decode(claims)[256])
     assert not ranges, "committed chunks that are in no pack"

@@ -2,7 +2,6 @@
 import fcntl
 import json
 import os
-import pty
 import signal
 import stat
 import subprocess
@@ -12,20 +11,23 @@ import pytest
 
 import reader
 from conftest import (BIN, PASSPHRASE, PRODUCTS, URL, init, make_ecosystem,
-                      program_needed, run)
+                      on_terminal, program_needed, run)
 
 PROGRAMS = ["imprint", "imprint-station", "imprint-device"]
 COMMANDS = {
     "imprint": [
         "init", "product add", "product show", "product list",
+        "product diff",
         "station add", "station list", "service add", "order create",
         "order list", "order show", "order run", "order cancel",
-        "order export", "identity show", "identity list", "identity find",
-        "identity verify", "revoke", "suspend", "resume", "publish",
-        "anchor set", "anchor show", "epoch begin",
-        "clock accept"],
-    "imprint-station": ["init", "import", "inject", "status"],
-    "imprint-device": ["install", "show", "verify", "connect"],
+        "order export", "document-signer list", "document-signer renew",
+        "identity show", "identity list", "identity find",
+        "identity verify", "log verify", "log prove", "log export",
+        "log publish", "identity export", "revoke", "suspend", "resume",
+        "publish", "anchor set", "anchor show", "epoch begin",
+        "clock accept", "doctor"],
+    "imprint-station": ["init", "import", "trust", "inject", "status"],
+    "imprint-device": ["install", "show", "verify", "connect", "export"],
 }
 
 
@@ -91,7 +93,11 @@ def test_suggestions(argv, expected):
     ["identity", "list", "--from", "-1"],
     ["order", "run", "1", "--workers", "0"],
     ["service", "add", "x"], ["service", "add", "../x", "--dns", "x"],
-    ["order", "export", "1"],
+    ["order", "export", "1"], ["product", "diff"],
+    ["product", "diff", "camera"], ["product", "diff", "a", "b", "c"],
+    ["identity", "export"], ["identity", "export", "1"],
+    ["identity", "export", "--format", "pem"],
+    ["identity", "export", "1", "--order", "1", "--format", "pem"],
 ], ids=" ".join)
 def test_usage(argv):
     result = run(BIN / "imprint", *argv, code=2, env={"HOME": "/nonexistent"})
@@ -230,6 +236,7 @@ def test_passphrase_ways(pristine, tmp_path):
         code=3)
     empty = tmp_path / "empty"
     empty.write_text("\n")
+    empty.chmod(0o600)
     run(*program, "--passphrase-file", empty, "identity", "list", code=2)
     empty.write_text("x" * 5000)
     run(*program, "--passphrase-file", empty, "identity", "list", code=2)
@@ -243,6 +250,7 @@ def test_operator_passphrase(tmp_path):
     eco = init(tmp_path)
     other = tmp_path / "operator"
     other.write_text("tr0ub4dor\n")
+    other.chmod(0o600)
     option = ["--operator-passphrase-file", other]
     eco.imprint(*option, "init", "--publish-url", URL)
     add = ["product", "add", PRODUCTS / "camera.yaml"]
@@ -271,7 +279,8 @@ def test_no_permission(pristine, tmp_path_factory):
         path.chmod(path.stat().st_mode | 0o011)
     eco = pristine.copy(root / "eco")
     eco.root.chmod(0o755)
-    eco.passphrase.chmod(0o644)
+    os.chown(eco.passphrase, 0, 65534)
+    eco.passphrase.chmod(0o640)
     assert as_nobody(eco, "order", "list", code=5)
     assert as_nobody(eco, "product", "add", PRODUCTS / "camera.yaml", code=5)
     # readable, yet not writable: readers work, writers say why not
@@ -295,7 +304,8 @@ def test_busy(stocked, tmp_path):
         for argv in (["product", "add", PRODUCTS / "camera.yaml"],
                      ["order", "run", 1], ["order", "cancel", 1],
                      ["service", "add", "x", "--dns", "x.example", "--out",
-                      tmp_path]):
+                      tmp_path],
+                     ["identity", "export", 0, "--format", "jwt"]):
             result = eco.imprint(*argv, code=7)
             assert "another" in result.err
         eco.imprint("order", "list")
@@ -372,6 +382,7 @@ def test_precedence(pristine, stocked, tmp_path):
     home = tmp_path / "user"
     (home / ".config").mkdir(parents=True)
     program = BIN / "imprint"
+    samples = len(list(PRODUCTS.glob("*.yaml")))
     env = {"HOME": str(home)}
 
     def products(*argv, code=0):
@@ -380,22 +391,22 @@ def test_precedence(pristine, stocked, tmp_path):
 
     products(code=3)                            # ~/.imprint is not there
     config.write_text(f"# comment\n\nhome = {stocked.home}\n")
-    assert products("--config", config) == 3
+    assert products("--config", config) == samples
     assert products("--config", config, "--home", pristine.home) == 0
     usual = home / ".config/imprint.conf"
     usual.write_text(f"home={pristine.home}\n")
     assert products() == 0
-    assert products("--home", stocked.home) == 3
-    assert products("--config", config) == 3
+    assert products("--home", stocked.home) == samples
+    assert products("--config", config) == samples
     usual.write_text(f"home = {stocked.home}\necosystem = none\n")
     products(code=3)
-    assert products("--ecosystem", "default") == 3
+    assert products("--ecosystem", "default") == samples
     usual.write_text(f"home = {stocked.home}\n"
                      f"passphrase-file = {stocked.passphrase}\n")
     run(program, "identity", "list", env=env)
     (home / ".imprint").symlink_to(stocked.home)
     usual.unlink()
-    assert products() == 3
+    assert products() == samples
 
 
 def test_service_add(stocked, tmp_path):
@@ -577,31 +588,6 @@ def test_closed_descriptors(stocked, tmp_path, closed):
     eco.imprint("product", "list")
 
 
-def on_terminal(argv, answers):
-    """Run on a terminal of its own; answers: (what is waited for, typed)."""
-    pid, fd = pty.fork()
-    if pid == 0:
-        os.execv(argv[0], argv)
-    shown = b""
-    try:
-        for awaited, typed in [*answers, (None, b"")]:
-            while awaited is None or awaited not in shown:
-                try:
-                    more = os.read(fd, 4096)
-                except OSError:     # the terminal is gone: it has ended
-                    more = b""
-                if not more:
-                    break
-                shown += more
-            if typed:
-                os.write(fd, typed)
-                shown = shown + b"|"
-    finally:
-        os.close(fd)
-    _, status = os.waitpid(pid, 0)
-    return os.waitstatus_to_exitcode(status), shown
-
-
 def test_passphrase_on_the_terminal(tmp_path):
     argv = [str(BIN / "imprint"), "--home", str(tmp_path / "home"), "init",
             "--publish-url", URL]
@@ -616,6 +602,7 @@ def test_passphrase_on_the_terminal(tmp_path):
     assert b"typed-secret" not in shown     # no echo
     eco = tmp_path / "pass"
     eco.write_text("typed-secret\n")
+    eco.chmod(0o600)
     run(BIN / "imprint", "--home", tmp_path / "home", "--passphrase-file",
         eco, "identity", "list")
 

@@ -83,7 +83,8 @@ class Package:
         magic, version, document, keys, certs = reader.cbor_decode(data)
         assert magic == "imprint-package" and version == 1
         self.document = document
-        self.claims = reader.cbor_decode(reader.Sign1(document).payload)
+        self.claims = reader.cbor_decode(
+            reader.document_open(document).payload)
         self.ueid = self.claims[256].hex()
         self.keys = {slot: raw for slot, _, raw in keys}
         self.certs = [x509.load_der_x509_certificate(c) for c in certs]
@@ -126,13 +127,13 @@ def ledger(path):
         at += 36 + length
 
 
-def make_floor(eco, root, count=COUNT):
+def make_floor(eco, root, count=COUNT, product="camera"):
     floor = Floor(root)
     root.mkdir(exist_ok=True)
     floor.station("init", "--name", "line-9", "--trust",
                   eco.dir / "publish/trust.pem")
     eco.imprint("station", "add", floor.home / "line-9.station")
-    number = eco.order(count, "line-9", chunk=3)
+    number = eco.order(count, "line-9", chunk=3, product=product)
     eco.imprint("order", "run", number)
     eco.imprint("order", "export", number, "--out", floor.stick)
     return floor

@@ -14,7 +14,9 @@ POINTS = 10     # of each fault, unless TORTURE
 
 def operations(eco, *argv):
     """How many operations the command has, counted on a copy."""
-    eco = eco.copy(eco.root.with_name(eco.root.name + "-count"))
+    root = eco.root.with_name(eco.root.name + "-count")
+    shutil.rmtree(root, ignore_errors=True)
+    eco = eco.copy(root)
     path = eco.root / "operations"
     eco.faulty(f"count:{path}", *argv)
     return int(path.read_text())

@@ -203,3 +203,131 @@ def test_station_with_p256_key(stocked, tmp_path):
     eco.imprint("order", "run", number)
     eco.check_complete(number)
     shutil.rmtree(eco.root)
+
+
+# product diff
+
+def changed(tmp_path, *pairs, name="changed.yaml"):
+    text = CAMERA
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+NEWER = (('"1.0.0"', '"1.1.0"'), ("video: [GET, POST]", "zoom: [PUT]"),
+         ("validity: 20 years", "validity: never"))
+
+
+def test_diff(eco, tmp_path):
+    old = eco.imprint("product", "add", PRODUCTS / "camera.yaml",
+                      "--json").json
+    path = changed(tmp_path, *NEWER)
+    result = eco.imprint("product", "diff", "camera", path, "--json", code=1)
+    assert result.json["same"] is False
+    assert result.json["before"] == old
+    assert [(c["field"], c["before"], c["after"])
+            for c in result.json["changes"]] == [
+        ("version", "1.0.0", "1.1.0"),
+        ("capabilities.video", "GET, POST", None),
+        ("credentials[slot 0].certificate.validity", "20 years", "never"),
+        ("capabilities.zoom", None, "PUT")]
+    assert "once it has been added" in result.json["orders"]
+    new = eco.imprint("product", "add", path, "--json").json
+    assert new["hash"] == result.json["after"]["hash"]
+    text = eco.imprint("product", "diff", "camera@1.0.0", "camera",
+                       code=1).out
+    for part in ("camera 1.0.0 (", "-> camera 1.1.0 (", "(none) -> PUT",
+                 "GET, POST -> (none)", "20 years -> never",
+                 "Existing devices, and orders made already, keep camera "
+                 "1.0.0", "New orders for camera get 1.1.0"):
+        assert part in text, text
+    # the one added last counts, whatever is compared
+    text = eco.imprint("product", "diff", "camera", "camera@1.0.0",
+                       code=1).out
+    assert "keep camera 1.1.0" in text
+    assert "New orders for camera get 1.1.0" in text
+
+
+def test_diff_says_what_is_true(eco, tmp_path):
+    """An order by the bare name gets what the words promise; what was
+    ordered before stays."""
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    eco.station_add("line-1")
+    before = eco.order(2, "line-1")
+    eco.imprint("product", "add", changed(tmp_path, *NEWER))
+    after = eco.order(2, "line-1")
+    for number in (before, after):
+        eco.imprint("order", "run", number)
+    shown = [eco.imprint("identity", "show", i, "--json").json["identity"]
+             for i in (0, 2)]
+    assert "video" in shown[0]["capabilities"]
+    assert "zoom" in shown[1]["capabilities"]
+
+
+def test_diff_same(eco, tmp_path):
+    added = eco.imprint("product", "add", PRODUCTS / "camera.yaml",
+                        "--json").json
+    path = changed(tmp_path, ("photo: [GET, POST]", "photo: [POST, GET]"))
+    for a, b in (("camera", "camera@1.0.0"), ("camera", path),
+                 (added["hash"][:4], added["hash"]), (path, path)):
+        assert "nothing differs" in eco.imprint("product", "diff", a, b).out
+        shown = eco.imprint("product", "diff", a, b, "--json").json
+        assert shown["same"] is True and shown["changes"] == []
+    # two files need no ecosystem; one may be standard input
+    run(eco.imprint("--version").argv[0], "product", "diff", path, "-",
+        stdin=CAMERA.encode(), env={"HOME": "/nonexistent"})
+
+
+def test_diff_of_a_taken_version(eco, tmp_path):
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    eco.imprint("product", "add", changed(tmp_path, *NEWER))
+    same = changed(tmp_path, ("CAM-200", "CAM-201"), name="same.yaml")
+    taken = changed(tmp_path, NEWER[0], ("CAM-200", "CAM-201"),
+                    name="taken.yaml")
+    for path, version in ((same, "1.0.0"), (taken, "1.1.0")):
+        text = eco.imprint("product", "diff", "camera@1.0.0", path,
+                           code=1).out
+        assert f"there is a camera {version}: give" in text
+        eco.imprint("product", "add", path, code=4)
+
+
+def test_diff_of_two_products(stocked):
+    result = stocked.imprint("product", "diff", "camera",
+                             "wind-turbine-sensor", code=1)
+    assert "two products" in result.out
+    assert "credentials[slot 2].purpose" in result.out
+
+
+def test_diff_bad_input(eco, tmp_path):
+    added = eco.imprint("product", "add", PRODUCTS / "camera.yaml",
+                        "--json").json
+    # two versions whose hashes begin alike
+    canonical = reader.cbor_decode(eco.imprint(
+        "product", "show", "camera", "--cbor").raw)
+    seen = {}
+    for number in range(100000):
+        version = f"2.{number}"
+        digest = reader.sha256(reader.cbor_encode(
+            {**canonical, 2: version})).hex()
+        if digest[:4] in seen:
+            break
+        seen[digest[:4]] = version
+    for v in (seen[digest[:4]], version):
+        path = changed(tmp_path, ('"1.0.0"', f'"{v}"'))
+        eco.imprint("product", "add", path)
+    result = eco.imprint("product", "diff", digest[:4], "camera", code=2)
+    assert "2 hashes begin with it" in result.err
+    eco.imprint("product", "diff", digest[:12], digest)
+    for a, b, code, message in (
+            ("toaster", "camera", 3, "toaster"),
+            ("camera@9", "camera", 3, "camera@9"),
+            ("ffff", "camera", 3, "product list"),
+            (added["hash"][:3], "camera", 3, "not known"),
+            ("camera", tmp_path / "none.yaml", 3, "none.yaml"),
+            ("camera", "./", 6, "./"),
+            ("camera", "-", 2, "-:")):
+        result = eco.imprint("product", "diff", a, b, code=code)
+        assert message in result.err and result.out == "", result

@@ -2,7 +2,8 @@
 """Packages for the tests of the device library, by other people's code.
 
 Writes beside itself device-packages.txt: name | verdict | now | pinned root
-| package; and device-services.txt, services that a device of the package
+| package; device-algorithms.txt, the same for keys of other algorithms than a
+camera's; and device-services.txt, services that a device of the package
 "good" meets: name | outcome | key | certificate; one line each. Signatures
 differ with every run, so the files are made once and kept; run it again when
 a case is added:
@@ -10,14 +11,16 @@ a case is added:
     python3 tests/vectors/make_device_packages.py
 """
 import datetime
-import hashlib
 import os
 
 import cbor2
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, utils, x25519
+from cryptography.hazmat.primitives.asymmetric import (
+    ec, ed25519, rsa, utils, x25519)
 from cryptography.x509.oid import NameOID, ObjectIdentifier
+
+from tree import path, root, sha
 
 NOW = 1790000000
 YEAR = 365 * 86400
@@ -31,10 +34,6 @@ def enc(item):
     return cbor2.dumps(item, canonical=True)
 
 
-def sha(data):
-    return hashlib.sha256(data).digest()
-
-
 def ec_key(name):
     return ec.derive_private_key(
         int.from_bytes(sha(name.encode()), "big") >> 1, ec.SECP256R1())
@@ -45,9 +44,50 @@ def ec_private(key):
 
 
 def cose_key(key):
-    n = key.public_key().public_numbers()
-    return {1: 2, -1: 1, -2: n.x.to_bytes(32, "big"),
-            -3: n.y.to_bytes(32, "big")}
+    public = key.public_key()
+    if isinstance(public, ed25519.Ed25519PublicKey):
+        return {1: 1, -1: 6, -2: raw_public(key)}
+    n = public.public_numbers()
+    if isinstance(public, rsa.RSAPublicKey):
+        return {1: 3, -1: n.n.to_bytes(public.key_size // 8, "big"),
+                -2: n.e.to_bytes(3, "big")}
+    size = n.curve.key_size // 8
+    return {1: 2, -1: {32: 1, 48: 2}[size], -2: n.x.to_bytes(size, "big"),
+            -3: n.y.to_bytes(size, "big")}
+
+
+def raw_public(key):
+    return key.public_key().public_bytes(
+        serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+
+def raw_private(key):
+    """As docs/protocol/package.md says it."""
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return key.private_numbers().private_value.to_bytes(
+            key.curve.key_size // 8, "big")
+    if isinstance(key, rsa.RSAPrivateKey):
+        return key.private_bytes(
+            serialization.Encoding.DER,
+            serialization.PrivateFormat.TraditionalOpenSSL,
+            serialization.NoEncryption())
+    return key.private_bytes(
+        serialization.Encoding.Raw, serialization.PrivateFormat.Raw,
+        serialization.NoEncryption())
+
+
+def der_numbers(*numbers):
+    """A SEQUENCE of INTEGERs."""
+    def head(tag, n):
+        if n < 0x80:
+            return bytes([tag, n])
+        size = (n.bit_length() + 7) // 8
+        return bytes([tag, 0x80 | size]) + n.to_bytes(size, "big")
+    body = b""
+    for n in numbers:
+        octets = n.to_bytes(n.bit_length() // 8 + 1, "big")
+        body += head(2, len(octets)) + octets
+    return head(0x30, len(body)) + body
 
 
 def when(t):
@@ -99,10 +139,13 @@ class World:
                                   self.ca_key, eku=CLIENT, start=BORN)
 
 
-def sign1(key, protected, claims, unprotected=None):
-    tbs = enc(["Signature1", protected, b"", claims])
+def signature(key, tbs):
     r, s = utils.decode_dss_signature(key.sign(tbs, ec.ECDSA(hashes.SHA256())))
-    sig = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
+def sign1(key, protected, claims, unprotected=None):
+    sig = signature(key, enc(["Signature1", protected, b"", claims]))
     return enc(cbor2.CBORTag(18, [protected, unprotected or {}, claims, sig]))
 
 
@@ -119,9 +162,8 @@ class Package:
     def __init__(self, w):
         self.w = w
         self.x = clamp(sha(b"x" + w.name.encode()))
-        x_public = x25519.X25519PrivateKey.from_private_bytes(
-            self.x).public_key().public_bytes(
-                serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+        x_public = raw_public(
+            x25519.X25519PrivateKey.from_private_bytes(self.x))
         self.keyset = [
             {1: 0, 2: 1, 4: w.device, 5: 4},
             {1: 1, 2: 2, 3: {1: 1, -1: 4, -2: x_public}, 5: 4}]
@@ -146,22 +188,68 @@ class Package:
         self.magic, self.version, self.more = "imprint-package", 1, []
         self.pinned, self.now = b"", NOW
 
-    def put(self):
+    def claims_put(self):
         self.claims.setdefault(9, enc(self.scope))
         self.claims.setdefault(-66002, self.keyset)
-        self.document = sign1(self.signer_key, enc(self.header),
-                              enc({k: v for k, v in self.claims.items()
-                                   if v is not None}), self.unprotected)
+        return enc({k: v for k, v in self.claims.items() if v is not None})
+
+    def document_put(self):
+        return sign1(self.signer_key, enc(self.header), self.claims_put(),
+                     self.unprotected)
+
+    def put(self):
+        self.document = self.document_put()
         return enc([self.magic, self.version, self.document, self.privates,
                     self.certs] + self.more)
+
+
+class Receipt(Package):
+    """One whose document is signed by a receipt (RFC 9942)."""
+
+    first, size, at, evidence = (3 << 20) - 4, 7, 5, 1
+
+    def __init__(self, w):
+        super().__init__(w)
+        self.index = self.first + self.at
+        self.header.update({16: "application/imprint-receipt+cose", 395: 1,
+                            -66020: [self.first, self.size, self.evidence]})
+        self.claims[65535] = {"status_list": {
+            "idx": self.index % (1 << 20),
+            "uri": "https://s.example/bulk-%08x.cwt" % (self.index >> 20)}}
+        self.kind, self.payload, self.tag = 1, None, 18
+        self.proof = {}         # what is written instead of size, at, path
+        self.proofs = None
+        self.vdp = {396: None}
+        self.wrap = lambda claims, receipt: [claims, receipt]
+
+    def document_put(self):
+        claims = self.claims_put()
+        leaves = [sha(b"leaf %d" % i) for i in range(self.size)]
+        leaves[self.at] = sha(b"\x00" + enc(
+            [1, self.kind, self.index, self.evidence, sha(claims)]))
+        found = path(self.at, leaves)
+        proof = [self.proof.get("size", self.size),
+                 self.proof.get("at", self.at),
+                 self.proof.get("path", lambda p: p)(found)]
+        proofs = {-1: [enc(proof)]} if self.proofs is None else \
+            self.proofs(enc(proof))
+        unprotected = {k: proofs if v is None else v
+                       for k, v in self.vdp.items()}
+        protected = enc(self.header)
+        tbs = enc(["Signature1", protected, b"", root(leaves)])
+        receipt = [protected, unprotected, self.payload,
+                   signature(self.signer_key, tbs)]
+        if self.tag:
+            receipt = cbor2.CBORTag(self.tag, receipt)
+        return enc(self.wrap(claims, receipt))
 
 
 home, abroad = World("Home"), World("Abroad")
 cases = []
 
 
-def case(name, verdict, change=None, world=home, after=None):
-    p = Package(world)
+def case(name, verdict, change=None, world=home, after=None, kind=Package):
+    p = kind(world)
     if change:
         change(p)
     data = p.put()
@@ -329,7 +417,7 @@ case("no-ueid", "malformed", claim(256, None))
 case("no-iat", "malformed", claim(6, None))
 case("ueid-short", "malformed", claim(256, b"\x01abc"))
 case("iat-negative", "malformed", claim(6, -1))
-case("profile-unknown", "malformed", claim(265, "tag:other"))
+case("profile-unknown", "unsupported", claim(265, "tag:other"))
 case("anchor-malformed", "malformed",
      claim(-66003, {"service": [{2: [-16, b"short"]}]}))
 case("unprotected-not-empty", "malformed", setter(unprotected={4: b"x"}))
@@ -344,6 +432,95 @@ case("trailing-byte", "malformed", after=lambda d: d + b"\x00")
 case("not-shortest", "malformed",
      after=lambda d: d.replace(b"package\x01", b"package\x18\x01"))
 case("empty-file", "malformed", after=lambda d: b"")
+
+
+# receipts
+def receipt(name, verdict, change=None, after=None, **fields):
+    case("receipt-" + name, verdict, change, after=after,
+         kind=type("Kind", (Receipt,), fields))
+
+
+def status(idx=None, uri=None):
+    def change(p):
+        claim = p.claims[65535]["status_list"]
+        claim["idx"] = claim["idx"] if idx is None else idx
+        claim["uri"] = claim["uri"] if uri is None else uri
+    return change
+
+
+receipt("good", "accepted")
+for size, at in ((1, 0), (2, 1), (3, 2), (8, 0), (1023, 1022), (1024, 512),
+                 (4095, 4094), (4096, 4095)):
+    receipt("good-%d-%d" % (size, at), "accepted", size=size, at=at)
+receipt("good-first", "accepted", first=0, at=0)
+receipt("good-high", "accepted", first=(1 << 48) + (1 << 32))
+receipt("good-evidence", "accepted", evidence=200)
+receipt("unknown-claims", "accepted",
+        lambda p: p.claims.update({-70000: 1, "vendor": 1}))
+receipt("expired", "expired", claim(4, NOW - 1))
+
+receipt("claim-altered", "signature wrong",
+        after=lambda d: d.replace(b"CAM-200", b"CAM-300"))
+receipt("scope-widened", "signature wrong", after=lambda d: d.replace(
+    b"\x82\x65photo\x03", b"\x82\x65photo\x07"))
+receipt("signature-of-other-key", "signature wrong",
+        setter(signer_key=abroad.signer_key))
+receipt("void-entry", "signature wrong", setter(kind=2))
+receipt("evidence-other", "signature wrong", setter(evidence=2))
+receipt("path-altered", "signature wrong",
+        setter(proof={"path": lambda p: p[:1] + [bytes(32)] + p[2:]}))
+receipt("path-reversed", "signature wrong",
+        setter(proof={"path": lambda p: p[::-1]}))
+receipt("kid-unknown", "signer not trusted", header(4, bytes(32)))
+
+receipt("index-of-another", "malformed", status(idx=2))
+receipt("list-of-another", "malformed",
+        status(uri="https://s.example/bulk-00000002.cwt"))
+receipt("list-capital", "malformed",
+        status(uri="https://s.example/bulk-0000000A.cwt"),
+        first=10 << 20)
+receipt("list-of-no-cwt", "malformed",
+        status(uri="https://s.example/bulk-00000003.jwt"))
+receipt("list-short", "malformed", status(uri="3.cwt"))
+receipt("status-missing", "malformed", claim(65535, None))
+receipt("status-other", "malformed", claim(65535, {"other": 1}))
+receipt("chunk-of-another", "malformed", header(-66020, [(3 << 20) - 3, 7, 1]))
+receipt("leaf-of-another", "malformed", setter(proof={"at": 4}))
+receipt("size-of-another", "malformed", setter(proof={"size": 8}))
+receipt("leaf-beyond-size", "malformed", setter(proof={"at": 7}))
+receipt("path-short", "malformed", setter(proof={"path": lambda p: p[:-1]}))
+receipt("path-long", "malformed",
+        setter(proof={"path": lambda p: p + [bytes(32)]}))
+receipt("path-hash-short", "malformed",
+        setter(proof={"path": lambda p: [bytes(31)] + p[1:]}))
+receipt("path-no-array", "malformed", setter(proof={"path": lambda p: 0}))
+receipt("proofs-none", "malformed", setter(proofs=lambda p: {-1: []}))
+receipt("proofs-two", "malformed", setter(proofs=lambda p: {-1: [p, p]}))
+receipt("proofs-consistency", "malformed", setter(proofs=lambda p: {-2: [p]}))
+receipt("proofs-both", "malformed",
+        setter(proofs=lambda p: {-1: [p], -2: [p]}))
+receipt("proof-trailing", "malformed",
+        setter(proofs=lambda p: {-1: [p + b"\x00"]}))
+receipt("vdp-missing", "malformed", setter(vdp={}))
+receipt("unprotected-more", "malformed", setter(vdp={33: b"x", 396: None}))
+receipt("payload-there", "malformed", setter(payload=b"x"))
+receipt("chunk-missing", "malformed", lambda p: p.header.pop(-66020))
+receipt("chunk-size-0", "malformed", header(-66020, [0, 0, 1]))
+receipt("chunk-size-4097", "malformed", header(-66020, [0, 4097, 1]))
+receipt("chunk-first-beyond", "malformed",
+        header(-66020, [(1 << 56) - 6, 7, 1]))
+receipt("chunk-evidence-beyond", "malformed",
+        header(-66020, [(3 << 20) - 4, 7, 256]))
+receipt("chunk-of-two", "malformed", header(-66020, [(3 << 20) - 4, 7]))
+receipt("untagged", "malformed", setter(tag=None))
+receipt("three-elements", "malformed",
+        setter(wrap=lambda c, r: [c, r, 0]))
+receipt("claims-alone", "malformed", setter(wrap=lambda c, r: [c]))
+receipt("vds-other", "unsupported", header(395, 2))
+receipt("vds-missing", "unsupported", lambda p: p.header.pop(395))
+receipt("typ-of-document", "unsupported", header(16, "application/eat+cwt"))
+receipt("crit", "unsupported", header(2, [395]))
+receipt("alone", "malformed", setter(wrap=lambda c, r: r))
 
 
 def service(name, outcome, world=home, dns="service.example", by=None,
@@ -369,8 +546,101 @@ service("under-a-device", "refused", eku=SERVER, issuer=UEID.hex(),
 service("expired", "refused", eku=SERVER, end=NOW - 1)
 service("not-yet-valid", "refused", eku=SERVER, start=NOW + 1)
 
+# keys of other algorithms: slot 0 authenticates, slot 1 signs, a bare key
+packages, cases = cases, []
+P384, ED25519, RSA2048, RSA3072 = 4, 3, 5, 6
+keys = {
+    P384: [ec.generate_private_key(ec.SECP384R1()) for _ in range(2)],
+    ED25519: [ed25519.Ed25519PrivateKey.generate() for _ in range(2)],
+    RSA2048: [rsa.generate_private_key(65537, 2048) for _ in range(2)],
+    RSA3072: [rsa.generate_private_key(65537, 3072) for _ in range(2)],
+}
+
+
+def of(alg, change=None, auth=0, bare=1):
+    def apply(p):
+        k = keys[alg][auth]
+        p.keyset = [
+            {1: 0, 2: 1, 4: certificate(UEID.hex(), k, "Home CA",
+                                        home.ca_key, eku=CLIENT,
+                                        start=BORN), 5: 4},
+            {1: 1, 2: 3, 3: cose_key(keys[alg][bare]), 5: 4}]
+        p.claims[8] = {1: cose_key(k)}
+        p.privates = [[0, alg, raw_private(k)],
+                      [1, alg, raw_private(keys[alg][bare])]]
+        if change:
+            change(p)
+    return apply
+
+
+def rsa_other(**how):
+    """The bare RSA-2048 key with a number changed that fits all the same, or
+    seems to."""
+    n = keys[RSA2048][1].private_numbers()
+    p, q, d = n.p, n.q, n.d
+    if how.get("d"):
+        d += (p - 1) * (q - 1)
+    qinv = n.iqmp + (p if how.get("qinv") else 0)
+    return private(1, [1, RSA2048, der_numbers(
+        how.get("version", 0), p * q, 65537, d, p, q, n.dmp1, n.dmq1,
+        qinv)])
+
+
+for number, name in ((P384, "p384"), (ED25519, "ed25519"),
+                     (RSA2048, "rsa2048"), (RSA3072, "rsa3072")):
+    case(name, "accepted", of(number))
+    # of the other slot, each in the other's place
+    case(name + "-privates-swapped", "keys do not match", of(
+        number, lambda p: p.privates.__setitem__(slice(None), [
+            [0] + p.privates[1][1:], [1] + p.privates[0][1:]])))
+    case(name + "-cnf-of-other", "keys do not match", of(
+        number, lambda p: p.claims.__setitem__(8, {1: p.keyset[1][3]})))
+    case(name + "-private-cut", "malformed" if number in (P384, ED25519)
+         else "keys do not match", of(
+             number, lambda p: p.privates[1].__setitem__(
+                 2, p.privates[1][2][:-1])))
+    case(name + "-private-longer", "malformed" if number in (P384, ED25519)
+         else "keys do not match", of(
+             number, lambda p: p.privates[1].__setitem__(
+                 2, p.privates[1][2] + b"\0")))
+    case(name + "-number-short", "malformed", of(
+        number, lambda p: p.keyset[1][3].update(
+            {k: v[:-1] for k, v in p.keyset[1][3].items()
+             if isinstance(v, bytes) and len(v) > 3})))
+    case(name + "-private-says-p256", "malformed" if number in (
+        RSA2048, RSA3072, P384) else "certificate not trusted", of(
+            number, lambda p: p.privates[0].__setitem__(1, 1)))
+case("p384-private-zero", "keys do not match",
+     of(P384, private(1, [1, P384, bytes(48)])))
+case("p384-private-too-large", "keys do not match",
+     of(P384, private(1, [1, P384, b"\xff" * 48])))
+case("p384-with-alg", "malformed",
+     of(P384, lambda p: p.keyset[1][3].update({3: -35})))
+case("p384-on-p256", "malformed",
+     of(P384, lambda p: p.keyset[1][3].update({-1: 1})))
+case("rsa-same", "accepted", of(RSA2048, rsa_other()))
+case("rsa-larger-d", "keys do not match", of(RSA2048, rsa_other(d=1)))
+case("rsa-larger-qinv", "keys do not match", of(RSA2048, rsa_other(qinv=1)))
+case("rsa-version-1", "keys do not match", of(RSA2048, rsa_other(version=1)))
+case("rsa-of-other-size", "keys do not match", of(
+    RSA3072, lambda p: p.privates[1].__setitem__(
+        2, raw_private(keys[RSA2048][1]))))
+case("rsa-exponent-3", "malformed",
+     of(RSA2048, lambda p: p.keyset[1][3].update({-2: b"\x03"})))
+case("rsa-with-private", "malformed",
+     of(RSA2048, lambda p: p.keyset[1][3].update({-3: b"\x03"})))
+case("akp-unknown", "malformed", of(
+    ED25519, lambda p: p.keyset[1].__setitem__(3, {1: 7, 3: -50,
+                                                   -1: bytes(2592)})))
+case("akp-short", "malformed", of(
+    ED25519, lambda p: p.keyset[1].__setitem__(3, {1: 7, 3: -48,
+                                                   -1: bytes(1311)})))
+case("cnf-does-not-sign", "malformed", claim(
+    8, {1: {1: 1, -1: 4, -2: bytes([9]) + bytes(31)}}))
+
 here = os.path.dirname(os.path.abspath(__file__))
-for file, rows in (("device-packages.txt", cases),
+for file, rows in (("device-packages.txt", packages),
+                   ("device-algorithms.txt", cases),
                    ("device-services.txt", services)):
     with open(os.path.join(here, file), "w", encoding="ascii") as out:
         for row in rows:

@@ -57,4 +57,26 @@ struct imprint_tls_answer {
 void	imprint_tls_ask(const struct imprint_tls_request *, uint8_t *buffer,
 	    size_t size, struct imprint_tls_answer *ret_answer);
 
+/*
+ * A private key, its certificate, and the chain up to and with the root, for
+ * other programs of the device. identity: verified; key: one of its keys,
+ * with certificate and private key. out: the caller's, who wipes it; 32 KB
+ * take every chain. 0, or not: the library failed or it does not fit.
+ *
+ * PEM (RFC 7468): the key as PKCS#8, in the clear.
+ */
+int	imprint_openssl_export_pem(const struct imprint_device_identity *,
+	    const struct imprint_device_key *, uint8_t *out, size_t size,
+	    size_t *ret_len);
+/*
+ * PKCS#12 (RFC 7292): PBES2 with AES-256-CBC and PBKDF2-HMAC-SHA-256, MAC
+ * with SHA-256. name: its friendlyName.
+ */
+int	imprint_openssl_export_pkcs12(const struct imprint_device_identity *,
+	    const struct imprint_device_key *, const char *password,
+	    const char *name, uint8_t *out, size_t size, size_t *ret_len);
+/* Printable ASCII, for what other programs make of anything else differs; at
+ * least one character. */
+bool	imprint_openssl_password_fits(const char *password);
+
 #endif

@@ -40,9 +40,21 @@ ADAPTER_CLEANUP(pkey_cleanup, EVP_PKEY, EVP_PKEY_free)
 /* One certificate that fills der to the last octet and encodes to the same
  * again; NULL when it does not. */
 X509	*adapter_certificate(struct imprint_bytes der);
-/* An EVP_PKEY of a P-256 point, with its private scalar unless NULL. */
-EVP_PKEY *adapter_p256(const uint8_t point[IMPRINT_DEVICE_POINT_SIZE],
-	    const uint8_t *scalar);
+/* Does this OpenSSL have the algorithm? */
+bool	adapter_supports(enum imprint_device_alg);
+/* An EVP_PKEY of a key pair that matches; on a curve, private_key may be
+ * empty: of the public key alone. NULL when it is none. */
+EVP_PKEY *adapter_key(const struct imprint_device_public *,
+	    struct imprint_bytes private_key);
+/* The matches() of the table. */
+bool	adapter_matches(const struct imprint_device_public *,
+	    struct imprint_bytes private_key);
+/* The same of a key of the identity; NULL when its private key is not here. */
+EVP_PKEY *adapter_private(const struct imprint_device_key *);
+/* The issuing CAs between a certificate of the device and the root, nearest
+ * first; NULL when out of memory. */
+STACK_OF(X509) *adapter_issuers(const struct imprint_device_identity *,
+	    X509 *leaf);
 /* For X509_STORE_CTX_set_verify_cb(). */
 int	adapter_verify_callback(int good, X509_STORE_CTX *);
 /* The chain() of the table. */

@@ -50,36 +50,18 @@ library_reason(void)
 	return text == NULL ? "no reason given" : text;
 }
 
-/* The issuing CAs between the device's certificate and the root. */
 static bool
 chain_show(struct ask *a, X509 *leaf)
 {
-	const struct imprint_device_identity *id = a->request->identity;
-	_cleanup_x509_ X509 *at = NULL;
-	size_t i, steps;
-	bool found = true;
-	X509 *next;
+	_cleanup_certs_ STACK_OF(X509) *chain = NULL;
+	bool good = true;
+	int i;
 
-	if (X509_up_ref(leaf) != 1)
-		return false;
-	at = leaf;
-	for (steps = 0; found && steps < id->cert_count; steps++) {
-		found = false;
-		for (i = 0; i < id->cert_count && !found; i++) {
-			if (i == id->root)
-				continue;
-			next = adapter_certificate(id->certs[i]);
-			found = next != NULL &&
-			    X509_check_issued(next, at) == X509_V_OK &&
-			    SSL_CTX_add1_chain_cert(a->ctx, next) == 1;
-			if (found) {
-				X509_free(at);
-				at = next;
-			} else
-				X509_free(next);
-		}
-	}
-	return true;
+	chain = adapter_issuers(a->request->identity, leaf);
+	for (i = 0; i < sk_X509_num(chain) && good; i++)
+		good = SSL_CTX_add1_chain_cert(a->ctx,
+		    sk_X509_value(chain, i)) == 1;
+	return chain != NULL && good;
 }
 
 static bool
@@ -89,7 +71,7 @@ identity_show(struct ask *a)
 	_cleanup_x509_ X509 *leaf = NULL;
 
 	leaf = adapter_certificate(a->key->certificate);
-	key = adapter_p256(a->key->public_key.raw, a->key->private_key.ptr);
+	key = adapter_private(a->key);
 	return leaf != NULL && key != NULL &&
 	    SSL_CTX_use_certificate(a->ctx, leaf) == 1 &&
 	    SSL_CTX_use_PrivateKey(a->ctx, key) == 1 &&
@@ -448,8 +430,7 @@ key_find(const struct imprint_device_identity *id)
 	for (i = 0; i < id->key_count; i++)
 		if (id->keys[i].purpose == IMPRINT_DEVICE_AUTHENTICATE &&
 		    id->keys[i].certificate.len > 0 &&
-		    id->keys[i].private_key.len > 0 &&
-		    id->keys[i].public_key.alg == IMPRINT_DEVICE_P256)
+		    id->keys[i].private_key.len > 0)
 			return &id->keys[i];
 	return NULL;
 }
@@ -467,7 +448,7 @@ imprint_tls_ask(const struct imprint_tls_request *request, uint8_t *buffer,
 	a.key = key_find(request->identity);
 	if (a.key == NULL)
 		(void)outcome(&a, IMPRINT_TLS_FAILED, "the identity has no"
-		    " P-256 authentication key with a certificate");
+		    " authentication key with a certificate");
 	else if (context_make(&a) && socket_open(&a) && handshake(&a) &&
 	    request_send(&a) && answer_read(&a))
 		(void)SSL_shutdown(a.ssl);

@@ -35,8 +35,8 @@ extern "C" {
 #define IMPRINT_DEVICE_HASH_SIZE	32
 #define IMPRINT_DEVICE_POINT_SIZE	65	/* SEC 1 2.3.3, uncompressed */
 #define IMPRINT_DEVICE_SIGNATURE_SIZE	64	/* r || s */
-#define IMPRINT_DEVICE_PRIVATE_SIZE	32
 #define IMPRINT_DEVICE_TIME_UNKNOWN	INT64_C(0)
+#define IMPRINT_DEVICE_PACKAGE_VERSION	1	/* that it reads */
 #define IMPRINT_DEVICE_TIME_NEVER	INT64_C(253402300799)
 
 struct imprint_bytes {
@@ -89,7 +89,12 @@ enum imprint_device_step {
 enum imprint_device_alg {
 	IMPRINT_DEVICE_P256 = 1,
 	IMPRINT_DEVICE_X25519 = 2,
-	IMPRINT_DEVICE_ED25519 = 3
+	IMPRINT_DEVICE_ED25519 = 3,
+	IMPRINT_DEVICE_P384 = 4,
+	IMPRINT_DEVICE_RSA2048 = 5,
+	IMPRINT_DEVICE_RSA3072 = 6,
+	IMPRINT_DEVICE_MLDSA44 = 7,
+	IMPRINT_DEVICE_MLDSA65 = 8
 };
 
 enum imprint_device_purpose {
@@ -114,10 +119,14 @@ enum imprint_device_use {
 	IMPRINT_DEVICE_USE_ANY = 3
 };
 
+/*
+ * A public key, where it lies. P-256, P-384: the coordinates of its point;
+ * RSA: x the modulus, the exponent is 65537; others: x the key. x.len 0:
+ * none.
+ */
 struct imprint_device_public {
 	enum imprint_device_alg	alg;
-	size_t			len;		/* 65 or 32 */
-	uint8_t			raw[IMPRINT_DEVICE_POINT_SIZE];
+	struct imprint_bytes	x, y;
 };
 
 struct imprint_device_chain {
@@ -150,15 +159,15 @@ struct imprint_device_crypto {
 		    const uint8_t digest[IMPRINT_DEVICE_HASH_SIZE],
 		    const uint8_t signature[IMPRINT_DEVICE_SIGNATURE_SIZE],
 		    bool *ret_good);
-	/* The public key of a private one; len 0 when it is no key. */
-	int	(*derive)(void *state, enum imprint_device_alg,
-		    const uint8_t key[IMPRINT_DEVICE_PRIVATE_SIZE],
-		    struct imprint_device_public *ret_public);
-	/* The key a certificate certifies; len 0 when it cannot be read, has
-	 * bytes to spare or a key of another kind. */
-	int	(*certificate_key)(void *state, struct imprint_bytes der,
-		    struct imprint_device_public *ret_public);
-	/* A path (RFC 5280 6.1) from leaf to the root, times not judged. */
+	/* Is there this algorithm? */
+	bool	(*supports)(void *state, enum imprint_device_alg);
+	/* Is it the private key of this public one? Its form: RSA two-prime
+	 * RSAPrivateKey in DER (RFC 8017 A.1.2) with the smallest d; ML-DSA
+	 * the seed; others raw. Another form of the same key is not it. */
+	int	(*matches)(void *state, const struct imprint_device_public *,
+		    struct imprint_bytes private_key, bool *ret_match);
+	/* A path (RFC 5280 6.1) from leaf to the root, times not judged; none
+	 * with a certificate that is not strict DER or has bytes to spare. */
 	int	(*chain)(void *state, const struct imprint_device_chain *,
 		    struct imprint_device_path *ret_path);
 };
@@ -185,12 +194,28 @@ struct imprint_device_key {
 	struct imprint_bytes		private_key;	/* empty: elsewhere */
 };
 
+/*
+ * A document is signed directly, or by a receipt (RFC 9942): one signature
+ * for a chunk of identities, and the proof that this is one of them.
+ */
+struct imprint_device_receipt {
+	bool			present;	/* else: signed directly */
+	bool			fits;		/* it is for the index that
+						 * the claims' status has */
+	uint64_t		first;		/* index of the chunk's first */
+	uint32_t		size;		/* identities in the chunk */
+	uint32_t		leaf;		/* which of them, from 0 */
+	unsigned		evidence;	/* of the chunk */
+	struct imprint_bytes	path;		/* CBOR: array of hashes */
+};
+
 /* A package, read. With a certificate, public_key is known once it has been
  * verified. */
 struct imprint_device_identity {
 	struct imprint_bytes	package;
 	struct imprint_bytes	document;
 	struct imprint_bytes	protected_header, kid, claims, signature;
+	struct imprint_device_receipt receipt;
 	struct imprint_bytes	issuer;			/* text */
 	int64_t			issued, not_before, expires;
 	struct imprint_bytes	ueid;
@@ -230,6 +255,10 @@ struct imprint_device_trust {
  */
 enum imprint_device_verdict imprint_device_open(struct imprint_bytes package,
     struct imprint_device_identity *ret_identity, const char **ret_reason);
+
+/* The version that a package states, read by this library or not; 0 when it
+ * is none. */
+uint64_t imprint_device_package_version(struct imprint_bytes package);
 
 /*
  * Verify a package. ret_identity is filled once STEP_FORM is good.
@@ -281,6 +310,7 @@ struct imprint_device {
 	int64_t					 build_time;
 	uint8_t					*buffer;
 	size_t					 buffer_size;
+	struct imprint_bytes			 record;	/* as stored */
 	struct imprint_device_identity		 identity;
 	struct imprint_device_report		 report;
 };
@@ -290,7 +320,7 @@ void	imprint_device_init(struct imprint_device *,
 	    const struct imprint_device_storage *, int64_t build_time,
 	    uint8_t *buffer, size_t size);
 /*
- * Read what is installed and verify it again: device->report, and
+ * Read what is installed and verify it again: device->record and report, and
  * device->identity unless the verdict is MALFORMED or UNSUPPORTED.
  */
 enum imprint_device_error imprint_device_load(struct imprint_device *,
@@ -306,8 +336,9 @@ enum imprint_device_install {
  * Another UEID than the installed one's is refused unless replace; another
  * root and, for the same UEID, an older document always. A record that is
  * there but does not hold together is refused to be replaced: DENY with the
- * reason. package must not lie in the buffer. ret_identity and ret_report
- * speak of the package; device->identity is loaded only afterwards.
+ * reason, UNSUPPORTED when it is of another version. package must not lie in
+ * the buffer. ret_identity and ret_report speak of the package;
+ * device->identity is loaded only afterwards.
  */
 enum imprint_device_error imprint_device_install(struct imprint_device *,
     struct imprint_bytes package, int64_t now, bool replace,

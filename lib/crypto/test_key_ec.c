@@ -60,35 +60,37 @@ static const struct {
 static void
 test_compress(void **state)
 {
-	uint8_t raw[KEY_PUBLIC_MAX], room[KEY_PUBLIC_MAX];
-	uint8_t compressed[P256_COMPRESSED_SIZE];
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct public_key key;
+	uint8_t room[65];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(points); i++) {
-		(void)HEX(points[i].raw, raw);
-		p256_compress(raw, compressed);
-		assert_memory_equal(compressed, HEX(points[i].compressed,
-		    room).ptr, sizeof(compressed));
+		assert_int_equal(public_key_check(KEY_P256,
+		    HEX(points[i].raw, room), &key, NULL), ERR_OK);
+		buf_clear(&out);
+		public_key_put_stored(&out, &key);
+		assert_true(bytes_equal(buf_bytes(&out),
+		    HEX(points[i].compressed, room)));
 	}
 }
 
 static void
 test_decompress(void **state)
 {
-	uint8_t compressed[KEY_PUBLIC_MAX], room[KEY_PUBLIC_MAX];
 	struct public_key key;
+	uint8_t room[65];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < COUNT(points); i++) {
 		memset(&key, 0, sizeof(key));
-		(void)HEX(points[i].compressed, compressed);
-		assert_int_equal(p256_decompress(compressed, &key), ERR_OK);
+		assert_int_equal(public_key_from_stored(KEY_P256,
+		    HEX(points[i].compressed, room), &key), ERR_OK);
 		assert_int_equal(key.alg, KEY_P256);
-		assert_int_equal(key.len, KEY_PUBLIC_MAX);
-		assert_memory_equal(key.raw, HEX(points[i].raw, room).ptr,
-		    KEY_PUBLIC_MAX);
+		assert_true(bytes_equal(bytes_of(key.raw, key.len),
+		    HEX(points[i].raw, room)));
 	}
 }
 
@@ -116,18 +118,21 @@ static const char *const none[] = {
 static void
 test_no_points(void **state)
 {
-	uint8_t compressed[KEY_PUBLIC_MAX];
 	struct public_key key;
+	uint8_t room[40];
 	size_t i;
 
 	(void)state;
-	(void)HEX("02" ZEROS "05", compressed);
-	assert_int_equal(p256_decompress(compressed, &key), ERR_OK);
-	for (i = 0; i < COUNT(none); i++) {
-		(void)HEX(none[i], compressed);
-		if (p256_decompress(compressed, &key) != ERR_CORRUPT)
+	assert_int_equal(public_key_from_stored(KEY_P256,
+	    HEX("02" ZEROS "05", room), &key), ERR_OK);
+	for (i = 0; i < COUNT(none); i++)
+		if (public_key_from_stored(KEY_P256, HEX(none[i], room),
+		    &key) != ERR_CORRUPT)
 			fail_msg("%s", none[i]);
-	}
+	assert_int_equal(public_key_from_stored(KEY_P256,
+	    HEX("02" ZEROS, room), &key), ERR_CORRUPT);
+	assert_int_equal(public_key_from_stored(KEY_P256,
+	    HEX("02" ZEROS "0500", room), &key), ERR_CORRUPT);
 }
 
 int
