@@ -46,7 +46,9 @@ static const struct cmd_option service_options[] = {
 
 static const struct cmd_option create_options[] = {
 	{ "product", "NAME", "the product, or NAME@VERSION (default: latest)" },
-	{ "count", "N", "how many identities" },
+	{ "count", "N", "how many identities (default: lines of --names)" },
+	{ "names", "FILE", "CSV with a name for each, if the product takes "
+	    "some from there" },
 	{ "station", "NAME", "station that opens the pack; once for each" },
 	{ "split", "N", "as many packs as stations are given, or N for one" },
 	{ NULL, NULL, NULL },
@@ -163,6 +165,23 @@ static const struct cmd_command commands[] = {
 	    "  imprint init --publish-url https://pki.example.net\n"
 	    "  imprint init --ecosystem cameras --passphrase-file pw \\\n"
 	    "      --publish-url https://pki.example.net\n", init_run_cmd },
+	{ "doctor", "", "look for what is wrong or soon will be, and say what "
+	    "to do", doctor_options,
+	    "  imprint doctor\n"
+	    "  imprint doctor --quick --json\n", doctor_cmd },
+	{ "anchor set", "[PATH]", "say where the rollback anchor is kept",
+	    anchor_options,
+	    "  imprint anchor set /mnt/usb/imprint.anchor\n"
+	    "  imprint anchor set --program /usr/local/bin/keep-anchor\n",
+	    anchor_set_cmd },
+	{ "anchor show", "", "print the anchor", NULL,
+	    "  imprint anchor show --json\n", anchor_show_cmd },
+	{ "epoch begin", "", "go on when the newest registry is lost",
+	    epoch_options,
+	    "  imprint epoch begin --reason \"disk lost, backup of May\"\n",
+	    epoch_begin_cmd },
+	{ "clock accept", "", "say that the clock is right, after it was "
+	    "wrong", NULL, "  imprint clock accept\n", clock_accept_cmd },
 	{ "product add", "FILE...", "add product definitions", NULL,
 	    "  imprint product add examples/products/camera.yaml\n",
 	    product_add_cmd },
@@ -193,7 +212,9 @@ static const struct cmd_command commands[] = {
 	    "  imprint order create --product camera --count 10000 \\\n"
 	    "      --station line-1\n"
 	    "  imprint order create --product camera --count 10000 \\\n"
-	    "      --station line-1 --station line-2 --split 2\n",
+	    "      --station line-1 --station line-2 --split 2\n"
+	    "  imprint order create --product cellular-meter \\\n"
+	    "      --names meters.csv --station line-1\n",
 	    order_create_cmd },
 	{ "order list", "", "list orders", NULL, "  imprint order list\n",
 	    order_list_cmd },
@@ -225,7 +246,9 @@ static const struct cmd_command commands[] = {
 	    identity_list_cmd },
 	{ "identity find", "WHICH...", "say what an index, UEID, serial "
 	    "number or name is", NULL,
-	    "  imprint identity find CAM-000000017\n", identity_find_cmd },
+	    "  imprint identity find CAM-000000017\n"
+	    "  imprint identity find mac=02-00-5E-10-00-01\n",
+	    identity_find_cmd },
 	{ "identity verify", "FILE", "explain whether a document is good",
 	    verify_options,
 	    "  imprint identity verify camera.cose\n"
@@ -234,21 +257,6 @@ static const struct cmd_command commands[] = {
 	    "  imprint identity verify camera.cose --max-age 86400 \\\n"
 	    "      --status publish/status/bulk-00000000.cwt\n",
 	    identity_verify_cmd },
-	{ "log verify", "[NAME]", "compare logs with all that was made of "
-	    "them", log_verify_options,
-	    "  imprint log verify --rebuild\n"
-	    "  imprint log verify --tiles ./bulk --vkey bulk.vkey \\\n"
-	    "      --against checkpoint.may\n", log_verify_cmd },
-	{ "log prove", "[WHICH]", "prove that an identity is in its log",
-	    log_prove_options,
-	    "  imprint log prove CAM-000000017 > proof.json\n"
-	    "  imprint log prove --from 4096\n", log_prove_cmd },
-	{ "log export", "NAME", "write a log's entries out for an auditor",
-	    log_export_options,
-	    "  imprint log export bulk --out ./bulk\n"
-	    "  imprint log export operations --json\n", log_export_cmd },
-	{ "log publish", "[NAME]", "publish logs, and mend what is "
-	    "published", NULL, "  imprint log publish\n", log_publish_cmd },
 	{ "identity export", "[WHICH...]", "write identities for other "
 	    "programs", render_options,
 	    "  imprint identity export 17 --format jwt\n"
@@ -279,23 +287,21 @@ static const struct cmd_command commands[] = {
 	{ "publish", "", "publish the status of all identities, and the logs",
 	    publish_options, "  imprint publish --next-update 14\n",
 	    publish_cmd },
-	{ "anchor set", "[PATH]", "say where the rollback anchor is kept",
-	    anchor_options,
-	    "  imprint anchor set /mnt/usb/imprint.anchor\n"
-	    "  imprint anchor set --program /usr/local/bin/keep-anchor\n",
-	    anchor_set_cmd },
-	{ "anchor show", "", "print the anchor", NULL,
-	    "  imprint anchor show --json\n", anchor_show_cmd },
-	{ "epoch begin", "", "go on when the newest registry is lost",
-	    epoch_options,
-	    "  imprint epoch begin --reason \"disk lost, backup of May\"\n",
-	    epoch_begin_cmd },
-	{ "clock accept", "", "say that the clock is right, after it was "
-	    "wrong", NULL, "  imprint clock accept\n", clock_accept_cmd },
-	{ "doctor", "", "look for what is wrong or soon will be, and say what "
-	    "to do", doctor_options,
-	    "  imprint doctor\n"
-	    "  imprint doctor --quick --json\n", doctor_cmd },
+	{ "log verify", "[NAME]", "compare logs with all that was made of "
+	    "them", log_verify_options,
+	    "  imprint log verify --rebuild\n"
+	    "  imprint log verify --tiles ./bulk --vkey bulk.vkey \\\n"
+	    "      --against checkpoint.may\n", log_verify_cmd },
+	{ "log prove", "[WHICH]", "prove that an identity is in its log",
+	    log_prove_options,
+	    "  imprint log prove CAM-000000017 > proof.json\n"
+	    "  imprint log prove --from 4096\n", log_prove_cmd },
+	{ "log export", "NAME", "write a log's entries out for an auditor",
+	    log_export_options,
+	    "  imprint log export bulk --out ./bulk\n"
+	    "  imprint log export operations --json\n", log_export_cmd },
+	{ "log publish", "[NAME]", "publish logs, and mend what is "
+	    "published", NULL, "  imprint log publish\n", log_publish_cmd },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -31,6 +31,14 @@ static const struct rule {
 	  "r.first = (SELECT max(first) FROM range "
 	  "WHERE log = s.log AND first <= s.first) AND "
 	  "s.first + length(s.leaves) / 32 <= r.first + r.count) LIMIT 1" },
+	{ "names of a range that is not there",
+	  "SELECT log, range FROM name_part p WHERE NOT EXISTS ("
+	  "SELECT 1 FROM range r WHERE r.log = p.log AND r.first = p.range) "
+	  "LIMIT 1" },
+	{ "one name for two ranges",
+	  "SELECT log, range FROM (SELECT log, range, first, "
+	  "lag(first + count) OVER (PARTITION BY pool ORDER BY first) AS past "
+	  "FROM name_part) WHERE past > first LIMIT 1" },
 	{ "a committed range without all its entries",
 	  "SELECT log, first FROM range r WHERE state = 2 AND count <> "
 	  "coalesce((SELECT sum(length(leaves) / 32) FROM segment s "
