@@ -1,6 +1,8 @@
 """Names that do not follow from the index: files that come with an order,
 blocks of addresses, names of the line. Read back with python3-cbor2."""
+import base64
 import hashlib
+import json
 import shutil
 
 import pytest
@@ -55,17 +57,8 @@ def csv_write(path, rows, header="serial-number,imei"):
 
 def order_named(eco, rows, *stations, product=METER, chunk=None, **options):
     path = csv_write(eco.root / "names.csv", rows, **options)
-    argv = ["order", "create", "--product", product, "--names", path]
-    for name in stations:
-        argv += ["--station", name]
-    number = eco.imprint(*argv, "--json").json["order"]
-    if chunk is not None:
-        db = reader.sqlite3.connect(eco.db)
-        with db:
-            db.execute("UPDATE orders SET chunk_size = ? WHERE number = ?",
-                       (chunk, number))
-        db.close()
-    return number
+    return eco.order(len(rows), *stations, product=product, chunk=chunk,
+                     names=path)
 
 
 def documents(eco, order=1):
@@ -157,6 +150,12 @@ def test_find(made):
     assert shown["identity"]["names"] == {
         "serial-number": serial, "imei": number, "mac": "02:00:5e:10:00:0b"}
     assert shown["identity"]["sueids"]["mac"] == "0202005e10000b"
+    token = made.imprint("identity", "export", serial, "--format", "jwt").out
+    claims = json.loads(base64.urlsafe_b64decode(
+        token.split(".")[1] + "=="))
+    assert {k: base64.urlsafe_b64decode(v + "==").hex()
+            for k, v in claims["sueids"].items()} == \
+        shown["identity"]["sueids"]
     assert serial in made.imprint("identity", "show", 11).out
     listed = made.imprint("identity", "list", "--json").json
     assert [(i["serial-number"], i["imei"]) for i in listed] == meters(40)
