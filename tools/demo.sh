@@ -50,9 +50,11 @@ mkdir -p "$demo/devices"
 export DEVICES_DIR="$demo/devices"
 (umask 077 && head -c 18 /dev/urandom | base64 > "$demo/passphrase")
 
-title "The authority: an ecosystem with its own root"
-show imprint init --publish-url https://pki.example.net
-trust=$demo/home/ecosystems/default/publish/trust.pem
+title "The authority: an ecosystem with its own root, anchored elsewhere"
+show imprint init --publish-url https://pki.example.net \
+    --anchor "$demo/anchor"
+publish=$demo/home/ecosystems/default/publish
+trust=$publish/trust.pem
 show imprint product add examples/products/camera.yaml
 
 title "The factory: a station, and an order sealed to it"
@@ -83,7 +85,8 @@ show imprint-device verify --home "$camera"
 title "A service that uses what the identity carries, and nothing else"
 show imprint service add collector --dns localhost --out "$demo"
 "$bin/examples/service" --cert "$demo/collector.pem" \
-    --key "$demo/collector.key" --trust "$trust" > "$demo/service.log" 2>&1 &
+    --key "$demo/collector.key" --trust "$trust" --max-age 86400 \
+    --status "$publish/status/*.cwt" > "$demo/service.log" 2>&1 &
 server=$!
 tries=0
 until port=$(sed -n 's/^listening on port //p' "$demo/service.log") &&
@@ -145,6 +148,26 @@ imprint-station inject --home "$demo/line-2" --command \
     > /dev/null
 refused imprint-device connect --home "$demo/devices/stranger" --to "$to" \
     --object photo --method POST
+
+title "The camera is stolen: revoked, published, and refused from now on"
+show imprint revoke "$ueid" --reason keyCompromise
+refused imprint-device connect --home "$camera" --to "$to" --object photo \
+    --method POST
+imprint identity show "$ueid" --format der > "$demo/camera.der"
+openssl x509 -inform der -in "$demo/camera.der" -out "$demo/camera.pem"
+openssl crl -inform der -in "$publish/crl/bulk.crl" -out "$demo/bulk.pem"
+refused_by_openssl() {
+	# its exit status is 2
+	openssl verify -crl_check -CAfile "$trust" -CRLfile "$demo/bulk.pem" \
+	    "$demo/camera.pem" 2>&1 || return 1
+}
+refused refused_by_openssl
+
+title "The auditor: the log, from its published tiles alone"
+show imprint log verify --rebuild
+show imprint log verify --tiles "$publish/log/bulk" \
+    --vkey "$publish/log/bulk/vkey"
+show cat "$demo/anchor"
 
 title "Summary"
 rate=$(echo "$issued" | sed 's/.*"seconds": \([0-9.]*\).*/\1/' |

@@ -26,7 +26,7 @@ program_help(const struct cmd_program *program)
 	printf("%s: %s\n\nusage: %s [options] command ...\n\ncommands:\n",
 	    program->name, program->summary, program->name);
 	for (command = program->commands; command->name != NULL; command++)
-		printf("  %-20s %s\n", command->name, command->summary);
+		printf("  %-22s %s\n", command->name, command->summary);
 	options_print(program->options, "options for every command");
 	printf("  %-28s %s\n  %-28s %s\n", "--json",
 	    "results as JSON on standard output", "--version",

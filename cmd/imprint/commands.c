@@ -165,6 +165,23 @@ static const struct cmd_command commands[] = {
 	    "  imprint init --publish-url https://pki.example.net\n"
 	    "  imprint init --ecosystem cameras --passphrase-file pw \\\n"
 	    "      --publish-url https://pki.example.net\n", init_run_cmd },
+	{ "doctor", "", "look for what is wrong or soon will be, and say what "
+	    "to do", doctor_options,
+	    "  imprint doctor\n"
+	    "  imprint doctor --quick --json\n", doctor_cmd },
+	{ "anchor set", "[PATH]", "say where the rollback anchor is kept",
+	    anchor_options,
+	    "  imprint anchor set /mnt/usb/imprint.anchor\n"
+	    "  imprint anchor set --program /usr/local/bin/keep-anchor\n",
+	    anchor_set_cmd },
+	{ "anchor show", "", "print the anchor", NULL,
+	    "  imprint anchor show --json\n", anchor_show_cmd },
+	{ "epoch begin", "", "go on when the newest registry is lost",
+	    epoch_options,
+	    "  imprint epoch begin --reason \"disk lost, backup of May\"\n",
+	    epoch_begin_cmd },
+	{ "clock accept", "", "say that the clock is right, after it was "
+	    "wrong", NULL, "  imprint clock accept\n", clock_accept_cmd },
 	{ "product add", "FILE...", "add product definitions", NULL,
 	    "  imprint product add examples/products/camera.yaml\n",
 	    product_add_cmd },
@@ -205,8 +222,8 @@ static const struct cmd_command commands[] = {
 	    NULL, "  imprint order show 1\n", order_show_cmd },
 	{ "order run", "NUMBER", "issue what an order asks for",
 	    run_options, "  imprint order run 1\n", order_run_cmd },
-	{ "order cancel", "NUMBER", "cancel an order that is not complete, "
-	    "and revoke what lies in its unfinished packs",
+	{ "order cancel", "NUMBER", "cancel an order, revoke what lies in "
+	    "unfinished packs",
 	    cancel_options, "  imprint order cancel 1\n",
 	    order_cancel_cmd },
 	{ "order export", "NUMBER", "copy the packs of a complete order",
@@ -240,6 +257,36 @@ static const struct cmd_command commands[] = {
 	    "  imprint identity verify camera.cose --max-age 86400 \\\n"
 	    "      --status publish/status/bulk-00000000.cwt\n",
 	    identity_verify_cmd },
+	{ "identity export", "[WHICH...]", "write identities for other "
+	    "programs", render_options,
+	    "  imprint identity export 17 --format jwt\n"
+	    "  imprint identity export CAM-000000017 --format pem "
+	    "--out camera.pem\n"
+	    "  imprint identity export 17 --format pkcs12 --out "
+	    "camera.p12\n"
+	    "  imprint identity export --order 1 --format json --out "
+	    "order-1.ndjson\n"
+	    "  imprint identity export 17 18 --format c --out headers\n"
+	    "\nNo format holds a private key, pkcs12 neither: the authority "
+	    "forgets those of\ndevices. 'imprint-device export' has the "
+	    "device's own.\n", identity_export_cmd },
+	{ "revoke", "[WHICH...]", "revoke identities, for ever",
+	    revoke_options,
+	    "  imprint revoke CAM-000000017 --reason keyCompromise\n"
+	    "  imprint revoke --order 3 --dry-run\n"
+	    "  imprint revoke --from lost.txt --reason "
+	    "cessationOfOperation\n", revoke_cmd },
+	{ "suspend", "[WHICH...]", "suspend identities until they are resumed",
+	    suspend_options,
+	    "  imprint suspend --pack 3/1\n"
+	    "  imprint suspend --range bulk/1000-1999 --yes\n",
+	    suspend_cmd },
+	{ "resume", "[WHICH...]", "resume suspended identities",
+	    suspend_options, "  imprint resume CAM-000000017 online/4\n",
+	    resume_cmd },
+	{ "publish", "", "publish the status of all identities, and the logs",
+	    publish_options, "  imprint publish --next-update 14\n",
+	    publish_cmd },
 	{ "log verify", "[NAME]", "compare logs with all that was made of "
 	    "them", log_verify_options,
 	    "  imprint log verify --rebuild\n"
@@ -255,53 +302,6 @@ static const struct cmd_command commands[] = {
 	    "  imprint log export operations --json\n", log_export_cmd },
 	{ "log publish", "[NAME]", "publish logs, and mend what is "
 	    "published", NULL, "  imprint log publish\n", log_publish_cmd },
-	{ "identity export", "[WHICH...]", "write identities for other "
-	    "programs", render_options,
-	    "  imprint identity export 17 --format jwt\n"
-	    "  imprint identity export CAM-000000017 --format pem "
-	    "--out camera.pem\n"
-	    "  imprint identity export 17 --format pkcs12 --out "
-	    "camera.p12\n"
-	    "  imprint identity export --order 1 --format json --out "
-	    "order-1.ndjson\n"
-	    "  imprint identity export 17 18 --format c --out headers\n"
-	    "\nNo format holds a private key, pkcs12 neither: the authority "
-	    "forgets those of\ndevices. 'imprint-device export' has the "
-	    "device's own.\n", identity_export_cmd },
-	{ "revoke", "WHICH...", "revoke identities, for ever",
-	    revoke_options,
-	    "  imprint revoke CAM-000000017 --reason keyCompromise\n"
-	    "  imprint revoke --order 3 --dry-run\n"
-	    "  imprint revoke --from lost.txt --reason "
-	    "cessationOfOperation\n", revoke_cmd },
-	{ "suspend", "WHICH...", "suspend identities until they are resumed",
-	    suspend_options,
-	    "  imprint suspend --pack 3/1\n"
-	    "  imprint suspend --range bulk/1000-1999 --yes\n",
-	    suspend_cmd },
-	{ "resume", "WHICH...", "resume suspended identities",
-	    suspend_options, "  imprint resume CAM-000000017 online/4\n",
-	    resume_cmd },
-	{ "publish", "", "publish the status of all identities, and the logs",
-	    publish_options, "  imprint publish --next-update 14\n",
-	    publish_cmd },
-	{ "anchor set", "[PATH]", "say where the rollback anchor is kept",
-	    anchor_options,
-	    "  imprint anchor set /mnt/usb/imprint.anchor\n"
-	    "  imprint anchor set --program /usr/local/bin/keep-anchor\n",
-	    anchor_set_cmd },
-	{ "anchor show", "", "print the anchor", NULL,
-	    "  imprint anchor show --json\n", anchor_show_cmd },
-	{ "epoch begin", "", "go on when the newest registry is lost",
-	    epoch_options,
-	    "  imprint epoch begin --reason \"disk lost, backup of May\"\n",
-	    epoch_begin_cmd },
-	{ "clock accept", "", "say that the clock is right, after it was "
-	    "wrong", NULL, "  imprint clock accept\n", clock_accept_cmd },
-	{ "doctor", "", "look for what is wrong or soon will be, and say what "
-	    "to do", doctor_options,
-	    "  imprint doctor\n"
-	    "  imprint doctor --quick --json\n", doctor_cmd },
 	{ NULL, NULL, NULL, NULL, NULL, NULL },
 };
 

@@ -262,8 +262,8 @@ behind_check(struct doctor *d, const struct store_log *log, uint64_t size)
 		return;
 	number_format(size, have);
 	time_format(time, last);
-	doctor_say(d, DOCTOR_WARNING, "finish the open orders: a run signs "
-	    "it at its end", "log %s: its checkpoint has %s of %llu entries, "
+	doctor_say(d, DOCTOR_WARNING, "finish the open orders, or imprint "
+	    "log publish", "log %s: its checkpoint has %s of %llu entries, "
 	    "the last one of %s", log->name, have,
 	    (unsigned long long)log->size, last);
 }
@@ -343,8 +343,8 @@ published_compare(struct doctor *d, const struct store_log *log,
 	checkpoint_compare(d, log, note, &key);
 	if (file_get(d, folder, "checkpoint", &published) != ERR_OK ||
 	    !bytes_equal(buf_bytes(&published), note))
-		doctor_say(d, DOCTOR_WARNING, "the next run of an order "
-		    "writes it again", "publish/log/%s/checkpoint: is not "
+		doctor_say(d, DOCTOR_WARNING, "imprint log publish",
+		    "publish/log/%s/checkpoint: is not "
 		    "what was signed last", folder);
 }
 

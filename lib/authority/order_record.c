@@ -3,8 +3,20 @@
 #include <stdio.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/order_run.h"
 #include "lib/base/cbor_write.h"
 #include "lib/identity/station.h"
+
+enum err
+authority_pack_path(const struct authority *authority, uint32_t order,
+    uint32_t no, bool complete, char ret_path[PATH_SIZE], struct diag *diag)
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "%s/order-%u-%u.pack%s",
+	    DIR_PACKS, order, no, complete ? "" : ".part");
+	return authority_path(authority, name, ret_path, diag);
+}
 
 static enum err
 record_pack(struct authority *authority, const struct store_order *order,

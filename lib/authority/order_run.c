@@ -56,17 +56,6 @@ struct filling {
 	size_t			 first, waiting;	/* of the ring */
 };
 
-enum err
-authority_pack_path(const struct authority *authority, uint32_t order,
-    uint32_t no, bool complete, char ret_path[PATH_SIZE], struct diag *diag)
-{
-	char name[64];
-
-	(void)snprintf(name, sizeof(name), "%s/order-%u-%u.pack%s",
-	    DIR_PACKS, order, no, complete ? "" : ".part");
-	return authority_path(authority, name, ret_path, diag);
-}
-
 static enum err
 run_keys(struct run *run, struct diag *diag)
 {

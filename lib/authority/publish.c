@@ -6,8 +6,8 @@
 
 #include "lib/authority/anchor.h"
 #include "lib/authority/operation.h"
-#include "lib/authority/signer.h"
 #include "lib/authority/publish_internal.h"
+#include "lib/authority/signer.h"
 #include "lib/authority/status.h"
 #include "lib/base/cbor_write.h"
 
@@ -232,14 +232,17 @@ static enum err
 lists_publish(struct publication *p, struct diag *diag)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
-	struct authority_signer now;
+	struct authority_signer by;
 	uint8_t *array;
 	uint64_t list;
 	enum err err;
 
-	err = signer_current(p->authority, &now, diag);
+	err = signer_current(p->authority, &by, diag);
+	/* what it signs must find its certificate published */
 	if (!err)
-		err = keystore_signer(p->authority->keystore, now.name,
+		err = signer_publish(p->authority, diag);
+	if (!err)
+		err = keystore_signer(p->authority->keystore, by.name,
 		    &signer, diag);
 	if (err)
 		return err;

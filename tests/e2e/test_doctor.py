@@ -421,10 +421,12 @@ def test_logs(eco, clock):
     good = checkpoint.read_bytes()
     checkpoint.write_bytes(good[:-1])
     doctor(eco).says("logs", "warning", "bulk/checkpoint: is not what was "
-                     "signed last", "writes it again")
+                     "signed last", "imprint log publish")
     checkpoint.unlink()
     doctor(eco).says("logs", "warning", "bulk/checkpoint")
-    checkpoint.write_bytes(good)
+    eco.imprint("log", "publish")
+    assert checkpoint.read_bytes() == good
+    assert doctor(eco).bad() == {"anchor"}
     vkey = eco.dir / "publish/log/bulk/vkey"
     key = vkey.read_bytes()
     vkey.write_bytes(b"?" + key)
@@ -445,6 +447,9 @@ def test_logs(eco, clock):
     doctor(eco, env=at(clock, 7200)).says(
         "logs", "warning", "log bulk: its checkpoint has 20 of",
         "finish the open orders")
+    eco.imprint("log", "publish", env=at(clock, 7200))
+    report = doctor(eco, env=at(clock, 7200))
+    assert "logs" not in report.bad()
 
 
 def test_log_shorter_than_checkpoint(eco):

@@ -269,6 +269,7 @@ def test_orders_go_on(golden):
     ueids = [golden.check_complete(n) for n in (1, 2, 3, 4, number)]
     assert len(set.union(*ueids)) == sum(map(len, ueids)) == 52
     assert "cancelled" in golden.imprint("order", "run", 5, code=4).err
+    golden.imprint("log", "verify", "--rebuild")
     check_identities(golden)
     golden.imprint("order", "export", 4, "--out", golden.root / "stick")
     golden.station("import", golden.root / "stick/order-4-1.pack")
