@@ -427,21 +427,29 @@ def test_order_run_many_cuts(metered, tmp_path):
 
 
 def test_cancelled(metered, tmp_path):
-    """Names of a cancelled order that were never issued are free."""
+    """Names of a cancelled order that are in no complete pack are free: no
+    identity with them ever left."""
     eco = metered.copy(tmp_path / "eco")
-    eco.faulty("kill:60", "order", "run", 1, code=-9)
-    committed = reader.rows(eco.db, "SELECT committed FROM orders")[0][0]
-    eco.imprint("order", "cancel", 1)
     rows = meters(40)
-    if committed:
-        path = csv_write(eco.root / "names.csv", rows)
-        result = eco.imprint("order", "create", "--product", METER,
-                             "--names", path, "--station", "line-1", code=4)
-        assert "names.csv:2:" in result.err
-        assert "of order 1 has it" in result.err
-    second = order_named(eco, rows[committed:], "line-1")
+    argv = ["order", "create", "--product", METER, "--names",
+            csv_write(eco.root / "names.csv", rows), "--station", "line-1"]
+    assert "order 1 keeps it" in eco.imprint(*argv, code=4).err
+    for at in range(20, 400, 10):
+        eco.faulty(f"kill:{at}", "order", "run", 1, code=-9)
+        done = reader.rows(eco.db, "SELECT complete FROM pack ORDER BY no")
+        if done[0][0]:
+            break
+    assert [d[0] for d in done] == [1, 0]
+    eco.imprint("order", "cancel", 1)
+    result = eco.imprint(*argv, code=4)
+    assert "names.csv:2:" in result.err
+    assert "of order 1 has it" in result.err
+    second = order_named(eco, rows[20:], "line-1")
     eco.imprint("order", "run", second)
-    names_check(eco, rows[committed:], second)
+    names_check(eco, rows[20:], second)
+    find = ["identity", "find", "--json"]
+    assert eco.imprint(*find, rows[0][0]).json["order"] == 1
+    assert eco.imprint(*find, rows[39][0]).json["order"] == 2
 
 
 def test_epoch(tmp_path):
