@@ -1,4 +1,5 @@
 #include "bench/fill.h"
+#include "lib/authority/rows.h"
 
 #include "lib/authority/request.h"
 #include "lib/base/clock.h"
@@ -9,6 +10,7 @@
 #define COMMIT_CHUNKS	64	/* in one transaction */
 
 struct fill {
+	struct authority *authority;
 	struct store	*store;
 	uint32_t	 template;
 	struct store_log log;
@@ -54,6 +56,8 @@ chunk_fill(struct fill *f, uint32_t count)
 	err = random_bytes(range.seed, RANGE_SEED_SIZE, f->diag);
 	if (!err)
 		err = store_range_reserve(f->store, &range, f->diag);
+	if (!err)
+		err = rows_range_add(f->authority, &range, f->diag);
 	if (!err)
 		err = merkle_append(&f->tree, f->sha256, f->leaves.ptr,
 		    count);
@@ -118,7 +122,8 @@ fill_identities(struct authority *authority, uint32_t template,
     uint64_t count, void (*progress)(void *ctx, uint64_t done), void *ctx,
     struct diag *diag)
 {
-	struct fill f = { .store = authority_store(authority),
+	struct fill f = { .authority = authority,
+	    .store = authority_store(authority),
 	    .template = template, .tree = MERKLE_INIT, .diag = diag,
 	    .random = UINT64_C(0x9e3779b97f4a7c15),
 	    .entries = BUF_INIT, .leaves = BUF_INIT, .frontier = BUF_INIT };

@@ -142,8 +142,10 @@ epoch_begin_cmd(struct cmd *cmd)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_buf_ struct buf note = { .limit = ANCHOR_FILE_MAX };
 	const char *reason = cmd_value(cmd, "reason");
-	uint64_t epoch = 0;
+	const char *path = cmd_value(cmd, "anchor");
+	uint64_t epoch = 0, skip = 0;
 	struct cbor cbor;
 	enum err err;
 
@@ -152,7 +154,12 @@ epoch_begin_cmd(struct cmd *cmd)
 		    "the record");
 	err = open_accepting(cmd, AUTHORITY_ANCHOR, &authority);
 	if (!err)
-		err = request_put_epoch(&body, reason);
+		err = cmd_number(cmd, "skip", 0, UINT64_C(1) << 32, 0, &skip);
+	if (!err && path != NULL)
+		err = io_read_file(cmd->io, path, &note, &cmd->diag);
+	if (!err)
+		err = request_put_epoch(&body, reason, buf_bytes(&note),
+		    skip);
 	if (!err)
 		err = request_submit(cmd, authority, REQUEST_EPOCH,
 		    buf_bytes(&body), &result);

@@ -30,6 +30,8 @@ static const struct cmd_option anchor_options[] = {
 
 static const struct cmd_option epoch_options[] = {
 	{ "reason", "TEXT", "what happened, for the record" },
+	{ "anchor", "FILE", "the anchor that a program kept" },
+	{ "skip", "N", "without any anchor: more than was issued since" },
 	{ NULL, NULL, NULL },
 };
 

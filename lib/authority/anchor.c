@@ -137,19 +137,16 @@ now_signed(struct authority *authority, int64_t now, struct buf *out,
 }
 
 enum err
-anchor_read(struct authority *authority, const char *path,
-    struct anchor *ret_anchor, struct diag *diag)
+anchor_parse(struct authority *authority, struct bytes note,
+    const char *path, struct anchor *ret_anchor, struct diag *diag)
 {
-	_cleanup_buf_ struct buf note = { .limit = ANCHOR_FILE_MAX };
 	struct public_key key;
 	struct anchor anchor;
 	enum err err;
 
 	err = keystore_public(authority->keystore, KEY_LOG, &key, diag);
 	if (!err)
-		err = io_read_file(authority->io, path, &note, diag);
-	if (!err)
-		err = anchor_verify(buf_bytes(&note), &key, &anchor, diag);
+		err = anchor_verify(note, &key, &anchor, diag);
 	if (err)
 		return err;
 	if (memcmp(anchor.ecosystem, authority->info.id,
@@ -158,6 +155,18 @@ anchor_read(struct authority *authority, const char *path,
 		    "anchor %s: it is of another ecosystem", path);
 	*ret_anchor = anchor;
 	return ERR_OK;
+}
+
+enum err
+anchor_read(struct authority *authority, const char *path,
+    struct anchor *ret_anchor, struct diag *diag)
+{
+	_cleanup_buf_ struct buf note = { .limit = ANCHOR_FILE_MAX };
+	enum err err;
+
+	err = io_read_file(authority->io, path, &note, diag);
+	return err ? err : anchor_parse(authority, buf_bytes(&note), path,
+	    ret_anchor, diag);
 }
 
 static enum err
@@ -299,24 +308,51 @@ anchor_check(struct authority *authority, int64_t now, struct diag *diag)
 	return anchor_compare(authority, &place, now, diag);
 }
 
+static enum err
+place_put(struct authority *authority, const struct anchor_place *place,
+    int64_t now, struct diag *diag)
+{
+	_cleanup_buf_ struct buf note = { .limit = ANCHOR_FILE_MAX };
+	enum err err;
+
+	if (place->kind == ANCHOR_NONE)
+		return ERR_OK;
+	if (place->kind == ANCHOR_COMMAND)
+		return program_run(authority, place->path, "put", now, diag);
+	err = now_signed(authority, now, &note, diag);
+	if (!err)
+		err = io_write_file(authority->io, place->path,
+		    buf_bytes(&note), 0644, diag);
+	return err ? diag_fail(diag, err, NULL,
+	    "anchor %s: it cannot be moved on", place->path) : ERR_OK;
+}
+
 enum err
 anchor_update(struct authority *authority, int64_t now, struct diag *diag)
 {
-	_cleanup_buf_ struct buf note = { .limit = ANCHOR_FILE_MAX };
+	struct anchor_place place;
+	enum err err;
+
+	err = anchor_place(authority, &place, diag);
+	return err ? err : place_put(authority, &place, now, diag);
+}
+
+/* The anchor that is left must agree: only one that is gone, or a program
+ * that cannot be run, can be left behind. */
+static enum err
+place_leave(struct authority *authority, int64_t now, struct diag *diag)
+{
 	struct anchor_place place;
 	enum err err;
 
 	err = anchor_place(authority, &place, diag);
 	if (err || place.kind == ANCHOR_NONE)
 		return err;
-	if (place.kind == ANCHOR_COMMAND)
-		return program_run(authority, place.path, "put", now, diag);
-	err = now_signed(authority, now, &note, diag);
-	if (!err)
-		err = io_write_file(authority->io, place.path,
-		    buf_bytes(&note), 0644, diag);
-	return err ? diag_fail(diag, err, NULL,
-	    "anchor %s: it cannot be moved on", place.path) : ERR_OK;
+	if (place.kind == ANCHOR_FILE)
+		return io_exists(authority->io, place.path) ?
+		    file_check(authority, place.path, diag) : ERR_OK;
+	err = program_run(authority, place.path, "check", now, diag);
+	return err == ERR_IO ? ERR_OK : err;
 }
 
 /* A file that is there must be an anchor that this state extends. */
@@ -385,7 +421,12 @@ request_anchor(struct authority *authority, const struct request *request,
 	(void)result;
 	err = place_parse(request->body, &place, diag);
 	if (!err)
+		err = place_leave(authority, now, diag);
+	if (!err)
 		err = place_free(authority, &place, diag);
+	/* it says less than what this request adds: it must be of use now */
+	if (!err)
+		err = place_put(authority, &place, now, diag);
 	if (!err)
 		err = sha256_once(request->body, object.hash);
 	if (err)

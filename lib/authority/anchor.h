@@ -53,9 +53,15 @@ MUST_USE enum err anchor_check(struct authority *, int64_t now,
 MUST_USE enum err anchor_update(struct authority *, int64_t now,
     struct diag *);
 
-/* Bodies of requests: [kind, path]; [words]. */
+/* The same of a note's octets. */
+MUST_USE enum err anchor_parse(struct authority *, struct bytes note,
+    const char *path, struct anchor *ret_anchor, struct diag *);
+
+/* Bodies of requests: [kind, path]; [words, note, skip]: the anchor that a
+ * program kept, or empty, and how many more indices to skip. */
 MUST_USE enum err request_put_anchor(struct buf *,
     const struct anchor_place *);
-MUST_USE enum err request_put_epoch(struct buf *, const char *words);
+MUST_USE enum err request_put_epoch(struct buf *, const char *words,
+    struct bytes note, uint64_t skip);
 
 #endif

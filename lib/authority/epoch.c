@@ -9,6 +9,7 @@
 #include "lib/crypto/random.h"
 
 #define WORDS_MAX	200
+#define SKIP_MAX	(UINT64_C(1) << 32)
 /* What a run may have reserved and signed beyond the last anchor. */
 #define MARGIN		((uint64_t)(PIPELINE_WORKERS_MAX + PIPELINE_AHEAD) * \
 			CHUNK_SIZE)
@@ -21,6 +22,7 @@ struct lost {
 struct epoch {
 	struct authority	*authority;
 	const struct anchor	*anchor;	/* NULL: none */
+	uint64_t		 skip;
 	int64_t			 now;
 	struct lost		 lost[ANCHOR_LOGS_MAX];
 	size_t			 lost_count;
@@ -42,6 +44,8 @@ skip_reserve(struct epoch *e, uint32_t log, uint64_t count)
 		count -= range.count;
 		err = store_range_reserve(e->authority->store, &range,
 		    e->diag);
+		if (!err)
+			err = rows_range_add(e->authority, &range, e->diag);
 	}
 	return err;
 }
@@ -68,7 +72,7 @@ log_skip(void *ctx, const struct store_log *log)
 			err = names_burn(e->authority, log->log,
 			    log->reserved, gap, e->diag);
 	}
-	return err ? err : skip_reserve(e, log->log, MARGIN);
+	return err ? err : skip_reserve(e, log->log, MARGIN + e->skip);
 }
 
 static enum err
@@ -97,14 +101,19 @@ epoch_record(struct epoch *e, struct bytes note, uint32_t *ret_epoch)
 	_cleanup_buf_ struct buf body = { .limit = OPERATION_SIZE_MAX };
 	struct operation_head head;
 	struct operation operation;
+	uint32_t number;
 	size_t i;
 	enum err err;
 
 	err = operation_head(e->authority, &head, e->diag);
 	if (err)
 		return err;
+	number = head.epoch;
+	if (e->anchor != NULL && e->anchor->epoch > number)
+		number = e->anchor->epoch;
+	number++;
 	cbor_put_array(&body, 3);
-	cbor_put_uint(&body, head.epoch + 1);
+	cbor_put_uint(&body, number);
 	cbor_put_bstr(&body, note);
 	cbor_put_array(&body, e->lost_count);
 	for (i = 0; i < e->lost_count; i++) {
@@ -119,7 +128,7 @@ epoch_record(struct epoch *e, struct bytes note, uint32_t *ret_epoch)
 		    buf_bytes(&body), &operation, e->diag);
 	if (!err)
 		err = operation_head(e->authority, &head, e->diag);
-	head.epoch++;
+	head.epoch = number;
 	if (!err)
 		err = operation_head_put(e->authority, &head, e->diag);
 	if (!err)
@@ -129,30 +138,51 @@ epoch_record(struct epoch *e, struct bytes note, uint32_t *ret_epoch)
 	return err;
 }
 
-/* The anchor as it is, for the record; a program keeps its own. */
+/* What was seen last: as it was given, or the anchor's file. */
 static enum err
-anchor_take(struct authority *authority, struct anchor *ret_anchor,
-    struct buf *note, bool *ret_there, struct diag *diag)
+anchor_take(struct epoch *e, struct bytes given, struct anchor *ret_anchor,
+    struct buf *note)
 {
+	struct authority *authority = e->authority;
 	struct anchor_place place;
 	enum err err;
 
-	*ret_there = false;
-	err = anchor_place(authority, &place, diag);
-	if (err || place.kind != ANCHOR_FILE)
+	err = anchor_place(authority, &place, e->diag);
+	if (err)
 		return err;
-	err = anchor_read(authority, place.path, ret_anchor, diag);
+	if (given.len > 0) {
+		buf_put_bytes(note, given);
+		err = anchor_parse(authority, given, "given", ret_anchor,
+		    e->diag);
+	} else if (place.kind == ANCHOR_FILE) {
+		err = io_read_file(authority->io, place.path, note, e->diag);
+		if (!err)
+			err = anchor_parse(authority, buf_bytes(note),
+			    place.path, ret_anchor, e->diag);
+	} else if (e->skip > 0) {
+		return ERR_OK;
+	} else {
+		err = diag_fail(e->diag, ERR_INVALID, NULL,
+		    "epoch: how far the lost registry was is not known");
+		diag_hint(e->diag, "give the anchor that your program kept "
+		    "with --anchor FILE, or more than was ever issued since "
+		    "with --skip N");
+	}
 	if (!err)
-		err = io_read_file(authority->io, place.path, note, diag);
-	*ret_there = err == ERR_OK;
+		err = buf_err(note);
+	if (!err)
+		e->anchor = ret_anchor;
 	return err;
 }
 
 enum err
-request_put_epoch(struct buf *out, const char *words)
+request_put_epoch(struct buf *out, const char *words, struct bytes note,
+    uint64_t skip)
 {
-	cbor_put_array(out, 1);
+	cbor_put_array(out, 3);
 	cbor_put_text(out, words);
+	cbor_put_bstr(out, note);
+	cbor_put_uint(out, skip);
 	return buf_err(out);
 }
 
@@ -167,23 +197,25 @@ request_epoch(struct authority *authority, const struct request *request,
 	_cleanup_buf_ struct buf note = { .limit = ANCHOR_FILE_MAX };
 	struct epoch e = { .authority = authority, .now = now,
 	    .diag = diag };
+	struct bytes words, given;
 	struct anchor anchor;
-	struct bytes words;
 	struct cbor cbor;
 	uint32_t number = 0;
-	bool there = false;
 	enum err err;
 
 	cbor_open(&cbor, request->body);
-	cbor_get_array_sized(&cbor, 1);
+	cbor_get_array_sized(&cbor, 3);
 	words = cbor_get_tstr(&cbor);
-	if (!cbor_close(&cbor) || words.len == 0 || words.len > WORDS_MAX)
+	given = cbor_get_bstr(&cbor);
+	e.skip = cbor_get_uint(&cbor);
+	if (!cbor_close(&cbor) || words.len == 0 || words.len > WORDS_MAX ||
+	    e.skip > SKIP_MAX)
 		return diag_fail(diag, ERR_INVALID, NULL,
-		    "epoch request: it says why, in 1 to %d octets",
-		    WORDS_MAX);
-	err = anchor_take(authority, &anchor, &note, &there, diag);
-	if (there)
-		e.anchor = &anchor;
+		    "epoch request: it says why, in 1 to %d octets, and skips "
+		    "at most %llu", WORDS_MAX, (unsigned long long)SKIP_MAX);
+	err = anchor_take(&e, given, &anchor, &note);
+	if (!err)
+		err = rows_check_ranges(authority, diag);
 	if (!err)
 		err = store_log_each(authority->store, log_skip, &e, diag);
 	if (!err)

@@ -6,7 +6,7 @@
 
 #define META_HEAD	"operations-head"
 #define HEAD_VERSION	1
-#define HEAD_SIZE_MAX	256
+#define HEAD_SIZE_MAX	384
 #define READER_TRIES	8
 
 const char *
@@ -18,6 +18,7 @@ operation_kind_name(unsigned kind)
 		[OPERATION_STOP] = "stop", [OPERATION_VOID] = "void",
 		[OPERATION_PUBLISH] = "publish",
 		[OPERATION_EPOCH] = "epoch",
+		[OPERATION_TEMPLATE] = "template",
 	};
 
 	return kind >= 1 && kind < sizeof(names) / sizeof(names[0]) ?
@@ -25,9 +26,16 @@ operation_kind_name(unsigned kind)
 }
 
 static void
+sum_put(struct buf *out, const struct row_sum *sum)
+{
+	cbor_put_uint(out, sum->count);
+	cbor_put_bstr(out, bytes_of(sum->sum, SHA256_SIZE));
+}
+
+static void
 head_put(struct buf *out, const struct operation_head *head)
 {
-	cbor_put_array(out, 7);
+	cbor_put_array(out, 12);
 	cbor_put_uint(out, HEAD_VERSION);
 	cbor_put_uint(out, head->size);
 	cbor_put_bstr(out, bytes_of(head->root, SHA256_SIZE));
@@ -35,6 +43,20 @@ head_put(struct buf *out, const struct operation_head *head)
 	cbor_put_uint(out, head->epoch);
 	cbor_put_uint(out, head->status_count);
 	cbor_put_bstr(out, bytes_of(head->status_sum, SHA256_SIZE));
+	sum_put(out, &head->objects);
+	cbor_put_uint(out, head->object_place);
+	sum_put(out, &head->ranges);
+}
+
+static void
+sum_get(struct cbor *cbor, struct row_sum *ret_sum)
+{
+	struct bytes sum;
+
+	ret_sum->count = cbor_get_uint(cbor);
+	sum = cbor_get_bstr_sized(cbor, SHA256_SIZE);
+	if (cbor_ok(cbor))
+		memcpy(ret_sum->sum, sum.ptr, SHA256_SIZE);
 }
 
 static enum err
@@ -60,7 +82,7 @@ head_get(struct bytes encoded, struct operation_head *ret_head,
 	struct cbor cbor;
 
 	cbor_open(&cbor, encoded);
-	version = cbor_get_versioned(&cbor, 7, HEAD_VERSION);
+	version = cbor_get_versioned(&cbor, 12, HEAD_VERSION);
 	if (cbor_ok(&cbor) && version != HEAD_VERSION)
 		return diag_fail(diag, ERR_VERSION, NULL, "registry: head of "
 		    "the operations log: version %llu, this build knows %d",
@@ -71,6 +93,9 @@ head_get(struct bytes encoded, struct operation_head *ret_head,
 	epoch = cbor_get_uint(&cbor);
 	head.status_count = cbor_get_uint(&cbor);
 	sum = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
+	sum_get(&cbor, &head.objects);
+	head.object_place = cbor_get_uint(&cbor);
+	sum_get(&cbor, &head.ranges);
 	if (!cbor_close(&cbor) || epoch == 0 || epoch > UINT32_MAX)
 		return head_altered(diag);
 	head.epoch = (uint32_t)epoch;
@@ -208,6 +233,9 @@ operation_grow(struct authority *authority, struct operation_head *head,
 		    tree.size, buf_bytes(&frontier), diag);
 	if (err)
 		return diag_fail(diag, err, NULL, "operations log");
+	err = rows_objects_add(authority, head, diag);
+	if (err)
+		return err;
 	head->size = tree.size;
 	return operation_head_put(authority, head, diag);
 }
@@ -334,6 +362,8 @@ operation_begin(struct authority *authority, int64_t now, struct diag *diag)
 	err = sha256_new(&sha256, diag);
 	if (!err)
 		err = merkle_root(&empty, sha256, head.root);
+	if (!err)
+		err = rows_all(authority, &head.ranges, diag);
 	if (err)
 		return err;
 	cbor_put_array(&body, 3);
@@ -424,6 +454,8 @@ unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 		    "its head speaks of (%llu)",
 		    (unsigned long long)tree.size,
 		    (unsigned long long)head.size);
+	if (!err)
+		err = rows_check_objects(authority, &head, diag);
 	/* who only looks does not need the right time */
 	if (!err && authority->mode == AUTHORITY_WRITE &&
 	    !(authority->accepted & AUTHORITY_CLOCK))

@@ -20,6 +20,7 @@
 #define IMPRINT_AUTHORITY_OPERATION_H
 
 #include "lib/authority/authority.h"
+#include "lib/authority/rows.h"
 
 #define LOG_OPERATIONS		"operations"
 #define LOG_OPERATIONS_NUMBER	3
@@ -39,6 +40,8 @@ enum operation_kind {
 	OPERATION_VOID = 6,	/* [log, [[first, count], ...], reason] */
 	OPERATION_PUBLISH = 7,	/* [log, CRL number, this update, next update,
 				 * SHA-256 of the CRL] */
+	/* [[[kind, name, version, hash], ...]]: made for an order's run */
+	OPERATION_TEMPLATE = 9,
 	OPERATION_EPOCH = 8	/* [epoch, anchor, [[log, first, count],
 				 * ...]]: see anchor.h */
 };
@@ -52,6 +55,9 @@ struct operation_head {
 	/* of the status rows: how many, and the sum of their MACs mod 2^256 */
 	uint64_t	status_count;
 	uint8_t		status_sum[SHA256_SIZE];
+	/* see rows.h; objects up to a place of store_object_last() */
+	struct row_sum	objects, ranges;
+	uint64_t	object_place;
 };
 
 /* An entry; body holds one CBOR item. */

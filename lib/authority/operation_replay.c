@@ -101,6 +101,16 @@ replay_begin(struct replay *r, const struct operation *operation)
 }
 
 static enum err
+replay_template(struct replay *r, const struct operation *operation)
+{
+	struct cbor cbor;
+
+	cbor_open(&cbor, operation->body);
+	cbor_get_array_sized(&cbor, 1);
+	return replay_objects(r, &cbor);
+}
+
+static enum err
 replay_cancel(struct replay *r, struct bytes body)
 {
 	struct store_order order;
@@ -171,6 +181,8 @@ replay_entry(void *ctx, const struct store_operation *row)
 		err = replay_begin(r, &operation);
 	else if (!err && operation.kind == OPERATION_REQUEST)
 		err = replay_request(r, &operation);
+	else if (!err && operation.kind == OPERATION_TEMPLATE)
+		err = replay_template(r, &operation);
 	else if (!err)
 		err = status_replay_entry(r->status, &operation,
 		    (enum request_type)0, BYTES_NONE, r->diag);
@@ -269,6 +281,8 @@ operation_replay(struct authority *authority,
 		err = replay_tree(&r);
 	if (!err)
 		err = replay_tables(&r);
+	if (!err)
+		err = rows_check_ranges(authority, diag);
 	if (!err)
 		err = status_check(authority, diag);
 	if (!err)

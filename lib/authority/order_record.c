@@ -106,6 +106,23 @@ order_record_put(struct authority *authority,
 	    diag);
 }
 
+#define CANCELLED	"cancelled"	/* version of its second object */
+
+enum err
+order_record_cancel(struct authority *authority,
+    const struct store_order *order, int64_t now, struct diag *diag)
+{
+	struct store_object object = { .kind = STORE_ORDER,
+	    .version = CANCELLED, .created = now };
+	enum err err;
+
+	(void)snprintf(object.name, sizeof(object.name), "%u",
+	    order->number);
+	err = sha256_once(BYTES_NONE, object.hash);
+	return err ? err : object_put(authority->store, authority->row_mac,
+	    &object, diag);
+}
+
 enum err
 order_record_check(struct authority *authority,
     const struct store_order *order, struct diag *diag)
@@ -116,7 +133,12 @@ order_record_check(struct authority *authority,
 	enum err err;
 
 	(void)snprintf(name, sizeof(name), "%u", order->number);
-	err = authority_object_get(authority, STORE_ORDER, name, NULL, &body,
+	err = authority_object_get(authority, STORE_ORDER, name, CANCELLED,
+	    &body, &object, NULL);
+	if (err != ERR_NOTFOUND)
+		return diag_fail(diag, err ? err : ERR_STATE, NULL,
+		    "order %u: was cancelled", order->number);
+	err = authority_object_get(authority, STORE_ORDER, name, "", &body,
 	    &object, diag);
 	if (!err)
 		err = record_encode(authority, order, &now, diag);

@@ -13,7 +13,10 @@
 /* Record an order whose rows are in place; in the caller's transaction. */
 MUST_USE enum err order_record_put(struct authority *,
     const struct store_order *, struct diag *);
-/* ERR_CORRUPT when rows and record differ. */
+/* Record that it was cancelled: it never runs again, whatever its row says. */
+MUST_USE enum err order_record_cancel(struct authority *,
+    const struct store_order *, int64_t now, struct diag *);
+/* ERR_CORRUPT when rows and record differ; ERR_STATE: it was cancelled. */
 MUST_USE enum err order_record_check(struct authority *,
     const struct store_order *, struct diag *);
 

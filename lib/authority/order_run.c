@@ -367,6 +367,8 @@ chunk_reserve(struct run *run, struct filling *f, struct chunk_job *job,
 		err = store_range_reserve(run->authority->store, range, diag);
 	if (!err)
 		err = names_run_take(&run->names, range, &job->names, diag);
+	if (!err)
+		err = rows_range_add(run->authority, range, diag);
 	if (err)
 		return err;
 	run->next_index = range->first + range->count;
@@ -738,6 +740,10 @@ authority_order_run(struct authority *authority,
 		return diag_fail(diag, ERR_STATE, NULL,
 		    "order %u: was cancelled", run.order.number);
 	err = order_record_check(authority, &run.order, diag);
+	if (!err)
+		err = rows_check_ranges(authority, diag);
+	if (!err)
+		err = rows_check_order(authority, &run.order, diag);
 	if (!err)
 		err = run_whole(&run, diag);
 	run_release(&run);

@@ -485,6 +485,8 @@ publish_within(struct publishing *all)
 	if (!err)
 		err = status_check(all->authority, all->diag);
 	if (!err)
+		err = rows_check_ranges(all->authority, all->diag);
+	if (!err)
 		err = operation_head(all->authority, &all->head, all->diag);
 	for (i = 0; i < all->count && !err; i++)
 		err = log_publish(all, &all->logs[i]);

@@ -384,6 +384,8 @@ request_order_cancel(struct authority *authority,
 	if (!err)
 		err = store_order_set(authority->store, order.number,
 		    order.committed, ORDER_CANCELLED, diag);
+	if (!err)
+		err = order_record_cancel(authority, &order, now, diag);
 	status_ranges_put(result, cancel.ranges, cancel.count);
 	free(cancel.ranges);
 	return err;

@@ -7,7 +7,9 @@
 #include <stdio.h>
 
 #include "lib/authority/names_internal.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/signer.h"
+#include "lib/base/cbor_write.h"
 #include "lib/identity/claims.h"
 #include "lib/identity/document.h"
 #include "lib/identity/maker.h"
@@ -420,6 +422,26 @@ template_signer_fits(const struct template *template,
 	    buf_bytes(&template->protected));
 }
 
+/* What was made outside of a request is on record too. */
+static enum err
+template_record(struct authority *authority, uint64_t since, int64_t now,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	uint64_t last;
+	enum err err;
+
+	err = store_object_last(authority->store, &last, diag);
+	if (err || last == since)
+		return err;
+	cbor_put_array(&body, 1);
+	err = operation_put_objects(authority, since, &body, diag);
+	if (!err)
+		err = buf_err(&body);
+	return err ? err : operation_append(authority, OPERATION_TEMPLATE,
+	    now, buf_bytes(&body), NULL, diag);
+}
+
 static enum err
 template_renew(struct authority *authority, const struct store_order *order,
     const struct store_log *log, int64_t now, uint32_t *ret_id,
@@ -428,6 +450,7 @@ template_renew(struct authority *authority, const struct store_order *order,
 	_cleanup_buf_ struct buf encoded = BUF_INIT;
 	struct store_object object;
 	struct product product;
+	uint64_t since = 0;
 	enum err err;
 
 	err = authority_object_by_hash(authority, STORE_PRODUCT,
@@ -435,11 +458,15 @@ template_renew(struct authority *authority, const struct store_order *order,
 	if (!err)
 		err = product_decode(object.body, &product, diag);
 	if (!err)
+		err = store_object_last(authority->store, &since, diag);
+	if (!err)
 		err = store_begin(authority->store, diag);
 	if (err)
 		return err;
 	err = authority_template_for(authority, &product, log, now, ret_id,
 	    diag);
+	if (!err)
+		err = template_record(authority, since, now, diag);
 	if (!err)
 		return store_commit(authority->store, diag);
 	store_rollback(authority->store);

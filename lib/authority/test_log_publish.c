@@ -357,7 +357,8 @@ test_epoch(void **state)
 
 	grow(w, 300, RANGE_COMMITTED);
 	publish_good(w);
-	assert_int_equal(request_put_epoch(&body, "a test"), ERR_OK);
+	assert_int_equal(request_put_epoch(&body, "a test",
+	    BYTES_NONE, 1), ERR_OK);
 	good(submit(w, REQUEST_EPOCH, buf_bytes(&body), &result, &diag),
 	    &diag);
 	publish_good(w);

@@ -106,13 +106,13 @@ test_altered(void **state)
 		{ "DELETE FROM operation WHERE seq = (SELECT max(seq) FROM "
 		    "operation)", ERR_OK, "head" },
 		{ "DELETE FROM object WHERE kind = 3 AND name = 'line-1'",
-		    ERR_OK, "gone" },
+		    ERR_CORRUPT, "objects" },
 		{ "UPDATE object SET created = created + 1 "
 		    "WHERE kind = 3 AND name = 'line-1'", ERR_OK, "altered" },
 		{ "INSERT INTO object (kind, name, version, hash, created, "
 		    "body) SELECT kind, 'line-9', version, hash, created, "
-		    "body FROM object WHERE kind = 3 LIMIT 1", ERR_OK,
-		    "objects" },
+		    "body FROM object WHERE kind = 3 LIMIT 1",
+		    ERR_CORRUPT, "objects" },
 		{ "INSERT INTO status VALUES (1, 0, 5, 1, 0, 0, 0)", ERR_OK,
 		    "status" },
 	};
@@ -131,6 +131,99 @@ test_altered(void **state)
 		if (strstr(diag.what, table[i].words) == NULL)
 			fail_msg("%s: %s", table[i].sql, diag.what);
 	}
+}
+
+static void
+anchor_to(struct world *w, const char *path, enum anchor_kind kind,
+    enum err want, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	struct anchor_place place = { .kind = kind };
+
+	(void)snprintf(place.path, sizeof(place.path), "%s", path);
+	assert_int_equal(request_put_anchor(&body, &place), ERR_OK);
+	assert_int_equal(submit(w, REQUEST_ANCHOR, buf_bytes(&body), &result,
+	    diag), want);
+}
+
+static void
+keep(struct world *w, const char *verb)
+{
+	world_close(w);
+	if (strcmp(verb, "save") == 0)
+		shell("rm -rf '%s/kept'; cp -a '%s' '%s/kept'", w->root,
+		    w->dir, w->root);
+	else
+		shell("rm -rf '%s/publish'; cp '%s/kept/registry.db' '%s/'; "
+		    "cp -a '%s/kept/publish' '%s/'", w->dir, w->root, w->dir,
+		    w->root, w->dir);
+	world_open(w, io_posix());
+}
+
+/* Ranges and progress: an order cannot be had twice, nor a range be another
+ * than it was when its identities were signed. */
+static void
+test_rows(void **state)
+{
+	static const char *const table[] = {
+		"UPDATE range SET template = 0",
+		"UPDATE range SET seed = zeroblob(32)",
+		"UPDATE range SET epoch = 9",
+		"DELETE FROM range",
+		"UPDATE range SET pack = 2",
+		"UPDATE orders SET state = 1, committed = 0; UPDATE pack SET "
+		    "committed = 0, length = 0, chunks = 0, complete = 0",
+		"UPDATE orders SET state = 1, committed = 4; UPDATE range SET "
+		    "state = 3 WHERE first = 4",
+	};
+	struct world *w = *state;
+	uint32_t number;
+	size_t i;
+
+	for (i = 0; i < COUNT(table); i++) {
+		struct diag diag = DIAG_INIT;
+
+		world_copy(w, io_posix());
+		number = order_make(w, 0, 8, 1, 4);
+		good(order_go(w, number, 1, &diag), &diag);
+		number = order_make(w, 1, 8, 1, 4);
+		registry_change(w, table[i]);
+		assert_int_equal(order_go(w, i < 5 ? number : number - 1, 1,
+		    &diag), ERR_CORRUPT);
+		assert_non_null(strstr(diag.what, "ranges"));
+		if (i < 5)
+			assert_int_equal(operation_replay(w->authority, NULL,
+			    NULL, NULL), ERR_CORRUPT);
+	}
+}
+
+/* What refuses cannot be left behind by naming another place. */
+static void
+test_anchor_left(void **state)
+{
+	struct world *w = *state;
+	struct diag diag = DIAG_INIT;
+	char path[128], other[140];
+
+	(void)snprintf(path, sizeof(path), "%s/anchor", w->root);
+	(void)snprintf(other, sizeof(other), "%s.other", path);
+	shell("rm -f '%s' '%s'", path, other);
+	anchor_to(w, path, ANCHOR_FILE, ERR_OK, NULL);
+	keep(w, "save");
+	add_product(w, ERR_OK);
+	keep(w, "restore");
+	authority_accept(w->authority, AUTHORITY_ANCHOR);
+	anchor_to(w, other, ANCHOR_FILE, ERR_CORRUPT, &diag);
+	assert_non_null(strstr(diag.hint, "epoch begin"));
+	anchor_to(w, "", ANCHOR_NONE, ERR_CORRUPT, NULL);
+	/* a place that cannot be used is not taken */
+	shell("cp '%s/kept/registry.db' '%s/'; rm '%s'", w->root, w->dir,
+	    path);
+	anchor_to(w, "/no/such/folder/anchor", ANCHOR_FILE, ERR_NOTFOUND,
+	    NULL);
+	anchor_to(w, "/bin/false", ANCHOR_COMMAND, ERR_CORRUPT, NULL);
+	anchor_to(w, path, ANCHOR_FILE, ERR_OK, NULL);
+	shell("rm -f '%s' '%s'", path, other);
 }
 
 /* A cancelled order that is made to look open again. */
@@ -188,33 +281,6 @@ test_clock(void **state)
 	    &diag);
 	assert_int_equal(head_of(w).time, NOW);
 	good(unlock(w, NOW, 0, &diag), &diag);
-}
-
-static void
-anchor_to(struct world *w, const char *path, enum anchor_kind kind,
-    enum err want, struct diag *diag)
-{
-	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
-	struct anchor_place place = { .kind = kind };
-
-	(void)snprintf(place.path, sizeof(place.path), "%s", path);
-	assert_int_equal(request_put_anchor(&body, &place), ERR_OK);
-	assert_int_equal(submit(w, REQUEST_ANCHOR, buf_bytes(&body), &result,
-	    diag), want);
-}
-
-static void
-keep(struct world *w, const char *verb)
-{
-	world_close(w);
-	if (strcmp(verb, "save") == 0)
-		shell("rm -rf '%s/kept'; cp -a '%s' '%s/kept'", w->root,
-		    w->dir, w->root);
-	else
-		shell("rm -rf '%s/publish'; cp '%s/kept/registry.db' '%s/'; "
-		    "cp -a '%s/kept/publish' '%s/'", w->dir, w->root, w->dir,
-		    w->root, w->dir);
-	world_open(w, io_posix());
 }
 
 static void
@@ -323,7 +389,8 @@ test_epoch(void **state)
 	good(order_go(w, number, 1, &diag), &diag);
 	keep(w, "restore");
 	assert_int_equal(unlock(w, NOW, 0, NULL), ERR_CORRUPT);
-	assert_int_equal(request_put_epoch(&body, "disk lost"), ERR_OK);
+	assert_int_equal(request_put_epoch(&body, "disk lost",
+	    BYTES_NONE, 0), ERR_OK);
 	good(submit(w, REQUEST_EPOCH, buf_bytes(&body), &result, &diag),
 	    &diag);
 	assert_int_equal(number_of(buf_bytes(&result)), 2);
@@ -353,6 +420,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_entries, world_fresh),
 		cmocka_unit_test_setup(test_altered, world_fresh),
+		cmocka_unit_test_setup(test_rows, world_fresh),
+		cmocka_unit_test_setup(test_anchor_left, world_fresh),
 		cmocka_unit_test_setup(test_cancel_undone, world_fresh),
 		cmocka_unit_test_setup(test_clock, world_fresh),
 		cmocka_unit_test_setup(test_anchor_file, world_fresh),

@@ -299,23 +299,15 @@ number_of(struct bytes encoded)
 	return number;
 }
 
-/* Smaller chunks than an order would have, on record as if ordered so. */
+/* Smaller chunks than an order would have. */
 static inline void
 order_chunks(struct world *w, uint32_t number, unsigned chunk)
 {
-	struct store *store = w->authority->store;
-	struct diag diag = DIAG_INIT;
-	struct store_order order;
-	char sql[200];
+	char sql[100];
 
 	(void)snprintf(sql, sizeof(sql), "UPDATE orders SET chunk_size = %u "
-	    "WHERE number = %u; DELETE FROM object WHERE kind = %d AND "
-	    "name = '%u'", chunk, number, STORE_ORDER, number);
+	    "WHERE number = %u", chunk, number);
 	registry_change(w, sql);
-	good(store_begin(store, &diag), &diag);
-	good(store_order_get(store, number, &order, &diag), &diag);
-	good(order_record_put(w->authority, &order, &diag), &diag);
-	good(store_commit(store, &diag), &diag);
 }
 
 /* An order of packs packs, for the stations in turn; chunk 0: as it comes. */

@@ -71,6 +71,9 @@ void_close(struct authority *authority, uint32_t log,
 		err = authority_void_leaves(&tree, sha256, &walk->ranges[i]);
 		/* names of a file never left: they name others */
 		if (!err)
+			err = rows_part_take(authority, STORE_NAME_FILES,
+			    &walk->ranges[i], diag);
+		if (!err)
 			err = store_name_part_drop(authority->store,
 			    STORE_NAME_FILES, log, walk->ranges[i].first,
 			    diag);

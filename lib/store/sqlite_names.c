@@ -375,16 +375,19 @@ store_name_part_each(struct store *st, uint32_t log, uint64_t range,
 {
 	static const char text[] = "SELECT " PART_COLUMNS " FROM name_part "
 	    "WHERE log = ? AND range = ? ORDER BY pool, first";
+	static const char all[] = "SELECT " PART_COLUMNS " FROM name_part";
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	struct store_name_part part;
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, text, &q, diag);
+	err = sql_open_once(st, log != 0 ? text : all, &q, diag);
 	if (err)
 		return err;
-	sql_put_int(&q, log);
-	sql_put_u64(&q, range);
+	if (log != 0) {
+		sql_put_int(&q, log);
+		sql_put_u64(&q, range);
+	}
 	for (;;) {
 		err = sql_row(&q, &row, diag);
 		if (err || !row)

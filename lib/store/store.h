@@ -379,7 +379,7 @@ MUST_USE enum err store_name_part_get(struct store *, uint64_t pool,
 /* The first value of the pool that is not taken, nor any after it. */
 MUST_USE enum err store_name_part_next(struct store *, uint64_t pool,
     uint64_t *ret_value, struct diag *);
-/* All parts of a range, by pool and value. */
+/* All parts of a range, by pool and value; log 0: of every range. */
 MUST_USE enum err store_name_part_each(struct store *, uint32_t log,
     uint64_t range, enum err (*each)(void *ctx,
     const struct store_name_part *), void *ctx, struct diag *);

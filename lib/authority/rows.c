@@ -1,0 +1,271 @@
+#include "lib/authority/rows.h"
+
+#include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
+#include "lib/authority/status.h"
+#include "lib/base/cbor_write.h"
+
+static void
+sum_change(struct row_sum *sum, const uint8_t code[SHA256_SIZE], bool add)
+{
+	int carry = 0, i;
+
+	for (i = SHA256_SIZE - 1; i >= 0; i--) {
+		carry += add ? sum->sum[i] + code[i] :
+		    sum->sum[i] - code[i];
+		sum->sum[i] = (uint8_t)carry;
+		carry >>= 8;
+	}
+	if (add)
+		sum->count++;
+	else
+		sum->count--;
+}
+
+static enum err
+altered(const char *what, struct diag *diag)
+{
+	enum err err;
+
+	err = diag_fail(diag, ERR_CORRUPT, NULL,
+	    "registry: its %s are not those that the operations made", what);
+	diag_hint(diag, "somebody or something wrote to registry.db: 'imprint "
+	    "log verify' may say more; restore it from a backup, and find "
+	    "out who");
+	return err;
+}
+
+struct object_walk {
+	struct row_sum	sum;
+	uint64_t	place;
+};
+
+/* An object's MAC is the end of its body. */
+static enum err
+object_sum(void *ctx, const struct store_object *object)
+{
+	struct object_walk *walk = ctx;
+
+	if (object->body.len < SHA256_SIZE)
+		return ERR_CORRUPT;
+	sum_change(&walk->sum, object->body.ptr + object->body.len -
+	    SHA256_SIZE, true);
+	return ERR_OK;
+}
+
+enum err
+rows_objects_add(struct authority *authority, struct operation_head *head,
+    struct diag *diag)
+{
+	struct object_walk walk = { .sum = head->objects };
+	uint64_t place;
+	enum err err;
+
+	err = store_object_last(authority->store, &place, diag);
+	if (!err)
+		err = store_object_since(authority->store,
+		    head->object_place, object_sum, &walk, diag);
+	if (err)
+		return err;
+	head->objects = walk.sum;
+	head->object_place = place;
+	return ERR_OK;
+}
+
+enum err
+rows_check_objects(struct authority *authority,
+    const struct operation_head *head, struct diag *diag)
+{
+	struct object_walk walk = { .place = 0 };
+	enum err err;
+
+	err = store_object_since(authority->store, 0, object_sum, &walk,
+	    NULL);
+	if (err && err != ERR_CORRUPT)
+		return diag_fail(diag, err, NULL, "registry: objects");
+	if (err || walk.sum.count != head->objects.count ||
+	    memcmp(walk.sum.sum, head->objects.sum, SHA256_SIZE) != 0)
+		return altered("objects", diag);
+	return ERR_OK;
+}
+
+struct range_walk {
+	struct authority	*authority;
+	struct row_sum		 sum;
+	bool			 add;
+	uint64_t		 pool;		/* of parts */
+	bool			 one_pool;
+};
+
+static enum err
+row_sum(struct range_walk *walk, struct buf *row)
+{
+	uint8_t code[SHA256_SIZE];
+	struct bytes encoded = buf_bytes(row);
+	enum err err = buf_err(row);
+
+	if (!err)
+		err = hmac_parts(walk->authority->row_mac, &encoded, 1, code);
+	if (!err)
+		sum_change(&walk->sum, code, walk->add);
+	return err;
+}
+
+static enum err
+range_sum(void *ctx, const struct store_range *range)
+{
+	struct range_walk *walk = ctx;
+	uint8_t room[160];
+	struct buf row = { .ptr = room, .cap = sizeof(room),
+	    .limit = sizeof(room) };
+
+	cbor_put_array(&row, 12);
+	cbor_put_text(&row, "range");
+	cbor_put_uint(&row, range->log);
+	cbor_put_uint(&row, range->first);
+	cbor_put_uint(&row, range->count);
+	cbor_put_uint(&row, range->epoch);
+	cbor_put_bstr(&row, bytes_of(range->seed, RANGE_SEED_SIZE));
+	cbor_put_uint(&row, range->template);
+	cbor_put_uint(&row, range->order);
+	cbor_put_uint(&row, range->pack);
+	cbor_put_uint(&row, range->chunk);
+	cbor_put_int(&row, range->issued);
+	cbor_put_uint(&row, range->evidence);
+	return row_sum(walk, &row);
+}
+
+static enum err
+part_sum(void *ctx, const struct store_name_part *part)
+{
+	struct range_walk *walk = ctx;
+	uint8_t room[96];
+	struct buf row = { .ptr = room, .cap = sizeof(room),
+	    .limit = sizeof(room) };
+
+	if (walk->one_pool && part->pool != walk->pool)
+		return ERR_OK;
+	cbor_put_array(&row, 6);
+	cbor_put_text(&row, "names");
+	cbor_put_uint(&row, part->pool);
+	cbor_put_uint(&row, part->first);
+	cbor_put_uint(&row, part->count);
+	cbor_put_uint(&row, part->log);
+	cbor_put_uint(&row, part->range);
+	return row_sum(walk, &row);
+}
+
+enum err
+rows_range_add(struct authority *authority, const struct store_range *range,
+    struct diag *diag)
+{
+	struct range_walk walk = { .authority = authority, .add = true };
+	struct operation_head head;
+	enum err err;
+
+	err = operation_head(authority, &head, diag);
+	walk.sum = head.ranges;
+	if (!err)
+		err = range_sum(&walk, range);
+	if (!err)
+		err = store_name_part_each(authority->store, range->log,
+		    range->first, part_sum, &walk, diag);
+	head.ranges = walk.sum;
+	return err ? err : operation_head_put(authority, &head, diag);
+}
+
+enum err
+rows_part_take(struct authority *authority, uint64_t pool,
+    const struct store_range *range, struct diag *diag)
+{
+	struct range_walk walk = { .authority = authority, .pool = pool,
+	    .one_pool = true };
+	struct operation_head head;
+	enum err err;
+
+	err = operation_head(authority, &head, diag);
+	walk.sum = head.ranges;
+	if (!err)
+		err = store_name_part_each(authority->store, range->log,
+		    range->first, part_sum, &walk, diag);
+	head.ranges = walk.sum;
+	return err ? err : operation_head_put(authority, &head, diag);
+}
+
+enum err
+rows_all(struct authority *authority, struct row_sum *ret_ranges,
+    struct diag *diag)
+{
+	struct range_walk walk = { .authority = authority, .add = true };
+	enum err err;
+
+	err = store_range_each(authority->store, 0, 0, 0, range_sum, &walk,
+	    diag);
+	if (!err)
+		err = store_name_part_each(authority->store, 0, 0, part_sum,
+		    &walk, diag);
+	if (!err)
+		*ret_ranges = walk.sum;
+	return err;
+}
+
+enum err
+rows_check_ranges(struct authority *authority, struct diag *diag)
+{
+	struct operation_head head;
+	struct row_sum sum;
+	enum err err;
+
+	err = operation_head(authority, &head, diag);
+	if (!err)
+		err = rows_all(authority, &sum, diag);
+	if (err)
+		return err;
+	if (sum.count != head.ranges.count ||
+	    memcmp(sum.sum, head.ranges.sum, SHA256_SIZE) != 0)
+		return altered("ranges or the names they took", diag);
+	return ERR_OK;
+}
+
+struct order_walk {
+	struct authority	*authority;
+	uint64_t		 committed;
+	bool			 good;
+	struct diag		*diag;
+};
+
+static enum err
+order_range(void *ctx, const struct store_range *range)
+{
+	struct order_walk *walk = ctx;
+	struct store_status row;
+	enum status status;
+	enum err err;
+
+	if (range->state == RANGE_COMMITTED)
+		walk->committed += range->count;
+	if (range->state != RANGE_VOID)
+		return ERR_OK;
+	err = status_get(walk->authority, range->log, range->first, &status,
+	    &row, walk->diag);
+	if (!err && status == STATUS_VALID)
+		walk->good = false;
+	return err;
+}
+
+enum err
+rows_check_order(struct authority *authority,
+    const struct store_order *order, struct diag *diag)
+{
+	struct order_walk walk = { .authority = authority, .good = true,
+	    .diag = diag };
+	enum err err;
+
+	err = store_range_each(authority->store, order->log, order->number,
+	    0, order_range, &walk, diag);
+	if (err)
+		return err;
+	if (!walk.good || walk.committed != order->committed)
+		return altered("orders' progress and their ranges", diag);
+	return ERR_OK;
+}

@@ -1,0 +1,46 @@
+/*
+ * Rows of the registry that stand under no MAC of their own, or whose absence
+ * would not be seen: sums of MACs (mod 2^256) over all of them, kept in the
+ * head of the operations log (operation.h), so that none is added, changed or
+ * removed behind the authority's back.
+ *
+ * Objects are summed when an entry is appended, in the same transaction;
+ * ranges, as they were reserved, and the parts of name blocks that they took,
+ * when they are reserved. What changes later of a range (state, place in its
+ * pack) is held by the log's tree and by status: a void range is never valid.
+ */
+#ifndef IMPRINT_AUTHORITY_ROWS_H
+#define IMPRINT_AUTHORITY_ROWS_H
+
+#include "lib/authority/authority.h"
+
+struct row_sum {
+	uint64_t	count;
+	uint8_t		sum[SHA256_SIZE];
+};
+
+struct operation_head;
+
+/* The objects put since the head's place join its sum. */
+MUST_USE enum err rows_objects_add(struct authority *,
+    struct operation_head *head, struct diag *);
+/* A range that was just reserved, and the names it took; in the caller's
+ * transaction. */
+MUST_USE enum err rows_range_add(struct authority *,
+    const struct store_range *, struct diag *);
+/* Before a range gives back what it took of a pool. */
+MUST_USE enum err rows_part_take(struct authority *, uint64_t pool,
+    const struct store_range *, struct diag *);
+/* All ranges and parts that are there, for a log that begins. */
+MUST_USE enum err rows_all(struct authority *, struct row_sum *ret_ranges,
+    struct diag *);
+
+/* Are they those that the head speaks of? ERR_CORRUPT. */
+MUST_USE enum err rows_check_objects(struct authority *,
+    const struct operation_head *, struct diag *);
+MUST_USE enum err rows_check_ranges(struct authority *, struct diag *);
+/* Is an order's progress what its ranges say, each void one not valid? */
+MUST_USE enum err rows_check_order(struct authority *,
+    const struct store_order *, struct diag *);
+
+#endif
