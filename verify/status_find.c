@@ -63,6 +63,19 @@ found_good(struct lookup *l, int64_t published, int64_t ends)
 	l->fresh = true;
 }
 
+/* Names can be alike: if the certificate says which key signed it (RFC 5280
+ * 4.2.1.1), that counts too. */
+static bool
+is_issuer(const struct issuing_ca *ca, const struct x509_info *certificate)
+{
+	size_t len = certificate->issuer_key_id_len;
+
+	return memcmp(ca->name_hash, certificate->issuer, SHA256_SIZE) == 0 &&
+	    (len == 0 || (len == KEY_ID_SIZE &&
+	    memcmp(ca->issuer.key_id, certificate->issuer_key_id,
+	    KEY_ID_SIZE) == 0));
+}
+
 static void
 crl_ask(struct lookup *l, const struct issuing_ca *ca,
     const struct x509_info *certificate)
@@ -163,8 +176,8 @@ status_find(const struct imprint_verifier *v,
 	*ret = (struct status_finding){ .verdict = IMPRINT_ALLOW,
 		.holds_until = TIME_MAX_S };
 	for (i = 0; certificate != NULL && i < v->ca_count; i++)
-		if (v->cas[i].crl != NULL && memcmp(v->cas[i].name_hash,
-		    certificate->issuer, SHA256_SIZE) == 0)
+		if (v->cas[i].crl != NULL && is_issuer(&v->cas[i],
+		    certificate))
 			crl_ask(&l, &v->cas[i], certificate);
 	if (document != NULL && document->status_uri.len > 0)
 		list = status_list_find(v, document->status_uri);

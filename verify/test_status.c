@@ -421,17 +421,17 @@ test_pem(void **state)
 
 /* A CA certificate beside those of our trust, issued by its root. */
 static void
-trust_with(struct authority *ca, int64_t from, unsigned usage,
-    const struct ecosystem *by, struct buf *out)
+trust_with(struct authority *ca, const char *name, int64_t from,
+    unsigned usage, const struct ecosystem *by, struct buf *out)
 {
 	_cleanup_filling_ struct filling f = { .validity = BUF_INIT };
-	struct certificate_profile p = ca_profile(&by->root, "other", 0);
+	struct certificate_profile p = ca_profile(&by->root, name, 0);
 
 	key_make(KEY_P256, &ca->key, &ca->signer);
 	filling_make(&f, &ca->key);
 	memcpy(ca->key_id, f.key_id, KEY_ID_SIZE);
 	filling_times(&f, from, TIME_2046);
-	root_name(&ca->name, "other");
+	root_name(&ca->name, name);
 	p.key_usage = usage;
 	certificate_make(&p, &f, by->root.signer, &ca->der);
 	buf_put_bytes(out, buf_bytes(&ours.trust));
@@ -439,21 +439,24 @@ trust_with(struct authority *ca, int64_t from, unsigned usage,
 }
 
 static const struct {
-	const char	*name;
+	const char	*name, *common_name;
 	int64_t		 from;
 	unsigned	 usage;
 	bool		 strange;
 	int		 expected;
 	const char	*text;
 } authorities[] = {
-	{ "another CA of ours", TIME_2026, KU_KEY_CERT_SIGN | KU_CRL_SIGN,
-	    false, IMPRINT_OK, "" },
-	{ "without cRLSign", TIME_2026, KU_KEY_CERT_SIGN, false,
+	{ "another CA of ours", "other", TIME_2026,
+	    KU_KEY_CERT_SIGN | KU_CRL_SIGN, false, IMPRINT_OK, "" },
+	{ "of the issuer's name, with another key", "bulk", TIME_2026,
+	    KU_KEY_CERT_SIGN | KU_CRL_SIGN, false, IMPRINT_OK, "" },
+	{ "without cRLSign", "other", TIME_2026, KU_KEY_CERT_SIGN, false,
 	    IMPRINT_ERROR_UNTRUSTED, "may not sign CRLs" },
-	{ "not valid then", NOW + 1, KU_KEY_CERT_SIGN | KU_CRL_SIGN, false,
-	    IMPRINT_ERROR_UNTRUSTED, "no path led" },
-	{ "of another root", TIME_2026, KU_KEY_CERT_SIGN | KU_CRL_SIGN, true,
-	    IMPRINT_ERROR_UNTRUSTED, "no path led" },
+	{ "not valid then", "other", NOW + 1, KU_KEY_CERT_SIGN | KU_CRL_SIGN,
+	    false, IMPRINT_ERROR_UNTRUSTED, "no path led" },
+	{ "of another root", "other", TIME_2026,
+	    KU_KEY_CERT_SIGN | KU_CRL_SIGN, true, IMPRINT_ERROR_UNTRUSTED,
+	    "no path led" },
 };
 
 static void
@@ -469,7 +472,8 @@ test_authorities(void **state)
 		_cleanup_buf_ struct buf trust = BUF_INIT, crl = BUF_INIT;
 		struct imprint_verifier *v;
 
-		trust_with(&ca, authorities[i].from, authorities[i].usage,
+		trust_with(&ca, authorities[i].common_name,
+		    authorities[i].from, authorities[i].usage,
 		    authorities[i].strange ? &strangers : &ours, &trust);
 		v = verifier_make(&trust);
 		crl_of(&ca, ca.signer, 1, NOW, NOW + HOUR, CRL_SUPERSEDED,
@@ -481,6 +485,37 @@ test_authorities(void **state)
 		assert_true(a.status_time == 0);
 		imprint_verifier_free(v);
 	}
+}
+
+/* Without an authority key identifier the issuer's name is all there is; of
+ * the CAs that have it, each CRL counts. */
+static void
+test_issuer_by_name(void **state)
+{
+	const struct recipe recipe = { .serial = { device_serial, 3 },
+		.no_aki = true };
+	__attribute__((cleanup(authority_release))) struct authority
+	    ca = AUTHORITY_INIT;
+	_cleanup_buf_ struct buf trust = BUF_INIT, crl = BUF_INIT;
+	_cleanup_device_ struct device d;
+	struct imprint_verifier *v;
+	struct imprint_answer a;
+
+	(void)state;
+	device_make(&d, &recipe);
+	trust_with(&ca, "bulk", TIME_2026, KU_KEY_CERT_SIGN | KU_CRL_SIGN,
+	    &ours, &trust);
+	v = verifier_make(&trust);
+	crl_of(&ours.bulk, ours.bulk.signer, 1, NOW, NOW + HOUR, GOOD, &crl);
+	give(v, &crl, IMPRINT_OK, "");
+	ask(v, &d, CERT, NOW, &a);
+	assert_int_equal(a.verdict, IMPRINT_ALLOW);
+	assert_true(a.status_time == NOW);
+	crl_of(&ca, ca.signer, 1, NOW, NOW + HOUR, CRL_SUPERSEDED, &crl);
+	give(v, &crl, IMPRINT_OK, "");
+	ask(v, &d, CERT, NOW, &a);
+	assert_int_equal(a.verdict, IMPRINT_DENY_REVOKED);
+	imprint_verifier_free(v);
 }
 
 static void
@@ -612,6 +647,7 @@ main(void)
 		cmocka_unit_test(test_odd_lists),
 		cmocka_unit_test(test_pem),
 		cmocka_unit_test(test_authorities),
+		cmocka_unit_test(test_issuer_by_name),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_parameters),
 		cmocka_unit_test(test_every_octet),

@@ -80,6 +80,7 @@ struct recipe {
 	bool		other_key;	/* cnf is not the certificate's */
 	bool		renewed;	/* document holds an older one */
 	bool		is_ca;
+	bool		no_aki;		/* in its certificate */
 	const char	*common_name;
 	const char	*ueid;		/* of the document */
 	unsigned	usage;		/* EKU_...; 0: client, ~0U: absent */
@@ -117,6 +118,8 @@ certificate_of(const struct recipe *r, const struct public_key *key,
 	p.subject_alg = key->alg;
 	if (r->is_ca)
 		p = ca_profile(&e->root, UEID_A, -1);
+	if (r->no_aki)
+		p.issuer_key_id = BYTES_NONE;
 	if (r->usage != 0)
 		p.extended_key_usage = r->usage == ~0U ? 0 : r->usage;
 	if (r->key_usage != 0)

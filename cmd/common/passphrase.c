@@ -113,10 +113,13 @@ descriptor_option(struct cmd *cmd, const char *name, const char *text,
 }
 
 /* Whoever may read the file has the passphrase; whoever may write to it
- * chooses one. Pipes and terminals are what the caller made them. */
+ * chooses one. A service manager may let the group read a credential, or an
+ * ACL, which looks like it. Pipes and terminals are what the caller made
+ * them. */
 static enum err
-file_check(struct cmd *cmd, const char *path, int fd)
+file_check(struct cmd *cmd, const char *path, int fd, bool credential)
 {
+	const mode_t refused = S_IRWXO | (credential ? S_IWGRP : S_IRWXG);
 	struct stat st;
 	enum err err;
 
@@ -125,7 +128,7 @@ file_check(struct cmd *cmd, const char *path, int fd)
 		    strerror(errno));
 	if (!S_ISREG(st.st_mode))
 		return ERR_OK;
-	if ((st.st_mode & (S_IRWXO | S_IWGRP)) != 0) {
+	if ((st.st_mode & refused) != 0) {
 		err = diag_fail(&cmd->diag, ERR_PERMISSION, NULL,
 		    "%s: holds a passphrase, and its mode %04o lets others "
 		    "at it", path, (unsigned)st.st_mode & 07777);
@@ -141,7 +144,8 @@ file_check(struct cmd *cmd, const char *path, int fd)
 }
 
 static enum err
-file_open_checked(struct cmd *cmd, const char *path, int *ret_fd)
+file_open_checked(struct cmd *cmd, const char *path, bool credential,
+    int *ret_fd)
 {
 	enum err err;
 	int fd;
@@ -150,7 +154,7 @@ file_open_checked(struct cmd *cmd, const char *path, int *ret_fd)
 	if (fd < 0)
 		return diag_fail(&cmd->diag, errno == ENOENT ? ERR_NOTFOUND :
 		    ERR_PERMISSION, NULL, "%s: %s", path, strerror(errno));
-	err = file_check(cmd, path, fd);
+	err = file_check(cmd, path, fd, credential);
 	if (err)
 		(void)close(fd);
 	else
@@ -164,7 +168,7 @@ file_read(struct cmd *cmd, const char *path, struct secret *line)
 	enum err err;
 	int fd = -1;
 
-	err = file_open_checked(cmd, path, &fd);
+	err = file_open_checked(cmd, path, false, &fd);
 	if (err)
 		return err;
 	err = descriptor_read(cmd, path, fd, line);
@@ -194,7 +198,7 @@ credential_read(struct cmd *cmd, const char *path, struct secret *line)
 	int fd = -1;
 	char c;
 
-	err = file_open_checked(cmd, path, &fd);
+	err = file_open_checked(cmd, path, true, &fd);
 	if (err)
 		return err;
 	err = descriptor_read(cmd, path, fd, line);

@@ -235,7 +235,7 @@ static const struct cmd_command commands[] = {
 	    "documents", NULL, "  imprint document-signer list\n",
 	    signer_list_cmd },
 	{ "document-signer renew", "", "replace the key that signs "
-	    "documents", NULL,
+	    "documents, or finish that", NULL,
 	    "  imprint document-signer renew\n", signer_renew_cmd },
 	{ "identity show", "WHICH", "print an identity",
 	    identity_options,

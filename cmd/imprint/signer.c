@@ -72,7 +72,26 @@ renew_stop(void *ctx)
 	return interrupt_requested();
 }
 
-/* A new signer, unless the last renewal has not come to its end. */
+/* Said before anybody is asked for a signature. */
+static void
+intent_print(struct cmd *cmd, const struct authority_signer *signer,
+    bool finishing, uint64_t left)
+{
+	if (cmd->json)
+		return;
+	if (finishing)
+		printf("finishing document signer %u: %llu receipts are still"
+		    " an earlier signer's\n", signer->number,
+		    (unsigned long long)left);
+	else
+		printf("document signer %u has all receipts and is in "
+		    "trust.pem: making document signer %u\n", signer->number,
+		    signer->number + 1);
+	(void)fflush(stdout);
+}
+
+/* A new signer, unless one is not published or receipts are an earlier
+ * one's. */
 static enum err
 signer_request(struct cmd *cmd, struct authority *authority,
     bool *ret_finishing)
@@ -91,6 +110,7 @@ signer_request(struct cmd *cmd, struct authority *authority,
 	if (err)
 		return err;
 	*ret_finishing = !published || left > 0;
+	intent_print(cmd, &signer, *ret_finishing, left);
 	if (*ret_finishing)
 		return ERR_OK;
 	err = request_put_signer(&body, signer.number + 1);

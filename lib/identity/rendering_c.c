@@ -106,7 +106,8 @@ c_put(const struct rendering_source *source, struct buf *out,
 	    hex, hex, hex);
 	put_array(out, "ueid", d->ueid);
 	put_names(out, d);
-	buf_printf(out, "\n/* COSE_Sign1, as signed */");
+	buf_printf(out, "\n/* %s */", d->signature == SIGNATURE_RECEIPT ?
+	    "[claims, receipt], as signed" : "COSE_Sign1, as signed");
 	put_array(out, "document", source->encoded);
 	put_certificates(out, source);
 	buf_printf(out, "\n#endif\n");

@@ -453,6 +453,12 @@ test_c(void **state)
 	}
 	assert_non_null(strstr(buf_text(&out), "#define IMPRINT_NAME_COUNT 1"
 	    "\n"));
+	assert_non_null(strstr(buf_text(&out), "/* COSE_Sign1, as signed"));
+	buf_clear(&out);
+	f.document.signature = SIGNATURE_RECEIPT;
+	rendered("c", &f.source, &out);
+	assert_null(strstr(buf_text(&out), "COSE_Sign1"));
+	assert_non_null(strstr(buf_text(&out), "/* [claims, receipt], "));
 }
 
 /* Names are a stranger's text; this one would end a string, a comment and,

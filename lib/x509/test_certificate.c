@@ -76,6 +76,8 @@ test_device_is_read_back(void **state)
 	assert_int_equal(info.public_key.alg, KEY_P256);
 	assert_memory_equal(info.public_key.raw, key.raw, key.len);
 	assert_memory_equal(info.key_id, f.key_id, KEY_ID_SIZE);
+	assert_int_equal(info.issuer_key_id_len, KEY_ID_SIZE);
+	assert_memory_equal(info.issuer_key_id, root.key_id, KEY_ID_SIZE);
 	assert_int_equal(info.serial_len, 4);
 }
 

@@ -200,6 +200,19 @@ read_issuer(X509 *x, struct x509_info *info, struct diag *diag)
 	return sha256_once(bytes_of(name, len), info->issuer);
 }
 
+static void
+read_issuer_key_id(X509 *x, struct x509_info *info)
+{
+	const ASN1_OCTET_STRING *id = X509_get0_authority_key_id(x);
+
+	if (id == NULL)
+		return;
+	info->issuer_key_id_len = (size_t)ASN1_STRING_length(id);
+	if (info->issuer_key_id_len == KEY_ID_SIZE)
+		memcpy(info->issuer_key_id, ASN1_STRING_get0_data(id),
+		    KEY_ID_SIZE);
+}
+
 enum err
 x509_read(struct bytes der, struct x509_info *ret_info, struct diag *diag)
 {
@@ -226,6 +239,7 @@ x509_read(struct bytes der, struct x509_info *ret_info, struct diag *diag)
 		    diag);
 	if (err)
 		return err;
+	read_issuer_key_id(x, &info);
 	info.key_usage = x509_key_usage(x);
 	/* 1: a version 3 certificate that says so itself */
 	info.ca = X509_check_ca(x) == 1;

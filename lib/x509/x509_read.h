@@ -23,6 +23,10 @@ struct x509_info {
 	unsigned	extended_key_usage;	/* EKU_...; 0: none */
 	uint8_t		key_id[KEY_ID_SIZE];	/* of the SPKI's key bits */
 	uint8_t		issuer[SHA256_SIZE];	/* hash of the issuer's Name */
+	/* keyIdentifier of the AKI; length 0: none. Of another length than
+	 * KEY_ID_SIZE, which is no key's id here, the octets are not kept. */
+	uint8_t		issuer_key_id[KEY_ID_SIZE];
+	size_t		issuer_key_id_len;
 };
 
 /* ERR_SYNTAX, ERR_UNSUPPORTED (key algorithm). */

@@ -154,11 +154,20 @@ def test_modes_refused(asked, mode):
     assert str(path) in asked.run(*LIST, code=5)
 
 
-@pytest.mark.parametrize("mode", [0o400, 0o600, 0o640, 0o440])
+@pytest.mark.parametrize("mode", [0o400, 0o600])
 def test_modes_taken(asked, mode):
-    """A manager of services may give the group, or an ACL that looks like
-    it, the right to read."""
     asked.run("--passphrase-file", asked.file(PASSPHRASE, mode=mode), *LIST)
+    asked.credential(PASSPHRASE, mode=mode)
+    asked.run(*LIST)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o440, 0o610])
+def test_modes_of_credentials(asked, mode):
+    """A manager of services may give the group, or an ACL that looks like
+    it, the right to read. Nobody else may."""
+    path = asked.file(PASSPHRASE, mode=mode)
+    err = asked.run("--passphrase-file", path, *LIST, code=5)
+    assert f"{mode:04o}" in err and f"chmod 600 {path}" in err
     asked.credential(PASSPHRASE, mode=mode)
     asked.run(*LIST)
 
@@ -184,7 +193,7 @@ def test_file_of_another_user(asked, tmp_path_factory):
     secret.write_text(PASSPHRASE)
     argv = [str(a) for a in [BIN / "imprint", "--home", root / "home",
                              "--passphrase-file", secret, *LIST]]
-    for owner, mode, code in ((1, 0o640, 5), (0, 0o640, 0),
+    for owner, mode, code in ((1, 0o640, 5), (0, 0o640, 5),
                               (65534, 0o600, 0), (1, 0o600, 5)):
         os.chown(secret, owner, 65534)
         secret.chmod(mode)
