@@ -162,9 +162,10 @@ file_compare(struct publish *p, struct diag *diag)
 		*diag = why;
 	if (err || strcmp(file.origin, p->origin) != 0)
 		return err;
-	if (!p->has_stored || file.size > p->stored.size)
+	/* stored.size is 0 when none is known */
+	if (file.size > p->stored.size)
 		return ahead(p, "more", file.size, diag);
-	if (file.size == p->stored.size &&
+	if (p->has_stored && file.size == p->stored.size &&
 	    memcmp(file.root, p->stored.root, SHA256_SIZE) != 0)
 		return ahead(p, "others", file.size, diag);
 	return ERR_OK;
@@ -201,8 +202,9 @@ place_make(struct publish *p, struct diag *diag)
 	return io_write_file(io, path, buf_bytes(&line), 0644, diag);
 }
 
+/* What is, and what was published. */
 static enum err
-publish_open(struct publish *p, struct authority *authority, uint32_t log,
+publish_look(struct publish *p, struct authority *authority, uint32_t log,
     struct diag *diag)
 {
 	enum err err;
@@ -225,10 +227,18 @@ publish_open(struct publish *p, struct authority *authority, uint32_t log,
 		err = diag_fail(diag, ERR_CORRUPT, NULL, "log %s: its "
 		    "checkpoint speaks of %" PRIu64 " entries, its tree has "
 		    "%" PRIu64, p->row.name, p->stored.size, p->tree.size);
+	return err ? err : file_compare(p, diag);
+}
+
+static enum err
+publish_open(struct publish *p, struct authority *authority, uint32_t log,
+    struct diag *diag)
+{
+	enum err err;
+
+	err = publish_look(p, authority, log, diag);
 	if (!err)
 		err = place_make(p, diag);
-	if (!err)
-		err = file_compare(p, diag);
 	if (!err)
 		err = sha256_new(&p->sha256, diag);
 	if (!err)
@@ -448,6 +458,15 @@ publish_run(struct publish *p, bool all, struct diag *diag)
 	if (!err && !bytes_equal(buf_bytes(&note), buf_bytes(&p->file_note)))
 		err = io_write_file(io, path, buf_bytes(&note), 0644, diag);
 	return err;
+}
+
+enum err
+authority_log_check(struct authority *authority, uint32_t log,
+    struct diag *diag)
+{
+	__attribute__((cleanup(publish_release))) struct publish p = { 0 };
+
+	return publish_look(&p, authority, log, diag);
 }
 
 enum err

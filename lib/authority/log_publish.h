@@ -48,6 +48,14 @@ MUST_USE enum err log_checkpoint_file(struct authority *, const char *dir,
 MUST_USE enum err authority_log_publish(struct authority *, uint32_t log,
     struct diag *);
 
+/*
+ * Only what is checked first: is what is published, in the folder of this
+ * epoch, no later and no other state than the registry's? Nothing is changed.
+ * The authority is unlocked. ERR_CONFLICT, ERR_CORRUPT as above.
+ */
+MUST_USE enum err authority_log_check(struct authority *, uint32_t log,
+    struct diag *);
+
 struct log_published {
 	uint64_t	size;
 	uint64_t	tiles;		/* written */

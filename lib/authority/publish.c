@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/anchor.h"
+#include "lib/authority/log_publish.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/publish_internal.h"
 #include "lib/authority/signer.h"
@@ -288,7 +289,7 @@ static enum err
 publication_plan(struct publishing *all, struct publication *p,
     bool *ret_needed)
 {
-	unsigned days = all->request->days;
+	int64_t validity = (int64_t)DAY_S * all->request->days;
 	struct operation next;
 	struct look look;
 	int64_t time;
@@ -317,9 +318,12 @@ publication_plan(struct publishing *all, struct publication *p,
 		p->what.number = look.number;
 	memcpy(p->what.log, p->log.name, sizeof(p->what.log));
 	p->what.number++;
+	if (validity == 0)
+		validity = p->what.next_update - p->what.this_update;
+	if (validity == 0)
+		validity = (int64_t)DAY_S * PUBLISH_DAYS;
 	p->what.this_update = time;
-	p->what.next_update = time + (int64_t)DAY_S * (days == 0 ?
-	    PUBLISH_DAYS : days);
+	p->what.next_update = time + validity;
 	p->what.lists = lists_of(&p->log);
 	p->what.status_count = all->head.status_count;
 	memcpy(p->what.status_sum, all->head.status_sum, SHA256_SIZE);
@@ -471,6 +475,16 @@ reserved_void(struct publishing *all, struct publication *p)
 	    &p->log, NULL, NULL, all->diag);
 }
 
+/* A registry put back does not know all that is revoked: what is published
+ * says so, and must not be replaced. */
+static enum err
+log_ahead(void *ctx, const struct store_log *log)
+{
+	struct publishing *all = ctx;
+
+	return authority_log_check(all->authority, log->log, all->diag);
+}
+
 /* One transaction: what is checked is what is published. */
 static enum err
 publish_within(struct publishing *all)
@@ -479,7 +493,9 @@ publish_within(struct publishing *all)
 	size_t i;
 	enum err err;
 
-	err = store_log_each(store, log_collect, all, all->diag);
+	err = store_log_each(store, log_ahead, all, all->diag);
+	if (!err)
+		err = store_log_each(store, log_collect, all, all->diag);
 	for (i = 0; i < all->count && !err; i++)
 		err = reserved_void(all, &all->logs[i]);
 	if (!err)

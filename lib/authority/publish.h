@@ -40,7 +40,8 @@ struct published {
 
 struct publish {
 	int64_t		 now;
-	unsigned	 days;		/* until nextUpdate; 0: PUBLISH_DAYS */
+	unsigned	 days;		/* until nextUpdate; 0: as last time,
+					 * PUBLISH_DAYS the first time */
 	bool		 if_needed;	/* only if a log's status or number
 					 * of lists changed, or half of the
 					 * time to nextUpdate is over */
@@ -52,7 +53,8 @@ struct publish {
 
 /*
  * Publish the status of every issuing CA. What runs that died reserved
- * becomes void first. ERR_CORRUPT: status was altered; ERR_NOSPACE, ERR_IO:
+ * becomes void first. ERR_CONFLICT: a published log is ahead of the registry,
+ * which was put back; ERR_CORRUPT: status was altered; ERR_NOSPACE, ERR_IO:
  * what was published before is still there, whole. Not within a transaction;
  * the authority is unlocked, and open for writing.
  */

@@ -419,6 +419,10 @@ def test_publish(eco):
         result["published"][0]["crl_number"]
     assert second.this_update > first.this_update
     assert second.next_update - second.this_update == 30 * 86400
+    eco.imprint("revoke", 25)           # as long as last time
+    third = Published(eco)
+    assert third.number == second.number + 1
+    assert third.next_update - third.this_update == 30 * 86400
     assert len(Published(eco, "online").revoked) == 0
     for days in (0, 367, "x"):
         eco.imprint("publish", "--next-update", days, code=2)
@@ -477,7 +481,7 @@ def test_altered_status(eco):
 
 
 def test_older_registry(eco, tmp_path):
-    """A registry put back: the number goes on from what is published."""
+    """A registry put back: the newer lists stay, and what they revoke."""
     old = tmp_path / "old.db"
     db, out = (reader.sqlite3.connect(p) for p in (eco.db, old))
     db.backup(out)
@@ -489,10 +493,11 @@ def test_older_registry(eco, tmp_path):
     for end in ("", "-wal", "-shm"):
         eco.db.with_name(eco.db.name + end).unlink(missing_ok=True)
     shutil.copy(old, eco.db)
-    eco.imprint("publish", code=None)   # the log's own check may refuse it
-    after = Published(eco)
-    assert after.number == newest.number + 1
-    assert after.this_update > newest.this_update
+    for argv in (["publish"], ["revoke", 20]):
+        result = eco.imprint(*argv, code=4)
+        assert "published bulk" not in result.out
+        assert "old registry.db was put back" in result.err
+        assert Published(eco).data == newest.data
 
 
 # Power cuts, kills, full disks
