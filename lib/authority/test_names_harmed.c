@@ -166,7 +166,6 @@ test_check(void **state)
 static uint64_t
 block_next(struct world *w, const char *names)
 {
-	_cleanup_buf_ struct buf yaml = BUF_INIT;
 	uint8_t hash[SHA256_SIZE];
 	struct store_object object;
 	_cleanup_buf_ struct buf body = BUF_INIT;
