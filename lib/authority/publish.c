@@ -395,9 +395,7 @@ lists_replace(struct publication *p, struct diag *diag)
 		if (!err)
 			err = io_rename(p->authority->io, beside, path, diag);
 	}
-	if (err || p->what.lists == 0)
-		return err;
-	return io_sync_parent(p->authority->io, path, diag);
+	return err;
 }
 
 static enum err
@@ -407,25 +405,33 @@ crl_replace(struct publication *p, struct diag *diag)
 	enum err err;
 
 	err = crl_path(p, path, beside, diag);
+	return err ? err : io_rename(p->authority->io, beside, path, diag);
+}
+
+/* The names of one kind, for all logs, and their folder. */
+static enum err
+kind_replace(struct publishing *all, const char *folder,
+    enum err (*replace)(struct publication *, struct diag *))
+{
+	char path[PATH_SIZE];
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < all->count && !err; i++)
+		if (all->logs[i].needed)
+			err = replace(&all->logs[i], all->diag);
 	if (!err)
-		err = io_rename(p->authority->io, beside, path, diag);
-	return err ? err : io_sync_parent(p->authority->io, path, diag);
+		err = authority_path(all->authority, folder, path, all->diag);
+	return err ? err : io_sync_dir(all->authority->io, path, all->diag);
 }
 
 static enum err
 files_replace(struct publishing *all)
 {
-	size_t i;
-	enum err err = ERR_OK;
+	enum err err;
 
-	for (i = 0; i < all->count && !err; i++) {
-		if (!all->logs[i].needed)
-			continue;
-		err = lists_replace(&all->logs[i], all->diag);
-		if (!err)
-			err = crl_replace(&all->logs[i], all->diag);
-	}
-	return err;
+	err = kind_replace(all, DIR_STATUS, lists_replace);
+	return err ? err : kind_replace(all, DIR_CRL, crl_replace);
 }
 
 static enum err
@@ -527,7 +533,7 @@ publish_all(struct publishing *all)
 	/* what leaves the authority is anchored first */
 	if (!err && all->needed)
 		err = anchor_update(authority, all->request->now, all->diag);
-	if (!err)
+	if (!err && all->needed)
 		err = files_replace(all);
 	for (i = 0; i < all->count && err; i++)
 		if (all->logs[i].needed)
