@@ -29,6 +29,8 @@ struct find {
 	size_t			 space_count;
 	struct hit		 sought;	/* among files */
 	char			 kept[NAMES_OWNER_SIZE]; /* not issued yet */
+	struct hit		 revoked;	/* of a cancelled order */
+	bool			 was;		/* there is one */
 	struct names_order	 order;
 	struct diag		*diag;
 };
@@ -83,7 +85,8 @@ find_line(struct find *find, uint64_t line, size_t column)
 		err = store_name_part_get(find->authority->store,
 		    STORE_NAME_FILES, value, &part, NULL);
 	if (err == ERR_NOTFOUND)
-		return names_owner(find->authority, &find->order, line,
+		return names_order_dead(&find->order, line) ? ERR_OK :
+		    names_owner(find->authority, &find->order, line,
 		    find->kept, find->diag);
 	if (err)
 		return diag_fail(find->diag, err, NULL,
@@ -91,7 +94,12 @@ find_line(struct find *find, uint64_t line, size_t column)
 	hit.address = (struct address){ part.log,
 	    part.range + value - part.first };
 	memcpy(hit.kind, find->order.names[column].kind, sizeof(hit.kind));
-	hit_add(find, &hit);
+	if (!names_order_dead(&find->order, line)) {
+		hit_add(find, &hit);
+		return ERR_OK;
+	}
+	find->revoked = hit;
+	find->was = true;
 	return ERR_OK;
 }
 
@@ -124,8 +132,7 @@ find_block(void *ctx, uint64_t number)
 			    strcmp(name_space(&order->names[i]),
 			    find->spaces[find->space_count - 1]) == 0 &&
 			    (find->kind[0] == '\0' || strcmp(find->kind,
-			    order->names[i].kind) == 0) &&
-			    !names_order_dead(order, line))
+			    order->names[i].kind) == 0))
 				err = find_line(find, line, i);
 	return err;
 }
@@ -319,6 +326,8 @@ lookup_name(struct authority *authority, const char *word,
 	if (!err)
 		err = names_each(authority, find_form_or_file, &find, diag);
 	sha256_free(&find.sha256);
+	if (!err && find.count == 0 && find.kept[0] == '\0' && find.was)
+		hit_add(&find, &find.revoked);
 	if (!err)
 		err = hits_verify(&find);
 	if (!err && find.count > 1)

@@ -90,6 +90,27 @@ names_left(struct authority *authority, const struct product_name *name,
 	return err;
 }
 
+/* Packs are filled one after another: their lines are the first. */
+static enum err
+packed_count(struct authority *authority, const struct store_order *order,
+    uint64_t *ret_packed, struct diag *diag)
+{
+	struct store_pack pack;
+	uint64_t packed = 0;
+	uint32_t no;
+	enum err err = ERR_OK;
+
+	for (no = 1; no <= order->packs && !err; no++) {
+		err = store_pack_get(authority->store, order->number, no,
+		    &pack, diag);
+		if (!err && pack.complete)
+			packed += pack.count;
+	}
+	if (!err)
+		*ret_packed = packed;
+	return err;
+}
+
 enum err
 names_order_get(struct authority *authority, uint32_t number,
     struct names_order *ret_order, struct diag *diag)
@@ -103,6 +124,9 @@ names_order_get(struct authority *authority, uint32_t number,
 	if (!err)
 		err = store_name_file_get(authority->store, number,
 		    &found.file, diag);
+	if (!err)
+		err = packed_count(authority, &found.order, &found.packed,
+		    diag);
 	if (!err)
 		err = authority_template(authority, found.order.template,
 		    &template, diag);
@@ -119,7 +143,7 @@ bool
 names_order_dead(const struct names_order *order, uint64_t line)
 {
 	return order->order.state == ORDER_CANCELLED &&
-	    line >= order->order.committed;
+	    line >= order->packed;
 }
 
 /* "bulk/17" */

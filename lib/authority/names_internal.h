@@ -31,11 +31,12 @@ struct names_order {
 	struct store_name_file	file;
 	size_t			columns;
 	struct product_name	names[PRODUCT_NAMES_MAX]; /* its columns */
+	uint64_t		packed;	/* lines of complete packs */
 };
-/* order number 0: an empty one. */
 MUST_USE enum err names_order_get(struct authority *, uint32_t number,
     struct names_order *ret_order, struct diag *);
-/* Is a line of it (from 0) nobody's: never issued, never to be? */
+/* Is a line of it (from 0) nobody's? Of a cancelled order all that is in no
+ * complete pack: it never left, and what was issued of it is revoked. */
 bool	names_order_dead(const struct names_order *, uint64_t line);
 /* Who has a line: "identity bulk/17 of order 3", or what it is kept for. */
 #define NAMES_OWNER_SIZE 120

@@ -118,7 +118,7 @@ order_short(struct world *w, const uint8_t product[SHA256_SIZE],
 	struct diag diag = DIAG_INIT;
 	uint32_t number;
 
-	if (order_submit(w, product, count, NULL, NULL, &number, &diag) !=
+	if (order_submit(w, product, count, 1, NULL, NULL, &number, &diag) !=
 	    ERR_LIMIT || strstr(diag.what, what) == NULL)
 		fail_msg("%s: %s", err_name(diag.code), diag.what);
 }
@@ -312,41 +312,53 @@ test_cancelled(void **state)
 }
 
 static bool
-stop_at_once(void *ctx)
+stop_soon(void *ctx)
 {
 	unsigned *asked = ctx;
 
-	return ++*asked > 2;
+	return ++*asked > 3;
 }
 
-/* Of an order cancelled half-way the issued names stay taken. */
+/* Of an order cancelled half-way, what is in a complete pack stays; the rest
+ * never left and is revoked: its names are free, but not forgotten. */
 static void
 test_cancelled_half(void **state)
 {
+	static const char csv[] = "tag\na\nb\nc\nd\n";
+	struct names_file said = file_said(bytes_text(csv), 4);
+	_cleanup_file_ struct file file = FILE_INIT;
 	struct world *w = *state;
 	struct diag diag = DIAG_INIT;
 	uint8_t tag[SHA256_SIZE];
 	unsigned asked = 0;
 	struct order_run run = { .workers = 1, .now = NOW,
-	    .stop = stop_at_once, .ctx = &asked };
+	    .stop = stop_soon, .ctx = &asked };
 	struct store_order order;
 	uint32_t number;
 
 	product_make(w, "tags", "{kind: tag, from: order-csv}", tag);
-	run.number = order_named(w, tag, 4, "tag\na\nb\nc\nd\n", 1);
+	file_make(w, bytes_text(csv), &file);
+	good(order_submit(w, tag, 4, 2, &said, &file, &run.number, &diag),
+	    &diag);
+	order_chunks(w, run.number, 1);
 	assert_int_equal(authority_order_run(w->authority, &run, NULL),
 	    ERR_INTERRUPTED);
 	good(store_order_get(w->authority->store, run.number, &order, NULL),
 	    NULL);
-	assert_int_equal(order.committed, 2);
+	assert_int_equal(order.committed, 3);
 	order_cancel(w, run.number);
+	found_at(w, "c", 2);
+	found_not(w, "d", ERR_NOTFOUND, "no index, UEID");
 	assert_int_equal(order_try(w, tag, 3, "tag\nc\nb\nd\n", &number,
 	    &diag), ERR_CONFLICT);
 	assert_non_null(strstr(diag.what, "names.csv:3: column 1, tag: \"b\" "
 	    "is taken: identity bulk/1 of order 1 has it"));
-	order_done(w, order_named(w, tag, 2, "tag\nc\nd\n", 0));
+	number = order_named(w, tag, 2, "tag\nc\nd\n", 0);
+	found_not(w, "c", ERR_NOTFOUND, "order 2 keeps it (line 2");
+	order_done(w, number);
 	found_at(w, "b", 1);
-	found_at(w, "c", 2);
+	found_at(w, "c", 3);
+	found_at(w, "d", 4);
 }
 
 static void
@@ -421,30 +433,30 @@ test_file(void **state)
 	meter_make(w, meter);
 	file_make(w, bytes_text(CSV), &file);
 	/* without its file; without what the request says of it */
-	assert_int_equal(order_submit(w, meter, 5, &said, NULL, &number,
+	assert_int_equal(order_submit(w, meter, 5, 1, &said, NULL, &number,
 	    &diag), ERR_INVALID);
 	assert_non_null(strstr(diag.what, "a file of them is missing"));
 	assert_non_null(strstr(diag.hint, "--names FILE"));
-	assert_int_equal(order_submit(w, meter, 5, NULL, &file, &number,
+	assert_int_equal(order_submit(w, meter, 5, 1, NULL, &file, &number,
 	    NULL), ERR_INVALID);
 	/* for a product that wants none */
 	diag = (struct diag)DIAG_INIT;
-	assert_int_equal(order_submit(w, w->product[0], 5, &said, &file,
+	assert_int_equal(order_submit(w, w->product[0], 5, 1, &said, &file,
 	    &number, &diag), ERR_INVALID);
 	assert_non_null(strstr(diag.what, "takes no names from a file"));
 	/* another file than the one that was signed for */
 	said.hash[0] ^= 1;
 	diag = (struct diag)DIAG_INIT;
-	assert_int_equal(order_submit(w, meter, 5, &said, &file, &number,
+	assert_int_equal(order_submit(w, meter, 5, 1, &said, &file, &number,
 	    &diag), ERR_AUTH);
 	assert_non_null(strstr(diag.what, "names.csv: is not the file"));
 	said.hash[0] ^= 1;
 	said.lines = 4;
-	assert_int_equal(order_submit(w, meter, 5, &said, &file, &number,
+	assert_int_equal(order_submit(w, meter, 5, 1, &said, &file, &number,
 	    NULL), ERR_AUTH);
 	said.lines = 5;
 	nothing_left(w, 0);
-	good(order_submit(w, meter, 5, &said, &file, &number, &diag),
+	good(order_submit(w, meter, 5, 1, &said, &file, &number, &diag),
 	    &diag);
 }
 

@@ -84,15 +84,15 @@ file_said(struct bytes text, uint64_t lines)
 
 static inline enum err
 order_submit(struct world *w, const uint8_t product[SHA256_SIZE],
-    uint64_t count, const struct names_file *said, const struct file *file,
-    uint32_t *ret_number, struct diag *diag)
+    uint64_t count, size_t packs, const struct names_file *said,
+    const struct file *file, uint32_t *ret_number, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT, request = BUF_INIT;
 	_cleanup_buf_ struct buf result = BUF_INIT;
 	enum err err;
 
 	assert_int_equal(request_put_order_named(&body, product, count,
-	    station_names, 1, said), ERR_OK);
+	    station_names, packs, said), ERR_OK);
 	assert_int_equal(request_sign(authority_info(w->authority)->id,
 	    REQUEST_ORDER_CREATE, buf_bytes(&body), NOW, w->operator,
 	    &request, NULL), ERR_OK);
@@ -112,7 +112,7 @@ order_try(struct world *w, const uint8_t product[SHA256_SIZE],
 	struct names_file said = file_said(bytes_text(csv), count);
 
 	file_make(w, bytes_text(csv), &file);
-	return order_submit(w, product, count, &said, &file, ret_number,
+	return order_submit(w, product, count, 1, &said, &file, ret_number,
 	    diag);
 }
 

@@ -1,6 +1,8 @@
 """Names that do not follow from the index: files that come with an order,
 blocks of addresses, names of the line. Read back with python3-cbor2."""
+import base64
 import hashlib
+import json
 import shutil
 
 import pytest
@@ -55,17 +57,8 @@ def csv_write(path, rows, header="serial-number,imei"):
 
 def order_named(eco, rows, *stations, product=METER, chunk=None, **options):
     path = csv_write(eco.root / "names.csv", rows, **options)
-    argv = ["order", "create", "--product", product, "--names", path]
-    for name in stations:
-        argv += ["--station", name]
-    number = eco.imprint(*argv, "--json").json["order"]
-    if chunk is not None:
-        db = reader.sqlite3.connect(eco.db)
-        with db:
-            db.execute("UPDATE orders SET chunk_size = ? WHERE number = ?",
-                       (chunk, number))
-        db.close()
-    return number
+    return eco.order(len(rows), *stations, product=product, chunk=chunk,
+                     names=path)
 
 
 def documents(eco, order=1):
@@ -157,6 +150,12 @@ def test_find(made):
     assert shown["identity"]["names"] == {
         "serial-number": serial, "imei": number, "mac": "02:00:5e:10:00:0b"}
     assert shown["identity"]["sueids"]["mac"] == "0202005e10000b"
+    token = made.imprint("identity", "export", serial, "--format", "jwt").out
+    claims = json.loads(base64.urlsafe_b64decode(
+        token.split(".")[1] + "=="))
+    assert {k: base64.urlsafe_b64decode(v + "==").hex()
+            for k, v in claims["sueids"].items()} == \
+        shown["identity"]["sueids"]
     assert serial in made.imprint("identity", "show", 11).out
     listed = made.imprint("identity", "list", "--json").json
     assert [(i["serial-number"], i["imei"]) for i in listed] == meters(40)
@@ -428,21 +427,29 @@ def test_order_run_many_cuts(metered, tmp_path):
 
 
 def test_cancelled(metered, tmp_path):
-    """Names of a cancelled order that were never issued are free."""
+    """Names of a cancelled order that are in no complete pack are free: no
+    identity with them ever left."""
     eco = metered.copy(tmp_path / "eco")
-    eco.faulty("kill:60", "order", "run", 1, code=-9)
-    committed = reader.rows(eco.db, "SELECT committed FROM orders")[0][0]
-    eco.imprint("order", "cancel", 1)
     rows = meters(40)
-    if committed:
-        path = csv_write(eco.root / "names.csv", rows)
-        result = eco.imprint("order", "create", "--product", METER,
-                             "--names", path, "--station", "line-1", code=4)
-        assert "names.csv:2:" in result.err
-        assert "of order 1 has it" in result.err
-    second = order_named(eco, rows[committed:], "line-1")
+    argv = ["order", "create", "--product", METER, "--names",
+            csv_write(eco.root / "names.csv", rows), "--station", "line-1"]
+    assert "order 1 keeps it" in eco.imprint(*argv, code=4).err
+    for at in range(20, 400, 10):
+        eco.faulty(f"kill:{at}", "order", "run", 1, code=-9)
+        done = reader.rows(eco.db, "SELECT complete FROM pack ORDER BY no")
+        if done[0][0]:
+            break
+    assert [d[0] for d in done] == [1, 0]
+    eco.imprint("order", "cancel", 1)
+    result = eco.imprint(*argv, code=4)
+    assert "names.csv:2:" in result.err
+    assert "of order 1 has it" in result.err
+    second = order_named(eco, rows[20:], "line-1")
     eco.imprint("order", "run", second)
-    names_check(eco, rows[committed:], second)
+    names_check(eco, rows[20:], second)
+    find = ["identity", "find", "--json"]
+    assert eco.imprint(*find, rows[0][0]).json["order"] == 1
+    assert eco.imprint(*find, rows[39][0]).json["order"] == 2
 
 
 def test_epoch(tmp_path):
