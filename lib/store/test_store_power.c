@@ -465,7 +465,11 @@ assert_count(struct store *st, const char *sql, int64_t wanted)
 static void
 assert_golden_rows(struct store *st, int64_t version)
 {
-	assert_int_equal(store_check(st, NULL), ERR_OK);
+	/* the rest of the check is for tables of the present schema */
+	if (version == STORE_SCHEMA_VERSION)
+		assert_int_equal(store_check(st, NULL), ERR_OK);
+	assert_count(st, "SELECT count(*) FROM pragma_integrity_check "
+	    "WHERE integrity_check <> 'ok'", 0);
 	assert_count(st, "PRAGMA user_version", version);
 	assert_count(st, "SELECT count(*) FROM orders", 5);
 	assert_count(st, "SELECT sum(committed) FROM orders", 36);
