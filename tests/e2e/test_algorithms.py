@@ -244,14 +244,17 @@ def test_encrypt(pristine, tmp_path, alg):
     Device(tmp_path / "device").install(world.packages[0])
 
 
-def test_gateway(pristine, tmp_path):
-    """P-384, RSA-3072 and Ed25519 in one device."""
-    world = World(pristine, tmp_path,
-                  (PRODUCTS / "gateway.yaml").read_text(), "gateway")
-    data = world.packages[0]
-    package, keys = check_keys(world.eco, data, {
-        0: (P384, "Digital Signature"), 1: (RSA3072, "Key Encipherment"),
-        2: (ED25519, None)}, tmp_path)
+@pytest.mark.parametrize("signature", ["direct", "receipt"])
+def test_gateway(pristine, tmp_path, signature):
+    """P-384, RSA-3072 and Ed25519 in one device, several in one chunk."""
+    text = (PRODUCTS / "gateway.yaml").read_text().replace(
+        "signature: direct", f"signature: {signature}")
+    world = World(pristine, tmp_path, text, "gateway", 3)
+    for data in world.packages:
+        package, keys = check_keys(world.eco, data, {
+            0: (P384, "Digital Signature"),
+            1: (RSA3072, "Key Encipherment"),
+            2: (ED25519, None)}, tmp_path)
     assert world.stored(package)
     assert package.claims[8][1][-1] == 2
     # a run that dies loses little of what took long

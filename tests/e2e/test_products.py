@@ -167,7 +167,7 @@ def test_issue_sample(stocked, tmp_path, name):
     eco.imprint("identity", "show", 0)
     pack = reader.Pack(eco.pack(number).read_bytes())
     _, document, _ = next(pack.open(eco.stations["line-1"]))
-    claims = reader.cbor_decode(reader.Sign1(document).payload)
+    claims = reader.cbor_decode(reader.document_open(document).payload)
     pems = []
     for label in ("root", "bulk"):
         pems.append(tmp_path / f"{label}.pem")
