@@ -33,6 +33,9 @@ extern const struct bench bench_log_verify;
 extern const struct bench bench_status_revoke;
 extern const struct bench bench_status_crl;
 extern const struct bench bench_status_memory;
+extern const struct bench bench_names_import;
+extern const struct bench bench_names_bytes;
+extern const struct bench bench_names_memory;
 
 /* A scratch folder below build/, emptied at the start of the program. */
 extern char bench_dir[PATH_SIZE];
@@ -52,6 +55,10 @@ MUST_USE enum err bench_open(const char *path,
 /* Sign a request as its operator and have it carried out. */
 MUST_USE enum err bench_submit(struct authority *, enum request_type,
     struct bytes body, struct buf *result, struct diag *);
+/* The same with the file that the body names. */
+MUST_USE enum err bench_submit_file(struct authority *, enum request_type,
+    struct bytes body, const struct file *, struct buf *result,
+    struct diag *);
 MUST_USE enum err bench_order_run(struct authority *, uint32_t number,
     struct diag *);
 /* The middle of count values, which are sorted. */
@@ -74,5 +81,7 @@ MUST_USE enum err bench_child_run(uint64_t count, struct bench_child *,
 int	bench_child_main(const char *count);
 /* --child-crl ECOSYSTEM: publishes it again and again. */
 int	bench_child_crl(const char *path);
+/* --child-names: takes in files of names. */
+int	bench_child_names(const char *unused);
 
 #endif

@@ -9,6 +9,7 @@ static const struct bench *const benches[] = {
 	&bench_verify_document, &bench_verify_receipt, &bench_memory_order,
 	&bench_log_verify,
 	&bench_status_revoke, &bench_status_crl, &bench_status_memory,
+	&bench_names_import, &bench_names_bytes, &bench_names_memory,
 };
 #define BENCH_COUNT (sizeof(benches) / sizeof(benches[0]))
 
@@ -86,6 +87,8 @@ main(int argc, char **argv)
 	(void)snprintf(bench_dir, PATH_SIZE, "%s", "build/bench");
 	if (argc == 4 && strncmp(argv[1], "--child", 7) == 0) {
 		(void)snprintf(bench_dir, PATH_SIZE, "%s", argv[3]);
+		if (strcmp(argv[1], "--child-names") == 0)
+			return bench_child_names(argv[2]);
 		return strcmp(argv[1], "--child") == 0 ?
 		    bench_child_main(argv[2]) : bench_child_crl(argv[2]);
 	}

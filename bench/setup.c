@@ -22,8 +22,16 @@
 char bench_dir[PATH_SIZE];
 
 enum err
-bench_submit(struct authority *authority, enum request_type type, struct bytes body,
-    struct buf *result, struct diag *diag)
+bench_submit(struct authority *authority, enum request_type type,
+    struct bytes body, struct buf *result, struct diag *diag)
+{
+	return bench_submit_file(authority, type, body, NULL, result, diag);
+}
+
+enum err
+bench_submit_file(struct authority *authority, enum request_type type,
+    struct bytes body, const struct file *file, struct buf *result,
+    struct diag *diag)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
 	_cleanup_buf_ struct buf request = BUF_INIT;
@@ -39,8 +47,8 @@ bench_submit(struct authority *authority, enum request_type type, struct bytes b
 		err = request_sign(authority_info(authority)->id, type, body,
 		    time_now(), signer, &request, diag);
 	if (!err)
-		err = authority_submit(authority, buf_bytes(&request),
-		    time_now(), result, diag);
+		err = authority_submit_file(authority, buf_bytes(&request),
+		    file, time_now(), result, diag);
 	return err;
 }
 

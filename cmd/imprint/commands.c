@@ -46,7 +46,9 @@ static const struct cmd_option service_options[] = {
 
 static const struct cmd_option create_options[] = {
 	{ "product", "NAME", "the product, or NAME@VERSION (default: latest)" },
-	{ "count", "N", "how many identities" },
+	{ "count", "N", "how many identities (default: lines of --names)" },
+	{ "names", "FILE", "CSV with a name for each, if the product takes "
+	    "some from there" },
 	{ "station", "NAME", "station that opens the pack; once for each" },
 	{ "split", "N", "as many packs as stations are given, or N for one" },
 	{ NULL, NULL, NULL },
@@ -210,7 +212,9 @@ static const struct cmd_command commands[] = {
 	    "  imprint order create --product camera --count 10000 \\\n"
 	    "      --station line-1\n"
 	    "  imprint order create --product camera --count 10000 \\\n"
-	    "      --station line-1 --station line-2 --split 2\n",
+	    "      --station line-1 --station line-2 --split 2\n"
+	    "  imprint order create --product cellular-meter \\\n"
+	    "      --names meters.csv --station line-1\n",
 	    order_create_cmd },
 	{ "order list", "", "list orders", NULL, "  imprint order list\n",
 	    order_list_cmd },
@@ -242,7 +246,9 @@ static const struct cmd_command commands[] = {
 	    identity_list_cmd },
 	{ "identity find", "WHICH...", "say what an index, UEID, serial "
 	    "number or name is", NULL,
-	    "  imprint identity find CAM-000000017\n", identity_find_cmd },
+	    "  imprint identity find CAM-000000017\n"
+	    "  imprint identity find mac=02-00-5E-10-00-01\n",
+	    identity_find_cmd },
 	{ "identity verify", "FILE", "explain whether a document is good",
 	    verify_options,
 	    "  imprint identity verify camera.cose\n"

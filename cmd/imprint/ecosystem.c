@@ -295,6 +295,14 @@ enum err
 request_submit(struct cmd *cmd, struct authority *authority,
     enum request_type type, struct bytes body, struct buf *result)
 {
+	return request_submit_file(cmd, authority, type, body, NULL, result);
+}
+
+enum err
+request_submit_file(struct cmd *cmd, struct authority *authority,
+    enum request_type type, struct bytes body, const struct file *file,
+    struct buf *result)
+{
 	_cleanup_signer_ struct signer *signer = NULL;
 	_cleanup_buf_ struct buf request = BUF_INIT;
 	const struct diag *warning;
@@ -306,8 +314,8 @@ request_submit(struct cmd *cmd, struct authority *authority,
 		err = request_sign(authority_info(authority)->id, type, body,
 		    now, signer, &request, &cmd->diag);
 	if (!err)
-		err = authority_submit(authority, buf_bytes(&request), now,
-		    result, &cmd->diag);
+		err = authority_submit_file(authority, buf_bytes(&request),
+		    file, now, result, &cmd->diag);
 	warning = authority_warning(authority);
 	if (!err && warning != NULL)
 		cmd_warn(cmd, "carried out, but %s; %s", warning->what,

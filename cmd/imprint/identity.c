@@ -241,13 +241,32 @@ struct listing {
 	uint64_t		 from, left, printed;
 };
 
+static void
+row_names(const struct identity *identity, const struct template *template,
+    bool json)
+{
+	size_t i;
+
+	for (i = 0; i < template->name_count; i++) {
+		if (identity->name[i] == NULL)	/* the line's: not known */
+			continue;
+		if (!json) {
+			printf("  %s", identity->name[i]);
+			continue;
+		}
+		printf(", \"%s\": ", template->names[i].kind);
+		json_string(stdout, identity->name[i],
+		    strlen(identity->name[i]));
+	}
+}
+
+
 static enum err
 row_print(struct listing *list, const struct identity *identity,
     const struct template *template, const struct store_range *range)
 {
 	struct store_status since;
 	enum status status;
-	size_t i;
 	enum err err;
 
 	err = status_get(list->authority, range->log, identity->index,
@@ -259,9 +278,7 @@ row_print(struct listing *list, const struct identity *identity,
 		    "%u", list->printed ? "," : "",
 		    (unsigned long long)identity->index, identity->ueid_hex,
 		    range->order);
-		for (i = 0; i < template->name_count; i++)
-			printf(", \"%s\": \"%s\"", template->names[i].kind,
-			    identity->name[i]);
+		row_names(identity, template, true);
 		printf(", ");
 		status_print(status, &since, true);
 		printf("}");
@@ -269,8 +286,7 @@ row_print(struct listing *list, const struct identity *identity,
 		printf("%12llu  %s  order %u",
 		    (unsigned long long)identity->index, identity->ueid_hex,
 		    range->order);
-		for (i = 0; i < template->name_count; i++)
-			printf("  %s", identity->name[i]);
+		row_names(identity, template, false);
 		if (status != STATUS_VALID) {
 			printf("  ");
 			status_print(status, &since, false);

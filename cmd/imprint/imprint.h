@@ -39,6 +39,10 @@ MUST_USE enum err operator_passphrase_get(struct cmd *, bool confirm,
  */
 MUST_USE enum err request_submit(struct cmd *, struct authority *,
     enum request_type, struct bytes body, struct buf *result);
+/* With the file that the body names; NULL: none. */
+MUST_USE enum err request_submit_file(struct cmd *, struct authority *,
+    enum request_type, struct bytes body, const struct file *,
+    struct buf *result);
 
 /*
  * After a change of status: publish it, or say how, as --no-publish asks. With
@@ -57,6 +61,14 @@ void	hex_print(FILE *, struct bytes);
 MUST_USE enum err product_find(struct cmd *, struct authority *,
     const char *word, struct product *ret_product,
     struct store_object *ret_object);
+
+/* An order's file of names: opened, read through and hashed. */
+MUST_USE enum err order_names_open(struct cmd *, const char *path,
+    const struct product *, struct file *ret_file,
+    struct names_file *ret_names);
+/* Where an order's names come from, as lines or further JSON members. */
+MUST_USE enum err order_names_print(struct cmd *, struct authority *,
+    const struct store_order *);
 
 /* Wipe what settings_load() and passphrase_get() keep. */
 void	settings_release(void);

@@ -66,8 +66,11 @@ order_create_cmd(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	const char *names_path = cmd_value(cmd, "names");
 	const char *stations[ORDER_PACKS_MAX], *name;
+	_cleanup_file_ struct file file = FILE_INIT;
 	struct store_object object;
+	struct names_file names = { 0 };
 	struct product product;
 	uint64_t count = 0, split = 0;
 	size_t given;
@@ -76,8 +79,10 @@ order_create_cmd(struct cmd *cmd)
 	enum err err;
 
 	name = cmd_value(cmd, "product");
-	if (name == NULL || cmd_value(cmd, "count") == NULL)
-		return cmd_usage(cmd, "--product and --count are needed");
+	if (name == NULL ||
+	    (names_path == NULL && cmd_value(cmd, "count") == NULL))
+		return cmd_usage(cmd, "--product is needed, and --count or "
+		    "--names");
 	given = cmd_values(cmd, "station", stations, ORDER_PACKS_MAX);
 	err = cmd_number(cmd, "count", 1, ORDER_COUNT_MAX, 0, &count);
 	if (!err)
@@ -90,12 +95,19 @@ order_create_cmd(struct cmd *cmd)
 	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
 	if (!err)
 		err = product_find(cmd, authority, name, &product, &object);
+	if (!err && names_path != NULL)
+		err = order_names_open(cmd, names_path, &product, &file,
+		    &names);
+	if (!err && count == 0)
+		count = names.lines;
 	if (!err)
-		err = request_put_order(&body, object.hash, count, stations,
-		    split > given ? (size_t)split : given);
+		err = request_put_order_named(&body, object.hash, count,
+		    stations, split > given ? (size_t)split : given,
+		    names_path != NULL ? &names : NULL);
 	if (!err)
-		err = request_submit(cmd, authority, REQUEST_ORDER_CREATE,
-		    buf_bytes(&body), &result);
+		err = request_submit_file(cmd, authority,
+		    REQUEST_ORDER_CREATE, buf_bytes(&body),
+		    names_path != NULL ? &file : NULL, &result);
 	if (err)
 		return cmd_fail(cmd, err);
 	cbor_open(&cbor, buf_bytes(&result));
@@ -241,7 +253,11 @@ order_show_cmd(struct cmd *cmd)
 	for (no = 1; no <= order.packs && !err; no++)
 		err = pack_print(cmd, authority, number, no);
 	if (cmd->json)
-		printf("]}\n");
+		printf("]");
+	if (!err)
+		err = order_names_print(cmd, authority, &order);
+	if (cmd->json)
+		printf("}\n");
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 

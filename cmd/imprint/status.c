@@ -251,7 +251,8 @@ few_print(struct change *c)
 			    &template, &why);
 			printf("  %llu", (unsigned long long)address.index);
 			for (n = 0; !err && n < template->name_count; n++)
-				printf("  %s", identity.name[n]);
+				if (identity.name[n] != NULL)
+					printf("  %s", identity.name[n]);
 			printf(err ? "  %s\n" : "\n", err == ERR_NOTFOUND ?
 			    "void" : why.what);
 			err = ERR_OK;

@@ -1,6 +1,6 @@
 /* A new epoch: the way on when the newest registry is lost. See anchor.h. */
 #include "lib/authority/anchor.h"
-#include "lib/authority/authority_internal.h"
+#include "lib/authority/names_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/pipeline.h"
 #include "lib/authority/request_internal.h"
@@ -64,6 +64,9 @@ log_skip(void *ctx, const struct store_log *log)
 		e->lost[e->lost_count++] = (struct lost){ log->log,
 		    log->reserved, gap };
 		err = skip_reserve(e, log->log, gap);
+		if (!err)
+			err = names_burn(e->authority, log->log,
+			    log->reserved, gap, e->diag);
 	}
 	return err ? err : skip_reserve(e, log->log, MARGIN);
 }

@@ -4,8 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/authority/authority_internal.h"
 #include "lib/authority/chunk_receipt.h"
+#include "lib/authority/lookup_internal.h"
+#include "lib/authority/names_internal.h"
 #include "lib/authority/signer.h"
 #include "lib/identity/document.h"
 
@@ -17,6 +18,7 @@ struct lookup {
 	struct secret		 serial_key, ueid_key;
 	struct identity_maker	*maker;
 	struct store_range	 range;		/* the maker's; count 0: none */
+	struct names_held	 names;		/* of the range */
 	struct buf		 entry;
 	struct verifier		*verifier;	/* of documents, and whose */
 	uint8_t			 verifier_kid[COSE_KID_SIZE];
@@ -57,6 +59,7 @@ lookup_new(struct authority *authority, struct lookup **ret_lookup,
 		return diag_nomem(diag);
 	lookup->authority = authority;
 	lookup->entry.limit = lookup->document.limit = BUF_LIMIT_DEFAULT;
+	lookup->names.text.limit = BUF_LIMIT_DEFAULT;
 	lookup->receipt = (struct chunk_receipt)CHUNK_RECEIPT_INIT;
 	err = keystore_secret(authority->keystore, KEY_UEID,
 	    &lookup->ueid_key, diag);
@@ -79,6 +82,7 @@ lookup_free(struct lookup **lookup)
 	secret_release(&(*lookup)->serial_key);
 	secret_release(&(*lookup)->ueid_key);
 	buf_release(&(*lookup)->entry);
+	names_held_release(&(*lookup)->names);
 	verifier_free(&(*lookup)->verifier);
 	sha256_free(&(*lookup)->sha256);
 	chunk_receipt_release(&(*lookup)->receipt);
@@ -106,7 +110,8 @@ lookup_enter(struct lookup *lookup, const struct store_range *range,
 	struct identity_range part = { .epoch = range->epoch,
 	    .seed = bytes_of(range->seed, RANGE_SEED_SIZE),
 	    .issued = range->issued,
-	    .evidence = (enum evidence_class)range->evidence };
+	    .evidence = (enum evidence_class)range->evidence,
+	    .names = &lookup->names.names };
 	_cleanup_buf_ struct buf frontier = BUF_INIT, note = BUF_INIT;
 	struct authority *authority = lookup->authority;
 	struct store_log log;
@@ -124,6 +129,9 @@ lookup_enter(struct lookup *lookup, const struct store_range *range,
 	if (!err)
 		err = authority_template(authority, range->template,
 		    &lookup->template, diag);
+	if (!err)
+		err = names_load(authority, lookup->template, range,
+		    &lookup->names, diag);
 	if (!err)
 		err = identity_maker_new(lookup->template,
 		    secret_bytes(&lookup->serial_key),
@@ -440,65 +448,6 @@ find_serial(struct authority *authority, const uint8_t octets[SERIAL_SIZE],
 	return ERR_OK;
 }
 
-struct name_walk {
-	struct authority	*authority;
-	const char		*word;
-	struct address		 address;
-	bool			 found;
-};
-
-/* Names made of the index need no table: the format tells the index, and the
- * index tells whether it was made from this template. */
-static enum err
-name_try(void *ctx, const struct store_object *object)
-{
-	struct name_walk *walk = ctx;
-	_cleanup_template_ struct template *template = NULL;
-	unsigned long id = strtoul(object->name, NULL, 10);
-	struct store_range range;
-	uint64_t index;
-	size_t i;
-	enum err err;
-
-	if (walk->found)
-		return ERR_OK;
-	err = template_decode(object->body, &template, NULL);
-	if (err)
-		return err;
-	for (i = 0; i < template->name_count; i++) {
-		if (product_name_parse(&template->names[i], walk->word,
-		    &index) != ERR_OK)
-			continue;
-		err = store_range_get(walk->authority->store, template->log,
-		    index, &range, NULL);
-		if (err == ERR_NOTFOUND)
-			continue;
-		if (err)
-			return err;
-		if (range.template != id)
-			continue;
-		walk->found = true;
-		walk->address = (struct address){ template->log, index };
-	}
-	return ERR_OK;
-}
-
-static enum err
-find_name(struct authority *authority, const char *word,
-    struct address *ret_address, struct diag *diag)
-{
-	struct name_walk walk = { .authority = authority, .word = word };
-	enum err err;
-
-	err = object_each(authority->store, authority->row_mac,
-	    STORE_TEMPLATE, name_try, &walk, diag);
-	if (!err && !walk.found)
-		err = ERR_NOTFOUND;
-	if (!err)
-		*ret_address = walk.address;
-	return err;
-}
-
 static enum err
 find_octets(struct authority *authority, const uint8_t octets[SERIAL_SIZE],
     struct address *ret_address, enum address_kind *ret_kind,
@@ -517,6 +466,38 @@ find_octets(struct authority *authority, const uint8_t octets[SERIAL_SIZE],
 	return find_serial(authority, octets, ret_address, diag);
 }
 
+/* A number without its log could be a name as well. */
+static enum err
+find_number(struct authority *authority, const char *word,
+    struct address *ret_address, enum address_kind *ret_kind,
+    struct diag *diag)
+{
+	struct address number, name;
+	enum err err;
+
+	err = find_index(authority, word, &number);
+	if (err || strchr(word, '/') != NULL) {
+		if (!err)
+			*ret_address = number;
+		*ret_kind = ADDRESS_INDEX;
+		return err;
+	}
+	err = lookup_name(authority, word, &name, diag);
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	if (!err && (name.log != number.log || name.index != number.index)) {
+		err = diag_fail(diag, ERR_CONFLICT, NULL,
+		    "\"%.80s\" is an index, and the name of another identity",
+		    word);
+		diag_hint(diag, "say which: " LOG_BULK "/%s, or KIND=%s with "
+		    "the kind of name, such as serial-number", word, word);
+		return err;
+	}
+	*ret_address = number;
+	*ret_kind = ADDRESS_INDEX;
+	return ERR_OK;
+}
+
 enum err
 lookup_find(struct authority *authority, const char *word,
     struct address *ret_address, enum address_kind *ret_kind,
@@ -525,20 +506,20 @@ lookup_find(struct authority *authority, const char *word,
 	uint8_t octets[SERIAL_SIZE];
 	enum err err;
 
-	*ret_kind = ADDRESS_INDEX;
-	err = find_index(authority, word, ret_address);
+	err = find_number(authority, word, ret_address, ret_kind, diag);
 	if (err == ERR_NOTFOUND && parse_octets(word, octets))
 		err = find_octets(authority, octets, ret_address, ret_kind,
 		    diag);
 	if (err == ERR_NOTFOUND) {
 		*ret_kind = ADDRESS_NAME;
-		err = find_name(authority, word, ret_address, diag);
+		err = lookup_name(authority, word, ret_address, diag);
 	}
 	if (err == ERR_NOTFOUND) {
 		err = diag_fail(diag, err, NULL, "\"%.80s\": no index, UEID, "
 		    "certificate serial number or name known here", word);
 		diag_hint(diag, "an index is 123 or online/123; a UEID and a "
-		    "serial number are 34 hexadecimal digits");
+		    "serial number are 34 hexadecimal digits; a name may have "
+		    "its kind before it: imei=490154203237518");
 	}
 	return err;
 }

@@ -22,8 +22,11 @@ const char *address_kind_name(enum address_kind);
 /*
  * What people type: "123" or "bulk/123" (an index), 34 hexadecimal digits
  * starting 01 (a UEID) or else (a certificate's serial number; colons
- * allowed), anything else a name such as a device's serial number. A word
- * that fits several is tried in this order. ERR_NOTFOUND says what was tried.
+ * allowed), anything else a name, in any form that name_read() takes, with
+ * its kind before it or not: "imei=490154203237518". Nothing is guessed:
+ * ERR_CONFLICT when a number is an index and somebody's name, or a name is
+ * that of several identities; it says which. ERR_NOTFOUND says what was
+ * tried, and of a name that is kept for an order, which.
  */
 MUST_USE enum err lookup_find(struct authority *, const char *word,
     struct address *ret_address, enum address_kind *ret_kind,

@@ -53,10 +53,20 @@ static enum err
 record_encode(struct authority *authority, const struct store_order *order,
     struct buf *out, struct diag *diag)
 {
+	struct store_name_file file;
+	bool named = false;
 	uint32_t no;
-	enum err err = ERR_OK;
+	enum err err;
 
-	cbor_put_array(out, 8);
+	err = store_name_file_get(authority->store, order->number, &file,
+	    NULL);
+	if (err && err != ERR_NOTFOUND)
+		return diag_fail(diag, err, NULL,
+		    "order %u: its file of names cannot be read",
+		    order->number);
+	named = err == ERR_OK;
+	err = ERR_OK;
+	cbor_put_array(out, named ? 9 : 8);
 	cbor_put_uint(out, order->number);
 	cbor_put_bstr(out, bytes_of(order->id, STORE_ID_SIZE));
 	cbor_put_bstr(out, bytes_of(order->product, STORE_HASH_SIZE));
@@ -67,6 +77,11 @@ record_encode(struct authority *authority, const struct store_order *order,
 	cbor_put_array(out, order->packs);
 	for (no = 1; no <= order->packs && !err; no++)
 		err = record_pack(authority, order, no, out, diag);
+	if (named) {
+		cbor_put_array(out, 2);
+		cbor_put_bstr(out, bytes_of(file.hash, STORE_HASH_SIZE));
+		cbor_put_uint(out, file.lines);
+	}
 	return err ? err : buf_err(out);
 }
 

@@ -6,10 +6,11 @@
 #include <unistd.h>
 
 #include "lib/authority/anchor.h"
-#include "lib/authority/authority_internal.h"
 #include "lib/authority/chunk_receipt.h"
 #include "lib/authority/log_publish.h"
+#include "lib/authority/names_internal.h"
 #include "lib/authority/operation.h"
+#include "lib/authority/order_manifest.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/pipeline.h"
 #include "lib/authority/publish.h"
@@ -30,6 +31,7 @@ struct run {
 	struct sha256		*sha256;
 	uint32_t		 template_id;
 	struct template		*template;
+	struct names_run	 names;
 	struct authority_signer	 signer;	/* of documents and packs */
 	struct secret		 serial_key, ueid_key;
 	struct pipeline		*pipeline;
@@ -155,6 +157,9 @@ run_open(struct run *run, struct diag *diag)
 		    run->order.chunk_size);
 	run->next_index = run->log.reserved;
 	if (!err)
+		err = names_run_open(authority, &run->order, run->template,
+		    &run->names, diag);
+	if (!err)
 		err = run_product(run, diag);
 	if (!err)
 		err = run_certs(run, diag);
@@ -164,6 +169,7 @@ run_open(struct run *run, struct diag *diag)
 		run->jobs[i].chunk.limit = BUF_LIMIT_DEFAULT;
 		run->jobs[i].entries.limit = BUF_LIMIT_DEFAULT;
 		run->jobs[i].leaves.limit = BUF_LIMIT_DEFAULT;
+		run->jobs[i].names.text.limit = BUF_LIMIT_DEFAULT;
 	}
 	return err;
 }
@@ -359,6 +365,8 @@ chunk_reserve(struct run *run, struct filling *f, struct chunk_job *job,
 	err = random_bytes(range->seed, RANGE_SEED_SIZE, diag);
 	if (!err)
 		err = store_range_reserve(run->authority->store, range, diag);
+	if (!err)
+		err = names_run_take(&run->names, range, &job->names, diag);
 	if (err)
 		return err;
 	run->next_index = range->first + range->count;
@@ -377,18 +385,21 @@ run_stopping(struct run *run)
 	return run->stopping;
 }
 
-/* Names are made of the index: without digits for it, no index is taken. */
+/* Without digits for an index, or values in a block, no index is taken. */
 static bool
 names_fit(struct run *run, const struct filling *f)
 {
 	uint64_t last = run->next_index + chunk_count(run, f) - 1;
-	char text[PRODUCT_NAME_TEXT_SIZE];
+	char text[NAME_TEXT_SIZE];
 	size_t i;
 
 	for (i = 0; i < run->template->name_count; i++)
-		if (product_name_format(&run->template->names[i], last,
-		    text) != ERR_OK)
+		if (run->template->names[i].from == NAME_FROM_INDEX &&
+		    name_format(&run->template->names[i], last, text) !=
+		    ERR_OK)
 			run->no_room = true;
+	if (!names_run_room(&run->names, chunk_count(run, f)))
+		run->no_room = true;
 	return !run->no_room;
 }
 
@@ -400,12 +411,13 @@ stopped(const struct run *run, struct diag *diag)
 	err = diag_fail(diag, run->no_room ? ERR_LIMIT : ERR_INTERRUPTED,
 	    NULL, "order %u: %s at %llu of %llu identities",
 	    run->order.number, run->no_room ?
-	    "its product's names have no more digits" : "stopped",
+	    "its product has no more names" : "stopped",
 	    (unsigned long long)run->order.committed,
 	    (unsigned long long)run->order.count);
 	if (run->no_room)
 		diag_hint(diag, "give the product a version with more "
-		    "digits, cancel this order and order again");
+		    "digits or another block, cancel this order and order "
+		    "again");
 	else
 		diag_hint(diag, "nothing is lost: 'imprint order run %u' "
 		    "goes on from here", run->order.number);
@@ -534,65 +546,6 @@ chunk_commit(struct run *run, struct filling *f, struct diag *diag)
 	return pipeline_submit(run->pipeline, job);
 }
 
-struct chunk_list {
-	struct pack_chunk	*chunks;
-	size_t			 count, cap;
-	uint32_t		 pack;
-};
-
-static enum err
-chunk_collect(void *ctx, const struct store_range *range)
-{
-	struct chunk_list *list = ctx;
-	struct pack_chunk *more;
-
-	if (range->pack != list->pack)
-		return ERR_OK;
-	if (list->count == list->cap) {
-		list->cap = list->cap * 2 + 64;
-		more = reallocarray(list->chunks, list->cap, sizeof(*more));
-		if (more == NULL)
-			return ERR_NOMEM;
-		list->chunks = more;
-	}
-	more = &list->chunks[list->count++];
-	*more = (struct pack_chunk){ .offset = range->pack_offset,
-	    .length = range->pack_length, .first = range->first,
-	    .count = range->count };
-	memcpy(more->hash, range->chunk_hash, SHA256_SIZE);
-	return ERR_OK;
-}
-
-static enum err
-manifest_append(struct run *run, struct filling *f,
-    const struct chunk_list *list, struct diag *diag)
-{
-	_cleanup_signer_ struct signer *signer = NULL;
-	_cleanup_buf_ struct buf out = { .limit = PACK_MANIFEST_MAX };
-	_cleanup_buf_ struct buf header = BUF_INIT;
-	uint8_t kid[COSE_KID_SIZE], hash[SHA256_SIZE];
-	enum err err;
-
-	err = keystore_signer(run->authority->keystore, run->signer.name,
-	    &signer, diag);
-	if (!err)
-		err = cose_key_thumbprint(signer_public(signer), kid);
-	if (!err)
-		err = pack_put_header(&header, &f->header);
-	if (!err)
-		err = sha256_once(buf_bytes(&header), hash);
-	if (!err)
-		err = pack_put_manifest(&out, f->pack.length, &f->header,
-		    hash, list->chunks, list->count, signer,
-		    bytes_of(kid, sizeof(kid)), diag);
-	if (!err)
-		err = file_write_at(&f->file, f->pack.length,
-		    buf_bytes(&out), diag);
-	if (!err)
-		err = file_sync(&f->file, diag);
-	return err;
-}
-
 /*
  * All chunks are committed: manifest, name, then the registry's word. The
  * final name may be there from a run that ended just before that word.
@@ -602,7 +555,9 @@ filling_complete(struct run *run, struct filling *f, struct diag *diag)
 {
 	char part[PATH_SIZE], path[PATH_SIZE];
 	struct authority *authority = run->authority;
-	struct chunk_list list = { .pack = f->pack.no };
+	const struct order_manifest manifest = { .log = run->log.log,
+	    .order = run->order.number, .pack = &f->pack,
+	    .header = &f->header, .signer = run->signer.name };
 	enum err err;
 
 	err = authority_pack_path(authority, run->order.number, f->pack.no,
@@ -611,12 +566,8 @@ filling_complete(struct run *run, struct filling *f, struct diag *diag)
 		err = authority_pack_path(authority, run->order.number,
 		    f->pack.no, true, path, diag);
 	if (!err)
-		err = store_range_each(authority->store, run->log.log,
-		    run->order.number, RANGE_COMMITTED, chunk_collect, &list,
+		err = order_manifest_append(authority, &manifest, &f->file,
 		    diag);
-	if (!err)
-		err = manifest_append(run, f, &list, diag);
-	free(list.chunks);
 	/* what leaves the authority is anchored first */
 	if (!err)
 		err = anchor_update(authority, run->request->now, diag);

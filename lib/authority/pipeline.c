@@ -51,6 +51,7 @@ chunk_job_release(struct chunk_job *job)
 	buf_release(&job->chunk);
 	buf_release(&job->entries);
 	buf_release(&job->leaves);
+	names_held_release(&job->names);
 }
 
 /* Private keys of the identity in place number place, one a slot. */
@@ -238,7 +239,8 @@ chunk_make(struct worker *w, struct chunk_job *job)
 	struct identity_range range = { .epoch = job->range.epoch,
 	    .seed = bytes_of(job->range.seed, RANGE_SEED_SIZE),
 	    .issued = job->range.issued,
-	    .evidence = (enum evidence_class)job->range.evidence };
+	    .evidence = (enum evidence_class)job->range.evidence,
+	    .names = &job->names.names };
 	uint8_t enc[HPKE_ENC_MAX];
 	size_t enc_len = 0;
 	enum err err;

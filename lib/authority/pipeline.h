@@ -9,6 +9,7 @@
 #ifndef IMPRINT_AUTHORITY_PIPELINE_H
 #define IMPRINT_AUTHORITY_PIPELINE_H
 
+#include "lib/authority/names.h"
 #include "lib/identity/pack.h"
 #include "lib/identity/template.h"
 #include "lib/keystore/keystore.h"
@@ -22,6 +23,7 @@ struct chunk_job {
 	struct store_range	range;
 	struct package_binding	binding;
 	struct public_key	recipient;
+	struct names_held	names;		/* of the range */
 	/* results */
 	struct buf		chunk;		/* as it goes into the pack */
 	struct buf		entries;

@@ -295,12 +295,13 @@ refusal_log(struct authority *authority, struct bytes encoded, int64_t now,
 
 static enum err
 request_submit(struct authority *authority, struct bytes encoded,
-    int64_t now, struct buf *result, struct diag *diag)
+    const struct file *file, int64_t now, struct buf *result,
+    struct diag *diag)
 {
 	_cleanup_buf_ struct buf known = BUF_INIT, made = BUF_INIT;
 	struct store_object record = { .kind = STORE_REQUEST,
 	    .created = now }, old;
-	struct request request = { 0 };
+	struct request request = { .file = file };
 	size_t i;
 	enum err err;
 
@@ -337,6 +338,15 @@ enum err
 authority_submit(struct authority *authority, struct bytes encoded,
     int64_t now, struct buf *result, struct diag *diag)
 {
+	return authority_submit_file(authority, encoded, NULL, now, result,
+	    diag);
+}
+
+enum err
+authority_submit_file(struct authority *authority, struct bytes encoded,
+    const struct file *file, int64_t now, struct buf *result,
+    struct diag *diag)
+{
 	struct diag own = DIAG_INIT;
 	enum err err;
 
@@ -345,7 +355,7 @@ authority_submit(struct authority *authority, struct bytes encoded,
 		return err;
 	if (diag == NULL)
 		diag = &own;
-	err = request_submit(authority, encoded, now, result, diag);
+	err = request_submit(authority, encoded, file, now, result, diag);
 	if (err)
 		refusal_log(authority, encoded, now, err, diag);
 	authority->warning = (struct diag)DIAG_INIT;

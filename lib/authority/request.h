@@ -13,7 +13,7 @@
 #ifndef IMPRINT_AUTHORITY_REQUEST_H
 #define IMPRINT_AUTHORITY_REQUEST_H
 
-#include "lib/authority/authority.h"
+#include "lib/authority/names.h"
 
 #define REQUEST_TYP	"application/imprint-request+cose"
 #define REQUEST_ID_SIZE	16
@@ -25,7 +25,8 @@ enum request_type {
 	REQUEST_STATION_ADD = 2,	/* body: the station's statement */
 	REQUEST_SERVICE_ADD = 3,	/* body: [name, dns name, COSE_Key] */
 	REQUEST_ORDER_CREATE = 4,	/* body: [product hash, count,
-					 * [station, ...]] */
+					 * [station, ...], ? [SHA-256 of the
+					 * file of names, its lines]] */
 	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
 	REQUEST_STATUS = 6,	/* lib/authority/request_status.h */
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
@@ -51,6 +52,15 @@ MUST_USE enum err request_sign(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
 MUST_USE enum err authority_submit(struct authority *, struct bytes request,
     int64_t now, struct buf *result, struct diag *);
 
+/*
+ * The same with the file that the request names by its hash: read from its
+ * beginning, ERR_AUTH when it is another. A request that was carried out
+ * before does not need it again.
+ */
+MUST_USE enum err authority_submit_file(struct authority *,
+    struct bytes request, const struct file *, int64_t now,
+    struct buf *result, struct diag *);
+
 /* Read a request that was carried out: an operator's signature must be good,
  * its time does not matter. body views encoded. ERR_AUTH. */
 MUST_USE enum err request_read(struct authority *, struct bytes encoded,
@@ -60,6 +70,10 @@ MUST_USE enum err request_read(struct authority *, struct bytes encoded,
 MUST_USE enum err request_put_order(struct buf *,
     const uint8_t product[SHA256_SIZE], uint64_t count,
     const char *const *stations, size_t packs);
+/* names: of the file that goes with it; NULL: none. */
+MUST_USE enum err request_put_order_named(struct buf *,
+    const uint8_t product[SHA256_SIZE], uint64_t count,
+    const char *const *stations, size_t packs, const struct names_file *);
 MUST_USE enum err request_put_service(struct buf *, const char *name,
     const char *dns_name, const struct public_key *);
 MUST_USE enum err request_put_signer(struct buf *, uint32_t number);

@@ -11,6 +11,7 @@ struct request {
 	struct bytes	ecosystem, id, body;
 	uint64_t	type;
 	int64_t		time;
+	const struct file *file;	/* that came along, or NULL */
 	char		signed_by[STORE_NAME_MAX + 1];
 };
 

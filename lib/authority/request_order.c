@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/authority/authority_internal.h"
+#include "lib/authority/names_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/request_internal.h"
@@ -14,14 +14,28 @@ enum err
 request_put_order(struct buf *out, const uint8_t product[SHA256_SIZE],
     uint64_t count, const char *const *stations, size_t packs)
 {
+	return request_put_order_named(out, product, count, stations, packs,
+	    NULL);
+}
+
+enum err
+request_put_order_named(struct buf *out, const uint8_t product[SHA256_SIZE],
+    uint64_t count, const char *const *stations, size_t packs,
+    const struct names_file *names)
+{
 	size_t i;
 
-	cbor_put_array(out, 3);
+	cbor_put_array(out, names != NULL ? 4 : 3);
 	cbor_put_bstr(out, bytes_of(product, SHA256_SIZE));
 	cbor_put_uint(out, count);
 	cbor_put_array(out, packs);
 	for (i = 0; i < packs; i++)
 		cbor_put_text(out, stations[i]);
+	if (names != NULL) {
+		cbor_put_array(out, 2);
+		cbor_put_bstr(out, bytes_of(names->hash, SHA256_SIZE));
+		cbor_put_uint(out, names->lines);
+	}
 	return buf_err(out);
 }
 
@@ -30,17 +44,21 @@ struct order_body {
 	uint64_t	count;
 	struct bytes	stations[ORDER_PACKS_MAX];
 	size_t		packs;
+	bool		named;
+	struct names_file names;
 };
 
 static enum err
 order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
 {
-	struct bytes product;
+	struct bytes product, hash;
 	struct cbor cbor;
-	size_t i;
+	size_t i, parts;
 
 	cbor_open(&cbor, encoded);
-	cbor_get_array_sized(&cbor, 3);
+	parts = cbor_get_array(&cbor);
+	if (parts != 3 && parts != 4)
+		cbor_fail(&cbor, "array of another size expected");
 	product = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
 	body->count = cbor_get_uint(&cbor);
 	body->packs = cbor_get_array(&cbor);
@@ -51,6 +69,12 @@ order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
 		    ORDER_PACKS_MAX);
 	for (i = 0; i < body->packs && cbor_ok(&cbor); i++)
 		body->stations[i] = cbor_get_tstr(&cbor);
+	body->named = parts == 4;
+	if (body->named) {
+		cbor_get_array_sized(&cbor, 2);
+		hash = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
+		body->names.lines = cbor_get_uint(&cbor);
+	}
 	if (!cbor_close(&cbor))
 		return diag_fail(diag, ERR_SYNTAX, NULL, "order request: %s",
 		    cbor.error);
@@ -60,6 +84,8 @@ order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
 		    (unsigned long long)body->count, body->packs,
 		    (unsigned long long)ORDER_COUNT_MAX);
 	memcpy(body->product, product.ptr, SHA256_SIZE);
+	if (body->named)
+		memcpy(body->names.hash, hash.ptr, SHA256_SIZE);
 	return ERR_OK;
 }
 
@@ -100,13 +126,13 @@ order_pack(struct authority *authority, const struct store_order *order,
 static enum err
 order_names(const struct product *product, uint64_t last, struct diag *diag)
 {
-	char text[PRODUCT_NAME_TEXT_SIZE];
+	char text[NAME_TEXT_SIZE];
 	size_t i;
 	enum err err;
 
 	for (i = 0; i < product->name_count; i++) {
-		if (product_name_format(&product->names[i], last, text) ==
-		    ERR_OK)
+		if (product->names[i].from != NAME_FROM_INDEX ||
+		    name_format(&product->names[i], last, text) == ERR_OK)
 			continue;
 		err = diag_fail(diag, ERR_LIMIT, NULL,
 		    "product %s: %s has %u digits, too few for index %llu",
@@ -147,6 +173,8 @@ order_room(struct authority *authority, const struct product *product,
 	if (!err)
 		err = order_names(product, log->reserved + outstanding.count +
 		    count, diag);
+	if (!err)
+		err = names_check_room(authority, product, count, diag);
 	return err;
 }
 
@@ -196,6 +224,35 @@ order_template(struct authority *authority, const struct order_body *body,
 	return err;
 }
 
+/* The file that the request speaks of, if the product wants one. */
+static enum err
+order_file(struct authority *authority, const struct request *request,
+    const struct order_body *body, const struct store_order *order,
+    struct diag *diag)
+{
+	_cleanup_template_ struct template *template = NULL;
+	bool wanted;
+	enum err err;
+
+	err = authority_template(authority, order->template, &template, diag);
+	if (err)
+		return err;
+	wanted = template_csv_names(template) > 0;
+	if (wanted && (!body->named || request->file == NULL)) {
+		err = diag_fail(diag, ERR_INVALID, NULL, "order: the "
+		    "product's names come with the order: a file of them is "
+		    "missing");
+		diag_hint(diag, "give it with --names FILE: one line for "
+		    "each identity, and a header that names the kinds");
+		return err;
+	}
+	if (!wanted && (body->named || request->file != NULL))
+		return diag_fail(diag, ERR_INVALID, NULL, "order: the "
+		    "product takes no names from a file");
+	return wanted ? names_import(authority, order, template,
+	    request->file, &body->names, diag) : ERR_OK;
+}
+
 enum err
 request_order_create(struct authority *authority,
     const struct request *request, int64_t now, struct buf *result,
@@ -224,6 +281,8 @@ request_order_create(struct authority *authority,
 	order.packs = (uint32_t)body.packs;
 	order.log = log.log;
 	err = store_order_create(authority->store, &order, diag);
+	if (!err)
+		err = order_file(authority, request, &body, &order, diag);
 	for (i = 0; i < body.packs && !err; i++)
 		err = order_pack(authority, &order, &body, i, diag);
 	if (!err)

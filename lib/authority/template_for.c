@@ -6,7 +6,7 @@
  */
 #include <stdio.h>
 
-#include "lib/authority/authority_internal.h"
+#include "lib/authority/names_internal.h"
 #include "lib/authority/signer.h"
 #include "lib/identity/claims.h"
 #include "lib/identity/document.h"
@@ -107,6 +107,31 @@ authorised(const struct product *product, const char *object)
 	return 0;
 }
 
+/* The names that are known at issuance, and those among them with a UEID. */
+static bool
+sample_has_names(const struct product *product,
+    const struct identity *identity, const struct document *document)
+{
+	size_t i, n, names = 0, ueids = 0;
+
+	for (i = 0; i < product->name_count; i++) {
+		if (identity->name[i] == NULL)
+			continue;
+		names++;
+		ueids += product->names[i].type != NAME_TEXT;
+		for (n = 0; n < document->name_count; n++)
+			if (bytes_equal(document->names[n].kind,
+			    bytes_text(product->names[i].kind)) &&
+			    bytes_equal(document->names[n].text,
+			    bytes_text(identity->name[i])))
+				break;
+		if (n == document->name_count)
+			return false;
+	}
+	return names == document->name_count &&
+	    ueids == document->sueid_count;
+}
+
 /* With receipts the sample is a chunk of its own. */
 static enum err
 sample_receipt(const struct sample *sample,
@@ -175,7 +200,8 @@ sample_document(const struct product *product, const struct sample *sample,
 	    bytes_of(identity->ueid, UEID_SIZE)) &&
 	    document.key_count == product->credential_count &&
 	    document.scope_count == product->authorisation_count &&
-	    document.capability_count == product->capability_count;
+	    document.capability_count == product->capability_count &&
+	    sample_has_names(product, identity, &document);
 	for (i = 0; i < product->capability_count && good; i++)
 		good = document_rights(&document,
 		    bytes_text(product->capabilities[i].object)) ==
@@ -215,15 +241,36 @@ sample_certificates(const struct product *product,
 static uint64_t
 sample_index(const struct product *product)
 {
-	char text[PRODUCT_NAME_TEXT_SIZE];
+	char text[NAME_TEXT_SIZE];
 	uint64_t index = SAMPLE_INDEX;
 	size_t i;
 
 	for (i = 0; i < product->name_count; i++)
-		while (index > 0 && product_name_format(&product->names[i],
-		    index, text) != ERR_OK)
+		while (index > 0 &&
+		    product->names[i].from == NAME_FROM_INDEX &&
+		    name_format(&product->names[i], index, text) != ERR_OK)
 			index /= 2;
 	return index;
+}
+
+/* Names as they could be, where the index does not tell. */
+static enum err
+sample_names(const struct product *product, uint64_t index,
+    char text[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE],
+    struct identity_names *ret_names)
+{
+	const struct product_name *name = product->names;
+	size_t i, columns = 0;
+	enum err err = ERR_OK;
+
+	*ret_names = (struct identity_names){ .first = index, .count = 1,
+	    .text = (const void *)text };
+	for (i = 0; i < product->name_count && !err; i++, name++) {
+		ret_names->value[i] = name->first;
+		if (name->from == NAME_FROM_CSV)
+			err = name_sample(name, text[columns++]);
+	}
+	return err;
 }
 
 static enum err
@@ -234,20 +281,25 @@ sample_check(const struct product *product, const struct template *template,
 	_cleanup_maker_ struct identity_maker *maker = NULL;
 	struct identity_range range = { .epoch = EPOCH_FIRST,
 	    .issued = now, .evidence = EVIDENCE_ORDER };
+	char text[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
+	uint64_t index = sample_index(product);
+	struct identity_names names;
 	struct identity identity;
 	enum err err;
 
 	err = sample_keys(template, sample, diag);
+	if (!err)
+		err = sample_names(product, index, text, &names);
 	if (err)
 		return err;
+	range.names = &names;
 	range.seed = secret_bytes(&sample->secret);
 	err = identity_maker_new(template, range.seed, range.seed, &maker,
 	    diag);
 	if (!err)
 		err = identity_maker_range(maker, &range, diag);
 	if (!err)
-		err = identity_maker_make(maker, sample_index(product),
-		    sample->keys, sample->issuer, sample->document,
+		err = identity_maker_make(maker, index, sample->keys, sample->issuer, sample->document,
 		    &identity, diag);
 	if (!err)
 		err = sample_document(product, sample, &identity, diag);
@@ -306,6 +358,8 @@ template_make(struct authority *authority, const struct product *product,
 	    &issuer, diag);
 	if (!err)
 		err = template_new(product, &issuer, &template, diag);
+	if (!err)
+		err = names_check_template(authority, template, diag);
 	if (!err)
 		err = sample_check(product, template, &issuer, &sample, now,
 		    diag);

@@ -69,6 +69,11 @@ void_close(struct authority *authority, uint32_t log,
 		err = sha256_new(&sha256, diag);
 	for (i = 0; i < walk->count && !err; i++) {
 		err = authority_void_leaves(&tree, sha256, &walk->ranges[i]);
+		/* names of a file never left: they name others */
+		if (!err)
+			err = store_name_part_drop(authority->store,
+			    STORE_NAME_FILES, log, walk->ranges[i].first,
+			    diag);
 		buf_clear(&frontier);
 		merkle_encode(&tree, &frontier);
 		if (!err)

@@ -239,24 +239,48 @@ kind_before(const char *a, const char *b)
 	return la != lb ? la < lb : strcmp(a, b) < 0;
 }
 
-static void
-claims_names(struct writer *w, const struct product *product)
+/* Is it known at issuance, and, of those that are UEIDs, one? */
+static bool
+name_stands(const struct product_name *name, bool ueids)
 {
-	bool done[PRODUCT_NAMES_MAX] = { false };
-	size_t i, n, next;
+	return name->from != NAME_FROM_LINE &&
+	    (!ueids || name->type != NAME_TEXT);
+}
 
-	cbor_put_int(&w->text, CLAIM_NAMES);
-	cbor_put_map(&w->text, product->name_count);
-	for (n = 0; n < product->name_count; n++) {
+static size_t
+names_count(const struct product *product, bool ueids)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < product->name_count; i++)
+		count += name_stands(&product->names[i], ueids);
+	return count;
+}
+
+/* {kind: text} of all names or, for sueids, {kind: UEID} of those that are. */
+static void
+claims_names(struct writer *w, const struct product *product, bool ueids)
+{
+	size_t i, next, count = names_count(product, ueids);
+	bool done[PRODUCT_NAMES_MAX] = { false };
+
+	cbor_put_int(&w->text, ueids ? CLAIM_SUEIDS : CLAIM_NAMES);
+	cbor_put_map(&w->text, count);
+	for (; count > 0; count--) {
 		next = product->name_count;
 		for (i = 0; i < product->name_count; i++)
-			if (!done[i] && (next == product->name_count ||
+			if (!done[i] &&
+			    name_stands(&product->names[i], ueids) &&
+			    (next == product->name_count ||
 			    kind_before(product->names[i].kind,
 			    product->names[next].kind)))
 				next = i;
 		done[next] = true;
 		cbor_put_text(&w->text, product->names[next].kind);
-		writer_tstr(w, CLAIMS_FIELD_NAME + (unsigned)next);
+		if (ueids)
+			writer_bstr(w, CLAIMS_FIELD_SUEID + (unsigned)next);
+		else
+			writer_tstr(w, CLAIMS_FIELD_NAME + (unsigned)next);
 	}
 }
 
@@ -271,7 +295,8 @@ claims_count(const struct product *product)
 	count += product->swname[0] != '\0';
 	count += product->swversion[0] != '\0';
 	count += product->anchor_count > 0;
-	count += product->name_count > 0;
+	count += names_count(product, false) > 0;
+	count += names_count(product, true) > 0;
 	return count;
 }
 
@@ -315,6 +340,8 @@ claims_put(struct writer *w, const struct product *product,
 		return err;
 	cbor_put_int(&w->text, CLAIM_UEID);
 	writer_bstr(w, CLAIMS_FIELD_UEID);
+	if (names_count(product, true) > 0)
+		claims_names(w, product, true);
 	claims_metadata(w, product);
 	claims_status(w);
 	cbor_put_int(&w->text, CLAIM_CAPABILITIES);
@@ -332,8 +359,8 @@ claims_put(struct writer *w, const struct product *product,
 	cbor_put_bstr(&w->text, bytes_of(product_hash, SHA256_SIZE));
 	cbor_put_int(&w->text, CLAIM_POLICY);
 	cbor_put_uint(&w->text, POLICY_VERSION);
-	if (product->name_count > 0)
-		claims_names(w, product);
+	if (names_count(product, false) > 0)
+		claims_names(w, product, false);
 	writer_flush(w);
 	return buf_err(&w->text);
 }

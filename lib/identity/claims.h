@@ -9,7 +9,7 @@
 
 #include "lib/base/form.h"
 #include "lib/identity/index.h"
-#include "lib/policy/product.h"
+#include "lib/policy/name.h"
 
 enum claim {
 	CLAIM_ISS = 1,
@@ -20,6 +20,7 @@ enum claim {
 	CLAIM_CNF = 8,		/* RFC 8747 3.1: {1: COSE_Key} */
 	CLAIM_SCOPE = 9,	/* bstr of AIF (RFC 9237) */
 	CLAIM_UEID = 256,
+	CLAIM_SUEIDS = 257,	/* RFC 9711 4.2.2: {kind: UEID} */
 	CLAIM_OEMID = 258,
 	CLAIM_HWMODEL = 259,
 	CLAIM_HWVERSION = 260,
@@ -65,7 +66,8 @@ enum claims_field {
 	CLAIMS_FIELD_X = 16,		/* of key_algorithm; + slot */
 	CLAIMS_FIELD_Y = 24,		/* of EC; + slot */
 	CLAIMS_FIELD_CERT = 32,		/* DER; + slot */
-	CLAIMS_FIELDS = 40
+	CLAIMS_FIELD_SUEID = 40,	/* UEID; + number of the name */
+	CLAIMS_FIELDS = 48
 };
 
 /* What the ecosystem adds to a product. */

@@ -232,12 +232,38 @@ read_scope(struct reader *r)
 	return ERR_OK;
 }
 
+static struct bytes
+ueid_get(struct cbor *c)
+{
+	struct bytes ueid = cbor_get_bstr(c);
+
+	if (ueid.len < UEID_MIN || ueid.len > UEID_MAX)
+		cbor_fail(c, "not 7 to 33 octets");
+	return ueid;
+}
+
 static enum err
 read_ueid(struct reader *r)
 {
-	r->d->ueid = cbor_get_bstr(r->c);
-	if (r->d->ueid.len < UEID_MIN || r->d->ueid.len > UEID_MAX)
-		cbor_fail(r->c, "not 7 to 33 octets");
+	r->d->ueid = ueid_get(r->c);
+	return ERR_OK;
+}
+
+/* RFC 9711 4.2.2: {+ label: UEID}. */
+static enum err
+read_sueids(struct reader *r)
+{
+	size_t i, count = cbor_get_map(r->c);
+
+	if (count > PRODUCT_NAMES_MAX)
+		return read_limit(r, count, PRODUCT_NAMES_MAX);
+	if (cbor_ok(r->c) && count == 0)
+		cbor_fail(r->c, "no UEID in it");
+	for (i = 0; i < count && cbor_ok(r->c); i++) {
+		r->d->sueids[i].kind = text_get(r->c);
+		r->d->sueids[i].ueid = ueid_get(r->c);
+	}
+	r->d->sueid_count = count;
 	return ERR_OK;
 }
 
@@ -547,6 +573,7 @@ static const struct claim_rule {
 	{ CLAIM_CNF, true, "cnf", read_confirmation },
 	{ CLAIM_SCOPE, true, "scope", read_scope },
 	{ CLAIM_UEID, true, "ueid", read_ueid },
+	{ CLAIM_SUEIDS, false, "sueids", read_sueids },
 	{ CLAIM_OEMID, false, "oemid", read_oemid },
 	{ CLAIM_HWMODEL, false, "hwmodel", read_hwmodel },
 	{ CLAIM_HWVERSION, false, "hwversion", read_hwversion },

@@ -46,6 +46,11 @@ struct document_name {
 	struct bytes	kind, text;
 };
 
+/* A name that is a UEID: an EUI or an IMEI. */
+struct document_sueid {
+	struct bytes	kind, ueid;	/* 7 to 33 octets */
+};
+
 struct document {
 	enum product_signature	signature;
 	struct cose_sign1	message;	/* or the receipt's */
@@ -59,6 +64,8 @@ struct document {
 	struct document_object	scope[PRODUCT_OBJECTS_MAX];
 	size_t			scope_count;
 	struct bytes		ueid;		/* 7 to 33 octets */
+	struct document_sueid	sueids[PRODUCT_NAMES_MAX];
+	size_t			sueid_count;
 	uint32_t		oemid;
 	struct bytes		hwmodel, hwversion, swname, swversion;
 	struct bytes		profile;

@@ -168,6 +168,24 @@ document_json_names(struct json *j, const char *key,
 	json_close(j, '}');
 }
 
+static void
+json_sueids(struct json *j, const struct document *d)
+{
+	size_t i;
+
+	if (d->sueid_count == 0)
+		return;
+	json_key(j, bytes_text("sueids"));
+	json_open(j, '{');
+	for (i = 0; i < d->sueid_count; i++) {
+		json_key(j, d->sueids[i].kind);
+		buf_put_u8(j->b, '"');
+		buf_put_hex(j->b, d->sueids[i].ueid);
+		buf_put_u8(j->b, '"');
+	}
+	json_close(j, '}');
+}
+
 /* A claim this version does not know, in diagnostic notation (RFC 8949 8). */
 static void
 json_other(void *ctx, struct bytes key, struct bytes value)
@@ -221,6 +239,7 @@ document_json(struct buf *b, const struct document *d, bool line)
 	json_put_text(&j, "eat_profile", d->profile);
 	json_put_text(&j, "iss", d->issuer);
 	json_put_hex(&j, "ueid", d->ueid);
+	json_sueids(&j, d);
 	json_put_time(&j, "iat", d->issued);
 	json_put_time(&j, "nbf", d->not_before);
 	json_put_time(&j, "exp", d->expires);

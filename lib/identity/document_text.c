@@ -86,12 +86,18 @@ text_names(struct buf *b, const struct document *d)
 {
 	size_t i;
 
-	if (d->name_count == 0)
+	if (d->name_count == 0 && d->sueid_count == 0)
 		return;
 	section(b, "Names");
 	for (i = 0; i < d->name_count; i++) {
 		label(b, d->names[i].kind);
 		(void)put_text(b, d->names[i].text);
+		buf_put_u8(b, '\n');
+	}
+	for (i = 0; i < d->sueid_count; i++) {
+		label(b, d->sueids[i].kind);
+		buf_printf(b, "UEID ");
+		buf_put_hex(b, d->sueids[i].ueid);
 		buf_put_u8(b, '\n');
 	}
 }

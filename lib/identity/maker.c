@@ -37,8 +37,10 @@ struct identity_maker {
 	char			 partition[HEX8_SIZE];
 	char			 status_uri[STATUS_URI_SIZE];
 	size_t			 status_prefix_len;
-	char			 names[PRODUCT_NAMES_MAX]
-				    [PRODUCT_NAME_TEXT_SIZE];
+	const struct identity_names *given;	/* of the range */
+	size_t			 csv_names;
+	char			 names[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
+	uint8_t			 ueids[PRODUCT_NAMES_MAX][NAME_UEID_MAX];
 	struct bytes		 claims_fields[CLAIMS_FIELDS];
 	struct slot_state	 slots[PRODUCT_SLOTS_MAX];
 	struct buf		 sig_head;	/* before the payload */
@@ -114,6 +116,7 @@ identity_maker_new(const struct template *template, struct bytes serial_key,
 	if (m == NULL)
 		return diag_nomem(diag);
 	m->template = template;
+	m->csv_names = template_csv_names(template);
 	maker_start(m);
 	err = buf_err(&m->sig_head);
 	if (!err)
@@ -180,6 +183,10 @@ identity_maker_range(struct identity_maker *m,
 	/* without a seed nothing is made: the times of a range that was
 	 * refused go into no identity */
 	hmac_free(&m->seed);
+	m->given = range->names;
+	if (template_needs_names(m->template) && m->given == NULL)
+		return diag_fail(diag, ERR_INTERNAL, NULL,
+		    "identities: without the names of their range");
 	m->epoch = range->epoch;
 	m->evidence = range->evidence;
 	err = range_times(m, range, diag);
@@ -201,26 +208,52 @@ hex_put(char *out, const uint8_t *in, size_t len)
 	out[2 * len] = '\0';
 }
 
+/* Name number i of the identity; csv: how many from order-csv went before. */
 static enum err
-names_format(struct identity_maker *m, struct identity *identity)
+name_make(struct identity_maker *m, size_t i, size_t csv, uint64_t index)
 {
-	const struct template *template = m->template;
-	size_t i;
-	enum err err;
+	const struct product_name *name = &m->template->names[i];
+	const struct identity_names *given = m->given;
+	uint64_t position;
 
-	for (i = 0; i < template->name_count; i++) {
-		err = product_name_format(&template->names[i],
-		    identity->index, m->names[i]);
-		if (err)
-			return err;
-		identity->name[i] = m->names[i];
-		m->claims_fields[CLAIMS_FIELD_NAME + i] =
-		    bytes_text(m->names[i]);
-	}
+	if (name->from == NAME_FROM_INDEX)
+		return name_format(name, index, m->names[i]);
+	position = index - given->first;
+	if (index < given->first || position >= given->count)
+		return ERR_INTERNAL;
+	if (name->from == NAME_FROM_RANGE)
+		return name_format(name, given->value[i] + position,
+		    m->names[i]);
+	memcpy(m->names[i], given->text[position * m->csv_names + csv],
+	    NAME_TEXT_SIZE);
 	return ERR_OK;
 }
 
-/* What follows from the index alone. */
+static enum err
+names_make(struct identity_maker *m, struct identity *identity)
+{
+	const struct template *template = m->template;
+	struct bytes *fields = m->claims_fields;
+	size_t i, csv = 0, len = 0;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < template->name_count && !err; i++) {
+		if (template->names[i].from == NAME_FROM_LINE)
+			continue;
+		err = name_make(m, i, csv, identity->index);
+		csv += template->names[i].from == NAME_FROM_CSV;
+		identity->name[i] = m->names[i];
+		fields[CLAIMS_FIELD_NAME + i] = bytes_text(m->names[i]);
+		if (err || template->names[i].type == NAME_TEXT)
+			continue;
+		err = name_ueid(template->names[i].type, m->names[i],
+		    m->ueids[i], &len);
+		fields[CLAIMS_FIELD_SUEID + i] = bytes_of(m->ueids[i], len);
+	}
+	return err;
+}
+
+/* What follows from the index and its range. */
 static enum err
 identity_begin(struct identity_maker *m, uint64_t index,
     struct identity *identity)
@@ -255,7 +288,7 @@ identity_begin(struct identity_maker *m, uint64_t index,
 	fields[CLAIMS_FIELD_UEID] = bytes_of(identity->ueid, UEID_SIZE);
 	fields[CLAIMS_FIELD_STATUS_IDX] = bytes_of(m->status_idx, 8);
 	fields[CLAIMS_FIELD_STATUS_URI] = bytes_text(m->status_uri);
-	return names_format(m, identity);
+	return names_make(m, identity);
 }
 
 /* The certificate's fields of slot number i. */

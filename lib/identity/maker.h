@@ -20,12 +20,29 @@
 
 struct identity_maker;
 
+/*
+ * Names that do not follow from the index: those of the identities first ..
+ * first + count - 1, with numbers of names as the template has them.
+ */
+struct identity_names {
+	uint64_t	first;
+	uint32_t	count;
+	/* from range: the value of the first one; the next has the next */
+	uint64_t	value[PRODUCT_NAMES_MAX];
+	/* from order-csv: canonical texts, name after name as the template
+	 * has them, identity after identity; owned by the caller */
+	const char	(*text)[NAME_TEXT_SIZE];
+};
+
 /* A reservation's part: the same for all indices in it. */
 struct identity_range {
 	uint8_t			epoch;
 	struct bytes		seed;		/* 32 octets */
 	int64_t			issued;		/* iat, nbf, notBefore */
 	enum evidence_class	evidence;
+	/* must live as long as the range; NULL when the template needs none
+	 * (template_needs_names()) */
+	const struct identity_names *names;
 };
 
 /* One identity; views into the maker, valid until its next call. */
@@ -41,7 +58,7 @@ struct identity {
 							 * order; empty */
 	/* what went into each certificate, for checking a sample */
 	const struct bytes *certificate_fields[PRODUCT_SLOTS_MAX];
-	const char	*name[PRODUCT_NAMES_MAX];
+	const char	*name[PRODUCT_NAMES_MAX];	/* NULL: not known */
 	struct bytes	entry;
 };
 

@@ -64,6 +64,22 @@ put_version(struct json *j, const char *key, struct bytes version)
 	json_close(j, ']');
 }
 
+/* RFC 9711 4.2.2 */
+static void
+put_sueids(struct json *j, const struct document *d)
+{
+	size_t i;
+
+	if (d->sueid_count == 0)
+		return;
+	member_open(j, "sueids", '{');
+	for (i = 0; i < d->sueid_count; i++) {
+		json_key(j, d->sueids[i].kind);
+		json_put_base64url(j, d->sueids[i].ueid);
+	}
+	json_close(j, '}');
+}
+
 static void
 put_registered(struct jwt *w, const struct document *d)
 {
@@ -77,6 +93,7 @@ put_registered(struct jwt *w, const struct document *d)
 	if (d->salt.len > 0)
 		json_put_octets(j, "jti", d->salt);
 	json_put_octets(j, "ueid", d->ueid);
+	put_sueids(j, d);
 	if (d->oemid != 0)
 		json_put_number(j, "oemid", d->oemid);
 	if (d->hwmodel.len > 0)

@@ -41,7 +41,8 @@ serial_number_name(const struct product *product)
 	size_t i;
 
 	for (i = 0; i < product->name_count; i++)
-		if (strcmp(product->names[i].kind, NAME_SERIAL_NUMBER) == 0)
+		if (product->names[i].from != NAME_FROM_LINE &&
+		    strcmp(product->names[i].kind, NAME_SERIAL_NUMBER) == 0)
 			return (int)i;
 	return -1;
 }
@@ -206,4 +207,27 @@ template_entry_size(const struct template *template)
 			size += SIGNATURE_SIZE;
 	}
 	return size;
+}
+
+static size_t
+names_from(const struct template *template, enum name_source source)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < template->name_count; i++)
+		count += template->names[i].from == source;
+	return count;
+}
+
+bool
+template_needs_names(const struct template *template)
+{
+	return names_from(template, NAME_FROM_RANGE) > 0 ||
+	    template_csv_names(template) > 0;
+}
+
+size_t
+template_csv_names(const struct template *template)
+{
+	return names_from(template, NAME_FROM_CSV);
 }

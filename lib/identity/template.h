@@ -8,11 +8,10 @@
 
 #include "lib/base/form.h"
 #include "lib/crypto/cose.h"
-#include "lib/policy/product.h"
+#include "lib/policy/name.h"
 #include "lib/x509/certificate.h"
 
 #define TEMPLATE_TEXT_MAX	255
-#define NAME_SERIAL_NUMBER	"serial-number"
 
 /* What the ecosystem adds to the product. */
 struct template_issuer {
@@ -47,7 +46,8 @@ struct template {
 	size_t			slot_count;
 	struct product_name	names[PRODUCT_NAMES_MAX];
 	size_t			name_count;
-	int			serial_number;	/* index in names; -1 none */
+	/* index in names; -1 none that is known at issuance */
+	int			serial_number;
 };
 
 void	template_free(struct template **);
@@ -74,6 +74,10 @@ MUST_USE enum err template_encode(const struct template *, struct buf *out);
 MUST_USE enum err template_decode(struct bytes,
     struct template **ret_template, struct diag *);
 
+/* Has it names that do not follow from the index? */
+bool	template_needs_names(const struct template *);
+/* How many of its names come with an order. */
+size_t	template_csv_names(const struct template *);
 /* Octets of one stored entry. */
 size_t	template_entry_size(const struct template *);
 

@@ -2,7 +2,7 @@
  * The stored form of a template:
  * [version, product, log, document years, status prefix, claims form,
  *  protected header or null, [[slot, alg, years, form or null]...],
- *  [[kind, prefix, digits]...], serial number's name or -1]
+ *  [name ...], serial number's name or -1]; names as in product_cbor.c
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -59,12 +59,8 @@ template_encode(const struct template *template, struct buf *out)
 			return err;
 	}
 	cbor_put_array(out, template->name_count);
-	for (i = 0; i < template->name_count; i++) {
-		cbor_put_array(out, 3);
-		cbor_put_text(out, template->names[i].kind);
-		cbor_put_text(out, template->names[i].prefix);
-		cbor_put_uint(out, template->names[i].digits);
-	}
+	for (i = 0; i < template->name_count; i++)
+		product_name_put(out, &template->names[i]);
 	cbor_put_int(out, template->serial_number);
 	return buf_err(out);
 }
@@ -124,22 +120,16 @@ slot_decode(struct cbor *cbor, struct template *template, struct diag *diag)
 static void
 names_decode(struct cbor *cbor, struct template *template)
 {
-	struct product_name *name;
-	uint64_t digits;
 	size_t i, count;
 
 	count = cbor_get_array(cbor);
 	if (count > PRODUCT_NAMES_MAX)
 		cbor_fail(cbor, "too many names");
 	for (i = 0; i < count && cbor_ok(cbor); i++) {
-		name = &template->names[template->name_count++];
-		cbor_get_array_sized(cbor, 3);
-		text_get(cbor, name->kind, sizeof(name->kind));
-		text_get(cbor, name->prefix, sizeof(name->prefix));
-		digits = cbor_get_uint(cbor);
-		if (digits == 0 || digits > 19)
-			cbor_fail(cbor, "digits of a name out of range");
-		name->digits = (unsigned)digits;
+		product_name_get(cbor, &template->names[i]);
+		if (cbor_ok(cbor) && !name_ok(&template->names[i]))
+			cbor_fail(cbor, "a name against the rules");
+		template->name_count++;
 	}
 }
 

@@ -47,6 +47,8 @@ static const struct {
 	{ CLAIM_SCOPE, "581c" "83" "826570686f746f03"
 	    "826873657474696e677301" "8265766964656f02", NULL },
 	{ CLAIM_UEID, "510100112233445566778899aabbccddeeff", NULL },
+	/* {"mac": 02:00:5e:10:00:01 as an EUI} */
+	{ CLAIM_SUEIDS, "a1636d6163" "47" "0202005e100001", NULL },
 	{ CLAIM_OEMID, "197ed9", "00" },
 	{ CLAIM_HWMODEL, "4743414d2d323030", "4100" },		/* CAM-200 */
 	{ CLAIM_HWVERSION, "8163322e31", NULL },		/* ["2.1"] */
@@ -141,6 +143,9 @@ test_good(void **state)
 	assert_int_equal(d.confirmation.alg, KEY_P256);
 	assert_int_equal(d.scope_count, 3);
 	assert_int_equal(d.ueid.len, UEID_SIZE);
+	assert_int_equal(d.sueid_count, 1);
+	assert_true(bytes_equal(d.sueids[0].kind, bytes_text("mac")));
+	assert_int_equal(d.sueids[0].ueid.len, 7);
 	assert_int_equal(d.oemid, 32473);
 	assert_true(bytes_equal(d.hwmodel, bytes_text("CAM-200")));
 	assert_true(bytes_equal(d.hwversion, bytes_text("2.1")));
@@ -260,6 +265,16 @@ static const struct {
 	    "beyond 31" },
 	{ { CLAIM_UEID, "46010203040506" }, ERR_SYNTAX, "ueid: " },
 	{ { CLAIM_UEID, "5822" HASH "0011" }, ERR_SYNTAX, "ueid: " },
+	{ { CLAIM_SUEIDS, "a16161" "46020000000001" }, ERR_SYNTAX,
+	    "sueids: " },
+	{ { CLAIM_SUEIDS, "a16161" "5822" HASH "0011" }, ERR_SYNTAX,
+	    "sueids: " },
+	{ { CLAIM_SUEIDS, "a160" "4702000000000001" }, ERR_SYNTAX,
+	    "sueids: " },
+	{ { CLAIM_SUEIDS, "a101" "4702000000000001" }, ERR_SYNTAX,
+	    "sueids: " },
+	{ { CLAIM_SUEIDS, "a9" "616100" "616200" "616300" "616400" "616500"
+	    "616600" "616700" "616800" "616900" }, ERR_LIMIT, "sueids: " },
 	{ { CLAIM_OEMID, "1b0000000100000000" }, ERR_SYNTAX, "oemid: " },
 	{ { CLAIM_HWMODEL, "40" }, ERR_SYNTAX, "hwmodel: " },
 	{ { CLAIM_HWMODEL, "5821" HASH "00" }, ERR_SYNTAX, "hwmodel: " },
@@ -448,6 +463,7 @@ test_json(void **state)
 		"\"iss\": \"https://ca\"", "\"iat\": \"2026-01-01T00:00:00Z\"",
 		"\"exp\": \"2033-05-18T03:33:20Z\"",
 		"\"ueid\": \"0100112233445566778899aabbccddeeff\"",
+		"\"sueids\": {\n    \"mac\": \"0202005e100001\"\n  }",
 		"\"hwmodel_text\": \"CAM-200\"", "\"oemid\": 32473",
 		"\"scope\": {\n    \"photo\": [\"GET\", \"POST\"],\n"
 		    "    \"settings\": [\"GET\"],\n    \"video\": [\"POST\"]",
@@ -489,6 +505,7 @@ test_text(void **state)
 		"slot 0  authenticate  made by authority  certificate, SHA-256",
 		"slot 1  encrypt       made by authority  X25519 key, thumbprint",
 		"serial-number     CAM-1\n",
+		"mac               UEID 0202005e100001\n",
 		/* NOLINTNEXTLINE(bugprone-suspicious-missing-comma) */
 		"service           certificate, SHA-256 " HASH "\n",
 		"firmware          P-256 key, thumbprint ",

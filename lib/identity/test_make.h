@@ -70,6 +70,7 @@ struct world {
 	struct identity_maker	*maker;
 	struct public_key	 keys[PRODUCT_SLOTS_MAX];
 	struct identity_range	 range;
+	const struct identity_names *names;	/* of all ranges */
 };
 
 #define _cleanup_world_ __attribute__((cleanup(world_release)))
@@ -91,7 +92,7 @@ world_range(struct world *w, int64_t issued)
 
 	w->range = (struct identity_range){ .epoch = EPOCH_FIRST,
 	    .seed = bytes_of(seed, sizeof(seed)), .issued = issued,
-	    .evidence = EVIDENCE_ORDER };
+	    .evidence = EVIDENCE_ORDER, .names = w->names };
 	assert_int_equal(identity_maker_range(w->maker, &w->range, NULL),
 	    ERR_OK);
 }
@@ -135,7 +136,7 @@ world_fill(struct world *w)
 	world_range(w, TIME_2026);
 }
 
-/* w is all zeroes. */
+/* w is all zeroes, or has names. */
 static inline void
 world_make(struct world *w, const char *file)
 {

@@ -86,11 +86,11 @@ copy_equal(const struct copy *copy, const struct identity *identity)
 static bool
 names_fit(const struct world *w, uint64_t index)
 {
-	char text[PRODUCT_NAME_TEXT_SIZE];
+	char text[NAME_TEXT_SIZE];
 	size_t i;
 
 	for (i = 0; i < w->product.name_count; i++)
-		if (product_name_format(&w->product.names[i], index, text))
+		if (name_format(&w->product.names[i], index, text))
 			return false;
 	return true;
 }
@@ -249,12 +249,12 @@ static void
 check_names(const struct world *w, const struct identity *identity,
     const struct document *document)
 {
-	char want[PRODUCT_NAME_TEXT_SIZE];
+	char want[NAME_TEXT_SIZE];
 	size_t i, j;
 
 	assert_int_equal(document->name_count, w->product.name_count);
 	for (i = 0; i < w->product.name_count; i++) {
-		assert_int_equal(product_name_format(&w->product.names[i],
+		assert_int_equal(name_format(&w->product.names[i],
 		    identity->index, want), ERR_OK);
 		assert_string_equal(identity->name[i], want);
 		for (j = 0; j < document->name_count; j++)

@@ -46,6 +46,40 @@ test_sample_products(void **state)
 	}
 }
 
+/* These octets are in registries, for ever. */
+static void
+test_same_octets(void **state)
+{
+	static const char *const hashes[COUNT(sample_files)] = {
+		"b52ce6f8fc9787b9a3d5b40cb0b12628"
+		"d7ec82cd5896e9e732659e87562aa499",
+		"02aa4dd47ca4328cb38e6648e6e9445c"
+		"cfa9c325042171e7a2f67562dbd6a46a",
+		"9a1f856c92b86021f333e870e92b729e"
+		"fc4ea77b4bd1537b7e95be57be6dcab8",
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(hashes); i++) {
+		_cleanup_world_ struct world w = { .maker = NULL };
+		_cleanup_template_ struct template *template = NULL;
+		_cleanup_buf_ struct buf encoded = BUF_INIT, hex = BUF_INIT;
+		uint8_t hash[SHA256_SIZE];
+
+		world_make(&w, sample_files[i]);
+		memset(w.about.key_id, 0x11, KEY_ID_SIZE);
+		memset(w.about.document_kid, 0x22, COSE_KID_SIZE);
+		assert_int_equal(template_new(&w.product, &w.about, &template,
+		    NULL), ERR_OK);
+		encode(template, &encoded);
+		assert_int_equal(sha256_once(buf_bytes(&encoded), hash),
+		    ERR_OK);
+		buf_put_hex(&hex, bytes_of(hash, sizeof(hash)));
+		assert_string_equal(buf_text(&hex), hashes[i]);
+	}
+}
+
 /* Certificates of 64, keys of 33 or 32, the document's 64. */
 static void
 test_entry_size(void **state)
@@ -341,6 +375,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sample_products),
+		cmocka_unit_test(test_same_octets),
 		cmocka_unit_test(test_entry_size),
 		cmocka_unit_test(test_same_identity),
 		cmocka_unit_test(test_stored_forms),

@@ -38,12 +38,12 @@ get_anchor(void)
 {
 	struct anchor a = { .origin = ORIGIN, .epoch = 1, .count = 2 };
 	_cleanup_buf_ struct buf root = BUF_INIT;
-	uint8_t i;
+	size_t i;
 
 	assert_int_equal(time_parse("2026-11-22T15:50:08Z", &a.time),
 	    ERR_OK);
 	for (i = 0; i < sizeof(a.ecosystem); i++)
-		a.ecosystem[i] = i;
+		a.ecosystem[i] = (uint8_t)i;
 	assert_int_equal(base64_decode(bytes_text(ROOT), &root), ERR_OK);
 	a.logs[0] = (struct anchor_log){ .name = "bulk", .size = UINT64_MAX };
 	a.logs[1] = (struct anchor_log){ .name = "online" };

@@ -4,7 +4,8 @@
 
 struct tile_builder {
 	struct sha256	*sha256;
-	tile_each	*each;
+	enum err	(*each)(void *ctx, const struct tile *,
+			    const uint8_t *hashes, struct diag *);
 	void		*ctx;
 	uint64_t	 size;
 	struct {
@@ -41,7 +42,9 @@ tile_builder_free(struct tile_builder **builder)
 }
 
 void
-tile_builder_each(struct tile_builder *b, tile_each *each, void *ctx)
+tile_builder_each(struct tile_builder *b,
+    enum err (*each)(void *ctx, const struct tile *, const uint8_t *hashes,
+    struct diag *), void *ctx)
 {
 	b->each = each;
 	b->ctx = ctx;

@@ -14,9 +14,9 @@ void	tile_builder_free(struct tile_builder **);
 #define _cleanup_tile_builder_ __attribute__((cleanup(tile_builder_free)))
 
 /* What is done with tiles from now on; NULL: nothing. */
-typedef enum err tile_each(void *ctx, const struct tile *,
-    const uint8_t *hashes, struct diag *);
-void	tile_builder_each(struct tile_builder *, tile_each *, void *ctx);
+void	tile_builder_each(struct tile_builder *,
+	    enum err (*each)(void *ctx, const struct tile *,
+	    const uint8_t *hashes, struct diag *), void *ctx);
 
 /*
  * Go on where the tree of size stands in a folder of tiles. size: a multiple

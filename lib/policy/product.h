@@ -14,6 +14,7 @@
 #include <stdbool.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/cbor.h"
 #include "lib/base/diag.h"
 #include "lib/crypto/key.h"
 
@@ -81,11 +82,40 @@ struct product_anchor {
 	struct public_key	public_key;
 };
 
-/* A kind of name; text with one field of decimal digits made of the index. */
+/* Where the names of a kind come from. */
+enum name_source {
+	NAME_FROM_INDEX = 0,	/* text and digits made of the index */
+	NAME_FROM_RANGE = 1,	/* the next value of a block */
+	NAME_FROM_CSV = 2,	/* a line of the file that came along */
+	NAME_FROM_LINE = 3	/* known on the line alone: not in documents */
+};
+const char *name_source_name(enum name_source);
+
+enum name_type {
+	NAME_TEXT = 0,
+	NAME_MAC = 1,		/* EUI-48 or EUI-64 */
+	NAME_IMEI = 2		/* 15 digits, the last one Luhn's */
+};
+const char *name_type_name(enum name_type);
+
+enum name_digits {
+	NAME_DECIMAL = 0, NAME_HEX = 1 /* a-f */, NAME_HEX_UPPER = 2
+};
+
+/*
+ * A kind of name. From index and range it has a form: the prefix and then so
+ * many digits, zero-padded, of the index or of a value first..last. A MAC
+ * has 12 or 16 hexadecimal digits, an IMEI 14 decimal ones (its check digit
+ * is no part of the value); both have no prefix. All is 0 that is not said.
+ */
 struct product_name {
 	char		kind[PRODUCT_NAME_MAX + 1];	/* serial-number */
 	char		prefix[PRODUCT_TEXT_MAX + 1];	/* "CAM-" */
-	unsigned	digits;				/* 1..19, zero-padded */
+	unsigned	digits;				/* 1..19 */
+	enum name_source from;
+	enum name_type	type;				/* index: text */
+	enum name_digits alphabet;			/* index: decimal */
+	uint64_t	first, last;			/* range */
 };
 
 /* How a document is signed. */
@@ -134,15 +164,10 @@ MUST_USE enum err product_check(const struct product *, struct diag *);
 MUST_USE enum err product_encode(const struct product *, struct buf *out);
 MUST_USE enum err product_decode(struct bytes, struct product *ret_product,
     struct diag *);
+/* A name as it stands in that form, and in templates; see product_cbor.c. */
+void	product_name_put(struct buf *, const struct product_name *);
+void	product_name_get(struct cbor *, struct product_name *ret_name);
 MUST_USE enum err product_hash(const struct product *,
     uint8_t ret_hash[SHA256_SIZE]);
-
-/* "CAM-000000123" of the index into text (of PRODUCT_TEXT_MAX + 20). */
-#define PRODUCT_NAME_TEXT_SIZE (PRODUCT_TEXT_MAX + 20)
-MUST_USE enum err product_name_format(const struct product_name *,
-    uint64_t index, char ret_text[PRODUCT_NAME_TEXT_SIZE]);
-/* The reverse: ERR_NOTFOUND when text is not of this form. */
-MUST_USE enum err product_name_parse(const struct product_name *,
-    const char *text, uint64_t *ret_index);
 
 #endif

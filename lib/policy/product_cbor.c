@@ -8,11 +8,16 @@
  *	 11: [+ {0: slot, 1: purpose, 2: algorithm, 3: maker,
  *	         ? 4: [validity, with]}],
  *	 12: [* [purpose, null / [algorithm, key]]],
- *	 13: [* [kind, prefix, digits]],
+ *	 13: [* name],
  *	 14: [signature mode, validity], 15: delivery}
  *
  * validity: years, or -1 for never. The key is its raw form. Signature mode:
  * 1 direct, 2 receipt.
+ *
+ *	name = [kind, prefix, digits]		from index
+ *	     / [kind, 1, type, prefix, digits, alphabet, first, last]	range
+ *	     / [kind, 2, type]			order-csv
+ *	     / [kind, 3, type]			line
  */
 #include "lib/base/cbor_write.h"
 #include "lib/policy/product.h"
@@ -104,6 +109,29 @@ anchors_put(struct buf *out, const struct product *p)
 	}
 }
 
+void
+product_name_put(struct buf *out, const struct product_name *name)
+{
+	bool range = name->from == NAME_FROM_RANGE;
+
+	cbor_put_array(out, range ? 8 : 3);
+	cbor_put_text(out, name->kind);
+	if (name->from == NAME_FROM_INDEX) {
+		cbor_put_text(out, name->prefix);
+		cbor_put_uint(out, name->digits);
+		return;
+	}
+	cbor_put_uint(out, name->from);
+	cbor_put_uint(out, name->type);
+	if (!range)
+		return;
+	cbor_put_text(out, name->prefix);
+	cbor_put_uint(out, name->digits);
+	cbor_put_uint(out, name->alphabet);
+	cbor_put_uint(out, name->first);
+	cbor_put_uint(out, name->last);
+}
+
 static void
 names_put(struct buf *out, const struct product *p)
 {
@@ -111,12 +139,8 @@ names_put(struct buf *out, const struct product *p)
 
 	cbor_put_uint(out, KEY_NAMES);
 	cbor_put_array(out, p->name_count);
-	for (i = 0; i < p->name_count; i++) {
-		cbor_put_array(out, 3);
-		cbor_put_text(out, p->names[i].kind);
-		cbor_put_text(out, p->names[i].prefix);
-		cbor_put_uint(out, p->names[i].digits);
-	}
+	for (i = 0; i < p->name_count; i++)
+		product_name_put(out, &p->names[i]);
 }
 
 static size_t
@@ -304,12 +328,38 @@ anchor_get(struct cbor *c, struct product_anchor *anchor)
 }
 
 static void
-name_get(struct cbor *c, struct product_name *name)
+name_get_sourced(struct cbor *c, struct product_name *name, size_t parts)
 {
-	cbor_get_array_sized(c, 3);
-	text_get(c, name->kind, sizeof(name->kind));
+	name->from = (enum name_source)number_get(c, NAME_FROM_LINE);
+	name->type = (enum name_type)number_get(c, NAME_IMEI);
+	if (name->from == NAME_FROM_INDEX ||
+	    parts != (name->from == NAME_FROM_RANGE ? 8 : 3))
+		cbor_fail(c, "source of a name does not fit its parts");
+	if (name->from != NAME_FROM_RANGE)
+		return;
 	text_get(c, name->prefix, sizeof(name->prefix));
 	name->digits = number_get(c, PRODUCT_DIGITS_MAX);
+	name->alphabet = (enum name_digits)number_get(c, NAME_HEX_UPPER);
+	name->first = cbor_get_uint(c);
+	name->last = cbor_get_uint(c);
+}
+
+void
+product_name_get(struct cbor *c, struct product_name *ret_name)
+{
+	struct product_name name = { .kind = "" };
+	size_t parts = cbor_get_array(c);
+
+	text_get(c, name.kind, sizeof(name.kind));
+	if (cbor_peek(c) == CBOR_UINT) {
+		name_get_sourced(c, &name, parts);
+	} else {
+		if (parts != 3)
+			cbor_fail(c, "array of another size expected");
+		text_get(c, name.prefix, sizeof(name.prefix));
+		name.digits = number_get(c, PRODUCT_DIGITS_MAX);
+	}
+	*ret_name = name;
 }
 
 static enum product_signature
@@ -342,7 +392,7 @@ lists_get(struct cbor *c, struct product *p, enum key key)
 	case KEY_NAMES:
 		p->name_count = array_get(c, PRODUCT_NAMES_MAX);
 		for (i = 0; i < p->name_count; i++)
-			name_get(c, &p->names[i]);
+			product_name_get(c, &p->names[i]);
 		break;
 	case KEY_DOCUMENT:
 		cbor_get_array_sized(c, 2);

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "lib/policy/name.h"
+
 static enum err fault_set(struct fault *, enum err, const char *key,
     const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
@@ -357,27 +359,110 @@ rule_anchor(const struct product_anchor *a, struct fault *f)
  * Names go into a certificate's serialNumber too: PrintableString of at most
  * ub-serial-number characters (RFC 5280 A.1, X.520 6.2.9).
  */
+static enum err
+rule_form(const struct product_name *n, const char *key, struct fault *f)
+{
+	unsigned max = n->alphabet == NAME_DECIMAL ? PRODUCT_DIGITS_MAX :
+	    PRODUCT_HEX_MAX;
+	size_t len = strlen(n->prefix);
+
+	if (n->digits < 1 || n->digits > max)
+		return fault_set(f, ERR_INVALID, key,
+		    "%u digits are out of range; allowed: 1 to %u",
+		    n->digits, max);
+	if (len + n->digits > NAME_TEXT_MAX)
+		return fault_set(f, ERR_LIMIT, key, "makes names of %zu "
+		    "characters; at most %d", len + n->digits,
+		    NAME_TEXT_MAX);
+	if (strspn(n->prefix, RULE_PRINTABLE) != len)
+		return fault_set(f, ERR_INVALID, key, "holds a character "
+		    "outside PrintableString; allowed: A-Z, a-z, 0-9, space "
+		    "and '()+,-./:=?");
+	return ERR_OK;
+}
+
+static enum err
+rule_range_type(const struct product_name *n, struct fault *f)
+{
+	bool prefix = n->prefix[0] != '\0';
+
+	switch (n->type) {
+	case NAME_MAC:
+		if (prefix || n->alphabet != NAME_HEX ||
+		    (n->digits != 12 && n->digits != 16))
+			return fault_set(f, ERR_INVALID, "first",
+			    "is no MAC address");
+		/* one block of one owner; so none is a group address */
+		if (n->first >> 4 * (n->digits - 2) !=
+		    n->last >> 4 * (n->digits - 2))
+			return fault_set(f, ERR_INVALID, "last",
+			    "is of another manufacturer than first");
+		return ERR_OK;
+	case NAME_IMEI:
+		return prefix || n->alphabet != NAME_DECIMAL ||
+		    n->digits != 14 ?
+		    fault_set(f, ERR_INVALID, "first", "is no IMEI") : ERR_OK;
+	case NAME_TEXT:
+		break;
+	}
+	return rule_form(n, prefix ? "prefix" : "first", f);
+}
+
+static enum err
+rule_range(const struct product_name *n, struct fault *f)
+{
+	char text[NAME_TEXT_SIZE];
+	enum err err;
+
+	err = rule_range_type(n, f);
+	if (err)
+		return err;
+	if (n->last < n->first)
+		return fault_set(f, ERR_INVALID, "last", "is before first");
+	if (n->last - n->first >= PRODUCT_BLOCK_MAX)
+		return fault_set(f, ERR_LIMIT, "last",
+		    "makes a block of more than 2^48 names");
+	if (name_format(n, n->first, text) != ERR_OK)
+		return fault_set(f, ERR_INVALID, "first", "is no name");
+	if (name_format(n, n->last, text) != ERR_OK)
+		return fault_set(f, ERR_INVALID, "last",
+		    "has more digits than first");
+	return ERR_OK;
+}
+
+/* What belongs to a block or a form alone. */
+static bool
+name_is_bare(const struct product_name *n)
+{
+	return n->prefix[0] == '\0' && n->digits == 0 &&
+	    n->alphabet == NAME_DECIMAL && n->first == 0 && n->last == 0;
+}
+
 enum err
 rule_name(const struct product_name *n, struct fault *f)
 {
-	size_t len = strlen(n->prefix);
 	enum err err;
 
 	err = rule_word(n->kind, f);
 	f->key = "kind";
 	if (err)
 		return err;
-	if (n->digits < 1 || n->digits > PRODUCT_DIGITS_MAX)
-		return fault_set(f, ERR_INVALID, "format",
-		    "%u digits are out of range; allowed: 1 to %d",
-		    n->digits, PRODUCT_DIGITS_MAX);
-	if (len + n->digits > PRODUCT_SERIAL_MAX)
-		return fault_set(f, ERR_LIMIT, "format", "makes names of %zu "
-		    "characters; at most %d", len + n->digits,
-		    PRODUCT_SERIAL_MAX);
-	if (strspn(n->prefix, UPPER LOWER DIGITS " '()+,-./:=?") != len)
-		return fault_set(f, ERR_INVALID, "format", "holds a character "
-		    "outside PrintableString; allowed: A-Z, a-z, 0-9, space "
-		    "and '()+,-./:=?");
-	return ERR_OK;
+	f->key = NULL;
+	if (name_type_name(n->type) == NULL || n->alphabet > NAME_HEX_UPPER)
+		return fault_set(f, ERR_INVALID, "type", "no such type");
+	switch (n->from) {
+	case NAME_FROM_INDEX:
+		if (n->type != NAME_TEXT || n->alphabet != NAME_DECIMAL ||
+		    n->first != 0 || n->last != 0)
+			return fault_set(f, ERR_INVALID, "type",
+			    "names of the index are text with decimal digits");
+		return rule_form(n, "format", f);
+	case NAME_FROM_RANGE:
+		return rule_range(n, f);
+	case NAME_FROM_CSV:
+	case NAME_FROM_LINE:
+		return name_is_bare(n) ? ERR_OK : fault_set(f, ERR_INVALID,
+		    "from", "such names have no form");
+	}
+	return fault_set(f, ERR_INVALID, "from", "no such source");
 }

@@ -14,8 +14,13 @@
 
 /* RFC 5280 A.1: ub-organization-name, ub-serial-number; characters. */
 #define PRODUCT_MANUFACTURER_MAX	64
-#define PRODUCT_SERIAL_MAX		64
-#define PRODUCT_DIGITS_MAX		19	/* of an index in a name */
+#define PRODUCT_DIGITS_MAX		19	/* of a number in a name */
+#define PRODUCT_HEX_MAX			16	/* the same, hexadecimal */
+/* Values of a block of names: the registry counts them in 63 bits. */
+#define PRODUCT_BLOCK_MAX		(UINT64_C(1) << 48)
+/* PrintableString (X.680 41.4), for a certificate's serialNumber. */
+#define RULE_PRINTABLE	"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
+			"abcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?"
 #define PRODUCT_YEARS_MAX		100
 #define CERT_WITH_ALL	(CERT_WITH_SKI | CERT_WITH_AKI | CERT_WITH_CRL | \
 			    CERT_WITH_AIA | CERT_WITH_EKU)

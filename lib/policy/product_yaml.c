@@ -3,16 +3,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/policy/product_rules.h"
-#include "lib/policy/yamlfile.h"
+#include "lib/policy/product_yaml_internal.h"
 
 #define ALGORITHMS_MAX	16
-#define COUNT(table)	(sizeof(table) / sizeof((table)[0]))
-#define FIELD(type, field) \
-	offsetof(type, field), sizeof(((type *)NULL)->field)
 
-/* What a rule found, at the key it names or else at the object. */
-static enum err
+enum err
 fault_report(struct yamlfile *y, yaml_node_t *node, const struct fault *f)
 {
 	yaml_node_t *child = NULL;
@@ -24,8 +19,7 @@ fault_report(struct yamlfile *y, yaml_node_t *node, const struct fault *f)
 	    f->key != NULL ? ": " : "", f->text);
 }
 
-/* A text into a field that is large enough by the rules. */
-static enum err
+enum err
 text_store(struct yamlfile *y, yaml_node_t *node, const char *text,
     char *out, size_t size)
 {
@@ -60,7 +54,7 @@ ruled_read(struct yamlfile *y, const struct yamlfile_key *key,
 	    key->size);
 }
 
-static enum err
+enum err
 word_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
@@ -437,99 +431,6 @@ credentials_read(struct yamlfile *y, const struct yamlfile_key *key,
 		return err;
 	err = rule_authenticates(target, &f);
 	return err ? fault_report(y, node, &f) : ERR_OK;
-}
-
-/* "CAM-{index:9}" into prefix and digits; nothing may follow the index. */
-static enum err
-format_read(struct yamlfile *y, const struct yamlfile_key *key,
-    yaml_node_t *node, void *target)
-{
-	static const char field[] = "{index:";
-	struct product_name *name = target;
-	char shown[YAMLFILE_SHOWN_SIZE];
-	const char *text, *at, *end;
-	enum err err;
-
-	(void)key;
-	err = yamlfile_text(y, node, &text);
-	if (err)
-		return err;
-	at = strstr(text, field);
-	end = at;
-	if (at != NULL) {
-		end = at + sizeof(field) - 1;
-		name->digits = (unsigned)(*end - '0');
-		if (*end == '1' && end[1] >= '0' && end[1] <= '9')
-			name->digits = 10 + (unsigned)(*++end - '0');
-	}
-	if (at == NULL || name->digits < 1 ||
-	    name->digits > PRODUCT_DIGITS_MAX || strcmp(end + 1, "}") != 0)
-		return yamlfile_fail(y, node, ERR_INVALID, "\"%s\" is no "
-		    "format; allowed: text and then {index:N}, N digits, "
-		    "1 to %d", yamlfile_shown(text, shown),
-		    PRODUCT_DIGITS_MAX);
-	if ((size_t)(at - text) >= sizeof(name->prefix))
-		return yamlfile_fail(y, node, ERR_LIMIT,
-		    "makes names of more than %d characters",
-		    PRODUCT_SERIAL_MAX);
-	memcpy(name->prefix, text, (size_t)(at - text));
-	return ERR_OK;
-}
-
-static enum err
-from_read(struct yamlfile *y, const struct yamlfile_key *key,
-    yaml_node_t *node, void *target)
-{
-	static const struct yamlfile_choice sources[] = {
-		{ "index", 0, true },
-		{ "range", 0, false },
-		{ "order-csv", 0, false },
-		{ "line", 0, false },
-	};
-	int value;
-
-	(void)key;
-	(void)target;
-	return yamlfile_choice(y, node, sources, COUNT(sources), &value);
-}
-
-static enum err
-name_read(struct yamlfile *y, yaml_node_t *node, void *target)
-{
-	static const struct yamlfile_key keys[] = {
-		{ "kind", true, word_read,
-		    FIELD(struct product_name, kind) },
-		{ "from", true, from_read, 0, 0 },
-		{ "format", true, format_read, 0, 0 },
-	};
-	struct product_name name = { .digits = 0 };
-	struct fault f = { .key = NULL };
-	struct product *p = target;
-	enum err err;
-	size_t i;
-
-	err = yamlfile_map(y, node, keys, COUNT(keys), &name);
-	if (err)
-		return err;
-	err = rule_name(&name, &f);
-	if (err)
-		return fault_report(y, node, &f);
-	for (i = 0; i < p->name_count; i++)
-		if (strcmp(p->names[i].kind, name.kind) == 0)
-			return yamlfile_fail(y, yamlfile_child(y, node,
-			    "kind"), ERR_INVALID,
-			    "kind: \"%s\" is taken by names[%zu]", name.kind,
-			    i);
-	p->names[p->name_count++] = name;
-	return ERR_OK;
-}
-
-static enum err
-names_read(struct yamlfile *y, const struct yamlfile_key *key,
-    yaml_node_t *node, void *target)
-{
-	(void)key;
-	return yamlfile_list(y, node, PRODUCT_NAMES_MAX, name_read, target);
 }
 
 /* The base64 inside PEM armour (RFC 7468), or all of a text without. */

@@ -1,8 +1,8 @@
-#include "lib/policy/product_rules.h"
 #include "lib/policy/product_yaml.h"
+#include "lib/policy/product_yaml_internal.h"
 
 /* Double-quoted: rule_text() leaves only these two to be escaped. */
-static void
+void
 quoted_put(struct buf *out, const char *text)
 {
 	buf_put_u8(out, '"');
@@ -104,20 +104,6 @@ credentials_put(struct buf *out, const struct product *p)
 	}
 }
 
-static void
-names_put(struct buf *out, const struct product *p)
-{
-	size_t i;
-
-	if (p->name_count == 0)
-		return;
-	buf_printf(out, "\nnames:\n");
-	for (i = 0; i < p->name_count; i++)
-		buf_printf(out, "  - kind: \"%s\"\n    from: index\n"
-		    "    format: \"%s{index:%u}\"\n", p->names[i].kind,
-		    p->names[i].prefix, p->names[i].digits);
-}
-
 static enum err
 anchors_put(struct buf *out, const struct product *p)
 {
@@ -169,7 +155,7 @@ product_yaml_write(const struct product *p, struct buf *out)
 	objects_put(out, "authorisations", p->authorisations,
 	    p->authorisation_count);
 	credentials_put(out, p);
-	names_put(out, p);
+	names_write(out, p);
 	err = anchors_put(out, p);
 	if (err)
 		return err;

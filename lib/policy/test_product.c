@@ -48,7 +48,8 @@ product_make(struct product *p)
 	strncpy(p->anchors[1].purpose, "service",
 	    sizeof(p->anchors[1].purpose) - 1);
 	p->anchor_count = 2;
-	p->names[0] = (struct product_name){ "serial-number", "CAM-", 9 };
+	p->names[0] = (struct product_name){
+	    .kind = "serial-number", .prefix = "CAM-", .digits = 9 };
 	p->name_count = 1;
 	p->document_validity_years = PRODUCT_NEVER;
 }
@@ -479,83 +480,6 @@ test_decode_size(void **state)
 	assert_int_equal(product_decode(BYTES_NONE, &q, NULL), ERR_SYNTAX);
 }
 
-static const struct {
-	const char	*prefix;
-	unsigned	digits;
-	uint64_t	index;
-	enum err	code;
-	const char	*text;
-} names[] = {
-	{ "CAM-", 9, 123, ERR_OK, "CAM-000000123" },
-	{ "CAM-", 9, 0, ERR_OK, "CAM-000000000" },
-	{ "CAM-", 9, 999999999, ERR_OK, "CAM-999999999" },
-	{ "CAM-", 9, 1000000000, ERR_LIMIT, NULL },
-	{ "", 1, 9, ERR_OK, "9" },
-	{ "", 1, 10, ERR_LIMIT, NULL },
-	{ "7", 2, 7, ERR_OK, "707" },
-	{ "x", 19, UINT64_C(9999999999999999999), ERR_OK,
-	    "x9999999999999999999" },
-	{ "x", 19, UINT64_C(10000000000000000000), ERR_LIMIT, NULL },
-	{ "x", 19, UINT64_MAX, ERR_LIMIT, NULL },
-	{ "x", 20, 1, ERR_INVALID, NULL },
-	{ "x", 0, 0, ERR_INVALID, NULL },
-};
-
-static void
-test_name_format(void **state)
-{
-	char text[PRODUCT_NAME_TEXT_SIZE];
-	struct product_name name;
-	uint64_t index;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < COUNT(names); i++) {
-		memset(&name, 0, sizeof(name));
-		strncpy(name.prefix, names[i].prefix,
-		    sizeof(name.prefix) - 1);
-		name.digits = names[i].digits;
-		assert_int_equal(product_name_format(&name, names[i].index,
-		    text), names[i].code);
-		if (names[i].code)
-			continue;
-		assert_string_equal(text, names[i].text);
-		assert_int_equal(product_name_parse(&name, text, &index),
-		    ERR_OK);
-		assert_true(index == names[i].index);
-	}
-	memset(name.prefix, 'p', PRODUCT_TEXT_MAX);
-	name.digits = 19;
-	assert_int_equal(product_name_format(&name, 5, text), ERR_OK);
-	assert_int_equal(strlen(text), PRODUCT_TEXT_MAX + 19);
-}
-
-static void
-test_name_parse_refuses(void **state)
-{
-	static const char *const texts[] = {
-		"", "CAM-", "CAM-00000012", "CAM-0000001234", "cam-000000123",
-		"CAM-00000012x", "CAM- 00000123", "CAM-+00000123",
-		"CAM-000000123 ", " CAM-000000123", "CAM_000000123",
-		"000000000123", "CAM-00000/:12",
-	};
-	struct product_name name = { "serial-number", "CAM-", 9 };
-	uint64_t index = 5;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < COUNT(texts); i++)
-		assert_int_equal(product_name_parse(&name, texts[i], &index),
-		    ERR_NOTFOUND);
-	name.digits = 0;
-	assert_int_equal(product_name_parse(&name, "CAM-", &index),
-	    ERR_NOTFOUND);
-	name.digits = 20;
-	assert_int_equal(product_name_parse(&name,
-	    "CAM-00000000000000000001", &index), ERR_NOTFOUND);
-	assert_int_equal(index, 5);
-}
-
 int
 main(void)
 {
@@ -570,8 +494,6 @@ main(void)
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_decode_refuses),
 		cmocka_unit_test(test_decode_size),
-		cmocka_unit_test(test_name_format),
-		cmocka_unit_test(test_name_parse_refuses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,10 +203,8 @@ static const struct edit values[] = {
 	{ "  photo: [GET]\n", "  photo: [GET, DELETE]\n", ERR_INVALID,
 	    "t.yaml:14: authorisations.photo: DELETE is authorised but" },
 	{ "serial-number\n    from: index", "serial-number\n    from: range",
-	    ERR_UNSUPPORTED, "t.yaml:29: names[0].from: \"range\" is not "
-	    "offered by this version; allowed: index" },
-	{ "from: index", "from: order-csv", ERR_UNSUPPORTED, "t.yaml:29" },
-	{ "from: index", "from: line", ERR_UNSUPPORTED, "t.yaml:29" },
+	    ERR_INVALID, "t.yaml:30: names[0]: format: has no place with "
+	    "from: range" },
 	{ "from: index", "from: moon", ERR_INVALID, "t.yaml:29" },
 	{ "serial-number", "Serial", ERR_INVALID,
 	    "t.yaml:28: names[0].kind: \"Serial\" is not a name" },

@@ -124,6 +124,32 @@ const struct migration store_migrations[STORE_SCHEMA_VERSION] = {
 	"    PRIMARY KEY (log, first, generation)"
 	") WITHOUT ROWID;"
 
+	/* what came with orders: lines in blocks, and a key for each name */
+	"CREATE TABLE name_file ("
+	"    order_number INTEGER PRIMARY KEY,"
+	"    first INTEGER NOT NULL,"
+	"    lines INTEGER NOT NULL,"
+	"    hash BLOB NOT NULL);"
+
+	"CREATE TABLE name_block ("
+	"    block INTEGER PRIMARY KEY,"
+	"    order_number INTEGER NOT NULL,"
+	"    body BLOB NOT NULL);"
+
+	"CREATE TABLE name_key (key INTEGER PRIMARY KEY);"
+
+	/* which values a range took from where; the key of the table is what
+	 * keeps a value from being taken twice */
+	"CREATE TABLE name_part ("
+	"    pool INTEGER NOT NULL,"
+	"    first INTEGER NOT NULL,"
+	"    count INTEGER NOT NULL,"
+	"    log INTEGER NOT NULL,"
+	"    range INTEGER NOT NULL,"
+	"    PRIMARY KEY (pool, first)"
+	") WITHOUT ROWID;"
+	"CREATE INDEX name_part_range ON name_part (log, range);"
+
 	/* an ecosystem of schema 1; a new one gets its logs from init */
 	"INSERT INTO log (log, name, reserved, size, epoch, frontier, "
 	"checkpoint) SELECT 3, 'operations', 0, 0, 0, x'', x'' "

@@ -5,37 +5,46 @@
 static const struct rule {
 	const char	*what;
 	const char	*sql;
+	unsigned	 since;		/* the schema that has its tables */
 } rules[] = {
 	{ "a log's size is beyond what it has reserved",
-	  "SELECT log, size FROM log WHERE size > reserved LIMIT 1" },
+	  "SELECT log, size FROM log WHERE size > reserved LIMIT 1", 1 },
 	{ "a range of a log that is not there",
 	  "SELECT log, first FROM range "
-	  "WHERE log NOT IN (SELECT log FROM log) LIMIT 1" },
+	  "WHERE log NOT IN (SELECT log FROM log) LIMIT 1", 1 },
 	{ "a range beyond what its log has reserved",
 	  "SELECT r.log, r.first FROM range r JOIN log l ON l.log = r.log "
-	  "WHERE r.first + r.count > l.reserved LIMIT 1" },
+	  "WHERE r.first + r.count > l.reserved LIMIT 1", 1 },
 	{ "a range open before its log's end, or closed after it",
 	  "SELECT r.log, r.first FROM range r JOIN log l ON l.log = r.log "
-	  "WHERE (r.state = 1) <> (r.first >= l.size) LIMIT 1" },
+	  "WHERE (r.state = 1) <> (r.first >= l.size) LIMIT 1", 1 },
 	{ "two ranges for one index",
 	  "SELECT log, first FROM (SELECT log, first, "
 	  "lag(first + count) OVER (PARTITION BY log ORDER BY first) AS past "
-	  "FROM range) WHERE past > first LIMIT 1" },
+	  "FROM range) WHERE past > first LIMIT 1", 1 },
 	{ "entries and leaves of different number",
 	  "SELECT log, first FROM segment WHERE entry_size < 1 "
 	  "OR length(leaves) < 32 OR length(leaves) % 32 <> 0 "
-	  "OR length(entries) <> length(leaves) / 32 * entry_size LIMIT 1" },
+	  "OR length(entries) <> length(leaves) / 32 * entry_size LIMIT 1", 1 },
 	{ "entries outside of committed ranges",
 	  "SELECT log, first FROM segment s WHERE NOT EXISTS ("
 	  "SELECT 1 FROM range r WHERE r.log = s.log AND r.state = 2 AND "
 	  "r.first = (SELECT max(first) FROM range "
 	  "WHERE log = s.log AND first <= s.first) AND "
-	  "s.first + length(s.leaves) / 32 <= r.first + r.count) LIMIT 1" },
+	  "s.first + length(s.leaves) / 32 <= r.first + r.count) LIMIT 1", 1 },
+	{ "names of a range that is not there",
+	  "SELECT log, range FROM name_part p WHERE NOT EXISTS ("
+	  "SELECT 1 FROM range r WHERE r.log = p.log AND r.first = p.range) "
+	  "LIMIT 1", 2 },
+	{ "one name for two ranges",
+	  "SELECT log, range FROM (SELECT log, range, first, "
+	  "lag(first + count) OVER (PARTITION BY pool ORDER BY first) AS past "
+	  "FROM name_part) WHERE past > first LIMIT 1", 2 },
 	{ "a committed range without all its entries",
 	  "SELECT log, first FROM range r WHERE state = 2 AND count <> "
 	  "coalesce((SELECT sum(length(leaves) / 32) FROM segment s "
 	  "WHERE s.log = r.log AND s.first >= r.first "
-	  "AND s.first < r.first + r.count), 0) LIMIT 1" },
+	  "AND s.first < r.first + r.count), 0) LIMIT 1", 1 },
 };
 
 static enum err
@@ -79,12 +88,16 @@ check_rule(struct store *st, const struct rule *rule, struct diag *diag)
 enum err
 store_check(struct store *st, struct diag *diag)
 {
+	unsigned version = 0;
 	enum err err;
 	size_t i;
 
 	err = check_file(st, diag);
+	if (!err)
+		err = store_version(st, &version, diag);
 	for (i = 0; !err && i < sizeof(rules) / sizeof(rules[0]); i++)
-		err = check_rule(st, &rules[i], diag);
+		if (rules[i].since <= version)
+			err = check_rule(st, &rules[i], diag);
 	if (err == ERR_CORRUPT)
 		diag_hint(diag, "stop using it; restore the last backup, "
 		    "and keep this file for the investigation");

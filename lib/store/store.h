@@ -313,6 +313,80 @@ MUST_USE enum err store_receipt_each(struct store *, uint32_t log,
     uint64_t first, enum err (*each)(void *ctx,
     const struct store_receipt *), void *ctx, struct diag *);
 
+/*
+ * Names that do not follow from the index.
+ *
+ * Lines of the files that came with orders lie in blocks of
+ * STORE_NAME_LINES, a file's one after another; what is in a block is the
+ * caller's. A key is kept for each name: 32 bits of its hash and its block.
+ */
+#define STORE_NAME_LINES	64
+#define STORE_NAME_BLOCKS_MAX	(UINT64_C(1) << 31)
+struct store_name_file {
+	uint32_t	order;
+	uint64_t	first;		/* block, assigned */
+	uint64_t	lines;
+	uint8_t		hash[STORE_HASH_SIZE];	/* SHA-256 of the file */
+};
+/* Begin a file: first is the block behind the last one there is. */
+MUST_USE enum err store_name_file_begin(struct store *,
+    struct store_name_file *, struct diag *);
+/* Its lines and hash are known now. ERR_EXISTS: the order has one. */
+MUST_USE enum err store_name_file_put(struct store *,
+    const struct store_name_file *, struct diag *);
+/* ERR_NOTFOUND: the order has none. */
+MUST_USE enum err store_name_file_get(struct store *, uint32_t order,
+    struct store_name_file *ret_file, struct diag *);
+/* By order; the callback may read. */
+MUST_USE enum err store_name_file_each(struct store *,
+    enum err (*each)(void *ctx, const struct store_name_file *), void *ctx,
+    struct diag *);
+/* ERR_EXISTS; ERR_LIMIT beyond STORE_NAME_BLOCKS_MAX. */
+MUST_USE enum err store_name_block_put(struct store *, uint64_t block,
+    uint32_t order, struct bytes body, struct diag *);
+/* body appended. ERR_NOTFOUND. */
+MUST_USE enum err store_name_block_get(struct store *, uint64_t block,
+    uint32_t *ret_order, struct buf *body, struct diag *);
+/* A key of a block; one that is there stays. Many go fastest in order of
+ * hash, then block. */
+MUST_USE enum err store_name_key_put(struct store *, uint32_t hash,
+    uint64_t block, struct diag *);
+/* Blocks in which a name with this hash is, ascending, from block from on.
+ * The callback may read. */
+MUST_USE enum err store_name_key_each(struct store *, uint32_t hash,
+    uint64_t from, enum err (*each)(void *ctx, uint64_t block), void *ctx,
+    struct diag *);
+
+/*
+ * Which values of a pool a range took: the one at its first index + n has
+ * value first + n. Pool STORE_NAME_FILES: lines of files, value = block *
+ * STORE_NAME_LINES + line; others are blocks of values that products name.
+ */
+#define STORE_NAME_FILES	0
+struct store_name_part {
+	uint64_t	pool;
+	uint64_t	first;		/* value */
+	uint64_t	count;
+	uint32_t	log;
+	uint64_t	range;		/* its first index */
+};
+/* ERR_EXISTS: value first was taken before. */
+MUST_USE enum err store_name_part_put(struct store *,
+    const struct store_name_part *, struct diag *);
+/* The part that value lies in. ERR_NOTFOUND: not taken. */
+MUST_USE enum err store_name_part_get(struct store *, uint64_t pool,
+    uint64_t value, struct store_name_part *ret_part, struct diag *);
+/* The first value of the pool that is not taken, nor any after it. */
+MUST_USE enum err store_name_part_next(struct store *, uint64_t pool,
+    uint64_t *ret_value, struct diag *);
+/* All parts of a range, by pool and value. */
+MUST_USE enum err store_name_part_each(struct store *, uint32_t log,
+    uint64_t range, enum err (*each)(void *ctx,
+    const struct store_name_part *), void *ctx, struct diag *);
+/* A range gives back what it took of a pool; none is no error. */
+MUST_USE enum err store_name_part_drop(struct store *, uint64_t pool,
+    uint32_t log, uint64_t range, struct diag *);
+
 /* Check the file itself: structure and checksums. ERR_CORRUPT. */
 MUST_USE enum err store_check(struct store *, struct diag *);
 

@@ -114,10 +114,13 @@ class Ecosystem:
         self.stations[name] = station.sealing
         return station
 
-    def order(self, count, *stations, chunk=None, product="camera"):
+    def order(self, count, *stations, chunk=None, product="camera",
+              names=None):
         """Create an order; chunk: identities a chunk, smaller than usual so
-        that a few identities make many chunks."""
+        that a few identities make many chunks; names: a file of them."""
         argv = ["order", "create", "--product", product, "--count", count]
+        if names is not None:
+            argv += ["--names", names]
         for name in stations:
             argv += ["--station", name]
         number = self.imprint(*argv, "--json").json["order"]

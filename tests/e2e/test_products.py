@@ -160,7 +160,12 @@ def test_issue_sample(stocked, tmp_path, name):
     """Every sample, from order to an independently opened pack, its
     certificates good for openssl."""
     eco = stocked.copy(tmp_path / "eco")
-    number = eco.order(3, "line-1", product=name)
+    names = None
+    if "order-csv" in (PRODUCTS / f"{name}.yaml").read_text():
+        names = tmp_path / "names.csv"
+        names.write_text("serial-number,imei\nM-1,490154203237518\n"
+                         "M-2,352099001761481\nM-3,490154200000000\n")
+    number = eco.order(3, "line-1", product=name, names=names)
     eco.imprint("order", "run", number)
     ueids = eco.check_complete(number)
     assert len(ueids) == 3
