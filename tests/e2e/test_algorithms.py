@@ -1,5 +1,7 @@
 """Keys of every algorithm, from the order to the service; read and used with
 python3-cryptography, python3-cbor2 and openssl."""
+import base64
+import json
 import re
 
 import pytest
@@ -91,6 +93,23 @@ def cose_key_in(alg, der, tmp_path):
     spki = run("openssl", "pkey", "-pubin", "-outform", "DER",
                stdin=pem).raw
     return {1: 7, 3: MLDSA[alg][0], -1: spki[-MLDSA[alg][1]:]}
+
+
+def jwk_of(cose):
+    """The same key for JOSE (RFC 7518 6, RFC 8037, RFC 9964)."""
+    def text(octets):
+        return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
+    if cose[1] == 7:
+        return {"kty": "AKP", "alg": {-48: "ML-DSA-44",
+                                      -49: "ML-DSA-65"}[cose[3]],
+                "pub": text(cose[-1])}
+    if cose[1] == 3:
+        return {"kty": "RSA", "n": text(cose[-1]), "e": text(cose[-2])}
+    crv = {1: "P-256", 2: "P-384", 4: "X25519", 6: "Ed25519"}[cose[-1]]
+    if cose[1] == 1:
+        return {"kty": "OKP", "crv": crv, "x": text(cose[-2])}
+    return {"kty": "EC", "crv": crv, "x": text(cose[-2]),
+            "y": text(cose[-3])}
 
 
 def openssl_verify(eco, der, tmp_path):
@@ -188,6 +207,16 @@ def test_authenticate(pristine, tmp_path, alg):
         tmp_path)[-3 if alg == P384 else -1 if alg in {**RSA, **MLDSA}
                   else -2])
 
+    # for other programs: key, certificate and chain; the document as JWT
+    pem = tmp_path / "device.pem"
+    device("export", "--format", "pem", "--unencrypted", "--out", pem)
+    assert run("openssl", "pkey", "-in", pem, "-pubout").out == \
+        run("openssl", "x509", "-in", pem, "-noout", "-pubkey").out
+    token = eco.imprint("identity", "export", package.ueid, "--format",
+                        "jwt").out
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    assert claims["cnf"]["jwk"] == jwk_of(package.claims[8][1])
+
     eco.imprint("service", "add", "svc", "--dns", "localhost", "--out",
                 tmp_path)
     trust = eco.dir / "publish/trust.pem"
@@ -244,14 +273,17 @@ def test_encrypt(pristine, tmp_path, alg):
     Device(tmp_path / "device").install(world.packages[0])
 
 
-def test_gateway(pristine, tmp_path):
-    """P-384, RSA-3072 and Ed25519 in one device."""
-    world = World(pristine, tmp_path,
-                  (PRODUCTS / "gateway.yaml").read_text(), "gateway")
-    data = world.packages[0]
-    package, keys = check_keys(world.eco, data, {
-        0: (P384, "Digital Signature"), 1: (RSA3072, "Key Encipherment"),
-        2: (ED25519, None)}, tmp_path)
+@pytest.mark.parametrize("signature", ["direct", "receipt"])
+def test_gateway(pristine, tmp_path, signature):
+    """P-384, RSA-3072 and Ed25519 in one device, several in one chunk."""
+    text = (PRODUCTS / "gateway.yaml").read_text().replace(
+        "signature: direct", f"signature: {signature}")
+    world = World(pristine, tmp_path, text, "gateway", 3)
+    for data in world.packages:
+        package, keys = check_keys(world.eco, data, {
+            0: (P384, "Digital Signature"),
+            1: (RSA3072, "Key Encipherment"),
+            2: (ED25519, None)}, tmp_path)
     assert world.stored(package)
     assert package.claims[8][1][-1] == 2
     # a run that dies loses little of what took long
