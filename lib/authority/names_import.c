@@ -13,7 +13,7 @@
 #define BATCH		((size_t)1 << 20)	/* keys; 8 MB */
 #define BLOCK_MASK	(STORE_NAME_BLOCKS_MAX - 1)
 #define KEY_HASH(key)	((uint32_t)((key) >> 31))
-#define KEY_BLOCK(key)	((key) & BLOCK_MASK)
+#define KEY_BLOCK(key) ((key)&BLOCK_MASK)
 
 struct forms {
 	struct product_name	*list;
