@@ -129,7 +129,7 @@ root_check(const struct station *s, const char *path, struct bytes trust_pem,
     struct diag *diag)
 {
 	_cleanup_buf_ struct buf old = { .limit = STATION_TRUST_MAX };
-	uint8_t pinned[SHA256_SIZE], found[SHA256_SIZE];
+	uint8_t pinned[SHA256_SIZE], found[SHA256_SIZE] = { 0 };
 	enum err err;
 
 	err = io_read_file(s->io, path, &old, diag);

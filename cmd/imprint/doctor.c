@@ -27,7 +27,7 @@ static const struct {
 	    "anchor set", doctor_anchor },
 	{ "certificates", NEEDS_REGISTRY, RESTORE, doctor_certificates },
 	{ "logs", NEEDS_REGISTRY, RESTORE, doctor_logs },
-	{ "published", 0, "publish again: it is written anew",
+	{ "published", 0, "imprint publish: it is written anew",
 	    doctor_published },
 	{ "orders", NEEDS_REGISTRY, RESTORE, doctor_orders },
 	{ "disk", NEEDS_REGISTRY, NULL, doctor_disk },

@@ -11,6 +11,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "lib/authority/operation.h"
+#include "lib/authority/publish.h"
 #include "lib/base/clock.h"
 #include "lib/crypto/library.h"
 #include "lib/identity/status_list.h"
@@ -295,7 +297,7 @@ published_say(struct doctor *d, const char *path, int64_t issued,
 		    "%s: was published at %s, which is to come", path, time);
 	} else if (until <= d->now) {
 		time_format(until, time);
-		doctor_say(d, DOCTOR_PROBLEM, "publish again: services deny "
+		doctor_say(d, DOCTOR_PROBLEM, "imprint publish: services deny "
 		    "what they cannot know", "%s: was good until %s", path,
 		    time);
 	}
@@ -346,6 +348,37 @@ entry_count(struct doctor *d, const char *path, const char *name, void *ctx)
 	*count += ends_with(name, ".crl") || ends_with(name, ".cwt");
 }
 
+/* Was the present status published? */
+static enum err
+status_compare(void *ctx, const struct store_log *log)
+{
+	struct published published = { .status_count = 0 };
+	struct operation_head head;
+	struct diag diag = DIAG_INIT;
+	struct doctor *d = ctx;
+	enum err err;
+
+	if (log->log == LOG_OPERATIONS_NUMBER)
+		return ERR_OK;
+	err = operation_head(d->authority, &head, &diag);
+	if (!err)
+		err = authority_published(d->authority, log->name,
+		    &published, &diag);
+	if (err && err != ERR_NOTFOUND)
+		doctor_diag(d, DOCTOR_PROBLEM, &diag);
+	else if (err && head.status_count > 0)
+		doctor_say(d, DOCTOR_WARNING, "imprint publish", "log %s: "
+		    "what was revoked or suspended was never published",
+		    log->name);
+	else if (!err && (published.status_count != head.status_count ||
+	    memcmp(published.status_sum, head.status_sum,
+	    sizeof(head.status_sum)) != 0))
+		doctor_say(d, DOCTOR_WARNING, "imprint publish", "log %s: "
+		    "something was revoked, suspended or resumed since its "
+		    "status was published", log->name);
+	return ERR_OK;
+}
+
 void
 doctor_published(struct doctor *d)
 {
@@ -359,9 +392,13 @@ doctor_published(struct doctor *d)
 		directory_each(d, path, entry_count, &count);
 		directory_each(d, path, entry_published, NULL);
 	}
+	if (d->unlocked && store_log_each(authority_store(d->authority),
+	    status_compare, d, NULL) != ERR_OK)
+		doctor_say(d, DOCTOR_SKIPPED, NULL,
+		    "not checked: the logs cannot be read");
 	if (d->said == 0)
 		doctor_say(d, DOCTOR_OK, NULL, "%zu CRLs and status lists, "
-		    "%s", count, count == 0 ? "none yet" :
+		    "%s", count, count == 0 ? "none needed yet" :
 		    "none out of date");
 }
 

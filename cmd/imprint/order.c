@@ -70,7 +70,7 @@ order_create_cmd(struct cmd *cmd)
 	const char *stations[ORDER_PACKS_MAX], *name;
 	_cleanup_file_ struct file file = FILE_INIT;
 	struct store_object object;
-	struct names_file names;
+	struct names_file names = { 0 };
 	struct product product;
 	uint64_t count = 0, split = 0;
 	size_t given;

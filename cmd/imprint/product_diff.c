@@ -48,6 +48,7 @@ struct prefix_walk {
 	const char	*prefix;
 	struct side	*side;
 	unsigned	 found;
+	struct diag	*diag;
 };
 
 static enum err
@@ -61,16 +62,18 @@ prefix_try(void *ctx, const struct store_object *object)
 	    strlen(walk->prefix)) != 0)
 		return ERR_OK;
 	walk->found++;
-	return product_decode(object->body, &walk->side->product, NULL);
+	return product_decode(object->body, &walk->side->product,
+	    walk->diag);
 }
 
 /* A hash by its first digits. ERR_NOTFOUND leaves the diag alone. */
 static enum err
 prefix_load(struct cmd *cmd, struct authority *authority, struct side *side)
 {
-	struct prefix_walk walk = { .prefix = side->word, .side = side };
-	size_t len = strlen(side->word);
 	struct diag diag = DIAG_INIT;
+	struct prefix_walk walk = { .prefix = side->word, .side = side,
+	    .diag = &diag };
+	size_t len = strlen(side->word);
 	enum err err;
 
 	if (len < PREFIX_MIN || strspn(side->word, "0123456789abcdef") != len)

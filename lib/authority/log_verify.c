@@ -258,8 +258,8 @@ static enum err
 rest_compare(struct verify *v, struct diag *diag)
 {
 	uint64_t first = 0, count = 0;
-	struct merkle tree;
-	bool go;
+	struct merkle tree = MERKLE_INIT;
+	bool go = false;
 	enum err err;
 
 	err = feed(v, v->tree.size, &go, diag);

@@ -318,6 +318,7 @@ names_hash(struct sha256 *sha256, const char *space, const char *text,
 struct walk {
 	enum err	(*each)(void *ctx, const struct names_form *);
 	void		*ctx;
+	struct diag	*diag;
 };
 
 static enum err
@@ -330,7 +331,7 @@ template_walk(void *ctx, const struct store_object *object)
 	size_t i;
 	enum err err;
 
-	err = template_decode(object->body, &template, NULL);
+	err = template_decode(object->body, &template, walk->diag);
 	for (i = 0; !err && i < template->name_count; i++) {
 		form.name = template->names[i];
 		form.log = template->log;
@@ -344,7 +345,7 @@ names_each(struct authority *authority,
     enum err (*each)(void *ctx, const struct names_form *), void *ctx,
     struct diag *diag)
 {
-	struct walk walk = { each, ctx };
+	struct walk walk = { each, ctx, diag };
 
 	return object_each(authority->store, authority->row_mac,
 	    STORE_TEMPLATE, template_walk, &walk, diag);

@@ -149,15 +149,18 @@ static enum err
 replay_entry(void *ctx, const struct store_operation *row)
 {
 	struct replay *r = ctx;
+	struct diag why = DIAG_INIT;
 	struct operation operation;
 	uint8_t leaf[SHA256_SIZE];
 	enum err err;
 
 	if (row->seq != r->seq)
 		return replay_fail(r, "is missing");
-	err = operation_parse(row->entry, &operation, NULL);
+	err = operation_parse(row->entry, &operation, &why);
+	if (err == ERR_VERSION && r->diag != NULL)
+		*r->diag = why;
 	if (err)
-		return replay_fail(r, "is not well-formed");
+		return err == ERR_VERSION ? err : replay_fail(r, "is not well-formed");
 	if (operation.seq != row->seq || operation.kind != row->kind ||
 	    operation.time != row->time)
 		return replay_fail(r, "is not what its row says");

@@ -211,7 +211,9 @@ keep(struct world *w, const char *verb)
 		shell("rm -rf '%s/kept'; cp -a '%s' '%s/kept'", w->root,
 		    w->dir, w->root);
 	else
-		shell("cp '%s/kept/registry.db' '%s/'", w->root, w->dir);
+		shell("rm -rf '%s/publish'; cp '%s/kept/registry.db' '%s/'; "
+		    "cp -a '%s/kept/publish' '%s/'", w->dir, w->root, w->dir,
+		    w->root, w->dir);
 	world_open(w, io_posix());
 }
 

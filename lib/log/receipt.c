@@ -228,6 +228,9 @@ receipt_parse(struct bytes input, struct receipt *ret_receipt,
 		diag_prefix(diag, "receipt");
 		return err;
 	}
+	if (r.message.alg != COSE_ES256)
+		return diag_fail(diag, ERR_UNSUPPORTED, "RFC 9053 2.1",
+		    "receipt: alg: %d is not ES256", (int)r.message.alg);
 	/* RFC 9596 2: no other signed object passes for a receipt */
 	if (!bytes_equal(r.message.typ, bytes_text(RECEIPT_TYP)))
 		return diag_fail(diag, ERR_SYNTAX, "RFC 9596 2",

@@ -16,14 +16,15 @@ from conftest import (BIN, PASSPHRASE, PRODUCTS, URL, init, make_ecosystem,
 PROGRAMS = ["imprint", "imprint-station", "imprint-device"]
 COMMANDS = {
     "imprint": [
-        "init", "doctor", "anchor set", "anchor show", "epoch begin", "clock
-        accept", "product add", "product show", "product list", "product
-        diff", "station add", "station list", "service add", "order create",
-        "order list", "order show", "order run", "order cancel", "order
-        export", "document-signer list", "document-signer renew", "identity
-        show", "identity list", "identity find", "identity verify",
-        "identity export", "revoke", "suspend", "resume", "publish", "log
-        verify", "log prove", "log export", "log publish"],
+        "init", "doctor", "anchor set", "anchor show", "epoch begin",
+        "clock accept", "product add", "product show", "product list",
+        "product diff", "station add", "station list", "service add",
+        "order create", "order list", "order show", "order run",
+        "order cancel", "order export", "document-signer list",
+        "document-signer renew", "identity show", "identity list",
+        "identity find", "identity verify", "identity export", "revoke",
+        "suspend", "resume", "publish", "log verify", "log prove",
+        "log export", "log publish"],
     "imprint-station": ["init", "import", "trust", "inject", "status"],
     "imprint-device": ["install", "show", "verify", "connect", "export"],
 }
