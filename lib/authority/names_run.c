@@ -225,8 +225,8 @@ struct burn {
 	struct authority	*authority;
 	uint32_t		log;
 	uint64_t		first, count;
-	uint32_t		template;	/* the one being walked */
-	uint64_t		pools[PRODUCT_NAMES_MAX];	/* it takes from */
+	uint32_t		template;	/* being walked; its pools */
+	uint64_t		pools[PRODUCT_NAMES_MAX];
 	size_t			pool_count;
 	uint64_t		pool;		/* looked for by part_count() */
 	size_t			burnt;

@@ -301,8 +301,8 @@ sample_check(const struct product *product, const struct template *template,
 	if (!err)
 		err = identity_maker_range(maker, &range, diag);
 	if (!err)
-		err = identity_maker_make(maker, index, sample->keys, sample->issuer, sample->document,
-		    &identity, diag);
+		err = identity_maker_make(maker, index, sample->keys,
+		    sample->issuer, sample->document, &identity, diag);
 	if (!err)
 		err = sample_document(product, sample, &identity, diag);
 	if (!err)

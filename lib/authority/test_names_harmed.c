@@ -54,8 +54,8 @@ static const struct {
 	const char	*what;
 } harms[] = {
 	{ "UPDATE name_block SET body = CAST(x'0002415a' || "
-	    "substr(body, 5) AS BLOB) WHERE block = 0", GET | FIND, "names of order 1, block 0: "
-	    "altered" },
+	    "substr(body, 5) AS BLOB) WHERE block = 0", GET | FIND,
+	    "names of order 1, block 0: altered" },
 	{ "UPDATE name_block SET body = x'00' WHERE block = 0", GET,
 	    "block 0: altered" },
 	{ "UPDATE name_block SET body = x'' WHERE block = 0", GET,
@@ -65,8 +65,8 @@ static const struct {
 	{ "UPDATE name_block SET order_number = 3 WHERE block = 0", GET,
 	    "altered" },
 	{ "UPDATE name_block SET body = CAST(substr(body, 1, length(body) - "
-	    "1) || x'00' AS BLOB) WHERE block = 1", RUN, "names of order 2, block 1: "
-	    "altered" },
+	    "1) || x'00' AS BLOB) WHERE block = 1", RUN,
+	    "names of order 2, block 1: altered" },
 	{ "UPDATE name_block SET body = (SELECT body FROM name_block "
 	    "WHERE block = 2) WHERE block = 1", RUN, "altered" },
 	{ "DELETE FROM name_block WHERE block = 1", RUN, "no block of names" },
