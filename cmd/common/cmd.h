@@ -69,6 +69,8 @@ struct cmd {
 	}				 values[CMD_VALUES_MAX];
 	size_t				 value_count;
 	bool				 json;		/* --json */
+	/* done, but something that goes with it could not be: EXIT_IO */
+	bool				 incomplete;
 	struct diag			 diag;
 };
 

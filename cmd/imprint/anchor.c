@@ -1,4 +1,5 @@
 /* The rollback anchor, and the two ways on when something does not fit. */
+#include <dirent.h>
 #include <stdlib.h>
 
 #include "cmd/imprint/imprint.h"
@@ -137,6 +138,56 @@ anchor_show_cmd(struct cmd *cmd)
 	return EXIT_OK;
 }
 
+/* What was published before knows what this registry forgot: it is kept
+ * before the next publication takes its place. */
+static enum err
+publication_keep(struct cmd *cmd, struct authority *authority,
+    const char *folder, const char *kept)
+{
+	char from[PATH_SIZE], a[PATH_SIZE], b[PATH_SIZE];
+	struct dirent *entry;
+	enum err err;
+	DIR *d;
+
+	if (snprintf(from, sizeof(from), "%s/publish/%s",
+	    authority_dir(authority), folder) >= (int)sizeof(from))
+		return ERR_LIMIT;
+	d = opendir(from);
+	if (d == NULL)
+		return ERR_OK;
+	err = io_mkdir(cmd->io, kept, 0700, &cmd->diag);
+	while (!err && (entry = readdir(d)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		err = path_join(a, from, entry->d_name);
+		if (!err)
+			err = path_join(b, kept, entry->d_name);
+		if (!err)
+			err = file_copy(cmd->io, a, b, 0600, &cmd->diag);
+	}
+	(void)closedir(d);
+	return err;
+}
+
+static enum err
+publications_keep(struct cmd *cmd, struct authority *authority,
+    unsigned epoch)
+{
+	char kept[PATH_SIZE];
+	enum err err;
+
+	if (snprintf(kept, sizeof(kept), "%s/before-epoch-%u",
+	    authority_dir(authority), epoch) >= (int)sizeof(kept))
+		return ERR_LIMIT;
+	err = publication_keep(cmd, authority, "crl", kept);
+	if (!err)
+		err = publication_keep(cmd, authority, "status", kept);
+	if (!err && !cmd->json)
+		(void)printf("what was published before is kept in %s: "
+		    "revoke again what it calls revoked\n", kept);
+	return err;
+}
+
 enum exit_code
 epoch_begin_cmd(struct cmd *cmd)
 {
@@ -167,6 +218,9 @@ epoch_begin_cmd(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	cbor_open(&cbor, buf_bytes(&result));
 	epoch = cbor_get_uint(&cbor);
+	err = publications_keep(cmd, authority, (unsigned)epoch);
+	if (err)
+		return cmd_fail(cmd, err);
 	if (cmd->json)
 		(void)printf("{\"epoch\":%llu}\n", (unsigned long long)epoch);
 	else

@@ -318,6 +318,8 @@ request_submit_file(struct cmd *cmd, struct authority *authority,
 		    file, now, result, &cmd->diag);
 	warning = authority_warning(authority);
 	if (!err && warning != NULL)
+		cmd->incomplete = true;
+	if (!err && warning != NULL)
 		cmd_warn(cmd, "carried out, but %s; %s", warning->what,
 		    warning->hint);
 	return err;

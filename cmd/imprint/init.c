@@ -41,7 +41,9 @@ result_print(struct cmd *cmd, const char *dir, const char *name)
 	    "  keystore             root, issuing CAs, document and log keys\n"
 	    "  operators/           the first operator's key: keep it apart\n"
 	    "  publish/trust.pem    what stations and services trust\n"
-	    "next: imprint product add FILE\n", name, dir);
+	    "%snext: imprint product add FILE\n", name, dir,
+	    cmd_flag(cmd, "anchor") ? "" : "no rollback anchor: name a file "
+	    "elsewhere with 'imprint anchor set'\n");
 }
 
 enum exit_code

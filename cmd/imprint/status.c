@@ -280,7 +280,8 @@ counts_print(struct change *c, bool would)
 	number_format(c->count.changed, changed);
 	number_format(c->count.same, same);
 	number_format(c->count.kept, kept);
-	printf("%s identities %s %s\n", changed, would ? "would be" :
+	printf("%s %s %s %s\n", changed, c->count.changed == 1 ?
+	    "identity" : "identities", would ? "would be" :
 	    c->count.changed == 1 ? "is" : "are", c->done);
 	if (c->count.same > 0)
 		printf("%s %s before\n", same, c->action == STATUS_RESUME ?

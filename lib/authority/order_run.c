@@ -265,6 +265,24 @@ filling_put(struct run *run, const struct filling *f, struct diag *diag)
 	return err;
 }
 
+/* A pack of this name may be of an order that a lost registry knew. */
+static enum err
+filling_free(struct run *run, const struct filling *f, struct diag *diag)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = authority_pack_path(run->authority, run->order.number,
+	    f->pack.no, true, path, diag);
+	if (err || !io_exists(run->authority->io, path))
+		return err;
+	err = diag_fail(diag, ERR_EXISTS, NULL, "pack %s: is there already, "
+	    "and not of this order", path);
+	diag_hint(diag, "it may hold identities of a registry that was lost: "
+	    "keep it, move it elsewhere, and run the order again");
+	return err;
+}
+
 /* A new file with its header; its length is then known to the registry. */
 static enum err
 filling_begin(struct run *run, struct filling *f, const char *path,
@@ -275,6 +293,8 @@ filling_begin(struct run *run, struct filling *f, const char *path,
 	enum err err;
 
 	err = pack_put_header(&header, &f->header);
+	if (!err)
+		err = filling_free(run, f, diag);
 	if (err)
 		return diag_fail(diag, err, NULL, "pack %s: header", path);
 	err = file_open(io, path, O_RDWR | O_CREAT | O_TRUNC, 0600, &f->file,

@@ -28,6 +28,7 @@ grow(struct world *w, uint32_t count, enum range_state state)
 	assert_int_equal(sha256_new(&sha256, NULL), ERR_OK);
 	good(store_begin(store, NULL), NULL);
 	good(store_range_reserve(store, &range, NULL), NULL);
+	good(rows_range_add(w->authority, &range, NULL), NULL);
 	good(authority_log(w->authority, range.log, &row, &tree, NULL), NULL);
 	for (i = 0; i < count && state == RANGE_COMMITTED; i++) {
 		index = range.first + i;

@@ -94,8 +94,9 @@ order_submit(struct world *w, const uint8_t product[SHA256_SIZE],
 	assert_int_equal(request_put_order_named(&body, product, count,
 	    station_names, packs, said), ERR_OK);
 	assert_int_equal(request_sign(authority_info(w->authority)->id,
-	    REQUEST_ORDER_CREATE, buf_bytes(&body), NOW, w->operator,
-	    &request, NULL), ERR_OK);
+			     REQUEST_ORDER_CREATE, buf_bytes(&body), NOW,
+			     w->operator, & request, NULL),
+	    ERR_OK);
 	err = authority_submit_file(w->authority, buf_bytes(&request), file,
 	    NOW, &result, diag);
 	if (!err)
@@ -223,6 +224,7 @@ range_abandon(struct world *w, uint32_t number, uint32_t count)
 	good(store_begin(store, NULL), NULL);
 	good(store_range_reserve(store, &range, NULL), NULL);
 	good(names_run_take(&run, &range, &held, NULL), NULL);
+	good(rows_range_add(w->authority, &range, NULL), NULL);
 	good(store_commit(store, NULL), NULL);
 	names_held_release(&held);
 }

@@ -94,7 +94,7 @@ static const struct {
 	{ "UPDATE orders SET committed = 0, state = 1 WHERE number = 1; "
 	    "UPDATE pack SET committed = 0, length = 0, chunks = 0, "
 	    "complete = 0 WHERE order_number = 1", AGAIN,
-	    "order 1 is further than its record says" },
+	    "progress" },
 };
 
 static void

@@ -603,6 +603,7 @@ leave_reserved(struct world *w, uint32_t count)
 
 	good(store_begin(w->authority->store, &diag), &diag);
 	good(store_range_reserve(w->authority->store, &range, &diag), &diag);
+	good(rows_range_add(w->authority, &range, &diag), &diag);
 	good(store_commit(w->authority->store, &diag), &diag);
 }
 

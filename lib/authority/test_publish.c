@@ -258,6 +258,7 @@ reserve(struct world *w, uint32_t count)
 
 	good(store_begin(store, &diag), &diag);
 	good(store_range_reserve(store, &range, &diag), &diag);
+	good(rows_range_add(w->authority, &range, &diag), &diag);
 	good(store_commit(store, &diag), &diag);
 }
 

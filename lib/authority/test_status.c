@@ -43,6 +43,7 @@ log_make(struct world *w, uint32_t log, uint32_t count)
 	good(store_begin(store, &diag), &diag);
 	good(random_bytes(range.seed, sizeof(range.seed), &diag), &diag);
 	good(store_range_reserve(store, &range, &diag), &diag);
+	good(rows_range_add(w->authority, &range, &diag), &diag);
 	good(authority_void_leaves(&tree, sha256, &range), &diag);
 	merkle_encode(&tree, &frontier);
 	good(store_range_close(store, &range, RANGE_COMMITTED,
@@ -498,6 +499,7 @@ test_request_reserved(void **state)
 	log_make(w, 1, INDICES);
 	good(store_begin(w->authority->store, &diag), &diag);
 	good(store_range_reserve(w->authority->store, &range, &diag), &diag);
+	good(rows_range_add(w->authority, &range, &diag), &diag);
 	good(store_commit(w->authority->store, &diag), &diag);
 	assert_int_equal(ask(w, STATUS_REVOKE, 0, &asked, 1, &count, &diag),
 	    ERR_INVALID);
@@ -587,6 +589,7 @@ test_replay(void **state)
 	}
 	good(store_begin(w->authority->store, &diag), &diag);
 	good(store_range_reserve(w->authority->store, &range, &diag), &diag);
+	good(rows_range_add(w->authority, &range, &diag), &diag);
 	good(store_commit(w->authority->store, &diag), &diag);
 	good(authority_publish_status(w->authority, &publish, &diag), &diag);
 	good(authority_publish_status(w->authority, &publish, &diag), &diag);

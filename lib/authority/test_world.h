@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/operator.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/order_run.h"
