@@ -94,6 +94,11 @@ def test_old_registry(anchored, tmp_path):
     logs = verify(anchored)
     assert logs["bulk"][0] >= 50
     number = anchored.order(5, "line-1")
+    # the pack of the lost order has this order's name: it is not lost too
+    kept = anchored.pack(number).read_bytes()
+    anchored.imprint("order", "run", number, code=4)
+    assert anchored.pack(number).read_bytes() == kept
+    anchored.pack(number).rename(tmp_path / "lost.pack")
     anchored.imprint("order", "run", number)
     first = anchored.imprint("identity", "list", "--order", number,
                              "--json").json
