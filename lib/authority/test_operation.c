@@ -154,9 +154,9 @@ keep(struct world *w, const char *verb)
 		shell("rm -rf '%s/kept'; cp -a '%s' '%s/kept'", w->root,
 		    w->dir, w->root);
 	else
-		shell("rm -rf '%s/publish'; cp '%s/kept/registry.db' '%s/'; "
-		    "cp -a '%s/kept/publish' '%s/'", w->dir, w->root, w->dir,
-		    w->root, w->dir);
+		shell("cd '%s' && rm -rf publish packs && "
+		    "cp -a '%s/kept/registry.db' '%s/kept/publish' "
+		    "'%s/kept/packs' .", w->dir, w->root, w->root, w->root);
 	world_open(w, io_posix());
 }
 
