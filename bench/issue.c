@@ -14,7 +14,7 @@
 #define ROUNDS		7
 #define PER_ROUND	20480
 #define THREADS_MAX	64
-#define TBS_SIZE	560	/* octets hashed for a camera's certificate */
+#define TBS_SIZE	560	/* octets hashed for a certificate */
 #define CLAIMS_SIZE	1180	/* for its claims: commitment, signature */
 #define NODES_SIZE	(40 + 65)	/* for a leaf, and for a node above it */
 

@@ -297,8 +297,8 @@ test_tampered_certificate(void **state)
 static void
 test_garbage(void **state)
 {
-	static const char *const garbage[] = { "", "x", "0000", "\xd2\x84", "\x82",
-		"-----BEGIN CERTIFICATE-----\n" };
+	static const char *const garbage[] = { "", "x", "0000", "\xd2\x84",
+		"\x82", "-----BEGIN CERTIFICATE-----\n" };
 	struct imprint_verifier *v = *state;
 	struct imprint_answer a;
 	size_t i;

@@ -95,7 +95,7 @@ static const struct cmd_option list_options[] = {
 #define TARGET_OPTIONS							\
 	{ "order", "N", "all that this order issued" },			\
 	{ "pack", "N/M", "all in pack M of order N" },			\
-	{ "range", "[LOG/]FIRST-LAST", "indices, of bulk if not said" },	\
+	{ "range", "[LOG/]FIRST-LAST", "indices, bulk if not said" },	\
 	{ "from", "FILE", "words, one a line; - for standard input" },	\
 	{ "dry-run", NULL, "say what would change; change nothing" },	\
 	{ "yes", NULL, "do not ask, however many" },			\

@@ -6,8 +6,8 @@
 
 #define NEEDS_REGISTRY	(1U << 0)
 
-#define RESTORE	"restore registry.db from a backup, and find out who wrote "	\
-		"to it"
+#define RESTORE	"restore registry.db from a backup, and find out who " \
+		"wrote to it"
 
 /* otherwise: what to do when the library that found it did not say. */
 static const struct {

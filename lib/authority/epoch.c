@@ -67,10 +67,11 @@ log_skip(void *ctx, const struct store_log *log)
 	if (gap > 0) {
 		e->lost[e->lost_count++] = (struct lost){ log->log,
 		    log->reserved, gap };
-		err = skip_reserve(e, log->log, gap);
+		/* before the range, which is summed with what it took */
+		err = names_burn(e->authority, log->log, log->reserved, gap,
+		    e->diag);
 		if (!err)
-			err = names_burn(e->authority, log->log,
-			    log->reserved, gap, e->diag);
+			err = skip_reserve(e, log->log, gap);
 	}
 	return err ? err : skip_reserve(e, log->log, MARGIN + e->skip);
 }

@@ -101,8 +101,8 @@ MUST_USE enum err operation_parse(struct bytes entry,
 #define OPERATION_AHEAD_S	((int64_t)3 * 365 * 86400)
 
 /* What unlocking checks: the head's MAC, that head and tree agree, and the
- * clock against the last entry (ERR_CLOCK). Begins the log of an ecosystem that has none
- * yet (of schema 1), when it is open for writing. */
+ * clock against the last entry (ERR_CLOCK). Begins the log of an ecosystem
+ * that has none yet (of schema 1), when it is open for writing. */
 MUST_USE enum err operation_unlock(struct authority *, int64_t now,
     struct diag *);
 

@@ -170,7 +170,8 @@ replay_entry(void *ctx, const struct store_operation *row)
 	if (err == ERR_VERSION && r->diag != NULL)
 		*r->diag = why;
 	if (err)
-		return err == ERR_VERSION ? err : replay_fail(r, "is not well-formed");
+		return err == ERR_VERSION ? err :
+		    replay_fail(r, "is not well-formed");
 	if (operation.seq != row->seq || operation.kind != row->kind ||
 	    operation.time != row->time)
 		return replay_fail(r, "is not what its row says");

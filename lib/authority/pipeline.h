@@ -3,8 +3,9 @@
  *
  * Each worker has its own signers, contexts and buffers; jobs share nothing
  * but the template. With receipts it holds a whole chunk before it seals one:
- * claims, private keys (locked) and the tree, about 1.4 KB an identity. A job belongs to the pipeline from pipeline_submit() to
- * the return of pipeline_wait().
+ * claims, private keys (locked) and the tree, about 1.4 KB an identity. A job
+ * belongs to the pipeline from pipeline_submit() to the return of
+ * pipeline_wait().
  */
 #ifndef IMPRINT_AUTHORITY_PIPELINE_H
 #define IMPRINT_AUTHORITY_PIPELINE_H

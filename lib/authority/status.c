@@ -81,7 +81,7 @@ struct change {
 	struct authority		*authority;
 	const struct status_change	*asked;
 	bool				 dry;
-	uint32_t			 log;		/* of the range at hand */
+	uint32_t			 log;	/* of the range at hand */
 	uint64_t			 at, end;
 	struct store_status		 old[WINDOW];
 	size_t				 old_count;

@@ -131,7 +131,8 @@ static const struct {
 	/* and which of them is wrong */
 	{ "printf X | dd of=tile/0/003 bs=1 seek=65 conv=notrunc 2>/dev/null",
 	    "tile/0/003: it does not give hash 3 of tile/1/000" },
-	{ "printf X | dd of=tile/1/000.p/6 bs=1 seek=33 conv=notrunc 2>/dev/null",
+	{ "printf X | dd of=tile/1/000.p/6 bs=1 seek=33 conv=notrunc "
+	    "2>/dev/null",
 	    "tile/0/001: it does not give hash 1 of tile/1/000" },
 	{ "printf X | dd of=tile/0/006.p/64 bs=1 conv=notrunc 2>/dev/null",
 	    "index 1536: the registry's leaf is not that of" },

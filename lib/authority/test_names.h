@@ -11,6 +11,7 @@
 
 #include "lib/authority/lookup.h"
 #include "lib/authority/names_internal.h"
+#include "lib/authority/rows.h"
 
 /* A product of one credential, with these names in YAML's flow style. */
 static inline enum err

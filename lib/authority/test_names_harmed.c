@@ -95,6 +95,11 @@ static const struct {
 	    "UPDATE pack SET committed = 0, length = 0, chunks = 0, "
 	    "complete = 0 WHERE order_number = 1", AGAIN,
 	    "progress" },
+	/* what a block gave is given again */
+	{ "DELETE FROM name_part WHERE pool <> 0", RUN,
+	    "ranges or the names they took are not those" },
+	{ "UPDATE name_part SET first = first + 100 WHERE pool <> 0", RUN,
+	    "ranges or the names they took are not those" },
 };
 
 static void

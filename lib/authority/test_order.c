@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "lib/authority/lookup.h"
+#include "lib/authority/rows.h"
 #include "lib/identity/pack.h"
 #include "lib/log/checkpoint.h"
 #include "lib/log/entry.h"

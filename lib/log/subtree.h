@@ -17,7 +17,7 @@ struct subtree {
 	uint32_t	size;			/* leaves */
 	uint32_t	cap;			/* nodes there is room for */
 	unsigned	levels;
-	uint32_t	start[SUBTREE_DEPTH + 1];	/* node each begins at */
+	uint32_t	start[SUBTREE_DEPTH + 1]; /* node each begins at */
 	uint8_t		*nodes;			/* leaves first, root last */
 };
 

@@ -340,8 +340,8 @@ read_root(uint64_t size, struct diag *diag)
 static void
 test_damage(void **state)
 {
-	static const char *const paths[] = { "tile/0/002.p/88", "tile/1/000.p/2",
-	    "tile/0/000" };
+	static const char *const paths[] = { "tile/0/002.p/88",
+	    "tile/1/000.p/2", "tile/0/000" };
 	struct diag diag;
 	uint8_t byte = 0;
 	size_t i;

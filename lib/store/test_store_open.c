@@ -313,7 +313,8 @@ later_migrations(struct migration ret_migrations[LATER])
 	memcpy(ret_migrations, store_migrations, sizeof(store_migrations));
 	ret_migrations[NOW].sql = "ALTER TABLE meta ADD COLUMN extra TEXT;"
 	    "UPDATE meta SET extra = 'second'";
-	ret_migrations[NOW + 1].sql = "UPDATE meta SET extra = extra || ' third'";
+	ret_migrations[NOW + 1].sql = "UPDATE meta SET "
+	    "extra = extra || ' third'";
 }
 
 static void
