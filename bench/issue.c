@@ -16,7 +16,7 @@
 #define THREADS_MAX	64
 #define TBS_SIZE	560	/* octets hashed for a certificate */
 #define CLAIMS_SIZE	1180	/* for its claims: commitment, signature */
-#define NODES_SIZE	(40 + 65)	/* for a leaf, and for a node above it */
+#define NODES_SIZE	(40 + 65)	/* for a leaf, and a node above it */
 
 struct floor {
 	pthread_t		 thread;
