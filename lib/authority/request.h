@@ -13,6 +13,7 @@
 #ifndef IMPRINT_AUTHORITY_REQUEST_H
 #define IMPRINT_AUTHORITY_REQUEST_H
 
+#include "lib/authority/devices.h"
 #include "lib/authority/names.h"
 
 #define REQUEST_TYP	"application/imprint-request+cose"
@@ -25,15 +26,21 @@ enum request_type {
 	REQUEST_STATION_ADD = 2,	/* body: the station's statement */
 	REQUEST_SERVICE_ADD = 3,	/* body: [name, dns name, COSE_Key] */
 	REQUEST_ORDER_CREATE = 4,	/* body: [product hash, count,
-					 * [station, ...], ? [SHA-256 of the
-					 * file of names, its lines]] */
+					 * [station, ...], ? names / null,
+					 * ? devices]; names: [SHA-256 of the
+					 * file, its lines]; devices: [mode,
+					 * SHA-256 of the list, its entries,
+					 * approval / null] */
 	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
 	REQUEST_STATUS = 6,	/* lib/authority/request_status.h */
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
 	REQUEST_ANCHOR = 9,	/* lib/authority/anchor.h */
 	REQUEST_EPOCH = 10,	/* lib/authority/anchor.h */
-	REQUEST_SIGNER_NEW = 11	/* body: number of the new signer, which is
+	REQUEST_SIGNER_NEW = 11, /* body: number of the new signer, which is
 				 * one more than that of the present one */
+	REQUEST_OPERATOR_ADD = 20,	/* body: [name, COSE_Key] */
+	REQUEST_CHIP_MAKER_ADD = 21,	/* lib/authority/chip_maker.h */
+	REQUEST_CHIP_MAKER_REMOVE = 22	/* body: name */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */
@@ -61,6 +68,15 @@ MUST_USE enum err authority_submit_file(struct authority *,
     struct bytes request, const struct file *, int64_t now,
     struct buf *result, struct diag *);
 
+/* With all that an order's request can name; NULL: none. */
+struct request_files {
+	const struct file		*names;
+	const struct devices_file	*devices;
+};
+MUST_USE enum err authority_submit_files(struct authority *,
+    struct bytes request, const struct request_files *, int64_t now,
+    struct buf *result, struct diag *);
+
 /* Read a request that was carried out: an operator's signature must be good,
  * its time does not matter. body views encoded. ERR_AUTH. */
 MUST_USE enum err request_read(struct authority *, struct bytes encoded,
@@ -70,10 +86,13 @@ MUST_USE enum err request_read(struct authority *, struct bytes encoded,
 MUST_USE enum err request_put_order(struct buf *,
     const uint8_t product[SHA256_SIZE], uint64_t count,
     const char *const *stations, size_t packs);
-/* names: of the file that goes with it; NULL: none. */
-MUST_USE enum err request_put_order_named(struct buf *,
+/* names, devices: of the files that go with it; NULL: none. */
+MUST_USE enum err request_put_order_files(struct buf *,
     const uint8_t product[SHA256_SIZE], uint64_t count,
-    const char *const *stations, size_t packs, const struct names_file *);
+    const char *const *stations, size_t packs, const struct names_file *,
+    const struct devices_said *);
+MUST_USE enum err request_put_operator(struct buf *, const char *name,
+    const struct public_key *);
 MUST_USE enum err request_put_service(struct buf *, const char *name,
     const char *dns_name, const struct public_key *);
 MUST_USE enum err request_put_signer(struct buf *, uint32_t number);

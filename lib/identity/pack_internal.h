@@ -15,4 +15,29 @@
 #define PACK_TABLE_ENTRY	40
 #define PACK_TRAILER		20
 
+/* The last element of a header of version 2, a map. */
+enum pack_asks {
+	PACK_ASKS_MODE = 3	/* enum order_mode, unless it is the station */
+};
+
+static inline bool
+pack_has_devices(const struct pack_header *h)
+{
+	return h->mode == ORDER_CHIP || h->mode == ORDER_DEVICE_KEY;
+}
+
+static inline unsigned
+pack_version(const struct pack_header *h)
+{
+	return pack_has_devices(h) ? 2 : 1;
+}
+
+/* Octets of a chunk's encapsulation; a pack for chips has none there. */
+static inline size_t
+pack_enc_len(const struct pack_header *h)
+{
+	return h->mode == ORDER_CHIP ? 0 : h->recipient_alg == KEY_X25519 ?
+	    32 : 65;
+}
+
 #endif

@@ -3,14 +3,23 @@
 #include "lib/crypto/cose.h"
 #include "lib/identity/pack_internal.h"
 
+static void
+put_asks(struct buf *out, const struct pack_header *header)
+{
+	cbor_put_map(out, 1);
+	cbor_put_uint(out, PACK_ASKS_MODE);
+	cbor_put_uint(out, header->mode);
+}
+
 enum err
 pack_put_header(struct buf *out, const struct pack_header *header)
 {
 	const struct package_binding *binding = &header->binding;
 	_cleanup_buf_ struct buf body = { .limit = PACK_HEADER_MAX };
+	unsigned version = pack_version(header);
 	size_t i;
 
-	cbor_put_array(&body, 11);
+	cbor_put_array(&body, version == 1 ? 11 : 12);
 	cbor_put_bstr(&body, bytes_of(binding->pack, PACKAGE_ID_SIZE));
 	cbor_put_bstr(&body, bytes_of(binding->order, PACKAGE_ID_SIZE));
 	cbor_put_bstr(&body, bytes_of(binding->product, SHA256_SIZE));
@@ -24,10 +33,12 @@ pack_put_header(struct buf *out, const struct pack_header *header)
 	cbor_put_array(&body, header->cert_count);
 	for (i = 0; i < header->cert_count; i++)
 		cbor_put_bstr(&body, header->certs[i]);
+	if (version > 1)
+		put_asks(&body, header);
 	if (buf_err(&body))
 		return body.err;
 	buf_put(out, PACK_MAGIC, PACK_MAGIC_SIZE);
-	buf_put_be16(out, PACK_VERSION);
+	buf_put_be16(out, (uint16_t)version);
 	buf_put_be16(out, 0);
 	buf_put_be32(out, (uint32_t)body.len);
 	buf_put_bytes(out, buf_bytes(&body));
@@ -103,7 +114,7 @@ pack_put_manifest(struct buf *out, uint64_t offset,
 	enum err err;
 
 	cbor_put_array(&body, 7);
-	cbor_put_uint(&body, PACK_VERSION);
+	cbor_put_uint(&body, pack_version(header));
 	cbor_put_bstr(&body, bytes_of(header->binding.pack, PACKAGE_ID_SIZE));
 	cbor_put_bstr(&body, bytes_of(header->binding.order,
 	    PACKAGE_ID_SIZE));
