@@ -8,7 +8,8 @@
  *            [version, station (thumbprint of the sealing key), order id,
  *             sequence, made, [records, SHA-256 of header and records],
  *             ledger [entries, head], anchor [kind, value] | null,
- *             final, [[pack, count, injected, reworked, scrapped, open, unused], ...]]
+ *             final, [[pack, count, injected, reworked, scrapped, open,
+ *             unused], ...]]
  *            its offset (8), its length (4), "IMPREND1"
  *
  * record: [pack number in the trailer's list, position, index, state, time,
