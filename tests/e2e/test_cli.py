@@ -278,8 +278,7 @@ def test_no_permission(pristine, tmp_path_factory):
         path.chmod(path.stat().st_mode | 0o011)
     eco = pristine.copy(root / "eco")
     eco.root.chmod(0o755)
-    os.chown(eco.passphrase, 0, 65534)
-    eco.passphrase.chmod(0o640)
+    os.chown(eco.passphrase, 65534, 65534)
     assert as_nobody(eco, "order", "list", code=5)
     assert as_nobody(eco, "product", "add", PRODUCTS / "camera.yaml", code=5)
     # readable, yet not writable: readers work, writers say why not
