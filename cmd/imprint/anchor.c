@@ -8,6 +8,8 @@
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 
+static const char *const kinds[] = { "none", "file", "program" };
+
 /* Open for writing although what is accepted would refuse it. */
 static enum err
 open_accepting(struct cmd *cmd, unsigned accept,
@@ -62,24 +64,29 @@ anchor_set_cmd(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	bool program = cmd_flag(cmd, "program"), none = cmd_flag(cmd, "none");
+	const char *path;
 	enum err err;
 
 	if (cmd->argc != (none ? 0 : 1) || (none && program))
 		return cmd_usage(cmd, "anchor set takes one path, or --none");
+	path = none ? "" : cmd->argv[0];
 	err = open_accepting(cmd, AUTHORITY_ANCHOR, &authority);
 	if (!err)
-		err = anchor_submit(cmd, authority, none ? NULL :
-		    cmd->argv[0], program);
-	if (!err && authority_warning(authority) != NULL)
-		return EXIT_IO;		/* told by request_submit() */
+		err = anchor_submit(cmd, authority, none ? NULL : path,
+		    program);
 	if (err)
 		return cmd_fail(cmd, err);
-	if (none)
+	if (cmd->json) {
+		(void)printf("{\"kind\":\"%s\",\"path\":", kinds[none ?
+		    ANCHOR_NONE : program ? ANCHOR_COMMAND : ANCHOR_FILE]);
+		json_string(stdout, path, strlen(path));
+		(void)printf("}\n");
+	} else if (none)
 		(void)printf("no anchor: a registry put back goes "
 		    "unnoticed\n");
 	else
 		(void)printf("anchor: %s %s\n", program ? "program" : "file",
-		    cmd->argv[0]);
+		    path);
 	return EXIT_OK;
 }
 
@@ -87,7 +94,6 @@ static void
 anchor_print(const struct anchor *anchor, const struct anchor_place *place,
     bool json)
 {
-	static const char *const kinds[] = { "none", "file", "program" };
 	char when[TIME_TEXT_SIZE];
 	size_t i;
 

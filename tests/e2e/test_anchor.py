@@ -127,6 +127,18 @@ def test_missing_and_foreign(anchored, stranger, tmp_path):
     other.imprint("anchor", "set", "relative", code=2)
 
 
+def test_set_json(anchored, tmp_path):
+    path = tmp_path / "other"
+    assert anchored.imprint("anchor", "set", path, "--json").json == {
+        "kind": "file", "path": str(path)}
+    assert path.exists()
+    assert anchored.imprint("anchor", "set", "--none", "--json").json == {
+        "kind": "none", "path": ""}
+    assert anchored.imprint("anchor", "set", "--program", "/bin/true",
+                            "--json").json == {
+        "kind": "program", "path": "/bin/true"}
+
+
 def test_program(anchored, tmp_path):
     program = tmp_path / "keep-anchor"
     shutil.copy(ROOT / "examples/keep-anchor", program)
