@@ -46,7 +46,8 @@ MUST_USE enum err request_submit_file(struct cmd *, struct authority *,
 
 /*
  * After a change of status: publish it, or say how, as --no-publish asks. With
- * --json the end of the object that the caller began: ', "published": [...]}'.
+ * --json the end of the object that the caller began: ', "published": [...]}',
+ * with the error in a member "failed" before the brace.
  */
 MUST_USE enum err change_publish(struct cmd *, struct authority *);
 
@@ -62,9 +63,10 @@ MUST_USE enum err product_find(struct cmd *, struct authority *,
     const char *word, struct product *ret_product,
     struct store_object *ret_object);
 
-/* An order's file of names: opened, read through and hashed. */
-MUST_USE enum err order_names_open(struct cmd *, const char *path,
-    const struct product *, struct file *ret_file,
+/* An order's file of names, or "-" for standard input: opened, read through
+ * and hashed. The authority is open for writing. */
+MUST_USE enum err order_names_open(struct cmd *, struct authority *,
+    const char *path, const struct product *, struct file *ret_file,
     struct names_file *ret_names);
 /* Where an order's names come from, as lines or further JSON members. */
 MUST_USE enum err order_names_print(struct cmd *, struct authority *,
