@@ -23,6 +23,10 @@ MUST_USE enum err settings_load(struct cmd *);
 /* Open the ecosystem; unlock it when keys. */
 MUST_USE enum err ecosystem_open(struct cmd *, enum authority_mode, bool keys,
     struct authority **ret_authority);
+/* For writing, although what is accepted (AUTHORITY_ANCHOR, AUTHORITY_CLOCK)
+ * would refuse it. */
+MUST_USE enum err ecosystem_open_accepting(struct cmd *, unsigned accept,
+    struct authority **ret_authority);
 /* The keystore's passphrase, asked for once. */
 MUST_USE enum err passphrase_get(struct cmd *, bool confirm,
     struct secret *ret_passphrase);
@@ -50,6 +54,12 @@ MUST_USE enum err request_submit_file(struct cmd *, struct authority *,
  * with the error in a member "failed" before the brace.
  */
 MUST_USE enum err change_publish(struct cmd *, struct authority *);
+
+/* Publish all logs; ret_what names the one that could not be. */
+MUST_USE enum err logs_publish(struct cmd *, struct authority *,
+    const char **ret_what);
+/* ', "failed": {...}': what could not be published, and why. */
+void	failed_print(struct cmd *, const char *what, enum err);
 
 /* A file, or "-" for standard input. */
 MUST_USE enum err input_read(struct cmd *, const char *path, size_t limit,

@@ -345,16 +345,10 @@ published_print(void *ctx, const struct published *what,
 	    to);
 }
 
-/* With --json the members "published" and, if it fails, "failed": what could
- * not be published, and why. */
-static enum err
-publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
-    bool if_needed)
+enum err
+logs_publish(struct cmd *cmd, struct authority *authority,
+    const char **ret_what)
 {
-	struct telling telling = { .json = cmd->json };
-	struct publish publish = { .now = time_now(), .days = (unsigned)days,
-	    .if_needed = if_needed, .done = published_print,
-	    .ctx = &telling };
 	static const struct {
 		uint32_t	 log;
 		const char	*name;
@@ -363,24 +357,45 @@ publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
 		{ LOG_ONLINE_NUMBER, "log " LOG_ONLINE },
 		{ LOG_OPERATIONS_NUMBER, "log " LOG_OPERATIONS },
 	};
-	const char *what = "status";
 	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++) {
+		*ret_what = logs[i].name;
+		err = authority_log_publish(authority, logs[i].log,
+		    &cmd->diag);
+	}
+	return err;
+}
+
+void
+failed_print(struct cmd *cmd, const char *what, enum err err)
+{
+	printf(", \"failed\": {\"what\": \"%s\", \"why\": ", what);
+	cmd_json_error(cmd, err);
+	printf("}");
+}
+
+/* With --json the members "published" and, if it fails, "failed". */
+static enum err
+publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
+    bool if_needed)
+{
+	struct telling telling = { .json = cmd->json };
+	struct publish publish = { .now = time_now(), .days = (unsigned)days,
+	    .if_needed = if_needed, .done = published_print,
+	    .ctx = &telling };
+	const char *what = "status";
 	enum err err;
 
 	printf(cmd->json ? "\"published\": [" : "");
 	err = authority_publish_status(authority, &publish, &cmd->diag);
 	/* it may have made ranges void, and is on record itself */
-	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++) {
-		what = logs[i].name;
-		err = authority_log_publish(authority, logs[i].log,
-		    &cmd->diag);
-	}
+	if (!err)
+		err = logs_publish(cmd, authority, &what);
 	printf(cmd->json ? "]" : "");
-	if (err && cmd->json) {
-		printf(", \"failed\": {\"what\": \"%s\", \"why\": ", what);
-		cmd_json_error(cmd, err);
-		printf("}");
-	}
+	if (err && cmd->json)
+		failed_print(cmd, what, err);
 	return err;
 }
 
