@@ -20,6 +20,8 @@ libssl-dev
 openssl
 libsqlite3-dev
 libyaml-dev
+libevent-dev
+libjansson-dev
 zlib1g-dev
 scdoc
 '
