@@ -57,7 +57,7 @@ static const struct cmd_option create_options[] = {
 	{ "count", "N", "how many identities (default: those of --names "
 	    "or --list)" },
 	{ "names", "FILE", "CSV with a name for each, if the product takes "
-	    "some from there" },
+	    "some from there; -" },
 	{ "station", "NAME", "station that opens the pack; once for each" },
 	{ "split", "N", "as many packs as stations are given, or N for one" },
 	{ "list", "FILE", "the devices, with --mode" },
