@@ -47,9 +47,8 @@ static const struct cmd_option service_options[] = {
 };
 
 #define DEVICES_OPTIONS							\
-	{ "mode", "MODE", "chip: seal to chips; device-key: their own keys" }, \
-	{ "list-format", "NAME", "of the list, if its first octets do not "	\
-	    "tell" },							\
+	{ "mode", "MODE", "chip, or device-key: what the list names" },	\
+	{ "list-format", "NAME", "of the list (default: as it begins)" }, \
 	{ "list-signature", "FILE", "the list's detached signature" }
 
 static const struct cmd_option create_options[] = {

@@ -71,8 +71,9 @@ list_print(struct cmd *cmd, const struct order_devices *devices)
 	number_format(devices->list.entries, entries);
 	if (cmd->json)
 		printf("{\"entries\": %ju, \"trust\": %d, \"source\": "
-		    "\"%s\", \"sha256\": \"", (uintmax_t)
-		    devices->list.entries, (int)devices->list.head.trust,
+		    "\"%s\", \"sha256\": \"",
+		    (uintmax_t)devices->list.entries,
+		    (int)devices->list.head.trust,
 		    devices->list.head.source);
 	else
 		printf("%s devices, %s%s%s\nSHA-256 ", entries,

@@ -71,7 +71,7 @@ void	pack_chunk_mark(struct buf *, size_t enc_len, uint32_t position,
 	    const uint8_t commitment[SHA256_SIZE]);
 /* A package for a device that a list named. */
 struct pack_device {
-	uint8_t		kid[SHA256_SIZE];	/* thumbprint of its first key */
+	uint8_t		kid[SHA256_SIZE];	/* of its first key */
 	struct bytes	id;			/* may be empty */
 	struct bytes	enc;			/* empty: the chunk's */
 	struct bytes	sealed;

@@ -155,8 +155,8 @@ struct product {
  * certificate; an algorithm that can do what its purpose asks for; X25519
  * without certificate; what is authorised must be a capability, bits
  * included; keys are all made in the authority, all in devices or all in
- * chips (ERR_UNSUPPORTED: in the station). Whether the installed OpenSSL has an algorithm does not
- * count here: product_yaml.h, key_alg_available().
+ * chips (ERR_UNSUPPORTED: in the station). Whether the installed OpenSSL has
+ * an algorithm does not count here: product_yaml.h, key_alg_available().
  */
 MUST_USE enum err product_check(const struct product *, struct diag *);
 
