@@ -19,6 +19,7 @@ pkgconf|pkg-config
 libssl-dev
 openssl
 libsqlite3-dev
+libjansson-dev
 libyaml-dev
 zlib1g-dev
 scdoc
