@@ -19,8 +19,9 @@ pkgconf|pkg-config
 libssl-dev
 openssl
 libsqlite3-dev
-libjansson-dev
 libyaml-dev
+libevent-dev
+libjansson-dev
 zlib1g-dev
 scdoc
 '
