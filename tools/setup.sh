@@ -39,6 +39,7 @@ python3
 python3-cbor2
 python3-cryptography
 python3-pytest
+python3-pytest-xdist
 sqlite3
 strace
 '
