@@ -7,6 +7,7 @@
 #include "lib/authority/chip_maker.h"
 #include "lib/authority/devices_internal.h"
 #include "lib/authority/names.h"
+#include "lib/devices/formats.h"
 
 #define BATCH	((size_t)1 << 18)	/* marks; 8 MB */
 
