@@ -410,7 +410,6 @@ static const struct {
 	{ "signature mode", "0e8201", "0e8203", ERR_SYNTAX,
 	    "unknown signature mode" },
 	{ "delivery", "0f01", "0f02", ERR_SYNTAX, "unknown delivery" },
-	{ "no evidence", "0f01", "0f011000", ERR_SYNTAX, "" },
 	{ "slot 8", "a50000", "a50008", ERR_SYNTAX, "number out of range" },
 	{ "credential without maker", "a4000101020202" "0304",
 	    "a3000101020202", ERR_SYNTAX, "another size" },
