@@ -21,7 +21,7 @@ struct package_plain {
 	struct bytes		encoded;	/* the document, and ... */
 	struct document		document;	/* ... the same, parsed */
 	size_t			key_count;
-	struct package_key	keys[PRODUCT_SLOTS_MAX];	/* slots ascend */
+	struct package_key	keys[PRODUCT_SLOTS_MAX];	/* ascending */
 	size_t			chain_count;
 	/* issuing CA, document signer, root; DER */
 	struct bytes		chain[PACKAGE_CHAIN_MAX];
