@@ -94,6 +94,7 @@ enum exit_code order_list_cmd(struct cmd *);
 enum exit_code order_run_cmd(struct cmd *);
 enum exit_code order_cancel_cmd(struct cmd *);
 enum exit_code order_export_cmd(struct cmd *);
+enum exit_code order_reconcile_cmd(struct cmd *);
 enum exit_code signer_list_cmd(struct cmd *);
 enum exit_code signer_renew_cmd(struct cmd *);
 enum exit_code identity_show_cmd(struct cmd *);
