@@ -24,7 +24,7 @@
 
 #include "station/station.h"
 
-#define FLOOR_TEXT_MAX		63	/* fixture, badge, MES order, firmware */
+#define FLOOR_TEXT_MAX		63	/* fixture, badge, order, firmware */
 #define FLOOR_DEVICE_MAX	64	/* octets of a chip id or serial */
 #define FLOOR_REASON_MAX	127
 #define FLOOR_NONCE_SIZE	32
@@ -37,14 +37,14 @@ enum floor_code {
 	FLOOR_REPEATED = 1,		/* done before: the same answer */
 	FLOOR_BAD_REQUEST = 10,		/* a field is missing or out of range */
 	FLOOR_BAD_TOKEN = 11,
-	FLOOR_NO_PACKAGE = 20,		/* none left, of this product or order */
+	FLOOR_NO_PACKAGE = 20,		/* none left of this product */
 	FLOOR_NO_DEVICE = 21,		/* nothing is reserved for it */
 	FLOOR_NOT_FOR_CHIP = 22,	/* no package is made for this chip */
 	FLOOR_DONE = 30,		/* injected: a rework needs a reason */
 	FLOOR_SCRAPPED = 31,
 	FLOOR_OTHER_FIXTURE = 32,	/* another fixture holds it just now */
 	FLOOR_CLOSED = 33,		/* its order has been reported */
-	FLOOR_EVIDENCE = 40,		/* wrong, or not what the product needs */
+	FLOOR_EVIDENCE = 40,		/* wrong, or not what is needed */
 	FLOOR_NAME = 41,		/* not of a kind to be told on the line,
 					 * malformed, or another device's */
 	FLOOR_BROKEN = 50		/* station cannot write or read */

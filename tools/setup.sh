@@ -20,6 +20,8 @@ libssl-dev
 openssl
 libsqlite3-dev
 libyaml-dev
+libevent-dev
+libjansson-dev
 zlib1g-dev
 scdoc
 '
@@ -37,6 +39,7 @@ python3
 python3-cbor2
 python3-cryptography
 python3-pytest
+python3-pytest-xdist
 sqlite3
 strace
 '

@@ -120,9 +120,23 @@ bool	device_list_is(struct bytes head);
 MUST_USE enum err device_list_read(const struct file *,
     enum device_list_kind, struct device_list_writer *, struct diag *);
 
-/* One entry from its encoding. ERR_SYNTAX, ERR_INVALID. */
+/* One entry from its encoding, keys checked, no more. ERR_SYNTAX,
+ * ERR_INVALID, ERR_UNSUPPORTED (a key of another kind). */
 MUST_USE enum err device_entry_decode(struct bytes encoded,
     struct device_entry *ret_entry, struct diag *);
+
+/*
+ * What a key or an id is known by, in a list and in the registry. An id is
+ * one chip maker's: source as in the list.
+ */
+MUST_USE enum err device_key_mark(struct sha256 *, const struct public_key *,
+    uint8_t ret_mark[SHA256_SIZE]);
+MUST_USE enum err device_id_mark(struct sha256 *, const char *source,
+    struct bytes id, uint8_t ret_mark[SHA256_SIZE]);
+
+/* What the list says of itself once it was begun: who signed for it. */
+const struct device_list_head *device_list_writer_head(
+    const struct device_list_writer *);
 
 /*
  * Readers of what others make. Each verifies first, then begins, adds and

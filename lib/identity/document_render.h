@@ -2,26 +2,17 @@
  * What the renderings of a document share. Internal to lib/identity.
  *
  * Whatever comes out of a document is somebody else's text: it reaches a
- * terminal or a JSON file only through render_put_escaped().
+ * terminal or a JSON file only through text_put_escaped().
  */
 #ifndef IMPRINT_IDENTITY_DOCUMENT_RENDER_H
 #define IMPRINT_IDENTITY_DOCUMENT_RENDER_H
 
 #include "lib/identity/document.h"
-#include "lib/identity/json_write.h"
+#include "lib/base/json_write.h"
 
 /* "cnf" for 8; NULL for a claim that document_parse() passes over. */
 const char *document_claim_name(int64_t number);
 
-/*
- * Append text with backslash escapes as in JSON (RFC 8259 7) for control
- * characters, characters that change the direction or the lines of what
- * stands around them, and those in also (ASCII); octets that are not UTF-8
- * become U+FFFD. Returns the columns written, one for each character.
- */
-#define ESCAPE_JSON	"\"\\"
-#define ESCAPE_TEXT	""
-size_t	render_put_escaped(struct buf *, struct bytes text, const char *also);
 /* RFC 3339; "?" out of range. */
 void	render_put_time(struct buf *, int64_t);
 

@@ -11,7 +11,7 @@
 static size_t
 put_text(struct buf *b, struct bytes text)
 {
-	return render_put_escaped(b, text, ESCAPE_TEXT);
+	return text_put_escaped(b, text, ESCAPE_TEXT);
 }
 
 static void

@@ -36,7 +36,7 @@
 #define REPORT_PACKS_MAX	256
 #define REPORT_RECORD_MAX	((size_t)8 << 10)
 #define REPORT_NAMES_MAX	8
-#define REPORT_TEXT_MAX		63	/* fixture, badge, MES order, firmware */
+#define REPORT_TEXT_MAX		63	/* fixture, badge, order, firmware */
 #define REPORT_DEVICE_MAX	64
 #define REPORT_REASON_MAX	127
 #define REPORT_PROOF_MAX	544

@@ -61,6 +61,24 @@ def test_all_commands_are_tested(name):
     assert listed == COMMANDS[name]
 
 
+def test_help_on_a_group():
+    """The commands that begin with a word, a line each."""
+    program = BIN / "imprint"
+    listed = run(program, "help", "log").out
+    assert [line.split("  ")[1] for line in listed.splitlines()] == [
+        c for c in COMMANDS["imprint"] if c.startswith("log ")]
+    overview = run(program, "--help").out
+    assert all(line in overview for line in listed.splitlines())
+    assert run(program, "log", "--help").out == listed
+    bare = run(program, "log", code=2)
+    assert bare.out == "" and bare.err.endswith(listed)
+    assert bare.err.startswith("imprint: log: which")
+    assert json.loads(run(program, "log", "--json", code=2).out)["message"]
+    assert "log xyzzy" in run(program, "help", "log", "xyzzy", code=2).err
+    assert "usage: imprint log verify" in \
+        run(program, "help", "log", "verify").out
+
+
 @pytest.mark.parametrize("name", map(needed, PROGRAMS))
 def test_version(name):
     words = run(BIN / name, "--version").out.split()
@@ -278,13 +296,12 @@ def test_no_permission(pristine, tmp_path_factory):
         path.chmod(path.stat().st_mode | 0o011)
     eco = pristine.copy(root / "eco")
     eco.root.chmod(0o755)
-    os.chown(eco.passphrase, 0, 65534)
-    eco.passphrase.chmod(0o640)
+    os.chown(eco.passphrase, 65534, 65534)
     assert as_nobody(eco, "order", "list", code=5)
     assert as_nobody(eco, "product", "add", PRODUCTS / "camera.yaml", code=5)
-    # readable, yet not writable: readers work, writers say why not
+    # frozen for everybody: readers work, writers say why not
     for path in [eco.home, *eco.home.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(0o555 if path.is_dir() else 0o444)
     as_nobody(eco, "order", "list", code=0)
     as_nobody(eco, "identity", "list", code=0)
     err = as_nobody(eco, "product", "add", PRODUCTS / "camera.yaml", code=5)

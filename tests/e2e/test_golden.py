@@ -486,6 +486,19 @@ def test_later_document(golden):
 
 # Objects of the registry, under the MAC of whoever holds the keystore
 
+def head_change(db, key, sum_at, by):
+    """The head of the operations log, a sum in it changed, its MAC good."""
+    name = "operations-head"
+    stored = db.execute("SELECT value FROM meta WHERE name = ?",
+                        (name,)).fetchone()[0]
+    head = reader.cbor_decode(stored[:-32])
+    total = (int.from_bytes(head[sum_at], "big") + by) % 2 ** 256
+    head[sum_at] = total.to_bytes(32, "big")
+    encoded = reader.cbor_encode(head)
+    db.execute("UPDATE meta SET value = ? WHERE name = ?", (
+        encoded + hmac.digest(key, name.encode() + encoded, "sha256"), name))
+
+
 def object_change(golden, kind, name, change):
     """Put change(body) in place of an object's body, with a good MAC."""
     key = golden.keys()["registry.row"]
@@ -505,6 +518,8 @@ def object_change(golden, kind, name, change):
         assert old == row["body"][-mac_size:]
         db.execute("UPDATE object SET body = ? WHERE seq = ?",
                    (body + mac, row["seq"]))
+        head_change(db, key, 8, int.from_bytes(mac, "big") -
+                    int.from_bytes(old, "big"))
     db.close()
 
 

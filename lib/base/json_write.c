@@ -1,8 +1,6 @@
-#include "lib/identity/json_write.h"
+#include "lib/base/json_write.h"
 
 #include <inttypes.h>
-
-#include "lib/identity/document_render.h"
 
 void
 json_next(struct json *j)
@@ -23,7 +21,7 @@ void
 json_put_string(struct json *j, struct bytes text)
 {
 	buf_put_u8(j->b, '"');
-	(void)render_put_escaped(j->b, text, ESCAPE_JSON);
+	(void)text_put_escaped(j->b, text, ESCAPE_JSON);
 	buf_put_u8(j->b, '"');
 }
 
@@ -99,4 +97,11 @@ json_put_number(struct json *j, const char *key, uint64_t number)
 {
 	json_key(j, bytes_text(key));
 	buf_printf(j->b, "%" PRIu64, number);
+}
+
+void
+json_put_flag(struct json *j, const char *key, bool flag)
+{
+	json_key(j, bytes_text(key));
+	buf_put_bytes(j->b, bytes_text(flag ? "true" : "false"));
 }

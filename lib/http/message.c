@@ -1,0 +1,295 @@
+#include "lib/http/message.h"
+
+#include <strings.h>
+
+size_t
+http_head_end(struct bytes text, size_t from)
+{
+	const uint8_t *end;
+
+	if (from >= text.len)
+		return 0;
+	end = memmem(text.ptr + from, text.len - from, "\r\n\r\n", 4);
+	return end == NULL ? 0 : (size_t)(end - text.ptr) + 4;
+}
+
+/* tchar, RFC 9110 5.6.2 */
+static bool
+is_token(struct bytes text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++)
+		if (text.ptr[i] <= ' ' || text.ptr[i] >= 0x7f ||
+		    strchr("\"(),/:;<=>?@[\\]{}", text.ptr[i]) != NULL)
+			return false;
+	return text.len > 0;
+}
+
+/* Visible characters, blanks and what is above ASCII (RFC 9110 5.5). */
+static bool
+is_value(struct bytes text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++)
+		if ((text.ptr[i] < ' ' && text.ptr[i] != '\t') ||
+		    text.ptr[i] == 0x7f)
+			return false;
+	return true;
+}
+
+/* What stands before the next c, cut off the front of rest with it. */
+static bool
+cut(struct bytes *rest, char c, struct bytes *ret_part)
+{
+	const uint8_t *at;
+
+	at = rest->len == 0 ? NULL : memchr(rest->ptr, c, rest->len);
+	if (at == NULL)
+		return false;
+	*ret_part = bytes_of(rest->ptr, (size_t)(at - rest->ptr));
+	rest->ptr = at + 1;
+	rest->len -= ret_part->len + 1;
+	return true;
+}
+
+static struct bytes
+trimmed(struct bytes text)
+{
+	while (text.len > 0 && (*text.ptr == ' ' || *text.ptr == '\t')) {
+		text.ptr++;
+		text.len--;
+	}
+	while (text.len > 0 && (text.ptr[text.len - 1] == ' ' ||
+	    text.ptr[text.len - 1] == '\t'))
+		text.len--;
+	return text;
+}
+
+static bool
+same_word(struct bytes text, const char *word)
+{
+	return text.len == strlen(word) &&
+	    strncasecmp((const char *)text.ptr, word, text.len) == 0;
+}
+
+static enum err
+target_parse(struct bytes target, struct http_head *head, struct diag *diag)
+{
+	size_t i;
+
+	if (target.len == 0 || target.ptr[0] != '/')
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9112 3.2.1",
+		    "request line: its target is no path");
+	for (i = 0; i < target.len; i++)
+		if (target.ptr[i] <= ' ' || target.ptr[i] >= 0x7f)
+			return diag_fail(diag, ERR_SYNTAX, "RFC 9112 3.2",
+			    "request line: its target has an octet that must"
+			    " be encoded");
+	head->query = target;
+	if (!cut(&head->query, '?', &head->path)) {
+		head->path = target;
+		head->query = BYTES_NONE;
+	}
+	return ERR_OK;
+}
+
+static enum err
+line_parse(struct bytes line, struct http_head *head,
+    enum http_status *ret_status, struct diag *diag)
+{
+	struct bytes target, version;
+	enum err err;
+
+	if (!cut(&line, ' ', &head->method) || !is_token(head->method) ||
+	    !cut(&line, ' ', &target))
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9112 3",
+		    "request line: not a method, a target and a version");
+	err = target_parse(target, head, diag);
+	if (err)
+		return err;
+	version = line;
+	if (bytes_equal(version, bytes_text("HTTP/1.1"))) {
+		head->keep_alive = true;
+		return ERR_OK;
+	}
+	if (bytes_equal(version, bytes_text("HTTP/1.0")))
+		return ERR_OK;
+	*ret_status = HTTP_VERSION_UNKNOWN;
+	return diag_fail(diag, ERR_UNSUPPORTED, "RFC 9112 2.3",
+	    "request line: not HTTP/1.1");
+}
+
+static enum err
+field_parse(struct bytes line, struct http_head *head,
+    enum http_status *ret_status, struct diag *diag)
+{
+	struct http_header_field *field;
+
+	if (head->field_count == HTTP_FIELDS_MAX) {
+		*ret_status = HTTP_HEAD_TOO_LARGE;
+		return diag_fail(diag, ERR_LIMIT, "RFC 6585 5",
+		    "header: more than %d fields", HTTP_FIELDS_MAX);
+	}
+	field = &head->fields[head->field_count];
+	if (!cut(&line, ':', &field->name) || !is_token(field->name))
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9112 5",
+		    "header: field %zu: no name with a colon after it",
+		    head->field_count + 1);
+	field->value = trimmed(line);
+	if (!is_value(field->value))
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9110 5.5",
+		    "header: field %zu: a control character",
+		    head->field_count + 1);
+	head->field_count++;
+	return ERR_OK;
+}
+
+struct bytes
+http_head_field(const struct http_head *head, const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < head->field_count; i++)
+		if (same_word(head->fields[i].name, name))
+			return head->fields[i].value;
+	return BYTES_NONE;
+}
+
+/* Fields of which two would let two readers differ. */
+static enum err
+once_check(const struct http_head *head, struct diag *diag)
+{
+	static const char *const once[] = { "authorization",
+		"content-length", "content-type", "expect", "host",
+		"transfer-encoding" };
+	size_t i, k, count;
+
+	for (k = 0; k < sizeof(once) / sizeof(once[0]); k++) {
+		count = 0;
+		for (i = 0; i < head->field_count; i++)
+			count += same_word(head->fields[i].name, once[k]);
+		if (count > 1)
+			return diag_fail(diag, ERR_SYNTAX, "RFC 9110 5.3",
+			    "header: %s: stands there %zu times", once[k],
+			    count);
+	}
+	return ERR_OK;
+}
+
+static enum err
+length_parse(struct bytes text, uint64_t *ret_len, struct diag *diag)
+{
+	uint64_t value = 0;
+	size_t i;
+
+	if (text.len == 0 || text.len > 18)
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9110 8.6",
+		    "header: content-length: not a number");
+	for (i = 0; i < text.len; i++) {
+		if (text.ptr[i] < '0' || text.ptr[i] > '9')
+			return diag_fail(diag, ERR_SYNTAX, "RFC 9110 8.6",
+			    "header: content-length: not a number");
+		value = value * 10 + (uint64_t)(text.ptr[i] - '0');
+	}
+	*ret_len = value;
+	return ERR_OK;
+}
+
+/* RFC 9112 6: where the body ends, and what becomes of the connection. */
+static enum err
+framing(struct http_head *head, enum http_status *ret_status,
+    struct diag *diag)
+{
+	struct bytes value;
+	enum err err;
+
+	err = once_check(head, diag);
+	if (err)
+		return err;
+	if (http_head_field(head, "transfer-encoding").ptr != NULL) {
+		*ret_status = HTTP_NOT_IMPLEMENTED;
+		return diag_fail(diag, ERR_UNSUPPORTED, "RFC 9112 6.1",
+		    "header: transfer-encoding: send Content-Length"
+		    " instead");
+	}
+	value = http_head_field(head, "content-length");
+	if (value.ptr != NULL) {
+		err = length_parse(value, &head->body_len, diag);
+		if (err)
+			return err;
+	} else if (same_word(head->method, "POST") ||
+	    same_word(head->method, "PUT")) {
+		*ret_status = HTTP_LENGTH_REQUIRED;
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9110 15.5.12",
+		    "header: content-length: is missing");
+	}
+	if (head->keep_alive && http_head_field(head, "host").ptr == NULL)
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9112 3.2",
+		    "header: host: is missing");
+	value = http_head_field(head, "connection");
+	if (same_word(value, "close"))
+		head->keep_alive = false;
+	value = http_head_field(head, "expect");
+	head->expect_continue = same_word(value, "100-continue");
+	return ERR_OK;
+}
+
+enum err
+http_head_parse(struct bytes text, struct http_head *ret_head,
+    enum http_status *ret_status, struct diag *diag)
+{
+	struct http_head head = { .field_count = 0 };
+	enum http_status status = HTTP_BAD_REQUEST;
+	struct bytes line;
+	bool first = true;
+	enum err err = ERR_OK;
+
+	while (!err && cut(&text, '\n', &line)) {
+		if (line.len == 0 || line.ptr[line.len - 1] != '\r') {
+			err = diag_fail(diag, ERR_SYNTAX, "RFC 9112 2.2",
+			    "header: a line does not end in CRLF");
+			break;
+		}
+		line.len--;
+		if (first)
+			err = line_parse(line, &head, &status, diag);
+		else if (line.len > 0)
+			err = field_parse(line, &head, &status, diag);
+		first = false;
+	}
+	if (!err)
+		err = framing(&head, &status, diag);
+	if (err) {
+		*ret_status = status;
+		return err;
+	}
+	*ret_head = head;
+	return ERR_OK;
+}
+
+const char *
+http_reason(enum http_status status)
+{
+	switch (status) {
+	case HTTP_OK: return "OK";
+	case HTTP_BAD_REQUEST: return "Bad Request";
+	case HTTP_UNAUTHORIZED: return "Unauthorized";
+	case HTTP_FORBIDDEN: return "Forbidden";
+	case HTTP_NOT_FOUND: return "Not Found";
+	case HTTP_METHOD_NOT_ALLOWED: return "Method Not Allowed";
+	case HTTP_CONFLICT: return "Conflict";
+	case HTTP_GONE: return "Gone";
+	case HTTP_LENGTH_REQUIRED: return "Length Required";
+	case HTTP_CONTENT_TOO_LARGE: return "Content Too Large";
+	case HTTP_UNSUPPORTED_TYPE: return "Unsupported Media Type";
+	case HTTP_UNPROCESSABLE: return "Unprocessable Content";
+	case HTTP_HEAD_TOO_LARGE: return "Request Header Fields Too Large";
+	case HTTP_SERVER_ERROR: return "Internal Server Error";
+	case HTTP_NOT_IMPLEMENTED: return "Not Implemented";
+	case HTTP_UNAVAILABLE: return "Service Unavailable";
+	case HTTP_VERSION_UNKNOWN: return "HTTP Version Not Supported";
+	}
+	return "Unknown";
+}

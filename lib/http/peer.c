@@ -1,0 +1,320 @@
+/* One connection: reading requests whole, writing replies. */
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <event2/buffer.h>
+#include <event2/bufferevent_ssl.h>
+#include <stdlib.h>
+
+#include "lib/http/server_internal.h"
+
+#define DRAIN_S	2	/* see peer_drain() */
+
+static void
+reply_release(const void *data, size_t len, void *extra)
+{
+	struct buf *body = extra;
+
+	(void)data;
+	(void)len;
+	if (body->ptr != NULL)
+		wipe(body->ptr, body->cap);
+	buf_release(body);
+	free(body);
+}
+
+static void
+request_release(struct http_request *r)
+{
+	if (r->reply.ptr != NULL)
+		wipe(r->reply.ptr, r->reply.cap);
+	buf_release(&r->reply);
+	buf_release(&r->fields);
+	*r = (struct http_request){ .reply = BUF_INIT,
+		.fields = { .limit = REPLY_FIELDS_MAX } };
+}
+
+void
+peer_free(struct peer *peer)
+{
+	struct http_server *server = peer->server;
+
+	TAILQ_REMOVE(&server->peers, peer, entry);
+	server->peer_count--;
+	request_release(&peer->request);
+	if (peer->deadline != NULL)
+		event_free(peer->deadline);
+	if (peer->bev != NULL)
+		bufferevent_free(peer->bev);
+	ERR_clear_error();
+	free(peer);
+	server_left(server);
+}
+
+/* It has so long for what it owes, and stands last in that row. */
+static void
+peer_owes(struct peer *peer, unsigned seconds)
+{
+	struct timeval limit = { .tv_sec = seconds };
+	struct http_server *server = peer->server;
+
+	(void)event_add(peer->deadline, &limit);
+	TAILQ_REMOVE(&server->peers, peer, entry);
+	TAILQ_INSERT_TAIL(&server->peers, peer, entry);
+}
+
+static void
+peer_late(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	peer_free(ctx);
+}
+
+/*
+ * Closing while it still sends would have the system take the reply back: what
+ * comes is thrown away for a while (RFC 9112 9.6).
+ */
+static void
+peer_drain(struct peer *peer)
+{
+	struct evbuffer *in = bufferevent_get_input(peer->bev);
+	SSL *ssl = bufferevent_openssl_get_ssl(peer->bev);
+
+	if (ssl != NULL)
+		(void)SSL_shutdown(ssl);
+	(void)shutdown(bufferevent_getfd(peer->bev), SHUT_WR);
+	peer->state = PEER_DRAINING;
+	peer_owes(peer, DRAIN_S);
+	(void)evbuffer_drain(in, evbuffer_get_length(in));
+}
+
+static void
+peer_refuse(struct peer *peer, enum http_status status,
+    const struct diag *diag)
+{
+	peer->close = peer->drain = true;
+	peer->state = PEER_WAITING;
+	server_refuse(peer->server, &peer->request, status, diag->what);
+	peer_reply(peer);
+}
+
+static void
+peer_continue(struct peer *peer, const struct http_head *head)
+{
+	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+
+	if (head->expect_continue && !peer->continued)
+		(void)bufferevent_write(peer->bev, text, sizeof(text) - 1);
+	peer->continued = true;
+}
+
+/* All of a request is here: head, then body. */
+static void
+peer_request(struct peer *peer, struct bytes text, size_t head_len)
+{
+	struct evbuffer *in = bufferevent_get_input(peer->bev);
+	enum http_status status = HTTP_BAD_REQUEST;
+	struct diag diag = DIAG_INIT;
+	struct http_head head;
+
+	if (http_head_parse(bytes_of(text.ptr, head_len), &head, &status,
+	    &diag) != ERR_OK) {
+		peer_refuse(peer, status, &diag);
+		return;
+	}
+	if (head.body_len > peer->server->config.body_max) {
+		(void)diag_fail(&diag, ERR_LIMIT, NULL,
+		    "body: longer than %zu octets",
+		    peer->server->config.body_max);
+		peer_refuse(peer, HTTP_CONTENT_TOO_LARGE, &diag);
+		return;
+	}
+	if (text.len - head_len < head.body_len) {
+		peer_continue(peer, &head);
+		return;
+	}
+	(void)event_del(peer->deadline);
+	peer->close = !head.keep_alive || peer->server->stopping;
+	peer->state = PEER_WAITING;
+	peer->request.head = &head;
+	peer->request.body = bytes_of(text.ptr + head_len, head.body_len);
+	server_dispatch(peer->server, peer);
+	peer->request.head = NULL;
+	peer->request.body = BYTES_NONE;
+	(void)evbuffer_drain(in, head_len + head.body_len);
+	peer->begun = peer->continued = false;
+	peer->searched = 0;
+}
+
+/* What has come in so far; may free the peer. */
+static void
+peer_take(struct peer *peer)
+{
+	struct evbuffer *in = bufferevent_get_input(peer->bev);
+	size_t len = evbuffer_get_length(in), head_len;
+	struct diag diag = DIAG_INIT;
+	struct bytes text;
+
+	if (peer->state == PEER_DRAINING)
+		(void)evbuffer_drain(in, len);
+	if (peer->state != PEER_READING || len == 0)
+		return;
+	if (!peer->begun) {
+		peer->begun = true;
+		peer_owes(peer, peer->server->config.request_s);
+	}
+	text = bytes_of(evbuffer_pullup(in, -1), len);
+	if (text.ptr == NULL) {
+		peer_free(peer);
+		return;
+	}
+	head_len = http_head_end(text, peer->searched);
+	if (head_len > HTTP_HEAD_MAX ||
+	    (head_len == 0 && len > HTTP_HEAD_MAX)) {
+		(void)diag_fail(&diag, ERR_LIMIT, NULL,
+		    "header: longer than %d octets", HTTP_HEAD_MAX);
+		peer_refuse(peer, HTTP_HEAD_TOO_LARGE, &diag);
+		return;
+	}
+	if (head_len > 0)
+		peer_request(peer, text, head_len);
+	else
+		peer->searched = len < 3 ? 0 : len - 3;
+}
+
+static void
+peer_read(struct bufferevent *bev, void *ctx)
+{
+	(void)bev;
+	peer_take(ctx);
+}
+
+/* All of a reply is with the system. */
+static void
+peer_written(struct bufferevent *bev, void *ctx)
+{
+	struct peer *peer = ctx;
+
+	(void)bev;
+	if (peer->state != PEER_WRITING)
+		return;
+	if (peer->drain) {
+		peer_drain(peer);
+		return;
+	}
+	if (peer->close || peer->server->stopping) {
+		peer_free(peer);
+		return;
+	}
+	peer->state = PEER_READING;
+	peer_owes(peer, peer->server->config.idle_s);
+	peer_take(peer);
+}
+
+static void
+peer_event(struct bufferevent *bev, short what, void *ctx)
+{
+	struct peer *peer = ctx;
+
+	(void)bev;
+	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT))
+		peer_free(peer);
+}
+
+static enum err
+peer_body(struct peer *peer, struct buf *reply)
+{
+	struct evbuffer *out = bufferevent_get_output(peer->bev);
+	struct buf *body;
+
+	if (reply->len == 0)
+		return ERR_OK;
+	body = malloc(sizeof(*body));
+	if (body == NULL)
+		return ERR_NOMEM;
+	*body = *reply;
+	*reply = (struct buf)BUF_INIT;
+	if (evbuffer_add_reference(out, body->ptr, body->len, reply_release,
+	    body) == 0)
+		return ERR_OK;
+	reply_release(NULL, 0, body);
+	return ERR_NOMEM;
+}
+
+void
+peer_reply(struct peer *peer)
+{
+	struct evbuffer *out = bufferevent_get_output(peer->bev);
+	struct http_request *r = &peer->request;
+	int done;
+
+	peer->state = PEER_WRITING;
+	peer_owes(peer, peer->server->config.request_s);
+	done = evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n"
+	    "Content-Type: %s\r\nContent-Length: %zu\r\n"
+	    "Cache-Control: no-store\r\n"
+	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n", r->status,
+	    http_reason(r->status), r->type, r->reply.len,
+	    buf_text(&r->fields), peer->close ? "Connection: close\r\n" :
+	    "");
+	if (done < 0 || peer_body(peer, &r->reply) != ERR_OK) {
+		peer_free(peer);
+		return;
+	}
+	request_release(r);
+}
+
+static struct bufferevent *
+bufferevent_make(struct http_server *server, int fd)
+{
+	struct bufferevent *bev;
+	SSL *ssl;
+
+	if (server->tls == NULL)
+		return bufferevent_socket_new(server->base, fd,
+		    BEV_OPT_CLOSE_ON_FREE);
+	ssl = SSL_new(server->tls);
+	if (ssl == NULL)
+		return NULL;
+	bev = bufferevent_openssl_socket_new(server->base, fd, ssl,
+	    BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
+	if (bev == NULL) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	/* lengths say where a request ends, not close_notify */
+	bufferevent_openssl_set_allow_dirty_shutdown(bev, 1);
+	return bev;
+}
+
+void
+peer_new(struct http_server *server, int fd)
+{
+	struct peer *peer = calloc(1, sizeof(*peer));
+
+	if (peer == NULL) {
+		(void)evutil_closesocket(fd);
+		return;
+	}
+	peer->server = server;
+	peer->state = PEER_READING;
+	request_release(&peer->request);
+	TAILQ_INSERT_TAIL(&server->peers, peer, entry);
+	server->peer_count++;
+	peer->deadline = evtimer_new(server->base, peer_late, peer);
+	peer->bev = bufferevent_make(server, fd);
+	if (peer->bev == NULL)
+		(void)evutil_closesocket(fd);
+	if (peer->bev == NULL || peer->deadline == NULL) {
+		peer_free(peer);
+		return;
+	}
+	bufferevent_setcb(peer->bev, peer_read, peer_written, peer_event,
+	    peer);
+	bufferevent_setwatermark(peer->bev, EV_READ, 0,
+	    HTTP_HEAD_MAX + server->config.body_max + 1);
+	peer_owes(peer, server->config.request_s);
+	if (bufferevent_enable(peer->bev, EV_READ | EV_WRITE) != 0)
+		peer_free(peer);
+}

@@ -1,0 +1,135 @@
+/*
+ * The one HTTP server of station, verifier and front: HTTP/1.1 (RFC 9112)
+ * over TCP or TLS 1.2 and 1.3, one thread, one event loop.
+ *
+ * A request is read whole, within limits and a deadline, before a handler
+ * runs. Replies are held until the end of the turn of the event loop: when
+ * handlers have run, batch is called once and then all replies are sent. So
+ * what the handlers of a turn did can be made durable by one sync before
+ * anybody hears of it (group commit).
+ *
+ * Hostile clients cost little: sizes and times are bounded, and when all
+ * connections are taken, the one that has owed a request for longest is
+ * closed for the next one. A client that goes away changes nothing: its
+ * request is carried out, its reply dropped.
+ */
+#ifndef IMPRINT_HTTP_SERVER_H
+#define IMPRINT_HTTP_SERVER_H
+
+#include <stdbool.h>
+
+#include "lib/base/buf.h"
+#include "lib/base/diag.h"
+
+#define HTTP_HEAD_MAX		8192	/* request line and header fields */
+#define HTTP_FIELDS_MAX		48
+#define HTTP_ADDRESS_SIZE	72	/* "[::1]:8443" */
+
+/* Status codes, RFC 9110 15 and RFC 6585. */
+enum http_status {
+	HTTP_OK = 200,
+	HTTP_BAD_REQUEST = 400,
+	HTTP_UNAUTHORIZED = 401,
+	HTTP_FORBIDDEN = 403,
+	HTTP_NOT_FOUND = 404,
+	HTTP_METHOD_NOT_ALLOWED = 405,
+	HTTP_CONFLICT = 409,
+	HTTP_GONE = 410,
+	HTTP_LENGTH_REQUIRED = 411,
+	HTTP_CONTENT_TOO_LARGE = 413,
+	HTTP_UNSUPPORTED_TYPE = 415,
+	HTTP_UNPROCESSABLE = 422,
+	HTTP_HEAD_TOO_LARGE = 431,
+	HTTP_SERVER_ERROR = 500,
+	HTTP_NOT_IMPLEMENTED = 501,
+	HTTP_UNAVAILABLE = 503,
+	HTTP_VERSION_UNKNOWN = 505
+};
+
+struct http_request;
+
+/* What a handler may ask; views last until it returns. */
+/* Without what follows a '?'; begins with '/', not decoded. */
+struct bytes http_path(const struct http_request *);
+/* What follows the '?'; empty: nothing. */
+struct bytes http_query(const struct http_request *);
+/* The value of a field, its name in any case; ptr NULL when it is not there.
+ * A request that gives one twice that may stand only once was refused. */
+struct bytes http_field(const struct http_request *, const char *name);
+struct bytes http_body(const struct http_request *);
+
+/*
+ * The reply, once, before the handler returns; a handler that gives none has
+ * failed: 500. body is taken over and left empty, its memory wiped when it is
+ * sent; one that will hold a secret is given its whole room beforehand
+ * (buf_reserve). A body that has failed (buf_err) is a 500 as well.
+ */
+void	http_reply(struct http_request *, enum http_status, const char *type,
+	    struct buf *body);
+#define HTTP_JSON	"application/json"
+#define HTTP_HTML	"text/html; charset=utf-8"
+/* One more header field of the reply; value: plain text, no line ends. */
+void	http_reply_field(struct http_request *, const char *name,
+	    const char *value);
+
+/* Which handler for what. A path of the table asked with another method is
+ * 405, any other path 404. A table ends with method NULL. */
+struct http_route {
+	const char	*method;	/* "GET" */
+	const char	*path;		/* "/v1/query" */
+	void		(*handle)(void *ctx, struct http_request *);
+};
+
+struct http_config {
+	const char	*address;	/* an IP address: "127.0.0.1", "::" */
+	uint16_t	 port;		/* 0: any that is free */
+	/* PEM; both empty: no TLS. The chain's leaf first. */
+	struct bytes	 certificate, key;
+	size_t		 body_max;
+	unsigned	 connections_max;
+	unsigned	 idle_s;	/* between requests */
+	unsigned	 request_s;	/* for one whole request, with the
+					 * handshake before it; also for its
+					 * reply to be taken */
+	unsigned	 stop_s;	/* for what is under way on SIGTERM */
+	const struct http_route *routes;
+	void		*ctx;		/* of all that follow and handlers */
+	/*
+	 * Once a turn, when handlers have run; may be NULL. On an error their
+	 * replies are not sent: all of them get 500 and the body that it
+	 * wrote; the server stops then and http_server_run() returns the
+	 * error.
+	 */
+	enum err	(*batch)(void *ctx, struct buf *body, struct diag *);
+	/* Writes the JSON body of what the server itself refuses; NULL:
+	 * {"error":"what"}. */
+	void		(*refusal)(void *ctx, enum http_status,
+			    const char *what, struct buf *body);
+};
+
+struct http_server;
+
+/*
+ * Bind, listen, nothing else yet; SIGPIPE must be ignored. config's texts and
+ * tables must outlive the server; certificate and key need not. ERR_INVALID:
+ * no IP address, certificate and key do not belong together or are no PEM;
+ * ERR_EXISTS: the port is taken; ERR_PERMISSION; ERR_IO; ERR_CRYPTO.
+ */
+MUST_USE enum err http_server_new(const struct http_config *,
+    struct http_server **ret_server, struct diag *);
+void	http_server_free(struct http_server **);
+#define _cleanup_http_server_ __attribute__((cleanup(http_server_free)))
+/* Where it listens, "127.0.0.1:8443"; the port is the real one. */
+const char *http_server_address(const struct http_server *);
+/* Is "127.0.0.1", "::1" or the like an address of this machine alone? */
+bool	http_is_loopback(const char *address);
+
+/*
+ * Serve until SIGTERM or SIGINT, or http_server_stop(): then no new
+ * connection is taken, requests that have begun are finished within stop_s.
+ * Returns ERR_OK then, or what batch has failed with.
+ */
+MUST_USE enum err http_server_run(struct http_server *, struct diag *);
+void	http_server_stop(struct http_server *);
+
+#endif

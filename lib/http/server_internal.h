@@ -1,0 +1,77 @@
+/* Between server.c and peer.c. */
+#ifndef IMPRINT_HTTP_SERVER_INTERNAL_H
+#define IMPRINT_HTTP_SERVER_INTERNAL_H
+
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+#include <sys/queue.h>
+
+#include "lib/base/secret.h"
+#include "lib/http/message.h"
+#include "lib/http/tls.h"
+
+#define REPLY_FIELDS_MAX	1024
+
+/* What becomes of a connection, in this order over and over. */
+enum peer_state {
+	PEER_READING,	/* it owes us a request */
+	PEER_WAITING,	/* handled, held until the end of the turn */
+	PEER_WRITING,	/* we owe it the rest of a reply */
+	PEER_DRAINING	/* refused before it had sent all */
+};
+
+struct http_request {
+	const struct http_head	*head;
+	struct bytes		 body;
+	/* reply; status 0: none yet */
+	enum http_status	 status;
+	const char		*type;
+	struct buf		 reply;
+	struct buf		 fields;
+};
+
+struct peer {
+	TAILQ_ENTRY(peer)	 entry;
+	struct http_server	*server;
+	struct bufferevent	*bev;
+	struct event		*deadline;
+	enum peer_state		 state;
+	bool			 begun;		/* part of a request is here */
+	bool			 continued;	/* 100 was sent */
+	bool			 close;		/* after the reply */
+	bool			 drain;		/* before that */
+	size_t			 searched;	/* no head ends before it */
+	struct http_request	 request;
+};
+TAILQ_HEAD(peer_list, peer);
+
+struct http_server {
+	struct http_config	 config;
+	SSL_CTX			*tls;		/* NULL: plain */
+	struct event_base	*base;
+	struct evconnlistener	*listener;
+	struct event		*flush, *stop_timer;
+	struct event		*signals[2];
+	char			 address[HTTP_ADDRESS_SIZE];
+	/* in the order in which they last began to owe us something */
+	struct peer_list	 peers;
+	unsigned		 peer_count;
+	bool			 stopping;
+	enum err		 err;
+	struct diag		 diag;
+};
+
+/* Takes fd over; without a word when there is no memory. */
+void	peer_new(struct http_server *, int fd);
+void	peer_free(struct peer *);
+/* The reply of one that waits goes out. */
+void	peer_reply(struct peer *);
+/* Its handler, and then its turn's end. */
+void	server_dispatch(struct http_server *, struct peer *);
+/* The body of a refusal by the server itself. */
+void	server_refuse(struct http_server *, struct http_request *,
+	    enum http_status, const char *what);
+/* Loop ends when it stops and nobody is left. */
+void	server_left(struct http_server *);
+
+#endif

@@ -1,0 +1,27 @@
+/* TLS of the server. Internal to lib/http. */
+#ifndef IMPRINT_HTTP_TLS_H
+#define IMPRINT_HTTP_TLS_H
+
+#include "lib/crypto/ossl.h"
+
+#include <openssl/ssl.h>
+
+#include "lib/base/bytes.h"
+
+static inline void
+ssl_ctx_cleanup(SSL_CTX **ctx)
+{
+	SSL_CTX_free(*ctx);
+	*ctx = NULL;
+}
+#define _cleanup_ssl_ctx_ __attribute__((cleanup(ssl_ctx_cleanup)))
+
+/*
+ * TLS 1.2 with forward secrecy and AEAD alone, and 1.3. certificate: PEM,
+ * the leaf first; key: its private key, PEM without a passphrase.
+ * ERR_INVALID, ERR_CRYPTO, ERR_NOMEM.
+ */
+MUST_USE enum err tls_server_new(struct bytes certificate, struct bytes key,
+    SSL_CTX **ret_ctx, struct diag *);
+
+#endif
