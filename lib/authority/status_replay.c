@@ -386,6 +386,33 @@ segment_next(const struct status_replay *r, uint32_t made_by, uint32_t cause)
 	return made_by;
 }
 
+void
+status_replay_events(const struct status_replay *r, uint32_t log,
+    uint64_t index, void (*each)(void *ctx, const struct status_event *),
+    void *ctx)
+{
+	const struct touch *touch;
+	const struct cause *cause;
+	uint32_t made_by = 0, next;
+	struct status_event event;
+	size_t i;
+
+	for (i = 0; i < r->touch_count; i++) {
+		touch = &r->touches[i];
+		if (touch->log != log || index < touch->first ||
+		    index >= touch->end)
+			continue;
+		next = segment_next(r, made_by, touch->cause);
+		if (next == made_by)
+			continue;
+		made_by = next;
+		cause = &r->causes[touch->cause];
+		event = (struct status_event){ cause->action, cause->reason,
+		    cause->time, cause->operation };
+		each(ctx, &event);
+	}
+}
+
 static void
 segments_paint(const struct status_replay *r, uint32_t log,
     struct segments *s)

@@ -6,7 +6,8 @@
 #include "lib/authority/reconcile.h"
 #include "tests/support/io_fault.h"
 
-#define NAMES	"{kind: serial-number, from: index, format: \"G-{index:6}\"}, " \
+#define NAMES	"{kind: serial-number, from: index, " \
+		"format: \"G-{index:6}\"}, " \
 		"{kind: mac, from: line, type: mac}"
 #define FLOORS	2
 #define PACK	5
