@@ -39,6 +39,7 @@ struct run {
 	size_t			 job_count;
 	struct buf		 certs[PACK_CERTS_MAX];
 	char			 product_name[PRODUCT_NAME_MAX + 1];
+	struct product		 product;
 	struct buf		 frontier;
 	bool			 stopping;	/* asked once, it stays so */
 	uint64_t		 next_index;	/* of the next chunk */
@@ -121,7 +122,7 @@ run_product(struct run *run, struct diag *diag)
 	if (!err)
 		memcpy(run->product_name, object.name,
 		    sizeof(run->product_name));
-	return err;
+	return err ? err : product_decode(object.body, &run->product, diag);
 }
 
 static enum err
@@ -232,6 +233,7 @@ filling_header(struct run *run, struct filling *f, struct diag *diag)
 	header->ecosystem = bytes_of(run->authority->info.id,
 	    ECOSYSTEM_ID_SIZE);
 	header->product_name = bytes_text(run->product_name);
+	pack_header_ask(header, &run->product);
 	for (i = 0; i < PACK_CERTS_MAX && run->certs[i].len > 0; i++)
 		header->certs[i] = buf_bytes(&run->certs[i]);
 	header->cert_count = i;
@@ -333,7 +335,7 @@ filling_resume(struct run *run, struct filling *f, const char *path,
 		    diag);
 	if (size > f->pack.length)
 		err = file_truncate(&f->file, f->pack.length, diag);
-	return err;
+	return err ? err : pack_header_resume(&f->header, &f->file, diag);
 }
 
 static enum err

@@ -163,7 +163,7 @@ pack_make(struct pack_world *w, enum key_alg alg, uint8_t id,
 	    ERR_OK);
 	for (number = 0; counts[number] > 0; number++)
 		put_chunk(w, number, counts[number]);
-	m->version = PACK_VERSION;
+	m->version = 1;
 	m->number = w->header.number;
 	m->count = w->header.count;
 	m->typ = PACK_MANIFEST_TYP;
@@ -700,7 +700,8 @@ test_heads(void **state)
 		{ 7, 0, ERR_SYNTAX },
 		{ 8, 1, ERR_VERSION },
 		{ 9, 0, ERR_VERSION },
-		{ 9, 2, ERR_VERSION },
+		{ 9, 3, ERR_VERSION },
+		{ 9, 2, ERR_SYNTAX },		/* asks for nothing */
 		{ 10, 1, ERR_SYNTAX },
 		{ 11, 1, ERR_SYNTAX },
 		{ 12, 1, ERR_SYNTAX },		/* 16 MB of header */
