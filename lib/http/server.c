@@ -374,6 +374,10 @@ server_events(struct http_server *server, struct diag *diag)
 	if (server->flush == NULL || server->stop_timer == NULL ||
 	    server->signals[0] == NULL || server->signals[1] == NULL)
 		return diag_nomem(diag);
+	if (event_add(server->signals[0], NULL) != 0 ||
+	    event_add(server->signals[1], NULL) != 0)
+		return diag_fail(diag, ERR_IO, NULL,
+		    "server: signals cannot be caught");
 	return ERR_OK;
 }
 
@@ -444,9 +448,7 @@ http_server_address(const struct http_server *server)
 enum err
 http_server_run(struct http_server *server, struct diag *diag)
 {
-	if (event_add(server->signals[0], NULL) != 0 ||
-	    event_add(server->signals[1], NULL) != 0 ||
-	    evconnlistener_enable(server->listener) != 0 ||
+	if (evconnlistener_enable(server->listener) != 0 ||
 	    event_base_dispatch(server->base) < 0)
 		return diag_fail(diag, ERR_IO, NULL,
 		    "server: its event loop cannot run");
