@@ -45,7 +45,7 @@ line_count(struct line *line, const struct line_request *r,
 	f->last = r->call.now;
 	minutes_move(f, minute);
 	if (code >= FLOOR_BAD_REQUEST) {
-		f->refused++;
+		f->refused += r->verb != LINE_QUERY;
 	} else if (code == FLOOR_OK && r->verb == LINE_RESERVE) {
 		f->reserved++;
 	} else if (code == FLOOR_OK && r->verb == LINE_COMMIT) {

@@ -468,3 +468,46 @@ def test_example(line):
     assert base64.urlsafe_b64decode(ueid + "==").hex() == package.ueid
     assert dict(n.split("=") for n in names.split("&")) == {
         kind: text for kind, text in package.claims[-66006].items()}
+
+
+def same(told, shown):
+    """Is it as the document shows? "..." stands for anything."""
+    if isinstance(shown, dict) and "..." not in shown:
+        return isinstance(told, dict) and told.keys() == shown.keys() and all(
+            same(told[k], shown[k]) for k in shown)
+    if isinstance(shown, list):
+        return len(told) == len(shown) and all(map(same, told, shown))
+    if isinstance(shown, str):
+        return bool(re.fullmatch(".+".join(map(re.escape,
+                                               shown.split("..."))), told))
+    return isinstance(shown, dict) or told == shown
+
+
+def test_protocol(served):
+    """The examples of the document, in its order."""
+    f, package = Fixture(served, "bench-0"), b""
+    examples = re.findall(r"^```http\n(.*?)^```$", PROTOCOL.read_text(),
+                          re.S | re.M)
+    assert len(examples) >= 8
+    for example in examples:
+        asked, answer = example.split("\n\n")
+        line, _, body = asked.partition("\n")
+        method, path = line.split()
+        if "readback" in body:
+            body = body.replace("...", base64.b64encode(
+                hashlib.sha256(package).digest()).decode())
+        status, _, told = f.ask(method, path, body or None)
+        shown_status, _, shown = answer.partition("\n")
+        assert status == int(shown_status), told
+        assert same(told, json.loads(shown)), (line, told)
+        package = base64.b64decode(told.get("package", "")) or package
+
+
+def test_codes_are_documented():
+    """Numbers of the document and of the program."""
+    header = (ROOT / "station/floor.h").read_text()
+    codes = set(re.findall(r"^\tFLOOR_[A-Z_]+ = (\d+)", header.split(
+        "enum floor_code")[1].split("};")[0], re.M))
+    rows = set(re.findall(r"^\| (\d+) \| \d{3} \|", PROTOCOL.read_text(),
+                          re.M))
+    assert codes == rows
