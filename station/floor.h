@@ -13,8 +13,9 @@
  * Rework: a device that is done takes a fresh package; the old one is void,
  * with a reason. So does one that was scrapped after all, and one whose order
  * was closed before it was done. A fixture holds what it reserved for half a
- * minute; then another one may go on with the device. What is reserved when an order is closed, and what became of
- * it is not known, is open: the authority revokes it.
+ * minute; then another one may go on with the device. What is reserved when an
+ * order is closed, and what became of it is not known, is open: the authority
+ * revokes it.
  *
  * Verbs add to the ledger and change what is in memory; nothing may leave the
  * process before floor_sync() has said that it is durable. So an event loop

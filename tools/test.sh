@@ -24,4 +24,4 @@ fi
 
 echo "end to end, programs of build/dev${torture:+, every kill point}:"
 IMPRINT_BIN=$PWD/build/dev TORTURE=$torture PYTHONDONTWRITEBYTECODE=1 \
-    /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e
+    /usr/bin/python3 -m pytest -q -p no:cacheprovider -n "$jobs" tests/e2e

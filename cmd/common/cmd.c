@@ -185,6 +185,12 @@ command_unknown(struct cmd *cmd, char **argv, int argc)
 	char words[64];
 	const char *near;
 
+	if ((argc == 1 || argv[1][0] == '-') &&
+	    group_print(cmd->program, argv[0], NULL)) {
+		(void)cmd_usage(cmd, "%s: which of its commands?", argv[0]);
+		(void)group_print(cmd->program, argv[0], stderr);
+		return EXIT_USAGE;
+	}
 	(void)snprintf(words, sizeof(words), "%s%s%s", argv[0],
 	    argc > 1 && argv[1][0] != '-' ? " " : "",
 	    argc > 1 && argv[1][0] != '-' ? argv[1] : "");
@@ -276,6 +282,9 @@ cmd_run(struct cmd *cmd, int argc, char **argv)
 		return help_print(cmd, argc - at - 1, argv + at + 1);
 	if (at < argc)
 		used = command_find(cmd, argv + at, argc - at);
+	if (help_wanted(argc, argv) && used == 0 && at < argc &&
+	    group_print(cmd->program, argv[at], NULL))
+		return help_print(cmd, 1, argv + at);
 	if (help_wanted(argc, argv))
 		return help_print(cmd, used, argv + at);
 	if (at < argc && used == 0 && unknown != NULL)

@@ -71,6 +71,8 @@ struct cmd {
 	bool				 json;		/* --json */
 	/* done, but something that goes with it could not be: EXIT_IO */
 	bool				 incomplete;
+	/* the error stands in the JSON that was printed: cmd_json_error() */
+	bool				 json_told;
 	struct diag			 diag;
 };
 
@@ -96,6 +98,9 @@ MUST_USE enum err cmd_number(struct cmd *, const char *name, uint64_t min,
 /* Print cmd->diag to stderr ("program: what (ref)" and "hint"), as JSON too
  * with --json; returns the exit code of err. */
 enum exit_code cmd_fail(struct cmd *, enum err);
+/* The same as a JSON object within what a command prints; cmd_fail() then
+ * tells people only. */
+void	cmd_json_error(struct cmd *, enum err);
 /* A usage error with its message and a pointer to --help; EXIT_USAGE. */
 enum exit_code cmd_usage(struct cmd *, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));

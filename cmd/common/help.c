@@ -64,10 +64,30 @@ command_is(const struct cmd_command *command, int argc, char **words)
 	    strcmp(command->name, words[0]) == 0;
 }
 
+bool
+group_print(const struct cmd_program *program, const char *word, FILE *out)
+{
+	const struct cmd_command *command;
+	size_t len = strlen(word);
+	bool any = false;
+
+	for (command = program->commands; command->name != NULL; command++) {
+		if (strncmp(command->name, word, len) != 0 ||
+		    command->name[len] != ' ')
+			continue;
+		if (out != NULL)
+			(void)fprintf(out, "  %-22s %s\n", command->name,
+			    command->summary);
+		any = true;
+	}
+	return any;
+}
+
 enum exit_code
 help_print(struct cmd *cmd, int argc, char **words)
 {
 	const struct cmd_command *command;
+	bool more;
 
 	if (argc == 0) {
 		program_help(cmd->program);
@@ -80,6 +100,9 @@ help_print(struct cmd *cmd, int argc, char **words)
 			return EXIT_OK;
 		}
 	}
-	return cmd_usage(cmd, "no help on \"%s\": no such command",
-	    words[0]);
+	more = argc > 1 && words[1][0] != '-';
+	if (!more && group_print(cmd->program, words[0], stdout))
+		return EXIT_OK;
+	return cmd_usage(cmd, "no help on \"%s%s%s\": no such command",
+	    words[0], more ? " " : "", more ? words[1] : "");
 }

@@ -145,11 +145,12 @@ diag_print(const struct cmd *cmd, const char *what)
 	}
 }
 
-static void
-json_error(const struct cmd *cmd, enum err err)
+void
+cmd_json_error(struct cmd *cmd, enum err err)
 {
 	const struct diag *diag = &cmd->diag;
 
+	cmd->json_told = true;
 	(void)fputs("{\"error\": ", stdout);
 	json_string(stdout, err_name(err), strlen(err_name(err)));
 	(void)fputs(", \"message\": ", stdout);
@@ -158,7 +159,16 @@ json_error(const struct cmd *cmd, enum err err)
 	json_string(stdout, diag->ref, strlen(diag->ref));
 	(void)fputs(", \"hint\": ", stdout);
 	json_string(stdout, diag->hint, strlen(diag->hint));
-	(void)fputs("}\n", stdout);
+	(void)fputs("}", stdout);
+}
+
+static void
+json_error(struct cmd *cmd, enum err err)
+{
+	if (!cmd->json || cmd->json_told)
+		return;
+	cmd_json_error(cmd, err);
+	(void)fputc('\n', stdout);
 }
 
 enum exit_code
@@ -166,8 +176,7 @@ cmd_fail(struct cmd *cmd, enum err err)
 {
 	diag_print(cmd, cmd->diag.what[0] != '\0' ? cmd->diag.what :
 	    err_name(err));
-	if (cmd->json)
-		json_error(cmd, err);
+	json_error(cmd, err);
 	return exit_code_of(err);
 }
 
@@ -187,10 +196,8 @@ cmd_usage(struct cmd *cmd, const char *fmt, ...)
 	(void)fprintf(stderr, "\n  see '%s %s%s'\n", cmd->program->name,
 	    cmd->command != NULL ? "help " : "--help",
 	    cmd->command != NULL ? cmd->command->name : "");
-	if (cmd->json) {
-		(void)diag_fail(&cmd->diag, ERR_INVALID, NULL, "%s", text);
-		json_error(cmd, ERR_INVALID);
-	}
+	(void)diag_fail(&cmd->diag, ERR_INVALID, NULL, "%s", text);
+	json_error(cmd, ERR_INVALID);
 	return EXIT_USAGE;
 }
 

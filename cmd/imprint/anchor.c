@@ -1,16 +1,14 @@
-/* The rollback anchor, and the two ways on when something does not fit. */
-#include <dirent.h>
-#include <stdlib.h>
-
+/* The rollback anchor, and the way on when the clock was wrong. */
 #include "cmd/imprint/imprint.h"
 #include "lib/authority/anchor.h"
 #include "lib/authority/operation.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 
-/* Open for writing although what is accepted would refuse it. */
-static enum err
-open_accepting(struct cmd *cmd, unsigned accept,
+static const char *const kinds[] = { "none", "file", "program" };
+
+enum err
+ecosystem_open_accepting(struct cmd *cmd, unsigned accept,
     struct authority **ret_authority)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
@@ -62,24 +60,29 @@ anchor_set_cmd(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	bool program = cmd_flag(cmd, "program"), none = cmd_flag(cmd, "none");
+	const char *path;
 	enum err err;
 
 	if (cmd->argc != (none ? 0 : 1) || (none && program))
 		return cmd_usage(cmd, "anchor set takes one path, or --none");
-	err = open_accepting(cmd, AUTHORITY_ANCHOR, &authority);
+	path = none ? "" : cmd->argv[0];
+	err = ecosystem_open_accepting(cmd, AUTHORITY_ANCHOR, &authority);
 	if (!err)
-		err = anchor_submit(cmd, authority, none ? NULL :
-		    cmd->argv[0], program);
-	if (!err && authority_warning(authority) != NULL)
-		return EXIT_IO;		/* told by request_submit() */
+		err = anchor_submit(cmd, authority, none ? NULL : path,
+		    program);
 	if (err)
 		return cmd_fail(cmd, err);
-	if (none)
+	if (cmd->json) {
+		(void)printf("{\"kind\":\"%s\",\"path\":", kinds[none ?
+		    ANCHOR_NONE : program ? ANCHOR_COMMAND : ANCHOR_FILE]);
+		json_string(stdout, path, strlen(path));
+		(void)printf("}\n");
+	} else if (none)
 		(void)printf("no anchor: a registry put back goes "
 		    "unnoticed\n");
 	else
 		(void)printf("anchor: %s %s\n", program ? "program" : "file",
-		    cmd->argv[0]);
+		    path);
 	return EXIT_OK;
 }
 
@@ -87,7 +90,6 @@ static void
 anchor_print(const struct anchor *anchor, const struct anchor_place *place,
     bool json)
 {
-	static const char *const kinds[] = { "none", "file", "program" };
 	char when[TIME_TEXT_SIZE];
 	size_t i;
 
@@ -138,100 +140,6 @@ anchor_show_cmd(struct cmd *cmd)
 	return EXIT_OK;
 }
 
-/* What was published before knows what this registry forgot: it is kept
- * before the next publication takes its place. */
-static enum err
-publication_keep(struct cmd *cmd, struct authority *authority,
-    const char *folder, const char *kept)
-{
-	char from[PATH_SIZE], a[PATH_SIZE], b[PATH_SIZE];
-	struct dirent *entry;
-	enum err err;
-	DIR *d;
-
-	if (snprintf(from, sizeof(from), "%s/publish/%s",
-	    authority_dir(authority), folder) >= (int)sizeof(from))
-		return ERR_LIMIT;
-	d = opendir(from);
-	if (d == NULL)
-		return ERR_OK;
-	err = io_mkdir(cmd->io, kept, 0700, &cmd->diag);
-	while (!err && (entry = readdir(d)) != NULL) {
-		if (entry->d_name[0] == '.')
-			continue;
-		err = path_join(a, from, entry->d_name);
-		if (!err)
-			err = path_join(b, kept, entry->d_name);
-		if (!err)
-			err = file_copy(cmd->io, a, b, 0600, &cmd->diag);
-	}
-	(void)closedir(d);
-	return err;
-}
-
-static enum err
-publications_keep(struct cmd *cmd, struct authority *authority,
-    unsigned epoch)
-{
-	char kept[PATH_SIZE];
-	enum err err;
-
-	if (snprintf(kept, sizeof(kept), "%s/before-epoch-%u",
-	    authority_dir(authority), epoch) >= (int)sizeof(kept))
-		return ERR_LIMIT;
-	err = publication_keep(cmd, authority, "crl", kept);
-	if (!err)
-		err = publication_keep(cmd, authority, "status", kept);
-	if (!err && !cmd->json)
-		(void)printf("what was published before is kept in %s: "
-		    "revoke again what it calls revoked\n", kept);
-	return err;
-}
-
-enum exit_code
-epoch_begin_cmd(struct cmd *cmd)
-{
-	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
-	_cleanup_authority_ struct authority *authority = NULL;
-	_cleanup_buf_ struct buf note = { .limit = ANCHOR_FILE_MAX };
-	const char *reason = cmd_value(cmd, "reason");
-	const char *path = cmd_value(cmd, "anchor");
-	uint64_t epoch = 0, skip = 0;
-	struct cbor cbor;
-	enum err err;
-
-	if (cmd->argc != 0 || reason == NULL)
-		return cmd_usage(cmd, "epoch begin needs --reason TEXT, for "
-		    "the record");
-	err = open_accepting(cmd, AUTHORITY_ANCHOR, &authority);
-	if (!err)
-		err = cmd_number(cmd, "skip", 0, UINT64_C(1) << 32, 0, &skip);
-	if (!err && path != NULL)
-		err = io_read_file(cmd->io, path, &note, &cmd->diag);
-	if (!err)
-		err = request_put_epoch(&body, reason, buf_bytes(&note),
-		    skip);
-	if (!err)
-		err = request_submit(cmd, authority, REQUEST_EPOCH,
-		    buf_bytes(&body), &result);
-	if (err)
-		return cmd_fail(cmd, err);
-	cbor_open(&cbor, buf_bytes(&result));
-	epoch = cbor_get_uint(&cbor);
-	err = publications_keep(cmd, authority, (unsigned)epoch);
-	if (err)
-		return cmd_fail(cmd, err);
-	if (cmd->json)
-		(void)printf("{\"epoch\":%llu}\n", (unsigned long long)epoch);
-	else
-		(void)printf("epoch %llu: what the anchor saw and this "
-		    "registry does not know is suspended;\n"
-		    "'imprint log export operations --json' lists it, "
-		    "'imprint resume' or 'imprint revoke' decides\n",
-		    (unsigned long long)epoch);
-	return authority_warning(authority) != NULL ? EXIT_IO : EXIT_OK;
-}
-
 enum exit_code
 clock_accept_cmd(struct cmd *cmd)
 {
@@ -243,7 +151,7 @@ clock_accept_cmd(struct cmd *cmd)
 
 	if (cmd->argc != 0)
 		return cmd_usage(cmd, "clock accept takes no arguments");
-	err = open_accepting(cmd, AUTHORITY_CLOCK, &authority);
+	err = ecosystem_open_accepting(cmd, AUTHORITY_CLOCK, &authority);
 	cbor_put_int(&body, now);
 	if (!err)
 		err = buf_err(&body);

@@ -50,7 +50,7 @@ static const struct cmd_option create_options[] = {
 	{ "product", "NAME", "the product, or NAME@VERSION (default: latest)" },
 	{ "count", "N", "how many identities (default: lines of --names)" },
 	{ "names", "FILE", "CSV with a name for each, if the product takes "
-	    "some from there" },
+	    "some from there; -" },
 	{ "station", "NAME", "station that opens the pack; once for each" },
 	{ "split", "N", "as many packs as stations are given, or N for one" },
 	{ NULL, NULL, NULL },

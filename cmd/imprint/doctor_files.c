@@ -1,6 +1,7 @@
 /* What can be seen without the registry's content: modes, room, leftovers,
  * and the process itself. */
 #include "cmd/imprint/doctor.h"
+#include "cmd/imprint/lost.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -379,6 +380,31 @@ status_compare(void *ctx, const struct store_log *log)
 	return ERR_OK;
 }
 
+/* "before-epoch-N": were the revocations that it names made again? */
+static void
+entry_lost(struct doctor *d, const char *path, const char *name, void *ctx)
+{
+	char file[PATH_SIZE], hint[HINT_SIZE], number[32];
+	struct diag diag = DIAG_INIT;
+	uint64_t left = 0;
+	enum err err;
+
+	(void)ctx;
+	if (strncmp(name, LOST_FOLDER, strlen(LOST_FOLDER)) != 0 ||
+	    path_join(file, path, LOST_FILE) != ERR_OK ||
+	    !io_exists(d->cmd->io, file))
+		return;
+	err = lost_left(d->authority, d->cmd->io, file, &left, &diag);
+	(void)snprintf(hint, sizeof(hint), "imprint revoke --from %s", file);
+	number_format(left, number);
+	if (err)
+		doctor_diag(d, DOCTOR_PROBLEM, &diag);
+	else if (left > 0)
+		doctor_say(d, DOCTOR_PROBLEM, hint, "%s: %s identities were "
+		    "revoked, as was published before the registry was lost, "
+		    "and are not now", file, number);
+}
+
 void
 doctor_published(struct doctor *d)
 {
@@ -392,6 +418,8 @@ doctor_published(struct doctor *d)
 		directory_each(d, path, entry_count, &count);
 		directory_each(d, path, entry_published, NULL);
 	}
+	if (d->authority != NULL)
+		directory_each(d, d->dir, entry_lost, NULL);
 	if (d->unlocked && store_log_each(authority_store(d->authority),
 	    status_compare, d, NULL) != ERR_OK)
 		doctor_say(d, DOCTOR_SKIPPED, NULL,

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "lib/authority/anchor.h"
+#include "lib/authority/log_publish.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_run.h"
 #include "lib/base/clock.h"
@@ -15,6 +16,8 @@
 #define EXPIRY_S	(90 * DAY_S)
 /* What is under way may be behind for so long. */
 #define BEHIND_S	((int64_t)3600)
+#define OLDER		"an old registry.db was put back: bring the newest " \
+			"one back. If it is lost: 'imprint epoch begin'"
 
 void
 doctor_registry(struct doctor *d)
@@ -326,6 +329,7 @@ published_compare(struct doctor *d, const struct store_log *log,
 	_cleanup_buf_ struct buf line = { .limit = NOTE_FILE_MAX };
 	char folder[STORE_NAME_MAX + 1], name[NOTE_NAME_MAX + 1];
 	struct bytes text = note, origin;
+	struct checkpoint file;
 	struct public_key key;
 
 	if (!note_line(&text, &origin) || !folder_name(origin, folder)) {
@@ -341,11 +345,33 @@ published_compare(struct doctor *d, const struct store_log *log,
 		return;
 	}
 	checkpoint_compare(d, log, note, &key);
-	if (file_get(d, folder, "checkpoint", &published) != ERR_OK ||
-	    !bytes_equal(buf_bytes(&published), note))
+	if (file_get(d, folder, "checkpoint", &published) == ERR_OK &&
+	    checkpoint_verify(buf_bytes(&published), &key, &file, NULL) ==
+	    ERR_OK && file.size > log->size)
+		doctor_say(d, DOCTOR_PROBLEM, OLDER, "log %s: the registry "
+		    "is older than what was published: publish/log/%s/"
+		    "checkpoint speaks of %llu entries, it has %llu",
+		    log->name, folder, (unsigned long long)file.size,
+		    (unsigned long long)log->size);
+	else if (!bytes_equal(buf_bytes(&published), note))
 		doctor_say(d, DOCTOR_WARNING, "imprint log publish",
 		    "publish/log/%s/checkpoint: is not "
 		    "what was signed last", folder);
+}
+
+/* Is a later state than the registry's published, or another one? Somebody
+ * may be publishing: what was seen in between is looked at again. */
+static bool
+older_check(struct doctor *d, const struct store_log *log)
+{
+	struct diag diag = DIAG_INIT;
+
+	if (!d->unlocked ||
+	    authority_log_check(d->authority, log->log, NULL) == ERR_OK ||
+	    authority_log_check(d->authority, log->log, &diag) == ERR_OK)
+		return false;
+	doctor_diag(d, DOCTOR_PROBLEM, &diag);
+	return true;
 }
 
 static enum err
@@ -358,7 +384,7 @@ log_check(void *ctx, const struct store_log *row)
 
 	err = store_log_get(authority_store(d->authority), row->log, &log,
 	    &frontier, &note, NULL);
-	if (err)
+	if (err || older_check(d, &log))
 		return err;
 	if (note.len > 0)
 		published_compare(d, &log, buf_bytes(&note));

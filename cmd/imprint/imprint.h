@@ -23,6 +23,10 @@ MUST_USE enum err settings_load(struct cmd *);
 /* Open the ecosystem; unlock it when keys. */
 MUST_USE enum err ecosystem_open(struct cmd *, enum authority_mode, bool keys,
     struct authority **ret_authority);
+/* For writing, although what is accepted (AUTHORITY_ANCHOR, AUTHORITY_CLOCK)
+ * would refuse it. */
+MUST_USE enum err ecosystem_open_accepting(struct cmd *, unsigned accept,
+    struct authority **ret_authority);
 /* The keystore's passphrase, asked for once. */
 MUST_USE enum err passphrase_get(struct cmd *, bool confirm,
     struct secret *ret_passphrase);
@@ -46,9 +50,16 @@ MUST_USE enum err request_submit_file(struct cmd *, struct authority *,
 
 /*
  * After a change of status: publish it, or say how, as --no-publish asks. With
- * --json the end of the object that the caller began: ', "published": [...]}'.
+ * --json the end of the object that the caller began: ', "published": [...]}',
+ * with the error in a member "failed" before the brace.
  */
 MUST_USE enum err change_publish(struct cmd *, struct authority *);
+
+/* Publish all logs; ret_what names the one that could not be. */
+MUST_USE enum err logs_publish(struct cmd *, struct authority *,
+    const char **ret_what);
+/* ', "failed": {...}': what could not be published, and why. */
+void	failed_print(struct cmd *, const char *what, enum err);
 
 /* A file, or "-" for standard input. */
 MUST_USE enum err input_read(struct cmd *, const char *path, size_t limit,
@@ -62,9 +73,10 @@ MUST_USE enum err product_find(struct cmd *, struct authority *,
     const char *word, struct product *ret_product,
     struct store_object *ret_object);
 
-/* An order's file of names: opened, read through and hashed. */
-MUST_USE enum err order_names_open(struct cmd *, const char *path,
-    const struct product *, struct file *ret_file,
+/* An order's file of names, or "-" for standard input: opened, read through
+ * and hashed. The authority is open for writing. */
+MUST_USE enum err order_names_open(struct cmd *, struct authority *,
+    const char *path, const struct product *, struct file *ret_file,
     struct names_file *ret_names);
 /* Where an order's names come from, as lines or further JSON members. */
 MUST_USE enum err order_names_print(struct cmd *, struct authority *,

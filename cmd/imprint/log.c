@@ -369,6 +369,12 @@ publish_one(struct cmd *cmd, struct authority *authority,
 	err = authority_log_publish_all(authority, log->log,
 	    publish_progress, &progress, &published, &cmd->diag);
 	progress_end(&progress);
+	if (err && cmd->json) {
+		printf("%s\n  {\"log\": \"%s\", \"failed\": ", first ? "" : ",",
+		    log->name);
+		cmd_json_error(cmd, err);
+		printf("}");
+	}
 	if (err)
 		return err;
 	number_format(published.size, size);

@@ -96,8 +96,8 @@ order_create_cmd(struct cmd *cmd)
 	if (!err)
 		err = product_find(cmd, authority, name, &product, &object);
 	if (!err && names_path != NULL)
-		err = order_names_open(cmd, names_path, &product, &file,
-		    &names);
+		err = order_names_open(cmd, authority, names_path, &product,
+		    &file, &names);
 	if (!err && count == 0)
 		count = names.lines;
 	if (!err)
@@ -403,6 +403,7 @@ order_cancel_cmd(struct cmd *cmd)
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 	uint64_t revoked = 0;
 	uint32_t number = 0;
+	char text[32];
 	enum err err;
 
 	err = number_argument(cmd, &number);
@@ -419,14 +420,14 @@ order_cancel_cmd(struct cmd *cmd)
 		err = parts_remove(cmd, authority, number);
 	if (err)
 		return cmd_fail(cmd, err);
+	number_format(revoked, text);
 	if (cmd->json)
 		printf("{\"order\": %u, \"state\": \"cancelled\", "
 		    "\"revoked\": %llu", number,
 		    (unsigned long long)revoked);
 	else
-		printf("order %u is cancelled, %llu identities in its "
-		    "unfinished packs are revoked\n", number,
-		    (unsigned long long)revoked);
+		printf("order %u is cancelled, %s identities in its "
+		    "unfinished packs are revoked\n", number, text);
 	err = change_publish(cmd, authority);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

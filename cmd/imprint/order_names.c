@@ -1,23 +1,92 @@
 /* Where an order's names come from. */
 #include <fcntl.h>
+#include <stdlib.h>
 
 #include "cmd/imprint/imprint.h"
 #include "lib/authority/names.h"
 
+#define INPUT_TITLE	"standard input"
+#define INPUT_MAX	((uint64_t)4 << 30)	/* octets on the disk */
+#define INPUT_BLOCK	((size_t)1 << 20)
+
+static enum err
+input_copy(struct cmd *cmd, const struct file *in, const struct file *out)
+{
+	size_t len = INPUT_BLOCK;
+	uint64_t at = 0;
+	uint8_t *block;
+	enum err err = ERR_OK;
+
+	block = malloc(INPUT_BLOCK);
+	if (block == NULL)
+		return diag_nomem(&cmd->diag);
+	for (; !err && len == INPUT_BLOCK; at += len) {
+		if (at == INPUT_MAX) {
+			err = diag_fail(&cmd->diag, ERR_LIMIT, NULL,
+			    INPUT_TITLE ": more than 4 GB of names");
+			diag_hint(&cmd->diag, "give them as a file");
+			break;
+		}
+		err = file_read_upto(in, at, block, INPUT_BLOCK, &len,
+		    &cmd->diag);
+		if (!err && len > 0)
+			err = file_write_at(out, at, bytes_of(block, len),
+			    &cmd->diag);
+	}
+	free(block);
+	return err;
+}
+
+/* Names are read twice: what can be read once goes to a file without a name,
+ * on the disk that will hold them anyway. */
+static enum err
+input_open(struct cmd *cmd, struct authority *authority,
+    struct file *ret_file)
+{
+	_cleanup_file_ struct file in = FILE_INIT;
+	char path[PATH_SIZE], *title;
+	enum err err;
+
+	err = file_open(cmd->io, "/dev/stdin", O_RDONLY, 0, &in, &cmd->diag);
+	if (!err)
+		err = path_join(path, authority_dir(authority), "names.tmp");
+	if (!err)
+		err = io_unlink(cmd->io, path, &cmd->diag);
+	if (!err)
+		err = file_open(cmd->io, path, O_RDWR | O_CREAT | O_EXCL |
+		    O_NOFOLLOW, 0600, ret_file, &cmd->diag);
+	if (!err)
+		err = io_unlink(cmd->io, path, &cmd->diag);
+	if (!err)
+		err = input_copy(cmd, &in, ret_file);
+	if (err)
+		return err;
+	title = strdup(INPUT_TITLE);
+	if (title == NULL)
+		return diag_nomem(&cmd->diag);
+	free(ret_file->path);
+	ret_file->path = title;
+	return ERR_OK;
+}
+
 enum err
-order_names_open(struct cmd *cmd, const char *path,
-    const struct product *product, struct file *ret_file,
+order_names_open(struct cmd *cmd, struct authority *authority,
+    const char *path, const struct product *product, struct file *ret_file,
     struct names_file *ret_names)
 {
 	enum err err;
 
-	err = file_open(cmd->io, path, O_RDONLY, 0, ret_file, &cmd->diag);
+	if (strcmp(path, "-") == 0)
+		err = input_open(cmd, authority, ret_file);
+	else
+		err = file_open(cmd->io, path, O_RDONLY, 0, ret_file,
+		    &cmd->diag);
 	if (!err)
 		err = names_file_read(ret_file, product->names,
 		    product->name_count, NULL, NULL, ret_names, &cmd->diag);
 	if (!err && ret_names->lines == 0)
 		err = diag_fail(&cmd->diag, ERR_INVALID, NULL,
-		    "%s: names no identity", path);
+		    "%s: names no identity", ret_file->path);
 	return err;
 }
 

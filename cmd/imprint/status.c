@@ -345,6 +345,38 @@ published_print(void *ctx, const struct published *what,
 	    to);
 }
 
+enum err
+logs_publish(struct cmd *cmd, struct authority *authority,
+    const char **ret_what)
+{
+	static const struct {
+		uint32_t	 log;
+		const char	*name;
+	} logs[] = {
+		{ LOG_BULK_NUMBER, "log " LOG_BULK },
+		{ LOG_ONLINE_NUMBER, "log " LOG_ONLINE },
+		{ LOG_OPERATIONS_NUMBER, "log " LOG_OPERATIONS },
+	};
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++) {
+		*ret_what = logs[i].name;
+		err = authority_log_publish(authority, logs[i].log,
+		    &cmd->diag);
+	}
+	return err;
+}
+
+void
+failed_print(struct cmd *cmd, const char *what, enum err err)
+{
+	printf(", \"failed\": {\"what\": \"%s\", \"why\": ", what);
+	cmd_json_error(cmd, err);
+	printf("}");
+}
+
+/* With --json the members "published" and, if it fails, "failed". */
 static enum err
 publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
     bool if_needed)
@@ -353,34 +385,32 @@ publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
 	struct publish publish = { .now = time_now(), .days = (unsigned)days,
 	    .if_needed = if_needed, .done = published_print,
 	    .ctx = &telling };
-	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER,
-	    LOG_OPERATIONS_NUMBER };
-	size_t i;
+	const char *what = "status";
 	enum err err;
 
+	printf(cmd->json ? "\"published\": [" : "");
 	err = authority_publish_status(authority, &publish, &cmd->diag);
 	/* it may have made ranges void, and is on record itself */
-	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++)
-		err = authority_log_publish(authority, logs[i], &cmd->diag);
+	if (!err)
+		err = logs_publish(cmd, authority, &what);
+	printf(cmd->json ? "]" : "");
+	if (err && cmd->json)
+		failed_print(cmd, what, err);
 	return err;
 }
 
 enum err
 change_publish(struct cmd *cmd, struct authority *authority)
 {
-	enum err err;
+	enum err err = ERR_OK;
 
-	if (cmd->json)
-		printf(", \"published\": [");
-	if (cmd_flag(cmd, "no-publish")) {
-		if (!cmd->json)
-			printf("not published: imprint publish\n");
-		err = ERR_OK;
-	} else {
+	printf(cmd->json ? ", " : "");
+	if (!cmd_flag(cmd, "no-publish"))
 		err = publish_run(cmd, authority, 0, true);
-	}
-	if (cmd->json)
-		printf("]}\n");
+	else
+		printf(cmd->json ? "\"published\": []" :
+		    "not published: imprint publish\n");
+	printf(cmd->json ? "}\n" : "");
 	if (err)
 		cmd_warn(cmd, "it is on record, but not published: when this "
 		    "is mended, run 'imprint publish'");
@@ -401,11 +431,9 @@ publish_cmd(struct cmd *cmd)
 		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
 	if (err)
 		return cmd_fail(cmd, err);
-	if (cmd->json)
-		printf("{\"published\": [");
+	printf(cmd->json ? "{" : "");
 	err = publish_run(cmd, authority, days, false);
-	if (cmd->json)
-		printf("]}\n");
+	printf(cmd->json ? "}\n" : "");
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 

@@ -84,29 +84,6 @@ target_add(struct collect *c, uint32_t log, uint64_t first, uint64_t count)
 	return ERR_OK;
 }
 
-static enum err
-word_find(struct collect *c, const char *word)
-{
-	enum address_kind kind;
-	struct address address;
-	enum err err;
-
-	err = lookup_find(c->authority, word, &address, &kind,
-	    &c->cmd->diag);
-	return err ? err : target_add(c, address.log, address.index, 1);
-}
-
-static enum err
-range_collect(void *ctx, const struct store_range *range)
-{
-	struct collect *c = ctx;
-
-	if (c->pack != 0 && range->pack != c->pack)
-		return ERR_OK;
-	c->found += range->count;
-	return target_add(c, range->log, range->first, range->count);
-}
-
 /* Digits, ended by one of ends; the text behind them. */
 static bool
 number_get(const char **text, const char *ends, uint64_t max,
@@ -119,6 +96,46 @@ number_get(const char **text, const char *ends, uint64_t max,
 	*ret_number = strtoull(*text, NULL, 10);
 	*text += len;
 	return *ret_number <= max;
+}
+
+/* "3-5" or "online/3-5": meant for --range? */
+static bool
+word_is_range(const char *word)
+{
+	const char *slash = strchr(word, '/');
+	const char *rest = slash != NULL ? slash + 1 : word;
+	uint64_t first, last;
+
+	return number_get(&rest, "-", INDEX_MAX, &first) &&
+	    (rest++, number_get(&rest, "", INDEX_MAX, &last));
+}
+
+static enum err
+word_find(struct collect *c, const char *word)
+{
+	enum address_kind kind;
+	struct address address;
+	enum err err;
+
+	err = lookup_find(c->authority, word, &address, &kind,
+	    &c->cmd->diag);
+	if (err && word_is_range(word)) {
+		c->cmd->diag.hint[0] = '\0';
+		diag_hint(&c->cmd->diag, "consecutive indices are --range %s",
+		    word);
+	}
+	return err ? err : target_add(c, address.log, address.index, 1);
+}
+
+static enum err
+range_collect(void *ctx, const struct store_range *range)
+{
+	struct collect *c = ctx;
+
+	if (c->pack != 0 && range->pack != c->pack)
+		return ERR_OK;
+	c->found += range->count;
+	return target_add(c, range->log, range->first, range->count);
 }
 
 /* "N", or "N/M" for one pack of it. */
@@ -211,7 +228,7 @@ file_find(struct collect *c, const char *path)
 		if (*word != '\0' && *word != '#')
 			err = word_find(c, word);
 		if (err)
-			diag_prefix(&c->cmd->diag, "%s:%u: ", path, number);
+			diag_prefix(&c->cmd->diag, "%s:%u", path, number);
 		number++;
 	}
 	return err ? err : buf_err(&text);

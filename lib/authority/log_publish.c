@@ -129,18 +129,36 @@ log_checkpoint_file(struct authority *authority, const char *dir,
 }
 
 static enum err
-ahead(const struct publish *p, const char *what, uint64_t size,
-    struct diag *diag)
+older(const struct publish *p, const struct checkpoint *file,
+    const char *what, struct diag *diag)
 {
 	enum err err;
 
-	err = diag_fail(diag, ERR_CONFLICT, "RFC 9162 2.1.4", "log %s: %s/"
-	    FILE_CHECKPOINT " speaks of %s (%" PRIu64 " entries) than the "
-	    "last one that the registry knows of (%" PRIu64 ")", p->row.name,
-	    p->dir, what, size, p->stored.size);
+	err = diag_fail(diag, ERR_CONFLICT, "RFC 9162 2.1.4", "log %s: the "
+	    "registry is older than what was published: %s/" FILE_CHECKPOINT
+	    " speaks of %s (%" PRIu64 " entries) than the last one that the "
+	    "registry knows of (%" PRIu64 ")", p->row.name, p->dir, what,
+	    file->size, p->stored.size);
 	diag_hint(diag, "an old registry.db was put back: bring the newest "
-	    "one back. If it is lost: 'imprint epoch begin'. Nothing was "
-	    "published");
+	    "one back. If it is lost: 'imprint epoch begin'");
+	return err;
+}
+
+/* Does the registry's own log have the root that stands published? */
+static enum err
+root_compare(const struct publish *p, const struct checkpoint *file,
+    bool *ret_same, struct diag *diag)
+{
+	uint8_t root[SHA256_SIZE];
+	enum err err = ERR_OK;
+
+	if (p->has_stored && file->size == p->stored.size)
+		memcpy(root, p->stored.root, SHA256_SIZE);
+	else	/* a crash left an earlier one */
+		err = authority_root_at(p->authority, p->row.log, file->size,
+		    root, diag);
+	if (!err)
+		*ret_same = memcmp(file->root, root, SHA256_SIZE) == 0;
 	return err;
 }
 
@@ -150,6 +168,7 @@ file_compare(struct publish *p, struct diag *diag)
 {
 	struct diag why = DIAG_INIT;
 	struct checkpoint file;
+	bool same = false;
 	enum err err;
 
 	err = log_checkpoint_file(p->authority, p->dir, &file, &p->file_note,
@@ -164,11 +183,9 @@ file_compare(struct publish *p, struct diag *diag)
 		return err;
 	/* stored.size is 0 when none is known */
 	if (file.size > p->stored.size)
-		return ahead(p, "more", file.size, diag);
-	if (p->has_stored && file.size == p->stored.size &&
-	    memcmp(file.root, p->stored.root, SHA256_SIZE) != 0)
-		return ahead(p, "others", file.size, diag);
-	return ERR_OK;
+		return older(p, &file, "more", diag);
+	err = root_compare(p, &file, &same, diag);
+	return !err && !same ? older(p, &file, "others", diag) : err;
 }
 
 /* The folder, and what a reader checks checkpoints with. */

@@ -93,8 +93,7 @@ file_release(struct file *f)
 	*f = (struct file)FILE_INIT;
 }
 
-/* Up to len bytes, fewer only at the end of the file. */
-static enum err
+enum err
 file_read_upto(const struct file *f, uint64_t offset, uint8_t *out,
     size_t len, size_t *ret_len, struct diag *diag)
 {

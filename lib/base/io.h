@@ -73,6 +73,10 @@ void	file_release(struct file *);
 /* Fill all of out or fail; ERR_CORRUPT when the file ends first. */
 MUST_USE enum err file_read_at(const struct file *, uint64_t offset,
     void *out, size_t len, struct diag *);
+/* Up to len bytes, fewer only at the end of the file; a pipe is read on,
+ * whatever the offset. */
+MUST_USE enum err file_read_upto(const struct file *, uint64_t offset,
+    uint8_t *out, size_t len, size_t *ret_len, struct diag *);
 MUST_USE enum err file_write_at(const struct file *, uint64_t offset,
     struct bytes, struct diag *);
 MUST_USE enum err file_size(const struct file *, uint64_t *ret_size,

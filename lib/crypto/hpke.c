@@ -331,7 +331,7 @@ hpke_recipient_new(enum key_alg alg, struct bytes private, struct bytes enc,
 		return err;
 	err = public_key_check(alg, enc, &ephemeral, diag);
 	if (err) {
-		diag_prefix(diag, "HPKE: encapsulated key: ");
+		diag_prefix(diag, "HPKE: encapsulated key");
 		return err;
 	}
 	kem.enc = bytes_of(ephemeral.raw, ephemeral.len);

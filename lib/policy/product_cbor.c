@@ -488,7 +488,7 @@ fields_get(struct cbor *c, struct product *p, struct diag *diag)
 		    "version %llu; this build reads version %d",
 		    (unsigned long long)version, FORMAT_VERSION);
 	for (; pairs > 1 && cbor_ok(c); pairs--)
-		value_get(c, p, (enum key)number_get(c, KEY_DELIVERY));
+		value_get(c, p, (enum key)number_get(c, KEY_EVIDENCE));
 	if (!cbor_close(c))
 		return diag_fail(diag, ERR_SYNTAX, NULL,
 		    "product: octet %zu: %s", c->pos, c->error);

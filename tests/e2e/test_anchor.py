@@ -106,6 +106,99 @@ def test_old_registry(anchored, tmp_path):
     assert "epoch 2" in anchored.anchor.read_text()
 
 
+@pytest.fixture
+def restored(anchored, tmp_path):
+    """Five revocations were made and published after the backup, one of an
+    identity that is lost too."""
+    eco = anchored
+    eco.imprint("order", "run", eco.order(50, "line-1", chunk=16))
+    eco.imprint("revoke", 1)
+    registry_copy(eco, tmp_path / "old.db")
+    eco.imprint("order", "run", eco.order(10, "line-1"))
+    eco.imprint("suspend", 20)
+    eco.imprint("revoke", 3, 4, 5, 9, 55)
+    registry_put(eco, tmp_path / "old.db")
+    return eco
+
+
+EPOCH = ["epoch", "begin", "--reason", "disk lost"]
+
+
+def lost_found(eco):
+    report = eco.imprint("doctor", "--json", code=(0, 1)).json
+    return [(c["what"], c["do"]) for c in report["checks"]
+            if c["result"] == "problem" and c["check"] == "published"]
+
+
+def test_epoch_publishes_logs(restored):
+    """Under their new names, or it says how."""
+    folder = restored.dir / "publish/log"
+    (folder / "online-2").write_text("")
+    result = restored.imprint(*EPOCH, "--json", code=6)
+    assert result.json["epoch"] == 2
+    assert result.json["failed"]["what"] == "log online"
+    assert "run 'imprint log publish'" in result.err
+    assert (folder / "bulk-2/checkpoint").exists()
+    (folder / "online-2").unlink()
+    restored.imprint("log", "publish")
+    again = restored.imprint(*EPOCH)
+    assert "epoch 3" in again.out
+    for name in ("bulk", "online", "operations"):
+        text = (folder / f"{name}-3/checkpoint").read_text()
+        assert text.startswith(f"pki.example.net/log/{name}-3\n")
+    restored.imprint("log", "verify")
+
+
+def test_lost_revocations(restored, tmp_path):
+    """What the old lists call revoked and the old registry does not."""
+    text = restored.copy(tmp_path / "text")
+    anchor = restored.anchor.read_text()
+    path = restored.dir / "before-epoch-2/lost-revocations"
+    result = restored.imprint(*EPOCH, "--json").json
+    assert result == {"epoch": 2, "lost_revocations": {
+        "count": 5, "ranges": ["bulk/3-5", "bulk/9", "bulk/55"],
+        "file": str(path)}}
+    assert path.stat().st_mode & 0o777 == 0o600
+    restored.imprint("publish")
+    [(what, do)] = lost_found(restored)
+    assert ": 5 identities were revoked" in what
+    assert do == f"imprint revoke --from {path}"
+    restored.imprint("revoke", 4)
+    assert ": 4 identities" in lost_found(restored)[0][0]
+    assert restored.imprint(*do.split()[1:], "--json").json["changed"] == 4
+    assert lost_found(restored) == []
+    for index in (1, 3, 4, 5, 9):
+        assert restored.imprint("identity", "find", index, "--json").json[
+            "status"] == "revoked"
+    assert restored.imprint("identity", "find", 6, "--json").json[
+        "status"] == "valid"
+    # a later epoch has nothing more to tell
+    assert restored.imprint(*EPOCH, "--json").json["lost_revocations"] == {
+        "count": 0, "ranges": [], "file": None}
+    path.write_text("bulk/3\nx\n")
+    assert "LOG/INDEX" in lost_found(restored)[0][0]
+    # to people
+    restored.anchor.write_text(anchor)
+    path = text.dir / "before-epoch-2/lost-revocations"
+    out = text.imprint(*EPOCH).out
+    assert "5 identities were revoked" in out
+    assert "\n  bulk/3-5, bulk/9, bulk/55\n" in out
+    assert f"imprint revoke --from {path}\n" in out
+
+
+def test_lost_revocations_forged(restored):
+    """A list that nobody here signed names nothing."""
+    path = restored.dir / "publish/status/bulk-00000000.cwt"
+    good = path.read_bytes()
+    path.write_bytes(good[:-1] + bytes([good[-1] ^ 1]))
+    path.with_name("online-00000000.cwt").write_bytes(good)
+    result = restored.imprint(*EPOCH, "--json", code=6)
+    assert result.json["lost_revocations"]["count"] == 0
+    forged, other = result.err.strip().splitlines()
+    assert "bulk-00000000.cwt" in forged and "forged" in forged
+    assert "online-00000000.cwt" in other and "is another one than" in other
+
+
 def test_missing_and_foreign(anchored, stranger, tmp_path):
     anchored.anchor.rename(tmp_path / "away")
     result = anchored.imprint("product", "add", PRODUCTS / "camera.yaml",
@@ -125,6 +218,18 @@ def test_missing_and_foreign(anchored, stranger, tmp_path):
     other.imprint("anchor", "set", anchored.anchor, code=(4, 5))
     assert anchored.anchor.read_text() == text
     other.imprint("anchor", "set", "relative", code=2)
+
+
+def test_set_json(anchored, tmp_path):
+    path = tmp_path / "other"
+    assert anchored.imprint("anchor", "set", path, "--json").json == {
+        "kind": "file", "path": str(path)}
+    assert path.exists()
+    assert anchored.imprint("anchor", "set", "--none", "--json").json == {
+        "kind": "none", "path": ""}
+    assert anchored.imprint("anchor", "set", "--program", "/bin/true",
+                            "--json").json == {
+        "kind": "program", "path": "/bin/true"}
 
 
 def test_program(anchored, tmp_path):

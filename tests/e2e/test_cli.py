@@ -61,6 +61,24 @@ def test_all_commands_are_tested(name):
     assert listed == COMMANDS[name]
 
 
+def test_help_on_a_group():
+    """The commands that begin with a word, a line each."""
+    program = BIN / "imprint"
+    listed = run(program, "help", "log").out
+    assert [line.split("  ")[1] for line in listed.splitlines()] == [
+        c for c in COMMANDS["imprint"] if c.startswith("log ")]
+    overview = run(program, "--help").out
+    assert all(line in overview for line in listed.splitlines())
+    assert run(program, "log", "--help").out == listed
+    bare = run(program, "log", code=2)
+    assert bare.out == "" and bare.err.endswith(listed)
+    assert bare.err.startswith("imprint: log: which")
+    assert json.loads(run(program, "log", "--json", code=2).out)["message"]
+    assert "log xyzzy" in run(program, "help", "log", "xyzzy", code=2).err
+    assert "usage: imprint log verify" in \
+        run(program, "help", "log", "verify").out
+
+
 @pytest.mark.parametrize("name", map(needed, PROGRAMS))
 def test_version(name):
     words = run(BIN / name, "--version").out.split()

@@ -461,6 +461,33 @@ def test_log_shorter_than_checkpoint(eco):
         "bring the newest one back")
 
 
+def test_older_than_published(eco, tmp_path):
+    """A registry without what was published, and one with another log."""
+    other = eco.copy(tmp_path / "other")
+    with sqlite3.connect(eco.db) as db, \
+            sqlite3.connect(tmp_path / "old.db") as out:
+        db.backup(out)
+    db.close()
+    out.close()
+    for e, count in ((eco, 5), (other, 9)):
+        e.imprint("order", "run", e.order(count, "line-1"))
+        assert "logs" not in doctor(e).bad()
+    newest = eco.db.read_bytes()
+    shutil.copy(tmp_path / "old.db", eco.db)
+    for keys in (True, False):
+        doctor(eco, keys=keys).says(
+            "logs", "problem", "log bulk: the registry is older than what "
+            "was published", "imprint epoch begin")
+    eco.db.write_bytes(newest)
+    assert "logs" not in doctor(eco).bad()
+    # fewer entries than the registry has, but not of its log
+    name = "publish/log/bulk/checkpoint"
+    shutil.copy(eco.dir / name, other.dir / name)
+    doctor(other).says("logs", "problem", "speaks of others (25 entries)",
+                       "imprint epoch begin")
+    assert "others (25" in other.imprint("publish", code=4).err
+
+
 def test_logs_of_the_second_epoch(eco):
     anchor = eco.root / "anchor"
     eco.imprint("anchor", "set", anchor)

@@ -249,6 +249,29 @@ def test_refused(made, tmp_path):
     assert names_check(eco, [("A", fresh)], second) == [BLOCK + 40]
 
 
+def test_standard_input(made, tmp_path):
+    """As the file would be: the same hash, the same order; a bad line is
+    named; nothing is left beside the registry."""
+    eco = made.copy(tmp_path / "eco")
+    rows = [(f"S-{i}", imei(800000 + i)) for i in range(60000)]
+    text = csv_write(tmp_path / "names.csv", rows).read_bytes()
+    assert len(text) > 1 << 20
+    argv = ["order", "create", "--product", METER, "--names", "-",
+            "--station", "line-1", "--json"]
+    before = counts(eco)
+    result = eco.imprint(*argv, code=2, stdin=text + b"A,490154203237519\n")
+    assert "standard input:60002: column 2, imei" in result.err
+    assert "standard input: names no identity" in eco.imprint(
+        *argv, code=2, stdin=b"serial-number,imei\n").err
+    assert counts(eco) == before
+    number = eco.imprint(*argv, stdin=text).json["order"]
+    shown = eco.imprint("order", "show", number, "--json").json
+    assert shown["order"]["count"] == len(rows)
+    assert shown["names_file"]["sha256"] == \
+        hashlib.sha256(text).hexdigest()
+    assert reader.leftovers(eco.dir) == []
+
+
 def test_million(stocked, tmp_path):
     """A million lines, and one bad at the end: nothing is changed. Names in
     no order, so that keys do not come sorted."""

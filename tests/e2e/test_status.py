@@ -194,7 +194,7 @@ def test_from_file(eco, tmp_path):
                          for i in (17, 18, 19)})
     path.write_text("22\n23\n\nCAM-999999999\n24\n")
     result = eco.imprint("revoke", "--from", path, code=3)
-    assert f"{path}:4: " in result.err and "CAM-999999999" in result.err
+    assert f'{path}:4: "CAM-999999999": no' in result.err
     assert Published(eco).data == before.data
     path.write_bytes(b"1\0\n")
     eco.imprint("revoke", "--from", path, code=2)
@@ -206,6 +206,9 @@ def test_from_file(eco, tmp_path):
 @pytest.mark.parametrize("argv, code, says", [
     ([], 2, "which identities"),
     (["300"], 3, "no index"),
+    (["3-5"], 3, "--range 3-5\n"),
+    (["online/3-5"], 3, "--range online/3-5\n"),
+    (["3-5-7"], 3, "a name may have"),
     (["--order", "7"], 3, "7"),
     (["--order", "x"], 2, "number"),
     (["--order", "1/1"], 2, "number"),
@@ -340,6 +343,20 @@ def test_cancelled(stocked, tmp_path):
             for i in range(r["first"], r["first"] + r["count"])}
     check(eco, {i: (REVOKED, CEASED) for i in inside[2] | void})
     assert not (inside[2] | void) & inside[1]
+
+
+def test_cancelled_many(stocked, tmp_path):
+    """A count as other commands print it."""
+    eco = stocked.copy(tmp_path / "eco")
+    eco.order(2000, "line-1")
+    for at in range(24, 200, 8):
+        eco.faulty(f"kill:{at}", "order", "run", 1, code=-9)
+        [[count]] = map(list, reader.rows(
+            eco.db, "SELECT committed FROM pack"))
+        if count:
+            break
+    assert count == 1024
+    assert "1,024 identities in" in eco.imprint("order", "cancel", 1).out
 
 
 # Read by others
@@ -501,6 +518,37 @@ def test_older_registry(eco, tmp_path):
         assert "published bulk" not in result.out
         assert "old registry.db was put back" in result.err
         assert Published(eco).data == newest.data
+
+
+def test_half_published(eco):
+    """One JSON value: what was done, what was published, what was not."""
+    folder = eco.dir / "publish/log/online"
+    folder.rename(eco.dir / "aside")
+    folder.write_text("")
+    for argv, done in ((["revoke", 3, 4], 2), (["publish"], None)):
+        result = eco.imprint(*argv, "--json", code=(4, 6))
+        assert result.json.get("changed") == done
+        assert [p["log"] for p in result.json["published"]] == [
+            "bulk", "online"]
+        failed = result.json["failed"]
+        assert failed["what"] == "log online"
+        assert failed["why"]["error"] and \
+            str(folder) in failed["why"]["message"]
+        assert failed["why"]["message"] in result.err
+    listed = eco.imprint("log", "publish", "--json", code=(4, 6)).json
+    assert [e["log"] for e in listed] == ["bulk", "online"]
+    assert str(folder) in listed[1]["failed"]["message"]
+    folder.unlink()
+    (eco.dir / "aside").rename(folder)
+    assert "failed" not in eco.imprint("publish", "--json").json
+    # the status itself
+    crl = eco.dir / "publish/crl"
+    crl.rename(eco.dir / "aside")
+    crl.write_text("")
+    result = eco.imprint("revoke", 5, "--json", code=(3, 4, 6))
+    assert (result.json["changed"], result.json["published"]) == (1, [])
+    assert result.json["failed"]["what"] == "status"
+    assert "run 'imprint publish'" in result.err
 
 
 # Power cuts, kills, full disks
