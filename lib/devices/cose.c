@@ -245,7 +245,6 @@ message_take(struct proofs *p, struct bytes message, struct diag *diag)
 static enum err
 messages_read(struct proofs *p, struct diag *diag)
 {
-	_cleanup_buf_ struct buf message = BUF_INIT;
 	struct bytes view = BYTES_NONE;
 	uint64_t at = 0;
 	size_t len;
