@@ -34,6 +34,13 @@ static const struct cmd_option serve_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option form_options[] = {
+	{ "layout", "FILE", "what stands where in an image" },
+	{ "in", "FILE", "the package (standard input)" },
+	{ "out", "FILE", "a new file (standard output)" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_command commands[] = {
 	{ "init", "", "make a station: keys, home and statement",
 	    init_options,
@@ -61,6 +68,10 @@ static const struct cmd_command commands[] = {
 	{ "fixture remove", "NAME", "make a fixture's token void", NULL,
 	    "imprint-station fixture remove test-bench-1\n",
 	    station_cmd_fixture_remove },
+	{ "form", "FORM", "give a package another form: cbor, pem, der, c,"
+	    " image, ndjson", form_options,
+	    "imprint-station inject --command 'imprint-station form image"
+	    " --layout flash.txt | ./write-flash'\n", station_cmd_form },
 	{ "status", "", "what was handed out, what is left", NULL,
 	    "imprint-station status --json\n", station_cmd_status },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
