@@ -505,7 +505,24 @@ def object_change(golden, kind, name, change):
         assert old == row["body"][-mac_size:]
         db.execute("UPDATE object SET body = ? WHERE seq = ?",
                    (body + mac, row["seq"]))
+        objects_sum_change(db, key, old, mac)
     db.close()
+
+
+OBJECTS_SUM = 8     # its place in the head, see lib/authority/operation.c
+
+
+def objects_sum_change(db, key, old, new):
+    """The head speaks of the new object in place of the old one."""
+    where = "WHERE name = 'operations-head'"
+    head = db.execute(f"SELECT value FROM meta {where}").fetchone()[0][:-32]
+    fields = reader.cbor_decode(head)
+    total = sum(sign * int.from_bytes(mac, "big") for sign, mac in
+                ((1, fields[OBJECTS_SUM]), (-1, old), (1, new)))
+    fields[OBJECTS_SUM] = (total % (1 << 256)).to_bytes(32, "big")
+    head = reader.cbor_encode(fields)
+    db.execute(f"UPDATE meta SET value = ? {where}", (head + hmac.digest(
+        key, b"operations-head" + head, "sha256"),))
 
 
 def test_later_template(golden):
