@@ -43,7 +43,8 @@ for n in "$small" "$large"; do
 	"$bin/imprint-station" init --home "$work/line-$n" --name line-1 \
 	    --trust "$work/$n/ecosystems/default/publish/trust.pem" >/dev/null
 	imprint "$n" station add "$work/line-$n/line-1.station" >/dev/null
-	"$bin/imprint-fill" log "$work/$n/ecosystems/default" --count "$n"
+	"$bin/imprint-fill" log "$work/$n/ecosystems/default" \
+	    --passphrase-file "$work/passphrase" --count "$n"
 	order "$n" 1 >/dev/null		# the tiles of all that was filled in
 done
 

@@ -88,7 +88,8 @@ rows_check_objects(struct authority *authority,
 	    NULL);
 	if (err && err != ERR_CORRUPT)
 		return diag_fail(diag, err, NULL, "registry: objects");
-	if (err || walk.place != head->object_place || walk.sum.count != head->objects.count ||
+	if (err || walk.place != head->object_place ||
+	    walk.sum.count != head->objects.count ||
 	    memcmp(walk.sum.sum, head->objects.sum, SHA256_SIZE) != 0)
 		return altered("objects", diag);
 	return ERR_OK;

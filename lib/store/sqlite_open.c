@@ -322,12 +322,9 @@ create(const struct io *io, const char *path, struct diag *diag)
 	err = make_file(io, tmp, diag);
 	if (err)
 		return err;
-	if (io->rename_new(io->state, tmp, path) != 0) {
-		err = errno == EEXIST ? ERR_EXISTS :
-		    errno == ENOSPC || errno == EDQUOT ? ERR_NOSPACE : ERR_IO;
-		return diag_fail(diag, err, NULL,
-		    "registry %s: cannot be given its name", path);
-	}
+	err = io_rename_new(io, tmp, path, diag);
+	if (err)
+		return err;
 	return io_sync_parent(io, path, diag);
 }
 

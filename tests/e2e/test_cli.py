@@ -278,13 +278,12 @@ def test_no_permission(pristine, tmp_path_factory):
         path.chmod(path.stat().st_mode | 0o011)
     eco = pristine.copy(root / "eco")
     eco.root.chmod(0o755)
-    os.chown(eco.passphrase, 0, 65534)
-    eco.passphrase.chmod(0o640)
+    os.chown(eco.passphrase, 65534, 65534)
     assert as_nobody(eco, "order", "list", code=5)
     assert as_nobody(eco, "product", "add", PRODUCTS / "camera.yaml", code=5)
-    # readable, yet not writable: readers work, writers say why not
+    # frozen for everybody: readers work, writers say why not
     for path in [eco.home, *eco.home.rglob("*")]:
-        path.chmod(0o755 if path.is_dir() else 0o644)
+        path.chmod(0o555 if path.is_dir() else 0o444)
     as_nobody(eco, "order", "list", code=0)
     as_nobody(eco, "identity", "list", code=0)
     err = as_nobody(eco, "product", "add", PRODUCTS / "camera.yaml", code=5)

@@ -486,6 +486,19 @@ def test_later_document(golden):
 
 # Objects of the registry, under the MAC of whoever holds the keystore
 
+def head_change(db, key, sum_at, by):
+    """The head of the operations log, a sum in it changed, its MAC good."""
+    name = "operations-head"
+    stored = db.execute("SELECT value FROM meta WHERE name = ?",
+                        (name,)).fetchone()[0]
+    head = reader.cbor_decode(stored[:-32])
+    total = (int.from_bytes(head[sum_at], "big") + by) % 2 ** 256
+    head[sum_at] = total.to_bytes(32, "big")
+    encoded = reader.cbor_encode(head)
+    db.execute("UPDATE meta SET value = ? WHERE name = ?", (
+        encoded + hmac.digest(key, name.encode() + encoded, "sha256"), name))
+
+
 def object_change(golden, kind, name, change):
     """Put change(body) in place of an object's body, with a good MAC."""
     key = golden.keys()["registry.row"]
@@ -505,24 +518,9 @@ def object_change(golden, kind, name, change):
         assert old == row["body"][-mac_size:]
         db.execute("UPDATE object SET body = ? WHERE seq = ?",
                    (body + mac, row["seq"]))
-        objects_sum_change(db, key, old, mac)
+        head_change(db, key, 8, int.from_bytes(mac, "big") -
+                    int.from_bytes(old, "big"))
     db.close()
-
-
-OBJECTS_SUM = 8     # its place in the head, see lib/authority/operation.c
-
-
-def objects_sum_change(db, key, old, new):
-    """The head speaks of the new object in place of the old one."""
-    where = "WHERE name = 'operations-head'"
-    head = db.execute(f"SELECT value FROM meta {where}").fetchone()[0][:-32]
-    fields = reader.cbor_decode(head)
-    total = sum(sign * int.from_bytes(mac, "big") for sign, mac in
-                ((1, fields[OBJECTS_SUM]), (-1, old), (1, new)))
-    fields[OBJECTS_SUM] = (total % (1 << 256)).to_bytes(32, "big")
-    head = reader.cbor_encode(fields)
-    db.execute(f"UPDATE meta SET value = ? {where}", (head + hmac.digest(
-        key, b"operations-head" + head, "sha256"),))
 
 
 def test_later_template(golden):

@@ -226,7 +226,8 @@ JSON_OF_CAMERA = {
     "trust_anchors": [{"purpose": "str", "certificate_sha256": "str"}],
     "names": {"serial-number": "str"}, "status_uri": "str",
     "status_idx": "int", "product": "str", "policy": "int", "cti": "str",
-    "other": {}, "signature": {"alg": "str", "kid": "str", "value": "str"},
+    "other": {}, "signature": {"alg": "str", "kid": "str", "mode": "str",
+                                "value": "str"},
 }
 TEXT_OF_CAMERA = [
     "Identity document", "  UEID", "  issuer", "  issued", "  valid from",

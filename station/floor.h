@@ -1,0 +1,156 @@
+/*
+ * The line: what fixtures ask of a station, and what they are told.
+ *
+ * A fixture reserves an identity for the device it holds, writes the package
+ * into it, then commits or scraps. Every call may be repeated: the answer is
+ * the same. A package is bound at its first hand-out to the device's own id,
+ * the chip's or a scanned serial: that device gets the same bytes again until
+ * it is done, another device never.
+ *
+ *   unused -> reserved -> injected -> reworked
+ *                \-> scrapped    (any state but unused; a reason)
+ *
+ * Rework: a device that is done takes a fresh package; the old one is void,
+ * with a reason. What is reserved when an order is closed, and what became of
+ * it is not known, is open: the authority revokes it.
+ *
+ * Verbs add to the ledger and change what is in memory; nothing may leave the
+ * process before floor_sync() has said that it is durable. So an event loop
+ * carries out what has come in, syncs once, answers all. After a failed sync
+ * the station must be opened again. One thread.
+ */
+#ifndef IMPRINT_STATION_FLOOR_H
+#define IMPRINT_STATION_FLOOR_H
+
+#include "station/station.h"
+
+#define FLOOR_TEXT_MAX		63	/* fixture, badge, order, firmware */
+#define FLOOR_DEVICE_MAX	64	/* octets of a chip id or serial */
+#define FLOOR_REASON_MAX	127
+#define FLOOR_NONCE_SIZE	32
+#define FLOOR_NAMES_MAX		8
+#define FLOOR_EVIDENCE_MAX	512	/* octets of a signature */
+
+/* Numeric codes: they stand in answers and never change their meaning. */
+enum floor_code {
+	FLOOR_OK = 0,
+	FLOOR_REPEATED = 1,		/* done before: the same answer */
+	FLOOR_BAD_REQUEST = 10,		/* a field is missing or out of range */
+	FLOOR_BAD_TOKEN = 11,
+	FLOOR_NO_PACKAGE = 20,		/* none left of this product */
+	FLOOR_NO_DEVICE = 21,		/* nothing is reserved for it */
+	FLOOR_NOT_FOR_CHIP = 22,	/* no package is made for this chip */
+	FLOOR_DONE = 30,		/* injected: a rework needs a reason */
+	FLOOR_SCRAPPED = 31,
+	FLOOR_OTHER_FIXTURE = 32,	/* another fixture holds it just now */
+	FLOOR_CLOSED = 33,		/* its order has been reported */
+	FLOOR_EVIDENCE = 40,		/* wrong, or not what is needed */
+	FLOOR_NAME = 41,		/* not of a kind to be told on the line,
+					 * malformed, or another device's */
+	FLOOR_BROKEN = 50		/* station cannot write or read */
+};
+
+enum floor_device {
+	FLOOR_CHIP = 1,		/* id of its chip */
+	FLOOR_SERIAL = 2	/* scanned */
+};
+
+enum floor_evidence {
+	FLOOR_UNPROVEN = 0,
+	FLOOR_READBACK = 1,	/* SHA-256 of what was read back from it */
+	FLOOR_SIGNED = 2	/* injected key's ES256 signature (r || s) over
+				 * SHA-256("imprint evidence" || nonce) */
+};
+
+/* Who asks; texts, empty when not told; fixture is by its token. */
+struct floor_call {
+	char		fixture[FLOOR_TEXT_MAX + 1];
+	char		badge[FLOOR_TEXT_MAX + 1];
+	char		mes_order[FLOOR_TEXT_MAX + 1];
+	int64_t		now;
+	enum floor_device device_kind;
+	uint8_t		device[FLOOR_DEVICE_MAX];
+	size_t		device_len;
+};
+
+struct floor_reserve {
+	char		product[LEDGER_PRODUCT_MAX + 1];	/* "": any */
+	uint32_t	order;			/* number; 0: any open one */
+	bool		rework;
+	char		reason[FLOOR_REASON_MAX + 1];	/* of a rework */
+};
+
+struct floor_name {
+	char		kind[32];
+	char		text[128];
+};
+
+/* What goes into the device, and on its label. */
+struct floor_package {
+	uint8_t		pack[PACKAGE_ID_SIZE];
+	uint64_t	position, index;
+	uint32_t	order;
+	uint8_t		ueid[33];
+	size_t		ueid_len;
+	struct floor_name names[FLOOR_NAMES_MAX];
+	size_t		name_count;
+	uint8_t		nonce[FLOOR_NONCE_SIZE];	/* for the evidence */
+	struct secret	package;	/* SECRET_INIT; as the device gets it */
+};
+
+struct floor_commit {
+	char		firmware[FLOOR_TEXT_MAX + 1];
+	enum floor_evidence evidence;
+	uint8_t		proof[FLOOR_EVIDENCE_MAX];	/* hash or signature */
+	size_t		proof_len;
+	struct floor_name names[FLOOR_NAMES_MAX];	/* known on the line */
+	size_t		name_count;
+};
+
+struct floor_state {
+	enum station_package state;
+	uint8_t		pack[PACKAGE_ID_SIZE];
+	uint64_t	position, index;
+	int64_t		time;			/* of the last change */
+	enum floor_evidence evidence;
+	char		fixture[FLOOR_TEXT_MAX + 1];
+};
+
+struct floor;
+
+/* station must be open for work and outlive the floor. */
+MUST_USE enum err floor_open(struct station *, struct floor **ret_floor,
+    struct diag *);
+void	floor_close(struct floor **);
+#define _cleanup_floor_ __attribute__((cleanup(floor_close)))
+
+/*
+ * The verbs. ret_code says what became of it; ERR_OK with any code. An error
+ * (ERR_IO, ERR_CORRUPT, ERR_NOMEM) means FLOOR_BROKEN. Same device and same
+ * parameters again: FLOOR_REPEATED.
+ */
+MUST_USE enum err floor_reserve(struct floor *, const struct floor_call *,
+    const struct floor_reserve *, struct floor_package *ret_package,
+    enum floor_code *ret_code, struct diag *);
+MUST_USE enum err floor_commit(struct floor *, const struct floor_call *,
+    const struct floor_commit *, enum floor_code *ret_code, struct diag *);
+MUST_USE enum err floor_scrap(struct floor *, const struct floor_call *,
+    const char *reason, enum floor_code *ret_code, struct diag *);
+MUST_USE enum err floor_query(struct floor *, const struct floor_call *,
+    struct floor_state *ret_state, enum floor_code *ret_code, struct diag *);
+/* Durable now is all that the verbs did. */
+MUST_USE enum err floor_sync(struct floor *, struct diag *);
+
+/* For the line leader. */
+struct floor_order {
+	uint32_t	order;
+	char		product[LEDGER_PRODUCT_MAX + 1];
+	uint64_t	count, unused, reserved, injected, scrapped, unproven;
+	bool		closed;
+	bool		low;		/* less than a fiftieth is unused */
+};
+size_t	floor_order_count(const struct floor *);
+void	floor_order_at(const struct floor *, size_t,
+	    struct floor_order *ret_order);
+
+#endif
