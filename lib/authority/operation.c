@@ -35,7 +35,7 @@ sum_put(struct buf *out, const struct row_sum *sum)
 static void
 head_put(struct buf *out, const struct operation_head *head)
 {
-	cbor_put_array(out, 12);
+	cbor_put_array(out, 14);
 	cbor_put_uint(out, HEAD_VERSION);
 	cbor_put_uint(out, head->size);
 	cbor_put_bstr(out, bytes_of(head->root, SHA256_SIZE));
@@ -46,6 +46,7 @@ head_put(struct buf *out, const struct operation_head *head)
 	sum_put(out, &head->objects);
 	cbor_put_uint(out, head->object_place);
 	sum_put(out, &head->ranges);
+	sum_put(out, &head->published);
 }
 
 static void
@@ -82,7 +83,7 @@ head_get(struct bytes encoded, struct operation_head *ret_head,
 	struct cbor cbor;
 
 	cbor_open(&cbor, encoded);
-	version = cbor_get_versioned(&cbor, 12, HEAD_VERSION);
+	version = cbor_get_versioned(&cbor, 14, HEAD_VERSION);
 	if (cbor_ok(&cbor) && version != HEAD_VERSION)
 		return diag_fail(diag, ERR_VERSION, NULL, "registry: head of "
 		    "the operations log: version %llu, this build knows %d",
@@ -96,6 +97,7 @@ head_get(struct bytes encoded, struct operation_head *ret_head,
 	sum_get(&cbor, &head.objects);
 	head.object_place = cbor_get_uint(&cbor);
 	sum_get(&cbor, &head.ranges);
+	sum_get(&cbor, &head.published);
 	if (!cbor_close(&cbor) || epoch == 0 || epoch > UINT32_MAX)
 		return head_altered(diag);
 	head.epoch = (uint32_t)epoch;
@@ -421,6 +423,64 @@ clock_compare(const struct operation_head *head, int64_t now,
 	return err;
 }
 
+/*
+ * That the log began is the keystore's word: whoever can write to registry.db
+ * cannot have it begin anew, without what was revoked.
+ */
+static enum err
+begun_look(struct authority *authority, bool *ret_begun, struct diag *diag)
+{
+	_cleanup_secret_ struct secret mark = SECRET_INIT;
+	enum err err;
+
+	err = keystore_secret(authority->keystore, KEY_OPERATIONS, &mark,
+	    NULL);
+	if (err && err != ERR_NOTFOUND)
+		return diag_fail(diag, err, NULL, "keystore: %s",
+		    KEY_OPERATIONS);
+	*ret_begun = err == ERR_OK;
+	return ERR_OK;
+}
+
+/* An ecosystem of schema 1, after its first entry. */
+static enum err
+begun_mark(struct authority *authority, struct diag *diag)
+{
+	bool begun = false;
+	enum err err;
+
+	err = begun_look(authority, &begun, diag);
+	if (err || begun || authority->mode != AUTHORITY_WRITE)
+		return err;
+	err = keystore_generate_secret(authority->keystore, KEY_OPERATIONS,
+	    AES256_KEY_SIZE, diag);
+	return err ? err : keystore_save(authority->keystore, diag);
+}
+
+/* No head: of schema 1, or somebody took it away. */
+static enum err
+head_missing(struct authority *authority, const struct store_log *row,
+    int64_t now, struct diag *diag)
+{
+	bool begun = false;
+	enum err err;
+
+	if (row->size != 0)
+		return head_altered(diag);
+	err = begun_look(authority, &begun, diag);
+	if (!err && begun && !(authority->accepted & AUTHORITY_EPOCH)) {
+		err = diag_fail(diag, ERR_CORRUPT, NULL,
+		    "registry: its operations log is gone");
+		diag_hint(diag, "somebody wrote to registry.db, or put one "
+		    "of an older schema back: bring the newest one back. If "
+		    "it is lost: 'imprint epoch begin'. Nothing was signed");
+	}
+	if (!err)
+		err = operation_migrate(authority, now, diag);
+	return err || authority->mode != AUTHORITY_WRITE ? err :
+	    begun_mark(authority, diag);
+}
+
 static enum err
 unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 {
@@ -438,8 +498,7 @@ unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 		return err;
 	err = operation_head(authority, &head, &why);
 	if (err == ERR_NOTFOUND)
-		return row.size == 0 ? operation_migrate(authority, now,
-		    diag) : head_altered(diag);
+		return head_missing(authority, &row, now, diag);
 	if (err) {
 		*diag = why;
 		return err;
@@ -456,6 +515,8 @@ unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 		    (unsigned long long)head.size);
 	if (!err)
 		err = rows_check_objects(authority, &head, diag);
+	if (!err)
+		err = begun_mark(authority, diag);
 	/* who only looks does not need the right time */
 	if (!err && authority->mode == AUTHORITY_WRITE &&
 	    !(authority->accepted & AUTHORITY_CLOCK))

@@ -754,7 +754,9 @@ authority_order_run(struct authority *authority,
 	if (!err)
 		err = store_order_get(authority->store, request->number,
 		    &run.order, diag);
-	if (err || run.order.state == ORDER_COMPLETE)
+	if (!err && run.order.state == ORDER_COMPLETE)
+		return rows_check_order(authority, &run.order, diag);
+	if (err)
 		return err;
 	if (run.order.state == ORDER_CANCELLED)
 		return diag_fail(diag, ERR_STATE, NULL,

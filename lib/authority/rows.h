@@ -21,6 +21,9 @@ struct row_sum {
 
 struct operation_head;
 
+void	row_sum_change(struct row_sum *, const uint8_t code[SHA256_SIZE],
+	    bool add);
+
 /* The objects put since the head's place join its sum. */
 MUST_USE enum err rows_objects_add(struct authority *,
     struct operation_head *head, struct diag *);
@@ -35,11 +38,13 @@ MUST_USE enum err rows_part_take(struct authority *, uint64_t pool,
 MUST_USE enum err rows_all(struct authority *, struct row_sum *ret_ranges,
     struct diag *);
 
-/* Are they those that the head speaks of? ERR_CORRUPT. */
+/* Are they those that the head speaks of, and ranges one after the other up
+ * to what their log has reserved? ERR_CORRUPT. */
 MUST_USE enum err rows_check_objects(struct authority *,
     const struct operation_head *, struct diag *);
 MUST_USE enum err rows_check_ranges(struct authority *, struct diag *);
-/* Is an order's progress what its ranges say, each void one not valid? */
+/* Is the progress of an order and its packs what its ranges say, each void
+ * one not valid? */
 MUST_USE enum err rows_check_order(struct authority *,
     const struct store_order *, struct diag *);
 

@@ -45,6 +45,11 @@ MUST_USE enum err store_commit(struct store *, struct diag *);
 /* Drop what the transaction did; no transaction: nothing. */
 void	store_rollback(struct store *);
 
+/* A reader's looks until the end are all at one commit; for a writer, who is
+ * alone, nothing. */
+MUST_USE enum err store_look_begin(struct store *, struct diag *);
+void	store_look_end(struct store *);
+
 /* Small named values. get: ERR_NOTFOUND; value appended. */
 MUST_USE enum err store_meta_put(struct store *, const char *name,
     struct bytes value, struct diag *);
