@@ -227,9 +227,9 @@ operation_grow(struct authority *authority, struct operation_head *head,
 		err = merkle_append(&tree, sha256, leaf, 1);
 	if (!err)
 		err = merkle_root(&tree, sha256, head->root);
-	merkle_encode(&tree, &frontier);
 	if (!err)
-		err = buf_err(&frontier);
+		err = authority_tree_put(authority, LOG_OPERATIONS_NUMBER,
+		    &tree, &frontier, diag);
 	if (!err)
 		err = store_log_grow(authority->store, LOG_OPERATIONS_NUMBER,
 		    tree.size, buf_bytes(&frontier), diag);
@@ -382,10 +382,38 @@ operation_begin(struct authority *authority, int64_t now, struct diag *diag)
 	    "begin") : ERR_OK;
 }
 
+/* Schema 1 kept trees without a MAC. */
+static enum err
+trees_seal(struct authority *authority, struct diag *diag)
+{
+	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER };
+	struct store_log row;
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++) {
+		_cleanup_buf_ struct buf frontier = BUF_INIT;
+		struct merkle tree;
+
+		err = store_log_get(authority->store, logs[i], &row,
+		    &frontier, NULL, diag);
+		if (err || frontier.len == 0)
+			continue;
+		err = merkle_decode(buf_bytes(&frontier), &tree);
+		if (!err)
+			err = authority_tree_put(authority, logs[i], &tree,
+			    &frontier, diag);
+		if (!err)
+			err = store_log_frontier_put(authority->store,
+			    logs[i], buf_bytes(&frontier), diag);
+	}
+	return err;
+}
+
 /* An ecosystem of schema 1 has no operations: its log begins with what is
  * there, void ranges included. */
 static enum err
-operation_migrate(struct authority *authority, int64_t now,
+operation_migrate(struct authority *authority, bool begun, int64_t now,
     struct diag *diag)
 {
 	enum err err;
@@ -393,6 +421,8 @@ operation_migrate(struct authority *authority, int64_t now,
 	if (authority->mode != AUTHORITY_WRITE)
 		return ERR_OK;
 	err = store_begin(authority->store, diag);
+	if (!err && !begun)
+		err = trees_seal(authority, diag);
 	if (!err)
 		err = operation_begin(authority, now, diag);
 	if (!err)
@@ -476,7 +506,7 @@ head_missing(struct authority *authority, const struct store_log *row,
 		    "it is lost: 'imprint epoch begin'. Nothing was signed");
 	}
 	if (!err)
-		err = operation_migrate(authority, now, diag);
+		err = operation_migrate(authority, begun, now, diag);
 	return err || authority->mode != AUTHORITY_WRITE ? err :
 	    begun_mark(authority, diag);
 }

@@ -504,10 +504,9 @@ chunk_record(struct run *run, struct filling *f, struct chunk_job *job,
 
 	err = merkle_append(&run->tree, run->sha256, job->leaves.ptr,
 	    range->count);
-	buf_clear(&run->frontier);
-	merkle_encode(&run->tree, &run->frontier);
 	if (!err)
-		err = buf_err(&run->frontier);
+		err = authority_tree_put(run->authority, range->log,
+		    &run->tree, &run->frontier, diag);
 	if (!err)
 		err = store_entries_put(store, range->log, range->first,
 		    range->count, template_entry_size(run->template),

@@ -13,6 +13,7 @@
 #define IMPRINT_AUTHORITY_ROWS_H
 
 #include "lib/authority/authority.h"
+#include "lib/log/merkle.h"
 
 struct row_sum {
 	uint64_t	count;
@@ -47,5 +48,18 @@ MUST_USE enum err rows_check_ranges(struct authority *, struct diag *);
  * one not valid? */
 MUST_USE enum err rows_check_order(struct authority *,
     const struct store_order *, struct diag *);
+
+/*
+ * A log's row and its tree, which must agree on the size: ERR_CORRUPT. The
+ * trees of bulk and online are kept under a MAC (checked when unlocked), so
+ * that no leaf is put under a signature from behind; that of operations is in
+ * the head.
+ */
+MUST_USE enum err authority_log(struct authority *, uint32_t log,
+    struct store_log *ret_log, struct merkle *ret_tree, struct diag *);
+/* A tree as it is kept: for store_range_close(), store_log_grow(). out is
+ * cleared first. */
+MUST_USE enum err authority_tree_put(struct authority *, uint32_t log,
+    const struct merkle *, struct buf *out, struct diag *);
 
 #endif

@@ -130,6 +130,9 @@ MUST_USE enum err store_log_each(struct store *,
  * is reserved, and frontier. ERR_STATE when size would go back. */
 MUST_USE enum err store_log_grow(struct store *, uint32_t log, uint64_t size,
     struct bytes frontier, struct diag *);
+/* The frontier alone: of what is there already. */
+MUST_USE enum err store_log_frontier_put(struct store *, uint32_t log,
+    struct bytes frontier, struct diag *);
 /* The epoch of the next serial numbers. ERR_STATE when it would go back. */
 MUST_USE enum err store_log_renew(struct store *, uint32_t log,
     uint8_t epoch, struct diag *);
