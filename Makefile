@@ -1,6 +1,6 @@
 # A front door: every target forwards to CMake or to a script in tools/.
 .POSIX:
-.PHONY: help run test test-debian13 torture bench lint fuzz
+.PHONY: help run test test-debian13 torture bench size lint fuzz
 .DEFAULT_GOAL := help
 
 BENCH =
@@ -12,6 +12,7 @@ help:
 	@echo 'make test-debian13  make test on Debian 13, OpenSSL 3.5; needs root'
 	@echo 'make torture  the same with every kill point, TSan, two compilers'
 	@echo 'make bench    figures and their floors; BENCH=prefix picks some'
+	@echo 'make size     device library on a Cortex-M4: code, stack, package'
 	@echo 'make lint     format, layering, warnings, static analysis'
 	@echo 'make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 
@@ -37,6 +38,11 @@ bench:
 	@rm -rf build/bench; \
 	build/release/imprint-bench --json build/bench.json "$(BENCH)"; \
 	code=$$?; rm -rf build/bench; exit $$code
+
+size:
+	@tools/setup.sh size
+	@tools/build.sh release
+	@tools/size.py
 
 lint:
 	@tools/setup.sh

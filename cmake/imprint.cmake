@@ -277,6 +277,8 @@ function(imprint_install)
   if(EXISTS ${PROJECT_SOURCE_DIR}/verify)
     install_archive(imprint-verify verify identity policy log x509 crypto base)
   endif()
+  install_archive(imprint-device device)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/imprint
+    ${PROJECT_SOURCE_DIR}/device/include/imprint
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 endfunction()

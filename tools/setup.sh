@@ -3,6 +3,7 @@
 #   build    what building and running needs
 #   all      what the checks and tests need as well (default)
 #   debian13 what tools/debian13.sh needs
+#   size     what tools/size.py needs: 800 MB of a cross-compiler
 #   --check  only say what is missing; exit status 1 when something is
 # Silent when nothing is missing. For Debian 12 and 13.
 # IMPRINT_SKIP_SETUP=1 skips it where packages come from elsewhere.
@@ -46,14 +47,18 @@ strace
 debian13='
 debootstrap
 '
+size='
+gcc-arm-none-eabi
+libnewlib-arm-none-eabi
+'
 
 only_check=
 group=all
 for arg; do
 	case $arg in
 	--check) only_check=1 ;;
-	build|all|debian13) group=$arg ;;
-	*) echo "usage: tools/setup.sh [--check] [build|all|debian13]" >&2
+	build|all|debian13|size) group=$arg ;;
+	*) echo "usage: tools/setup.sh [--check] [build|all|debian13|size]" >&2
 	   exit 2 ;;
 	esac
 done
@@ -62,6 +67,7 @@ case $group in
 build) wanted=$build ;;
 all) wanted=$build$checks ;;
 debian13) wanted=$debian13 ;;
+size) wanted=$build$size ;;
 esac
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then

@@ -160,32 +160,6 @@ imprint_device_cose_key_read(struct cbor *c, struct imprint_device_public *key)
 	return false;
 }
 
-/* One element off the front of rest, whole and its content (X.690 8.1). */
-static bool
-element_get(struct bytes *rest, uint8_t tag, struct bytes *ret_content)
-{
-	size_t len, head = 2;
-
-	if (rest->len < 4 || rest->ptr[0] != tag)
-		return false;
-	len = rest->ptr[1];
-	if (len == 0x81) {
-		len = rest->ptr[2];
-		head = 3;
-	} else if (len == 0x82) {
-		len = get_be16(rest->ptr + 2);
-		head = 4;
-	} else if (len >= 0x80) {
-		return false;
-	}
-	if (len > rest->len - head)
-		return false;
-	*ret_content = bytes_of(rest->ptr + head, len);
-	rest->ptr += head + len;
-	rest->len -= head + len;
-	return true;
-}
-
 /* Does the bit string hold a key of this row? */
 static bool
 bits_fit(struct bytes bits, const struct algorithm *a,
@@ -210,47 +184,21 @@ bits_fit(struct bytes bits, const struct algorithm *a,
 	return true;
 }
 
-/* TBSCertificate (RFC 5280 4.1) up to the end of its subjectPublicKeyInfo. */
-static bool
-key_info_find(struct bytes der, struct bytes *ret_info)
-{
-	static const uint8_t before[] = {
-		0xa0, 0x02, 0x30, 0x30, 0x30, 0x30
-	};
-	struct bytes certificate, tbs, skipped;
-	size_t i;
-
-	if (!element_get(&der, 0x30, &certificate) || der.len != 0 ||
-	    !element_get(&certificate, 0x30, &tbs))
-		return false;
-	for (i = 0; i < sizeof(before); i++)
-		if (!element_get(&tbs, before[i], &skipped))
-			return false;
-	return element_get(&tbs, 0x30, ret_info);
-}
-
 void
-imprint_device_certificate_key(struct bytes der,
-    struct imprint_device_public *key)
+imprint_device_key_info_read(struct der *d, struct imprint_device_public *key)
 {
-	static const struct imprint_device_public none;
-	struct bytes info, skipped, bits, identifier;
+	struct bytes identifier, bits;
+	struct der info;
 	size_t i;
 
-	*key = none;
-	if (!key_info_find(der, &info))
-		return;
-	identifier = info;
-	if (!element_get(&info, 0x30, &skipped))
-		return;
-	identifier.len = (size_t)(info.ptr - identifier.ptr);
-	if (!element_get(&info, 0x03, &bits) || info.len != 0 ||
-	    bits.len < 2 || bits.ptr[0] != 0)
-		return;
-	bits.ptr++;	/* no unused bits */
-	bits.len--;
-	for (i = 0; i < COUNT(rows); i++)
+	imprint_der_enter(d, DER_SEQUENCE, &info);
+	identifier = imprint_der_get_whole(&info, DER_SEQUENCE);
+	bits = imprint_der_get_octets(&info);
+	imprint_der_leave(d, &info);
+	for (i = 0; i < COUNT(rows) && d->error == NULL; i++)
 		if (bytes_equal(identifier, rows[i].identifier) &&
 		    bits_fit(bits, &rows[i], key))
 			return;
+	imprint_der_fail(d, "certificate: its key is of an algorithm, size or"
+	    " form that is not known");
 }

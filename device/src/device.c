@@ -6,18 +6,13 @@ imprint_device_init(struct imprint_device *device,
     const struct imprint_device_storage *storage, int64_t build_time,
     uint8_t *buffer, size_t size)
 {
-	static const struct imprint_device_identity no_identity;
-	static const struct imprint_device_report no_report;
-
+	memset(device, 0, sizeof(*device));
 	device->crypto = crypto;
 	device->storage = storage;
 	device->build_time = build_time;
 	device->buffer = buffer;
 	device->buffer_size = size;
 	device->record.ptr = buffer;
-	device->record.len = 0;
-	device->identity = no_identity;
-	device->report = no_report;
 	device->report.reason = "";
 }
 

@@ -3,6 +3,7 @@
 #define IMPRINT_DEVICE_INTERNAL_H
 
 #include "device/include/imprint/device.h"
+#include "device/src/der.h"
 #include "lib/base/bytes.h"
 #include "lib/base/cbor.h"
 
@@ -68,9 +69,15 @@ const struct algorithm *imprint_device_algorithm(uint64_t alg);
 /* A COSE_Key; false and the reader failed when it is none. */
 bool	imprint_device_cose_key_read(struct cbor *,
 	    struct imprint_device_public *);
-/* The key that a certificate certifies, x empty when none can be found. That
- * it is strict DER is for the chain() of the crypto table to say. */
-void	imprint_device_certificate_key(struct bytes der,
+/* SubjectPublicKeyInfo (RFC 5280 4.1.2.7); key is untouched on failure. */
+void	imprint_device_key_info_read(struct der *,
 	    struct imprint_device_public *);
+
+/* ES256 over the parts by a P-256 key. Not 0: the library failed. */
+int	imprint_device_p256_verify(const struct imprint_device_crypto *,
+	    const struct imprint_device_public *,
+	    const struct imprint_bytes *parts, size_t count,
+	    const uint8_t signature[IMPRINT_DEVICE_SIGNATURE_SIZE],
+	    bool *ret_good);
 
 #endif

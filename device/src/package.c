@@ -134,10 +134,9 @@ enum imprint_device_verdict
 imprint_device_open(struct imprint_bytes package,
     struct imprint_device_identity *ret_identity, const char **ret_reason)
 {
-	static const struct imprint_device_identity empty;
 	enum imprint_device_verdict verdict;
 
-	*ret_identity = empty;
+	memset(ret_identity, 0, sizeof(*ret_identity));
 	if (package.len == 0 || package.len > IMPRINT_DEVICE_PACKAGE_MAX) {
 		*ret_reason = package.len == 0 ? "package: empty" :
 		    "package: larger than 64 KB";
@@ -145,6 +144,6 @@ imprint_device_open(struct imprint_bytes package,
 	}
 	verdict = package_read(package, ret_identity, ret_reason);
 	if (verdict != IMPRINT_DEVICE_ACCEPT)
-		*ret_identity = empty;
+		memset(ret_identity, 0, sizeof(*ret_identity));
 	return verdict;
 }

@@ -411,21 +411,13 @@ failing_matches(void *state, const struct imprint_device_public *public,
 	    public, private_key, ret_match);
 }
 
-static int
-failing_chain(void *state, const struct imprint_device_chain *chain,
-    struct imprint_device_path *ret_path)
-{
-	return fails(state) ? -1 : imprint_device_openssl()->chain(NULL,
-	    chain, ret_path);
-}
-
 static void
 failing_library(struct imprint_bytes good)
 {
 	struct failing f = { 0, 0 };
 	const struct imprint_device_crypto crypto = {
 		&f, failing_sha256, failing_verify, supports,
-		failing_matches, failing_chain
+		failing_matches
 	};
 	struct imprint_device_report report;
 	unsigned calls;

@@ -1,7 +1,6 @@
-#include "device/src/internal.h"
+#include "device/src/certificate.h"
 
 #define HASH_SIZE	IMPRINT_DEVICE_HASH_SIZE
-#define COORDINATE	32
 #define HEAD_MAX	3
 
 /* One verification on its way. */
@@ -95,20 +94,15 @@ root_check(struct work *w)
 
 /* A chain to the root; its times narrow those of the whole. */
 static enum imprint_device_error
-chain_check(struct work *w, struct imprint_bytes leaf,
-    enum imprint_device_use use, enum imprint_device_verdict verdict)
+chain_check(struct work *w, struct imprint_bytes leaf, enum path_use use,
+    enum imprint_device_verdict verdict)
 {
-	struct imprint_device_path path = { false, "", 0, 0, 0 };
-	struct imprint_device_chain chain;
+	struct path path;
 
-	chain.leaf = leaf;
-	chain.certs = w->id->certs;
-	chain.cert_count = w->id->cert_count;
-	chain.root = w->id->root;
-	chain.use = use;
-	if (w->crypto->chain(w->crypto->state, &chain, &path) != 0)
+	if (imprint_device_path_find(w->crypto, w->id, view(leaf), use,
+	    &path) != 0)
 		return IMPRINT_DEVICE_ERROR_CRYPTO;
-	if (!path.good)
+	if (path.reason != NULL)
 		return deny(w, verdict, path.reason);
 	w->used |= path.used;
 	if (path.not_before > w->not_before)
@@ -139,31 +133,53 @@ thumbprint(const struct work *w, const struct imprint_device_public *key,
 	    IMPRINT_DEVICE_OK : IMPRINT_DEVICE_ERROR_CRYPTO;
 }
 
+/* Read all certificates; which is the signer's? cert_count: none is. Parsed
+ * here alone, to have room on the stack again for the path. */
 static enum imprint_device_error
-signer_check(struct work *w)
+signer_find(struct work *w, size_t *ret_n)
 {
-	struct imprint_device_identity *id = w->id;
-	enum imprint_device_error error;
+	const struct imprint_device_identity *id = w->id;
+	enum imprint_device_error error = IMPRINT_DEVICE_OK;
 	uint8_t kid[HASH_SIZE];
+	struct certificate c;
+	const char *reason;
 	size_t i;
 
+	*ret_n = id->cert_count;
 	for (i = 0; i < id->cert_count; i++) {
-		imprint_device_certificate_key(view(id->certs[i]),
-		    &w->signer);
-		if (w->signer.x.len == 0 ||
-		    w->signer.alg != IMPRINT_DEVICE_P256)
+		reason = imprint_device_certificate_read(view(id->certs[i]),
+		    &c);
+		if (reason != NULL)
+			return deny(w, IMPRINT_DEVICE_DENY_SIGNER, reason);
+		if (*ret_n < i || c.key.alg != IMPRINT_DEVICE_P256)
 			continue;
-		error = thumbprint(w, &w->signer, kid);
+		error = thumbprint(w, &c.key, kid);
 		if (error != IMPRINT_DEVICE_OK)
 			return error;
 		if (!bytes_equal(view(id->kid), bytes_of(kid, HASH_SIZE)))
 			continue;
-		w->used |= UINT32_C(1) << i;
-		return chain_check(w, id->certs[i],
-		    IMPRINT_DEVICE_USE_DOCUMENT, IMPRINT_DEVICE_DENY_SIGNER);
+		*ret_n = i;
+		w->signer = c.key;
 	}
-	return deny(w, IMPRINT_DEVICE_DENY_SIGNER,
-	    "no certificate with it is for the key that signed it");
+	if (*ret_n == id->cert_count)
+		return deny(w, IMPRINT_DEVICE_DENY_SIGNER,
+		    "no certificate with it is for the key that signed it");
+	return IMPRINT_DEVICE_OK;
+}
+
+static enum imprint_device_error
+signer_check(struct work *w)
+{
+	enum imprint_device_error error;
+	size_t n;
+
+	error = signer_find(w, &n);
+	if (error != IMPRINT_DEVICE_OK ||
+	    w->report->verdict != IMPRINT_DEVICE_ACCEPT)
+		return error;
+	w->used |= UINT32_C(1) << n;
+	return chain_check(w, w->id->certs[n], PATH_DOCUMENT,
+	    IMPRINT_DEVICE_DENY_SIGNER);
 }
 
 /* The head of a byte string; a package has none beyond 64 KB. */
@@ -192,14 +208,10 @@ signature_check(struct work *w)
 {
 	static const uint8_t start[] = "\x84\x6aSignature1";
 	static const uint8_t no_aad[] = { 0x40 };
-	uint8_t head[2][HEAD_MAX], digest[HASH_SIZE], root[HASH_SIZE];
-	uint8_t point[IMPRINT_DEVICE_POINT_SIZE];
+	uint8_t head[2][HEAD_MAX], root[HASH_SIZE];
 	struct imprint_bytes parts[6], payload = w->id->claims;
-	bool good = false;
+	bool good;
 
-	point[0] = 0x04;
-	memcpy(point + 1, w->signer.x.ptr, COORDINATE);
-	memcpy(point + 1 + COORDINATE, w->signer.y.ptr, COORDINATE);
 	if (w->id->receipt.present) {
 		if (imprint_device_receipt_root(w->crypto, w->id, root) != 0)
 			return IMPRINT_DEVICE_ERROR_CRYPTO;
@@ -214,8 +226,7 @@ signature_check(struct work *w)
 	parts[3].len = sizeof(no_aad);
 	parts[4] = bstr_head(head[1], payload.len);
 	parts[5] = payload;
-	if (w->crypto->sha256(w->crypto->state, parts, 6, digest) != 0 ||
-	    w->crypto->verify(w->crypto->state, point, digest,
+	if (imprint_device_p256_verify(w->crypto, &w->signer, parts, 6,
 	    w->id->signature.ptr, &good) != 0)
 		return IMPRINT_DEVICE_ERROR_CRYPTO;
 	if (!good)
@@ -225,26 +236,41 @@ signature_check(struct work *w)
 	return deny(w, IMPRINT_DEVICE_ACCEPT, "");
 }
 
+/* The key that a device certificate is for. */
+static enum imprint_device_error
+certificate_key(struct work *w, struct bytes der,
+    struct imprint_device_public *ret_key)
+{
+	struct certificate c;
+	const char *reason;
+
+	reason = imprint_device_certificate_read(der, &c);
+	if (reason != NULL)
+		return deny(w, IMPRINT_DEVICE_DENY_CERTIFICATE, reason);
+	*ret_key = c.key;
+	return IMPRINT_DEVICE_OK;
+}
+
 static enum imprint_device_error
 certificate_check(struct work *w, struct imprint_device_key *key)
 {
 	struct imprint_device_public found;
 	enum imprint_device_error error;
 
-	imprint_device_certificate_key(view(key->certificate), &found);
-	if (found.x.len > 0 &&
-	    !w->crypto->supports(w->crypto->state, found.alg))
+	error = certificate_key(w, view(key->certificate), &found);
+	if (error != IMPRINT_DEVICE_OK ||
+	    w->report->verdict != IMPRINT_DEVICE_ACCEPT)
+		return error;
+	if (!w->crypto->supports(w->crypto->state, found.alg))
 		return deny(w, IMPRINT_DEVICE_DENY_UNSUPPORTED,
 		    "the cryptographic library lacks a key's algorithm");
 	error = chain_check(w, key->certificate,
 	    key->purpose == IMPRINT_DEVICE_AUTHENTICATE ?
-	    IMPRINT_DEVICE_USE_CLIENT : IMPRINT_DEVICE_USE_ANY,
-	    IMPRINT_DEVICE_DENY_CERTIFICATE);
+	    PATH_CLIENT : PATH_ANY, IMPRINT_DEVICE_DENY_CERTIFICATE);
 	if (error != IMPRINT_DEVICE_OK ||
 	    w->report->verdict != IMPRINT_DEVICE_ACCEPT)
 		return error;
-	if (found.x.len == 0 || (key->private_key.len > 0 &&
-	    found.alg != key->public_key.alg))
+	if (key->private_key.len > 0 && found.alg != key->public_key.alg)
 		return deny(w, IMPRINT_DEVICE_DENY_CERTIFICATE,
 		    "a device certificate is for a key of another kind");
 	key->public_key = found;

@@ -78,5 +78,8 @@ void	buf_put_base64url(struct buf *, struct bytes);
  * wrong padding or non-zero trailing bits.
  */
 MUST_USE enum err base64_decode(struct bytes text, struct buf *out);
+/* Decode base64url without padding, nothing skipped. ERR_SYNTAX on anything
+ * foreign or non-zero trailing bits. */
+MUST_USE enum err base64url_decode(struct bytes text, struct buf *out);
 
 #endif

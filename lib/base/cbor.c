@@ -135,17 +135,17 @@ utf8_length(const uint8_t *p, size_t len)
 	return count;
 }
 
-static bool
-utf8_check(const uint8_t *p, size_t len)
+bool
+cbor_is_utf8(struct bytes text)
 {
 	size_t n;
 
-	while (len > 0) {
-		n = p[0] < 0x80 ? 1 : utf8_length(p, len);
+	while (text.len > 0) {
+		n = text.ptr[0] < 0x80 ? 1 : utf8_length(text.ptr, text.len);
 		if (n == 0)
 			return false;
-		p += n;
-		len -= n;
+		text.ptr += n;
+		text.len -= n;
 	}
 	return true;
 }
@@ -276,8 +276,8 @@ item_walk(struct cbor *c)
 		start = c->pos;
 		if (!item_enter(c, &h, &items))
 			return false;
-		if (h.type == CBOR_TSTR && !utf8_check(c->ptr + c->pos -
-		    (size_t)h.value, (size_t)h.value)) {
+		if (h.type == CBOR_TSTR && !cbor_is_utf8(bytes_of(c->ptr +
+		    c->pos - (size_t)h.value, (size_t)h.value))) {
 			c->pos = start;
 			return fail(c, "text is not UTF-8");
 		}

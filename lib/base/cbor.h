@@ -71,5 +71,7 @@ struct bytes cbor_get_item(struct cbor *);
 void	cbor_skip(struct cbor *);
 /* Nothing may be left: fails the reader otherwise. True when all is well. */
 bool	cbor_close(struct cbor *);
+/* Is it UTF-8 (RFC 3629), as text must be? */
+bool	cbor_is_utf8(struct bytes text);
 
 #endif

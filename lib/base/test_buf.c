@@ -171,6 +171,27 @@ test_base64(void **state)
 		buf_clear(&b);
 		buf_put_base64url(&b, bytes_text(rows[i].plain));
 		assert_string_equal(buf_text(&b), rows[i].url);
+		buf_clear(&back);
+		assert_int_equal(base64url_decode(bytes_text(rows[i].url),
+		    &back), ERR_OK);
+		assert_string_equal(buf_text(&back), rows[i].plain);
+	}
+}
+
+static void
+test_base64url_forms(void **state)
+{
+	static const char *const bad[] = { "Z", "Zg==", "Zg=", "Zm9v Zm9v",
+		"Zh", "Zm9", "Zm+v", "Zm/v", "Zm9v\n", "Zm9vZ" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(bad); i++) {
+		_cleanup_buf_ struct buf b = BUF_INIT;
+
+		assert_int_equal(base64url_decode(bytes_text(bad[i]), &b),
+		    ERR_SYNTAX);
+		assert_int_equal(b.len, 0);
 	}
 }
 
@@ -226,6 +247,7 @@ main(void)
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_base64_forms),
+		cmocka_unit_test(test_base64url_forms),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -194,3 +194,30 @@ base64_decode(struct bytes text, struct buf *out)
 		out->len = before;
 	return err;
 }
+
+/* RFC 7515 2: the padding is left out, and nothing else may stand in it. */
+enum err
+base64url_decode(struct bytes text, struct buf *out)
+{
+	struct base64_group g = { 0 };
+	size_t before = out->len, i;
+	enum err err = ERR_OK;
+	uint8_t c;
+
+	for (i = 0; i < text.len && err == ERR_OK; i++) {
+		c = text.ptr[i];
+		if (c == '+' || c == '/' || c == '=')
+			err = ERR_SYNTAX;
+		else
+			err = base64_take(&g, c == '-' ? '+' : c == '_' ?
+			    '/' : c, out);
+	}
+	g.pads = (4 - g.digits) % 4;
+	if (err == ERR_OK)
+		err = base64_end(&g, out);
+	if (err == ERR_OK)
+		err = buf_err(out);
+	if (err)
+		out->len = before;
+	return err;
+}

@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "lib/base/cbor_write.h"
-#include "lib/identity/device_list_internal.h"
 
 #define MARKS_MIN	((size_t)1 << 12)
 

@@ -88,6 +88,8 @@ struct device_list_writer;
 MUST_USE enum err device_list_writer_new(const char *title,
     const char *place_word, const struct device_list_sink *,
     struct device_list_writer **ret_writer, struct diag *);
+/* For the messages of those who feed it. */
+const char *device_list_writer_title(const struct device_list_writer *);
 void	device_list_writer_free(struct device_list_writer **);
 #define _cleanup_list_writer_ \
     __attribute__((cleanup(device_list_writer_free)))
@@ -159,6 +161,14 @@ struct device_list_input {
 	 * by number, with KEYS; chips are slot 0 */
 	const unsigned		*slots;
 	size_t			 slot_count;
+	/* a manifest's key to take; NULL: the one called like the slot */
+	const char		*key_id;
+	/* what proofs of possession must be over; NULL: any text */
+	const char		*challenge;
+	/* told of each bad entry, of which the first is the error; or NULL */
+	void			(*bad)(void *ctx, uint64_t place,
+				    const struct diag *);
+	void			*bad_ctx;
 };
 struct device_list_format {
 	const char	*name;		/* "manifest", "csv", "csr", ... */
@@ -170,12 +180,5 @@ struct device_list_format {
 	enum err	(*read)(const struct device_list_input *,
 			    struct device_list_writer *, struct diag *);
 };
-/* Row n of the formats this build reads, the canonical one first; NULL when
- * there are no more: lib/identity/device_list_formats.c. */
-const struct device_list_format *device_list_format_at(size_t n);
-/* By name, or when name is NULL by the file's first octets. ERR_NOTFOUND. */
-MUST_USE enum err device_list_format_find(const char *name,
-    const struct file *, const struct device_list_format **ret_format,
-    struct diag *);
 
 #endif

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "lib/base/cbor.h"
-#include "lib/identity/device_list_internal.h"
+#include "lib/identity/device_list.h"
 
 #define BLOCK	((size_t)64 << 10)
 

@@ -93,8 +93,6 @@ list_read(struct bytes octets, enum device_list_kind kind,
 {
 	_cleanup_list_writer_ struct device_list_writer *w = NULL;
 	const struct device_list_sink sink = { .ctx = NULL };
-	const struct device_list_format *format = NULL;
-	struct device_list_input input = { .kind = kind };
 	_cleanup_file_ struct file file = FILE_INIT;
 	enum err err;
 
@@ -103,12 +101,9 @@ list_read(struct bytes octets, enum device_list_kind kind,
 	assert_int_equal(file_open(io_posix(), FILE_NAME, O_RDONLY, 0, &file,
 	    NULL), ERR_OK);
 	(void)unlink(FILE_NAME);
-	input.file = &file;
-	err = device_list_format_find("list", &file, &format, diag);
+	err = device_list_writer_new("f", "entry", &sink, &w, diag);
 	if (!err)
-		err = device_list_writer_new("f", "entry", &sink, &w, diag);
-	if (!err)
-		err = format->read(&input, w, diag);
+		err = device_list_read(&file, kind, w, diag);
 	if (!err)
 		err = device_list_end(w, ret_count, hash, diag);
 	if (!err)

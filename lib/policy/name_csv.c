@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/base/csv.h"
+
 #define SHOWN_SIZE	80
 
 struct name_csv {
@@ -18,10 +20,10 @@ struct name_csv {
 	uint8_t			 name_of[PRODUCT_NAMES_MAX];
 	struct name_csv_line	 line;
 	char			 text[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
-	size_t			 kept;		/* octets of a line's begin */
-	char			 keep[NAME_CSV_LINE_MAX + 2];
-	char			 field[NAME_CSV_LINE_MAX];	/* unquoted */
+	struct csv		 csv;
 };
+
+static enum err line_read(void *, struct bytes);
 
 enum err
 name_csv_new(const char *file_name, const struct product_name *names,
@@ -46,6 +48,7 @@ name_csv_new(const char *file_name, const struct product_name *names,
 	csv->columns = columns;
 	csv->each = each;
 	csv->ctx = ctx;
+	csv_init(&csv->csv, NAME_CSV_LINE_MAX, line_read, csv);
 	*ret_csv = csv;
 	return ERR_OK;
 }
@@ -94,52 +97,6 @@ shown(struct bytes text, char out[SHOWN_SIZE])
 	if (len < text.len)
 		memcpy(out + len, "...", 4);
 	return out;
-}
-
-/*
- * The next field of rest, which then begins behind its comma; *ret_more:
- * there was one.
- */
-static enum err
-field_take(struct name_csv *csv, unsigned column, struct bytes *rest,
-    struct bytes *ret_field, bool *ret_more)
-{
-	const uint8_t *at = rest->ptr, *end = rest->ptr + rest->len;
-	bool closed = false;
-	size_t len = 0;
-
-	if (rest->len == 0 || *at != '"') {
-		while (at < end && *at != ',' && *at != '"')
-			at++;
-		if (at < end && *at == '"')
-			return csv_fail(csv, ERR_SYNTAX, column, "a quotation "
-			    "mark within a field that does not begin with "
-			    "one");
-		*ret_field = bytes_of(rest->ptr, (size_t)(at - rest->ptr));
-	} else {
-		while (!closed && ++at < end) {
-			closed = *at == '"' &&
-			    (at + 1 == end || at[1] != '"');
-			if (closed)
-				break;
-			at += *at == '"';
-			csv->field[len++] = (char)*at;
-		}
-		at += closed;
-		if (!closed)
-			return csv_fail(csv, ERR_SYNTAX, column, "its "
-			    "quotation mark is not closed on this line; a "
-			    "name has no line break in it");
-		if (at < end && *at != ',')
-			return csv_fail(csv, ERR_SYNTAX, column, "more "
-			    "behind its closing quotation mark; a comma "
-			    "belongs there");
-		*ret_field = bytes_of(csv->field, len);
-	}
-	*ret_more = at < end;
-	at += at < end;
-	*rest = bytes_of(at, (size_t)(end - at));
-	return ERR_OK;
 }
 
 /* The kinds that the header should have, for messages. */
@@ -205,24 +162,25 @@ name_column(struct name_csv *csv, unsigned column, struct bytes field)
 	return err;
 }
 
-/* A line without its end. */
 static enum err
-line_read(struct name_csv *csv, struct bytes line)
+line_read(void *ctx, struct bytes line)
 {
+	struct name_csv *csv = ctx;
 	struct bytes field, rest = line;
+	const char *wrong;
 	unsigned column = 0;
 	char kinds[160];
 	bool more = true;
 	enum err err;
 
-	csv->line.in_file++;
-	if (line.len > NAME_CSV_LINE_MAX)
-		return csv_fail(csv, ERR_LIMIT, 0, "longer than %d octets",
-		    NAME_CSV_LINE_MAX);
+	csv->line.in_file = csv->csv.line;
 	if (line.len == 0)
 		return csv_fail(csv, ERR_SYNTAX, 0, "is empty");
 	while (more) {
-		err = field_take(csv, ++column, &rest, &field, &more);
+		wrong = csv_field(&csv->csv, &rest, &field, &more);
+		column++;
+		err = wrong == NULL ? ERR_OK :
+		    csv_fail(csv, ERR_SYNTAX, column, "%s", wrong);
 		if (!err && column > csv->columns)
 			err = csv_fail(csv, ERR_SYNTAX, 0, "more columns than "
 			    "the product's %zu: %s", csv->columns,
@@ -245,70 +203,31 @@ line_read(struct name_csv *csv, struct bytes line)
 	return csv->each == NULL ? ERR_OK : csv->each(csv->ctx, &csv->line);
 }
 
-/* Up to its line feed, which may be the file's end. */
+/* err of the line at hand, or of one that is no line. */
 static enum err
-line_end(struct name_csv *csv, struct bytes line)
+reading_end(struct name_csv *csv, enum err err)
 {
-	static const uint8_t mark[] = { 0xef, 0xbb, 0xbf };
-
-	if (line.len > 0 && line.ptr[line.len - 1] == '\r')
-		line.len--;
-	if (csv->line.in_file == 0 && line.len >= sizeof(mark) &&
-	    memcmp(line.ptr, mark, sizeof(mark)) == 0)
-		line = bytes_of(line.ptr + sizeof(mark),
-		    line.len - sizeof(mark));
-	return line_read(csv, line);
-}
-
-/* What is left of a line whose end has not been seen. */
-static enum err
-line_keep(struct name_csv *csv, struct bytes part)
-{
-	if (part.len > sizeof(csv->keep) - csv->kept) {
-		csv->line.in_file++;
-		return csv_fail(csv, ERR_LIMIT, 0, "longer than %d octets",
-		    NAME_CSV_LINE_MAX);
-	}
-	if (part.len > 0)
-		memcpy(csv->keep + csv->kept, part.ptr, part.len);
-	csv->kept += part.len;
-	return ERR_OK;
+	if (err != ERR_LIMIT || csv->line.in_file == csv->csv.line)
+		return err;
+	csv->line.in_file = csv->csv.line;
+	return csv_fail(csv, ERR_LIMIT, 0, "longer than %d octets",
+	    NAME_CSV_LINE_MAX);
 }
 
 enum err
 name_csv_feed(struct name_csv *csv, struct bytes input, struct diag *diag)
 {
-	const uint8_t *feed;
-	struct bytes line;
-	enum err err = ERR_OK;
-
 	csv->diag = diag;
-	while (!err && input.len > 0) {
-		feed = memchr(input.ptr, '\n', input.len);
-		if (feed == NULL)
-			return line_keep(csv, input);
-		line = bytes_of(input.ptr, (size_t)(feed - input.ptr));
-		input = bytes_of(feed + 1, input.len - line.len - 1);
-		if (csv->kept > 0) {
-			err = line_keep(csv, line);
-			line = bytes_of(csv->keep, csv->kept);
-			csv->kept = 0;
-		}
-		if (!err)
-			err = line_end(csv, line);
-	}
-	return err;
+	return reading_end(csv, csv_feed(&csv->csv, input));
 }
 
 enum err
 name_csv_end(struct name_csv *csv, uint64_t *ret_lines, struct diag *diag)
 {
-	enum err err = ERR_OK;
+	enum err err;
 
 	csv->diag = diag;
-	if (csv->kept > 0)
-		err = line_end(csv, bytes_of(csv->keep, csv->kept));
-	csv->kept = 0;
+	err = reading_end(csv, csv_end(&csv->csv));
 	if (!err && !csv->headed)
 		err = diag_fail(diag, ERR_SYNTAX, "RFC 4180 2",
 		    "%.120s: is empty", csv->file_name);

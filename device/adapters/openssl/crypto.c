@@ -98,6 +98,35 @@ adapter_certificate(struct imprint_bytes der)
 	return out;
 }
 
+STACK_OF(X509) *
+adapter_issuers(const struct imprint_device_identity *id, X509 *leaf)
+{
+	_cleanup_certs_ STACK_OF(X509) *chain = sk_X509_new_null();
+	STACK_OF(X509) *out;
+	bool found = chain != NULL;
+	X509 *at = leaf, *next;
+	size_t i, steps;
+
+	for (steps = 0; found && steps < id->cert_count; steps++) {
+		found = false;
+		for (i = 0; i < id->cert_count && !found; i++) {
+			if (i == id->root)
+				continue;
+			next = adapter_certificate(id->certs[i]);
+			found = next != NULL &&
+			    X509_check_issued(next, at) == X509_V_OK &&
+			    sk_X509_push(chain, next) > 0;
+			if (found)
+				at = next;
+			else
+				X509_free(next);
+		}
+	}
+	out = chain;
+	chain = NULL;	/* transferred */
+	return out;
+}
+
 static bool
 crypto_supports(void *state, enum imprint_device_alg alg)
 {
@@ -123,7 +152,6 @@ imprint_device_openssl(void)
 		.verify = crypto_verify,
 		.supports = crypto_supports,
 		.matches = crypto_matches,
-		.chain = adapter_chain,
 	};
 
 	return &crypto;

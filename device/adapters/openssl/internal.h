@@ -15,12 +15,11 @@
 #include "device/adapters/openssl/device_openssl.h"
 
 #define ADAPTER_CLEANUP(name, type, release)				\
-static inline void							\
-name(type **object)							\
-{									\
-	release(*object);						\
-	*object = NULL;							\
-}
+	static inline void name(type **object) \
+	{                                      \
+		release(*object);              \
+		*object = NULL;                \
+	}
 
 static inline void
 certs_release(STACK_OF(X509) *certs)
@@ -55,12 +54,5 @@ EVP_PKEY *adapter_private(const struct imprint_device_key *);
  * first; NULL when out of memory. */
 STACK_OF(X509) *adapter_issuers(const struct imprint_device_identity *,
 	    X509 *leaf);
-/* For X509_STORE_CTX_set_verify_cb(). */
-int	adapter_verify_callback(int good, X509_STORE_CTX *);
-/* The chain() of the table. */
-int	adapter_chain(void *state, const struct imprint_device_chain *,
-	    struct imprint_device_path *ret_path);
-/* Does its extendedKeyUsage list this one? */
-bool	adapter_has_usage(X509 *, const char *oid);
 
 #endif

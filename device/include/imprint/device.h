@@ -112,13 +112,6 @@ enum imprint_device_permission {
 	IMPRINT_DEVICE_PERMISSIONS = 7
 };
 
-/* Which end entity a chain is checked for. */
-enum imprint_device_use {
-	IMPRINT_DEVICE_USE_DOCUMENT = 1,	/* EKU documentSigning */
-	IMPRINT_DEVICE_USE_CLIENT = 2,		/* EKU clientAuth, if any */
-	IMPRINT_DEVICE_USE_ANY = 3
-};
-
 /*
  * A public key, where it lies. P-256, P-384: the coordinates of its point;
  * RSA: x the modulus, the exponent is 65537; others: x the key. x.len 0:
@@ -127,22 +120,6 @@ enum imprint_device_use {
 struct imprint_device_public {
 	enum imprint_device_alg	alg;
 	struct imprint_bytes	x, y;
-};
-
-struct imprint_device_chain {
-	struct imprint_bytes		 leaf;	/* DER, as the rest */
-	const struct imprint_bytes	*certs;
-	size_t				 cert_count;
-	size_t				 root;	/* which of certs */
-	enum imprint_device_use		 use;
-};
-
-struct imprint_device_path {
-	bool		good;
-	const char	*reason;	/* static text when not good */
-	uint32_t	used;		/* bit i: certs[i] is in the path */
-	int64_t		not_before;	/* the latest of the path */
-	int64_t		not_after;	/* the earliest of the path */
 };
 
 /*
@@ -166,10 +143,6 @@ struct imprint_device_crypto {
 	 * the seed; others raw. Another form of the same key is not it. */
 	int	(*matches)(void *state, const struct imprint_device_public *,
 		    struct imprint_bytes private_key, bool *ret_match);
-	/* A path (RFC 5280 6.1) from leaf to the root, times not judged; none
-	 * with a certificate that is not strict DER or has bytes to spare. */
-	int	(*chain)(void *state, const struct imprint_device_chain *,
-		    struct imprint_device_path *ret_path);
 };
 
 /*

@@ -1,5 +1,7 @@
 /* The formats that lists of devices come in. A row is a reader. */
-#include "lib/identity/device_list.h"
+#include "lib/devices/formats.h"
+
+#include "lib/devices/formats_internal.h"
 
 static enum err
 canonical_read(const struct device_list_input *input,
@@ -8,14 +10,25 @@ canonical_read(const struct device_list_input *input,
 	return device_list_read(input->file, input->kind, writer, diag);
 }
 
-static const struct device_list_format formats[] = {
-	{ "list", device_list_is, "entry", canonical_read },
+static const struct device_list_format canonical_format = {
+	.name = "list",
+	.is = device_list_is,
+	.place_word = "entry",
+	.read = canonical_read,
+};
+
+static const struct device_list_format *const formats[] = {
+	&canonical_format,
+	&device_manifest_format,
+	&device_csr_format,
+	&device_cose_format,
+	&device_csv_format,
 };
 
 const struct device_list_format *
 device_list_format_at(size_t n)
 {
-	return n < sizeof(formats) / sizeof(formats[0]) ? &formats[n] : NULL;
+	return n < sizeof(formats) / sizeof(formats[0]) ? formats[n] : NULL;
 }
 
 static enum err

@@ -1,0 +1,9 @@
+/* Certification requests, PEM or DER. */
+#include "fuzz/device_list.h"
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	list_fuzz("csr", bytes_of(data, size));
+	return 0;
+}

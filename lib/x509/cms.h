@@ -1,0 +1,34 @@
+/*
+ * Detached signatures over files: CMS SignedData (RFC 5652 5) without its
+ * content, as "openssl cms -sign -binary -outform DER" makes them.
+ *
+ * The signature covers signed attributes, and these the content's digest: so
+ * who signed is known before a single octet of the content is read, and the
+ * content is hashed as it streams by.
+ */
+#ifndef IMPRINT_X509_CMS_H
+#define IMPRINT_X509_CMS_H
+
+#include "lib/base/diag.h"
+#include "lib/x509/x509_read.h"
+
+#define CMS_MAX		((size_t)64 << 10)	/* octets of DER */
+
+struct cms;
+/*
+ * Check who signed: one signer, whose certificate (in der, or trusted itself)
+ * is trusted or has a path to it that is good at time now. Extended key usage
+ * does not count. trusted: DER. Digests: SHA-256, SHA-384, SHA-512.
+ * ERR_SYNTAX, ERR_LIMIT, ERR_UNSUPPORTED, ERR_AUTH: the signature is not
+ * good; ERR_NOTFOUND: its signer has no good path to trusted.
+ */
+MUST_USE enum err cms_open(struct bytes der, struct bytes trusted,
+    int64_t now, struct cms **ret_cms, struct diag *);
+void	cms_free(struct cms **);
+#define _cleanup_cms_ __attribute__((cleanup(cms_free)))
+/* The content's next octets. ERR_CRYPTO. */
+MUST_USE enum err cms_update(struct cms *, struct bytes);
+/* That was all of it. ERR_AUTH: it is not what was signed. */
+MUST_USE enum err cms_end(struct cms *, struct diag *);
+
+#endif
