@@ -32,6 +32,15 @@ pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(EVENT REQUIRED IMPORTED_TARGET
   libevent>=2.1 libevent_openssl>=2.1)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
+# For the device library's adapter to PSA; Mbed TLS 2.28 has no package file.
+find_library(MBED_CRYPTO mbedcrypto)
+find_path(MBED_INCLUDE psa/crypto.h)
+if(MBED_CRYPTO AND MBED_INCLUDE)
+  add_library(Mbed::Crypto UNKNOWN IMPORTED)
+  set_target_properties(Mbed::Crypto PROPERTIES
+    IMPORTED_LOCATION ${MBED_CRYPTO}
+    INTERFACE_INCLUDE_DIRECTORIES ${MBED_INCLUDE})
+endif()
 if(IMPRINT_TESTS)
   pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
   enable_testing()
@@ -115,6 +124,10 @@ function(imprint_tests name folder)
 endfunction()
 
 function(imprint_library name folder)
+  if("Mbed::Crypto" IN_LIST ARGN AND NOT TARGET Mbed::Crypto)
+    message(STATUS "Mbed TLS is missing: no ${folder}")
+    return()
+  endif()
   folder_sources(${folder} sources tests)
   link_names(links ${ARGN})
   if(sources)

@@ -35,6 +35,7 @@ libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
 git
 gnutls-bin
 libcmocka-dev
+libmbedtls-dev
 libnss3-tools
 python3
 python3-cbor2

@@ -8,8 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "device/adapters/openssl/device_openssl.h"
 #include "device/include/imprint/device.h"
+
+/* Of other adapters, too: device/adapters/psa/test_device.c. */
+#ifndef TEST_CRYPTO
+#include "device/adapters/openssl/device_openssl.h"
+#define TEST_CRYPTO	imprint_device_openssl
+#define TEST_LACKS	{ NULL }
+#endif
 
 #define VECTORS		"tests/vectors/device-packages.txt"
 #define ALGORITHMS	"tests/vectors/device-algorithms.txt"
@@ -118,6 +124,20 @@ vector_get(const char *name)
 	return NULL;
 }
 
+/* Is it about a key that the adapter has not, by the vector's name? */
+static bool
+lacks(const char *name)
+{
+	static const char *const list[] = TEST_LACKS;
+	size_t i;
+
+	for (i = 0; i < sizeof(list) / sizeof(list[0]); i++)
+		if (list[i] != NULL &&
+		    strncmp(name, list[i], strlen(list[i])) == 0)
+			return true;
+	return false;
+}
+
 static enum imprint_device_error
 judge(const struct imprint_device_crypto *crypto, struct imprint_bytes package,
     const uint8_t *root, int64_t now, struct imprint_device_report *report)
@@ -142,11 +162,14 @@ every_vector_has_its_verdict(void **state)
 	assert_true(vector_count > 130);
 	for (i = 0; i < vector_count; i++) {
 		v = &vectors[i];
-		assert_int_equal(judge(imprint_device_openssl(), v->package,
+		assert_int_equal(judge(TEST_CRYPTO(), v->package,
 		    v->has_pin ? v->pinned : NULL, v->now, &report),
 		    IMPRINT_DEVICE_OK);
 		if (strcmp(imprint_device_verdict_name(report.verdict),
 		    v->verdict) == 0)
+			continue;
+		if (lacks(v->name) && report.verdict ==
+		    IMPRINT_DEVICE_DENY_UNSUPPORTED)
 			continue;
 		print_error("%s: %s expected, found %s (%s)\n", v->name,
 		    v->verdict, imprint_device_verdict_name(report.verdict),
@@ -165,7 +188,7 @@ a_refusal_names_its_step(void **state)
 
 	(void)state;
 	for (i = 0; i < vector_count; i++) {
-		assert_int_equal(judge(imprint_device_openssl(),
+		assert_int_equal(judge(TEST_CRYPTO(),
 		    vectors[i].package, vectors[i].has_pin ?
 		    vectors[i].pinned : NULL, vectors[i].now, &report),
 		    IMPRINT_DEVICE_OK);
@@ -187,7 +210,7 @@ refused(struct imprint_bytes package)
 {
 	struct imprint_device_report report;
 
-	assert_int_equal(judge(imprint_device_openssl(), package, NULL, NOW,
+	assert_int_equal(judge(TEST_CRYPTO(), package, NULL, NOW,
 	    &report), IMPRINT_DEVICE_OK);
 	return report.verdict != IMPRINT_DEVICE_ACCEPT &&
 	    report.verdict != IMPRINT_DEVICE_UNKNOWN_TIME;
@@ -324,7 +347,8 @@ every_bit_of_a_private_key_counts(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		private_bits(vector_get(names[i]));
+		if (!lacks(names[i]))
+			private_bits(vector_get(names[i]));
 }
 
 static void
@@ -338,7 +362,7 @@ a_package_beyond_64_kb_is_refused(void **state)
 	assert_non_null(zero);
 	large.ptr = zero;
 	large.len = IMPRINT_DEVICE_PACKAGE_MAX + 1;
-	assert_int_equal(judge(imprint_device_openssl(), large, NULL, NOW,
+	assert_int_equal(judge(TEST_CRYPTO(), large, NULL, NOW,
 	    &report), IMPRINT_DEVICE_OK);
 	assert_int_equal(report.verdict, IMPRINT_DEVICE_DENY_MALFORMED);
 	assert_string_equal(report.reason, "package: larger than 64 KB");
@@ -384,7 +408,7 @@ static int
 failing_sha256(void *state, const struct imprint_bytes *parts, size_t count,
     uint8_t ret_digest[IMPRINT_DEVICE_HASH_SIZE])
 {
-	return fails(state) ? -1 : imprint_device_openssl()->sha256(NULL,
+	return fails(state) ? -1 : TEST_CRYPTO()->sha256(NULL,
 	    parts, count, ret_digest);
 }
 
@@ -392,7 +416,7 @@ static int
 failing_verify(void *state, const uint8_t *point, const uint8_t *digest,
     const uint8_t *signature, bool *ret_good)
 {
-	return fails(state) ? -1 : imprint_device_openssl()->verify(NULL,
+	return fails(state) ? -1 : TEST_CRYPTO()->verify(NULL,
 	    point, digest, signature, ret_good);
 }
 
@@ -400,14 +424,14 @@ static bool
 supports(void *state, enum imprint_device_alg alg)
 {
 	(void)state;
-	return imprint_device_openssl()->supports(NULL, alg);
+	return TEST_CRYPTO()->supports(NULL, alg);
 }
 
 static int
 failing_matches(void *state, const struct imprint_device_public *public,
     struct imprint_bytes private_key, bool *ret_match)
 {
-	return fails(state) ? -1 : imprint_device_openssl()->matches(NULL,
+	return fails(state) ? -1 : TEST_CRYPTO()->matches(NULL,
 	    public, private_key, ret_match);
 }
 
@@ -543,7 +567,7 @@ bench_new(void **state)
 	b->storage.state = &b->memory;
 	b->storage.read = memory_read;
 	b->storage.write = memory_write;
-	imprint_device_init(&b->device, imprint_device_openssl(), &b->storage,
+	imprint_device_init(&b->device, TEST_CRYPTO(), &b->storage,
 	    1, b->buffer, sizeof(b->buffer));
 	*state = b;
 	return 0;
