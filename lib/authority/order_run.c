@@ -193,19 +193,19 @@ run_release(struct run *run)
 	sha256_free(&run->sha256);
 }
 
+/* The key that the order's record names: the station may have a newer one. */
 static enum err
 filling_recipient(struct run *run, struct filling *f, struct diag *diag)
 {
-	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct station_statement statement;
-	struct store_object object;
+	struct order_record record;
 	enum err err;
 
-	err = object_get(run->authority->store, run->authority->row_mac,
-	    STORE_STATION,
-	    f->pack.station, NULL, &body, &object, diag);
+	err = order_record_get(run->authority, run->order.number, &record,
+	    diag);
 	if (!err)
-		err = station_statement_parse(object.body, &statement, diag);
+		err = station_statement_get(run->authority, f->pack.station,
+		    record.packs[f->pack.no - 1].kid, &statement, diag);
 	if (err)
 		return err;
 	f->recipient = statement.sealing;
