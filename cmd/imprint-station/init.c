@@ -2,7 +2,8 @@
 #include "lib/base/clock.h"
 
 void
-statement_print(const struct cmd *cmd, const struct station_statement *statement)
+statement_print(const struct cmd *cmd,
+    const struct station_statement *statement)
 {
 	const char *home = station_home(cmd);
 

@@ -920,10 +920,11 @@ def test_connect_silent_service(device):
         assert time.monotonic() - start < 15
 
 
-def test_report_closes_an_order(authority, tmp_path):
+def test_report_closes_an_order(pristine, tmp_path):
     """What became of each; after the final one nothing opens its packs."""
-    floor = make_floor(authority.copy(tmp_path / "authority"),
-                       tmp_path / "floor")
+    eco = pristine.copy(tmp_path / "authority")
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    floor = make_floor(eco, tmp_path / "floor")
     floor.station("import", floor.stick / os.listdir(floor.stick)[0])
     floor.inject("--count", "3")
     number = floor.status()["orders"][0]["number"]
