@@ -925,7 +925,7 @@ def test_report_closes_an_order(pristine, tmp_path):
     eco = pristine.copy(tmp_path / "authority")
     eco.imprint("product", "add", PRODUCTS / "camera.yaml")
     floor = make_floor(eco, tmp_path / "floor")
-    floor.station("import", floor.stick / os.listdir(floor.stick)[0])
+    floor.station("import", *floor.stick.glob("*.pack"))
     floor.inject("--count", "3")
     number = floor.status()["orders"][0]["number"]
     out = tmp_path / "order.report"
