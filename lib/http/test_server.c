@@ -324,6 +324,25 @@ test_too_much(void **state)
 	stop(&f);
 }
 
+/* One that has said all it will is still answered. */
+static void
+test_half_closed(void **state)
+{
+	_cleanup_buf_ struct buf heard = BUF_INIT;
+	struct fixture f = { 0 };
+	int fd;
+
+	(void)state;
+	start(&f, usual);
+	fd = dial(&f);
+	say(fd, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_non_null(strstr(hear(fd, NULL, &heard), "200 OK"));
+	assert_true(heard.len > 3000000);
+	(void)close(fd);
+	stop(&f);
+}
+
 static void
 test_continue(void **state)
 {
@@ -615,6 +634,7 @@ main(void)
 		cmocka_unit_test(test_tick),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_continue),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_batch_fails),
