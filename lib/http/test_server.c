@@ -455,8 +455,15 @@ test_room(void **state)
 	(void)state;
 	config.connections_max = 2;
 	start(&f, config);
-	for (i = 0; i < COUNT(fds); i++)
+	for (i = 0; i < COUNT(fds); i++) {
 		fds[i] = dial(&f);
+		/* refused, but not gone */
+		if (i == 0) {
+			say(fds[0], "GET\r\n\r\n");
+			(void)hear(fds[0], "}", &heard);
+			buf_clear(&heard);
+		}
+	}
 	say(fds[2], GET);
 	assert_non_null(strstr(hear(fds[2], "hello q", &heard), "200 OK"));
 	assert_true(closed(fds[0]));
