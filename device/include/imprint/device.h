@@ -158,6 +158,47 @@ struct imprint_device_storage {
 	enum imprint_device_error (*write)(void *state, struct imprint_bytes);
 };
 
+/*
+ * Bare blocks, of flash or of files: two slots of slot_size octets each. A
+ * slot must be erased before it is written; then all of it reads 0xff. Every
+ * write starts at a multiple of 32 octets; what is short of the memory's own
+ * unit is filled up with 0xff by the port. Nothing is written twice between
+ * two erases. sync: what was erased and written is durable. 0, or not: the
+ * memory failed.
+ */
+struct imprint_device_blocks {
+	void	*state;
+	size_t	 slot_size;
+	int	(*read)(void *state, unsigned slot, size_t offset,
+		    uint8_t *buffer, size_t len);
+	int	(*erase)(void *state, unsigned slot);
+	int	(*write)(void *state, unsigned slot, size_t offset,
+		    const uint8_t *data, size_t len);
+	int	(*sync)(void *state);
+};
+/* What a slot takes besides the record. */
+#define IMPRINT_DEVICE_SLOT_HEAD	96
+
+/*
+ * Storage on two slots that outlives a power cut at any moment: the record is
+ * written into the slot that is not in use, and the switch is the last write.
+ * The one before stays where it is until the next. A record that is there and
+ * does not hold together is IMPRINT_DEVICE_ERROR_STORAGE, unless the other
+ * slot has a good one. All fields but these two are the library's.
+ */
+struct imprint_device_slots {
+	const struct imprint_device_blocks	*blocks;
+	const struct imprint_device_crypto	*crypto;
+	unsigned				 current;
+	uint32_t				 sequence;
+};
+/* ret_storage refers to slots, blocks and crypto, which must stay. Its write
+ * is for after a read, as imprint_device_install() has it. */
+void	imprint_device_slots_init(struct imprint_device_slots *,
+	    const struct imprint_device_blocks *,
+	    const struct imprint_device_crypto *,
+	    struct imprint_device_storage *ret_storage);
+
 struct imprint_device_key {
 	unsigned			slot;
 	enum imprint_device_purpose	purpose;
