@@ -71,7 +71,10 @@ enum imprint_device_verdict {
 	IMPRINT_DEVICE_DENY_EXPIRED = 11,
 	IMPRINT_DEVICE_DENY_NOT_YET_VALID = 12,
 	IMPRINT_DEVICE_DENY_OTHER_DEVICE = 13,	/* another is installed */
-	IMPRINT_DEVICE_DENY_OLDER = 14		/* a newer is installed */
+	IMPRINT_DEVICE_DENY_OLDER = 14,		/* a newer is installed */
+	/* of a status list alone */
+	IMPRINT_DEVICE_DENY_REVOKED = 15,
+	IMPRINT_DEVICE_DENY_SUSPENDED = 16
 };
 
 /* The steps of a verdict, in their order. */
@@ -143,6 +146,12 @@ struct imprint_device_crypto {
 	 * the seed; others raw. Another form of the same key is not it. */
 	int	(*matches)(void *state, const struct imprint_device_public *,
 		    struct imprint_bytes private_key, bool *ret_match);
+	/* For imprint_device_status() alone, else NULL. Octet number at of
+	 * what zlib compressed (RFC 1950); nothing before or after it need be
+	 * kept, so that 33 KB do. Not there, when the data ends before or is
+	 * no such data. */
+	int	(*inflate)(void *state, struct imprint_bytes compressed,
+		    size_t at, uint8_t *ret_octet, bool *ret_there);
 };
 
 /*
@@ -283,6 +292,35 @@ enum imprint_device_error imprint_device_verify(
     const struct imprint_device_trust *,
     struct imprint_device_identity *ret_identity,
     struct imprint_device_report *ret_report);
+
+/* What a status list says of an identity. */
+struct imprint_device_standing {
+	enum imprint_device_verdict verdict;
+	const char	*reason;	/* static text, "" when accepted */
+	int64_t		 issued;	/* of the list; 0: none was read */
+	/* it is not earlier than this: the list's issue is a time that has
+	 * been; the caller may keep it for the trust of later calls */
+	int64_t		 floor;
+	int64_t		 expires;	/* of the list */
+};
+
+/*
+ * Look an identity, which has been verified, up in the Token Status List (CWT
+ * form, docs/protocol/status.md) that its document names; who fetches it is
+ * the caller. signer: the certificate of the list's signer, or empty; the
+ * identity's are tried, too. trust->root is not looked at: the identity's counts.
+ *
+ * IMPRINT_DEVICE_DENY_REVOKED and _SUSPENDED whatever the list's age.
+ * _ACCEPT: valid. _UNKNOWN_TIME: valid when the list was made, the clock is
+ * behind the floor. _DENY_EXPIRED: valid then, but the list is too old.
+ * _DENY_MALFORMED, _UNSUPPORTED, _SIGNER, _SIGNATURE: the list is no good.
+ * _DENY: it tells nothing of this identity. Only IMPRINT_DEVICE_ERROR_CRYPTO.
+ */
+enum imprint_device_error imprint_device_status(
+    const struct imprint_device_crypto *,
+    const struct imprint_device_identity *, struct imprint_bytes list,
+    struct imprint_bytes signer, const struct imprint_device_trust *,
+    struct imprint_device_standing *ret_standing);
 
 /*
  * Effective right: the permission bits that are in the capabilities and in
