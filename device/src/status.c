@@ -8,6 +8,7 @@
 #define ES256		(-7)
 #define INDEX_MAX	((UINT64_C(1) << 20) - 1)
 #define LIST_MAX	((size_t)270 << 10)
+#define SKEW_S		300	/* two right clocks differ by less */
 
 enum {
 	HEADER_ALG = 1, HEADER_CRIT = 2, HEADER_KID = 4, HEADER_TYP = 16
@@ -340,8 +341,8 @@ imprint_device_status(const struct imprint_device_crypto *crypto,
 	    s->verdict == IMPRINT_DEVICE_ACCEPT) {
 		s->issued = list.issued;
 		s->expires = list.expires;
-		if (list.issued > s->floor)
-			s->floor = list.issued;
+		if (list.issued - SKEW_S > s->floor)
+			s->floor = list.issued - SKEW_S;
 		error = bits_check(crypto, &list, index, s);
 	}
 	if (error == IMPRINT_DEVICE_OK &&

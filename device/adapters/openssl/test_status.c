@@ -266,7 +266,8 @@ test_table(void **state)
 		{ { .status = 3 }, NOW, IMPRINT_DEVICE_DENY },
 		{ { .status = 0 }, 0, IMPRINT_DEVICE_UNKNOWN_TIME },
 		{ { .status = 1 }, 0, IMPRINT_DEVICE_DENY_REVOKED },
-		{ { .status = 0 }, NOW - 61, IMPRINT_DEVICE_UNKNOWN_TIME },
+		{ { .status = 0 }, NOW - 360, IMPRINT_DEVICE_ACCEPT },
+		{ { .status = 0 }, NOW - 361, IMPRINT_DEVICE_UNKNOWN_TIME },
 		{ { .status = 0 }, NOW + 3599, IMPRINT_DEVICE_ACCEPT },
 		{ { .status = 0 }, NOW + 3600, IMPRINT_DEVICE_DENY_EXPIRED },
 		{ { .status = 1 }, NOW + 3600, IMPRINT_DEVICE_DENY_REVOKED },
@@ -313,7 +314,7 @@ test_floor(void **state)
 	(void)state;
 	list_make(&(struct how){ .status = 0 }, &list);
 	standing = ask(imprint_device_openssl(), &list, 0, 1);
-	assert_int_equal(standing.floor, NOW - 60);
+	assert_int_equal(standing.floor, NOW - 360);
 	assert_int_equal(standing.issued, NOW - 60);
 	standing = ask(imprint_device_openssl(), &list, 0, NOW + 7200);
 	assert_int_equal(standing.floor, NOW + 7200);

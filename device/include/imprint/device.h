@@ -298,8 +298,8 @@ struct imprint_device_standing {
 	enum imprint_device_verdict verdict;
 	const char	*reason;	/* static text, "" when accepted */
 	int64_t		 issued;	/* of the list; 0: none was read */
-	/* it is not earlier than this: the list's issue is a time that has
-	 * been; the caller may keep it for the trust of later calls */
+	/* it is not earlier than this: the list's issue, less 5 minutes, is a
+	 * time that has been; the caller may keep it for later calls */
 	int64_t		 floor;
 	int64_t		 expires;	/* of the list */
 };
@@ -359,7 +359,7 @@ bool	imprint_device_anchor_at(const struct imprint_device_identity *,
 struct imprint_device {
 	const struct imprint_device_crypto	*crypto;
 	const struct imprint_device_storage	*storage;
-	int64_t					 build_time;
+	int64_t					 floor;	/* see below */
 	uint8_t					*buffer;
 	size_t					 buffer_size;
 	struct imprint_bytes			 record;	/* as stored */
@@ -371,6 +371,13 @@ void	imprint_device_init(struct imprint_device *,
 	    const struct imprint_device_crypto *,
 	    const struct imprint_device_storage *, int64_t build_time,
 	    uint8_t *buffer, size_t size);
+/*
+ * A time that somebody has signed whom the device trusts, such as a
+ * standing's floor: it is not earlier. It never goes back; the caller keeps
+ * it over a restart. The floor of a verdict is the latest of these, of the
+ * build and of the issue of what is installed.
+ */
+void	imprint_device_time_seen(struct imprint_device *, int64_t);
 /*
  * Read what is installed and verify it again: device->record and report, and
  * device->identity unless the verdict is MALFORMED or UNSUPPORTED.
