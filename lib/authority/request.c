@@ -158,6 +158,7 @@ static const struct {
 	{ REQUEST_ANCHOR, request_anchor },
 	{ REQUEST_EPOCH, request_epoch },
 	{ REQUEST_SIGNER_NEW, request_signer_new },
+	{ REQUEST_RECONCILE, request_reconcile },
 };
 
 static enum err

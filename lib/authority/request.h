@@ -32,8 +32,9 @@ enum request_type {
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
 	REQUEST_ANCHOR = 9,	/* lib/authority/anchor.h */
 	REQUEST_EPOCH = 10,	/* lib/authority/anchor.h */
-	REQUEST_SIGNER_NEW = 11	/* body: number of the new signer, which is
+	REQUEST_SIGNER_NEW = 11, /* body: number of the new signer, which is
 				 * one more than that of the present one */
+	REQUEST_RECONCILE = 20	/* lib/authority/reconcile.h */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */

@@ -29,5 +29,6 @@ REQUEST_HANDLER(request_clock);
 REQUEST_HANDLER(request_anchor);
 REQUEST_HANDLER(request_epoch);
 REQUEST_HANDLER(request_signer_new);
+REQUEST_HANDLER(request_reconcile);
 
 #endif

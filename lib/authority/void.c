@@ -77,8 +77,9 @@ void_close(struct authority *authority, uint32_t log,
 			err = store_name_part_drop(authority->store,
 			    STORE_NAME_FILES, log, walk->ranges[i].first,
 			    diag);
-		buf_clear(&frontier);
-		merkle_encode(&tree, &frontier);
+		if (!err)
+			err = authority_tree_put(authority, log, &tree,
+			    &frontier, diag);
 		if (!err)
 			err = store_range_close(authority->store,
 			    &walk->ranges[i], RANGE_VOID,

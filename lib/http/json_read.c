@@ -110,6 +110,18 @@ json_only(const struct json_value *object, const char *const *names,
 }
 
 enum err
+json_get_object(const struct json_value *object, const char *name,
+    const struct json_value **ret_object, struct diag *diag)
+{
+	const json_t *value = member(object, name);
+
+	if (value != NULL && !json_is_object(value))
+		return type_fail(name, "an object", diag);
+	*ret_object = (const struct json_value *)value;
+	return ERR_OK;
+}
+
+enum err
 json_get_text(const struct json_value *object, const char *name,
     char *ret_text, size_t size, struct diag *diag)
 {
@@ -210,6 +222,31 @@ json_each_text(const struct json_value *object, const char *name,
 			return diag_fail(diag, ERR_INVALID, NULL,
 			    "%s: %.64s: not a text", name, key);
 		err = text(ctx, key, json_string_value(value), diag);
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}
+
+enum err
+json_each_item(const struct json_value *object, const char *name,
+    enum err (*text)(void *ctx, const char *name, const char *text,
+    struct diag *), void *ctx, struct diag *diag)
+{
+	const json_t *inner = member(object, name);
+	json_t *value;
+	size_t i;
+	enum err err;
+
+	if (inner == NULL)
+		return ERR_OK;
+	if (!json_is_array(inner))
+		return type_fail(name, "an array", diag);
+	json_array_foreach(inner, i, value) {
+		if (!json_is_string(value))
+			return diag_fail(diag, ERR_INVALID, NULL,
+			    "%s: item %zu: not a text", name, i + 1);
+		err = text(ctx, name, json_string_value(value), diag);
 		if (err)
 			return err;
 	}

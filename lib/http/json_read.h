@@ -31,6 +31,9 @@ bool	json_has(const struct json_value *, const char *name);
  * NULL: a misspelt one would be passed over otherwise. */
 MUST_USE enum err json_only(const struct json_value *,
     const char *const *names, struct diag *);
+/* It stays the outer one's. Missing: NULL. */
+MUST_USE enum err json_get_object(const struct json_value *,
+    const char *name, const struct json_value **ret_object, struct diag *);
 /* Text with a NUL after it; missing: "". */
 MUST_USE enum err json_get_text(const struct json_value *, const char *name,
     char *ret_text, size_t size, struct diag *);
@@ -49,5 +52,9 @@ MUST_USE enum err json_get_base64(const struct json_value *,
 MUST_USE enum err json_each_text(const struct json_value *,
     const char *name, enum err (*text)(void *ctx, const char *name,
     const char *text, struct diag *), void *ctx, struct diag *);
+/* The same of the members of an array, with the array's name. */
+MUST_USE enum err json_each_item(const struct json_value *,
+    const char *name, enum err (*text)(void *ctx, const char *name,
+    const char *text, struct diag *), void *ctx, struct diag *diag);
 
 #endif

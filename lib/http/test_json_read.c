@@ -144,6 +144,24 @@ test_members(void **state)
 }
 
 static void
+test_object(void **state)
+{
+	_cleanup_json_value_ struct json_value *v =
+	    read_good("{\"o\":{\"n\":3},\"l\":[]}");
+	const struct json_value *inner = NULL;
+	uint64_t number;
+
+	(void)state;
+	assert_int_equal(json_get_object(v, "l", &inner, NULL), ERR_INVALID);
+	assert_int_equal(json_get_object(v, "o", &inner, NULL), ERR_OK);
+	assert_int_equal(json_get_number(inner, "n", 9, 1, &number, NULL),
+	    ERR_OK);
+	assert_int_equal(number, 3);
+	assert_int_equal(json_get_object(v, "?", &inner, NULL), ERR_OK);
+	assert_null(inner);
+}
+
+static void
 test_only(void **state)
 {
 	static const char *const all[] = { "a", "b", "c", NULL };
@@ -188,6 +206,32 @@ test_each_text(void **state)
 	    ERR_OK);
 }
 
+static void
+test_each_item(void **state)
+{
+	_cleanup_json_value_ struct json_value *v = read_good(
+	    "{\"good\":[\"1\",\"2\"],\"bad\":[\"1\",\"bad\"],"
+	    "\"number\":[\"a\",1],\"object\":{\"a\":\"b\"},\"empty\":[]}");
+	_cleanup_buf_ struct buf seen = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+
+	(void)state;
+	assert_int_equal(json_each_item(v, "good", text_note, &seen, NULL),
+	    ERR_OK);
+	assert_string_equal(buf_text(&seen), "good=1;good=2;");
+	assert_int_equal(json_each_item(v, "bad", text_note, &seen, NULL),
+	    ERR_LIMIT);
+	assert_int_equal(json_each_item(v, "number", text_note, &seen,
+	    &diag), ERR_INVALID);
+	assert_string_equal(diag.what, "number: item 2: not a text");
+	assert_int_equal(json_each_item(v, "object", text_note, &seen, NULL),
+	    ERR_INVALID);
+	assert_int_equal(json_each_item(v, "empty", text_note, &seen, NULL),
+	    ERR_OK);
+	assert_int_equal(json_each_item(v, "none", text_note, &seen, NULL),
+	    ERR_OK);
+}
+
 int
 main(void)
 {
@@ -196,8 +240,10 @@ main(void)
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_object),
 		cmocka_unit_test(test_only),
 		cmocka_unit_test(test_each_text),
+		cmocka_unit_test(test_each_item),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,9 @@
  *             [[offset, length, first, count, hash], ...]]
  *   trailer  manifest's offset (8), its length (4), "IMPREND1"
  *
+ * Version 2 says more in its header, what the station asks for on the line;
+ * a pack that asks for nothing is of version 1.
+ *
  * All numbers big-endian. A file without a trailer is not a pack yet. Any
  * package can be read on its own: trailer, manifest, chunk's table, package.
  */
@@ -20,12 +23,18 @@
 #include "lib/base/io.h"
 #include "lib/identity/package.h"
 
-#define PACK_VERSION		1
+#define PACK_VERSION		2
 #define PACK_CHUNK_MAX		4096	/* packages of a chunk */
 #define PACK_CERTS_MAX		8
 #define PACK_HEADER_MAX		((size_t)64 << 10)
 #define PACK_MANIFEST_MAX	((size_t)64 << 20)
 #define PACK_MANIFEST_TYP	"application/imprint-pack-manifest+cose"
+
+/* A name that is known on the line alone. */
+struct pack_name {
+	struct bytes		kind;
+	enum name_type		type;
+};
 
 struct pack_header {
 	struct package_binding	binding;
@@ -37,6 +46,10 @@ struct pack_header {
 	struct bytes		product_name;	/* text, for people */
 	struct bytes		certs[PACK_CERTS_MAX];	/* DER */
 	size_t			cert_count;
+	/* from version 2 on */
+	enum product_evidence	evidence;	/* at least */
+	struct pack_name	names[PRODUCT_NAMES_MAX];
+	size_t			name_count;
 };
 
 struct pack_chunk {
@@ -47,7 +60,13 @@ struct pack_chunk {
 };
 
 /* Writing. */
+/* What the station is to ask for on the line; views into the product. */
+void	pack_header_ask(struct pack_header *, const struct product *);
 MUST_USE enum err pack_put_header(struct buf *, const struct pack_header *);
+/* The header of a file that goes on: one that was begun as version 1 asks for
+ * nothing. ERR_CONFLICT: the file begins with another header. */
+MUST_USE enum err pack_header_resume(struct pack_header *,
+    const struct file *, struct diag *);
 /* Begin a chunk in an empty buf; then for each package append its sealed
  * bytes with pack_chunk_add(); then end. */
 MUST_USE enum err pack_chunk_begin(struct buf *, uint32_t number,

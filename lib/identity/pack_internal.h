@@ -15,4 +15,22 @@
 #define PACK_TABLE_ENTRY	40
 #define PACK_TRAILER		20
 
+/* The last element of a header of version 2, a map. */
+enum pack_asks {
+	PACK_ASKS_EVIDENCE = 1,		/* enum product_evidence */
+	PACK_ASKS_NAMES = 2		/* [+ [kind, type]] */
+};
+
+static inline bool
+pack_asks_evidence(const struct pack_header *h)
+{
+	return h->evidence != INJECTION_UNPROVEN;
+}
+
+static inline unsigned
+pack_version(const struct pack_header *h)
+{
+	return pack_asks_evidence(h) || h->name_count > 0 ? 2 : 1;
+}
+
 #endif

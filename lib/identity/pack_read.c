@@ -81,11 +81,58 @@ get_u32(struct cbor *cbor)
 }
 
 static void
-header_fields(struct cbor *cbor, struct pack_header *header)
+names_read(struct cbor *cbor, struct pack_header *header)
+{
+	size_t i, count = cbor_get_array(cbor);
+
+	if (count == 0 || count > PRODUCT_NAMES_MAX) {
+		cbor_fail(cbor, "none or too many kinds of names");
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		cbor_get_array_sized(cbor, 2);
+		header->names[i].kind = cbor_get_tstr(cbor);
+		header->names[i].type = (enum name_type)get_u32(cbor);
+		if (name_type_name(header->names[i].type) == NULL)
+			cbor_fail(cbor, "a name of no known type");
+	}
+	header->name_count = count;
+}
+
+/* What was asked for is asked for, or the pack is not opened: no key that is
+ * not known is passed over. */
+static void
+asks_read(struct cbor *cbor, struct pack_header *header)
+{
+	size_t i, count = cbor_get_map(cbor);
+
+	if (count == 0)
+		cbor_fail(cbor, "asks for nothing");
+	for (i = 0; i < count && cbor_ok(cbor); i++) {
+		switch (cbor_get_uint(cbor)) {
+		case PACK_ASKS_EVIDENCE:
+			header->evidence =
+			    (enum product_evidence)get_u32(cbor);
+			if (!pack_asks_evidence(header) ||
+			    product_evidence_name(header->evidence) == NULL)
+				cbor_fail(cbor, "evidence of no known kind");
+			break;
+		case PACK_ASKS_NAMES:
+			names_read(cbor, header);
+			break;
+		default:
+			cbor_fail(cbor, "asks for what is not known");
+		}
+	}
+}
+
+static void
+header_fields(struct cbor *cbor, struct pack_header *header,
+    unsigned version)
 {
 	size_t i, count;
 
-	cbor_get_array_sized(cbor, 11);
+	cbor_get_array_sized(cbor, version == 1 ? 11 : 12);
 	get_fixed(cbor, header->binding.pack, PACKAGE_ID_SIZE);
 	get_fixed(cbor, header->binding.order, PACKAGE_ID_SIZE);
 	get_fixed(cbor, header->binding.product, SHA256_SIZE);
@@ -104,12 +151,15 @@ header_fields(struct cbor *cbor, struct pack_header *header)
 	for (i = 0; i < count; i++)
 		header->certs[i] = cbor_get_bstr(cbor);
 	header->cert_count = count;
+	if (version > 1)
+		asks_read(cbor, header);
 }
 
 static enum err
 header_read(struct pack *pack, struct diag *diag)
 {
 	uint8_t head[PACK_HEAD], *body;
+	unsigned version;
 	struct cbor cbor;
 	uint32_t len;
 	enum err err;
@@ -119,10 +169,11 @@ header_read(struct pack *pack, struct diag *diag)
 		return err;
 	if (memcmp(head, PACK_MAGIC, PACK_MAGIC_SIZE) != 0)
 		return syntax(diag, pack, "not a pack: no IMPRPACK in front");
-	if (get_be16(head + 8) != PACK_VERSION)
+	version = get_be16(head + 8);
+	if (version < 1 || version > PACK_VERSION)
 		return diag_fail(diag, ERR_VERSION, NULL,
-		    "pack %s: version %u, this build reads %d",
-		    pack->file.path, get_be16(head + 8), PACK_VERSION);
+		    "pack %s: version %u, this build reads 1 to %d",
+		    pack->file.path, version, PACK_VERSION);
 	len = get_be32(head + 12);
 	if (get_be16(head + 10) != 0 || len > PACK_HEADER_MAX)
 		return syntax(diag, pack, "header out of bounds");
@@ -134,7 +185,7 @@ header_read(struct pack *pack, struct diag *diag)
 	if (err)
 		return err;
 	cbor_open(&cbor, bytes_of(body, len));
-	header_fields(&cbor, &pack->header);
+	header_fields(&cbor, &pack->header, version);
 	if (!cbor_close(&cbor))
 		return syntax(diag, pack, cbor.error);
 	if (pack->header.recipient_alg != KEY_X25519 &&
@@ -291,7 +342,7 @@ manifest_read(struct pack *pack, struct bytes payload, uint64_t end,
 	    !bytes_equal(id, bytes_of(header->binding.pack,
 	    PACKAGE_ID_SIZE)) ||
 	    !bytes_equal(order, bytes_of(header->binding.order,
-	    PACKAGE_ID_SIZE)) || version != PACK_VERSION ||
+	    PACKAGE_ID_SIZE)) || version != pack_version(header) ||
 	    number != header->number || count != header->count)
 		cbor_fail(&cbor, "header is not the one that was signed");
 	err = manifest_chunks(pack, &cbor, end);

@@ -15,7 +15,7 @@
 
 #define STORE_APPLICATION_ID	0x494d5052	/* "IMPR" */
 #define STORE_PAGE_SIZE		4096
-#define STORE_STATEMENTS_MAX	80
+#define STORE_STATEMENTS_MAX	96
 
 struct statement {
 	const char	*text;		/* the caller's constant: compared

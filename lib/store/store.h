@@ -23,7 +23,7 @@
 #define STORE_ID_SIZE		16	/* order, pack and request ids */
 #define STORE_HASH_SIZE		32
 #define STORE_NAME_MAX		63
-#define STORE_SCHEMA_VERSION	2
+#define STORE_SCHEMA_VERSION	3
 
 struct store;
 
@@ -45,6 +45,11 @@ MUST_USE enum err store_commit(struct store *, struct diag *);
 /* Drop what the transaction did; no transaction: nothing. */
 void	store_rollback(struct store *);
 
+/* A reader's looks until the end are all at one commit; for a writer, who is
+ * alone, nothing. */
+MUST_USE enum err store_look_begin(struct store *, struct diag *);
+void	store_look_end(struct store *);
+
 /* Small named values. get: ERR_NOTFOUND; value appended. */
 MUST_USE enum err store_meta_put(struct store *, const char *name,
     struct bytes value, struct diag *);
@@ -65,7 +70,8 @@ enum store_kind {
 	STORE_REQUEST = 5,	/* name: request id in hex */
 	STORE_TEMPLATE = 6,	/* name: decimal template id */
 	STORE_ORDER = 7,	/* name: number; what was ordered */
-	STORE_SETTING = 8	/* name; version: 1, 2, ... */
+	STORE_SETTING = 8,	/* name; version: 1, 2, ... */
+	STORE_REPORT = 9	/* of a station; version: its sequence */
 };
 
 struct store_object {
@@ -124,6 +130,9 @@ MUST_USE enum err store_log_each(struct store *,
 /* For a log without ranges (that of operations): its size, which is also what
  * is reserved, and frontier. ERR_STATE when size would go back. */
 MUST_USE enum err store_log_grow(struct store *, uint32_t log, uint64_t size,
+    struct bytes frontier, struct diag *);
+/* The frontier alone: of what is there already. */
+MUST_USE enum err store_log_frontier_put(struct store *, uint32_t log,
     struct bytes frontier, struct diag *);
 /* The epoch of the next serial numbers. ERR_STATE when it would go back. */
 MUST_USE enum err store_log_renew(struct store *, uint32_t log,
@@ -386,6 +395,24 @@ MUST_USE enum err store_name_part_each(struct store *, uint32_t log,
 /* A range gives back what it took of a pool; none is no error. */
 MUST_USE enum err store_name_part_drop(struct store *, uint64_t pool,
     uint32_t log, uint64_t range, struct diag *);
+
+/*
+ * What a station's report says of a range's identities, as one blob; what is
+ * in it is the caller's.
+ */
+MUST_USE enum err store_association_put(struct store *, uint32_t log,
+    uint64_t first, struct bytes body, struct diag *); /* or replace */
+/* body appended. ERR_NOTFOUND. */
+MUST_USE enum err store_association_get(struct store *, uint32_t log,
+    uint64_t first, struct buf *body, struct diag *);
+/* Who may have a name that the line gave, or be in a device: hash leads to
+ * identities. One that is there stays. */
+MUST_USE enum err store_line_key_put(struct store *, uint64_t hash,
+    uint32_t log, uint64_t index, struct diag *);
+/* The callback may read. */
+MUST_USE enum err store_line_key_each(struct store *, uint64_t hash,
+    enum err (*each)(void *ctx, uint32_t log, uint64_t index), void *ctx,
+    struct diag *);
 
 /* Check the file itself: structure and checksums. ERR_CORRUPT. */
 MUST_USE enum err store_check(struct store *, struct diag *);

@@ -308,7 +308,8 @@ struct imprint_device_standing {
  * Look an identity, which has been verified, up in the Token Status List (CWT
  * form, docs/protocol/status.md) that its document names; who fetches it is
  * the caller. signer: the certificate of the list's signer, or empty; the
- * identity's are tried, too. trust->root is not looked at: the identity's counts.
+ * identity's are tried, too. trust->root is not looked at: the identity's
+ * counts.
  *
  * IMPRINT_DEVICE_DENY_REVOKED and _SUSPENDED whatever the list's age.
  * _ACCEPT: valid. _UNKNOWN_TIME: valid when the list was made, the clock is
