@@ -23,6 +23,7 @@ enum exit_code station_cmd_import(struct cmd *);
 enum exit_code station_cmd_form(struct cmd *);
 enum exit_code station_cmd_inject(struct cmd *);
 enum exit_code station_cmd_status(struct cmd *);
+enum exit_code station_cmd_sealed(struct cmd *);
 enum exit_code station_cmd_report(struct cmd *);
 enum exit_code station_cmd_key_new(struct cmd *);
 enum exit_code station_cmd_serve(struct cmd *);

@@ -47,6 +47,12 @@ static const struct cmd_option report_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option sealed_options[] = {
+	{ "device", "ID", "the chip's id, or its key's, as in the list" },
+	{ "out", "FILE", "where the package goes, as the chip opens it" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_command commands[] = {
 	{ "init", "", "make a station: keys, home and statement",
 	    init_options,
@@ -86,6 +92,10 @@ static const struct cmd_command commands[] = {
 	    NULL, "imprint-station key new\n", station_cmd_key_new },
 	{ "status", "", "what was handed out, what is left", NULL,
 	    "imprint-station status --json\n", station_cmd_status },
+	{ "sealed", "PACK", "take a chip's package out of a pack, sealed",
+	    sealed_options,
+	    "imprint-station sealed order-1-1.pack --device 0123abcd"
+	    " --out chip.pkg\n", station_cmd_sealed },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };
 

@@ -164,6 +164,35 @@ def test_station_cannot_open(eco, bea, tmp_path):
                              index, commitment, kid, sealed)
 
 
+def test_handed_out(eco, bea, tmp_path):
+    """The station takes a package out as it is; the chip opens it."""
+    chips = chips_make(5)
+    path = chips_list(tmp_path / "chips.cbor", chips)
+    create(eco, path, approval=approve(eco, path, bea))
+    eco.imprint("order", "run", 1)
+    home = tmp_path / "line"
+    run(BIN / "imprint-station", "--home", home, "init", "--name", "line-9",
+        "--trust", eco.dir / "publish/trust.pem")
+    for name, key in chips.items():
+        out = tmp_path / f"{name.decode()}.pkg"
+        run(BIN / "imprint-station", "--home", home, "sealed", eco.pack(),
+            "--device", name.decode(), "--out", out)
+        (magic, version, pack, order, index, product, commitment, kid, enc,
+         sealed, certs) = reader.cbor_decode(out.read_bytes())
+        assert (magic, version) == ("imprint-chip-package", 1)
+        assert kid == reader.thumbprint(key.public_key())
+        context = b"imprint package" + index.to_bytes(8, "big")
+        aad = reader.cbor_encode([pack, order, index, product, commitment,
+                                  kid])
+        document, keys = reader.cbor_decode(reader.AESGCM(reader.Hpke(
+            key, enc, b"imprint package").export(context, 32)).decrypt(
+            bytes(12), sealed, aad))
+        assert claims_of(document)[256] and len(keys) == 2 and len(certs) == 3
+    done = run(BIN / "imprint-station", "--home", home, "sealed", eco.pack(),
+               "--device", "stranger", "--out", tmp_path / "none", code=3)
+    assert "holds nothing for this device" in done.err
+
+
 def test_approval(eco, bea, tmp_path):
     """Two operators, this list, this ecosystem; nothing less."""
     path = chips_list(tmp_path / "chips.cbor", chips_make(3))
