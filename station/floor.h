@@ -11,8 +11,11 @@
  *                \-> scrapped    (any state but unused; a reason)
  *
  * Rework: a device that is done takes a fresh package; the old one is void,
- * with a reason. What is reserved when an order is closed, and what became of
- * it is not known, is open: the authority revokes it.
+ * with a reason. So does one that was scrapped after all, and one whose order
+ * was closed before it was done. A fixture holds what it reserved for half a
+ * minute; then another one may go on with the device. What is reserved when an
+ * order is closed, and what became of it is not known, is open: the authority
+ * revokes it.
  *
  * Verbs add to the ledger and change what is in memory; nothing may leave the
  * process before floor_sync() has said that it is durable. So an event loop
@@ -29,7 +32,7 @@
 #define FLOOR_REASON_MAX	127
 #define FLOOR_NONCE_SIZE	32
 #define FLOOR_NAMES_MAX		8
-#define FLOOR_EVIDENCE_MAX	512	/* octets of a signature */
+#define FLOOR_EVIDENCE_MAX	SIGNATURE_MAX	/* octets */
 
 /* Numeric codes: they stand in answers and never change their meaning. */
 enum floor_code {
@@ -58,8 +61,9 @@ enum floor_device {
 enum floor_evidence {
 	FLOOR_UNPROVEN = 0,
 	FLOOR_READBACK = 1,	/* SHA-256 of what was read back from it */
-	FLOOR_SIGNED = 2	/* injected key's ES256 signature (r || s) over
-				 * SHA-256("imprint evidence" || nonce) */
+	FLOOR_SIGNED = 2	/* signature of the injected key (the document's
+				 * cnf) over "imprint evidence" || nonce, as
+				 * lib/crypto/key.h: ES256 is r || s */
 };
 
 /* Who asks; texts, empty when not told; fixture is by its token. */
@@ -77,7 +81,7 @@ struct floor_reserve {
 	char		product[LEDGER_PRODUCT_MAX + 1];	/* "": any */
 	uint32_t	order;			/* number; 0: any open one */
 	bool		rework;
-	char		reason[FLOOR_REASON_MAX + 1];	/* of a rework */
+	char		reason[FLOOR_REASON_MAX + 1];	/* of a rework, alone */
 };
 
 struct floor_name {
@@ -145,9 +149,11 @@ MUST_USE enum err floor_sync(struct floor *, struct diag *);
 struct floor_order {
 	uint32_t	order;
 	char		product[LEDGER_PRODUCT_MAX + 1];
-	uint64_t	count, unused, reserved, injected, scrapped, unproven;
+	/* count is the sum of unused to reworked; unproven: of injected */
+	uint64_t	count, unused, reserved, injected, scrapped, reworked;
+	uint64_t	unproven;
 	bool		closed;
-	bool		low;		/* less than a fiftieth is unused */
+	bool		low;		/* a fiftieth or less is unused */
 };
 size_t	floor_order_count(const struct floor *);
 void	floor_order_at(const struct floor *, size_t,

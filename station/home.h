@@ -20,6 +20,13 @@ MUST_USE enum err home_lock(const struct io *, const char *home,
 /* What a ledger record does to the station; ctx: the station. */
 MUST_USE enum err station_told(void *ctx, const struct ledger_record *,
     struct diag *);
+struct station_order *station_order_find(struct station *,
+    const uint8_t id[PACKAGE_ID_SIZE]);
+/* Keys of the maps from devices and names. */
+MUST_USE enum err station_device_hash(struct station *, unsigned kind,
+    struct bytes device, uint8_t ret_hash[KEYMAP_HASH]);
+MUST_USE enum err station_name_hash(struct station *,
+    const struct ledger_name *, uint8_t ret_hash[KEYMAP_HASH]);
 /* Name and keys out of station.keys into the station. */
 MUST_USE enum err home_keys_read(struct station *, struct diag *);
 /* Make the statement again if it is missing. The caller holds the lock.

@@ -146,19 +146,17 @@ record_import(struct station *s, const struct pack_header *h, int64_t now,
     struct diag *diag)
 {
 	struct ledger_record r = {
-		.kind = LEDGER_IMPORT, .time = now, .count = h->count
+		.kind = LEDGER_IMPORT, .time = now, .count = h->count,
+		.order_number = h->order_number
 	};
 	enum err err;
 
 	memcpy(r.pack, h->binding.pack, PACKAGE_ID_SIZE);
 	memcpy(r.order, h->binding.order, PACKAGE_ID_SIZE);
+	memcpy(r.recipient, h->binding.recipient, SHA256_SIZE);
 	memcpy(r.product, h->product_name.ptr, h->product_name.len);
-	err = ledger_add(s->ledger, &r, diag);
-	if (!err)
-		err = ledger_commit(s->ledger, diag);
-	if (!err)
-		err = station_told(s, &r, diag);
-	return err;
+	err = station_tell(s, &r, diag);
+	return err ? err : ledger_commit(s->ledger, diag);
 }
 
 /* Open the original; what cannot be read is to be fetched again. */

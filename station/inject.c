@@ -46,18 +46,6 @@ run_fail(struct run *r, enum err err)
 	r->no_more = r->no_more || err != ERR_OK;
 }
 
-/* A record gathered in the ledger and in what the station knows. */
-static enum err
-tell(struct run *r, const struct ledger_record *record, struct diag *diag)
-{
-	enum err err;
-
-	err = ledger_add(r->station->ledger, record, diag);
-	if (!err)
-		err = station_told(r->station, record, diag);
-	return err;
-}
-
 static void
 import_hint(struct diag *diag)
 {
@@ -107,7 +95,8 @@ seat_fill(struct run *r, struct seat *seat, struct diag *diag)
 	seat->pack = &s->packs[r->pack_number];
 	seat->position = seat->pack->next;
 	err = pack_open_package(r->pack, seat->position,
-	    secret_bytes(&s->sealing), &seat->index, &seat->package, diag);
+	    station_sealing(s, seat->pack), &seat->index, &seat->package,
+	    diag);
 	if (err) {
 		import_hint(diag);
 		secret_release(&seat->package);
@@ -117,7 +106,7 @@ seat_fill(struct run *r, struct seat *seat, struct diag *diag)
 	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
 	record.position = seat->position;
 	record.index = seat->index;
-	err = tell(r, &record, diag);
+	err = station_tell(r->station, &record, diag);
 	if (err)
 		secret_release(&seat->package);
 	else
@@ -195,7 +184,7 @@ seat_result(struct run *r, struct seat *seat, uint64_t status,
 	enum err err;
 
 	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
-	err = tell(r, &record, diag);
+	err = station_tell(r->station, &record, diag);
 	if (err)
 		run_fail(r, err);
 	r->done->injected += status == 0;

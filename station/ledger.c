@@ -122,7 +122,7 @@ broken(const struct ledger *l, struct diag *diag)
 
 enum err
 ledger_add(struct ledger *l, const struct ledger_record *record,
-    struct diag *diag)
+    uint64_t *ret_at, struct diag *diag)
 {
 	uint8_t hash[SHA256_SIZE];
 	struct bytes parts[2];
@@ -141,6 +141,8 @@ ledger_add(struct ledger *l, const struct ledger_record *record,
 	err = sha256_parts(l->sha256, parts, 2, hash);
 	if (err)
 		return err;
+	if (ret_at != NULL)
+		*ret_at = l->written + l->pending.len;
 	buf_put_be32(&l->pending, (uint32_t)l->body.len);
 	buf_put_bytes(&l->pending, buf_bytes(&l->body));
 	buf_put(&l->pending, hash, SHA256_SIZE);
@@ -150,6 +152,95 @@ ledger_add(struct ledger *l, const struct ledger_record *record,
 		return diag_nomem(diag);
 	}
 	memcpy(l->at.head, hash, SHA256_SIZE);
+	l->at.records++;
+	return ERR_OK;
+}
+
+uint64_t
+ledger_records(const struct ledger *l)
+{
+	return l->at.records;
+}
+
+const uint8_t *
+ledger_head(const struct ledger *l)
+{
+	return l->at.head;
+}
+
+/* From the file, or from what was gathered. */
+static enum err
+octets_get(struct ledger *l, uint64_t at, uint8_t *out, size_t len,
+    struct diag *diag)
+{
+	size_t from;
+
+	if (at < l->written)
+		return file_read_at(&l->file, at, out, len, diag);
+	from = (size_t)(at - l->written);
+	if (from > l->pending.len || len > l->pending.len - from)
+		return ERR_INTERNAL;
+	memcpy(out, l->pending.ptr + from, len);
+	return ERR_OK;
+}
+
+/* Its hash follows from the one before it, which stands just in front. */
+static enum err
+record_good(struct ledger *l, uint64_t at, struct bytes body,
+    const uint8_t hash[SHA256_SIZE], bool *ret_good, struct diag *diag)
+{
+	uint8_t last[SHA256_SIZE], found[SHA256_SIZE];
+	struct bytes parts[2];
+	enum err err;
+
+	*ret_good = true;
+	if (at == LEDGER_HEADER_SIZE)
+		return ERR_OK;	/* nothing but an import stands there */
+	err = octets_get(l, at - SHA256_SIZE, last, sizeof(last), diag);
+	if (err)
+		return err;
+	parts[0] = bytes_of(last, sizeof(last));
+	parts[1] = body;
+	err = sha256_parts(l->sha256, parts, 2, found);
+	*ret_good = memcmp(found, hash, SHA256_SIZE) == 0;
+	return err;
+}
+
+enum err
+ledger_get(struct ledger *l, uint64_t at, struct buf *room,
+    struct ledger_record *ret_record, struct diag *diag)
+{
+	uint8_t length[LEDGER_LENGTH_SIZE];
+	const char *reason = "altered since it was read";
+	struct bytes body;
+	bool good = false;
+	uint8_t *octets;
+	uint32_t len;
+	enum err err;
+
+	err = octets_get(l, at, length, sizeof(length), diag);
+	if (err)
+		return err;
+	len = get_be32(length);
+	buf_clear(room);
+	octets = len > LEDGER_RECORD_MAX ? NULL :
+	    buf_extend(room, len + SHA256_SIZE);
+	if (octets == NULL)
+		return diag_fail(diag, ERR_CORRUPT, NULL,
+		    "ledger %s: record at octet %ju: %s", l->file.path,
+		    (uintmax_t)at, reason);
+	body = bytes_of(octets, len);
+	err = octets_get(l, at + LEDGER_LENGTH_SIZE, octets,
+	    len + SHA256_SIZE, diag);
+	if (!err)
+		err = record_good(l, at, body, octets + len, &good, diag);
+	if (err)
+		return err;
+	if (!good || ledger_parse_record(body, ret_record, &reason) != ERR_OK)
+		return diag_fail(diag, ERR_CORRUPT, NULL,
+		    "ledger %s: record at octet %ju: %s", l->file.path,
+		    (uintmax_t)at, reason);
+	ret_record->at = at;
 	return ERR_OK;
 }
 

@@ -6,6 +6,8 @@
  *   record  length (4), deterministic CBOR, SHA-256(last hash || CBOR)
  *
  * The first record's last hash is SHA-256(header). All numbers big-endian.
+ * A ledger of version 1 goes on as it is, its header being in the chain: only
+ * builds that know the newer kinds of records can read it then.
  *
  * Records are gathered and written by one ledger_commit(), which is durable
  * when it returns; so at most one write can be torn by a power cut, and that
@@ -21,15 +23,32 @@
 #include "lib/crypto/hash.h"
 #include "lib/identity/package.h"
 
-#define LEDGER_VERSION		1
+#define LEDGER_VERSION		2
 #define LEDGER_HEADER_SIZE	44
-#define LEDGER_RECORD_MAX	1024	/* octets of one CBOR */
+#define LEDGER_RECORD_MAX	8192	/* octets of one CBOR */
 #define LEDGER_PRODUCT_MAX	64
+#define LEDGER_NONCE_SIZE	32
+#define LEDGER_NAMES_MAX	8
 
+/* who = fixture, badge, MES order: three texts */
 enum ledger_kind {
-	LEDGER_IMPORT = 1,	/* [1, time, pack, order, count, product] */
+	/* [1, time, pack, order, count, product, order's number, key id of
+	 * the recipient]; in version 1 without the last two */
+	LEDGER_IMPORT = 1,
+	/* to a plug-in */
 	LEDGER_OUT = 2,		/* [2, time, pack, position, index] */
-	LEDGER_RESULT = 3	/* [3, time, pack, position, status] */
+	LEDGER_RESULT = 3,	/* [3, time, pack, position, status] */
+	/* to a device; again when another fixture has it now */
+	LEDGER_RESERVE = 4,	/* [4, time, pack, position, index, kind,
+				 * device, nonce, who] */
+	LEDGER_COMMIT = 5,	/* [5, time, pack, position, evidence, proof,
+				 * firmware, [* [kind, type, name]], who] */
+	LEDGER_SCRAP = 6,	/* [6, time, pack, position, reason, who] */
+	LEDGER_REWORK = 7,	/* [7, time, pack, position, reason, who] */
+	/* the head before it is told elsewhere, for the number-th time */
+	LEDGER_ANCHOR = 8,	/* [8, time, number] */
+	LEDGER_REPORT = 9,	/* [9, time, order, number, final] */
+	LEDGER_CLOSED = 10	/* [10, time, order]: its key is destroyed */
 };
 
 /* Status of a result: 0 injected; else the plug-in's exit status, 256 + its
@@ -39,18 +58,40 @@ enum ledger_kind {
 #define LEDGER_NOT_STARTED	1001
 #define LEDGER_NOT_READ		1002	/* ended well, package unread */
 
+struct ledger_name {
+	struct bytes	kind, text;
+	unsigned	type;		/* enum name_type */
+};
+
+/* What is read has views that last while it is told, or as ledger_get()
+ * says. */
 struct ledger_record {
 	enum ledger_kind	kind;
+	uint64_t		at;	/* octet of the file; not written */
 	int64_t			time;
 	uint8_t			pack[PACKAGE_ID_SIZE];
-	/* import */
+	/* import, report, closed */
 	uint8_t			order[PACKAGE_ID_SIZE];
+	/* import */
 	uint64_t		count;
 	char			product[LEDGER_PRODUCT_MAX + 1];
-	/* out, result */
+	uint32_t		order_number;	/* 0: not told */
+	uint8_t			recipient[SHA256_SIZE];	/* 0: the home's */
+	/* of one package */
 	uint64_t		position;
 	uint64_t		index;
 	uint64_t		status;
+	unsigned		device_kind;
+	struct bytes		device;
+	struct bytes		nonce;
+	unsigned		evidence;
+	struct bytes		proof, firmware, reason;
+	struct ledger_name	names[LEDGER_NAMES_MAX];
+	size_t			name_count;
+	struct bytes		fixture, badge, mes_order;	/* who */
+	/* anchor, report */
+	uint64_t		number;
+	bool			final;
 };
 
 /* Told every record in order; an error ends the reading. */
@@ -81,9 +122,19 @@ MUST_USE enum err ledger_read(const struct io *, const char *path,
     const uint8_t station[SHA256_SIZE], const struct ledger_reader *,
     uint64_t *ret_records, uint8_t ret_head[SHA256_SIZE], struct diag *);
 
-/* Gather a record; nothing is written yet. */
+/* Gather a record; nothing is written yet. ret_at: where it will stand; may
+ * be NULL. */
 MUST_USE enum err ledger_add(struct ledger *, const struct ledger_record *,
-    struct diag *);
+    uint64_t *ret_at, struct diag *);
+/*
+ * The record at an octet that was told or added, its hash checked. Its views
+ * point into room. ERR_CORRUPT.
+ */
+MUST_USE enum err ledger_get(struct ledger *, uint64_t at, struct buf *room,
+    struct ledger_record *ret_record, struct diag *);
+/* With what was gathered. */
+uint64_t ledger_records(const struct ledger *);
+const uint8_t *ledger_head(const struct ledger *);
 /*
  * Write and sync what was gathered. After a failure nothing more can be
  * added (ERR_STATE): what is on the disk is not known before it is opened

@@ -2,44 +2,221 @@
 #include "lib/base/cbor_write.h"
 #include "station/ledger_internal.h"
 
+static void
+put_id(struct buf *out, const uint8_t id[PACKAGE_ID_SIZE])
+{
+	cbor_put_bstr(out, bytes_of(id, PACKAGE_ID_SIZE));
+}
+
+static void
+put_names(struct buf *out, const struct ledger_record *r)
+{
+	size_t i;
+
+	cbor_put_array(out, r->name_count);
+	for (i = 0; i < r->name_count; i++) {
+		cbor_put_array(out, 3);
+		cbor_put_tstr(out, r->names[i].kind);
+		cbor_put_uint(out, r->names[i].type);
+		cbor_put_tstr(out, r->names[i].text);
+	}
+}
+
+static void
+put_who(struct buf *out, const struct ledger_record *r)
+{
+	cbor_put_tstr(out, r->fixture);
+	cbor_put_tstr(out, r->badge);
+	cbor_put_tstr(out, r->mes_order);
+}
+
+/* How many elements a record of each kind has. */
+static size_t
+elements(enum ledger_kind kind)
+{
+	static const uint8_t counts[] = {
+		[LEDGER_IMPORT] = 8, [LEDGER_OUT] = 5, [LEDGER_RESULT] = 5,
+		[LEDGER_RESERVE] = 11, [LEDGER_COMMIT] = 11,
+		[LEDGER_SCRAP] = 8, [LEDGER_REWORK] = 8, [LEDGER_ANCHOR] = 3,
+		[LEDGER_REPORT] = 5, [LEDGER_CLOSED] = 3
+	};
+
+	return kind < sizeof(counts) ? counts[kind] : 0;
+}
+
+#define IMPORT_ELEMENTS_1	6	/* in version 1 */
+
+/* What follows pack and position. */
+static void
+put_package(struct buf *out, const struct ledger_record *r)
+{
+	switch (r->kind) {
+	case LEDGER_OUT:
+		cbor_put_uint(out, r->index);
+		return;
+	case LEDGER_RESULT:
+		cbor_put_uint(out, r->status);
+		return;
+	case LEDGER_RESERVE:
+		cbor_put_uint(out, r->index);
+		cbor_put_uint(out, r->device_kind);
+		cbor_put_bstr(out, r->device);
+		cbor_put_bstr(out, r->nonce);
+		break;
+	case LEDGER_COMMIT:
+		cbor_put_uint(out, r->evidence);
+		cbor_put_bstr(out, r->proof);
+		cbor_put_tstr(out, r->firmware);
+		put_names(out, r);
+		break;
+	default:	/* scrap, rework */
+		cbor_put_tstr(out, r->reason);
+	}
+	put_who(out, r);
+}
+
 void
 ledger_put_record(struct buf *out, const struct ledger_record *r)
 {
-	cbor_put_array(out, r->kind == LEDGER_IMPORT ? 6 : 5);
+	cbor_put_array(out, elements(r->kind));
 	cbor_put_uint(out, r->kind);
 	cbor_put_int(out, r->time);
-	cbor_put_bstr(out, bytes_of(r->pack, PACKAGE_ID_SIZE));
-	if (r->kind == LEDGER_IMPORT) {
-		cbor_put_bstr(out, bytes_of(r->order, PACKAGE_ID_SIZE));
+	switch (r->kind) {
+	case LEDGER_IMPORT:
+		put_id(out, r->pack);
+		put_id(out, r->order);
 		cbor_put_uint(out, r->count);
 		cbor_put_text(out, r->product);
-		return;
+		cbor_put_uint(out, r->order_number);
+		cbor_put_bstr(out, bytes_of(r->recipient, SHA256_SIZE));
+		break;
+	case LEDGER_ANCHOR:
+		cbor_put_uint(out, r->number);
+		break;
+	case LEDGER_REPORT:
+		put_id(out, r->order);
+		cbor_put_uint(out, r->number);
+		cbor_put_bool(out, r->final);
+		break;
+	case LEDGER_CLOSED:
+		put_id(out, r->order);
+		break;
+	default:
+		put_id(out, r->pack);
+		cbor_put_uint(out, r->position);
+		put_package(out, r);
 	}
-	cbor_put_uint(out, r->position);
-	cbor_put_uint(out, r->kind == LEDGER_OUT ? r->index : r->status);
 }
 
 static void
-id_get(struct cbor *c, uint8_t out[PACKAGE_ID_SIZE])
+fixed_get(struct cbor *c, uint8_t *out, size_t len)
 {
-	struct bytes id = cbor_get_bstr_sized(c, PACKAGE_ID_SIZE);
+	struct bytes found = cbor_get_bstr_sized(c, len);
 
 	if (cbor_ok(c))
-		memcpy(out, id.ptr, PACKAGE_ID_SIZE);
+		memcpy(out, found.ptr, len);
+}
+
+static unsigned
+small_get(struct cbor *c)
+{
+	uint64_t value = cbor_get_uint(c);
+
+	if (value > UINT32_MAX)
+		cbor_fail(c, "number out of range");
+	return (unsigned)value;
 }
 
 static void
-import_get(struct cbor *c, struct ledger_record *r)
+import_get(struct cbor *c, struct ledger_record *r, bool whole)
 {
 	struct bytes product;
 
-	id_get(c, r->order);
+	fixed_get(c, r->pack, PACKAGE_ID_SIZE);
+	fixed_get(c, r->order, PACKAGE_ID_SIZE);
 	r->count = cbor_get_uint(c);
 	product = cbor_get_tstr(c);
 	if (product.len > LEDGER_PRODUCT_MAX)
 		cbor_fail(c, "product's name is too long");
 	else if (product.len > 0)
 		memcpy(r->product, product.ptr, product.len);
+	if (!whole)
+		return;
+	r->order_number = small_get(c);
+	fixed_get(c, r->recipient, SHA256_SIZE);
+}
+
+static void
+names_get(struct cbor *c, struct ledger_record *r)
+{
+	size_t i, count = cbor_get_array(c);
+
+	if (count > LEDGER_NAMES_MAX) {
+		cbor_fail(c, "too many names");
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		cbor_get_array_sized(c, 3);
+		r->names[i].kind = cbor_get_tstr(c);
+		r->names[i].type = small_get(c);
+		r->names[i].text = cbor_get_tstr(c);
+	}
+	r->name_count = count;
+}
+
+static void
+package_get(struct cbor *c, struct ledger_record *r)
+{
+	switch (r->kind) {
+	case LEDGER_OUT:
+		r->index = cbor_get_uint(c);
+		return;
+	case LEDGER_RESULT:
+		r->status = cbor_get_uint(c);
+		return;
+	case LEDGER_RESERVE:
+		r->index = cbor_get_uint(c);
+		r->device_kind = small_get(c);
+		r->device = cbor_get_bstr(c);
+		r->nonce = cbor_get_bstr_sized(c, LEDGER_NONCE_SIZE);
+		break;
+	case LEDGER_COMMIT:
+		r->evidence = small_get(c);
+		r->proof = cbor_get_bstr(c);
+		r->firmware = cbor_get_tstr(c);
+		names_get(c, r);
+		break;
+	default:
+		r->reason = cbor_get_tstr(c);
+	}
+	r->fixture = cbor_get_tstr(c);
+	r->badge = cbor_get_tstr(c);
+	r->mes_order = cbor_get_tstr(c);
+}
+
+static void
+fields_get(struct cbor *c, struct ledger_record *r, bool whole)
+{
+	switch (r->kind) {
+	case LEDGER_IMPORT:
+		import_get(c, r, whole);
+		break;
+	case LEDGER_ANCHOR:
+		r->number = cbor_get_uint(c);
+		break;
+	case LEDGER_REPORT:
+		fixed_get(c, r->order, PACKAGE_ID_SIZE);
+		r->number = cbor_get_uint(c);
+		r->final = cbor_get_bool(c);
+		break;
+	case LEDGER_CLOSED:
+		fixed_get(c, r->order, PACKAGE_ID_SIZE);
+		break;
+	default:
+		fixed_get(c, r->pack, PACKAGE_ID_SIZE);
+		r->position = cbor_get_uint(c);
+		package_get(c, r);
+	}
 }
 
 enum err
@@ -47,25 +224,23 @@ ledger_parse_record(struct bytes encoded, struct ledger_record *ret_record,
     const char **ret_reason)
 {
 	struct ledger_record r = { .time = 0 };
+	uint64_t kind;
 	struct cbor c;
-	uint64_t kind, number;
+	size_t count;
 
 	cbor_open(&c, encoded);
-	(void)cbor_get_array(&c);
+	count = cbor_get_array(&c);
 	kind = cbor_get_uint(&c);
 	r.time = cbor_get_int(&c);
-	id_get(&c, r.pack);
-	if (kind == LEDGER_IMPORT) {
-		r.kind = LEDGER_IMPORT;
-		import_get(&c, &r);
-	} else if (kind == LEDGER_OUT || kind == LEDGER_RESULT) {
-		r.kind = (enum ledger_kind)kind;
-		r.position = cbor_get_uint(&c);
-		number = cbor_get_uint(&c);
-		r.index = kind == LEDGER_OUT ? number : 0;
-		r.status = kind == LEDGER_OUT ? 0 : number;
-	} else
+	if (kind == 0 || kind > LEDGER_CLOSED)
 		cbor_fail(&c, "a kind of record that is not known");
+	else if (count != elements((enum ledger_kind)kind) &&
+	    (kind != LEDGER_IMPORT || count != IMPORT_ELEMENTS_1))
+		cbor_fail(&c, "a record of another size");
+	else {
+		r.kind = (enum ledger_kind)kind;
+		fields_get(&c, &r, count != IMPORT_ELEMENTS_1);
+	}
 	if (!cbor_close(&c)) {
 		*ret_reason = c.error;
 		return ERR_CORRUPT;

@@ -158,6 +158,7 @@ record_read(struct walker *w, bool *ret_more)
 	if (ledger_parse_record(bytes_of(at + LEDGER_LENGTH_SIZE, len),
 	    &record, &reason) != ERR_OK)
 		return corrupt(w, reason);
+	record.at = w->walk.end;
 	err = w->reader->record(w->reader->ctx, &record, w->diag);
 	if (err)
 		return err;
@@ -184,6 +185,7 @@ header_read(struct walker *w, const uint8_t station[SHA256_SIZE])
 	const char *path = w->file->path;
 	uint8_t header[LEDGER_HEADER_SIZE];
 	const struct bytes whole = bytes_of(header, sizeof(header));
+	unsigned version;
 	enum err err;
 
 	err = file_size(w->file, &w->walk.size, w->diag);
@@ -198,10 +200,11 @@ header_read(struct walker *w, const uint8_t station[SHA256_SIZE])
 	if (memcmp(header, LEDGER_MAGIC, LEDGER_MAGIC_SIZE) != 0)
 		return unusable(w, diag_fail(w->diag, ERR_SYNTAX, NULL,
 		    "ledger %s: not a ledger: no IMPRLEDG in front", path));
-	if (get_be16(header + 8) != LEDGER_VERSION)
+	version = get_be16(header + 8);
+	if (version < 1 || version > LEDGER_VERSION)
 		return diag_fail(w->diag, ERR_VERSION, NULL,
-		    "ledger %s: version %u, this build reads %d", path,
-		    get_be16(header + 8), LEDGER_VERSION);
+		    "ledger %s: version %u, this build reads 1 to %d", path,
+		    version, LEDGER_VERSION);
 	if (get_be16(header + 10) != 0)
 		return unusable(w, diag_fail(w->diag, ERR_CORRUPT, NULL,
 		    "ledger %s: header is damaged", path));

@@ -18,6 +18,7 @@
 #include "lib/base/io.h"
 #include "lib/identity/pack.h"
 #include "lib/identity/station.h"
+#include "station/keymap.h"
 #include "station/ledger.h"
 
 #define STATION_PACKS_MAX	4096
@@ -27,20 +28,46 @@
 
 enum station_package {
 	STATION_UNUSED = 0,
-	STATION_UNKNOWN = 1,	/* out, and nobody said what became of it */
+	STATION_UNKNOWN = 1,	/* out, and nobody said what became of it; of
+				 * a device: reserved */
 	STATION_INJECTED = 2,
-	STATION_FAILED = 3
+	STATION_FAILED = 3,	/* a plug-in's failure */
+	STATION_SCRAPPED = 4,
+	STATION_REWORKED = 5	/* its device took another one */
 };
+
+#define STATION_STATE_BITS	4	/* above them: enum floor_evidence */
 
 /* A pack as the ledger tells it. */
 struct station_pack {
 	uint8_t		 id[PACKAGE_ID_SIZE];
 	uint8_t		 order[PACKAGE_ID_SIZE];
+	uint8_t		 recipient[SHA256_SIZE];	/* key id */
 	char		 product[LEDGER_PRODUCT_MAX + 1];
+	size_t		 order_at;	/* in the station's orders */
 	uint64_t	 count;
-	uint8_t		*packages;	/* enum station_package of each */
+	uint8_t		*packages;	/* station_package_state() of each */
+	uint32_t	*devices;	/* 1 + number of each one's; 0: none */
 	uint64_t	 next;		/* all before it are not unused */
-	uint64_t	 injected, failed, unknown;
+	uint64_t	 injected, failed, unknown, scrapped, reworked;
+	uint64_t	 unproven;	/* of those injected */
+};
+
+/* What its ledger says about a device. */
+struct station_device {
+	uint64_t	reserve_at;	/* records of its package: the last */
+	uint64_t	last_at;	/* reserve, and of any kind */
+	uint32_t	pack;		/* number */
+	uint32_t	position;
+};
+
+struct station_order {
+	uint8_t		id[PACKAGE_ID_SIZE];
+	uint32_t	number;		/* 0: imported by version 1 */
+	char		product[LEDGER_PRODUCT_MAX + 1];
+	uint64_t	reports;	/* number of the last one */
+	bool		closing;	/* a final report is on its way */
+	bool		closed;		/* and its key is destroyed */
 };
 
 struct station {
@@ -57,6 +84,12 @@ struct station {
 	uint8_t				 head[SHA256_SIZE];
 	struct station_pack		*packs;		/* by import */
 	size_t				 pack_count;
+	struct station_order		*orders;
+	size_t				 order_count;
+	/* not when looking only */
+	struct keymap			*device_map, *name_map; /* to devices */
+	struct station_device		*devices;
+	size_t				 device_count, device_room;
 	uint64_t			 out;		/* ever, of all packs */
 	bool				 moved;	/* from another machine */
 };
@@ -103,7 +136,28 @@ MUST_USE enum err station_trust(struct bytes pem,
 MUST_USE enum err station_trust_renew(struct station *,
     struct bytes trust_pem, struct diag *);
 
-/* Both by the ledger's word; NULL: not imported. */
+static inline enum station_package
+station_package_state(const struct station_pack *pack, uint64_t position)
+{
+	return (enum station_package)(pack->packages[position] &
+	    ((1 << STATION_STATE_BITS) - 1));
+}
+
+static inline uint64_t
+station_pack_unused(const struct station_pack *p)
+{
+	return p->count - p->injected - p->failed - p->unknown -
+	    p->scrapped - p->reworked;
+}
+
+/* Private part of the key a pack is sealed to; empty when it is destroyed. */
+struct bytes station_sealing(const struct station *,
+    const struct station_pack *);
+/* Gather a record, and what it does to the station. */
+MUST_USE enum err station_tell(struct station *, struct ledger_record *,
+    struct diag *);
+
+/* By the ledger's word; NULL: not imported. */
 struct station_pack *station_pack_find(struct station *,
     const uint8_t id[PACKAGE_ID_SIZE]);
 /* HOME/packs/ID.pack; ERR_LIMIT. */

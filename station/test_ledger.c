@@ -82,6 +82,12 @@ reopen(const struct io *io, struct heard *heard, struct ledger **ret_ledger,
 	return ledger_open(io, PATH, station_id, &reader, ret_ledger, diag);
 }
 
+static void
+record_add(struct ledger *l, const struct ledger_record *record)
+{
+	assert_int_equal(ledger_add(l, record, NULL, NULL), ERR_OK);
+}
+
 /* A ledger with the records, each committed on its own or all at once. */
 static void
 ledger_make(bool together)
@@ -94,7 +100,7 @@ ledger_make(bool together)
 	    ERR_OK);
 	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
 	for (i = 0; i < COUNT(records); i++) {
-		assert_int_equal(ledger_add(l, &records[i], NULL), ERR_OK);
+		record_add(l, &records[i]);
 		if (!together)
 			assert_int_equal(ledger_commit(l, NULL), ERR_OK);
 	}
@@ -148,7 +154,7 @@ what_is_written_is_read(void **state)
 	assert_memory_equal(apart, together, SHA256_SIZE);
 	/* what is not committed is not there */
 	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
-	assert_int_equal(ledger_add(l, &records[1], NULL), ERR_OK);
+	record_add(l, &records[1]);
 	ledger_close(&l);
 	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
 	assert_heard(&heard, COUNT(records));
@@ -204,8 +210,7 @@ a_torn_tail_is_cut_off_at_every_length(void **state)
 		/* and it goes on from there */
 		if (whole == COUNT(records))
 			continue;
-		assert_int_equal(ledger_add(l, &records[whole], NULL),
-		    ERR_OK);
+		record_add(l, &records[whole]);
 		assert_int_equal(ledger_commit(l, NULL), ERR_OK);
 		ledger_close(&l);
 		assert_int_equal(reopen(io_posix(), &heard, &l, NULL),
@@ -353,9 +358,10 @@ after_a_failure_nothing_is_added(void **state)
 		plan.kind = kinds[i];
 		io = io_fault_new(&plan);
 		assert_int_equal(reopen(io, &heard, &l, NULL), ERR_OK);
-		assert_int_equal(ledger_add(l, &records[1], NULL), ERR_OK);
+		record_add(l, &records[1]);
 		assert_int_not_equal(ledger_commit(l, NULL), ERR_OK);
-		assert_int_equal(ledger_add(l, &records[2], NULL), ERR_STATE);
+		assert_int_equal(ledger_add(l, &records[2], NULL, NULL),
+		    ERR_STATE);
 		assert_int_equal(ledger_commit(l, NULL), ERR_STATE);
 		ledger_close(&l);
 		io_fault_free(io);
@@ -378,7 +384,7 @@ append_and_tell(const struct io_fault_plan *plan, int tell)
 	if (reopen(io, &heard, &l, NULL) != ERR_OK)
 		_exit(2);
 	for (i = 0; i < COUNT(records); i++) {
-		if (ledger_add(l, &records[i], NULL) != ERR_OK ||
+		if (ledger_add(l, &records[i], NULL, NULL) != ERR_OK ||
 		    ledger_commit(l, NULL) != ERR_OK)
 			_exit(3);
 		if (write(tell, "x", 1) != 1)

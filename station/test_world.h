@@ -1,6 +1,7 @@
 /*
  * A small ecosystem for the station's tests: root, document signer, packs.
- * The packages' documents are no documents, which a station does not mind.
+ * The packages' documents are no documents, which a plug-in does not mind,
+ * unless asked for: the line's verbs read them.
  */
 #ifndef IMPRINT_STATION_TEST_WORLD_H
 #define IMPRINT_STATION_TEST_WORLD_H
@@ -13,7 +14,9 @@
 
 #include <stdio.h>
 
+#include "lib/base/cbor_write.h"
 #include "lib/base/io.h"
+#include "lib/identity/claims.h"
 #include "lib/identity/pack.h"
 #include "lib/identity/station.h"
 #include "lib/x509/certificate.h"
@@ -26,6 +29,12 @@ struct world {
 	struct signer		*root, *signer;
 	struct buf		 pem, root_der;
 	uint8_t			 kid[SHA256_SIZE];	/* of the signer */
+	/* of the packs that are made */
+	bool			 documents;		/* real ones */
+	uint8_t			 order;			/* id; 0: 5 */
+	enum product_evidence	 evidence;
+	struct pack_name	 names[PRODUCT_NAMES_MAX];
+	size_t			 name_count;
 };
 
 static inline struct signer *
@@ -132,6 +141,78 @@ world_free(struct world *w)
 	buf_release(&w->root_der);
 }
 
+/* The private key in the document of an index. */
+static inline struct signer *
+world_device_key(uint64_t index)
+{
+	uint8_t private[KEY_PRIVATE_SIZE] = { 1 };
+	struct signer *signer = NULL;
+
+	put_be64(private + 24, index + 1);
+	assert_int_equal(signer_new(KEY_P256, bytes_of(private,
+	    sizeof(private)), &signer, NULL), ERR_OK);
+	return signer;
+}
+
+static inline void
+world_claims(uint64_t index, struct buf *out)
+{
+	_cleanup_signer_ struct signer *device = world_device_key(index);
+	uint8_t ueid[17] = { 1 };
+	char text[32];
+
+	put_be64(ueid + 9, index);
+	(void)snprintf(text, sizeof(text), "CAM-%06u", (unsigned)index);
+	cbor_put_map(out, 9);
+	cbor_put_uint(out, CLAIM_ISS);
+	cbor_put_text(out, "https://pki.example.net/test");
+	cbor_put_uint(out, CLAIM_NBF);
+	cbor_put_int(out, WORLD_BORN);
+	cbor_put_uint(out, CLAIM_IAT);
+	cbor_put_int(out, WORLD_BORN);
+	cbor_put_uint(out, CLAIM_CNF);
+	cbor_put_map(out, 1);
+	cbor_put_uint(out, 1);
+	cose_key_put(out, signer_public(device));
+	cbor_put_uint(out, CLAIM_SCOPE);
+	cbor_put_bstr(out, bytes_text("\x80"));
+	cbor_put_uint(out, CLAIM_UEID);
+	cbor_put_bstr(out, bytes_of(ueid, sizeof(ueid)));
+	cbor_put_uint(out, CLAIM_EAT_PROFILE);
+	cbor_put_text(out, EAT_PROFILE);
+	cbor_put_int(out, CLAIM_KEYSET);
+	cbor_put_array(out, 1);
+	cbor_put_map(out, 4);
+	cbor_put_uint(out, KEYSET_SLOT);
+	cbor_put_uint(out, 0);
+	cbor_put_uint(out, KEYSET_PURPOSE);
+	cbor_put_uint(out, PURPOSE_AUTHENTICATE);
+	cbor_put_uint(out, KEYSET_KEY);
+	cose_key_put(out, signer_public(device));
+	cbor_put_uint(out, KEYSET_MAKER);
+	cbor_put_uint(out, MAKER_AUTHORITY);
+	cbor_put_int(out, CLAIM_NAMES);
+	cbor_put_map(out, 1);
+	cbor_put_text(out, "serial-number");
+	cbor_put_text(out, text);
+}
+
+static inline void
+world_document(struct world *w, uint64_t index, struct buf *out)
+{
+	_cleanup_buf_ struct buf claims = BUF_INIT;
+
+	buf_clear(out);
+	if (!w->documents) {
+		buf_printf(out, "document %llu", (unsigned long long)index);
+		return;
+	}
+	world_claims(index, &claims);
+	assert_int_equal(cose_sign1_sign(out, w->signer, bytes_of(w->kid,
+	    SHA256_SIZE), DOCUMENT_TYP, buf_bytes(&claims), BYTES_NONE, NULL),
+	    ERR_OK);
+}
+
 /* A pack of two chunks, indices first .. first + count - 1, at path. */
 static inline void
 world_pack(struct world *w, const struct station_statement *station,
@@ -139,13 +220,17 @@ world_pack(struct world *w, const struct station_statement *station,
 {
 	_cleanup_sealer_ struct package_sealer *sealer = NULL;
 	_cleanup_buf_ struct buf file = BUF_INIT, chunk = BUF_INIT;
+	_cleanup_buf_ struct buf document = BUF_INIT;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	static const uint8_t private[KEY_PRIVATE_SIZE] = { 1, 2, 3 };
 	static const uint8_t commitment[SHA256_SIZE] = { 4 };
 	const struct package_key key = { 0, KEY_P256,
 	    { private, sizeof(private) } };
 	struct pack_header header = {
-		.binding = { .pack = { id }, .order = { 5 } },
+		.binding = { .pack = { id },
+		    .order = { w->order == 0 ? 5 : w->order } },
+		.order_number = w->order == 0 ? 5 : w->order,
+		.evidence = w->evidence, .name_count = w->name_count,
 		.count = count, .recipient_alg = station->sealing.alg,
 		.ecosystem = bytes_of(commitment, PACKAGE_ID_SIZE),
 		.product_name = bytes_text("camera 1.0.0")
@@ -155,9 +240,9 @@ world_pack(struct world *w, const struct station_statement *station,
 	uint64_t index = first;
 	size_t enc_len;
 	uint32_t i, n;
-	char text[32];
 
 	memcpy(header.binding.recipient, station->kid, SHA256_SIZE);
+	memcpy(header.names, w->names, sizeof(header.names));
 	assert_int_equal(pack_put_header(&file, &header), ERR_OK);
 	assert_int_equal(sha256_once(buf_bytes(&file), hash), ERR_OK);
 	assert_int_equal(sha256_new(&sha256, NULL), ERR_OK);
@@ -173,12 +258,11 @@ world_pack(struct world *w, const struct station_statement *station,
 		assert_int_equal(pack_chunk_begin(&chunk, n, index,
 		    chunks[n].count, bytes_of(enc, enc_len)), ERR_OK);
 		for (i = 0; i < chunks[n].count; i++, index++) {
-			(void)snprintf(text, sizeof(text), "document %llu",
-			    (unsigned long long)index);
+			world_document(w, index, &document);
 			pack_chunk_mark(&chunk, enc_len, i, commitment);
 			assert_int_equal(package_seal(sealer, index,
-			    commitment, bytes_text(text), &key, 1, &chunk,
-			    NULL), ERR_OK);
+			    commitment, buf_bytes(&document), &key, 1,
+			    &chunk, NULL), ERR_OK);
 		}
 		assert_int_equal(pack_chunk_end(&chunk, enc_len, sha256,
 		    chunks[n].hash), ERR_OK);

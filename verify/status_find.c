@@ -42,6 +42,16 @@ worse(enum imprint_verdict new, enum imprint_verdict old)
 	    (new == IMPRINT_DENY_REVOKED || old == IMPRINT_DENY_STATUS));
 }
 
+bool
+status_is_fresh(const struct imprint_verifier *v, int64_t published,
+    int64_t ends, int64_t now)
+{
+	int64_t max_age = v->status_max_age_s;
+
+	return published <= now + CLOCK_SKEW_S && now <= ends &&
+	    (max_age == 0 || now - published <= max_age);
+}
+
 /* A publication says that it is good. ends: its last second. */
 static void
 found_good(struct lookup *l, int64_t published, int64_t ends)
@@ -51,8 +61,8 @@ found_good(struct lookup *l, int64_t published, int64_t ends)
 
 	if (published > l->newest)
 		l->newest = published;
-	if (max_age == 0 || published > l->now + CLOCK_SKEW_S ||
-	    l->now > ends || l->now - published > max_age)
+	if (max_age == 0 ||
+	    !status_is_fresh(l->v, published, ends, l->now))
 		return;
 	until = published <= TIME_MAX_S - max_age ? published + max_age :
 	    TIME_MAX_S;

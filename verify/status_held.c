@@ -291,11 +291,109 @@ list_add(struct imprint_verifier *v, struct bytes cwt, struct diag *diag)
 		return err;
 	}
 	held = &v->lists[at];
+	memcpy(held->kid, list.message.kid.ptr, COSE_KID_SIZE);
 	free(held->array);
 	held->array = array;
 	held->size = size;
 	held->issued = list.issued;
 	held->expires = list.expires;
+	return ERR_OK;
+}
+
+static bool
+same_issuer(const struct issuing_ca *a, const struct issuing_ca *b)
+{
+	return bytes_equal(a->issuer.name, b->issuer.name) &&
+	    memcmp(a->issuer.key_id, b->issuer.key_id, KEY_ID_SIZE) == 0 &&
+	    public_key_equal(&a->issuer.key, &b->issuer.key);
+}
+
+static void
+crl_hand_over(struct issuing_ca *from, struct issuing_ca *to)
+{
+	to->crl = from->crl;
+	from->crl = NULL;	/* transferred */
+	memcpy(to->number, from->number, sizeof(to->number));
+	to->number_len = from->number_len;
+	to->this_update = from->this_update;
+	to->next_update = from->next_update;
+}
+
+/* Which CA of to stands for ca and its CRL; NULL: none. */
+static enum err
+heir_find(const struct issuing_ca *ca, struct imprint_verifier *to,
+    struct issuing_ca **ret_heir, struct diag *diag)
+{
+	struct diag refused = DIAG_INIT;
+	size_t i;
+	enum err err;
+
+	*ret_heir = NULL;
+	for (i = 0; i < to->ca_count && ca->crl != NULL; i++) {
+		if (!same_issuer(ca, &to->cas[i]))
+			continue;
+		err = ca_check(to, &to->cas[i], ca->this_update, &refused);
+		if (!err)
+			*ret_heir = &to->cas[i];
+		else if (err != ERR_AUTH)
+			return diag_fail(diag, err, NULL, "%s",
+			    refused.what);
+	}
+	return ERR_OK;
+}
+
+/* All of it or nothing: a CRL must not be lost on the way. */
+static enum err
+crls_hand_over(struct imprint_verifier *from, struct imprint_verifier *to,
+    struct diag *diag)
+{
+	struct issuing_ca **heirs;
+	enum err err = ERR_OK;
+	size_t i;
+
+	heirs = calloc(from->ca_count + 1, sizeof(*heirs));
+	if (heirs == NULL)
+		return diag_nomem(diag);
+	for (i = 0; i < from->ca_count && !err; i++)
+		err = heir_find(&from->cas[i], to, &heirs[i], diag);
+	for (i = 0; i < from->ca_count && !err; i++)
+		if (heirs[i] != NULL)
+			crl_hand_over(&from->cas[i], heirs[i]);
+	free(heirs);
+	return err;
+}
+
+static bool
+list_is_trusted(const struct imprint_verifier *v,
+    const struct held_list *list)
+{
+	const struct document_signer *s = trust_find_signer(v,
+	    bytes_of(list->kid, COSE_KID_SIZE));
+
+	return s != NULL && list->issued >= s->not_before &&
+	    list->issued <= s->not_after;
+}
+
+enum err
+status_hand_over(struct imprint_verifier *from, struct imprint_verifier *to,
+    struct diag *diag)
+{
+	size_t i, left = 0;
+	enum err err;
+
+	to->lists = calloc(from->list_count + 1, sizeof(*to->lists));
+	if (to->lists == NULL)
+		return diag_nomem(diag);
+	err = crls_hand_over(from, to, diag);
+	if (err)
+		return err;
+	for (i = 0; i < from->list_count; i++)
+		if (list_is_trusted(to, &from->lists[i]))
+			to->lists[to->list_count++] = from->lists[i];
+		else
+			from->lists[left++] = from->lists[i];
+	from->list_count = left;
+	to->status_max_age_s = from->status_max_age_s;
 	return ERR_OK;
 }
 

@@ -5,6 +5,7 @@
 #include "lib/identity/status_list.h"
 #include "lib/x509/test_crl_make.h"
 #include "verify/test_world.h"
+#include "verify/verify_internal.h"
 
 #define NONE		(-1)	/* no publication, or an entry of others only */
 #define GOOD		(-2)
@@ -309,6 +310,44 @@ test_never_back(void **state)
 	assert_int_equal(a.verdict, IMPRINT_ALLOW);
 #undef LIST
 	imprint_verifier_free(v);
+}
+
+/* New trust takes over what it stands for as well, and nothing else. */
+static void
+test_hand_over(void **state)
+{
+	struct imprint_verifier *v = verifier_make(&ours.trust), *next;
+	_cleanup_buf_ struct buf data = BUF_INIT;
+	struct device *d = *state;
+	struct imprint_answer a;
+
+	assert_int_equal(imprint_verifier_require_status(v, HOUR),
+	    IMPRINT_OK);
+	crl_of(&ours.bulk, ours.bulk.signer, 7, NOW, NOW + HOUR,
+	    CRL_SUPERSEDED, &data);
+	give(v, &data, IMPRINT_OK, "");
+	list_of(&ours, STATUS_URI, NOW, NOW + HOUR, STATUS_SUSPENDED, &data);
+	give(v, &data, IMPRINT_OK, "");
+	next = verifier_make(&ours.trust);
+	assert_int_equal(status_hand_over(v, next, NULL), ERR_OK);
+	imprint_verifier_free(v);
+	ask(next, d, CERT, NOW, &a);
+	assert_int_equal(a.verdict, IMPRINT_DENY_REVOKED);
+	ask(next, d, DOC, NOW, &a);
+	assert_int_equal(a.verdict, IMPRINT_DENY_SUSPENDED);
+	crl_of(&ours.bulk, ours.bulk.signer, 6, NOW, NOW + HOUR, GOOD, &data);
+	give(next, &data, IMPRINT_ERROR_STALE, "older");
+	list_of(&ours, STATUS_URI, NOW - 1, NOW + HOUR, GOOD, &data);
+	give(next, &data, IMPRINT_ERROR_STALE, "older");
+	v = verifier_make(&strangers.trust);
+	assert_int_equal(status_hand_over(next, v, NULL), ERR_OK);
+	assert_int_equal(v->list_count, 0);
+	assert_int_equal(next->list_count, 1);
+	assert_int_equal(v->status_max_age_s, HOUR);
+	ask(next, d, CERT, NOW, &a);
+	assert_int_equal(a.verdict, IMPRINT_DENY_REVOKED);
+	imprint_verifier_free(v);
+	imprint_verifier_free(next);
 }
 
 /* Lists of other addresses tell nothing of our device, in any order given. */
@@ -643,6 +682,7 @@ main(void)
 		cmocka_unit_test(test_cases),
 		cmocka_unit_test(test_expires_holds),
 		cmocka_unit_test(test_never_back),
+		cmocka_unit_test(test_hand_over),
 		cmocka_unit_test(test_many_lists),
 		cmocka_unit_test(test_odd_lists),
 		cmocka_unit_test(test_pem),

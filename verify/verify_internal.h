@@ -34,6 +34,7 @@ struct issuing_ca {
 /* The newest status list of its address. */
 struct held_list {
 	struct bytes		 uri;		/* owned */
+	uint8_t			 kid[COSE_KID_SIZE];	/* of its signer */
 	uint8_t			*array;		/* owned */
 	size_t			 size;		/* octets */
 	int64_t			 issued, expires;
@@ -69,9 +70,20 @@ struct status_finding {
 /* certificate, document: what was found good; either may be NULL. */
 void	status_find(const struct imprint_verifier *, const struct x509_info *,
 	    const struct document *, int64_t now, struct status_finding *ret);
+/* Made and not ended, and not older than is required if anything is. ends: its
+ * last second. */
+bool	status_is_fresh(const struct imprint_verifier *, int64_t published,
+    int64_t ends, int64_t now);
 /* The list of that address, or NULL. */
 const struct held_list *status_list_find(const struct imprint_verifier *,
     struct bytes uri);
+/*
+ * What from holds and the trust of to, which holds nothing yet, stands for as
+ * well goes over to it, with the bound on its age; the rest stays. So new
+ * trust does not take status back.
+ */
+MUST_USE enum err status_hand_over(struct imprint_verifier *from,
+    struct imprint_verifier *to, struct diag *);
 /* CRLs, lists and what is known of the CAs. */
 void	status_free(struct imprint_verifier *);
 

@@ -3,14 +3,11 @@
 #include "cmd/common/cmd_internal.h"
 
 static void
-options_print(const struct cmd_option *option, const char *title)
+options_print(const struct cmd_option *option)
 {
 	char left[64];
 
-	if (option == NULL || option->name == NULL)
-		return;
-	printf("\n%s:\n", title);
-	for (; option->name != NULL; option++) {
+	for (; option != NULL && option->name != NULL; option++) {
 		(void)snprintf(left, sizeof(left), "--%s%s%s", option->name,
 		    option->argument ? " " : "",
 		    option->argument ? option->argument : "");
@@ -27,7 +24,8 @@ program_help(const struct cmd_program *program)
 	    program->name, program->summary, program->name);
 	for (command = program->commands; command->name != NULL; command++)
 		printf("  %-22s %s\n", command->name, command->summary);
-	options_print(program->options, "options for every command");
+	printf("\noptions for every command:\n");
+	options_print(program->options);
 	printf("  %-28s %s\n  %-28s %s\n", "--json",
 	    "results as JSON on standard output", "--version",
 	    "print the version");
@@ -44,8 +42,11 @@ command_help(const struct cmd_program *program,
 	printf("%s %s: %s\n\nusage: %s %s [options]%s%s\n", program->name,
 	    command->name, command->summary, program->name, command->name,
 	    command->arguments[0] ? " " : "", command->arguments);
-	options_print(command->options, "options");
-	options_print(program->options, "options for every command");
+	if (command->options != NULL && command->options->name != NULL)
+		printf("\noptions:\n");
+	options_print(command->options);
+	printf("\noptions for every command:\n");
+	options_print(program->options);
 	printf("  %-28s %s\n", "--json",
 	    "results as JSON on standard output");
 	if (command->examples != NULL)

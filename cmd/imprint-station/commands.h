@@ -17,6 +17,7 @@ void	hex_print(FILE *, const uint8_t *, size_t);
 enum exit_code station_cmd_init(struct cmd *);
 enum exit_code station_cmd_trust(struct cmd *);
 enum exit_code station_cmd_import(struct cmd *);
+enum exit_code station_cmd_form(struct cmd *);
 enum exit_code station_cmd_inject(struct cmd *);
 enum exit_code station_cmd_status(struct cmd *);
 

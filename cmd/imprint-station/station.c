@@ -24,6 +24,13 @@ static const struct cmd_option inject_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option form_options[] = {
+	{ "layout", "FILE", "what stands where in an image" },
+	{ "in", "FILE", "the package (standard input)" },
+	{ "out", "FILE", "a new file (standard output)" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_command commands[] = {
 	{ "init", "", "make a station: keys, home and statement",
 	    init_options,
@@ -39,6 +46,10 @@ static const struct cmd_command commands[] = {
 	    inject_options,
 	    "imprint-station inject --command './flash-device' --count"
 	    " 100\n", station_cmd_inject },
+	{ "form", "FORM", "give a package another form: cbor, pem, der, c,"
+	    " image, ndjson", form_options,
+	    "imprint-station inject --command 'imprint-station form image"
+	    " --layout flash.txt | ./write-flash'\n", station_cmd_form },
 	{ "status", "", "what was handed out, what is left", NULL,
 	    "imprint-station status --json\n", station_cmd_status },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }

@@ -205,6 +205,12 @@ static const struct cmd_option doctor_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cmd_option reconcile_options[] = {
+	{ "report", "FILE", "a station's report; several may be given" },
+	{ "no-publish", NULL, "leave that to 'imprint publish'" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct cmd_command commands[] = {
 	{ "init", "", "make an ecosystem: keys, CAs, first operator",
 	    init_options,
@@ -302,6 +308,14 @@ static const struct cmd_command commands[] = {
 	    "unfinished packs",
 	    cancel_options, "  imprint order cancel 1\n",
 	    order_cancel_cmd },
+	{ "order reconcile", "NUMBER", "load stations' reports, and account "
+	    "for every identity", reconcile_options,
+	    "  imprint order reconcile 1 --report line-1.report\n"
+	    "  imprint order reconcile 1 --report a.report --report "
+	    "b.report\n"
+	    "  imprint order reconcile 1 --json\n"
+	    "\nExit status 1: a report was refused, and changed nothing.\n",
+	    order_reconcile_cmd },
 	{ "order export", "NUMBER", "copy the packs of a complete order",
 	    export_options, "  imprint order export 1 --out /media/stick\n",
 	    order_export_cmd },

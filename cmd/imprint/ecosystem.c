@@ -295,7 +295,7 @@ enum err
 request_submit(struct cmd *cmd, struct authority *authority,
     enum request_type type, struct bytes body, struct buf *result)
 {
-	const struct request_files none = { .names = NULL };
+	const struct request_files none = { .file = NULL };
 
 	return request_submit_files(cmd, authority, type, body, &none,
 	    result);

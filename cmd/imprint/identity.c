@@ -65,7 +65,7 @@ place_print_text(const struct shown *shown)
 	    (unsigned long long)shown->identity.index, time,
 	    shown->range.order, shown->range.pack);
 	status_print(shown->status, &shown->since, false);
-	printf("\n\n");
+	printf("\n");
 }
 
 static void
@@ -74,7 +74,7 @@ place_print_json(const struct shown *shown)
 	char time[TIME_TEXT_SIZE];
 
 	time_format(shown->range.issued, time);
-	printf("{\"log\": \"%s\", \"index\": %llu, \"issued\": \"%s\", "
+	printf("\"log\": \"%s\", \"index\": %llu, \"issued\": \"%s\", "
 	    "\"order\": %u, \"pack\": %u, ", shown->log.name,
 	    (unsigned long long)shown->identity.index, time,
 	    shown->range.order, shown->range.pack);
@@ -85,8 +85,11 @@ place_print_json(const struct shown *shown)
 }
 
 static enum err
-document_print(struct cmd *cmd, const struct shown *shown, bool json)
+document_print(struct cmd *cmd, struct authority *authority,
+    const struct shown *shown, bool json)
 {
+	const struct address address = { shown->range.log,
+	    shown->identity.index };
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct document document;
 	enum err err;
@@ -101,10 +104,15 @@ document_print(struct cmd *cmd, const struct shown *shown, bool json)
 	err = buf_err(&text);
 	if (err)
 		return err;
+	cmd->json = json;
+	if (!json)
+		place_print_text(shown);
+	err = identity_history_print(cmd, authority, &address,
+	    &shown->range);
+	if (err)
+		return err;
 	if (json)
 		place_print_json(shown);
-	else
-		place_print_text(shown);
 	(void)fwrite(text.ptr, 1, text.len, stdout);
 	printf(json ? "}\n" : "");
 	return ERR_OK;
@@ -137,7 +145,8 @@ certificate_print(struct cmd *cmd, const struct shown *shown, uint64_t slot,
 }
 
 static enum err
-form_print(struct cmd *cmd, const struct shown *shown)
+form_print(struct cmd *cmd, struct authority *authority,
+    const struct shown *shown)
 {
 	const char *form = cmd_value(cmd, "format");
 	struct bytes document = shown->identity.document;
@@ -150,7 +159,8 @@ form_print(struct cmd *cmd, const struct shown *shown)
 	if (err)
 		return err;
 	if (strcmp(form, "text") == 0 || strcmp(form, "json") == 0)
-		return document_print(cmd, shown, form[0] == 'j');
+		return document_print(cmd, authority, shown,
+		    form[0] == 'j');
 	if (strcmp(form, "pem") == 0 || strcmp(form, "der") == 0)
 		return certificate_print(cmd, shown, slot, form[0] == 'p');
 	if (strcmp(form, "cose") == 0) {
@@ -188,7 +198,7 @@ identity_show_cmd(struct cmd *cmd)
 		err = show_get(authority, lookup, &address, &shown,
 		    &cmd->diag);
 	if (!err)
-		err = form_print(cmd, &shown);
+		err = form_print(cmd, authority, &shown);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 

@@ -117,6 +117,11 @@ MUST_USE enum err order_devices_print(struct cmd *, struct authority *,
 MUST_USE enum err operator_signer(struct cmd *, struct authority *,
     struct signer **ret_signer);
 
+/* What became of an identity: lines of text or, with --json, the begin of
+ * an object: its member "history" and a comma. Prints all, or fails. */
+MUST_USE enum err identity_history_print(struct cmd *, struct authority *,
+    const struct address *, const struct store_range *);
+
 /* Wipe what settings_load() and passphrase_get() keep. */
 void	settings_release(void);
 
@@ -148,6 +153,7 @@ enum exit_code order_list_cmd(struct cmd *);
 enum exit_code order_run_cmd(struct cmd *);
 enum exit_code order_cancel_cmd(struct cmd *);
 enum exit_code order_export_cmd(struct cmd *);
+enum exit_code order_reconcile_cmd(struct cmd *);
 enum exit_code signer_list_cmd(struct cmd *);
 enum exit_code signer_renew_cmd(struct cmd *);
 enum exit_code identity_show_cmd(struct cmd *);

@@ -92,7 +92,7 @@ order_create_cmd(struct cmd *cmd)
 	_cleanup_file_ struct file file = FILE_INIT;
 	_cleanup_order_devices_ struct order_devices devices =
 	    ORDER_DEVICES_INIT;
-	struct request_files files = { .names = NULL };
+	struct request_files files = { .file = NULL };
 	struct store_object object;
 	struct names_file names = { 0 };
 	struct product product;
@@ -128,7 +128,7 @@ order_create_cmd(struct cmd *cmd)
 		err = order_names_open(cmd, authority, names_path, &product,
 		    &file, &names);
 	if (!err && names_path != NULL)
-		files.names = &file;
+		files.file = &file;
 	if (!err && list_path != NULL)
 		err = create_list(cmd, authority, list_path, &product,
 		    &devices, &files);

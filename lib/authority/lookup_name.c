@@ -6,6 +6,7 @@
 
 #include "lib/authority/lookup_internal.h"
 #include "lib/authority/names_internal.h"
+#include "lib/authority/reconcile_internal.h"
 
 #define HITS_MAX	8
 #define SPACES_MAX	32	/* looked for among files */
@@ -162,6 +163,31 @@ find_files(struct find *find, const struct product_name *name,
 	    0, find_block, find, find->diag);
 }
 
+/* Given on the line: a report says to whom, under a MAC. */
+static enum err
+find_reported(struct find *find, const struct product_name *name,
+    const char *text)
+{
+	struct hit hit = { .sure = true };
+	bool live = false;
+	enum err err;
+
+	err = line_name_find(find->authority, find->sha256, name_space(name),
+	    text, &hit.address, hit.kind, &live, find->diag);
+	if (err)
+		return err == ERR_NOTFOUND ? ERR_OK : err;
+	if (find->kind[0] != '\0' && strcmp(find->kind, hit.kind) != 0)
+		return ERR_OK;
+	memcpy(hit.text, text, NAME_TEXT_SIZE);
+	if (live) {
+		hit_add(find, &hit);
+		return ERR_OK;
+	}
+	find->revoked = hit;
+	find->was = true;
+	return ERR_OK;
+}
+
 static enum err
 find_form_or_file(void *ctx, const struct names_form *form)
 {
@@ -178,6 +204,8 @@ find_form_or_file(void *ctx, const struct names_form *form)
 	    bytes_text(find->word), text, NULL);
 	if (err)
 		return ERR_OK;
+	if (form->name.from == NAME_FROM_LINE)
+		return find_reported(find, &form->name, text);
 	return form->name.from == NAME_FROM_CSV ?
 	    find_files(find, &form->name, text) : find_form(find, form, text);
 }

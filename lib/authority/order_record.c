@@ -5,7 +5,6 @@
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/order_run.h"
 #include "lib/base/cbor_write.h"
-#include "lib/identity/station.h"
 
 enum err
 authority_pack_path(const struct authority *authority, uint32_t order,
@@ -18,27 +17,59 @@ authority_pack_path(const struct authority *authority, uint32_t order,
 	return authority_path(authority, name, ret_path, diag);
 }
 
+/* A station's first statement has version "", later ones "2", "3", ... */
+enum err
+station_statement_get(struct authority *authority, const char *name,
+    const uint8_t kid[COSE_KID_SIZE], struct station_statement *ret_statement,
+    struct diag *diag)
+{
+	struct station_statement statement;
+	char version[16] = "";
+	unsigned n;
+	enum err err;
+
+	for (n = 1;; n++) {
+		_cleanup_buf_ struct buf body = BUF_INIT;
+		struct store_object station;
+
+		if (n > 1)
+			(void)snprintf(version, sizeof(version), "%u", n);
+		err = authority_object_get(authority, STORE_STATION, name,
+		    kid == NULL ? NULL : version, &body, &station, diag);
+		if (!err)
+			err = station_statement_parse(station.body,
+			    &statement, diag);
+		if (!err && strcmp(statement.name, name) != 0)
+			err = diag_fail(diag, ERR_CORRUPT, NULL, "station "
+			    "%s: its statement is that of %s", name,
+			    statement.name);
+		if (err)
+			return err;
+		if (kid == NULL ||
+		    memcmp(statement.kid, kid, COSE_KID_SIZE) == 0)
+			break;
+	}
+	*ret_statement = statement;
+	return ERR_OK;
+}
+
+/* stored: NULL when it is ordered just now, for the newest key. */
 static enum err
 record_pack(struct authority *authority, const struct store_order *order,
-    uint32_t no, struct buf *out, struct diag *diag)
+    uint32_t no, const struct order_record *stored, struct buf *out,
+    struct diag *diag)
 {
-	_cleanup_buf_ struct buf body = BUF_INIT;
+	const uint8_t *kid = stored != NULL && no <= stored->pack_count ?
+	    stored->packs[no - 1].kid : NULL;
 	struct station_statement statement;
-	struct store_object station;
 	struct store_pack pack;
 	enum err err;
 
 	err = store_pack_get(authority->store, order->number, no, &pack,
 	    diag);
 	if (!err)
-		err = authority_object_get(authority, STORE_STATION,
-		    pack.station, NULL, &body, &station, diag);
-	if (!err)
-		err = station_statement_parse(station.body, &statement, diag);
-	if (!err && strcmp(statement.name, pack.station) != 0)
-		err = diag_fail(diag, ERR_CORRUPT, NULL,
-		    "station %s: its statement is that of %s", pack.station,
-		    statement.name);
+		err = station_statement_get(authority, pack.station, kid,
+		    &statement, diag);
 	if (err)
 		return err;
 	cbor_put_array(out, 4);
@@ -63,7 +94,7 @@ record_list(const struct store_device_list *list, struct buf *out)
 
 static enum err
 record_encode(struct authority *authority, const struct store_order *order,
-    struct buf *out, struct diag *diag)
+    const struct order_record *stored, struct buf *out, struct diag *diag)
 {
 	struct store_device_list list;
 	struct store_name_file file;
@@ -96,7 +127,7 @@ record_encode(struct authority *authority, const struct store_order *order,
 	cbor_put_text(out, order->operator);
 	cbor_put_array(out, order->packs);
 	for (no = 1; no <= order->packs && !err; no++)
-		err = record_pack(authority, order, no, out, diag);
+		err = record_pack(authority, order, no, stored, out, diag);
 	if (named) {
 		cbor_put_array(out, 2);
 		cbor_put_bstr(out, bytes_of(file.hash, STORE_HASH_SIZE));
@@ -108,6 +139,85 @@ record_encode(struct authority *authority, const struct store_order *order,
 	return err ? err : buf_err(out);
 }
 
+static void
+text_get(struct cbor *cbor, char ret_text[STORE_NAME_MAX + 1])
+{
+	struct bytes text = cbor_get_tstr(cbor);
+
+	if (text.len > STORE_NAME_MAX)
+		cbor_fail(cbor, "name too long");
+	if (!cbor_ok(cbor))
+		return;
+	memcpy(ret_text, text.ptr, text.len);
+	ret_text[text.len] = '\0';
+}
+
+static void
+fixed_get(struct cbor *cbor, uint8_t *ret_octets, size_t size)
+{
+	struct bytes octets = cbor_get_bstr_sized(cbor, size);
+
+	if (cbor_ok(cbor))
+		memcpy(ret_octets, octets.ptr, size);
+}
+
+/* What record_encode() wrote, and its MAC held: trusted in form. */
+static enum err
+record_parse(struct bytes body, struct order_record *ret_record,
+    struct diag *diag)
+{
+	struct order_record r = { .number = 0 };
+	struct cbor cbor;
+	size_t parts, packs, i;
+
+	cbor_open(&cbor, body);
+	parts = cbor_get_array(&cbor);
+	r.number = (uint32_t)cbor_get_uint(&cbor);
+	fixed_get(&cbor, r.id, STORE_ID_SIZE);
+	cbor_skip(&cbor);
+	r.count = cbor_get_uint(&cbor);
+	r.log = (uint32_t)cbor_get_uint(&cbor);
+	cbor_skip(&cbor);
+	text_get(&cbor, r.operator);
+	packs = cbor_get_array(&cbor);
+	for (i = 0; i < packs && i < ORDER_PACKS_MAX && cbor_ok(&cbor); i++) {
+		cbor_get_array_sized(&cbor, 4);
+		fixed_get(&cbor, r.packs[i].id, STORE_ID_SIZE);
+		r.packs[i].count = cbor_get_uint(&cbor);
+		text_get(&cbor, r.packs[i].station);
+		fixed_get(&cbor, r.packs[i].kid, COSE_KID_SIZE);
+	}
+	for (i = 8; i < parts && cbor_ok(&cbor); i++)
+		cbor_skip(&cbor);
+	r.pack_count = (uint32_t)packs;
+	if (!cbor_close(&cbor) || parts < 8 || packs > ORDER_PACKS_MAX)
+		return diag_fail(diag, ERR_CORRUPT, NULL,
+		    "registry: an order's record is none");
+	*ret_record = r;
+	return ERR_OK;
+}
+
+enum err
+order_record_get(struct authority *authority, uint32_t number,
+    struct order_record *ret_record, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	char name[STORE_NAME_MAX + 1];
+	struct store_object object;
+	enum err err;
+
+	(void)snprintf(name, sizeof(name), "%u", number);
+	err = authority_object_get(authority, STORE_ORDER, name, "", &body,
+	    &object, NULL);
+	if (err == ERR_NOTFOUND)
+		return diag_fail(diag, err, NULL, "order %u: there is none",
+		    number);
+	if (err)
+		return diag_fail(diag, err, NULL,
+		    "order %u: its record cannot be trusted", number);
+	return record_parse(object.body, ret_record, diag);
+}
+
 enum err
 order_record_put(struct authority *authority,
     const struct store_order *order, struct diag *diag)
@@ -117,7 +227,7 @@ order_record_put(struct authority *authority,
 	    .created = order->created };
 	enum err err;
 
-	err = record_encode(authority, order, &body, diag);
+	err = record_encode(authority, order, NULL, &body, diag);
 	if (!err)
 		err = sha256_once(buf_bytes(&body), object.hash);
 	if (err)
@@ -152,6 +262,7 @@ order_record_check(struct authority *authority,
 {
 	_cleanup_buf_ struct buf body = BUF_INIT, now = BUF_INIT;
 	char name[STORE_NAME_MAX + 1];
+	struct order_record record;
 	struct store_object object;
 	enum err err;
 
@@ -164,7 +275,9 @@ order_record_check(struct authority *authority,
 	err = authority_object_get(authority, STORE_ORDER, name, "", &body,
 	    &object, diag);
 	if (!err)
-		err = record_encode(authority, order, &now, diag);
+		err = record_parse(object.body, &record, diag);
+	if (!err)
+		err = record_encode(authority, order, &record, &now, diag);
 	if (err)
 		return err;
 	if (bytes_equal(object.body, buf_bytes(&now)))

@@ -9,7 +9,31 @@
 #ifndef IMPRINT_AUTHORITY_ORDER_RECORD_H
 #define IMPRINT_AUTHORITY_ORDER_RECORD_H
 
-#include "lib/authority/authority.h"
+#include "lib/authority/request.h"
+#include "lib/identity/station.h"
+
+struct order_record {
+	uint32_t	number, log;
+	uint8_t		id[STORE_ID_SIZE];
+	uint64_t	count;
+	char		operator[STORE_NAME_MAX + 1];
+	struct order_record_pack {
+		uint8_t		id[STORE_ID_SIZE];
+		uint64_t	count;
+		char		station[STORE_NAME_MAX + 1];
+		uint8_t		kid[COSE_KID_SIZE];	/* sealed to */
+	} packs[ORDER_PACKS_MAX];
+	uint32_t	pack_count;	/* pack no is packs[no - 1] */
+};
+/* What was ordered, by its record alone; of a cancelled order too.
+ * ERR_NOTFOUND, ERR_CORRUPT. */
+MUST_USE enum err order_record_get(struct authority *, uint32_t number,
+    struct order_record *ret_record, struct diag *);
+/* The statement of a station with this sealing key, which may have got newer
+ * ones since; kid NULL: the newest. ERR_NOTFOUND. */
+MUST_USE enum err station_statement_get(struct authority *, const char *name,
+    const uint8_t kid[COSE_KID_SIZE], struct station_statement *ret_statement,
+    struct diag *);
 
 /* Record an order whose rows are in place; in the caller's transaction. */
 MUST_USE enum err order_record_put(struct authority *,

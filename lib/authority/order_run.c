@@ -40,6 +40,7 @@ struct run {
 	size_t			 job_count;
 	struct buf		 certs[PACK_CERTS_MAX];
 	char			 product_name[PRODUCT_NAME_MAX + 1];
+	struct product		 product;
 	struct buf		 frontier;
 	bool			 stopping;	/* asked once, it stays so */
 	uint64_t		 next_index;	/* of the next chunk */
@@ -122,7 +123,7 @@ run_product(struct run *run, struct diag *diag)
 	if (!err)
 		memcpy(run->product_name, object.name,
 		    sizeof(run->product_name));
-	return err;
+	return err ? err : product_decode(object.body, &run->product, diag);
 }
 
 static enum err
@@ -198,19 +199,19 @@ run_release(struct run *run)
 	sha256_free(&run->sha256);
 }
 
+/* The key that the order's record names: the station may have a newer one. */
 static enum err
 filling_recipient(struct run *run, struct filling *f, struct diag *diag)
 {
-	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct station_statement statement;
-	struct store_object object;
+	struct order_record record;
 	enum err err;
 
-	err = object_get(run->authority->store, run->authority->row_mac,
-	    STORE_STATION,
-	    f->pack.station, NULL, &body, &object, diag);
+	err = order_record_get(run->authority, run->order.number, &record,
+	    diag);
 	if (!err)
-		err = station_statement_parse(object.body, &statement, diag);
+		err = station_statement_get(run->authority, f->pack.station,
+		    record.packs[f->pack.no - 1].kid, &statement, diag);
 	if (err)
 		return err;
 	f->recipient = statement.sealing;
@@ -239,6 +240,7 @@ filling_header(struct run *run, struct filling *f, struct diag *diag)
 	header->ecosystem = bytes_of(run->authority->info.id,
 	    ECOSYSTEM_ID_SIZE);
 	header->product_name = bytes_text(run->product_name);
+	pack_header_ask(header, &run->product);
 	for (i = 0; i < PACK_CERTS_MAX && run->certs[i].len > 0; i++)
 		header->certs[i] = buf_bytes(&run->certs[i]);
 	header->cert_count = i;
@@ -340,7 +342,7 @@ filling_resume(struct run *run, struct filling *f, const char *path,
 		    diag);
 	if (size > f->pack.length)
 		err = file_truncate(&f->file, f->pack.length, diag);
-	return err;
+	return err ? err : pack_header_resume(&f->header, &f->file, diag);
 }
 
 static enum err

@@ -161,6 +161,7 @@ static const struct {
 	{ REQUEST_OPERATOR_ADD, request_operator_add },
 	{ REQUEST_CHIP_MAKER_ADD, request_chip_maker_add },
 	{ REQUEST_CHIP_MAKER_REMOVE, request_chip_maker_remove },
+	{ REQUEST_RECONCILE, request_reconcile },
 };
 
 static enum err
@@ -350,7 +351,7 @@ authority_submit_file(struct authority *authority, struct bytes encoded,
     const struct file *file, int64_t now, struct buf *result,
     struct diag *diag)
 {
-	const struct request_files files = { .names = file };
+	const struct request_files files = { .file = file };
 
 	return authority_submit_files(authority, encoded, &files, now, result,
 	    diag);

@@ -38,9 +38,10 @@ enum request_type {
 	REQUEST_EPOCH = 10,	/* lib/authority/anchor.h */
 	REQUEST_SIGNER_NEW = 11, /* body: number of the new signer, which is
 				 * one more than that of the present one */
-	REQUEST_OPERATOR_ADD = 20,	/* body: [name, COSE_Key] */
+	REQUEST_RECONCILE = 20,	/* lib/authority/reconcile.h */
 	REQUEST_CHIP_MAKER_ADD = 21,	/* lib/authority/chip_maker.h */
-	REQUEST_CHIP_MAKER_REMOVE = 22	/* body: name */
+	REQUEST_CHIP_MAKER_REMOVE = 22,	/* body: name */
+	REQUEST_OPERATOR_ADD = 23	/* body: [name, COSE_Key] */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */
@@ -68,9 +69,9 @@ MUST_USE enum err authority_submit_file(struct authority *,
     struct bytes request, const struct file *, int64_t now,
     struct buf *result, struct diag *);
 
-/* With all that an order's request can name; NULL: none. */
+/* With all that a request can name; NULL: none. */
 struct request_files {
-	const struct file		*names;
+	const struct file		*file;	/* by its hash */
 	const struct devices_file	*devices;
 };
 MUST_USE enum err authority_submit_files(struct authority *,

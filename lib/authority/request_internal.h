@@ -32,5 +32,6 @@ REQUEST_HANDLER(request_signer_new);
 REQUEST_HANDLER(request_operator_add);
 REQUEST_HANDLER(request_chip_maker_add);
 REQUEST_HANDLER(request_chip_maker_remove);
+REQUEST_HANDLER(request_reconcile);
 
 #endif

@@ -293,7 +293,7 @@ order_file(struct authority *authority, const struct request *request,
 	if (err)
 		return err;
 	wanted = template_csv_names(template) > 0;
-	if (wanted && (!body->named || request->files.names == NULL)) {
+	if (wanted && (!body->named || request->files.file == NULL)) {
 		err = diag_fail(diag, ERR_INVALID, NULL, "order: the "
 		    "product's names come with the order: a file of them is "
 		    "missing");
@@ -301,11 +301,11 @@ order_file(struct authority *authority, const struct request *request,
 		    "each identity, and a header that names the kinds");
 		return err;
 	}
-	if (!wanted && (body->named || request->files.names != NULL))
+	if (!wanted && (body->named || request->files.file != NULL))
 		return diag_fail(diag, ERR_INVALID, NULL, "order: the "
 		    "product takes no names from a file");
 	return wanted ? names_import(authority, order, template,
-	    request->files.names, &body->names, diag) : ERR_OK;
+	    request->files.file, &body->names, diag) : ERR_OK;
 }
 
 static enum err

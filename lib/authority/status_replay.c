@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/publish.h"
+#include "lib/authority/reconcile.h"
 #include "lib/authority/request_status.h"
 
 #define LOGS_MAX 16
@@ -164,6 +165,36 @@ replay_cancel(struct status_replay *r, const struct operation *operation,
 	return err;
 }
 
+/* The answer says what was revoked with a report, for which reasons. */
+static enum err
+replay_reconcile(struct status_replay *r, const struct operation *operation,
+    struct diag *diag)
+{
+	_cleanup_reconcile_result_ struct reconcile_result result = { 0 };
+	struct bytes encoded;
+	struct cbor cbor;
+	size_t i;
+	enum err err;
+
+	cbor_open(&cbor, operation->body);
+	cbor_get_array_sized(&cbor, 3);
+	(void)cbor_get_bstr(&cbor);
+	encoded = cbor_get_bstr(&cbor);
+	if (!cbor_ok(&cbor) ||
+	    reconcile_result_get(encoded, &result, NULL) != ERR_OK)
+		return bad_entry(operation, "no reconciliation", diag);
+	for (i = 0; i < result.reasons; i++) {
+		err = cause_add(r, operation, STATUS_REVOKE,
+		    result.revoked[i].reason, diag);
+		if (!err)
+			err = ranges_add(r, result.revoked[i].ranges,
+			    result.revoked[i].count, diag);
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}
+
 /* [log, [[first, count], ...], reason] */
 static enum err
 replay_void(struct status_replay *r, const struct operation *operation,
@@ -266,6 +297,8 @@ status_replay_entry(struct status_replay *r,
 			return replay_status(r, operation, body, diag);
 		if (type == REQUEST_ORDER_CANCEL)
 			return replay_cancel(r, operation, diag);
+		if (type == REQUEST_RECONCILE)
+			return replay_reconcile(r, operation, diag);
 		return ERR_OK;
 	case OPERATION_VOID:
 		return replay_void(r, operation, diag);
@@ -351,6 +384,33 @@ segment_next(const struct status_replay *r, uint32_t made_by, uint32_t cause)
 	if (suspended && action == STATUS_REVOKE)
 		return cause + 1;
 	return made_by;
+}
+
+void
+status_replay_events(const struct status_replay *r, uint32_t log,
+    uint64_t index, void (*each)(void *ctx, const struct status_event *),
+    void *ctx)
+{
+	const struct touch *touch;
+	const struct cause *cause;
+	uint32_t made_by = 0, next;
+	struct status_event event;
+	size_t i;
+
+	for (i = 0; i < r->touch_count; i++) {
+		touch = &r->touches[i];
+		if (touch->log != log || index < touch->first ||
+		    index >= touch->end)
+			continue;
+		next = segment_next(r, made_by, touch->cause);
+		if (next == made_by)
+			continue;
+		made_by = next;
+		cause = &r->causes[touch->cause];
+		event = (struct status_event){ cause->action, cause->reason,
+		    cause->time, cause->operation };
+		each(ctx, &event);
+	}
 }
 
 static void

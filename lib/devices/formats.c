@@ -67,7 +67,7 @@ device_list_format_find(const char *name, const struct file *file,
 		    file->path, name != NULL ? "no reader is called " :
 		    "none of the formats that this build reads",
 		    name != NULL ? name : "");
-		diag_hint(diag, "formats: see docs/guides/chips.md");
+		diag_hint(diag, "formats: docs/protocol/lists.md");
 		return err;
 	}
 	*ret_format = f;

@@ -215,3 +215,28 @@ json_each_text(const struct json_value *object, const char *name,
 	}
 	return ERR_OK;
 }
+
+enum err
+json_each_item(const struct json_value *object, const char *name,
+    enum err (*text)(void *ctx, const char *name, const char *text,
+    struct diag *), void *ctx, struct diag *diag)
+{
+	const json_t *inner = member(object, name);
+	json_t *value;
+	size_t i;
+	enum err err;
+
+	if (inner == NULL)
+		return ERR_OK;
+	if (!json_is_array(inner))
+		return type_fail(name, "an array", diag);
+	json_array_foreach(inner, i, value) {
+		if (!json_is_string(value))
+			return diag_fail(diag, ERR_INVALID, NULL,
+			    "%s: item %zu: not a text", name, i + 1);
+		err = text(ctx, name, json_string_value(value), diag);
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}

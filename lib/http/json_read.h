@@ -49,5 +49,9 @@ MUST_USE enum err json_get_base64(const struct json_value *,
 MUST_USE enum err json_each_text(const struct json_value *,
     const char *name, enum err (*text)(void *ctx, const char *name,
     const char *text, struct diag *), void *ctx, struct diag *);
+/* The same of the members of an array, with the array's name. */
+MUST_USE enum err json_each_item(const struct json_value *,
+    const char *name, enum err (*text)(void *ctx, const char *name,
+    const char *text, struct diag *), void *ctx, struct diag *diag);
 
 #endif

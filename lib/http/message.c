@@ -157,6 +157,16 @@ http_head_field(const struct http_head *head, const char *name)
 	return BYTES_NONE;
 }
 
+size_t
+http_head_field_count(const struct http_head *head, const char *name)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < head->field_count; i++)
+		count += same_word(head->fields[i].name, name);
+	return count;
+}
+
 /* Fields of which two would let two readers differ. */
 static enum err
 once_check(const struct http_head *head, struct diag *diag)
@@ -164,12 +174,10 @@ once_check(const struct http_head *head, struct diag *diag)
 	static const char *const once[] = { "authorization",
 		"content-length", "content-type", "expect", "host",
 		"transfer-encoding" };
-	size_t i, k, count;
+	size_t k, count;
 
 	for (k = 0; k < sizeof(once) / sizeof(once[0]); k++) {
-		count = 0;
-		for (i = 0; i < head->field_count; i++)
-			count += same_word(head->fields[i].name, once[k]);
+		count = http_head_field_count(head, once[k]);
 		if (count > 1)
 			return diag_fail(diag, ERR_SYNTAX, "RFC 9110 5.3",
 			    "header: %s: stands there %zu times", once[k],

@@ -36,6 +36,7 @@ MUST_USE enum err http_head_parse(struct bytes text,
     struct http_head *ret_head, enum http_status *ret_status, struct diag *);
 /* ptr NULL: none. */
 struct bytes http_head_field(const struct http_head *, const char *name);
+size_t	http_head_field_count(const struct http_head *, const char *name);
 /* "Not Found" */
 const char *http_reason(enum http_status);
 

@@ -32,6 +32,12 @@ http_field(const struct http_request *r, const char *name)
 	return http_head_field(r->head, name);
 }
 
+size_t
+http_field_count(const struct http_request *r, const char *name)
+{
+	return http_head_field_count(r->head, name);
+}
+
 struct bytes
 http_body(const struct http_request *r)
 {
@@ -256,6 +262,26 @@ server_signal(evutil_socket_t fd, short what, void *ctx)
 }
 
 static void
+server_tick(evutil_socket_t fd, short what, void *ctx)
+{
+	struct http_server *server = ctx;
+
+	(void)fd;
+	(void)what;
+	server->config.tick(server->config.ctx);
+}
+
+static void
+server_hangup(evutil_socket_t fd, short what, void *ctx)
+{
+	struct http_server *server = ctx;
+
+	(void)fd;
+	(void)what;
+	server->config.hangup(server->config.ctx);
+}
+
+static void
 server_out_of_time(evutil_socket_t fd, short what, void *ctx)
 {
 	struct http_server *server = ctx;
@@ -371,8 +397,16 @@ server_events(struct http_server *server, struct diag *diag)
 	for (i = 0; i < 2; i++)
 		server->signals[i] = evsignal_new(server->base, numbers[i],
 		    server_signal, server);
+	if (server->config.tick != NULL)
+		server->tick = event_new(server->base, -1, EV_PERSIST,
+		    server_tick, server);
+	if (server->config.hangup != NULL)
+		server->hangup = evsignal_new(server->base, SIGHUP,
+		    server_hangup, server);
 	if (server->flush == NULL || server->stop_timer == NULL ||
-	    server->signals[0] == NULL || server->signals[1] == NULL)
+	    server->signals[0] == NULL || server->signals[1] == NULL ||
+	    (server->tick == NULL) != (server->config.tick == NULL) ||
+	    (server->hangup == NULL) != (server->config.hangup == NULL))
 		return diag_nomem(diag);
 	return ERR_OK;
 }
@@ -428,6 +462,8 @@ http_server_free(struct http_server **server)
 	event_release(s->stop_timer);
 	event_release(s->signals[0]);
 	event_release(s->signals[1]);
+	event_release(s->tick);
+	event_release(s->hangup);
 	if (s->base != NULL)
 		event_base_free(s->base);
 	SSL_CTX_free(s->tls);
@@ -444,8 +480,13 @@ http_server_address(const struct http_server *server)
 enum err
 http_server_run(struct http_server *server, struct diag *diag)
 {
+	struct timeval often = { .tv_sec = server->config.tick_s };
+
 	if (event_add(server->signals[0], NULL) != 0 ||
 	    event_add(server->signals[1], NULL) != 0 ||
+	    (server->tick != NULL && event_add(server->tick, &often) != 0) ||
+	    (server->hangup != NULL &&
+	    event_add(server->hangup, NULL) != 0) ||
 	    evconnlistener_enable(server->listener) != 0 ||
 	    event_base_dispatch(server->base) < 0)
 		return diag_fail(diag, ERR_IO, NULL,

@@ -56,6 +56,8 @@ struct bytes http_query(const struct http_request *);
 /* The value of a field, its name in any case; ptr NULL when it is not there.
  * A request that gives one twice that may stand only once was refused. */
 struct bytes http_field(const struct http_request *, const char *name);
+/* How often it stands there: where two would let two readers differ. */
+size_t	http_field_count(const struct http_request *, const char *name);
 struct bytes http_body(const struct http_request *);
 
 /*
@@ -101,6 +103,11 @@ struct http_config {
 	 * error.
 	 */
 	enum err	(*batch)(void *ctx, struct buf *body, struct diag *);
+	/* Between turns: every tick_s seconds while it runs, and on SIGHUP,
+	 * which otherwise ends the process; may be NULL. */
+	void		(*tick)(void *ctx);
+	unsigned	 tick_s;	/* > 0 with tick */
+	void		(*hangup)(void *ctx);
 	/* Writes the JSON body of what the server itself refuses; NULL:
 	 * {"error":"what"}. */
 	void		(*refusal)(void *ctx, enum http_status,

@@ -52,6 +52,7 @@ struct http_server {
 	struct evconnlistener	*listener;
 	struct event		*flush, *stop_timer;
 	struct event		*signals[2];
+	struct event		*tick, *hangup;	/* NULL: not asked for */
 	char			 address[HTTP_ADDRESS_SIZE];
 	/* in the order in which they last began to owe us something */
 	struct peer_list	 peers;

@@ -188,6 +188,32 @@ test_each_text(void **state)
 	    ERR_OK);
 }
 
+static void
+test_each_item(void **state)
+{
+	_cleanup_json_value_ struct json_value *v = read_good(
+	    "{\"good\":[\"1\",\"2\"],\"bad\":[\"1\",\"bad\"],"
+	    "\"number\":[\"a\",1],\"object\":{\"a\":\"b\"},\"empty\":[]}");
+	_cleanup_buf_ struct buf seen = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+
+	(void)state;
+	assert_int_equal(json_each_item(v, "good", text_note, &seen, NULL),
+	    ERR_OK);
+	assert_string_equal(buf_text(&seen), "good=1;good=2;");
+	assert_int_equal(json_each_item(v, "bad", text_note, &seen, NULL),
+	    ERR_LIMIT);
+	assert_int_equal(json_each_item(v, "number", text_note, &seen,
+	    &diag), ERR_INVALID);
+	assert_string_equal(diag.what, "number: item 2: not a text");
+	assert_int_equal(json_each_item(v, "object", text_note, &seen, NULL),
+	    ERR_INVALID);
+	assert_int_equal(json_each_item(v, "empty", text_note, &seen, NULL),
+	    ERR_OK);
+	assert_int_equal(json_each_item(v, "none", text_note, &seen, NULL),
+	    ERR_OK);
+}
+
 int
 main(void)
 {
@@ -198,6 +224,7 @@ main(void)
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_only),
 		cmocka_unit_test(test_each_text),
+		cmocka_unit_test(test_each_item),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

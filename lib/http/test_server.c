@@ -32,6 +32,7 @@ struct fixture {
 	bool			 hold;		/* batches wait for go */
 	bool			 fail;		/* batches fail */
 	unsigned		 batches, handled;
+	sem_t			 ticked, hung_up;
 };
 
 static void
@@ -45,6 +46,8 @@ hello(void *ctx, struct http_request *r)
 	buf_put_bytes(&body, http_body(r));
 	buf_put_bytes(&body, http_query(r));
 	buf_put_bytes(&body, http_field(r, "x-note"));
+	if (http_field_count(r, "x-note") > 1)
+		buf_printf(&body, " of %zu", http_field_count(r, "X-Note"));
 	http_reply_field(r, "X-Path", "/hello");
 	http_reply(r, HTTP_OK, "text/plain", &body);
 }
@@ -199,6 +202,7 @@ test_requests(void **state)
 	say(fd, "TP/1.1\r\nHost: a\r\nX-Note: !\r\n\r");
 	say(fd, "\n");
 	text = hear(fd, "hello q!", &heard);
+	assert_null(strstr(text, "of"));
 	assert_non_null(strstr(text, "HTTP/1.1 200 OK\r\n"));
 	assert_non_null(strstr(text, "Content-Length: 8\r\n"));
 	assert_non_null(strstr(text, "X-Path: /hello\r\n"));
@@ -214,8 +218,48 @@ test_requests(void **state)
 	assert_non_null(strstr(text, "Connection: close\r\n"));
 	assert_string_equal(text + heard.len - 6, "hello ");
 	(void)close(fd);
+	fd = dial(&f);
+	say(fd, "GET /hello HTTP/1.1\r\nHost: a\r\nX-Note: 1\r\n"
+	    "x-note: 2\r\nConnection: close\r\n\r\n");
+	buf_clear(&heard);
+	assert_non_null(strstr(hear(fd, NULL, &heard), "hello 1 of 2"));
+	(void)close(fd);
 	stop(&f);
-	assert_int_equal(f.handled, 4);
+	assert_int_equal(f.handled, 5);
+}
+
+static void
+note_tick(void *ctx)
+{
+	assert_int_equal(sem_post(&((struct fixture *)ctx)->ticked), 0);
+}
+
+static void
+note_hangup(void *ctx)
+{
+	assert_int_equal(sem_post(&((struct fixture *)ctx)->hung_up), 0);
+}
+
+/* Again and again, whether anybody asks or not. */
+static void
+test_tick(void **state)
+{
+	struct http_config config = usual;
+	struct fixture f = { 0 };
+
+	(void)state;
+	config.tick = note_tick;
+	config.tick_s = 1;
+	config.hangup = note_hangup;
+	assert_int_equal(sem_init(&f.ticked, 0, 0), 0);
+	assert_int_equal(sem_init(&f.hung_up, 0, 0), 0);
+	start(&f, config);
+	assert_int_equal(sem_wait(&f.ticked), 0);
+	assert_int_equal(sem_wait(&f.ticked), 0);
+	assert_int_equal(kill(getpid(), SIGHUP), 0);
+	assert_int_equal(sem_wait(&f.hung_up), 0);
+	stop(&f);
+	assert_int_equal(f.handled, 0);
 }
 
 static void
@@ -568,6 +612,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_requests),
+		cmocka_unit_test(test_tick),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_much),
 		cmocka_unit_test(test_continue),

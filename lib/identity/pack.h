@@ -11,9 +11,10 @@
  *             [[offset, length, first, count, hash], ...]]
  *   trailer  manifest's offset (8), its length (4), "IMPREND1"
  *
- * Version 2 says more in its header: for whom its packages are, if not for
- * the station; a pack that says no more is of version 1. In a pack for chips,
- * and for devices with keys of their own, a package is the CBOR array
+ * Version 2 says more in its header, what the station asks for on the line and
+ * for whom the packages are; a pack that says no more is of version 1. In a
+ * pack for chips, and for devices with keys of their own, a package is the
+ * CBOR array
  *
  *   [key id of the device, its id, enc, sealed]
  *
@@ -39,6 +40,12 @@
 #define PACK_MANIFEST_MAX	((size_t)64 << 20)
 #define PACK_MANIFEST_TYP	"application/imprint-pack-manifest+cose"
 
+/* A name that is known on the line alone. */
+struct pack_name {
+	struct bytes		kind;
+	enum name_type		type;
+};
+
 struct pack_header {
 	struct package_binding	binding;
 	uint32_t		number;		/* of the pack in its order */
@@ -49,8 +56,11 @@ struct pack_header {
 	struct bytes		product_name;	/* text, for people */
 	struct bytes		certs[PACK_CERTS_MAX];	/* DER */
 	size_t			cert_count;
-	enum order_mode		mode;		/* from version 2 on; 0: as
-						 * ORDER_STATION */
+	/* from version 2 on */
+	enum product_evidence	evidence;	/* at least */
+	struct pack_name	names[PRODUCT_NAMES_MAX];
+	size_t			name_count;
+	enum order_mode		mode;	/* 0: as ORDER_STATION */
 };
 
 struct pack_chunk {
@@ -61,7 +71,13 @@ struct pack_chunk {
 };
 
 /* Writing. */
+/* What the station is to ask for on the line; views into the product. */
+void	pack_header_ask(struct pack_header *, const struct product *);
 MUST_USE enum err pack_put_header(struct buf *, const struct pack_header *);
+/* The header of a file that goes on: one that was begun as version 1 asks for
+ * nothing. ERR_CONFLICT: the file begins with another header. */
+MUST_USE enum err pack_header_resume(struct pack_header *,
+    const struct file *, struct diag *);
 /* Begin a chunk in an empty buf; then for each package append its sealed
  * bytes with pack_chunk_add(); then end. */
 MUST_USE enum err pack_chunk_begin(struct buf *, uint32_t number,

@@ -80,6 +80,25 @@ get_u32(struct cbor *cbor)
 	return (uint32_t)value;
 }
 
+static void
+names_read(struct cbor *cbor, struct pack_header *header)
+{
+	size_t i, count = cbor_get_array(cbor);
+
+	if (count == 0 || count > PRODUCT_NAMES_MAX) {
+		cbor_fail(cbor, "none or too many kinds of names");
+		return;
+	}
+	for (i = 0; i < count; i++) {
+		cbor_get_array_sized(cbor, 2);
+		header->names[i].kind = cbor_get_tstr(cbor);
+		header->names[i].type = (enum name_type)get_u32(cbor);
+		if (name_type_name(header->names[i].type) == NULL)
+			cbor_fail(cbor, "a name of no known type");
+	}
+	header->name_count = count;
+}
+
 /* What was asked for is asked for, or the pack is not opened: no key that is
  * not known is passed over. */
 static void
@@ -91,6 +110,16 @@ asks_read(struct cbor *cbor, struct pack_header *header)
 		cbor_fail(cbor, "asks for nothing");
 	for (i = 0; i < count && cbor_ok(cbor); i++) {
 		switch (cbor_get_uint(cbor)) {
+		case PACK_ASKS_EVIDENCE:
+			header->evidence =
+			    (enum product_evidence)get_u32(cbor);
+			if (!pack_asks_evidence(header) ||
+			    product_evidence_name(header->evidence) == NULL)
+				cbor_fail(cbor, "evidence of no known kind");
+			break;
+		case PACK_ASKS_NAMES:
+			names_read(cbor, header);
+			break;
 		case PACK_ASKS_MODE:
 			header->mode = (enum order_mode)get_u32(cbor);
 			if (!pack_has_devices(header))

@@ -3,12 +3,46 @@
 #include "lib/crypto/cose.h"
 #include "lib/identity/pack_internal.h"
 
+void
+pack_header_ask(struct pack_header *header, const struct product *product)
+{
+	const struct product_name *name;
+	size_t i;
+
+	header->evidence = product->evidence;
+	for (i = 0; i < product->name_count; i++) {
+		name = &product->names[i];
+		if (name->from == NAME_FROM_LINE)
+			header->names[header->name_count++] =
+			    (struct pack_name){ bytes_text(name->kind),
+			    name->type };
+	}
+}
+
 static void
 put_asks(struct buf *out, const struct pack_header *header)
 {
-	cbor_put_map(out, 1);
-	cbor_put_uint(out, PACK_ASKS_MODE);
-	cbor_put_uint(out, header->mode);
+	size_t i;
+
+	cbor_put_map(out, (size_t)pack_asks_evidence(header) +
+	    (header->name_count > 0) + pack_has_devices(header));
+	if (pack_asks_evidence(header)) {
+		cbor_put_uint(out, PACK_ASKS_EVIDENCE);
+		cbor_put_uint(out, header->evidence);
+	}
+	if (header->name_count > 0) {
+		cbor_put_uint(out, PACK_ASKS_NAMES);
+		cbor_put_array(out, header->name_count);
+	}
+	for (i = 0; i < header->name_count; i++) {
+		cbor_put_array(out, 2);
+		cbor_put_tstr(out, header->names[i].kind);
+		cbor_put_uint(out, header->names[i].type);
+	}
+	if (pack_has_devices(header)) {
+		cbor_put_uint(out, PACK_ASKS_MODE);
+		cbor_put_uint(out, header->mode);
+	}
 }
 
 enum err
@@ -43,6 +77,33 @@ pack_put_header(struct buf *out, const struct pack_header *header)
 	buf_put_be32(out, (uint32_t)body.len);
 	buf_put_bytes(out, buf_bytes(&body));
 	return buf_err(out);
+}
+
+enum err
+pack_header_resume(struct pack_header *header, const struct file *file,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf found = { .limit = PACK_HEADER_MAX };
+	_cleanup_buf_ struct buf expected = BUF_INIT;
+	uint8_t head[PACK_HEAD], *room;
+	enum err err;
+
+	err = file_read_at(file, 0, head, sizeof(head), diag);
+	if (err)
+		return err;
+	if (get_be16(head + PACK_MAGIC_SIZE) == 1) {
+		header->evidence = INJECTION_UNPROVEN;
+		header->name_count = 0;
+	}
+	err = pack_put_header(&expected, header);
+	room = err ? NULL : buf_extend(&found, expected.len);
+	if (room == NULL)
+		return diag_nomem(diag);
+	err = file_read_at(file, 0, room, expected.len, diag);
+	if (err || bytes_equal(buf_bytes(&found), buf_bytes(&expected)))
+		return err;
+	return diag_fail(diag, ERR_CONFLICT, NULL, "pack %s: was begun with "
+	    "another header than it would get now", file->path);
 }
 
 enum err

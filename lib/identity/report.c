@@ -41,7 +41,7 @@ evidence_check(const struct report_record *r)
 			return "read-back hash of a wrong length";
 		break;
 	case REPORT_SIGNED:
-		if (r->proof.len <= REPORT_NONCE ||
+		if (r->proof.len <= REPORT_NONCE_SIZE ||
 		    r->proof.len > REPORT_PROOF_MAX)
 			return "signature of a wrong length";
 		break;

@@ -39,7 +39,8 @@
 #define REPORT_TEXT_MAX		63	/* fixture, badge, order, firmware */
 #define REPORT_DEVICE_MAX	64
 #define REPORT_REASON_MAX	127
-#define REPORT_PROOF_MAX	544
+#define REPORT_NONCE_SIZE	32
+#define REPORT_PROOF_MAX	(REPORT_NONCE_SIZE + SIGNATURE_MAX)
 #define REPORT_NAME_KIND_MAX	31
 #define REPORT_NAME_TEXT_MAX	127
 #define REPORT_ANCHOR_MAX	256
@@ -62,8 +63,8 @@ enum report_evidence {
 	REPORT_UNPROVEN = 0,		/* no proof */
 	REPORT_READBACK = 1,		/* SHA-256 of what was read back */
 	REPORT_SIGNED = 2	/* nonce, 32 octets, then the injected key's
-				 * signature over SHA-256("imprint evidence"
-				 * || nonce): so it can be checked again */
+				 * signature over "imprint evidence" || nonce,
+				 * as lib/crypto/key.h: for checking again */
 };
 
 /* Of the ledger's head when the report was made. */

@@ -13,7 +13,6 @@
 #define REPORT_HEAD		12
 #define REPORT_TRAILER		20
 #define REPORT_SIGNED_MAX	((size_t)64 << 10)
-#define REPORT_NONCE		32
 
 /* What is wrong with it, or NULL. */
 const char *report_record_check(const struct report_record *);

@@ -272,7 +272,7 @@ test_writer_refuses(void **state)
 	r[n++].evidence = REPORT_READBACK;
 	r[n++].evidence = (enum report_evidence)3;
 	r[n++].proof = bytes_of(zeros, REPORT_PROOF_MAX + 1);
-	r[n++].proof = bytes_of(zeros, REPORT_NONCE);
+	r[n++].proof = bytes_of(zeros, REPORT_NONCE_SIZE);
 	r[n++].state = REPORT_OPEN;
 	r[n++].name_count = REPORT_NAMES_MAX + 1;
 	r[n++].names[0].text = BYTES_NONE;

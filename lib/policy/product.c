@@ -57,6 +57,20 @@ product_signature_name(enum product_signature signature)
 }
 
 const char *
+product_evidence_name(enum product_evidence evidence)
+{
+	switch (evidence) {
+	case INJECTION_UNPROVEN:
+		return "unproven";
+	case INJECTION_READBACK:
+		return "readback";
+	case INJECTION_SIGNED:
+		return "signed";
+	}
+	return NULL;
+}
+
+const char *
 maker_name(enum product_maker maker)
 {
 	switch (maker) {
@@ -264,6 +278,9 @@ fields_check(const struct product *p, const char **ret_key, struct fault *f)
 	}
 	*ret_key = "document.signature";
 	if ((err = rule_signature(p->signature, f)) != ERR_OK)
+		return err;
+	*ret_key = "evidence";
+	if ((err = rule_evidence(p->evidence, f)) != ERR_OK)
 		return err;
 	*ret_key = "document.validity";
 	return rule_validity(p->document_validity_years, f);

@@ -125,6 +125,14 @@ enum product_signature {
 };
 const char *product_signature_name(enum product_signature);
 
+/* What shows that a device has its identity, at least. */
+enum product_evidence {
+	INJECTION_UNPROVEN = 0,	/* nothing, its fixture says so */
+	INJECTION_READBACK = 1,	/* hash of what was read back from it */
+	INJECTION_SIGNED = 2	/* the injected key's signature */
+};
+const char *product_evidence_name(enum product_evidence);
+
 struct product {
 	char		name[PRODUCT_NAME_MAX + 1];
 	char		version[PRODUCT_NAME_MAX + 1];	/* digits and dots */
@@ -147,6 +155,7 @@ struct product {
 	size_t			name_count;
 	int			document_validity_years; /* or PRODUCT_NEVER */
 	enum product_signature	signature;
+	enum product_evidence	evidence;
 	/* delivery: station, the only one offered */
 };
 

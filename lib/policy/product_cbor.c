@@ -9,7 +9,7 @@
  *	         ? 4: [validity, with]}],
  *	 12: [* [purpose, null / [algorithm, key]]],
  *	 13: [* name],
- *	 14: [signature mode, validity], 15: delivery}
+ *	 14: [signature mode, validity], 15: delivery, ? 16: evidence}
  *
  * validity: years, or -1 for never. The key is its raw form. Signature mode:
  * 1 direct, 2 receipt.
@@ -33,7 +33,7 @@ enum key {
 	KEY_HWVERSION = 6, KEY_SWNAME = 7, KEY_SWVERSION = 8,
 	KEY_CAPABILITIES = 9, KEY_AUTHORISATIONS = 10,
 	KEY_CREDENTIALS = 11, KEY_ANCHORS = 12, KEY_NAMES = 13,
-	KEY_DOCUMENT = 14, KEY_DELIVERY = 15
+	KEY_DOCUMENT = 14, KEY_DELIVERY = 15, KEY_EVIDENCE = 16
 };
 
 static void
@@ -153,6 +153,7 @@ pairs_count(const struct product *p)
 	count += p->hwversion[0] != '\0';
 	count += p->swname[0] != '\0';
 	count += p->swversion[0] != '\0';
+	count += p->evidence != INJECTION_UNPROVEN;
 	return count;
 }
 
@@ -191,6 +192,10 @@ product_encode(const struct product *p, struct buf *out)
 	cbor_put_int(out, p->document_validity_years);
 	cbor_put_uint(out, KEY_DELIVERY);
 	cbor_put_uint(out, DELIVERY_STATION);
+	if (p->evidence != INJECTION_UNPROVEN) {
+		cbor_put_uint(out, KEY_EVIDENCE);
+		cbor_put_uint(out, p->evidence);
+	}
 	return buf_err(out);
 }
 
@@ -403,6 +408,10 @@ lists_get(struct cbor *c, struct product *p, enum key key)
 		if (cbor_get_uint(c) != DELIVERY_STATION)
 			cbor_fail(c, "unknown delivery");
 		break;
+	case KEY_EVIDENCE:
+		p->evidence = (enum product_evidence)number_get(c,
+		    INJECTION_SIGNED);
+		break;
 	default:
 		cbor_fail(c, "unknown key");
 	}
@@ -479,7 +488,7 @@ fields_get(struct cbor *c, struct product *p, struct diag *diag)
 		    "version %llu; this build reads version %d",
 		    (unsigned long long)version, FORMAT_VERSION);
 	for (; pairs > 1 && cbor_ok(c); pairs--)
-		value_get(c, p, (enum key)number_get(c, KEY_DELIVERY));
+		value_get(c, p, (enum key)number_get(c, KEY_EVIDENCE));
 	if (!cbor_close(c))
 		return diag_fail(diag, ERR_SYNTAX, NULL,
 		    "product: octet %zu: %s", c->pos, c->error);

@@ -227,6 +227,14 @@ rule_signature(enum product_signature signature, struct fault *f)
 }
 
 enum err
+rule_evidence(enum product_evidence evidence, struct fault *f)
+{
+	if (product_evidence_name(evidence) != NULL)
+		return ERR_OK;
+	return fault_set(f, ERR_INVALID, NULL, "no such evidence");
+}
+
+enum err
 rule_validity(int years, struct fault *f)
 {
 	if (years == PRODUCT_NEVER ||

@@ -47,6 +47,7 @@ MUST_USE enum err rule_object(const struct product_object *, struct fault *);
 MUST_USE enum err rule_authorised(const struct product *,
     const struct product_object *, struct fault *);
 MUST_USE enum err rule_signature(enum product_signature, struct fault *);
+MUST_USE enum err rule_evidence(enum product_evidence, struct fault *);
 /* 1 to 100, or never. */
 MUST_USE enum err rule_validity(int years, struct fault *);
 MUST_USE enum err rule_credential(const struct product_credential *,

@@ -580,6 +580,25 @@ delivery_read(struct yamlfile *y, const struct yamlfile_key *key,
 }
 
 static enum err
+evidence_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	static const struct yamlfile_choice kinds[] = {
+		{ "unproven", INJECTION_UNPROVEN, true },
+		{ "readback", INJECTION_READBACK, true },
+		{ "signed", INJECTION_SIGNED, true },
+	};
+	struct product *p = target;
+	int value = INJECTION_UNPROVEN;
+	enum err err;
+
+	(void)key;
+	err = yamlfile_choice(y, node, kinds, COUNT(kinds), &value);
+	p->evidence = (enum product_evidence)value;
+	return err;
+}
+
+static enum err
 product_read(struct yamlfile *y, struct product *p)
 {
 	/* authorisations after capabilities, which they are checked against */
@@ -595,6 +614,7 @@ product_read(struct yamlfile *y, struct product *p)
 		{ "trust-anchors", false, anchors_read, 0, 0 },
 		{ "document", true, document_read, 0, 0 },
 		{ "delivery", true, delivery_read, 0, 0 },
+		{ "evidence", false, evidence_read, 0, 0 },
 	};
 
 	return yamlfile_map(y, yamlfile_root(y), keys, COUNT(keys), p);

@@ -163,5 +163,8 @@ product_yaml_write(const struct product *p, struct buf *out)
 	    product_signature_name(p->signature));
 	validity_put(out, "  validity", p->document_validity_years);
 	buf_printf(out, "\ndelivery: station\n");
+	if (p->evidence != INJECTION_UNPROVEN)
+		buf_printf(out, "evidence: %s\n",
+		    product_evidence_name(p->evidence));
 	return buf_err(out);
 }

@@ -112,6 +112,7 @@ EDIT(short_swname, memcpy(p->swname, "\xe2\x82", 2))
 EDIT(document_years, p->document_validity_years = 101)
 EDIT(document_zero, p->document_validity_years = 0)
 EDIT(document_mode, p->signature = (enum product_signature)2)
+EDIT(evidence_kind, p->evidence = (enum product_evidence)3)
 EDIT(many_capabilities, p->capability_count = 65)
 EDIT(swapped_capabilities, p->capabilities[0].object[0] = 'w')
 EDIT(same_capabilities, p->capabilities[1] = p->capabilities[0])
@@ -175,6 +176,7 @@ static const struct {
 	{ document_years, ERR_INVALID, "document.validity: 101 years" },
 	{ document_zero, ERR_INVALID, "document.validity: 0 years" },
 	{ document_mode, ERR_INVALID, "document.signature: no such mode" },
+	{ evidence_kind, ERR_INVALID, "evidence: no such evidence" },
 	{ many_capabilities, ERR_LIMIT, "capabilities: 65 entries" },
 	{ swapped_capabilities, ERR_INVALID, "capabilities[1]: repeated" },
 	{ same_capabilities, ERR_INVALID, "capabilities[1]: repeated" },
@@ -391,7 +393,7 @@ static const struct {
 } edits[] = {
 	{ "version 2", "ad0001", "ad0002", ERR_VERSION, "version 2" },
 	{ "no version", "ad0001", "ac", ERR_SYNTAX, "another key expected" },
-	{ "unknown key", "0f01", "1001", ERR_SYNTAX, "number out of range" },
+	{ "unknown key", "0f01", "1101", ERR_SYNTAX, "number out of range" },
 	{ "key order", "016663616d657261" "0265312e302e30",
 	    "0265312e302e30" "016663616d657261", ERR_SYNTAX, "out of order" },
 	{ "empty text", "03674578616d706c65", "0360", ERR_SYNTAX,

@@ -516,6 +516,36 @@ test_signature(void **state)
 	assert_int_equal(p.signature, SIGNATURE_RECEIPT);
 }
 
+static void
+test_evidence(void **state)
+{
+	static const char *const words[] = { "unproven", "readback", "signed" };
+	_cleanup_buf_ struct buf text = BUF_INIT, yaml = BUF_INIT;
+	_cleanup_buf_ struct buf encoded = BUF_INIT;
+	struct product p, q;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(words); i++) {
+		buf_clear(&text);
+		buf_clear(&yaml);
+		buf_clear(&encoded);
+		base_edit("direct", "direct", &text);
+		buf_printf(&text, "evidence: %s\n", words[i]);
+		assert_int_equal(parse(&text, &p, NULL), ERR_OK);
+		assert_int_equal(p.evidence, i);
+		assert_int_equal(product_yaml_write(&p, &yaml), ERR_OK);
+		assert_int_equal(parse(&yaml, &q, NULL), ERR_OK);
+		assert_memory_equal(&p, &q, sizeof(p));
+		assert_int_equal(product_encode(&p, &encoded), ERR_OK);
+		assert_int_equal(product_decode(buf_bytes(&encoded), &q, NULL),
+		    ERR_OK);
+		assert_int_equal(q.evidence, i);
+	}
+	buf_printf(&text, "evidence: sworn\n");
+	assert_int_not_equal(parse(&text, &p, NULL), ERR_OK);
+}
+
 /* The same said otherwise: order, comments, quotes, blocks, PEM. */
 static const char same[] =
 	"%YAML 1.1\n"
@@ -619,6 +649,7 @@ main(void)
 		cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_signature),
+		cmocka_unit_test(test_evidence),
 		cmocka_unit_test(test_same_hash),
 		cmocka_unit_test(test_write),
 	};

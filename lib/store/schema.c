@@ -155,9 +155,25 @@ const struct migration store_migrations[STORE_SCHEMA_VERSION] = {
 	"checkpoint) SELECT 3, 'operations', 0, 0, 0, x'', x'' "
 	"WHERE EXISTS (SELECT 1 FROM log);" },
 
-	/* 3: lists of devices that came with orders, and what they are known
-	 * by: no chip or key gets two identities */
+	/* 3: what stations report: a blob a range, and the way from names and
+	 * devices to identities */
 	{ .sql =
+	"CREATE TABLE association ("
+	"    log INTEGER NOT NULL,"
+	"    first INTEGER NOT NULL,"
+	"    body BLOB NOT NULL,"
+	"    PRIMARY KEY (log, first)"
+	") WITHOUT ROWID;"
+
+	"CREATE TABLE line_key ("
+	"    hash INTEGER NOT NULL,"
+	"    log INTEGER NOT NULL,"
+	"    idx INTEGER NOT NULL,"
+	"    PRIMARY KEY (hash, log, idx)"
+	") WITHOUT ROWID;"
+
+	/* lists of devices that came with orders, and what they are known
+	 * by: no chip or key gets two identities */
 	"CREATE TABLE device_list ("
 	"    order_number INTEGER PRIMARY KEY,"
 	"    first INTEGER NOT NULL,"

@@ -66,6 +66,7 @@ enum store_kind {
 	STORE_TEMPLATE = 6,	/* name: decimal template id */
 	STORE_ORDER = 7,	/* name: number; what was ordered */
 	STORE_SETTING = 8,	/* name; version: 1, 2, ... */
+	STORE_REPORT = 9,	/* of a station; version: its sequence */
 	STORE_CHIP_MAKER = 12	/* name; version: removed, or empty */
 };
 
@@ -430,6 +431,24 @@ MUST_USE enum err store_device_mark_get(struct store *,
 /* An order's entries from number from on are nobody's again. */
 MUST_USE enum err store_device_mark_drop(struct store *, uint32_t order,
     uint64_t from, struct diag *);
+
+/*
+ * What a station's report says of a range's identities, as one blob; what is
+ * in it is the caller's.
+ */
+MUST_USE enum err store_association_put(struct store *, uint32_t log,
+    uint64_t first, struct bytes body, struct diag *); /* or replace */
+/* body appended. ERR_NOTFOUND. */
+MUST_USE enum err store_association_get(struct store *, uint32_t log,
+    uint64_t first, struct buf *body, struct diag *);
+/* Who may have a name that the line gave, or be in a device: hash leads to
+ * identities. One that is there stays. */
+MUST_USE enum err store_line_key_put(struct store *, uint64_t hash,
+    uint32_t log, uint64_t index, struct diag *);
+/* The callback may read. */
+MUST_USE enum err store_line_key_each(struct store *, uint64_t hash,
+    enum err (*each)(void *ctx, uint32_t log, uint64_t index), void *ctx,
+    struct diag *);
 
 /* Check the file itself: structure and checksums. ERR_CORRUPT. */
 MUST_USE enum err store_check(struct store *, struct diag *);

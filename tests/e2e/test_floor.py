@@ -115,7 +115,7 @@ def ledger(path):
     chain checked; yields the records."""
     data = path.read_bytes()
     magic, version, zero, _ = struct.unpack(">8sHH32s", data[:44])
-    assert magic == b"IMPRLEDG" and version == 1 and zero == 0
+    assert magic == b"IMPRLEDG" and version == 2 and zero == 0
     last, at = reader.sha256(data[:44]), 44
     while at < len(data):
         length = int.from_bytes(data[at:at + 4], "big")

@@ -1,0 +1,307 @@
+/* What stations report of an order, against what was ordered. */
+#include <fcntl.h>
+#include <stdlib.h>
+
+#include "cmd/imprint/imprint.h"
+#include "lib/authority/reconcile.h"
+#include "lib/base/clock.h"
+
+#define REPORTS_MAX	CMD_VALUES_MAX
+
+struct sums {
+	uint64_t	ordered, injected, unproven, reworked, scrapped;
+	uint64_t	open, sealed, returned;
+};
+
+struct table {
+	struct cmd		*cmd;
+	struct authority	*authority;
+	uint32_t		 order;
+	struct sums		 total;
+	uint64_t		 unanchored;	/* packs */
+	uint64_t		 loaded, before, revoked;
+};
+
+static enum err
+number_argument(struct cmd *cmd, uint32_t *ret_number)
+{
+	unsigned long value;
+	char *end;
+
+	if (cmd->argc != 1)
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "order reconcile: one order number is needed");
+	value = strtoul(cmd->argv[0], &end, 10);
+	if (cmd->argv[0][0] < '0' || cmd->argv[0][0] > '9' || *end != '\0' ||
+	    value == 0 || value > UINT32_MAX)
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "\"%s\" is no order number", cmd->argv[0]);
+	*ret_number = (uint32_t)value;
+	return ERR_OK;
+}
+
+static enum err
+result_take(struct table *t, struct bytes encoded, const char *path)
+{
+	_cleanup_reconcile_result_ struct reconcile_result result = { 0 };
+	uint64_t revoked = 0;
+	char text[32];
+	size_t i, k;
+	enum err err;
+
+	err = reconcile_result_get(encoded, &result, &t->cmd->diag);
+	if (err)
+		return err;
+	for (i = 0; i < result.reasons; i++)
+		for (k = 0; k < result.revoked[i].count; k++)
+			revoked += result.revoked[i].ranges[k].count;
+	t->revoked += revoked;
+	t->loaded += result.outcome == RECONCILE_LOADED;
+	t->before += result.outcome == RECONCILE_BEFORE;
+	if (t->cmd->json)
+		return ERR_OK;
+	number_format(revoked, text);
+	if (result.outcome == RECONCILE_BEFORE)
+		printf("%s: was loaded before, nothing changed\n", path);
+	else
+		printf("%s: loaded, %s revoked with it\n", path, text);
+	return ERR_OK;
+}
+
+static enum err
+report_load(struct table *t, const char *path)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	_cleanup_file_ struct file file = FILE_INIT;
+	const struct request_files files = { .file = &file };
+	struct cmd *cmd = t->cmd;
+	struct report *report = calloc(1, sizeof(*report));
+	enum err err;
+
+	if (report == NULL)
+		return diag_nomem(&cmd->diag);
+	err = report_peek(cmd->io, path, report, &cmd->diag);
+	if (!err)
+		err = request_put_reconcile(&body, t->order, report);
+	free(report);
+	if (!err)
+		err = file_open(cmd->io, path, O_RDONLY, 0, &file,
+		    &cmd->diag);
+	if (!err)
+		err = request_submit_files(cmd, t->authority,
+		    REQUEST_RECONCILE, buf_bytes(&body), &files, &result);
+	return err ? err : result_take(t, buf_bytes(&result), path);
+}
+
+/* sealed: still in a pack that may be opened; returned: in none. */
+static void
+sums_of(const struct reconcile_line *line, struct sums *ret_sums)
+{
+	const struct reported_pack *f = &line->figures;
+	struct sums s = { .ordered = line->complete ? line->count : 0 };
+
+	if (f->no == 0) {
+		s.sealed = s.ordered;
+	} else {
+		s.injected = f->injected;
+		s.unproven = f->injected - f->proven;
+		s.reworked = f->reworked;
+		s.scrapped = f->scrapped;
+		s.open = f->open;
+		s.sealed = line->reported.final ? 0 : f->unused;
+		s.returned = line->reported.final ? f->unused : 0;
+	}
+	*ret_sums = s;
+}
+
+static bool
+sums_fit(const struct sums *s)
+{
+	return s->ordered == s->injected + s->reworked + s->scrapped +
+	    s->open + s->sealed + s->returned;
+}
+
+static void
+sums_add(struct sums *to, const struct sums *s)
+{
+	to->ordered += s->ordered;
+	to->injected += s->injected;
+	to->unproven += s->unproven;
+	to->reworked += s->reworked;
+	to->scrapped += s->scrapped;
+	to->open += s->open;
+	to->sealed += s->sealed;
+	to->returned += s->returned;
+}
+
+static void
+sums_print(const struct sums *s, bool json)
+{
+	printf(json ? "\"ordered\": %llu, \"injected\": %llu, \"unproven\": "
+	    "%llu, \"reworked\": %llu, \"scrapped\": %llu, \"open\": %llu, "
+	    "\"sealed\": %llu, \"returned\": %llu, \"adds_up\": %s" :
+	    "%10llu %10llu %10llu %9llu %9llu %7llu %10llu %10llu%s",
+	    (unsigned long long)s->ordered, (unsigned long long)s->injected,
+	    (unsigned long long)s->unproven,
+	    (unsigned long long)s->reworked,
+	    (unsigned long long)s->scrapped, (unsigned long long)s->open,
+	    (unsigned long long)s->sealed, (unsigned long long)s->returned,
+	    json ? (sums_fit(s) ? "true" : "false") : "");
+}
+
+static void
+report_print(const struct reconcile_line *line, bool json)
+{
+	const struct reported *r = &line->reported;
+	bool anchored = r->anchor != REPORT_UNANCHORED;
+	char made[TIME_TEXT_SIZE];
+
+	if (r->sequence == 0) {
+		printf(json ? ", \"report\": null" : "  %s",
+		    line->complete ? "none yet" : "not made");
+		return;
+	}
+	time_format(r->made, made);
+	if (json)
+		printf(", \"imported\": %s, \"report\": {\"sequence\": %llu, "
+		    "\"made\": \"%s\", \"final\": %s, \"anchored\": %s}",
+		    line->figures.there ? "true" : "false",
+		    (unsigned long long)r->sequence, made,
+		    r->final ? "true" : "false", anchored ? "true" : "false");
+	else
+		printf("  %llu of %s%s, %s%s",
+		    (unsigned long long)r->sequence, made,
+		    r->final ? ", final" : "",
+		    anchored ? "anchored" : "unanchored",
+		    line->figures.there ? "" : ", never imported");
+}
+
+static enum err
+line_print(struct table *t, uint32_t no)
+{
+	struct reconcile_line *line = calloc(1, sizeof(*line));
+	struct sums sums;
+	enum err err;
+
+	if (line == NULL)
+		return diag_nomem(&t->cmd->diag);
+	err = reconcile_line(t->authority, t->order, no, line,
+	    &t->cmd->diag);
+	if (err) {
+		free(line);
+		return err;
+	}
+	sums_of(line, &sums);
+	sums_add(&t->total, &sums);
+	t->unanchored += line->reported.sequence != 0 &&
+	    line->reported.anchor == REPORT_UNANCHORED;
+	if (t->cmd->json)
+		printf("%s\n  {\"pack\": %u, \"station\": \"%s\", ",
+		    no > 1 ? "," : "", no, line->station);
+	else
+		printf("%4u  %-16s ", no, line->station);
+	sums_print(&sums, t->cmd->json);
+	report_print(line, t->cmd->json);
+	printf(t->cmd->json ? "}" : "\n");
+	free(line);
+	return ERR_OK;
+}
+
+static void
+total_print(const struct table *t)
+{
+	const struct sums *s = &t->total;
+
+	if (t->cmd->json) {
+		printf("\n], ");
+		sums_print(s, true);
+		printf(", \"loaded\": %llu, \"loaded_before\": %llu, "
+		    "\"revoked\": %llu", (unsigned long long)t->loaded,
+		    (unsigned long long)t->before,
+		    (unsigned long long)t->revoked);
+		return;
+	}
+	printf("%4s  %-16s ", "", "total");
+	sums_print(s, false);
+	printf("\nordered %llu = injected %llu + reworked %llu + scrapped "
+	    "%llu + open %llu + sealed %llu + returned %llu%s\n",
+	    (unsigned long long)s->ordered, (unsigned long long)s->injected,
+	    (unsigned long long)s->reworked,
+	    (unsigned long long)s->scrapped, (unsigned long long)s->open,
+	    (unsigned long long)s->sealed, (unsigned long long)s->returned,
+	    sums_fit(s) ? "" : ": DOES NOT ADD UP");
+	if (t->unanchored > 0)
+		printf("of %llu pack%s the station's ledger is unanchored: "
+		    "nothing outside of the station shows that it was not "
+		    "put back\n", (unsigned long long)t->unanchored,
+		    t->unanchored == 1 ? "" : "s");
+}
+
+static enum err
+table_print(struct table *t)
+{
+	struct store_order order;
+	uint32_t no;
+	enum err err;
+
+	err = store_order_get(authority_store(t->authority), t->order,
+	    &order, &t->cmd->diag);
+	if (err)
+		return err;
+	if (t->cmd->json)
+		printf("{\"order\": %u, \"packs\": [", t->order);
+	else
+		printf("%4s  %-16s %10s %10s %10s %9s %9s %7s %10s %10s  "
+		    "report\n", "pack", "station", "ordered", "injected",
+		    "unproven", "reworked", "scrapped", "open", "sealed",
+		    "returned");
+	for (no = 1; no <= order.packs && !err; no++)
+		err = line_print(t, no);
+	if (!err)
+		total_print(t);
+	return err;
+}
+
+/* It was decided that it does not add up, or is not what it claims to be. */
+static bool
+is_verdict(enum err err)
+{
+	return err == ERR_CONFLICT || err == ERR_STATE;
+}
+
+enum exit_code
+order_reconcile_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	const char *reports[REPORTS_MAX];
+	struct table t = { .cmd = cmd };
+	enum exit_code code;
+	size_t count, i;
+	enum err err;
+
+	count = cmd_values(cmd, "report", reports, REPORTS_MAX);
+	err = number_argument(cmd, &t.order);
+	if (!err)
+		err = ecosystem_open(cmd, count > 0 ? AUTHORITY_WRITE :
+		    AUTHORITY_READ, true, &authority);
+	t.authority = authority;
+	for (i = 0; i < count && !err; i++)
+		err = report_load(&t, reports[i]);
+	if (err) {
+		code = cmd_fail(cmd, err);
+		if (t.loaded > 0)
+			cmd_warn(cmd, "reports before it were loaded: "
+			    "publish what was revoked with 'imprint "
+			    "publish'");
+		return is_verdict(err) ? EXIT_REFUSED : code;
+	}
+	err = table_print(&t);
+	/* loaded before: perhaps it died before it published */
+	if (!err && count > 0)
+		err = change_publish(cmd, authority);
+	else if (!err && cmd->json)
+		printf("}\n");
+	if (err)
+		return cmd_fail(cmd, err);
+	return sums_fit(&t.total) ? EXIT_OK : EXIT_REFUSED;
+}

@@ -1,0 +1,53 @@
+/*
+ * A report on its way into the registry. Within lib/authority.
+ */
+#ifndef IMPRINT_AUTHORITY_RECONCILE_INTERNAL_H
+#define IMPRINT_AUTHORITY_RECONCILE_INTERNAL_H
+
+#include "lib/authority/names_internal.h"
+#include "lib/authority/reconcile.h"
+
+/* Two identities with one key: alike only if their names or devices are. */
+struct suspect {
+	struct address	own, other;
+	uint64_t	key;
+};
+
+struct keys {
+	struct authority	*authority;
+	const struct template	*template;
+	struct sha256		*sha256;
+	/* by the template's names: could others give such a name? */
+	bool			 forms[PRODUCT_NAMES_MAX];
+	bool			 files[PRODUCT_NAMES_MAX];
+	struct suspect		*suspects;
+	size_t			 count, cap;
+	/* while one is put */
+	struct address		 own;
+	uint64_t		 key;
+	struct diag		*diag;
+};
+
+MUST_USE enum err keys_open(struct keys *, struct authority *,
+    const struct template *, struct diag *);
+void	keys_release(struct keys *);
+/*
+ * Names of a record into their canonical text, in text; ERR_CONFLICT: not of
+ * the line, malformed, or one that the authority gives.
+ */
+MUST_USE enum err keys_names(struct keys *, struct report_record *,
+    char text[REPORT_NAMES_MAX][NAME_TEXT_SIZE], struct diag *);
+/* Note an identity's names and device. */
+MUST_USE enum err keys_put(struct keys *, const struct address *,
+    const struct report_record *, struct diag *);
+/* When all are put, and status is changed: ERR_CONFLICT when a name or a
+ * device is in two live identities. */
+MUST_USE enum err keys_check(struct keys *, struct diag *);
+
+/* The live identity that the line gave a name of this space, in canonical
+ * text. ERR_NOTFOUND, without diag. ret_kind: room for PRODUCT_NAME_MAX. */
+MUST_USE enum err line_name_find(struct authority *, struct sha256 *,
+    const char *space, const char *text, struct address *ret_address,
+    char *ret_kind, bool *ret_live, struct diag *);
+
+#endif

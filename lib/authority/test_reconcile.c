@@ -1,0 +1,687 @@
+/* Reports of stations, made here with keys known here, and what becomes of
+ * them. Order 1: packs of 5 for floor-1 and floor-2, identities 0 to 9; order
+ * 2: 3 for floor-1, identities 10 to 12. */
+#include "lib/authority/test_names.h"
+
+#include "lib/authority/reconcile.h"
+#include "tests/support/io_fault.h"
+
+#define NAMES	"{kind: serial-number, from: index, " \
+		"format: \"G-{index:6}\"}, " \
+		"{kind: mac, from: line, type: mac}"
+#define FLOORS	2
+#define PACK	5
+
+static struct floor_keys {
+	struct signer	*signer;
+	uint8_t		 kid[COSE_KID_SIZE];		/* signing */
+	uint8_t		 sealing[COSE_KID_SIZE];
+} floors[FLOORS];
+
+static uint8_t gadget[SHA256_SIZE];
+
+static void
+floor_statement(const char *name, struct floor_keys *f, struct buf *out)
+{
+	struct station_statement statement = { .created = NOW };
+
+	(void)snprintf(statement.name, sizeof(statement.name), "%s", name);
+	key_make(KEY_X25519, &statement.sealing, NULL, NULL);
+	if (f->signer == NULL)
+		key_make(KEY_P256, &statement.signing, NULL, &f->signer);
+	statement.signing = *signer_public(f->signer);
+	assert_int_equal(cose_key_thumbprint(&statement.signing, f->kid),
+	    ERR_OK);
+	assert_int_equal(cose_key_thumbprint(&statement.sealing, f->sealing),
+	    ERR_OK);
+	good(station_statement_sign(&statement, f->signer, out, NULL), NULL);
+}
+
+static uint32_t
+order_floors(struct world *w, uint64_t count, size_t packs)
+{
+	static const char *const names[FLOORS] = { "floor-1", "floor-2" };
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+	uint32_t number;
+
+	assert_int_equal(request_put_order(&body, gadget, count, names,
+	    packs), ERR_OK);
+	good(submit(w, REQUEST_ORDER_CREATE, buf_bytes(&body), &result,
+	    &diag), &diag);
+	number = (uint32_t)number_of(buf_bytes(&result));
+	order_chunks(w, number, 2);
+	order_done(w, number);
+	return number;
+}
+
+static int
+floors_make(void **state)
+{
+	struct diag diag = DIAG_INIT;
+	struct world *w;
+	char name[16];
+	size_t i;
+
+	if (world_make(state) != 0)
+		return -1;
+	w = *state;
+	world_open(w, io_posix());
+	for (i = 0; i < FLOORS; i++) {
+		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+
+		(void)snprintf(name, sizeof(name), "floor-%zu", i + 1);
+		floor_statement(name, &floors[i], &body);
+		good(submit(w, REQUEST_STATION_ADD, buf_bytes(&body), &result,
+		    &diag), &diag);
+	}
+	product_make(w, "gadget", NAMES, gadget);
+	assert_int_equal(order_floors(w, 2 * PACK, 2), 1);
+	assert_int_equal(order_floors(w, 3, 1), 2);
+	world_close(w);
+	return 0;
+}
+
+static int
+floors_free(void **state)
+{
+	size_t i;
+
+	for (i = 0; i < FLOORS; i++)
+		signer_free(&floors[i].signer);
+	return world_free(state);
+}
+
+struct rec {
+	uint64_t		 position;
+	enum report_state	 state;
+	const char		*device;	/* NULL: not bound */
+	const char		*mac;		/* NULL: none */
+	uint64_t		 index;		/* 0: as it should be */
+};
+
+struct say {
+	uint32_t		 order, pack;
+	size_t			 floor;
+	uint64_t		 sequence, entries, count;
+	bool			 final;
+	struct rec		 recs[8];
+	/* lies */
+	size_t			 signed_by;	/* 1 + floor; 0: right */
+	bool			 other_order, other_pack;
+	const char		*kind;
+};
+
+static void
+record_make(const struct say *say, const struct rec *rec,
+    struct report_record *r)
+{
+	static const uint8_t hash[SHA256_SIZE] = { 5 };
+
+	*r = (struct report_record){ .position = rec->position,
+	    .state = rec->state, .time = NOW + 60,
+	    .index = rec->index != 0 ? rec->index :
+	    (say->order == 2 ? 2 * PACK : (say->pack - 1) * PACK) +
+	    rec->position, .fixture = bytes_text("fx-1"),
+	    .badge = bytes_text("b7"), .mes_order = bytes_text("MES 1"),
+	    .firmware = bytes_text("1.0") };
+	if (rec->device != NULL) {
+		r->device_kind = REPORT_SERIAL;
+		r->device = bytes_text(rec->device);
+	}
+	if (rec->state == REPORT_INJECTED && rec->position % 2 == 0) {
+		r->evidence = REPORT_READBACK;
+		r->proof = bytes_of(hash, sizeof(hash));
+	}
+	if (rec->state == REPORT_SCRAPPED)
+		r->reason = bytes_text("fell");
+	if (rec->mac != NULL) {
+		r->names[0] = (struct report_name){ bytes_text(
+		    say->kind != NULL ? say->kind : "mac"),
+		    bytes_text(rec->mac) };
+		r->name_count = 1;
+	}
+}
+
+static void
+say_path(struct world *w, const struct say *say, char path[PATH_SIZE])
+{
+	char name[64];
+
+	(void)snprintf(name, sizeof(name), "r-%u-%zu-%ju.report", say->order,
+	    say->floor, (uintmax_t)say->sequence);
+	assert_int_equal(path_join(path, w->dir, name), ERR_OK);
+}
+
+static void
+say_it(struct world *w, const struct say *say, struct report *report)
+{
+	_cleanup_report_writer_ struct report_writer *writer = NULL;
+	const struct floor_keys *f = &floors[say->floor];
+	const struct floor_keys *by = say->signed_by == 0 ? f :
+	    &floors[say->signed_by - 1];
+	struct report_record record;
+	struct diag diag = DIAG_INIT;
+	struct store_order order;
+	struct store_pack pack;
+	char path[PATH_SIZE];
+	size_t i;
+
+	say_path(w, say, path);
+	good(store_order_get(w->authority->store, say->order, &order, NULL),
+	    NULL);
+	good(store_pack_get(w->authority->store, say->order, say->pack, &pack,
+	    NULL), NULL);
+	*report = (struct report){ .sequence = say->sequence,
+	    .made = NOW + 100, .final = say->final, .pack_count = 1,
+	    .ledger_entries = say->entries != 0 ? say->entries :
+	    100 * say->sequence };
+	memcpy(report->station, f->sealing, COSE_KID_SIZE);
+	memcpy(report->order, order.id, STORE_ID_SIZE);
+	memcpy(report->packs[0].id, pack.id, STORE_ID_SIZE);
+	report->order[0] ^= (uint8_t)say->other_order;
+	report->packs[0].id[0] ^= (uint8_t)say->other_pack;
+	report->packs[0].count = say->count != 0 ? say->count : pack.count;
+	good(report_begin(io_posix(), path, &writer, &diag), &diag);
+	for (i = 0; i < COUNT(say->recs) && say->recs[i].state != 0; i++) {
+		record_make(say, &say->recs[i], &record);
+		good(report_add(writer, &record, &diag), &diag);
+	}
+	good(report_end(writer, report, by->signer, bytes_of(by->kid,
+	    COSE_KID_SIZE), &diag), &diag);
+}
+
+/* Submit what lies there under the report's name. */
+static enum err
+submit_report(struct world *w, const struct say *say,
+    const struct report *report, struct reconcile_result *ret_result,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, request = BUF_INIT;
+	_cleanup_buf_ struct buf result = BUF_INIT;
+	_cleanup_file_ struct file file = FILE_INIT;
+	char path[PATH_SIZE];
+	enum err err;
+
+	say_path(w, say, path);
+	assert_int_equal(request_put_reconcile(&body, say->order, report),
+	    ERR_OK);
+	good(request_sign(authority_info(w->authority)->id, REQUEST_RECONCILE,
+		 buf_bytes(&body), NOW, w->operator, & request, NULL),
+	    NULL);
+	good(file_open(io_posix(), path, O_RDONLY, 0, &file, diag), diag);
+	err = authority_submit_file(w->authority, buf_bytes(&request), &file,
+	    NOW, &result, diag);
+	if (!err && ret_result != NULL)
+		good(reconcile_result_get(buf_bytes(&result), ret_result,
+		    NULL), NULL);
+	return err;
+}
+
+/* Load it; how many were revoked with it. */
+static uint64_t
+loaded(struct world *w, const struct say *say, enum reconcile_outcome want)
+{
+	_cleanup_reconcile_result_ struct reconcile_result result = { 0 };
+	struct diag diag = DIAG_INIT;
+	struct report report;
+	uint64_t revoked = 0;
+	size_t i, k;
+
+	say_it(w, say, &report);
+	good(submit_report(w, say, &report, &result, &diag), &diag);
+	assert_int_equal(result.outcome, want);
+	for (i = 0; i < result.reasons; i++)
+		for (k = 0; k < result.revoked[i].count; k++)
+			revoked += result.revoked[i].ranges[k].count;
+	return revoked;
+}
+
+static void
+refused(struct world *w, const struct say *say, enum err want,
+    const char *what)
+{
+	struct diag diag = DIAG_INIT;
+	struct report report;
+	enum err err;
+
+	say_it(w, say, &report);
+	err = submit_report(w, say, &report, NULL, &diag);
+	if (err != want || strstr(diag.what, what) == NULL)
+		fail_msg("%s: %s, not: %s", err_name(err), diag.what, what);
+}
+
+static void
+status_is(struct world *w, uint64_t index, enum status want, unsigned reason)
+{
+	struct store_status row = { .reason = 0 };
+	enum status status;
+
+	good(status_get(w->authority, LOG_BULK_NUMBER, index, &status, &row,
+	    NULL), NULL);
+	if (status != want || (want != STATUS_VALID && row.reason != reason))
+		fail_msg("identity %ju: status %d, reason %u",
+		    (uintmax_t)index, (int)status, row.reason);
+}
+
+static void
+all_agrees(struct world *w)
+{
+	struct diag diag = DIAG_INIT;
+
+	good(operation_replay(w->authority, NULL, NULL, &diag), &diag);
+}
+
+#define MAC_0	"02:00:00:00:00:00"
+#define MAC_1	"02:00:00:00:00:01"
+
+static const struct say early = { .order = 1, .pack = 1, .sequence = 1,
+	.recs = { { 0, REPORT_INJECTED, "SN-0", "02-00-00-00-00-00", 0 },
+	    { 1, REPORT_OPEN, "SN-1", NULL, 0 },
+	    { 2, REPORT_SCRAPPED, NULL, NULL, 0 } } };
+static const struct say last = { .order = 1, .pack = 1, .sequence = 2,
+	.final = true,
+	.recs = { { 0, REPORT_REWORKED, "SN-0", "020000000000", 0 },
+	    { 1, REPORT_OPEN, "SN-1", NULL, 0 },
+	    { 2, REPORT_SCRAPPED, NULL, NULL, 0 },
+	    { 3, REPORT_INJECTED, "SN-0", "020000000000", 0 } } };
+
+static void
+test_two_reports(void **state)
+{
+	_cleanup_associations_ struct associations a = ASSOCIATIONS_INIT;
+	struct address address = { LOG_BULK_NUMBER, 0 };
+	struct world *w = *state;
+	struct report_record record;
+	struct reconcile_line line;
+	struct reported reported;
+	bool ended = true;
+
+	assert_int_equal(loaded(w, &early, RECONCILE_LOADED), 1);
+	status_is(w, 0, STATUS_VALID, 0);
+	status_is(w, 1, STATUS_VALID, 0);
+	status_is(w, 2, STATUS_REVOKED, CRL_CESSATION_OF_OPERATION);
+	status_is(w, 3, STATUS_VALID, 0);
+	found_at(w, MAC_0, 0);
+	good(association_find(w->authority, &address, &a, &record, &reported,
+	    NULL), NULL);
+	assert_int_equal(reported.sequence, 1);
+	assert_int_equal(record.state, REPORT_INJECTED);
+	assert_true(bytes_equal(record.badge, bytes_text("b7")));
+	assert_true(bytes_equal(record.device, bytes_text("SN-0")));
+	address.index = 4;
+	good(association_find(w->authority, &address, &a, &record, &reported,
+	    NULL), NULL);
+	assert_int_equal(record.state, 0);
+	address.index = 7;
+	good(association_find(w->authority, &address, &a, &record, &reported,
+	    NULL), NULL);
+	assert_int_equal(reported.sequence, 0);
+	/* final: 0 superseded, 1 withdrawn, 4 returned */
+	assert_int_equal(loaded(w, &last, RECONCILE_LOADED), 3);
+	status_is(w, 0, STATUS_REVOKED, CRL_SUPERSEDED);
+	status_is(w, 1, STATUS_REVOKED, CRL_PRIVILEGE_WITHDRAWN);
+	status_is(w, 2, STATUS_REVOKED, CRL_CESSATION_OF_OPERATION);
+	status_is(w, 3, STATUS_VALID, 0);
+	status_is(w, 4, STATUS_REVOKED, CRL_CESSATION_OF_OPERATION);
+	status_is(w, 5, STATUS_VALID, 0);
+	found_at(w, "mac=02-00-00-00-00-00", 3);
+	good(reconcile_line(w->authority, 1, 1, &line, NULL), NULL);
+	assert_int_equal(line.figures.injected, 1);
+	assert_int_equal(line.figures.proven, 0);
+	assert_int_equal(line.figures.reworked, 1);
+	assert_int_equal(line.figures.scrapped, 1);
+	assert_int_equal(line.figures.open, 1);
+	assert_int_equal(line.figures.unused, 1);
+	assert_true(line.reported.final && line.figures.there);
+	good(sealing_key_ended(w->authority, floors[0].sealing, &ended, NULL),
+	    NULL);
+	assert_true(ended);
+	good(sealing_key_ended(w->authority, floors[1].sealing, &ended, NULL),
+	    NULL);
+	assert_false(ended);
+	all_agrees(w);
+}
+
+static void
+test_again(void **state)
+{
+	struct world *w = *state;
+	struct say say = last, none = { .order = 1, .pack = 2, .floor = 1,
+	    .sequence = 1 };
+
+	assert_int_equal(loaded(w, &last, RECONCILE_LOADED), 4);
+	assert_int_equal(loaded(w, &last, RECONCILE_BEFORE), 0);
+	say.recs[3].mac = MAC_1;
+	refused(w, &say, ERR_STATE, "after the final one");
+	say.sequence = 3;
+	refused(w, &say, ERR_STATE, "after the final one");
+	refused(w, &early, ERR_STATE, "after the final one");
+	/* nothing handed out yet */
+	assert_int_equal(loaded(w, &none, RECONCILE_LOADED), 0);
+	assert_int_equal(loaded(w, &none, RECONCILE_BEFORE), 0);
+	all_agrees(w);
+}
+
+static void
+test_rolled_back(void **state)
+{
+	struct world *w = *state;
+	struct say say = last;
+
+	say.final = false;
+	say.sequence = 5;
+	assert_int_equal(loaded(w, &say, RECONCILE_LOADED), 2);
+	refused(w, &early, ERR_STATE, "a newer one was loaded");
+	say.recs[3].mac = MAC_1;
+	refused(w, &say, ERR_STATE, "another one of that number");
+	say.recs[3].mac = MAC_0;
+	say.sequence = 6;
+	say.entries = 499;
+	refused(w, &say, ERR_CONFLICT, "shorter");
+	say.entries = 0;
+	say.recs[3] = (struct rec){ .state = 0 };
+	refused(w, &say, ERR_CONFLICT, "takes back");
+	say.recs[3] = last.recs[3];
+	say.recs[2].state = REPORT_INJECTED;
+	refused(w, &say, ERR_CONFLICT, "takes back");
+	say.recs[2].state = REPORT_SCRAPPED;
+	say.recs[1].device = "SN-9";
+	refused(w, &say, ERR_CONFLICT, "bound to another device");
+	say.recs[1].device = "SN-1";
+	say.recs[1].state = REPORT_INJECTED;
+	assert_int_equal(loaded(w, &say, RECONCILE_LOADED), 0);
+	all_agrees(w);
+}
+
+static void
+test_refused(void **state)
+{
+	static const struct {
+		struct say	 say;
+		enum err	 err;
+		const char	*what;
+	} table[] = {
+		{ { .pack = 1, .signed_by = 2 }, ERR_AUTH,
+		    "not this station's" },
+		{ { .pack = 1, .other_order = true }, ERR_CONFLICT,
+		    "another order" },
+		{ { .pack = 1, .other_pack = true }, ERR_CONFLICT,
+		    "not the order's" },
+		{ { .pack = 2 }, ERR_CONFLICT, "not the order's" },
+		{ { .pack = 1, .count = 6 }, ERR_CONFLICT, "not add up" },
+		{ { .pack = 1, .count = 4 }, ERR_CONFLICT, "not add up" },
+		{ { .pack = 1, .recs = { { 1, REPORT_SCRAPPED, NULL, NULL,
+		    2 } } }, ERR_CONFLICT, "another place" },
+		{ { .pack = 1, .kind = "imei", .recs = { { 0,
+		    REPORT_INJECTED, "A", "490154203237518", 0 } } },
+		    ERR_CONFLICT, "leaves to the line" },
+		{ { .pack = 1, .kind = "serial-number", .recs = { { 0,
+		    REPORT_INJECTED, "A", "G-000000", 0 } } },
+		    ERR_CONFLICT, "leaves to the line" },
+		{ { .pack = 1, .recs = { { 0, REPORT_INJECTED, "A",
+		    "02:00", 0 } } }, ERR_CONFLICT, "mac \"02:00\"" },
+		{ { .pack = 1, .recs = { { 0, REPORT_INJECTED, "A", MAC_0, 0 },
+		    { 1, REPORT_INJECTED, "A", MAC_1, 0 } } }, ERR_CONFLICT,
+		    "in one device" },
+		{ { .pack = 1, .recs = { { 0, REPORT_INJECTED, "A", MAC_0, 0 },
+		    { 1, REPORT_OPEN, "A", NULL, 0 } } }, ERR_CONFLICT,
+		    "in one device" },
+		{ { .pack = 1, .recs = { { 0, REPORT_INJECTED, "A", MAC_0, 0 },
+		    { 3, REPORT_INJECTED, "B", MAC_0, 0 } } }, ERR_CONFLICT,
+		    "both called" },
+	};
+	_cleanup_associations_ struct associations a = ASSOCIATIONS_INIT;
+	struct address address = { LOG_BULK_NUMBER, 0 };
+	struct world *w = *state;
+	struct report_record record;
+	struct reported reported;
+	struct say say;
+	size_t i;
+
+	for (i = 0; i < COUNT(table); i++) {
+		say = table[i].say;
+		say.order = 1;
+		say.sequence = 1;
+		refused(w, &say, table[i].err, table[i].what);
+	}
+	/* nothing of it stayed */
+	good(association_find(w->authority, &address, &a, &record, &reported,
+	    NULL), NULL);
+	assert_int_equal(reported.sequence, 0);
+	found_not(w, MAC_0, ERR_NOTFOUND, MAC_0);
+	all_agrees(w);
+}
+
+/* One device, one name, at two stations and in two orders. */
+static void
+test_across(void **state)
+{
+	struct world *w = *state;
+	struct say there = { .order = 1, .pack = 2, .floor = 1, .sequence = 1,
+	    .recs = { { 0, REPORT_INJECTED, "SN-0", MAC_1, 0 } } };
+	struct say later = { .order = 2, .pack = 1, .sequence = 1,
+	    .recs = { { 1, REPORT_INJECTED, "SN-7", MAC_0, 0 } } };
+	struct say done = early;
+
+	loaded(w, &early, RECONCILE_LOADED);
+	refused(w, &there, ERR_CONFLICT, "identities 0 and 5 are in one "
+	    "device");
+	refused(w, &later, ERR_CONFLICT, "both called");
+	/* a rework at the first station makes room */
+	done.sequence = 2;
+	done.recs[0].state = REPORT_REWORKED;
+	assert_int_equal(loaded(w, &done, RECONCILE_LOADED), 1);
+	loaded(w, &there, RECONCILE_LOADED);
+	loaded(w, &later, RECONCILE_LOADED);
+	found_at(w, MAC_0, 11);
+	found_at(w, MAC_1, 5);
+	all_agrees(w);
+}
+
+/* Names that the authority gives, by a form or a file. */
+static void
+test_names_given(void **state)
+{
+	struct say say = { .order = 1, .pack = 1, .sequence = 1,
+	    .recs = { { 0, REPORT_INJECTED, "A", MAC_0, 0 } } };
+	uint8_t product[SHA256_SIZE];
+	struct world *w = *state;
+
+	product_make(w, "ranged", "{kind: mac-2, from: range, type: mac, "
+	    "first: \"02:00:00:00:00:00\", last: \"02:00:00:00:00:0f\"}",
+	    product);
+	refused(w, &say, ERR_CONFLICT, "keeps it");
+	say.recs[0].mac = "02:00:00:00:01:00";
+	product_make(w, "filed", "{kind: mac, from: order-csv, type: mac}",
+	    product);
+	order_done(w, order_named(w, product, 1, "mac\n02:00:00:00:01:00\n",
+	    0));
+	refused(w, &say, ERR_CONFLICT, "has it");
+	say.recs[0].mac = "02:00:00:00:01:01";
+	loaded(w, &say, RECONCILE_LOADED);
+}
+
+/* A file altered on its way, or exchanged after the request was signed. */
+static void
+test_altered(void **state)
+{
+	_cleanup_buf_ struct buf whole = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+	struct world *w = *state;
+	struct say other = early;
+	struct report report, second;
+	char path[PATH_SIZE];
+	enum err err;
+	size_t i;
+
+	say_it(w, &early, &report);
+	say_path(w, &early, path);
+	good(io_read_file(io_posix(), path, &whole, NULL), NULL);
+	for (i = 0; i < whole.len; i += 7) {
+		whole.ptr[i] ^= 4;
+		good(io_write_file(io_posix(), path, buf_bytes(&whole), 0600,
+		    NULL), NULL);
+		diag = (struct diag)DIAG_INIT;
+		err = submit_report(w, &early, &report, NULL, &diag);
+		if (err == ERR_OK || diag.what[0] == '\0')
+			fail_msg("octet %zu", i);
+		whole.ptr[i] ^= 4;
+	}
+	other.recs[0].mac = MAC_1;
+	say_it(w, &other, &second);
+	assert_int_equal(submit_report(w, &early, &report, NULL, NULL),
+	    ERR_AUTH);
+	good(submit_report(w, &other, &second, NULL, NULL), NULL);
+	all_agrees(w);
+}
+
+/* A final report of an order under way, or of a pack never imported. */
+static void
+test_final(void **state)
+{
+	struct world *w = *state;
+	struct say say = { .order = 3, .pack = 1, .sequence = 1,
+	    .final = true };
+	struct reconcile_line line;
+	static const char *const names[3] = { "floor-1", "floor-1",
+		"floor-2" };
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+
+	assert_int_equal(request_put_order(&body, gadget, 9, names, 3),
+	    ERR_OK);
+	good(submit(w, REQUEST_ORDER_CREATE, buf_bytes(&body), &result,
+	    NULL), NULL);
+	refused(w, &say, ERR_STATE, "not complete");
+	order_done(w, 3);
+	say.recs[0] = (struct rec){ .position = 1, .index = 14,
+	    .state = REPORT_INJECTED, .device = "X" };
+	assert_int_equal(loaded(w, &say, RECONCILE_LOADED), 5);
+	status_is(w, 14, STATUS_VALID, 0);
+	status_is(w, 17, STATUS_REVOKED, CRL_CESSATION_OF_OPERATION);
+	status_is(w, 19, STATUS_VALID, 0);
+	good(reconcile_line(w->authority, 3, 2, &line, NULL), NULL);
+	assert_int_equal(line.figures.unused, 3);
+	assert_false(line.figures.there);
+	good(reconcile_line(w->authority, 3, 3, &line, NULL), NULL);
+	assert_int_equal(line.reported.sequence, 0);
+	all_agrees(w);
+}
+
+/* Registry written to behind the authority's back. */
+static void
+test_harmed(void **state)
+{
+	static const char *const harms[] = {
+		"UPDATE association SET body = CAST(replace(hex(body), "
+		    "'00', '01') AS BLOB) WHERE first = 0",
+		"UPDATE association SET body = zeroblob(8) WHERE first = 0",
+		"DELETE FROM association WHERE first = 0",
+		"UPDATE association SET body = (SELECT body FROM association "
+		    "WHERE first = 2) WHERE first = 0",
+	};
+	struct address address = { LOG_BULK_NUMBER, 0 };
+	struct world *w = *state;
+	struct report_record record;
+	struct reported reported;
+	struct say say = early;
+	struct diag diag;
+	size_t i;
+
+	for (i = 0; i < COUNT(harms); i++) {
+		_cleanup_associations_ struct associations a =
+		    ASSOCIATIONS_INIT;
+
+		world_copy(w, io_posix());
+		loaded(w, &early, RECONCILE_LOADED);
+		registry_change(w, harms[i]);
+		diag = (struct diag)DIAG_INIT;
+		if (association_find(w->authority, &address, &a, &record,
+		    &reported, &diag) != ERR_CORRUPT)
+			fail_msg("harm %zu", i);
+		assert_non_null(strstr(diag.what, "altered"));
+	}
+	/* an older blob, which had a good MAC once */
+	world_copy(w, io_posix());
+	loaded(w, &early, RECONCILE_LOADED);
+	registry_change(w, "INSERT INTO meta SELECT 'kept', body "
+	    "FROM association WHERE first = 0");
+	say.sequence = 2;
+	loaded(w, &say, RECONCILE_LOADED);
+	registry_change(w, "UPDATE association SET body = (SELECT value "
+	    "FROM meta WHERE name = 'kept') WHERE first = 0");
+	{
+		_cleanup_associations_ struct associations a =
+		    ASSOCIATIONS_INIT;
+
+		assert_int_equal(association_find(w->authority, &address, &a,
+		    &record, &reported, NULL), ERR_CORRUPT);
+	}
+}
+
+/* Disk full, failed write, failed sync at any operation: none of it, or all;
+ * and once more gives all of it. */
+static void
+test_faults(void **state)
+{
+	static const enum io_fault_kind kinds[] = { IO_FAULT_EIO,
+		IO_FAULT_ENOSPC, IO_FAULT_SYNC };
+	struct world *w = *state;
+	struct io_fault_plan plan = { .kind = IO_FAULT_NONE };
+	struct io *io = io_fault_new(&plan);
+	unsigned long total, at, step;
+	struct report report;
+	unsigned failed = 0;
+	size_t k;
+	enum err err;
+
+	world_copy(w, io);
+	total = io_fault_count(io);
+	say_it(w, &last, &report);
+	good(submit_report(w, &last, &report, NULL, NULL), NULL);
+	step = (io_fault_count(io) - total) / 8 + 1;
+	total = io_fault_count(io) - total;
+	world_close(w);
+	io_fault_free(io);
+	for (k = 0; k < COUNT(kinds); k++)
+		for (at = 1 + k; at <= total; at += step) {
+			world_copy(w, io_posix());
+			say_it(w, &last, &report);
+			plan = (struct io_fault_plan){ .kind = kinds[k],
+			    .at = at };
+			io = io_fault_new(&plan);
+			err = world_try(w, io, NULL);
+			if (!err)
+				err = submit_report(w, &last, &report, NULL,
+				    NULL);
+			failed += err != ERR_OK;
+			world_open(w, io_posix());
+			io_fault_free(io);
+			good(submit_report(w, &last, &report, NULL, NULL),
+			    NULL);
+			status_is(w, 4, STATUS_REVOKED,
+			    CRL_CESSATION_OF_OPERATION);
+			found_at(w, MAC_0, 3);
+			all_agrees(w);
+		}
+	assert_true(failed > 3);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_two_reports, world_fresh),
+		cmocka_unit_test_setup(test_again, world_fresh),
+		cmocka_unit_test_setup(test_rolled_back, world_fresh),
+		cmocka_unit_test_setup(test_refused, world_fresh),
+		cmocka_unit_test_setup(test_across, world_fresh),
+		cmocka_unit_test_setup(test_names_given, world_fresh),
+		cmocka_unit_test_setup(test_altered, world_fresh),
+		cmocka_unit_test_setup(test_final, world_fresh),
+		cmocka_unit_test_setup(test_harmed, world_fresh),
+		cmocka_unit_test_setup(test_faults, world_fresh),
+	};
+
+	return cmocka_run_group_tests(tests, floors_make, floors_free);
+}

@@ -1,0 +1,101 @@
+#include "lib/identity/test_pack.h"
+
+/* A pack without chunks whose signed header has to in the place of from. */
+static enum err
+open_asking(struct pack_world *w, const char *from, const char *to,
+    struct pack **ret_pack)
+{
+	uint8_t old[16], new[16];
+	size_t old_len = 0, new_len = 0;
+	uint8_t *at;
+
+	buf_clear(&w->file);
+	assert_int_equal(pack_put_header(&w->file, &w->header), ERR_OK);
+	assert_int_equal(hex_decode(from, old, sizeof(old), &old_len),
+	    ERR_OK);
+	assert_int_equal(hex_decode(to, new, sizeof(new), &new_len), ERR_OK);
+	assert_int_equal(old_len, new_len);
+	at = memmem(w->file.ptr, w->file.len, old, old_len);
+	assert_non_null(at);
+	memcpy(at, new, new_len);
+	assert_int_equal(sha256_once(buf_bytes(&w->file),
+	    w->manifest.header_hash), ERR_OK);
+	w->manifest.chunk_count = 0;
+	put_manifest(w);
+	write_file(w, buf_bytes(&w->file));
+	return open_it(w, ret_pack);
+}
+
+/* What the station is to ask for, and each way to say it wrongly. */
+static void
+test_asks(void **state)
+{
+	static const struct {
+		const char	*from, *to;
+	} lies[] = {
+		{ "a20102", "a20103" }, { "a20102", "a20100" },	/* evidence */
+		{ "0282826463686970", "0382826463686970" },	/* a key */
+		{ "82636d616301", "82636d616307" },	/* a name's type */
+		{ "82636d616301", "81636d616301" },
+	};
+	const struct product product = { .evidence = INJECTION_SIGNED,
+	    .name_count = 3,
+	    .names = { { .kind = "chip", .from = NAME_FROM_LINE },
+		{ .kind = "serial-number", .from = NAME_FROM_CSV },
+		{ .kind = "mac", .from = NAME_FROM_LINE,
+		    .type = NAME_MAC } } };
+	_cleanup_pack_world_ struct pack_world w;
+	_cleanup_pack_ struct pack *pack = NULL, *bad = NULL;
+	const struct pack_header *h;
+	size_t i;
+
+	(void)state;
+	pack_make(&w, KEY_X25519, 1, small);
+	w.header.count = 0;
+	pack_header_ask(&w.header, &product);
+	assert_int_equal(open_asking(&w, "a20102", "a20102", &pack), ERR_OK);
+	h = pack_header(pack);
+	assert_int_equal(h->evidence, INJECTION_SIGNED);
+	assert_int_equal(h->name_count, 2);
+	assert_true(bytes_equal(h->names[0].kind, bytes_text("chip")));
+	assert_int_equal(h->names[0].type, NAME_TEXT);
+	assert_true(bytes_equal(h->names[1].kind, bytes_text("mac")));
+	assert_int_equal(h->names[1].type, NAME_MAC);
+	for (i = 0; i < COUNT(lies); i++)
+		if (open_asking(&w, lies[i].from, lies[i].to, &bad) !=
+		    ERR_SYNTAX)
+			fail_msg("lie %zu", i);
+}
+
+/* A pack that was begun goes on with the header it has. */
+static void
+test_resume(void **state)
+{
+	_cleanup_pack_world_ struct pack_world w;
+	_cleanup_file_ struct file file = FILE_INIT;
+	struct pack_header header;
+
+	(void)state;
+	pack_make(&w, KEY_X25519, 1, small);
+	assert_int_equal(file_open(io_posix(), w.path, O_RDONLY, 0, &file,
+	    NULL), ERR_OK);
+	header = w.header;
+	assert_int_equal(pack_header_resume(&header, &file, NULL), ERR_OK);
+	header.evidence = INJECTION_SIGNED;
+	assert_int_equal(pack_header_resume(&header, &file, NULL), ERR_OK);
+	assert_int_equal(header.evidence, INJECTION_UNPROVEN);
+	header.binding.recipient[0] ^= 1;
+	assert_int_equal(pack_header_resume(&header, &file, NULL),
+	    ERR_CONFLICT);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_resume),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

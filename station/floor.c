@@ -1,0 +1,188 @@
+#include <stdlib.h>
+
+#include "station/floor_internal.h"
+
+#define LOW_PART	50	/* low: less than one of so many is unused */
+
+/* Orders of version 1 of the ledger do not say their number: the header of a
+ * pack does. A pack that is gone says nothing. */
+static void
+numbers_fill(struct floor *f)
+{
+	struct station *s = f->station;
+	struct station_order *order;
+	struct pack *pack = NULL;
+	size_t i;
+
+	for (i = 0; i < s->pack_count; i++) {
+		order = &s->orders[s->packs[i].order_at];
+		if (order->number == 0 &&
+		    floor_pack(f, &s->packs[i], &pack, NULL) == ERR_OK)
+			order->number = pack_header(pack)->order_number;
+	}
+}
+
+enum err
+floor_open(struct station *station, struct floor **ret_floor,
+    struct diag *diag)
+{
+	struct floor *f;
+
+	if (station->ledger == NULL)
+		return ERR_INTERNAL;
+	f = calloc(1, sizeof(*f));
+	if (f == NULL)
+		return diag_nomem(diag);
+	f->station = station;
+	f->room.limit = f->other_room.limit = LEDGER_RECORD_MAX +
+	    SHA256_SIZE;
+	numbers_fill(f);
+	*ret_floor = f;
+	return ERR_OK;
+}
+
+void
+floor_close(struct floor **floor)
+{
+	struct floor *f = *floor;
+	size_t i;
+
+	if (f == NULL)
+		return;
+	for (i = 0; i < FLOOR_PACKS_OPEN; i++)
+		pack_close(&f->open[i].pack);
+	buf_release(&f->room);
+	buf_release(&f->other_room);
+	free(f);
+	*floor = NULL;
+}
+
+enum err
+floor_sync(struct floor *f, struct diag *diag)
+{
+	return ledger_commit(f->station->ledger, diag);
+}
+
+/* It is there already, or takes the place of what was not used for longest. */
+static struct floor_open_pack *
+place_find(struct floor *f, size_t number)
+{
+	struct floor_open_pack *place = &f->open[0];
+	size_t i;
+
+	for (i = 0; i < FLOOR_PACKS_OPEN; i++) {
+		if (f->open[i].pack != NULL && f->open[i].number == number)
+			return &f->open[i];
+		if (f->open[i].used < place->used)
+			place = &f->open[i];
+	}
+	pack_close(&place->pack);
+	return place;
+}
+
+enum err
+floor_pack(struct floor *f, const struct station_pack *of,
+    struct pack **ret_pack, struct diag *diag)
+{
+	const struct station *s = f->station;
+	size_t number = (size_t)(of - s->packs);
+	struct floor_open_pack *place = place_find(f, number);
+	char path[PATH_SIZE];
+	enum err err;
+
+	place->used = ++f->uses;
+	if (place->pack == NULL) {
+		place->number = number;
+		err = station_pack_path(s, of->id, path, diag);
+		if (!err)
+			err = pack_open(s->io, path, s->signers,
+			    s->signer_count, &place->pack, diag);
+		if (err) {
+			diag_hint(diag, "import the pack again from the"
+			    " original: it goes on where it was");
+			return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
+		}
+	}
+	*ret_pack = place->pack;
+	return ERR_OK;
+}
+
+enum err
+floor_package_open(struct floor *f, const struct station_pack *of,
+    uint64_t position, uint64_t *ret_index, struct secret *out,
+    struct diag *diag)
+{
+	struct bytes key = station_sealing(f->station, of);
+	struct pack *pack = NULL;
+	enum err err;
+
+	if (key.len == 0)
+		return diag_fail(diag, ERR_STATE, NULL, "the key of its order"
+		    " is destroyed: the order has been reported");
+	err = floor_pack(f, of, &pack, diag);
+	if (err)
+		return err;
+	err = pack_open_package(pack, position, key, ret_index, out, diag);
+	if (err) {
+		secret_release(out);
+		diag_hint(diag, "import the pack again from the original: it"
+		    " goes on where it was");
+	}
+	return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
+}
+
+enum err
+floor_document(const struct secret *package, struct document *ret_document,
+    struct diag *diag)
+{
+	struct bytes document;
+	struct cbor c;
+
+	cbor_open(&c, secret_bytes(package));
+	(void)cbor_get_array(&c);
+	if (!bytes_equal(cbor_get_tstr(&c), bytes_text(PACKAGE_MAGIC)))
+		cbor_fail(&c, "not a package");
+	if (cbor_get_uint(&c) != PACKAGE_VERSION)
+		cbor_fail(&c, "of another version");
+	document = cbor_get_bstr(&c);
+	if (!cbor_ok(&c))
+		return diag_fail(diag, ERR_CORRUPT, NULL, "package: %s",
+		    c.error);
+	return document_parse(document, ret_document, diag);
+}
+
+size_t
+floor_order_count(const struct floor *f)
+{
+	return f->station->order_count;
+}
+
+void
+floor_order_at(const struct floor *f, size_t at,
+    struct floor_order *ret_order)
+{
+	const struct station *s = f->station;
+	const struct station_order *order = &s->orders[at];
+	struct floor_order o = {
+		.order = order->number,
+		.closed = order->closing || order->closed
+	};
+	const struct station_pack *p;
+	size_t i;
+
+	memcpy(o.product, order->product, sizeof(o.product));
+	for (i = 0; i < s->pack_count; i++) {
+		p = &s->packs[i];
+		if (p->order_at != at)
+			continue;
+		o.count += p->count;
+		o.unused += station_pack_unused(p);
+		o.reserved += p->unknown;
+		o.injected += p->injected;
+		o.unproven += p->unproven;
+		o.scrapped += p->scrapped + p->failed;
+		o.reworked += p->reworked;
+	}
+	o.low = !o.closed && o.unused < o.count / LOW_PART + 1;
+	*ret_order = o;
+}

@@ -1,0 +1,64 @@
+/* Between the files of the line's verbs. */
+#ifndef IMPRINT_STATION_FLOOR_INTERNAL_H
+#define IMPRINT_STATION_FLOOR_INTERNAL_H
+
+#include "lib/identity/document.h"
+#include "lib/policy/name.h"
+#include "station/floor.h"
+#include "station/home.h"
+
+#define FLOOR_PACKS_OPEN	16
+
+struct floor_open_pack {
+	struct pack	*pack;
+	size_t		 number;	/* in the station's packs */
+	uint64_t	 used;		/* when, by the floor's counter */
+};
+
+struct floor {
+	struct station		*station;
+	struct floor_open_pack	 open[FLOOR_PACKS_OPEN];
+	uint64_t		 uses;
+	struct buf		 room, other_room;	/* of records */
+};
+
+/* A device as the station knows it, with the records of its package. */
+struct floor_found {
+	struct station_device	*device;	/* NULL: never seen */
+	struct station_pack	*pack;
+	struct station_order	*order;
+	enum station_package	 state;
+	struct ledger_record	 reserve, last;	/* views into the rooms */
+};
+MUST_USE enum err floor_find(struct floor *, const struct floor_call *,
+    struct floor_found *ret_found, struct diag *);
+
+bool	floor_call_good(const struct floor_call *);
+/* UTF-8 without controls that a record can hold. */
+bool	floor_text_good(const char *);
+/* Does another fixture hold it just now? */
+bool	floor_held(const struct floor_call *, const struct floor_found *);
+void	floor_who(const struct floor_call *, struct ledger_record *);
+
+/* The station's pack opened, for as long as nothing else is. */
+MUST_USE enum err floor_pack(struct floor *, const struct station_pack *,
+    struct pack **ret_pack, struct diag *);
+/* A package as its device gets it; out: SECRET_INIT. */
+MUST_USE enum err floor_package_open(struct floor *,
+    const struct station_pack *, uint64_t position, uint64_t *ret_index,
+    struct secret *out, struct diag *);
+/* The document in a package. */
+MUST_USE enum err floor_document(const struct secret *package,
+    struct document *ret_document, struct diag *);
+
+/* FLOOR_OK when the device showed what it was to show. */
+MUST_USE enum err floor_evidence_check(struct floor *,
+    const struct floor_found *, const struct floor_commit *,
+    enum floor_code *ret_code, struct diag *);
+/* Names into the record, in their canonical texts, which texts holds. */
+MUST_USE enum err floor_names_check(struct floor *,
+    const struct floor_found *, const struct floor_commit *,
+    char texts[FLOOR_NAMES_MAX][NAME_TEXT_SIZE],
+    struct ledger_record *record, enum floor_code *ret_code, struct diag *);
+
+#endif

@@ -1,0 +1,305 @@
+/* Reserving: which package a device gets, and that it gets no other. */
+#include "lib/base/cbor_write.h"
+#include "lib/crypto/random.h"
+#include "station/floor_internal.h"
+
+#define HOLD_S	30	/* a fixture holds what it reserved for so long */
+
+bool
+floor_text_good(const char *text)
+{
+	_cleanup_buf_ struct buf encoded = BUF_INIT;
+	const char *at;
+	struct cbor c;
+
+	for (at = text; *at != '\0'; at++)
+		if ((unsigned char)*at < 0x20 || *at == 0x7f)
+			return false;
+	if (bytes_is_plain(bytes_text(text)))
+		return true;
+	cbor_put_text(&encoded, text);
+	cbor_open(&c, buf_bytes(&encoded));
+	return cbor_ok(&c);
+}
+
+bool
+floor_call_good(const struct floor_call *call)
+{
+	return (call->device_kind == FLOOR_CHIP ||
+	    call->device_kind == FLOOR_SERIAL) && call->device_len > 0 &&
+	    call->device_len <= FLOOR_DEVICE_MAX &&
+	    floor_text_good(call->fixture) && floor_text_good(call->badge) &&
+	    floor_text_good(call->mes_order);
+}
+
+void
+floor_who(const struct floor_call *call, struct ledger_record *r)
+{
+	r->time = call->now;
+	r->fixture = bytes_text(call->fixture);
+	r->badge = bytes_text(call->badge);
+	r->mes_order = bytes_text(call->mes_order);
+}
+
+enum err
+floor_find(struct floor *f, const struct floor_call *call,
+    struct floor_found *ret_found, struct diag *diag)
+{
+	struct station *s = f->station;
+	struct floor_found found = { .device = NULL };
+	uint8_t hash[KEYMAP_HASH];
+	uint32_t number;
+	enum err err;
+
+	err = station_device_hash(s, call->device_kind,
+	    bytes_of(call->device, call->device_len), hash);
+	if (err)
+		return err;
+	number = keymap_find(s->device_map, hash);
+	if (number == KEYMAP_NONE) {
+		*ret_found = found;
+		return ERR_OK;
+	}
+	found.device = &s->devices[number];
+	found.pack = &s->packs[found.device->pack];
+	found.order = &s->orders[found.pack->order_at];
+	found.state = station_package_state(found.pack,
+	    found.device->position);
+	err = ledger_get(s->ledger, found.device->reserve_at, &f->room,
+	    &found.reserve, diag);
+	if (!err)
+		err = ledger_get(s->ledger, found.device->last_at,
+		    &f->other_room, &found.last, diag);
+	if (!err)
+		*ret_found = found;
+	return err;
+}
+
+/* A clock that was set back holds nothing. */
+bool
+floor_held(const struct floor_call *call, const struct floor_found *found)
+{
+	return found->state == STATION_UNKNOWN &&
+	    !bytes_equal(found->last.fixture, bytes_text(call->fixture)) &&
+	    call->now >= found->last.time &&
+	    call->now - found->last.time < HOLD_S;
+}
+
+/* "camera" is any "camera 1.0.0". */
+static bool
+pack_fits(const struct station *s, const struct station_pack *pack,
+    const struct floor_reserve *what)
+{
+	size_t len = strlen(what->product);
+
+	if (what->order != 0 &&
+	    s->orders[pack->order_at].number != what->order)
+		return false;
+	return len == 0 || (strncmp(pack->product, what->product, len) == 0 &&
+	    (pack->product[len] == '\0' || pack->product[len] == ' '));
+}
+
+/* The oldest pack with an unused package; NULL, and why. */
+static struct station_pack *
+pack_choose(struct station *s, const struct floor_reserve *what,
+    enum floor_code *ret_code)
+{
+	const struct station_order *order;
+	struct station_pack *pack;
+	size_t i;
+
+	*ret_code = FLOOR_NO_PACKAGE;
+	for (i = 0; i < s->pack_count; i++) {
+		pack = &s->packs[i];
+		order = &s->orders[pack->order_at];
+		if (!pack_fits(s, pack, what))
+			continue;
+		if (order->closing && what->order != 0)
+			*ret_code = FLOOR_CLOSED;
+		if (!order->closing && pack->next < pack->count)
+			return pack;
+	}
+	return NULL;
+}
+
+/* What the document says, into the answer. */
+static void
+document_tell(const struct document *document, struct floor_package *out)
+{
+	const struct document_name *name;
+	struct floor_name *to;
+	size_t i;
+
+	memcpy(out->ueid, document->ueid.ptr, document->ueid.len);
+	out->ueid_len = document->ueid.len;
+	for (i = 0; i < document->name_count &&
+	    out->name_count < FLOOR_NAMES_MAX; i++) {
+		name = &document->names[i];
+		to = &out->names[out->name_count];
+		if (name->kind.len >= sizeof(to->kind) ||
+		    name->text.len >= sizeof(to->text))
+			continue;
+		memcpy(to->kind, name->kind.ptr, name->kind.len);
+		memcpy(to->text, name->text.ptr, name->text.len);
+		out->name_count++;
+	}
+}
+
+/* Open the package for the answer. On failure there is none. */
+static enum err
+package_tell(struct floor *f, const struct station_pack *pack,
+    uint64_t position, struct floor_package *out, struct diag *diag)
+{
+	struct document document;
+	enum err err;
+
+	memcpy(out->pack, pack->id, PACKAGE_ID_SIZE);
+	out->position = position;
+	out->order = f->station->orders[pack->order_at].number;
+	err = floor_package_open(f, pack, position, &out->index,
+	    &out->package, diag);
+	if (!err)
+		err = floor_document(&out->package, &document, diag);
+	if (err) {
+		secret_release(&out->package);
+		return err;
+	}
+	document_tell(&document, out);
+	return ERR_OK;
+}
+
+static void
+reserve_record(const struct floor_call *call, const struct station_pack *pack,
+    const struct floor_package *package, struct ledger_record *ret_record)
+{
+	struct ledger_record r = {
+		.kind = LEDGER_RESERVE, .position = package->position,
+		.index = package->index, .device_kind = call->device_kind,
+		.device = bytes_of(call->device, call->device_len),
+		.nonce = bytes_of(package->nonce, FLOOR_NONCE_SIZE)
+	};
+
+	memcpy(r.pack, pack->id, PACKAGE_ID_SIZE);
+	floor_who(call, &r);
+	*ret_record = r;
+}
+
+/* The one that it has is void from now on. */
+static enum err
+rework_tell(struct floor *f, const struct floor_call *call,
+    const struct floor_reserve *what, const struct floor_found *found,
+    struct diag *diag)
+{
+	struct ledger_record r = {
+		.kind = LEDGER_REWORK, .position = found->device->position,
+		.reason = bytes_text(what->reason)
+	};
+
+	memcpy(r.pack, found->pack->id, PACKAGE_ID_SIZE);
+	floor_who(call, &r);
+	return station_tell(f->station, &r, diag);
+}
+
+/* A package that nobody had. It is opened first: nothing is void or used up
+ * for one that cannot be. */
+static enum err
+reserve_fresh(struct floor *f, const struct floor_call *call,
+    const struct floor_reserve *what, const struct floor_found *found,
+    struct floor_package *out, enum floor_code *ret_code, struct diag *diag)
+{
+	struct station_pack *pack = pack_choose(f->station, what, ret_code);
+	struct ledger_record r;
+	enum err err;
+
+	if (pack == NULL)
+		return ERR_OK;
+	err = random_bytes(out->nonce, FLOOR_NONCE_SIZE, diag);
+	if (!err)
+		err = package_tell(f, pack, pack->next, out, diag);
+	if (!err && (found->state == STATION_INJECTED ||
+	    found->state == STATION_UNKNOWN))
+		err = rework_tell(f, call, what, found, diag);
+	if (!err) {
+		reserve_record(call, pack, out, &r);
+		err = station_tell(f->station, &r, diag);
+	}
+	if (err)
+		secret_release(&out->package);
+	else
+		*ret_code = FLOOR_OK;
+	return err;
+}
+
+/* The same bytes again; another fixture has it from now on. */
+static enum err
+reserve_again(struct floor *f, const struct floor_call *call,
+    const struct floor_reserve *what, const struct floor_found *found,
+    struct floor_package *out, enum floor_code *ret_code, struct diag *diag)
+{
+	struct ledger_record r;
+	enum err err;
+
+	if (!pack_fits(f->station, found->pack, what)) {
+		*ret_code = FLOOR_BAD_REQUEST;
+		return ERR_OK;
+	}
+	if (floor_held(call, found)) {
+		*ret_code = FLOOR_OTHER_FIXTURE;
+		return ERR_OK;
+	}
+	memcpy(out->nonce, found->reserve.nonce.ptr, FLOOR_NONCE_SIZE);
+	err = package_tell(f, found->pack, found->device->position, out,
+	    diag);
+	if (err)
+		return err;
+	*ret_code = FLOOR_REPEATED;
+	if (bytes_equal(found->reserve.fixture, bytes_text(call->fixture)))
+		return ERR_OK;
+	reserve_record(call, found->pack, out, &r);
+	err = station_tell(f->station, &r, diag);
+	if (err)
+		secret_release(&out->package);
+	return err;
+}
+
+enum err
+floor_reserve(struct floor *f, const struct floor_call *call,
+    const struct floor_reserve *what, struct floor_package *ret_package,
+    enum floor_code *ret_code, struct diag *diag)
+{
+	struct floor_package out = { .package = SECRET_INIT };
+	enum floor_code code = FLOOR_BAD_REQUEST;
+	struct floor_found found = { .device = NULL };
+	bool again, refused;
+	enum err err;
+
+	*ret_code = FLOOR_BROKEN;
+	if (!floor_call_good(call) || !floor_text_good(what->reason) ||
+	    what->rework != (what->reason[0] != '\0')) {
+		*ret_code = FLOOR_BAD_REQUEST;
+		return ERR_OK;
+	}
+	err = floor_find(f, call, &found, diag);
+	if (err)
+		return err;
+	again = found.device != NULL && found.state == STATION_UNKNOWN &&
+	    !found.order->closing;
+	refused = !again && found.device != NULL && !what->rework &&
+	    found.state != STATION_REWORKED;
+	if (again)
+		err = reserve_again(f, call, what, &found, &out, &code, diag);
+	else if (refused)
+		code = found.state == STATION_INJECTED ? FLOOR_DONE :
+		    found.state == STATION_SCRAPPED ? FLOOR_SCRAPPED :
+		    FLOOR_CLOSED;
+	else if (found.device == NULL && what->rework)
+		code = FLOOR_NO_DEVICE;
+	else
+		err = reserve_fresh(f, call, what, &found, &out, &code, diag);
+	if (err)
+		return err;
+	*ret_code = code;
+	if (code == FLOOR_OK || code == FLOOR_REPEATED)
+		*ret_package = out;	/* transferred */
+	return ERR_OK;
+}

@@ -1,0 +1,375 @@
+#include "station/test_floor.h"
+
+static void
+sync_good(struct line *l)
+{
+	assert_int_equal(floor_sync(l->floor, NULL), ERR_OK);
+}
+
+static void
+a_device_gets_one_package(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct floor_package a = { .ueid_len = 0 }, b = a, c = a;
+
+	(void)state;
+	line_open(&l);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, &a), FLOOR_OK);
+	assert_int_equal(a.index, FIRST);
+	assert_int_equal(a.order, 5);
+	assert_int_equal(a.ueid_len, 17);
+	assert_int_equal(get_be64(a.ueid + 9), FIRST);
+	assert_int_equal(a.name_count, 1);
+	assert_string_equal(a.names[0].kind, "serial-number");
+	assert_string_equal(a.names[0].text, "CAM-070000");
+	sync_good(&l);
+	line_reopen(&l);
+	/* the same, bytes and nonce, after a restart; another one another */
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW + 1, NULL, &b),
+	    FLOOR_REPEATED);
+	assert_true(secret_equal(secret_bytes(&a.package),
+	    secret_bytes(&b.package)));
+	assert_memory_equal(a.nonce, b.nonce, FLOOR_NONCE_SIZE);
+	assert_int_equal(reserve(&l, "f1", "sn-2", NOW, NULL, &c), FLOOR_OK);
+	assert_int_equal(c.index, FIRST + 1);
+	assert_memory_not_equal(a.nonce, c.nonce, FLOOR_NONCE_SIZE);
+	secret_release(&a.package);
+	secret_release(&b.package);
+	secret_release(&c.package);
+}
+
+static void
+what_is_done_is_done(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	const struct floor_commit other = { .firmware = "2.0" };
+	struct floor_state s;
+
+	(void)state;
+	line_open(&l);
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW, NULL), FLOOR_NO_DEVICE);
+	assert_int_equal(scrap(&l, "f1", "sn-1", NOW, "dead"),
+	    FLOOR_NO_DEVICE);
+	(void)query(&l, "sn-1", FLOOR_NO_DEVICE);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, NULL), FLOOR_OK);
+	s = query(&l, "sn-1", FLOOR_OK);
+	assert_int_equal(s.state, STATION_UNKNOWN);
+	assert_string_equal(s.fixture, "f1");
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW + 2, NULL), FLOOR_OK);
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW + 3, NULL),
+	    FLOOR_REPEATED);
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW + 3, &other),
+	    FLOOR_DONE);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW + 4, NULL, NULL),
+	    FLOOR_DONE);
+	sync_good(&l);
+	line_reopen(&l);
+	s = query(&l, "sn-1", FLOOR_OK);
+	assert_int_equal(s.state, STATION_INJECTED);
+	assert_int_equal(s.time, NOW + 2);
+	assert_int_equal(s.index, FIRST);
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW + 9, NULL),
+	    FLOOR_REPEATED);
+}
+
+static void
+scrap_and_rework_take_fresh_ones(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct floor_package p = { .ueid_len = 0 };
+	struct floor_order o;
+
+	(void)state;
+	line_open(&l);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, "new board", NULL),
+	    FLOOR_NO_DEVICE);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, NULL), FLOOR_OK);
+	assert_int_equal(scrap(&l, "f1", "sn-1", NOW, ""), FLOOR_BAD_REQUEST);
+	assert_int_equal(scrap(&l, "f1", "sn-1", NOW, "dead"), FLOOR_OK);
+	assert_int_equal(scrap(&l, "f1", "sn-1", NOW, "dead"),
+	    FLOOR_REPEATED);
+	assert_int_equal(scrap(&l, "f1", "sn-1", NOW, "burnt"),
+	    FLOOR_SCRAPPED);
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW, NULL), FLOOR_SCRAPPED);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, NULL),
+	    FLOOR_SCRAPPED);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, "mended", &p),
+	    FLOOR_OK);
+	assert_int_equal(p.index, FIRST + 1);
+	secret_release(&p.package);
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW, NULL), FLOOR_OK);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, "new board", &p),
+	    FLOOR_OK);
+	assert_int_equal(p.index, FIRST + 2);
+	secret_release(&p.package);
+	/* said twice, reworked once */
+	sync_good(&l);
+	line_reopen(&l);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, "new board", &p),
+	    FLOOR_REPEATED);
+	assert_int_equal(p.index, FIRST + 2);
+	secret_release(&p.package);
+	assert_int_equal(floor_order_count(l.floor), 1);
+	floor_order_at(l.floor, 0, &o);
+	assert_int_equal(o.order, 5);
+	assert_string_equal(o.product, "camera 1.0.0");
+	assert_int_equal(o.count, PACKAGES);
+	assert_int_equal(o.unused, PACKAGES - 3);
+	assert_int_equal(o.reserved, 1);
+	assert_int_equal(o.scrapped, 1);
+	assert_int_equal(o.reworked, 1);
+	assert_int_equal(o.injected, 0);
+	assert_int_equal(o.unproven, 0);
+	assert_false(o.low || o.closed);
+}
+
+static void
+one_fixture_holds_a_device(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct floor_package a = { .ueid_len = 0 }, b = a;
+
+	(void)state;
+	line_open(&l);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, &a), FLOOR_OK);
+	assert_int_equal(reserve(&l, "f2", "sn-1", NOW + HOLD_S - 1, NULL,
+	    NULL), FLOOR_OTHER_FIXTURE);
+	assert_int_equal(commit(&l, "f2", "sn-1", NOW, NULL),
+	    FLOOR_OTHER_FIXTURE);
+	assert_int_equal(scrap(&l, "f2", "sn-1", NOW, "dead"),
+	    FLOOR_OTHER_FIXTURE);
+	/* a fixture that hangs loses it; the bytes stay the same */
+	assert_int_equal(reserve(&l, "f2", "sn-1", NOW + HOLD_S, NULL, &b),
+	    FLOOR_REPEATED);
+	assert_true(secret_equal(secret_bytes(&a.package),
+	    secret_bytes(&b.package)));
+	assert_memory_equal(a.nonce, b.nonce, FLOOR_NONCE_SIZE);
+	sync_good(&l);
+	line_reopen(&l);
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW + HOLD_S + 1, NULL),
+	    FLOOR_OTHER_FIXTURE);
+	assert_int_equal(commit(&l, "f2", "sn-1", NOW + HOLD_S + 1, NULL),
+	    FLOOR_OK);
+	secret_release(&a.package);
+	secret_release(&b.package);
+}
+
+static void
+evidence_is_checked(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct bench *b = *state;
+	struct floor_commit c = { .evidence = FLOOR_SIGNED };
+	struct floor_package p = { .ueid_len = 0 };
+	_cleanup_signer_ struct signer *device = world_device_key(FIRST);
+	_cleanup_signer_ struct signer *other = world_device_key(FIRST + 1);
+	uint8_t message[16 + FLOOR_NONCE_SIZE] = "imprint evidence";
+	struct floor_order o;
+
+	b->world.order = 6;
+	b->world.evidence = INJECTION_SIGNED;
+	world_pack(&b->world, &b->statement, 2, FIRST + 100, 2, "strict.pack");
+	line_open(&l);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, &p), FLOOR_OK);
+	memcpy(message + 16, p.nonce, FLOOR_NONCE_SIZE);
+	c.proof_len = SIGNATURE_SIZE;
+	assert_int_equal(signer_sign(other, bytes_of(message,
+	    sizeof(message)), c.proof), ERR_OK);
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW, &c), FLOOR_EVIDENCE);
+	assert_int_equal(signer_sign(device, bytes_of(message, 20), c.proof),
+	    ERR_OK);
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW, &c), FLOOR_EVIDENCE);
+	assert_int_equal(signer_sign(device, bytes_of(message,
+	    sizeof(message)), c.proof), ERR_OK);
+	c.proof_len--;
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW, &c), FLOOR_EVIDENCE);
+	c.proof_len++;
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW, &c), FLOOR_OK);
+	secret_release(&p.package);
+	/* the hash of what was read back */
+	assert_int_equal(reserve(&l, "f1", "sn-2", NOW, NULL, &p), FLOOR_OK);
+	c = (struct floor_commit){ .evidence = FLOOR_READBACK,
+	    .proof_len = SHA256_SIZE };
+	assert_int_equal(commit(&l, "f1", "sn-2", NOW, &c), FLOOR_EVIDENCE);
+	assert_int_equal(sha256_once(secret_bytes(&p.package), c.proof),
+	    ERR_OK);
+	assert_int_equal(commit(&l, "f1", "sn-2", NOW, &c), FLOOR_OK);
+	secret_release(&p.package);
+	assert_int_equal(reserve(&l, "f1", "sn-3", NOW, NULL, NULL), FLOOR_OK);
+	assert_int_equal(commit(&l, "f1", "sn-3", NOW, NULL), FLOOR_OK);
+	floor_order_at(l.floor, 0, &o);
+	assert_int_equal(o.injected, 3);
+	assert_int_equal(o.unproven, 1);
+	assert_int_equal(query(&l, "sn-1", FLOOR_OK).evidence, FLOOR_SIGNED);
+	/* a product that asks for the first kind */
+	pack_import(&l, "strict.pack");
+	{
+		struct floor_call call = call_of("f1", "sn-4", NOW);
+		const struct floor_reserve what = { .order = 6 };
+		enum floor_code code;
+
+		assert_int_equal(floor_reserve(l.floor, &call, &what, &p,
+		    &code, NULL), ERR_OK);
+		assert_int_equal(code, FLOOR_OK);
+	}
+	assert_int_equal(p.index, FIRST + 100);
+	assert_int_equal(sha256_once(secret_bytes(&p.package), c.proof),
+	    ERR_OK);
+	assert_int_equal(commit(&l, "f1", "sn-4", NOW, NULL), FLOOR_EVIDENCE);
+	assert_int_equal(commit(&l, "f1", "sn-4", NOW, &c), FLOOR_EVIDENCE);
+	secret_release(&p.package);
+}
+
+static void
+names_of_the_line(void **state)
+{
+	static const struct {
+		const char	*kind, *text, *kind2;
+		enum floor_code	 code;
+	} table[] = {
+		{ "colour", "red", NULL, FLOOR_NAME },
+		{ "serial-number", "CAM-1", NULL, FLOOR_NAME },
+		{ "board", "", NULL, FLOOR_NAME },
+		{ "wifi-mac", "00:1b:21", NULL, FLOOR_NAME },
+		{ "board", "B1", "board", FLOOR_NAME },
+		{ "board", "B\n1", NULL, FLOOR_BAD_REQUEST },
+		{ "board", "B1", "wifi-mac", FLOOR_OK },
+	};
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct floor_commit c = { .name_count = 1 };
+	size_t i;
+
+	(void)state;
+	line_open(&l);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, NULL), FLOOR_OK);
+	for (i = 0; i < COUNT(table); i++) {
+		(void)snprintf(c.names[0].kind, sizeof(c.names[0].kind), "%s",
+		    table[i].kind);
+		(void)snprintf(c.names[0].text, sizeof(c.names[0].text), "%s",
+		    table[i].text);
+		c.name_count = 1;
+		if (table[i].kind2 != NULL) {
+			(void)snprintf(c.names[1].kind,
+			    sizeof(c.names[1].kind), "%s", table[i].kind2);
+			(void)snprintf(c.names[1].text,
+			    sizeof(c.names[1].text), "00-1B-21-00-00-01");
+			c.name_count = 2;
+		}
+		if (commit(&l, "f1", "sn-1", NOW, &c) != table[i].code)
+			fail_msg("row %zu", i);
+	}
+	/* in another writing it is the same */
+	(void)snprintf(c.names[1].text, sizeof(c.names[1].text), MAC "1");
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW, &c), FLOOR_REPEATED);
+	assert_int_equal(reserve(&l, "f1", "sn-2", NOW, NULL, NULL), FLOOR_OK);
+	sync_good(&l);
+	line_reopen(&l);
+	assert_int_equal(commit(&l, "f1", "sn-2", NOW, &c), FLOOR_NAME);
+	/* what is scrapped gives them back; a rework keeps them */
+	assert_int_equal(scrap(&l, "f1", "sn-1", NOW, "dead"), FLOOR_OK);
+	assert_int_equal(commit(&l, "f1", "sn-2", NOW, &c), FLOOR_OK);
+	assert_int_equal(reserve(&l, "f1", "sn-2", NOW, "again", NULL),
+	    FLOOR_OK);
+	assert_int_equal(commit(&l, "f1", "sn-2", NOW, &c), FLOOR_OK);
+}
+
+static void
+packs_are_used_up_in_turn(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct bench *b = *state;
+	struct floor_order o;
+	char device[8];
+	unsigned i;
+
+	b->world.order = 6;
+	world_pack(&b->world, &b->statement, 2, FIRST + PACKAGES, 2, "b.pack");
+	line_open(&l);
+	for (i = 0; i < PACKAGES + 2; i++) {
+		if (i == PACKAGES) {
+			assert_int_equal(reserve(&l, "f1", "late", NOW, NULL,
+			    NULL), FLOOR_NO_PACKAGE);
+			pack_import(&l, "b.pack");
+		}
+		(void)snprintf(device, sizeof(device), "sn-%u", i);
+		assert_int_equal(reserve(&l, "f1", device, NOW, NULL, NULL),
+		    FLOOR_OK);
+		assert_int_equal(query(&l, device, FLOOR_OK).index, FIRST + i);
+	}
+	assert_int_equal(reserve(&l, "f1", "late", NOW, NULL, NULL),
+	    FLOOR_NO_PACKAGE);
+	/* nothing is void when there is nothing to take its place */
+	assert_int_equal(commit(&l, "f1", "sn-0", NOW, NULL), FLOOR_OK);
+	assert_int_equal(reserve(&l, "f1", "sn-0", NOW, "again", NULL),
+	    FLOOR_NO_PACKAGE);
+	assert_int_equal(query(&l, "sn-0", FLOOR_OK).state, STATION_INJECTED);
+	floor_order_at(l.floor, 1, &o);
+	assert_int_equal(o.order, 6);
+	assert_true(o.low);
+}
+
+static void
+what_is_asked_wrongly_is_refused(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct floor_package p;
+	struct floor_reserve what = { .product = "toaster" };
+	struct floor_call good = call_of("f1", "sn-1", NOW), call;
+	enum floor_code code;
+	size_t i;
+
+	(void)state;
+	line_open(&l);
+	assert_int_equal(floor_reserve(l.floor, &good, &what, &p, &code,
+	    NULL), ERR_OK);
+	assert_int_equal(code, FLOOR_NO_PACKAGE);
+	what = (struct floor_reserve){ .order = 7 };
+	assert_int_equal(floor_reserve(l.floor, &good, &what, &p, &code,
+	    NULL), ERR_OK);
+	assert_int_equal(code, FLOOR_NO_PACKAGE);
+	what = (struct floor_reserve){ .rework = true };
+	assert_int_equal(floor_reserve(l.floor, &good, &what, &p, &code,
+	    NULL), ERR_OK);
+	assert_int_equal(code, FLOOR_BAD_REQUEST);
+	what = (struct floor_reserve){ .product = "camera", .order = 5 };
+	for (i = 0; i < 6; i++) {
+		call = good;
+		if (i == 0)
+			call.device_len = 0;
+		if (i == 1)
+			call.device_len = FLOOR_DEVICE_MAX + 1;
+		if (i == 2)
+			call.device_kind = (enum floor_device)3;
+		if (i == 3)
+			memcpy(call.badge, "\xff\xfe", 3);
+		if (i == 4)
+			memcpy(call.fixture, "a\tb", 4);
+		assert_int_equal(floor_reserve(l.floor, &call, &what, &p,
+		    &code, NULL), ERR_OK);
+		assert_int_equal(code, i < 5 ? FLOOR_BAD_REQUEST : FLOOR_OK);
+	}
+	secret_release(&p.package);
+	/* it holds one of another order */
+	what.order = 6;
+	assert_int_equal(floor_reserve(l.floor, &good, &what, &p, &code,
+	    NULL), ERR_OK);
+	assert_int_equal(code, FLOOR_BAD_REQUEST);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, line_new, bench_free)
+	const struct CMUnitTest tests[] = {
+		TEST(a_device_gets_one_package),
+		TEST(what_is_done_is_done),
+		TEST(scrap_and_rework_take_fresh_ones),
+		TEST(one_fixture_holds_a_device),
+		TEST(evidence_is_checked),
+		TEST(names_of_the_line),
+		TEST(packs_are_used_up_in_turn),
+		TEST(what_is_asked_wrongly_is_refused)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
