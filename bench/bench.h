@@ -36,6 +36,8 @@ extern const struct bench bench_status_memory;
 extern const struct bench bench_names_import;
 extern const struct bench bench_names_bytes;
 extern const struct bench bench_names_memory;
+extern const struct bench bench_station_handout;
+extern const struct bench bench_station_p99;
 
 /* A scratch folder below build/, emptied at the start of the program. */
 extern char bench_dir[PATH_SIZE];

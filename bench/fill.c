@@ -61,7 +61,9 @@ chunk_fill(struct fill *f, uint32_t count)
 	if (!err)
 		err = merkle_append(&f->tree, f->sha256, f->leaves.ptr,
 		    count);
-	merkle_encode(&f->tree, &f->frontier);
+	if (!err)
+		err = authority_tree_put(f->authority, range.log, &f->tree,
+		    &f->frontier, f->diag);
 	if (!err)
 		err = store_entries_put(f->store, range.log, range.first,
 		    count, f->entry_size, buf_bytes(&f->entries),
@@ -104,14 +106,12 @@ fill_open(struct fill *f, struct authority *authority)
 	if (err)
 		return err;
 	f->entry_size = template_entry_size(template);
-	err = store_log_get(f->store, template->log, &f->log, &f->frontier,
-	    NULL, f->diag);
+	err = authority_log(f->authority, template->log, &f->log, &f->tree,
+	    f->diag);
 	if (!err && f->log.size != f->log.reserved)
 		err = diag_fail(f->diag, ERR_STATE, NULL,
 		    "log %s: has reserved ranges: run its orders first",
 		    f->log.name);
-	if (!err && f->frontier.len > 0)
-		err = merkle_decode(buf_bytes(&f->frontier), &f->tree);
 	if (!err)
 		err = sha256_new(&f->sha256, f->diag);
 	return err;

@@ -7,6 +7,7 @@
 
 #include "bench/bench.h"
 #include "lib/authority/log_verify.h"
+#include "lib/authority/rows.h"
 #include "lib/base/clock.h"
 #include "lib/log/merkle.h"
 
@@ -18,19 +19,22 @@
 
 /* Entries without content: only leaves are read here. */
 static enum err
-range_commit(struct store *store, struct merkle *tree, struct sha256 *sha256,
-    uint8_t *leaves, struct diag *diag)
+range_commit(struct authority *authority, struct merkle *tree,
+    struct sha256 *sha256, uint8_t *leaves, struct diag *diag)
 {
 	static const uint8_t entries[RANGE];
 	struct store_range range = { .log = LOG_BULK_NUMBER, .count = RANGE,
 	    .epoch = 1, .template = 1 };
 	_cleanup_buf_ struct buf frontier = BUF_INIT;
+	struct store *store = authority_store(authority);
 	uint64_t i, index;
 	enum err err;
 
 	err = store_begin(store, diag);
 	if (!err)
 		err = store_range_reserve(store, &range, diag);
+	if (!err)
+		err = rows_range_add(authority, &range, diag);
 	for (i = 0; i < RANGE && !err; i++) {
 		index = range.first + i;
 		err = merkle_leaf(sha256, bytes_of(&index, sizeof(index)),
@@ -38,7 +42,9 @@ range_commit(struct store *store, struct merkle *tree, struct sha256 *sha256,
 	}
 	if (!err)
 		err = merkle_append(tree, sha256, leaves, RANGE);
-	merkle_encode(tree, &frontier);
+	if (!err)
+		err = authority_tree_put(authority, range.log, tree,
+		    &frontier, diag);
 	if (!err)
 		err = store_entries_put(store, range.log, range.first, RANGE,
 		    1, bytes_of(entries, RANGE),
@@ -61,7 +67,7 @@ log_fill(struct authority *authority, struct sha256 *sha256,
 	if (leaves == NULL)
 		return diag_nomem(diag);
 	for (i = 0; i < RANGES && !err; i++)
-		err = range_commit(authority_store(authority), &tree, sha256,
+		err = range_commit(authority, &tree, sha256,
 		    leaves, diag);
 	free(leaves);
 	return err ? err : authority_log_publish(authority, LOG_BULK_NUMBER,

@@ -20,5 +20,9 @@ enum exit_code station_cmd_import(struct cmd *);
 enum exit_code station_cmd_form(struct cmd *);
 enum exit_code station_cmd_inject(struct cmd *);
 enum exit_code station_cmd_status(struct cmd *);
+enum exit_code station_cmd_serve(struct cmd *);
+enum exit_code station_cmd_fixture_add(struct cmd *);
+enum exit_code station_cmd_fixture_list(struct cmd *);
+enum exit_code station_cmd_fixture_remove(struct cmd *);
 
 #endif

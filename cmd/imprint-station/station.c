@@ -24,6 +24,16 @@ static const struct cmd_option inject_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option serve_options[] = {
+	{ "listen", "ADDR:PORT", "where fixtures reach it" },
+	{ "cert", "FILE", "its TLS certificate with its chain, PEM" },
+	{ "key", "FILE", "the certificate's private key, PEM" },
+	{ "host", "NAME", "also a name or address in the certificate it makes"
+	    " itself without --cert (several)" },
+	{ "plain", NULL, "without TLS; only on a loopback address" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_option form_options[] = {
 	{ "layout", "FILE", "what stands where in an image" },
 	{ "in", "FILE", "the package (standard input)" },
@@ -46,6 +56,18 @@ static const struct cmd_command commands[] = {
 	    inject_options,
 	    "imprint-station inject --command './flash-device' --count"
 	    " 100\n", station_cmd_inject },
+	{ "serve", "", "hand packages to fixtures that ask over HTTPS",
+	    serve_options,
+	    "imprint-station serve --listen 10.0.0.1:8443\n",
+	    station_cmd_serve },
+	{ "fixture add", "NAME", "make a fixture's token and tell it once",
+	    NULL, "imprint-station fixture add test-bench-1\n",
+	    station_cmd_fixture_add },
+	{ "fixture list", "", "the fixtures that have a token", NULL,
+	    "imprint-station fixture list\n", station_cmd_fixture_list },
+	{ "fixture remove", "NAME", "make a fixture's token void", NULL,
+	    "imprint-station fixture remove test-bench-1\n",
+	    station_cmd_fixture_remove },
 	{ "form", "FORM", "give a package another form: cbor, pem, der, c,"
 	    " image, ndjson", form_options,
 	    "imprint-station inject --command 'imprint-station form image"

@@ -184,7 +184,8 @@ epoch_begin_cmd(struct cmd *cmd)
 	if (cmd->argc != 0 || reason == NULL)
 		return cmd_usage(cmd, "epoch begin needs --reason TEXT, for "
 		    "the record");
-	err = ecosystem_open_accepting(cmd, AUTHORITY_ANCHOR, &authority);
+	err = ecosystem_open_accepting(cmd, AUTHORITY_ANCHOR | AUTHORITY_EPOCH,
+	    &authority);
 	if (!err)
 		err = cmd_number(cmd, "skip", 0, UINT64_C(1) << 32, 0, &skip);
 	if (!err && path != NULL)

@@ -11,6 +11,8 @@
 #include "lib/base/clock.h"
 #include "lib/x509/x509_read.h"
 
+#define TREE_LABEL	"imprint tree"
+
 void
 authority_close(struct authority **authority)
 {
@@ -365,6 +367,64 @@ authority_template(struct authority *authority, uint32_t id,
 	return template_decode(object.body, ret_template, diag);
 }
 
+/* Another first item than a head's or an object's. */
+static enum err
+tree_mac(struct authority *authority, uint32_t log, struct bytes encoded,
+    uint8_t ret_mac[SHA256_SIZE])
+{
+	uint8_t number[4];
+	struct bytes parts[] = { bytes_text(TREE_LABEL),
+	    bytes_of(number, sizeof(number)), encoded };
+
+	put_be32(number, log);
+	return hmac_parts(authority->row_mac, parts, 3, ret_mac);
+}
+
+enum err
+authority_tree_put(struct authority *authority, uint32_t log,
+    const struct merkle *tree, struct buf *out, struct diag *diag)
+{
+	uint8_t mac[SHA256_SIZE];
+	enum err err;
+
+	buf_clear(out);
+	merkle_encode(tree, out);
+	err = buf_err(out);
+	if (!err && log != LOG_OPERATIONS_NUMBER) {
+		err = tree_mac(authority, log, buf_bytes(out), mac);
+		buf_put(out, mac, sizeof(mac));
+	}
+	if (!err)
+		err = buf_err(out);
+	return err ? diag_fail(diag, err, NULL, "log %u: tree", log) : ERR_OK;
+}
+
+static enum err
+tree_get(struct authority *authority, uint32_t log, struct bytes stored,
+    struct merkle *ret_tree)
+{
+	struct bytes encoded = stored;
+	uint8_t mac[SHA256_SIZE];
+	enum err err;
+
+	if (stored.len == 0)
+		return ERR_OK;
+	if (log == LOG_OPERATIONS_NUMBER)
+		return merkle_decode(stored, ret_tree);
+	if (stored.len <= SHA256_SIZE)
+		return ERR_CORRUPT;
+	encoded.len -= SHA256_SIZE;
+	if (authority->row_mac != NULL) {
+		err = tree_mac(authority, log, encoded, mac);
+		if (err)
+			return err;
+		if (!secret_equal(bytes_of(mac, SHA256_SIZE),
+		    bytes_of(stored.ptr + encoded.len, SHA256_SIZE)))
+			return ERR_CORRUPT;
+	}
+	return merkle_decode(encoded, ret_tree);
+}
+
 enum err
 authority_log(struct authority *authority, uint32_t log,
     struct store_log *ret_log, struct merkle *ret_tree, struct diag *diag)
@@ -375,13 +435,13 @@ authority_log(struct authority *authority, uint32_t log,
 
 	err = store_log_get(authority->store, log, ret_log, &frontier, &note,
 	    diag);
-	if (!err && frontier.len > 0)
-		err = merkle_decode(buf_bytes(&frontier), &tree);
+	if (!err)
+		err = tree_get(authority, log, buf_bytes(&frontier), &tree);
 	if (!err && tree.size != ret_log->size)
 		err = ERR_CORRUPT;
 	if (err)
-		return diag_fail(diag, err, NULL,
-		    "log %u: its tree does not fit its entries", log);
+		return diag_fail(diag, err, NULL, "log %u: its tree was "
+		    "altered, or does not fit its entries", log);
 	*ret_tree = tree;
 	return ERR_OK;
 }

@@ -33,6 +33,7 @@
 #define KEY_LOG			"log"
 #define KEY_UEID		"index.ueid"
 #define KEY_ROW			"registry.row"	/* MAC of objects */
+#define KEY_OPERATIONS		"registry.operations"	/* their log began */
 #define KEY_OPERATOR		"operator"
 /* "issuer.LOG" and "index.serial.LOG.EPOCH" */
 #define LOG_BULK		"bulk"
@@ -87,6 +88,8 @@ void	authority_close(struct authority **);
  * that mend it. */
 #define AUTHORITY_CLOCK		(1U << 0)	/* a clock that contradicts */
 #define AUTHORITY_ANCHOR	(1U << 1)	/* an anchor that does */
+#define AUTHORITY_EPOCH		(1U << 2)	/* an operations log that is
+						 * gone: it begins anew */
 void	authority_accept(struct authority *, unsigned what);
 
 /* Open its keystore. ERR_AUTH on a wrong passphrase; ERR_CLOCK when now is

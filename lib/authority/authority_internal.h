@@ -5,6 +5,7 @@
 #define IMPRINT_AUTHORITY_AUTHORITY_INTERNAL_H
 
 #include "lib/authority/authority.h"
+#include "lib/authority/rows.h"
 #include "lib/authority/object.h"
 #include "lib/identity/index.h"
 #include "lib/log/checkpoint.h"
@@ -82,10 +83,6 @@ MUST_USE enum err anchor_begin(struct authority *, const char *path,
  * caller's transaction. */
 MUST_USE enum err operation_begin(struct authority *, int64_t now,
     struct diag *);
-
-/* A log's row and its tree, which must agree on the size: ERR_CORRUPT. */
-MUST_USE enum err authority_log(struct authority *, uint32_t log,
-    struct store_log *ret_log, struct merkle *ret_tree, struct diag *);
 
 /* The root of a log when it had this size, from its leaves. ERR_INVALID:
  * beyond its size. */

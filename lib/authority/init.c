@@ -143,7 +143,7 @@ static enum err
 init_keys(struct init *init, struct diag *diag)
 {
 	static const char *const secrets[] = {
-		KEY_UEID, KEY_ROW, "index.serial.bulk.1",
+		KEY_UEID, KEY_ROW, KEY_OPERATIONS, "index.serial.bulk.1",
 		"index.serial.online.1",
 	};
 	char path[PATH_SIZE];

@@ -35,7 +35,7 @@ sum_put(struct buf *out, const struct row_sum *sum)
 static void
 head_put(struct buf *out, const struct operation_head *head)
 {
-	cbor_put_array(out, 12);
+	cbor_put_array(out, 14);
 	cbor_put_uint(out, HEAD_VERSION);
 	cbor_put_uint(out, head->size);
 	cbor_put_bstr(out, bytes_of(head->root, SHA256_SIZE));
@@ -46,6 +46,7 @@ head_put(struct buf *out, const struct operation_head *head)
 	sum_put(out, &head->objects);
 	cbor_put_uint(out, head->object_place);
 	sum_put(out, &head->ranges);
+	sum_put(out, &head->published);
 }
 
 static void
@@ -82,7 +83,7 @@ head_get(struct bytes encoded, struct operation_head *ret_head,
 	struct cbor cbor;
 
 	cbor_open(&cbor, encoded);
-	version = cbor_get_versioned(&cbor, 12, HEAD_VERSION);
+	version = cbor_get_versioned(&cbor, 14, HEAD_VERSION);
 	if (cbor_ok(&cbor) && version != HEAD_VERSION)
 		return diag_fail(diag, ERR_VERSION, NULL, "registry: head of "
 		    "the operations log: version %llu, this build knows %d",
@@ -96,6 +97,7 @@ head_get(struct bytes encoded, struct operation_head *ret_head,
 	sum_get(&cbor, &head.objects);
 	head.object_place = cbor_get_uint(&cbor);
 	sum_get(&cbor, &head.ranges);
+	sum_get(&cbor, &head.published);
 	if (!cbor_close(&cbor) || epoch == 0 || epoch > UINT32_MAX)
 		return head_altered(diag);
 	head.epoch = (uint32_t)epoch;
@@ -225,9 +227,9 @@ operation_grow(struct authority *authority, struct operation_head *head,
 		err = merkle_append(&tree, sha256, leaf, 1);
 	if (!err)
 		err = merkle_root(&tree, sha256, head->root);
-	merkle_encode(&tree, &frontier);
 	if (!err)
-		err = buf_err(&frontier);
+		err = authority_tree_put(authority, LOG_OPERATIONS_NUMBER,
+		    &tree, &frontier, diag);
 	if (!err)
 		err = store_log_grow(authority->store, LOG_OPERATIONS_NUMBER,
 		    tree.size, buf_bytes(&frontier), diag);
@@ -380,10 +382,38 @@ operation_begin(struct authority *authority, int64_t now, struct diag *diag)
 	    "begin") : ERR_OK;
 }
 
+/* Schema 1 kept trees without a MAC. */
+static enum err
+trees_seal(struct authority *authority, struct diag *diag)
+{
+	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER };
+	struct store_log row;
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++) {
+		_cleanup_buf_ struct buf frontier = BUF_INIT;
+		struct merkle tree;
+
+		err = store_log_get(authority->store, logs[i], &row,
+		    &frontier, NULL, diag);
+		if (err || frontier.len == 0)
+			continue;
+		err = merkle_decode(buf_bytes(&frontier), &tree);
+		if (!err)
+			err = authority_tree_put(authority, logs[i], &tree,
+			    &frontier, diag);
+		if (!err)
+			err = store_log_frontier_put(authority->store,
+			    logs[i], buf_bytes(&frontier), diag);
+	}
+	return err;
+}
+
 /* An ecosystem of schema 1 has no operations: its log begins with what is
  * there, void ranges included. */
 static enum err
-operation_migrate(struct authority *authority, int64_t now,
+operation_migrate(struct authority *authority, bool begun, int64_t now,
     struct diag *diag)
 {
 	enum err err;
@@ -391,6 +421,8 @@ operation_migrate(struct authority *authority, int64_t now,
 	if (authority->mode != AUTHORITY_WRITE)
 		return ERR_OK;
 	err = store_begin(authority->store, diag);
+	if (!err && !begun)
+		err = trees_seal(authority, diag);
 	if (!err)
 		err = operation_begin(authority, now, diag);
 	if (!err)
@@ -421,6 +453,64 @@ clock_compare(const struct operation_head *head, int64_t now,
 	return err;
 }
 
+/*
+ * That the log began is the keystore's word: whoever can write to registry.db
+ * cannot have it begin anew, without what was revoked.
+ */
+static enum err
+begun_look(struct authority *authority, bool *ret_begun, struct diag *diag)
+{
+	_cleanup_secret_ struct secret mark = SECRET_INIT;
+	enum err err;
+
+	err = keystore_secret(authority->keystore, KEY_OPERATIONS, &mark,
+	    NULL);
+	if (err && err != ERR_NOTFOUND)
+		return diag_fail(diag, err, NULL, "keystore: %s",
+		    KEY_OPERATIONS);
+	*ret_begun = err == ERR_OK;
+	return ERR_OK;
+}
+
+/* An ecosystem of schema 1, after its first entry. */
+static enum err
+begun_mark(struct authority *authority, struct diag *diag)
+{
+	bool begun = false;
+	enum err err;
+
+	err = begun_look(authority, &begun, diag);
+	if (err || begun || authority->mode != AUTHORITY_WRITE)
+		return err;
+	err = keystore_generate_secret(authority->keystore, KEY_OPERATIONS,
+	    AES256_KEY_SIZE, diag);
+	return err ? err : keystore_save(authority->keystore, diag);
+}
+
+/* No head: of schema 1, or somebody took it away. */
+static enum err
+head_missing(struct authority *authority, const struct store_log *row,
+    int64_t now, struct diag *diag)
+{
+	bool begun = false;
+	enum err err;
+
+	if (row->size != 0)
+		return head_altered(diag);
+	err = begun_look(authority, &begun, diag);
+	if (!err && begun && !(authority->accepted & AUTHORITY_EPOCH)) {
+		err = diag_fail(diag, ERR_CORRUPT, NULL,
+		    "registry: its operations log is gone");
+		diag_hint(diag, "somebody wrote to registry.db, or put one "
+		    "of an older schema back: bring the newest one back. If "
+		    "it is lost: 'imprint epoch begin'. Nothing was signed");
+	}
+	if (!err)
+		err = operation_migrate(authority, begun, now, diag);
+	return err || authority->mode != AUTHORITY_WRITE ? err :
+	    begun_mark(authority, diag);
+}
+
 static enum err
 unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 {
@@ -438,8 +528,7 @@ unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 		return err;
 	err = operation_head(authority, &head, &why);
 	if (err == ERR_NOTFOUND)
-		return row.size == 0 ? operation_migrate(authority, now,
-		    diag) : head_altered(diag);
+		return head_missing(authority, &row, now, diag);
 	if (err) {
 		*diag = why;
 		return err;
@@ -456,6 +545,8 @@ unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 		    (unsigned long long)head.size);
 	if (!err)
 		err = rows_check_objects(authority, &head, diag);
+	if (!err)
+		err = begun_mark(authority, diag);
 	/* who only looks does not need the right time */
 	if (!err && authority->mode == AUTHORITY_WRITE &&
 	    !(authority->accepted & AUTHORITY_CLOCK))

@@ -55,8 +55,9 @@ struct operation_head {
 	/* of the status rows: how many, and the sum of their MACs mod 2^256 */
 	uint64_t	status_count;
 	uint8_t		status_sum[SHA256_SIZE];
-	/* see rows.h; objects up to a place of store_object_last() */
-	struct row_sum	objects, ranges;
+	/* see rows.h; objects up to a place of store_object_last();
+	 * published: what authority_published() says of each log */
+	struct row_sum	objects, ranges, published;
 	uint64_t	object_place;
 };
 

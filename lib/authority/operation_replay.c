@@ -4,6 +4,7 @@
  */
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operation.h"
+#include "lib/authority/order_record.h"
 #include "lib/authority/request.h"
 #include "lib/authority/status.h"
 #include "lib/authority/status_replay.h"
@@ -201,12 +202,35 @@ count_object(void *ctx, const struct store_object *object)
 	return ERR_OK;
 }
 
+struct orders {
+	struct authority	*authority;
+	uint64_t		 rows, records, cancelled;
+	struct diag		*diag;
+};
+
 static enum err
-count_cancelled(void *ctx, const struct store_order *order)
+record_count(void *ctx, const struct store_object *object)
 {
-	if (order->state == ORDER_CANCELLED)
-		++*(uint64_t *)ctx;
+	struct orders *orders = ctx;
+
+	orders->records += object->version[0] == '\0';
 	return ERR_OK;
+}
+
+static enum err
+order_look(void *ctx, const struct store_order *order)
+{
+	struct orders *orders = ctx;
+	enum err err;
+
+	orders->rows++;
+	if (order->state == ORDER_CANCELLED) {
+		orders->cancelled++;
+		return ERR_OK;
+	}
+	err = order_record_check(orders->authority, order, orders->diag);
+	return err ? err : rows_check_order(orders->authority, order,
+	    orders->diag);
 }
 
 /* Nothing but what the entries made. Orders cancelled before the log began
@@ -214,25 +238,35 @@ count_cancelled(void *ctx, const struct store_order *order)
 static enum err
 replay_tables(struct replay *r)
 {
-	uint64_t objects = 0, cancelled = 0;
+	struct orders orders = { .authority = r->authority,
+	    .diag = r->diag };
+	uint64_t objects = 0;
 	enum err err;
 
 	err = store_object_since(r->authority->store, 0, count_object,
 	    &objects, r->diag);
 	if (!err)
-		err = store_order_each(r->authority->store, count_cancelled,
-		    &cancelled, r->diag);
+		err = authority_object_each(r->authority, STORE_ORDER,
+		    record_count, &orders, r->diag);
+	if (!err)
+		err = store_order_each(r->authority->store, order_look,
+		    &orders, r->diag);
 	if (err)
 		return err;
+	if (orders.rows != orders.records)
+		return diag_fail(r->diag, ERR_CORRUPT, NULL,
+		    "registry: %llu orders, but %llu were made",
+		    (unsigned long long)orders.rows,
+		    (unsigned long long)orders.records);
 	if (objects != r->objects)
 		return diag_fail(r->diag, ERR_CORRUPT, NULL,
 		    "registry: %llu objects, but the operations made %llu",
 		    (unsigned long long)objects,
 		    (unsigned long long)r->objects);
-	if (cancelled < r->cancelled)
+	if (orders.cancelled < r->cancelled)
 		return diag_fail(r->diag, ERR_CORRUPT, NULL,
 		    "registry: %llu orders are cancelled, but the operations "
-		    "cancelled %llu", (unsigned long long)cancelled,
+		    "cancelled %llu", (unsigned long long)orders.cancelled,
 		    (unsigned long long)r->cancelled);
 	return ERR_OK;
 }
@@ -258,6 +292,26 @@ replay_tree(struct replay *r)
 	    (unsigned long long)head.size);
 }
 
+static enum err
+replay_all(struct replay *r)
+{
+	enum err err;
+
+	err = store_operation_each(r->authority->store, 0, 0, replay_entry,
+	    r, r->diag);
+	if (!err)
+		err = replay_tree(r);
+	if (!err)
+		err = replay_tables(r);
+	if (!err)
+		err = rows_check_ranges(r->authority, r->diag);
+	if (!err)
+		err = status_check(r->authority, r->diag);
+	if (!err)
+		err = status_replay_check(r->status, r->authority, r->diag);
+	return err;
+}
+
 enum err
 operation_replay(struct authority *authority,
     void (*progress)(void *ctx, uint64_t done), void *ctx, struct diag *diag)
@@ -275,18 +329,12 @@ operation_replay(struct authority *authority,
 		err = status_replay_new(&status, diag);
 	r.sha256 = sha256;
 	r.status = status;
+	/* somebody may be signing meanwhile */
 	if (!err)
-		err = store_operation_each(authority->store, 0, 0,
-		    replay_entry, &r, diag);
-	if (!err)
-		err = replay_tree(&r);
-	if (!err)
-		err = replay_tables(&r);
-	if (!err)
-		err = rows_check_ranges(authority, diag);
-	if (!err)
-		err = status_check(authority, diag);
-	if (!err)
-		err = status_replay_check(status, authority, diag);
+		err = store_look_begin(authority->store, diag);
+	if (!err) {
+		err = replay_all(&r);
+		store_look_end(authority->store);
+	}
 	return err;
 }

@@ -519,10 +519,9 @@ chunk_record(struct run *run, struct filling *f, struct chunk_job *job,
 
 	err = merkle_append(&run->tree, run->sha256, job->leaves.ptr,
 	    range->count);
-	buf_clear(&run->frontier);
-	merkle_encode(&run->tree, &run->frontier);
 	if (!err)
-		err = buf_err(&run->frontier);
+		err = authority_tree_put(run->authority, range->log,
+		    &run->tree, &run->frontier, diag);
 	if (!err)
 		err = store_entries_put(store, range->log, range->first,
 		    range->count, template_entry_size(run->template),
@@ -769,7 +768,9 @@ authority_order_run(struct authority *authority,
 	if (!err)
 		err = store_order_get(authority->store, request->number,
 		    &run.order, diag);
-	if (err || run.order.state == ORDER_COMPLETE)
+	if (!err && run.order.state == ORDER_COMPLETE)
+		return rows_check_order(authority, &run.order, diag);
+	if (err)
 		return err;
 	if (run.order.state == ORDER_CANCELLED)
 		return diag_fail(diag, ERR_STATE, NULL,

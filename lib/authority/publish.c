@@ -91,13 +91,13 @@ state_name(const char *log, char ret_name[STORE_NAME_MAX + 1])
 	    log);
 }
 
-enum err
-authority_published(struct authority *authority, const char *log,
-    struct published *ret_published, struct diag *diag)
+static enum err
+published_get(struct authority *authority, const char *log,
+    struct published *ret_published, uint8_t ret_mac[SHA256_SIZE],
+    struct diag *diag)
 {
 	_cleanup_buf_ struct buf stored = { .limit = STATE_MAX };
 	char name[STORE_NAME_MAX + 1];
-	uint8_t mac[SHA256_SIZE];
 	struct bytes encoded;
 	enum err err;
 
@@ -111,14 +111,89 @@ authority_published(struct authority *authority, const char *log,
 		    "log %s: its status was never published", log);
 	if (!err && stored.len > SHA256_SIZE) {
 		encoded = bytes_of(stored.ptr, stored.len - SHA256_SIZE);
-		err = state_mac(authority, encoded, mac);
-		if (!err && secret_equal(bytes_of(mac, SHA256_SIZE),
+		err = state_mac(authority, encoded, ret_mac);
+		if (!err && secret_equal(bytes_of(ret_mac, SHA256_SIZE),
 		    bytes_of(stored.ptr + encoded.len, SHA256_SIZE)) &&
 		    state_get(encoded, log, ret_published))
 			return ERR_OK;
 	}
 	return diag_fail(diag, err ? err : ERR_CORRUPT, NULL,
 	    "registry: what was published of log %s was altered", log);
+}
+
+enum err
+authority_published(struct authority *authority, const char *log,
+    struct published *ret_published, struct diag *diag)
+{
+	uint8_t mac[SHA256_SIZE];
+
+	return published_get(authority, log, ret_published, mac, diag);
+}
+
+/* The head's sum of them: none can be taken away or put back. */
+static enum err
+published_sum(struct authority *authority, const struct published *what,
+    const uint8_t mac[SHA256_SIZE], struct diag *diag)
+{
+	struct operation_head head;
+	struct published before;
+	uint8_t old[SHA256_SIZE];
+	enum err err;
+
+	err = operation_head(authority, &head, diag);
+	if (err)
+		return err;
+	err = published_get(authority, what->log, &before, old, NULL);
+	if (!err)
+		row_sum_change(&head.published, old, false);
+	if (err && err != ERR_NOTFOUND)
+		return published_get(authority, what->log, &before, old,
+		    diag);
+	row_sum_change(&head.published, mac, true);
+	return operation_head_put(authority, &head, diag);
+}
+
+struct published_walk {
+	struct authority	*authority;
+	struct row_sum		 sum;
+	struct diag		*diag;
+};
+
+static enum err
+published_add(void *ctx, const struct store_log *log)
+{
+	struct published_walk *walk = ctx;
+	struct published what;
+	uint8_t mac[SHA256_SIZE];
+	enum err err;
+
+	err = published_get(walk->authority, log->name, &what, mac, NULL);
+	if (err == ERR_NOTFOUND)
+		return ERR_OK;
+	if (err)
+		return published_get(walk->authority, log->name, &what, mac,
+		    walk->diag);
+	row_sum_change(&walk->sum, mac, true);
+	return ERR_OK;
+}
+
+static enum err
+published_check(struct authority *authority,
+    const struct operation_head *head, struct diag *diag)
+{
+	struct published_walk walk = { .authority = authority,
+	    .diag = diag };
+	enum err err;
+
+	err = store_log_each(authority->store, published_add, &walk, diag);
+	if (err || (walk.sum.count == head->published.count &&
+	    memcmp(walk.sum.sum, head->published.sum, SHA256_SIZE) == 0))
+		return err;
+	err = diag_fail(diag, ERR_CORRUPT, NULL,
+	    "registry: what it says was published last is not what was");
+	diag_hint(diag, "somebody wrote to registry.db: restore it from a "
+	    "backup; nothing was published");
+	return err;
 }
 
 static enum err
@@ -136,6 +211,9 @@ published_put(struct authority *authority, const struct published *what,
 		err = state_mac(authority, buf_bytes(&encoded), mac);
 	if (err)
 		return diag_fail(diag, err, NULL, "publication: its record");
+	err = published_sum(authority, what, mac, diag);
+	if (err)
+		return err;
 	buf_put(&encoded, mac, sizeof(mac));
 	err = buf_err(&encoded);
 	state_name(what->log, name);
@@ -510,6 +588,8 @@ publish_within(struct publishing *all)
 		err = rows_check_ranges(all->authority, all->diag);
 	if (!err)
 		err = operation_head(all->authority, &all->head, all->diag);
+	if (!err)
+		err = published_check(all->authority, &all->head, all->diag);
 	for (i = 0; i < all->count && !err; i++)
 		err = log_publish(all, &all->logs[i]);
 	return err;

@@ -484,7 +484,8 @@ records_load(struct load *l)
 		err = place_enter(l);
 	if (!err)
 		err = report_read(l->authority->io,
-		    l->request->files.file->path, &l->station.signing, record_load, l, &again, l->diag);
+		    l->request->files.file->path, &l->station.signing,
+		    record_load, l, &again, l->diag);
 	/* what follows the last record is unused */
 	while (!err && l->at < l->place_count &&
 	    l->places[l->at].pack < l->report.pack_count) {
@@ -582,7 +583,8 @@ load_check(struct load *l, bool *ret_before)
 		err = station_find(l);
 	if (!err)
 		err = report_read(l->authority->io,
-		    l->request->files.file->path, &l->station.signing, NULL, NULL, &l->report, l->diag);
+		    l->request->files.file->path, &l->station.signing,
+		    NULL, NULL, &l->report, l->diag);
 	if (!err)
 		err = sequence_check(l, ret_before);
 	if (err || *ret_before)

@@ -1,12 +1,14 @@
 #include "lib/authority/rows.h"
 
+#include <stdlib.h>
+
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/status.h"
 #include "lib/base/cbor_write.h"
 
-static void
-sum_change(struct row_sum *sum, const uint8_t code[SHA256_SIZE], bool add)
+void
+row_sum_change(struct row_sum *sum, const uint8_t code[SHA256_SIZE], bool add)
 {
 	int carry = 0, i;
 
@@ -48,7 +50,7 @@ object_sum(void *ctx, const struct store_object *object)
 
 	if (object->body.len < SHA256_SIZE)
 		return ERR_CORRUPT;
-	sum_change(&walk->sum, object->body.ptr + object->body.len -
+	row_sum_change(&walk->sum, object->body.ptr + object->body.len -
 	    SHA256_SIZE, true);
 	return ERR_OK;
 }
@@ -79,11 +81,15 @@ rows_check_objects(struct authority *authority,
 	struct object_walk walk = { .place = 0 };
 	enum err err;
 
+	err = store_object_last(authority->store, &walk.place, diag);
+	if (err)
+		return err;
 	err = store_object_since(authority->store, 0, object_sum, &walk,
 	    NULL);
 	if (err && err != ERR_CORRUPT)
 		return diag_fail(diag, err, NULL, "registry: objects");
-	if (err || walk.sum.count != head->objects.count ||
+	if (err || walk.place != head->object_place ||
+	    walk.sum.count != head->objects.count ||
 	    memcmp(walk.sum.sum, head->objects.sum, SHA256_SIZE) != 0)
 		return altered("objects", diag);
 	return ERR_OK;
@@ -95,6 +101,9 @@ struct range_walk {
 	bool			 add;
 	uint64_t		 pool;		/* of parts */
 	bool			 one_pool;
+	/* of one log: where its ranges end, and those that are closed */
+	uint64_t		 end, closed;
+	bool			 broken;
 };
 
 static enum err
@@ -107,7 +116,7 @@ row_sum(struct range_walk *walk, struct buf *row)
 	if (!err)
 		err = hmac_parts(walk->authority->row_mac, &encoded, 1, code);
 	if (!err)
-		sum_change(&walk->sum, code, walk->add);
+		row_sum_change(&walk->sum, code, walk->add);
 	return err;
 }
 
@@ -192,6 +201,39 @@ rows_part_take(struct authority *authority, uint64_t pool,
 	return err ? err : operation_head_put(authority, &head, diag);
 }
 
+/* No index twice, none left out. */
+static enum err
+range_next(void *ctx, const struct store_range *range)
+{
+	struct range_walk *walk = ctx;
+
+	if (range->first != walk->end)
+		walk->broken = true;
+	if (range->state != RANGE_RESERVED && walk->closed != walk->end)
+		walk->broken = true;
+	walk->end = range->first + range->count;
+	if (range->state != RANGE_RESERVED)
+		walk->closed = walk->end;
+	return range_sum(walk, range);
+}
+
+static enum err
+log_ranges(void *ctx, const struct store_log *log)
+{
+	struct range_walk *walk = ctx;
+	enum err err;
+
+	if (log->log == LOG_OPERATIONS_NUMBER)
+		return ERR_OK;
+	walk->end = 0;
+	walk->closed = 0;
+	err = store_range_each(walk->authority->store, log->log, 0, 0,
+	    range_next, walk, NULL);
+	if (walk->end != log->reserved || walk->closed != log->size)
+		walk->broken = true;
+	return err;
+}
+
 enum err
 rows_all(struct authority *authority, struct row_sum *ret_ranges,
     struct diag *diag)
@@ -199,8 +241,9 @@ rows_all(struct authority *authority, struct row_sum *ret_ranges,
 	struct range_walk walk = { .authority = authority, .add = true };
 	enum err err;
 
-	err = store_range_each(authority->store, 0, 0, 0, range_sum, &walk,
-	    diag);
+	err = store_log_each(authority->store, log_ranges, &walk, diag);
+	if (!err && walk.broken)
+		return altered("logs and the ranges in them", diag);
 	if (!err)
 		err = store_name_part_each(authority->store, 0, 0, part_sum,
 		    &walk, diag);
@@ -227,12 +270,38 @@ rows_check_ranges(struct authority *authority, struct diag *diag)
 	return ERR_OK;
 }
 
+/* What the ranges say of a pack. */
+struct pack_sum {
+	uint64_t	committed, length;
+	uint32_t	chunks;
+};
+
 struct order_walk {
 	struct authority	*authority;
+	struct pack_sum		*packs;
+	uint32_t		 pack_count;
 	uint64_t		 committed;
 	bool			 good;
 	struct diag		*diag;
 };
+
+static void
+order_committed(struct order_walk *walk, const struct store_range *range)
+{
+	uint64_t end = range->pack_offset + range->pack_length;
+	struct pack_sum *pack;
+
+	walk->committed += range->count;
+	if (range->pack < 1 || range->pack > walk->pack_count) {
+		walk->good = false;
+		return;
+	}
+	pack = &walk->packs[range->pack - 1];
+	pack->committed += range->count;
+	pack->chunks++;
+	if (end > pack->length)
+		pack->length = end;
+}
 
 static enum err
 order_range(void *ctx, const struct store_range *range)
@@ -243,7 +312,7 @@ order_range(void *ctx, const struct store_range *range)
 	enum err err;
 
 	if (range->state == RANGE_COMMITTED)
-		walk->committed += range->count;
+		order_committed(walk, range);
 	if (range->state != RANGE_VOID)
 		return ERR_OK;
 	err = status_get(walk->authority, range->log, range->first, &status,
@@ -253,16 +322,47 @@ order_range(void *ctx, const struct store_range *range)
 	return err;
 }
 
+/* A pack without chunks has its header, or nothing yet. */
+static enum err
+order_packs(struct order_walk *walk, const struct store_order *order)
+{
+	const struct pack_sum *sum;
+	struct store_pack pack;
+	uint32_t no;
+	enum err err;
+
+	for (no = 1; no <= order->packs; no++) {
+		sum = &walk->packs[no - 1];
+		err = store_pack_get(walk->authority->store, order->number,
+		    no, &pack, walk->diag);
+		if (err)
+			return err;
+		if (pack.committed != sum->committed ||
+		    pack.chunks != sum->chunks ||
+		    (sum->chunks > 0 && pack.length != sum->length) ||
+		    ((pack.complete || order->state == ORDER_COMPLETE) &&
+		    (!pack.complete || pack.committed != pack.count)))
+			walk->good = false;
+	}
+	return ERR_OK;
+}
+
 enum err
 rows_check_order(struct authority *authority,
     const struct store_order *order, struct diag *diag)
 {
 	struct order_walk walk = { .authority = authority, .good = true,
-	    .diag = diag };
+	    .pack_count = order->packs, .diag = diag };
 	enum err err;
 
+	walk.packs = calloc((size_t)order->packs + 1, sizeof(*walk.packs));
+	if (walk.packs == NULL)
+		return diag_nomem(diag);
 	err = store_range_each(authority->store, order->log, order->number,
 	    0, order_range, &walk, diag);
+	if (!err)
+		err = order_packs(&walk, order);
+	free(walk.packs);
 	if (err)
 		return err;
 	if (!walk.good || walk.committed != order->committed)

@@ -13,6 +13,7 @@
 #define IMPRINT_AUTHORITY_ROWS_H
 
 #include "lib/authority/authority.h"
+#include "lib/log/merkle.h"
 
 struct row_sum {
 	uint64_t	count;
@@ -20,6 +21,9 @@ struct row_sum {
 };
 
 struct operation_head;
+
+void	row_sum_change(struct row_sum *, const uint8_t code[SHA256_SIZE],
+	    bool add);
 
 /* The objects put since the head's place join its sum. */
 MUST_USE enum err rows_objects_add(struct authority *,
@@ -35,12 +39,27 @@ MUST_USE enum err rows_part_take(struct authority *, uint64_t pool,
 MUST_USE enum err rows_all(struct authority *, struct row_sum *ret_ranges,
     struct diag *);
 
-/* Are they those that the head speaks of? ERR_CORRUPT. */
+/* Are they those that the head speaks of, and ranges one after the other up
+ * to what their log has reserved? ERR_CORRUPT. */
 MUST_USE enum err rows_check_objects(struct authority *,
     const struct operation_head *, struct diag *);
 MUST_USE enum err rows_check_ranges(struct authority *, struct diag *);
-/* Is an order's progress what its ranges say, each void one not valid? */
+/* Is the progress of an order and its packs what its ranges say, each void
+ * one not valid? */
 MUST_USE enum err rows_check_order(struct authority *,
     const struct store_order *, struct diag *);
+
+/*
+ * A log's row and its tree, which must agree on the size: ERR_CORRUPT. The
+ * trees of bulk and online are kept under a MAC (checked when unlocked), so
+ * that no leaf is put under a signature from behind; that of operations is in
+ * the head.
+ */
+MUST_USE enum err authority_log(struct authority *, uint32_t log,
+    struct store_log *ret_log, struct merkle *ret_tree, struct diag *);
+/* A tree as it is kept: for store_range_close(), store_log_grow(). out is
+ * cleared first. */
+MUST_USE enum err authority_tree_put(struct authority *, uint32_t log,
+    const struct merkle *, struct buf *out, struct diag *);
 
 #endif

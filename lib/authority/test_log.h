@@ -37,7 +37,8 @@ grow(struct world *w, uint32_t count, enum range_state state)
 	}
 	good(state == RANGE_VOID ? authority_void_leaves(&tree, sha256,
 	    &range) : merkle_append(&tree, sha256, leaves, count), NULL);
-	merkle_encode(&tree, &frontier);
+	good(authority_tree_put(w->authority, range.log, &tree, &frontier,
+	    NULL), NULL);
 	if (state == RANGE_COMMITTED)
 		good(store_entries_put(store, range.log, range.first, count,
 		    1, bytes_of(entries, count), bytes_of(leaves,

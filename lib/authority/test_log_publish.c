@@ -266,7 +266,14 @@ test_registry_harmed(void **state)
 		    "does not fit" },
 		{ "UPDATE log SET frontier = CAST(substr(frontier, 1, "
 		    "length(frontier) - 1) || x'00' AS BLOB) WHERE log = 1",
-		    "leaves of indices" },
+		    "its tree was altered" },
+		/* a node of it, and the MAC as it was */
+		{ "UPDATE log SET frontier = CAST(substr(frontier, 1, 8) || "
+		    "zeroblob(32) || substr(frontier, 41) AS BLOB) "
+		    "WHERE log = 1", "its tree was altered" },
+		{ "UPDATE log SET frontier = CAST(substr(frontier, 1, "
+		    "length(frontier) - 32) AS BLOB) WHERE log = 1",
+		    "its tree was altered" },
 		{ "UPDATE log SET checkpoint = x'00' WHERE log = 1",
 		    "altered" },
 		{ "UPDATE log SET checkpoint = x'' WHERE log = 1",

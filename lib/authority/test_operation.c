@@ -96,6 +96,12 @@ test_altered(void **state)
 		    "WHERE name = 'operations-head'", ERR_CORRUPT, "head" },
 		{ "DELETE FROM meta WHERE name = 'operations-head'",
 		    ERR_CORRUPT, "head" },
+		/* as if of schema 1: it would begin anew */
+		{ "DELETE FROM meta WHERE name = 'operations-head' OR "
+		    "name LIKE 'published-%'; DELETE FROM operation; "
+		    "DELETE FROM status; UPDATE log SET size = 0, "
+		    "reserved = 0, frontier = x'', checkpoint = x'' "
+		    "WHERE name = 'operations'", ERR_CORRUPT, "gone" },
 		{ "UPDATE log SET size = 2, reserved = 2 "
 		    "WHERE name = 'operations'", ERR_CORRUPT, "tree" },
 		{ "UPDATE operation SET entry = (SELECT entry FROM operation "
@@ -113,8 +119,24 @@ test_altered(void **state)
 		    "body) SELECT kind, 'line-9', version, hash, created, "
 		    "body FROM object WHERE kind = 3 LIMIT 1",
 		    ERR_CORRUPT, "objects" },
+		{ "UPDATE object SET seq = seq + 1 WHERE seq = (SELECT "
+		    "max(seq) FROM object)", ERR_CORRUPT, "objects" },
 		{ "INSERT INTO status VALUES (1, 0, 5, 1, 0, 0, 0)", ERR_OK,
 		    "status" },
+		{ "UPDATE log SET reserved = reserved + 5 WHERE log = 1",
+		    ERR_OK, "ranges" },
+		{ "UPDATE log SET reserved = 5 WHERE log = 2", ERR_OK,
+		    "ranges" },
+		{ "DELETE FROM orders", ERR_OK, "orders" },
+		{ "UPDATE orders SET count = count + 1", ERR_OK, "order 1" },
+		{ "UPDATE orders SET committed = committed + 1", ERR_OK,
+		    "progress" },
+		{ "UPDATE orders SET state = 2", ERR_OK, "progress" },
+		{ "UPDATE pack SET committed = committed + 1", ERR_OK,
+		    "progress" },
+		{ "UPDATE pack SET chunks = chunks + 1", ERR_OK,
+		    "progress" },
+		{ "UPDATE pack SET complete = 1", ERR_OK, "progress" },
 	};
 	struct world *w = *state;
 	size_t i;
@@ -123,6 +145,7 @@ test_altered(void **state)
 		struct diag diag = DIAG_INIT;
 
 		world_copy(w, io_posix());
+		assert_int_equal(order_make(w, 0, 10, 1, 4), 1);
 		registry_change(w, table[i].sql);
 		assert_int_equal(unlock(w, NOW, 0, &diag), table[i].unlock);
 		if (table[i].unlock == ERR_OK)

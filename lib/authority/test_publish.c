@@ -562,6 +562,34 @@ test_record_altered(void **state)
 	    ERR_CORRUPT);
 }
 
+/* Taken away, or an older one put back: a number would be used again. */
+static void
+test_record_older(void **state)
+{
+	static const char *const table[] = {
+		"DELETE FROM meta WHERE name = 'published-bulk'",
+		"UPDATE meta SET value = (SELECT value FROM meta WHERE "
+		    "name = 'older') WHERE name = 'published-bulk'",
+	};
+	struct world *w = *state;
+	size_t i;
+
+	for (i = 0; i < COUNT(table); i++) {
+		struct diag diag = DIAG_INIT;
+
+		world_copy(w, io_posix());
+		issue(w);
+		registry_change(w, "INSERT INTO meta SELECT 'older', value "
+		    "FROM meta WHERE name = 'published-bulk'");
+		publish_good(w, NOW);
+		registry_change(w, table[i]);
+		shell("rm -r '%s/publish/crl'", w->dir);
+		assert_int_equal(publish_at(w, NOW, false, &diag),
+		    ERR_CORRUPT);
+		assert_non_null(strstr(diag.what, "published last"));
+	}
+}
+
 /* A second list from 2^20 on. */
 static void
 test_lists(void **state)
@@ -684,6 +712,7 @@ main(void)
 		PUBLISH_TEST(test_if_needed),
 		PUBLISH_TEST(test_days),
 		PUBLISH_TEST(test_record_altered),
+		PUBLISH_TEST(test_record_older),
 		PUBLISH_TEST(test_lists),
 		PUBLISH_TEST(test_faults),
 	};

@@ -45,7 +45,8 @@ log_make(struct world *w, uint32_t log, uint32_t count)
 	good(store_range_reserve(store, &range, &diag), &diag);
 	good(rows_range_add(w->authority, &range, &diag), &diag);
 	good(authority_void_leaves(&tree, sha256, &range), &diag);
-	merkle_encode(&tree, &frontier);
+	good(authority_tree_put(w->authority, log, &tree, &frontier, &diag),
+	    &diag);
 	good(store_range_close(store, &range, RANGE_COMMITTED,
 	    buf_bytes(&frontier), &diag), &diag);
 	good(store_commit(store, &diag), &diag);

@@ -87,8 +87,9 @@ void_close(struct authority *authority, uint32_t log,
 		if (!err)
 			err = part_give_back(authority, STORE_NAME_LISTS,
 			    &walk->ranges[i], diag);
-		buf_clear(&frontier);
-		merkle_encode(&tree, &frontier);
+		if (!err)
+			err = authority_tree_put(authority, log, &tree,
+			    &frontier, diag);
 		if (!err)
 			err = store_range_close(authority->store,
 			    &walk->ranges[i], RANGE_VOID,

@@ -110,6 +110,18 @@ json_only(const struct json_value *object, const char *const *names,
 }
 
 enum err
+json_get_object(const struct json_value *object, const char *name,
+    const struct json_value **ret_object, struct diag *diag)
+{
+	const json_t *value = member(object, name);
+
+	if (value != NULL && !json_is_object(value))
+		return type_fail(name, "an object", diag);
+	*ret_object = (const struct json_value *)value;
+	return ERR_OK;
+}
+
+enum err
 json_get_text(const struct json_value *object, const char *name,
     char *ret_text, size_t size, struct diag *diag)
 {

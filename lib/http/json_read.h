@@ -31,6 +31,9 @@ bool	json_has(const struct json_value *, const char *name);
  * NULL: a misspelt one would be passed over otherwise. */
 MUST_USE enum err json_only(const struct json_value *,
     const char *const *names, struct diag *);
+/* It stays the outer one's. Missing: NULL. */
+MUST_USE enum err json_get_object(const struct json_value *,
+    const char *name, const struct json_value **ret_object, struct diag *);
 /* Text with a NUL after it; missing: "". */
 MUST_USE enum err json_get_text(const struct json_value *, const char *name,
     char *ret_text, size_t size, struct diag *);

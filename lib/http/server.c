@@ -408,6 +408,11 @@ server_events(struct http_server *server, struct diag *diag)
 	    (server->tick == NULL) != (server->config.tick == NULL) ||
 	    (server->hangup == NULL) != (server->config.hangup == NULL))
 		return diag_nomem(diag);
+	if (event_add(server->signals[0], NULL) != 0 ||
+	    event_add(server->signals[1], NULL) != 0 ||
+	    (server->hangup != NULL && event_add(server->hangup, NULL) != 0))
+		return diag_fail(diag, ERR_IO, NULL,
+		    "server: signals cannot be caught");
 	return ERR_OK;
 }
 
@@ -482,11 +487,7 @@ http_server_run(struct http_server *server, struct diag *diag)
 {
 	struct timeval often = { .tv_sec = server->config.tick_s };
 
-	if (event_add(server->signals[0], NULL) != 0 ||
-	    event_add(server->signals[1], NULL) != 0 ||
-	    (server->tick != NULL && event_add(server->tick, &often) != 0) ||
-	    (server->hangup != NULL &&
-	    event_add(server->hangup, NULL) != 0) ||
+	if ((server->tick != NULL && event_add(server->tick, &often) != 0) ||
 	    evconnlistener_enable(server->listener) != 0 ||
 	    event_base_dispatch(server->base) < 0)
 		return diag_fail(diag, ERR_IO, NULL,

@@ -117,8 +117,9 @@ struct http_config {
 struct http_server;
 
 /*
- * Bind, listen, nothing else yet; SIGPIPE must be ignored. config's texts and
- * tables must outlive the server; certificate and key need not. ERR_INVALID:
+ * Bind; from now on SIGTERM, SIGINT (and SIGHUP with hangup) are kept for
+ * http_server_run(). SIGPIPE must be ignored. config's texts and tables must
+ * outlive the server; certificate and key need not. ERR_INVALID:
  * no IP address, certificate and key do not belong together or are no PEM;
  * ERR_EXISTS: the port is taken; ERR_PERMISSION; ERR_IO; ERR_CRYPTO.
  */

@@ -144,6 +144,24 @@ test_members(void **state)
 }
 
 static void
+test_object(void **state)
+{
+	_cleanup_json_value_ struct json_value *v =
+	    read_good("{\"o\":{\"n\":3},\"l\":[]}");
+	const struct json_value *inner = NULL;
+	uint64_t number;
+
+	(void)state;
+	assert_int_equal(json_get_object(v, "l", &inner, NULL), ERR_INVALID);
+	assert_int_equal(json_get_object(v, "o", &inner, NULL), ERR_OK);
+	assert_int_equal(json_get_number(inner, "n", 9, 1, &number, NULL),
+	    ERR_OK);
+	assert_int_equal(number, 3);
+	assert_int_equal(json_get_object(v, "?", &inner, NULL), ERR_OK);
+	assert_null(inner);
+}
+
+static void
 test_only(void **state)
 {
 	static const char *const all[] = { "a", "b", "c", NULL };
@@ -222,6 +240,7 @@ main(void)
 		cmocka_unit_test(test_depth),
 		cmocka_unit_test(test_length),
 		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_object),
 		cmocka_unit_test(test_only),
 		cmocka_unit_test(test_each_text),
 		cmocka_unit_test(test_each_item),

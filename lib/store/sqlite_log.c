@@ -176,6 +176,28 @@ store_checkpoint_put(struct store *st, uint32_t log, struct bytes checkpoint,
 }
 
 enum err
+store_log_frontier_put(struct store *st, uint32_t log, struct bytes frontier,
+    struct diag *diag)
+{
+	static const char text[] = "UPDATE log SET frontier = ? WHERE log = ?";
+	_cleanup_sql_ struct sql q = SQL_INIT;
+	enum err err;
+
+	err = store_writable(st, diag);
+	if (!err)
+		err = sql_open(st, text, &q, diag);
+	if (err)
+		return err;
+	sql_put_bytes(&q, frontier);
+	sql_put_int(&q, log);
+	err = sql_run(&q, diag);
+	if (err)
+		return err;
+	return sqlite3_changes(st->db) == 1 ? ERR_OK :
+	    log_absent(st, log, diag);
+}
+
+enum err
 store_log_grow(struct store *st, uint32_t log, uint64_t size,
     struct bytes frontier, struct diag *diag)
 {

@@ -404,6 +404,22 @@ store_begin(struct store *st, struct diag *diag)
 }
 
 enum err
+store_look_begin(struct store *st, struct diag *diag)
+{
+	if (st->mode != STORE_READ || sqlite3_exec(st->db, "BEGIN", NULL,
+	    NULL, NULL) == SQLITE_OK)
+		return ERR_OK;
+	return store_fail(st, diag, "cannot be read");
+}
+
+void
+store_look_end(struct store *st)
+{
+	if (st->mode == STORE_READ)
+		(void)sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL);
+}
+
+enum err
 store_writable(struct store *st, struct diag *diag)
 {
 	if (!st->in_transaction)

@@ -45,6 +45,11 @@ MUST_USE enum err store_commit(struct store *, struct diag *);
 /* Drop what the transaction did; no transaction: nothing. */
 void	store_rollback(struct store *);
 
+/* A reader's looks until the end are all at one commit; for a writer, who is
+ * alone, nothing. */
+MUST_USE enum err store_look_begin(struct store *, struct diag *);
+void	store_look_end(struct store *);
+
 /* Small named values. get: ERR_NOTFOUND; value appended. */
 MUST_USE enum err store_meta_put(struct store *, const char *name,
     struct bytes value, struct diag *);
@@ -126,6 +131,9 @@ MUST_USE enum err store_log_each(struct store *,
 /* For a log without ranges (that of operations): its size, which is also what
  * is reserved, and frontier. ERR_STATE when size would go back. */
 MUST_USE enum err store_log_grow(struct store *, uint32_t log, uint64_t size,
+    struct bytes frontier, struct diag *);
+/* The frontier alone: of what is there already. */
+MUST_USE enum err store_log_frontier_put(struct store *, uint32_t log,
     struct bytes frontier, struct diag *);
 /* The epoch of the next serial numbers. ERR_STATE when it would go back. */
 MUST_USE enum err store_log_renew(struct store *, uint32_t log,

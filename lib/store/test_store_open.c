@@ -404,8 +404,11 @@ test_reader_beside_writer(void **state)
 	assert_int_equal(store_begin(writer, NULL), ERR_OK);
 	assert_int_equal(store_meta_put(writer, "key", bytes_text("2"),
 	    NULL), ERR_OK);
+	assert_int_equal(store_look_begin(reader, NULL), ERR_OK);
 	assert_value(reader, "1");
 	assert_int_equal(store_commit(writer, NULL), ERR_OK);
+	assert_value(reader, "1");
+	store_look_end(reader);
 	assert_value(reader, "2");
 	assert_int_equal(store_begin(reader, NULL), ERR_STATE);
 	assert_int_equal(store_meta_put(reader, "key", BYTES_NONE, NULL),

@@ -272,7 +272,7 @@ EDITS = [
      "index 192: the registry's leaf is not that"),
     ("UPDATE log SET frontier = CAST(substr(frontier, 1, "
      "length(frontier) - 1) || x'00' AS BLOB) WHERE log = 1",
-     "do not give its tree"),
+     "its tree was altered"),
     ("UPDATE log SET checkpoint = x'00' WHERE log = 1", "was altered"),
     ("UPDATE log SET checkpoint = (SELECT checkpoint FROM log WHERE log = 3)"
      " WHERE log = 1", "speaks of 700 entries"),

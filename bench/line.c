@@ -1,0 +1,503 @@
+/*
+ * station.handout, station.handout_p99: eight fixtures that reserve as fast
+ * as they can, each over its own connection, at a station in a process of its
+ * own; against as many syncs as it took, of as many octets, on the same disk
+ * right after each round.
+ */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/bench.h"
+#include "lib/base/clock.h"
+#include "station/line.h"
+#include "station/tokens.h"
+
+#define STATION		"line-2"
+#define FIXTURES	8
+#define EACH		64		/* hand-outs of one in a round */
+#define ROUNDS		9
+#define HANDOUTS	(FIXTURES * EACH)
+#define REPLY_MAX	16384
+
+/* Shared with the station's process. */
+struct shared {
+	struct line	*line;		/* its own */
+	uint64_t	 batches;
+	uint16_t	 port;
+};
+
+struct fixture {
+	const struct shared	*shared;
+	const char		*token;
+	int			 fd;
+	unsigned		 number, done;
+	double			 ms[EACH];
+	enum err		 err;
+};
+
+struct scene {
+	char		 home[PATH_SIZE], token[TOKEN_SIZE];
+	struct shared	*shared;
+	pid_t		 pid;
+	struct fixture	 fixtures[FIXTURES];
+	double		 ms[HANDOUTS * ROUNDS];
+	size_t		 count;
+};
+
+static enum err
+statement_submit(struct authority *authority, struct scene *scene,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf trust = BUF_INIT, statement = BUF_INIT;
+	_cleanup_buf_ struct buf result = BUF_INIT;
+	struct station_statement made;
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = path_join(path, authority_dir(authority), "publish/trust.pem");
+	if (!err)
+		err = io_read_file(io_posix(), path, &trust, diag);
+	if (!err)
+		err = path_join(scene->home, authority_dir(authority),
+		    "floor");
+	if (!err)
+		err = station_init(io_posix(), scene->home, STATION,
+		    buf_bytes(&trust), time_now(), &made, diag);
+	if (!err)
+		err = path_join(path, scene->home, STATION ".station");
+	if (!err)
+		err = io_read_file(io_posix(), path, &statement, diag);
+	if (!err)
+		err = bench_submit(authority, REQUEST_STATION_ADD,
+		    buf_bytes(&statement), &result, diag);
+	return err;
+}
+
+static enum err
+order_make(struct authority *authority, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	_cleanup_buf_ struct buf encoded = BUF_INIT;
+	const char *station = STATION;
+	struct store_object object;
+	struct cbor cbor;
+	enum err err;
+
+	err = authority_object_get(authority, STORE_PRODUCT, BENCH_DIRECT,
+	    NULL, &encoded, &object, diag);
+	if (!err)
+		err = request_put_order(&body, object.hash, HANDOUTS *
+		    (ROUNDS + 1), &station, 1);
+	if (!err)
+		err = bench_submit(authority, REQUEST_ORDER_CREATE,
+		    buf_bytes(&body), &result, diag);
+	if (err)
+		return err;
+	cbor_open(&cbor, buf_bytes(&result));
+	return bench_order_run(authority, (uint32_t)cbor_get_uint(&cbor),
+	    diag);
+}
+
+static enum err
+pack_import(struct authority *authority, struct scene *scene,
+    struct diag *diag)
+{
+	_cleanup_station_ struct station station = STATION_INIT;
+	const struct station_pack *pack;
+	enum station_import import;
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = path_join(path, authority_dir(authority),
+	    "packs/order-1-1.pack");
+	if (!err)
+		err = station_open(io_posix(), scene->home, STATION_WORK,
+		    &station, diag);
+	if (!err)
+		err = station_import(&station, path, time_now(), NULL, NULL,
+		    &import, &pack, diag);
+	if (!err)
+		err = tokens_add(io_posix(), scene->home, "bench", time_now(),
+		    scene->token, diag);
+	return err;
+}
+
+static enum err
+batch_counted(void *ctx, struct buf *body, struct diag *diag)
+{
+	struct shared *shared = ctx;
+
+	shared->batches++;
+	return line_batch(shared->line, body, diag);
+}
+
+static void
+reserve_passed_on(void *ctx, struct http_request *http)
+{
+	const struct http_route *route = line_routes;
+
+	while (strcmp(route->path, "/v1/reserve") != 0)
+		route++;
+	route->handle(((struct shared *)ctx)->line, http);
+}
+
+/* The station's process. */
+static enum err
+station_serve(struct scene *scene, int ready, struct diag *diag)
+{
+	static const struct http_route routes[] = {
+		{ "POST", "/v1/reserve", reserve_passed_on },
+		{ NULL, NULL, NULL }
+	};
+	struct http_config config = {
+		.address = "127.0.0.1", .body_max = LINE_BODY_MAX,
+		.connections_max = 64, .idle_s = 600, .request_s = 60,
+		.stop_s = 1, .routes = routes, .ctx = scene->shared,
+		.batch = batch_counted
+	};
+	_cleanup_http_server_ struct http_server *server = NULL;
+	_cleanup_station_ struct station station = STATION_INIT;
+	_cleanup_floor_ struct floor *floor = NULL;
+	enum err err;
+
+	err = station_open(io_posix(), scene->home, STATION_WORK, &station,
+	    diag);
+	if (!err)
+		err = floor_open(&station, &floor, diag);
+	if (!err)
+		err = line_new(&station, floor, &scene->shared->line, diag);
+	if (!err)
+		err = http_server_new(&config, &server, diag);
+	if (err)
+		return err;
+	scene->shared->port = (uint16_t)strtoul(strrchr(
+	    http_server_address(server), ':') + 1, NULL, 10);
+	if (write(ready, "", 1) != 1)
+		err = ERR_IO;
+	if (!err)
+		err = http_server_run(server, diag);
+	line_free(&scene->shared->line);
+	return err;
+}
+
+static enum err
+station_start(struct scene *scene, struct diag *diag)
+{
+	struct diag own = DIAG_INIT;
+	int ends[2];
+	char octet;
+	enum err err;
+
+	scene->shared = mmap(NULL, sizeof(*scene->shared), PROT_READ |
+	    PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (scene->shared == MAP_FAILED || pipe(ends) != 0 ||
+	    (scene->pid = fork()) < 0)
+		return diag_fail(diag, ERR_IO, NULL, "child: cannot start");
+	if (scene->pid == 0) {
+		err = station_serve(scene, ends[1], &own);
+		if (err)
+			(void)fprintf(stderr, "%s\n", own.what);
+		_exit(err != ERR_OK);
+	}
+	(void)close(ends[1]);
+	err = read(ends[0], &octet, 1) == 1 ? ERR_OK :
+	    diag_fail(diag, ERR_IO, NULL, "child: does not serve");
+	(void)close(ends[0]);
+	return err;
+}
+
+static enum err
+fixture_dial(struct fixture *f)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(f->shared->port) };
+	int one = 1;
+
+	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	f->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (f->fd < 0 || setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &one,
+	    sizeof(one)) != 0 || connect(f->fd, (struct sockaddr *)&to,
+	    sizeof(to)) != 0)
+		return ERR_IO;
+	return ERR_OK;
+}
+
+/* A whole reply is here when its body is as long as its head says. */
+static bool
+reply_whole(const char *reply, size_t len)
+{
+	const char *body = strstr(reply, "\r\n\r\n");
+	const char *length = strstr(reply, "Content-Length: ");
+
+	return body != NULL && length != NULL && len - (size_t)(body + 4 -
+	    reply) >= strtoul(length + 16, NULL, 10);
+}
+
+static enum err
+handout(struct fixture *f)
+{
+	char text[512], body[128], reply[REPLY_MAX + 1] = "";
+	size_t len = 0;
+	ssize_t n;
+
+	(void)snprintf(body, sizeof(body), "{\"device\":{\"serial\":"
+	    "\"%u-%u\"}}", f->number, f->done++);
+	(void)snprintf(text, sizeof(text), "POST /v1/reserve HTTP/1.1\r\n"
+	    "Host: a\r\nAuthorization: Bearer %s\r\nContent-Length: %zu"
+	    "\r\n\r\n%s", f->token, strlen(body), body);
+	if (send(f->fd, text, strlen(text), MSG_NOSIGNAL) !=
+	    (ssize_t)strlen(text))
+		return ERR_IO;
+	while (!reply_whole(reply, len)) {
+		n = recv(f->fd, reply + len, REPLY_MAX - len, 0);
+		if (n <= 0)
+			return ERR_IO;
+		len += (size_t)n;
+		reply[len] = '\0';
+	}
+	return strstr(reply, "{\"code\":0,") != NULL ? ERR_OK :
+	    ERR_INTERNAL;
+}
+
+static void *
+fixture_round(void *ctx)
+{
+	struct fixture *f = ctx;
+	int64_t start;
+	size_t i;
+
+	for (i = 0; i < EACH && !f->err; i++) {
+		start = time_monotonic_ns();
+		f->err = handout(f);
+		f->ms[i] = (double)(time_monotonic_ns() - start) / 1e6;
+	}
+	return NULL;
+}
+
+static enum err
+round_run(struct scene *scene)
+{
+	pthread_t threads[FIXTURES];
+	enum err err = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < FIXTURES; i++)
+		if (pthread_create(&threads[i], NULL, fixture_round,
+		    &scene->fixtures[i]) != 0)
+			abort();
+	for (i = 0; i < FIXTURES; i++) {
+		(void)pthread_join(threads[i], NULL);
+		err = err ? err : scene->fixtures[i].err;
+	}
+	return err;
+}
+
+static enum err
+ledger_size(const struct scene *scene, uint64_t *ret_size, struct diag *diag)
+{
+	_cleanup_file_ struct file file = FILE_INIT;
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = path_join(path, scene->home, "ledger");
+	if (!err)
+		err = file_open(io_posix(), path, O_RDONLY, 0, &file, diag);
+	return err ? err : file_size(&file, ret_size, diag);
+}
+
+/* As many syncs of as many octets. */
+static enum err
+bare_run(const struct scene *scene, uint64_t syncs, uint64_t octets,
+    struct diag *diag)
+{
+	_cleanup_file_ struct file file = FILE_INIT;
+	_cleanup_buf_ struct buf zeros = BUF_INIT;
+	size_t each = (size_t)(octets / syncs);
+	char path[PATH_SIZE];
+	enum err err;
+	uint64_t i;
+
+	if (buf_extend(&zeros, each) == NULL)
+		return diag_nomem(diag);
+	memset(zeros.ptr, 0, each);
+	err = path_join(path, scene->home, "bare");
+	if (!err)
+		err = file_open(io_posix(), path, O_RDWR | O_CREAT | O_TRUNC,
+		    0600, &file, diag);
+	for (i = 0; i < syncs && !err; i++) {
+		err = file_write_at(&file, i * each, buf_bytes(&zeros), diag);
+		if (!err)
+			err = file_sync(&file, diag);
+	}
+	return err;
+}
+
+/* Seconds of the hand-outs, and of the bare syncs. */
+static enum err
+round_measure(struct scene *scene, double *ret_work, double *ret_bare,
+    struct diag *diag)
+{
+	uint64_t before = 0, after = 0, batches = scene->shared->batches;
+	int64_t start, middle;
+	enum err err;
+	size_t i;
+
+	err = ledger_size(scene, &before, diag);
+	start = time_monotonic_ns();
+	if (!err)
+		err = round_run(scene);
+	middle = time_monotonic_ns();
+	if (!err)
+		err = ledger_size(scene, &after, diag);
+	*ret_work = (double)(middle - start) / 1e9;
+	middle = time_monotonic_ns();
+	if (!err)
+		err = bare_run(scene, scene->shared->batches - batches,
+		    after - before, diag);
+	*ret_bare = (double)(time_monotonic_ns() - middle) / 1e9;
+	for (i = 0; i < FIXTURES && !err; i++) {
+		memcpy(scene->ms + scene->count, scene->fixtures[i].ms,
+		    sizeof(scene->fixtures[i].ms));
+		scene->count += EACH;
+	}
+	return err;
+}
+
+static enum err
+scene_start(struct scene *scene, struct diag *diag)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	enum err err;
+	unsigned i;
+
+	err = bench_ecosystem("line", &authority, diag);
+	if (!err)
+		err = statement_submit(authority, scene, diag);
+	if (!err)
+		err = order_make(authority, diag);
+	if (!err)
+		err = pack_import(authority, scene, diag);
+	authority_close(&authority);
+	if (!err)
+		err = station_start(scene, diag);
+	for (i = 0; i < FIXTURES && !err; i++) {
+		scene->fixtures[i] = (struct fixture){
+			.shared = scene->shared, .token = scene->token,
+			.number = i
+		};
+		err = fixture_dial(&scene->fixtures[i]);
+	}
+	return err;
+}
+
+static void
+scene_end(struct scene *scene)
+{
+	size_t i;
+
+	for (i = 0; i < FIXTURES; i++)
+		if (scene->fixtures[i].fd > 0)
+			(void)close(scene->fixtures[i].fd);
+	if (scene->pid > 0) {
+		(void)kill(scene->pid, SIGTERM);
+		(void)waitpid(scene->pid, NULL, 0);
+	}
+	free(scene);
+}
+
+static enum err
+rounds_run(struct scene *scene, struct bench_result *result,
+    struct diag *diag)
+{
+	double rates[ROUNDS], bare[ROUNDS], ratios[ROUNDS];
+	double work_s = 0, bare_s = 0;
+	enum err err;
+	size_t i;
+
+	/* the first one warms up */
+	err = round_measure(scene, &work_s, &bare_s, diag);
+	scene->count = 0;
+	for (i = 0; i < ROUNDS && !err; i++) {
+		err = round_measure(scene, &work_s, &bare_s, diag);
+		rates[i] = HANDOUTS / work_s;
+		bare[i] = HANDOUTS / bare_s;
+		ratios[i] = bare_s / work_s;
+	}
+	if (err)
+		return err;
+	result->value = bench_median(rates, ROUNDS);
+	result->floor = bench_median(bare, ROUNDS);
+	result->ratio = bench_median(ratios, ROUNDS);
+	return ERR_OK;
+}
+
+static enum err
+line_run(struct bench_result *result, double *ret_p99, struct diag *diag)
+{
+	struct scene *scene = calloc(1, sizeof(*scene));
+	enum err err;
+
+	if (scene == NULL)
+		return diag_nomem(diag);
+	err = scene_start(scene, diag);
+	if (!err)
+		err = rounds_run(scene, result, diag);
+	if (!err) {
+		(void)bench_median(scene->ms, scene->count);	/* sorts */
+		*ret_p99 = scene->ms[scene->count * 99 / 100];
+	}
+	scene_end(scene);
+	return err;
+}
+
+static enum err
+handout_run(struct bench_result *result, struct diag *diag)
+{
+	double p99;
+
+	return line_run(result, &p99, diag);
+}
+
+static enum err
+p99_run(struct bench_result *result, struct diag *diag)
+{
+	struct bench_result rate;
+	double p99 = 0;
+	enum err err;
+
+	err = line_run(&rate, &p99, diag);
+	result->value = p99;
+	return err;
+}
+
+static bool
+handout_kept(const struct bench_result *result)
+{
+	return result->ratio >= 0.5;
+}
+
+static bool
+p99_kept(const struct bench_result *result)
+{
+	return result->value <= 50;
+}
+
+const struct bench bench_station_handout = {
+	.name = "station.handout", .unit = "1/s", .budget = "ratio >= 0.5",
+	.kept = handout_kept, .run = handout_run
+};
+
+const struct bench bench_station_p99 = {
+	.name = "station.handout_p99", .unit = "ms", .budget = "<= 50",
+	.kept = p99_kept, .run = p99_run
+};
