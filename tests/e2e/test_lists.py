@@ -206,6 +206,9 @@ def test_csv_signed(eco, maker, tmp_path):
             ec.SECP256R1())).hex() + "\n")
     done = order(eco, path, "--list-signature", sig, code=5)
     assert "is over another content" in done.err
+    path.write_text("key\n" + "ab" * 8192 + "\n")
+    assert "line 2: column 1: 8192 octets are no key" in check(
+        eco, path, code=2).err
     # unsigned: nobody stands for it
     order(eco, csv_write(tmp_path / "plain.csv"), code=(4, 5))
 
