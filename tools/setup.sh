@@ -37,6 +37,7 @@ gnutls-bin
 libcmocka-dev
 libmbedtls-dev
 libnss3-tools
+nginx-light|nginx
 python3
 python3-cbor2
 python3-cryptography

@@ -162,6 +162,8 @@ static const struct {
 	{ REQUEST_CHIP_MAKER_ADD, request_chip_maker_add },
 	{ REQUEST_CHIP_MAKER_REMOVE, request_chip_maker_remove },
 	{ REQUEST_RECONCILE, request_reconcile },
+	{ REQUEST_STATION_LOST, request_station_lost },
+	{ REQUEST_STATION_RENEW, request_station_renew },
 };
 
 static enum err

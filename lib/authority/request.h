@@ -27,10 +27,12 @@ enum request_type {
 	REQUEST_SERVICE_ADD = 3,	/* body: [name, dns name, COSE_Key] */
 	REQUEST_ORDER_CREATE = 4,	/* body: [product hash, count,
 					 * [station, ...], ? names / null,
-					 * ? devices]; names: [SHA-256 of the
-					 * file, its lines]; devices: [mode,
-					 * SHA-256 of the list, its entries,
-					 * approval / null] */
+					 * ? devices / null, ? extra]; names:
+					 * [SHA-256 of the file, its lines];
+					 * devices: [mode, SHA-256 of the
+					 * list, its entries, approval /
+					 * null]; extra: [attrition,
+					 * topped-up order] */
 	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
 	REQUEST_STATUS = 6,	/* lib/authority/request_status.h */
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
@@ -41,7 +43,10 @@ enum request_type {
 	REQUEST_RECONCILE = 20,	/* lib/authority/reconcile.h */
 	REQUEST_CHIP_MAKER_ADD = 21,	/* lib/authority/chip_maker.h */
 	REQUEST_CHIP_MAKER_REMOVE = 22,	/* body: name */
-	REQUEST_OPERATOR_ADD = 23	/* body: [name, COSE_Key] */
+	REQUEST_STATION_LOST = 23,	/* body: name; its answer is that of
+					 * a reconciliation */
+	REQUEST_STATION_RENEW = 24,	/* body: the station's statement */
+	REQUEST_OPERATOR_ADD = 25	/* body: [name, COSE_Key] */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */
@@ -94,6 +99,15 @@ MUST_USE enum err request_put_order_files(struct buf *,
     const struct devices_said *);
 MUST_USE enum err request_put_operator(struct buf *, const char *name,
     const struct public_key *);
+/* What an order is beyond what is to be built. */
+struct order_extra {
+	uint64_t	attrition;	/* of its count: expected to be lost */
+	uint32_t	top_up;		/* makes up for the scrap of this
+					 * order, as reported; 0: none */
+};
+/* Add it to a body made by one of the two; nothing when it says nothing. */
+MUST_USE enum err request_add_order_extra(struct buf *,
+    const struct order_extra *);
 MUST_USE enum err request_put_service(struct buf *, const char *name,
     const char *dns_name, const struct public_key *);
 MUST_USE enum err request_put_signer(struct buf *, uint32_t number);

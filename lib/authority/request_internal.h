@@ -33,5 +33,7 @@ REQUEST_HANDLER(request_operator_add);
 REQUEST_HANDLER(request_chip_maker_add);
 REQUEST_HANDLER(request_chip_maker_remove);
 REQUEST_HANDLER(request_reconcile);
+REQUEST_HANDLER(request_station_lost);
+REQUEST_HANDLER(request_station_renew);
 
 #endif
