@@ -19,6 +19,7 @@ ninja-build
 pkgconf|pkg-config
 libssl-dev
 openssl
+python3
 libsqlite3-dev
 libyaml-dev
 libevent-dev
@@ -37,7 +38,6 @@ gnutls-bin
 libcmocka-dev
 libmbedtls-dev
 libnss3-tools
-python3
 python3-cbor2
 python3-cryptography
 python3-pytest
