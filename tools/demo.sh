@@ -172,6 +172,8 @@ show imprint log verify --tiles "$publish/log/bulk" \
 show cat "$demo/anchor"
 
 title "A second order: a line with three fixtures, and its power fails"
+show imprint-station key new --home "$demo/line-1"
+show imprint station renew "$demo/line-1/line-1.station"
 show imprint order create --product camera --count 40 --station line-1
 imprint order run 2 > /dev/null
 show imprint-station import --home "$demo/line-1" \
@@ -200,10 +202,10 @@ serve 127.0.0.1:0
 mkdir "$demo/line-devices"
 # shellcheck disable=SC2086 # one argument a token
 /usr/bin/python3 tools/demo_line.py "$line_to" "$demo/line-1/tls.pem" \
-    "$demo/line-devices" 30 $tokens > "$demo/fixtures.log" 2>&1 &
+    "$demo/line-devices" 2 30 $tokens > "$demo/fixtures.log" 2>&1 &
 fixtures=$!
 # in the middle of it, the station is gone
-until [ "$(ls "$demo/line-devices" | wc -l)" -ge 9 ]; do sleep 0.01; done
+until [ -d "$demo/line-devices/bench-0-003" ]; do sleep 0.01; done
 kill -9 "$line"
 wait "$line" 2>/dev/null || true
 echo "the station is killed in the middle (kill -9), and started again"
@@ -217,6 +219,8 @@ line=
 show imprint-station status --home "$demo/line-1"
 
 title "The line's report: the order is closed, its identities accounted for"
+imprint-station key new --home "$demo/line-1" > /dev/null
+imprint station renew "$demo/line-1/line-1.station" > /dev/null
 show imprint-station report 2 --home "$demo/line-1" \
     --out "$demo/order-2.report" --final
 show imprint order reconcile 2 --report "$demo/order-2.report"

@@ -2,7 +2,7 @@
 """Three fixtures of a line at once, as `make run` shows them: each writes
 identities into devices through the device's own agent. One device comes
 twice, one is scrapped; when the station is gone they ask until it is back.
-usage: demo_line.py HOST:PORT TLS.PEM DEVICES-DIR COUNT TOKEN..."""
+usage: demo_line.py HOST:PORT TLS.PEM DEVICES-DIR ORDER COUNT TOKEN..."""
 import base64
 import hashlib
 import http.client
@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 
-address, certificate, directory, count, *tokens = sys.argv[1:]
+address, certificate, directory, order, count, *tokens = sys.argv[1:]
 host, port = address.rsplit(":", 1)
 per_fixture = int(count) // len(tokens)
 said = threading.Lock()
@@ -56,7 +56,7 @@ class Fixture(threading.Thread):
                 time.sleep(0.05)
 
     def inject(self, serial):
-        answer = self.call("reserve", serial)
+        answer = self.call("reserve", serial, order=int(order))
         package = base64.b64decode(answer["package"])
         subprocess.run(["imprint-device", "install", "--home",
                         f"{directory}/{serial}"], input=package, check=True,

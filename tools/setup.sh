@@ -38,6 +38,7 @@ gnutls-bin
 libcmocka-dev
 libmbedtls-dev
 libnss3-tools
+nginx-light|nginx
 python3-cbor2
 python3-cryptography
 python3-pytest

@@ -1,13 +1,20 @@
 """imprint-verify: questions over HTTP, of devices whose certificates an order
 made, whose status changes while it runs, and of strangers."""
 import base64
+import contextlib
 import http.client
+import http.server
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
+import sys
+import threading
 import time
 import urllib.parse
 
@@ -16,12 +23,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 import reader
-from conftest import BIN, SANITIZER, program_needed, run
-from test_floor import Package
+from conftest import BIN, ROOT, SANITIZER, program_needed, run
+from test_floor import Package, Service
 from test_status_formats import Publisher
 
 pytestmark = program_needed("imprint-verify")
 
+# in /usr/sbin, where not everybody looks
+NGINX = shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin")
 PATIENCE_S = 30
 NEVER = "9999-12-31T23:59:59Z"
 FRESH = 86400
@@ -474,3 +483,270 @@ def test_start_refused(world, verify, tmp_path):
               f"127.0.0.1:{verify.port}"], 4, "in use")):
         result = run(BIN / "imprint-verify", "serve", *argv, code=code)
         assert says in result.err, result
+
+
+# The examples
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def pair(world):
+    """TLS pair of the services."""
+    world.imprint("service", "add", "collector", "--dns", "localhost",
+                  "--out", world.root)
+    return world.root / "collector"
+
+
+@pytest.fixture(scope="module")
+def revoked(issued, tmp_path_factory):
+    """Directory of publications by which the second device is revoked."""
+    eco = issued.copy(tmp_path_factory.mktemp("revoked"))
+    eco.imprint("revoke", devices_of(eco, 2)[1].index)
+    return eco.dir / "publish"
+
+
+@pytest.fixture(scope="module")
+def gate(world, revoked):
+    with Verify(world.publish / "trust.pem", patterns(revoked),
+                max_age=FRESH) as verify:
+        yield verify
+
+
+def stale_of(world):
+    """Of a verifier to which nothing fresh was ever given."""
+    return Verify(world.publish / "trust.pem", "none*", max_age=FRESH)
+
+
+@contextlib.contextmanager
+def python_service(world, pair, port):
+    service = Service(pair, world.publish / "trust.pem")
+    service.argv = [sys.executable, "-B", ROOT / "examples/service.py",
+                    *service.argv[1:], "--verify", f"127.0.0.1:{port}"]
+    with service:
+        yield service
+
+
+def test_python_service(world, stranger, pair, gate):
+    one, two = world.devices[:2]
+    foreign = devices_of(stranger, 1)[0]
+    with python_service(world, pair, gate.port) as service:
+        # one that says nothing holds nobody up
+        with socket.create_connection(("127.0.0.1", service.port)):
+            status, body = service.ask_raw(one.path, one.document)
+        assert status == 200 and json.loads(body)["ueid"] == one.ueid
+        assert json.loads(body)["verdict"] == "allow"
+        for device, document, path, says in (
+                (two, two.document, "photo", "deny: revoked"),
+                (one, one.document, "unheard-of", "deny: not permitted"),
+                (one, two.document, "photo", "deny: certificate and doc"),
+                (one, b"", "photo", "deny: no document"),
+                (one, b"junk", "photo", "deny: malformed"),
+                (one, one.document, "", "deny: undecided"),
+                (one, one.document, "a" * 200, "deny: undecided")):
+            status, body = service.ask_raw(device.path, document, path)
+            assert status == 403 and json.loads(body)[
+                "verdict"].startswith(says), body
+        assert service.ask_raw(one.path, b"\0" * 20000)[0] in (413, None)
+        for path in (foreign.path, None):
+            try:
+                assert service.ask_raw(path, one.document)[0] is None
+            except ssl.SSLError:
+                pass        # it ends the handshake
+        assert service.ask_raw(one.path, one.document)[0] == 200
+    with stale_of(world) as stale, \
+            python_service(world, pair, stale.port) as service:
+        status, body = service.ask_raw(one.path, one.document)
+        assert status == 403 and "status not known" in body
+    with python_service(world, pair, free_port()) as service:
+        status, body = service.ask_raw(one.path, one.document)
+        assert status == 403 and "undecided" in body
+
+
+def test_device_to_python_service(world, pair, gate, tmp_path):
+    """imprint-device gets along with it."""
+    station = tmp_path / "line"
+    eco = world.copy(tmp_path / "eco")
+    run(BIN / "imprint-station", "init", "--home", station, "--name",
+        "line-9", "--trust", eco.dir / "publish/trust.pem")
+    eco.imprint("station", "add", station / "line-9.station")
+    order = eco.order(1, "line-9")
+    eco.imprint("order", "run", order)
+    run(BIN / "imprint-station", "import", "--home", station,
+        eco.pack(order))
+    run(BIN / "imprint-station", "inject", "--home", station, "--command",
+        f"{BIN}/imprint-device install --home {tmp_path}/device")
+    with Verify(eco.dir / "publish/trust.pem", patterns(eco.dir / "publish"),
+                max_age=FRESH) as verify, \
+            python_service(world, pair, verify.port) as service:
+        answer = run(BIN / "imprint-device", "connect", "--home",
+                     tmp_path / "device", "--to",
+                     f"127.0.0.1:{service.port}", "--name", "localhost",
+                     "--object", "photo", "--method", "POST", "--json")
+        assert answer.json["status"] == 200, answer
+
+
+class Backend(http.server.BaseHTTPRequestHandler):
+    """What nginx protects: tells whom it was said to serve."""
+
+    def do_GET(self):
+        body = self.headers.get("X-Imprint-UEID", "nobody").encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_DELETE = do_GET
+
+    def log_message(self, *_):
+        pass
+
+
+class Nginx:
+    """nginx with the example, until the with-block ends."""
+
+    def __init__(self, pair, verify_port, root):
+        self.root, self.port = root, free_port()
+        self.backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0),
+                                                       Backend)
+        text = (ROOT / "examples/nginx.conf").read_text()
+        for old, new in (
+                ("listen 8443 ssl", f"listen 127.0.0.1:{self.port} ssl"),
+                ("/etc/imprint/service.pem", f"{pair}.pem"),
+                ("/etc/imprint/service.key", f"{pair}.key"),
+                ("127.0.0.1:8080", f"127.0.0.1:{self.backend.server_port}"),
+                ("127.0.0.1:8446", f"127.0.0.1:{verify_port}")):
+            assert text.count(old) == 1, old
+            text = text.replace(old, new)
+        (root / "example.conf").write_text(text)
+        paths = "".join(f"{kind}_temp_path {root}/{kind};\n" for kind in (
+            "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+        user = "user root;\n" if os.geteuid() == 0 else ""
+        (root / "nginx.conf").write_text(
+            f"{user}daemon off;\npid {root}/pid;\n"
+            f"error_log {root}/error.log;\nevents {{}}\n"
+            f"http {{\naccess_log off;\n{paths}"
+            f"include {root}/example.conf;\n}}\n")
+
+    def __enter__(self):
+        threading.Thread(target=self.backend.serve_forever,
+                         daemon=True).start()
+        self.process = subprocess.Popen(
+            [NGINX, "-p", self.root, "-c", self.root / "nginx.conf", "-e",
+             self.root / "error.log"])
+        wait_for(self.is_up)
+        return self
+
+    def is_up(self):
+        assert self.process.poll() is None, (
+            self.root / "error.log").read_text()
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 1).close()
+            return True
+        except OSError:
+            return False
+
+    def __exit__(self, *_):
+        self.process.terminate()
+        self.process.wait(PATIENCE_S)
+        self.backend.shutdown()
+
+    def ask(self, device, document=None, path="/photo", method="POST",
+            fields=()):
+        """(status, reason, body)"""
+        context = ssl.create_default_context()
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        if device is not None:
+            context.load_cert_chain(f"{device.path}.pem",
+                                    f"{device.path}.key")
+        connection = http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=PATIENCE_S, context=context)
+        fields = dict(fields)
+        if document is not None:
+            fields["X-Device-Document"] = b64(document)
+        connection.request(method, path, b"", fields)
+        reply = connection.getresponse()
+        body = reply.read().decode()
+        connection.close()
+        return reply.status, reply.headers.get("X-Imprint-Reason", ""), body
+
+
+@pytest.mark.skipif(NGINX is None, reason="nginx is not installed")
+def test_nginx(world, stranger, pair, gate, tmp_path):
+    one, two = world.devices[:2]
+    foreign = devices_of(stranger, 1)[0]
+    with Nginx(pair, gate.port, tmp_path) as nginx:
+        status, _, body = nginx.ask(one, one.document, fields={
+            "X-Imprint-UEID": two.ueid})
+        assert status == 200 and body == one.ueid
+        for status, says, args in (
+                (403, "revoked", (two, two.document)),
+                (403, "No path leads", (foreign,)),
+                (403, "signed by a key that is not", (one, foreign.document)),
+                (403, "another device", (one, two.document)),
+                (403, "no identity document was shown", (one,)),
+                (403, "cannot be read", (one, b"junk")),
+                (403, "is needed", (one, one.document, "/photo", "DELETE")),
+                (401, "No device certificate", (None, one.document))):
+            got = nginx.ask(*args)
+            assert got[0] == status and says in got[1], got
+        # what a client says of itself does not count
+        other = two.fields(**{"X-Object": "photo", "X-Permission": "POST"})
+        del other["X-Device-Document"]
+        assert nginx.ask(None, one.document, fields=one.fields())[0] == 401
+        assert nginx.ask(one, one.document, fields=other)[2] == one.ueid
+        assert nginx.ask(one, fields={"X-Device-Document": "?"})[0] == 403
+        assert nginx.ask(one, fields={
+            "X-Device-Document": "A" * 9000})[0] == 400
+        assert nginx.ask(one, path="/imprint-auth")[0] == 404
+        assert nginx.ask(one, one.document)[0] == 200
+    with stale_of(world) as stale:
+        (tmp_path / "stale").mkdir()
+        with Nginx(pair, stale.port, tmp_path / "stale") as nginx:
+            status, reason, _ = nginx.ask(one, one.document)
+            assert status == 403 and "neither a CRL" in reason
+    (tmp_path / "down").mkdir()
+    with Nginx(pair, free_port(), tmp_path / "down") as nginx:
+        assert nginx.ask(one, one.document)[0] == 500
+
+
+@pytest.fixture
+def unit(tmp_path):
+    """The example of a unit, running the program under test."""
+    source = ROOT / "examples/systemd/imprint-verify.service"
+    text = source.read_text()
+    assert text.count("ExecStart=/usr/bin/imprint-verify ") == 1
+    path = tmp_path / source.name
+    path.write_text(text.replace("ExecStart=/usr/bin/imprint-verify ",
+                                 f"ExecStart={BIN}/imprint-verify "))
+    return path
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None,
+                    reason="systemd-analyze is not installed")
+def test_unit(unit):
+    result = run("systemd-analyze", "--man=no", "verify", unit)
+    assert result.err == "" and result.out == ""
+    result = run("systemd-analyze", "security", "--offline=yes",
+                 "--threshold=13", unit)
+    assert "Overall exposure level" in result.out
+
+
+def test_unit_command(unit, world, tmp_path):
+    """Its command, and that its reload is understood."""
+    line = re.search(r"^ExecStart=(.*)$", unit.read_text(), re.M)[1]
+    argv = shlex.split(line.replace("/srv/imprint", str(world.publish)))
+    place = argv.index("--listen") + 1
+    assert argv[place] == "127.0.0.1:8446"
+    argv[place] = "127.0.0.1:0"
+    verify = Verify("")
+    verify.argv = argv
+    device = world.devices[0]
+    with verify:
+        assert verify.ask(**device.ask(**RIGHT))["verdict"] == "allow"
+        verify.hangup()
+        assert verify.ask(**device.ask(**RIGHT))["verdict"] == "allow"
