@@ -216,8 +216,15 @@ static void
 peer_event(struct bufferevent *bev, short what, void *ctx)
 {
 	struct peer *peer = ctx;
+	bool owed = peer->state == PEER_WAITING || peer->state ==
+	    PEER_WRITING;
 
-	(void)bev;
+	/* it has said all that it will, and still listens; TLS ends both */
+	if ((what & BEV_EVENT_EOF) && owed && peer->server->tls == NULL) {
+		peer->close = true;
+		(void)bufferevent_disable(bev, EV_READ);
+		return;
+	}
 	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT))
 		peer_free(peer);
 }

@@ -183,14 +183,15 @@ server_flush(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
-/* One of those that owe us a request goes, the one that has for longest. */
+/* One of those that we owe nothing goes, the one that was so for longest. */
 static void
 server_make_room(struct http_server *server)
 {
 	struct peer *peer;
 
 	TAILQ_FOREACH(peer, &server->peers, entry) {
-		if (peer->state == PEER_READING) {
+		if (peer->state == PEER_READING ||
+		    peer->state == PEER_DRAINING) {
 			peer_free(peer);
 			return;
 		}

@@ -324,6 +324,25 @@ test_too_much(void **state)
 	stop(&f);
 }
 
+/* One that has said all it will is still answered. */
+static void
+test_half_closed(void **state)
+{
+	_cleanup_buf_ struct buf heard = BUF_INIT;
+	struct fixture f = { 0 };
+	int fd;
+
+	(void)state;
+	start(&f, usual);
+	fd = dial(&f);
+	say(fd, "GET /large HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_non_null(strstr(hear(fd, NULL, &heard), "200 OK"));
+	assert_true(heard.len > 3000000);
+	(void)close(fd);
+	stop(&f);
+}
+
 static void
 test_continue(void **state)
 {
@@ -436,8 +455,15 @@ test_room(void **state)
 	(void)state;
 	config.connections_max = 2;
 	start(&f, config);
-	for (i = 0; i < COUNT(fds); i++)
+	for (i = 0; i < COUNT(fds); i++) {
 		fds[i] = dial(&f);
+		/* refused, but not gone */
+		if (i == 0) {
+			say(fds[0], "GET\r\n\r\n");
+			(void)hear(fds[0], "}", &heard);
+			buf_clear(&heard);
+		}
+	}
 	say(fds[2], GET);
 	assert_non_null(strstr(hear(fds[2], "hello q", &heard), "200 OK"));
 	assert_true(closed(fds[0]));
@@ -615,6 +641,7 @@ main(void)
 		cmocka_unit_test(test_tick),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_much),
+		cmocka_unit_test(test_half_closed),
 		cmocka_unit_test(test_continue),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_batch_fails),
