@@ -161,7 +161,13 @@ void
 floor_order_at(const struct floor *f, size_t at,
     struct floor_order *ret_order)
 {
-	const struct station *s = f->station;
+	floor_order_of(f->station, at, ret_order);
+}
+
+void
+floor_order_of(const struct station *s, size_t at,
+    struct floor_order *ret_order)
+{
 	const struct station_order *order = &s->orders[at];
 	struct floor_order o = {
 		.order = order->number,

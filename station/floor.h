@@ -158,5 +158,8 @@ struct floor_order {
 size_t	floor_order_count(const struct floor *);
 void	floor_order_at(const struct floor *, size_t,
 	    struct floor_order *ret_order);
+/* The same without a floor: at of the station's orders. */
+void	floor_order_of(const struct station *, size_t at,
+	    struct floor_order *ret_order);
 
 #endif

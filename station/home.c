@@ -335,6 +335,18 @@ key_take(struct bytes encoded, enum key_alg alg, struct public_key *key,
 }
 
 static enum err
+sealing_take(struct station *s, struct bytes encoded, struct diag *diag)
+{
+	_cleanup_secret_ struct secret private = SECRET_INIT;
+	enum err err;
+
+	err = key_take(encoded, KEY_X25519, &s->statement.sealing, &private,
+	    diag);
+	return err ? err : home_sealing_take(secret_bytes(&private),
+	    &s->sealing);
+}
+
+static enum err
 keys_decode(struct station *s, struct bytes encoded, struct diag *diag)
 {
 	struct bytes name, sealing, signing;
@@ -363,15 +375,15 @@ keys_decode(struct station *s, struct bytes encoded, struct diag *diag)
 		    c.error != NULL ? c.error : "name too long");
 	memcpy(s->statement.name, name.ptr, name.len);
 	s->statement.name[name.len] = '\0';
-	err = key_take(sealing, KEY_X25519, &s->statement.sealing,
-	    &s->sealing, diag);
+	err = sealing_take(s, sealing, diag);
 	if (!err)
 		err = key_take(signing, KEY_P256, &s->statement.signing,
 		    &s->signing, diag);
 	if (!err)
 		err = cose_key_thumbprint(&s->statement.sealing,
 		    s->statement.kid);
-	return err;
+	memcpy(s->id, s->statement.kid, SHA256_SIZE);
+	return err ? err : home_sealing_read(s, diag);
 }
 
 enum err
@@ -398,6 +410,21 @@ home_keys_read(struct station *s, struct diag *diag)
 	return keys_decode(s, secret_bytes(&encoded), diag);
 }
 
+/* Is it there, and of the newest key? What is not ours is left alone. */
+static bool
+statement_is_of(const struct station *s, const char *path)
+{
+	_cleanup_buf_ struct buf encoded = { .limit = STATION_STATEMENT_MAX };
+	struct station_statement found;
+
+	if (!io_exists(s->io, path))
+		return false;
+	return s->key_newest == 0 ||
+	    (io_read_file(s->io, path, &encoded, NULL) == ERR_OK &&
+	    station_statement_parse(buf_bytes(&encoded), &found, NULL) ==
+	    ERR_OK && memcmp(found.kid, s->statement.kid, SHA256_SIZE) == 0);
+}
+
 enum err
 home_statement_mend(const struct station *s, bool *ret_missing,
     struct diag *diag)
@@ -407,7 +434,7 @@ home_statement_mend(const struct station *s, bool *ret_missing,
 
 	*ret_missing = false;
 	err = statement_path(s->home, s->statement.name, path, diag);
-	if (err || io_exists(s->io, path))
+	if (err || statement_is_of(s, path))
 		return err;
 	err = statement_write(s->io, s->home, &s->statement, &s->signing,
 	    diag);

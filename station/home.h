@@ -8,6 +8,7 @@
 #define HOME_LOCK	"lock"
 #define HOME_TRUST	"trust.pem"
 #define HOME_LEDGER	"ledger"
+#define HOME_SEALING	"keys"
 #define HOME_PACKS	"packs"
 #define HOME_MACHINE	"machine"
 
@@ -29,8 +30,16 @@ MUST_USE enum err station_name_hash(struct station *,
     const struct ledger_name *, uint8_t ret_hash[KEYMAP_HASH]);
 /* Name and keys out of station.keys into the station. */
 MUST_USE enum err home_keys_read(struct station *, struct diag *);
-/* Make the statement again if it is missing. The caller holds the lock.
- * ret_missing: it was. */
+/* Sealing keys after the first; the newest goes into the statement. */
+MUST_USE enum err home_sealing_read(struct station *, struct diag *);
+/* A copy, or none of a key that is being destroyed. */
+MUST_USE enum err home_sealing_take(struct bytes, struct secret *out);
+/* Overwrite a key where it stands and forget it. Durable on return. */
+MUST_USE enum err home_sealing_destroy(struct station *,
+    const uint8_t kid[SHA256_SIZE], struct diag *);
+void	station_keys_release(struct station *);
+/* Make the statement again if it is missing or of an older key. The caller
+ * holds the lock. ret_missing: it was made. */
 MUST_USE enum err home_statement_mend(const struct station *,
     bool *ret_missing, struct diag *);
 /* Sets moved when another machine worked here last, and writes down this

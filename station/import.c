@@ -10,11 +10,15 @@ recipient_check(const struct station *s, const struct pack *pack,
 {
 	const struct pack_header *h = pack_header(pack);
 
-	if (h->recipient_alg == s->statement.sealing.alg &&
-	    memcmp(h->binding.recipient, s->statement.kid, SHA256_SIZE) == 0)
+	struct station_pack of = { .count = 0 };
+
+	memcpy(of.recipient, h->binding.recipient, SHA256_SIZE);
+	if (h->recipient_alg == KEY_X25519 &&
+	    station_sealing(s, &of).len > 0)
 		return ERR_OK;
 	diag_fail(diag, ERR_CONFLICT, NULL,
-	    "pack %s: is sealed to another station (key %02x%02x %02x%02x"
+	    "pack %s: is sealed to another station, or to a key that"
+	    " was destroyed (key %02x%02x %02x%02x"
 	    " ...), this is %s", path, h->binding.recipient[0],
 	    h->binding.recipient[1], h->binding.recipient[2],
 	    h->binding.recipient[3], s->statement.name);

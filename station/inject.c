@@ -53,6 +53,13 @@ import_hint(struct diag *diag)
 	    " where it was");
 }
 
+/* Nothing is left of it, or its order has been reported. */
+static bool
+pack_done(const struct station *s, const struct station_pack *pack)
+{
+	return pack->next == pack->count || s->orders[pack->order_at].closing;
+}
+
 /* The first pack with an unused package, opened. ERR_NOTFOUND: none left. */
 static enum err
 pack_choose(struct run *r, struct diag *diag)
@@ -62,8 +69,7 @@ pack_choose(struct run *r, struct diag *diag)
 	enum err err;
 
 	while (r->pack_number < s->pack_count &&
-	    s->packs[r->pack_number].next ==
-	    s->packs[r->pack_number].count) {
+	    pack_done(s, &s->packs[r->pack_number])) {
 		r->pack_number++;
 		pack_close(&r->pack);
 	}

@@ -17,6 +17,7 @@ station_close(struct station *s)
 	keymap_free(&s->device_map);
 	keymap_free(&s->name_map);
 	ledger_close(&s->ledger);
+	station_keys_release(s);
 	secret_release(&s->sealing);
 	secret_release(&s->signing);
 	file_release(&s->lock);
@@ -24,14 +25,6 @@ station_close(struct station *s)
 	s->orders = NULL;
 	s->devices = NULL;
 	s->pack_count = s->order_count = s->device_count = 0;
-}
-
-struct bytes
-station_sealing(const struct station *s, const struct station_pack *pack)
-{
-	if (memcmp(pack->recipient, s->statement.kid, SHA256_SIZE) == 0)
-		return secret_bytes(&s->sealing);
-	return BYTES_NONE;
 }
 
 enum err
@@ -81,10 +74,10 @@ ledger_load(struct station *s, enum station_access access, struct diag *diag)
 		err = keymap_new(&s->device_map, diag);
 		if (!err)
 			err = keymap_new(&s->name_map, diag);
-		return err ? err : ledger_open(s->io, path, s->statement.kid,
+		return err ? err : ledger_open(s->io, path, s->id,
 		    &reader, &s->ledger, diag);
 	}
-	return ledger_read(s->io, path, s->statement.kid, &reader,
+	return ledger_read(s->io, path, s->id, &reader,
 	    &s->records, s->head, diag);
 }
 
@@ -109,6 +102,7 @@ station_open(const struct io *io, const char *home,
 		if (!err)
 			err = home_statement_mend(s, &missing, diag);
 	} else {
+		station_keys_release(s);
 		secret_release(&s->sealing);
 		secret_release(&s->signing);
 	}

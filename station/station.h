@@ -61,6 +61,15 @@ struct station_device {
 	uint32_t	position;
 };
 
+/* A sealing key after the first. */
+struct station_key {
+	unsigned		number;
+	int64_t			created;
+	uint8_t			kid[SHA256_SIZE];
+	struct public_key	public;
+	struct secret		private;
+};
+
 struct station_order {
 	uint8_t		id[PACKAGE_ID_SIZE];
 	uint32_t	number;		/* 0: imported by version 1 */
@@ -74,9 +83,14 @@ struct station {
 	const struct io			*io;
 	char				 home[PATH_SIZE];
 	struct file			 lock;
-	struct station_statement	 statement;
-	struct secret			 sealing;	/* private keys */
+	struct station_statement	 statement;	/* of the newest key */
+	uint8_t				 id[SHA256_SIZE]; /* first key's id */
+	struct secret			 sealing;	/* private: the first,
+							 * empty: destroyed */
 	struct secret			 signing;
+	struct station_key		*keys;		/* later ones */
+	size_t				 key_count;
+	unsigned			 key_newest;	/* number; 0: first */
 	struct public_key		 signers[STATION_SIGNERS_MAX];
 	size_t				 signer_count;
 	struct ledger			*ledger;	/* NULL: looking only */
@@ -149,6 +163,32 @@ station_pack_unused(const struct station_pack *p)
 	return p->count - p->injected - p->failed - p->unknown -
 	    p->scrapped - p->reworked;
 }
+
+/*
+ * A fresh sealing key, so that those before it can be destroyed with their
+ * orders. The statement at NAME.station is of this key from now on; it is to
+ * be registered with the authority. Packs to the older keys still open.
+ */
+MUST_USE enum err station_key_new(struct station *, int64_t now,
+    struct diag *);
+
+struct station_reported {
+	uint64_t	sequence, records;
+	uint64_t	injected, unproven, scrapped, reworked, open, unused;
+	bool		final;
+	bool		key_destroyed;	/* else another order needs it still */
+};
+/*
+ * Report an order to path (lib/identity/report.h). final closes it: nothing
+ * of it is handed out or taken back any more, and when the report is durable,
+ * the key that opens its packs is destroyed, unless another order that is
+ * open has it too; broken off, it is repeated. ERR_NOTFOUND: no such order;
+ * ERR_STATE: final, and the key is that of the statement, to which packs may
+ * be sealed yet: station_key_new() comes first.
+ */
+MUST_USE enum err station_report(struct station *, uint32_t order,
+    const char *path, bool final, int64_t now,
+    struct station_reported *ret_reported, struct diag *);
 
 /* Private part of the key a pack is sealed to; empty when it is destroyed. */
 struct bytes station_sealing(const struct station *,

@@ -86,7 +86,7 @@ told_import(struct station *s, const struct ledger_record *r,
 	memcpy(pack->id, r->pack, PACKAGE_ID_SIZE);
 	memcpy(pack->order, r->order, PACKAGE_ID_SIZE);
 	memcpy(pack->recipient, memcmp(r->recipient, none, SHA256_SIZE) == 0 ?
-	    s->statement.kid : r->recipient, SHA256_SIZE);
+	    s->id : r->recipient, SHA256_SIZE);
 	memcpy(pack->product, r->product, sizeof(pack->product));
 	/* untouched pages of a large pack take no memory */
 	pack->packages = calloc(room, sizeof(*pack->packages));

@@ -14,12 +14,17 @@ void	fingerprint_print(FILE *, const uint8_t kid[SHA256_SIZE]);
 void	moved_warn(struct cmd *, const struct station *);
 void	hex_print(FILE *, const uint8_t *, size_t);
 
+/* What is to be registered with the authority, and compared there. */
+void	statement_print(const struct cmd *, const struct station_statement *);
+
 enum exit_code station_cmd_init(struct cmd *);
 enum exit_code station_cmd_trust(struct cmd *);
 enum exit_code station_cmd_import(struct cmd *);
 enum exit_code station_cmd_form(struct cmd *);
 enum exit_code station_cmd_inject(struct cmd *);
 enum exit_code station_cmd_status(struct cmd *);
+enum exit_code station_cmd_report(struct cmd *);
+enum exit_code station_cmd_key_new(struct cmd *);
 enum exit_code station_cmd_serve(struct cmd *);
 enum exit_code station_cmd_fixture_add(struct cmd *);
 enum exit_code station_cmd_fixture_list(struct cmd *);

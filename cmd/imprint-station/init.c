@@ -1,8 +1,9 @@
 #include "cmd/imprint-station/commands.h"
 #include "lib/base/clock.h"
 
-static void
-init_print(const struct cmd *cmd, const struct station_statement *statement)
+void
+statement_print(const struct cmd *cmd,
+    const struct station_statement *statement)
 {
 	const char *home = station_home(cmd);
 
@@ -44,6 +45,6 @@ station_cmd_init(struct cmd *cmd)
 		    buf_bytes(&pem), time_now(), &statement, &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
-	init_print(cmd, &statement);
+	statement_print(cmd, &statement);
 	return EXIT_OK;
 }

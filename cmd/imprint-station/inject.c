@@ -29,7 +29,8 @@ packages_left(const struct station *station)
 
 	for (i = 0; i < station->pack_count; i++) {
 		p = &station->packs[i];
-		left += p->count - p->injected - p->failed - p->unknown;
+		if (!station->orders[p->order_at].closing)
+			left += station_pack_unused(p);
 	}
 	return left;
 }

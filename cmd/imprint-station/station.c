@@ -41,6 +41,12 @@ static const struct cmd_option form_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option report_options[] = {
+	{ "out", "FILE", "where the report is written" },
+	{ "final", NULL, "close the order and destroy the key of its packs" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_command commands[] = {
 	{ "init", "", "make a station: keys, home and statement",
 	    init_options,
@@ -72,6 +78,12 @@ static const struct cmd_command commands[] = {
 	    " image, ndjson", form_options,
 	    "imprint-station inject --command 'imprint-station form image"
 	    " --layout flash.txt | ./write-flash'\n", station_cmd_form },
+	{ "report", "ORDER", "write a signed report of what became of an"
+	    " order", report_options,
+	    "imprint-station report 7 --out order-7.report --final\n",
+	    station_cmd_report },
+	{ "key new", "", "make a fresh sealing key for the orders to come",
+	    NULL, "imprint-station key new\n", station_cmd_key_new },
 	{ "status", "", "what was handed out, what is left", NULL,
 	    "imprint-station status --json\n", station_cmd_status },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }

@@ -1,9 +1,50 @@
 #include "cmd/imprint-station/commands.h"
+#include "station/floor.h"
 
-static uint64_t
-left_of(const struct station_pack *p)
+static void
+orders_json(const struct station *s)
 {
-	return p->count - p->injected - p->failed - p->unknown;
+	struct floor_order o;
+	size_t i;
+
+	printf(", \"orders\": [");
+	for (i = 0; i < s->order_count; i++) {
+		floor_order_of(s, i, &o);
+		printf("%s{\"number\": %u, \"order\": \"", i > 0 ? ", " :
+		    "", o.order);
+		hex_print(stdout, s->orders[i].id, PACKAGE_ID_SIZE);
+		printf("\", \"product\": ");
+		json_string(stdout, o.product, strlen(o.product));
+		printf(", \"count\": %ju, \"unused\": %ju, \"reserved\": %ju,"
+		    " \"injected\": %ju, \"unproven\": %ju, \"scrapped\":"
+		    " %ju, \"reworked\": %ju, \"closed\": %s, \"low\": %s}",
+		    (uintmax_t)o.count, (uintmax_t)o.unused,
+		    (uintmax_t)o.reserved, (uintmax_t)o.injected,
+		    (uintmax_t)o.unproven, (uintmax_t)o.scrapped,
+		    (uintmax_t)o.reworked, o.closed ? "true" : "false",
+		    o.low ? "true" : "false");
+	}
+	printf("]");
+}
+
+static void
+orders_text(const struct station *s)
+{
+	struct floor_order o;
+	size_t i;
+
+	printf("\n%8s  %-20s %10s %10s %10s %10s %10s %10s\n", "order",
+	    "product", "unused", "reserved", "injected", "unproven",
+	    "scrapped", "reworked");
+	for (i = 0; i < s->order_count; i++) {
+		floor_order_of(s, i, &o);
+		printf("%8u  %-20s %10ju %10ju %10ju %10ju %10ju %10ju%s\n",
+		    o.order, o.product, (uintmax_t)o.unused,
+		    (uintmax_t)o.reserved, (uintmax_t)o.injected,
+		    (uintmax_t)o.unproven, (uintmax_t)o.scrapped,
+		    (uintmax_t)o.reworked, o.closed ? "  closed" :
+		    o.low ? "  low" : "");
+	}
 }
 
 static void
@@ -29,9 +70,11 @@ status_json(const struct station *s)
 		printf(", \"count\": %ju, \"injected\": %ju, \"failed\": %ju,"
 		    " \"unknown\": %ju, \"left\": %ju}", (uintmax_t)p->count,
 		    (uintmax_t)p->injected, (uintmax_t)p->failed,
-		    (uintmax_t)p->unknown, (uintmax_t)left_of(p));
+		    (uintmax_t)p->unknown, (uintmax_t)station_pack_unused(p));
 	}
-	printf("]}\n");
+	printf("]");
+	orders_json(s);
+	printf("}\n");
 }
 
 static uint64_t
@@ -67,8 +110,9 @@ status_text(const struct station *s)
 		printf("  %-20s %10ju %10ju %10ju %10ju %10ju\n", p->product,
 		    (uintmax_t)p->count, (uintmax_t)p->injected,
 		    (uintmax_t)p->failed, (uintmax_t)p->unknown,
-		    (uintmax_t)left_of(p));
+		    (uintmax_t)station_pack_unused(p));
 	}
+	orders_text(s);
 	if (unknown_of(s) > 0)
 		printf("unknown: handed out, and the run ended or is still"
 		    " going before a result was known; never handed out"

@@ -918,3 +918,35 @@ def test_connect_silent_service(device):
                "--name", "localhost", "--object", "photo", "--method",
                "POST", "--timeout", 1, code=6)
         assert time.monotonic() - start < 15
+
+
+def test_report_closes_an_order(pristine, tmp_path):
+    """What became of each; after the final one nothing opens its packs."""
+    eco = pristine.copy(tmp_path / "authority")
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    floor = make_floor(eco, tmp_path / "floor")
+    floor.station("import", *floor.stick.glob("*.pack"))
+    floor.inject("--count", "3")
+    number = floor.status()["orders"][0]["number"]
+    out = tmp_path / "order.report"
+    first = floor.station("report", number, "--out", out, "--json").json
+    assert (first["sequence"], first["injected"], first["unproven"],
+            first["unused"], first["final"]) == (1, 3, 3, COUNT - 3, False)
+    assert out.read_bytes()[:8] == b"IMPRREPT"
+    refused = floor.station("report", number, "--out", out, "--final",
+                            code=None)
+    assert refused.code != 0 and "key new" in refused.err
+    keys = (floor.home / "station.keys").read_bytes()
+    private = reader.cbor_decode(keys)[4][-4]
+    assert private in keys and len(private) == 32
+    statement = (floor.home / "line-9.station").read_bytes()
+    assert floor.station("key", "new").code == 0
+    assert (floor.home / "line-9.station").read_bytes() != statement
+    final = floor.station("report", number, "--out", out, "--final",
+                          "--json").json
+    assert final["final"] and final["key_destroyed"]
+    assert private not in (floor.home / "station.keys").read_bytes()
+    order = floor.status()["orders"][0]
+    assert order["closed"] and order["unused"] == COUNT - 3
+    assert floor.inject(code=None).code != 0
+    assert len(floor.got()) == 3
