@@ -116,8 +116,8 @@ order_time(struct authority *authority, const struct product *product,
 		err = names_file_read(file, product->names,
 		    product->name_count, NULL, NULL, &said, diag);
 	if (!err)
-		err = request_put_order_named(&body, hash, said.lines,
-		    &station, 1, &said);
+		err = request_put_order_files(&body, hash, said.lines,
+		    &station, 1, &said, NULL);
 	if (!err)
 		err = bench_submit_file(authority, REQUEST_ORDER_CREATE,
 		    buf_bytes(&body), file, &result, diag);

@@ -46,9 +46,15 @@ static const struct cmd_option service_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+#define DEVICES_OPTIONS							\
+	{ "mode", "MODE", "chip, or device-key: what the list names" },	\
+	{ "list-format", "NAME", "of the list (default: as it begins)" }, \
+	{ "list-signature", "FILE", "the list's detached signature" }
+
 static const struct cmd_option create_options[] = {
 	{ "product", "NAME", "the product, or NAME@VERSION (default: latest)" },
-	{ "count", "N", "how many identities (default: lines of --names)" },
+	{ "count", "N", "how many identities (default: those of --names "
+	    "or --list)" },
 	{ "names", "FILE", "CSV with a name for each, if the product takes "
 	    "some from there; -" },
 	{ "station", "NAME", "station that opens the pack; once for each" },
@@ -56,11 +62,40 @@ static const struct cmd_option create_options[] = {
 	{ "attrition", "N", "so many more, or N% more, for what the line will "
 	    "lose" },
 	{ "top-up", "ORDER", "for what that order lost, as its reports say" },
+	{ "list", "FILE", "the devices, with --mode" },
+	DEVICES_OPTIONS,
+	{ "approval", "FILE", "another operator's, of the list" },
 	{ NULL, NULL, NULL },
 };
 
 static const struct cmd_option run_options[] = {
 	{ "workers", "N", "threads (default: one for each processor)" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option check_options[] = {
+	{ "product", "NAME", "the product that it is for" },
+	DEVICES_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option approve_options[] = {
+	{ "product", "NAME", "the product that it is for" },
+	{ "out", "FILE", "where the approval goes" },
+	DEVICES_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option chip_maker_options[] = {
+	{ "cert", "FILE", "certificate of its signing key, or of the CA "
+	    "above it" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option operator_options[] = {
+	{ "key", "FILE", "where the key goes (default: operators/NAME.key)" },
+	{ "new-passphrase-file", "FILE", "of the new key: the first line" },
+	{ "new-passphrase-fd", "N", "the same from an open descriptor" },
 	{ NULL, NULL, NULL },
 };
 
@@ -234,8 +269,32 @@ static const struct cmd_command commands[] = {
 	    "      --attrition 2% --station line-1\n"
 	    "  imprint order create --top-up 1 --count 12 --station line-1\n"
 	    "  imprint order create --product cellular-meter \\\n"
-	    "      --names meters.csv --station line-1\n",
+	    "      --names meters.csv --station line-1\n"
+	    "  imprint order create --product camera --mode chip \\\n"
+	    "      --list chips.cbor --approval chips.approval "
+	    "--station line-1\n",
 	    order_create_cmd },
+	{ "operator add", "NAME", "make a key for another operator",
+	    operator_options,
+	    "  imprint operator add bea --key /media/bea/bea.key\n",
+	    operator_add_cmd },
+	{ "chip-maker add", "NAME", "believe the lists that a chip maker "
+	    "signs", chip_maker_options,
+	    "  imprint chip-maker add acme --cert acme-signer.pem\n",
+	    chip_maker_add_cmd },
+	{ "chip-maker list", "", "list chip makers", NULL,
+	    "  imprint chip-maker list\n", chip_maker_list_cmd },
+	{ "chip-maker remove", "NAME", "believe a chip maker no more", NULL,
+	    "  imprint chip-maker remove acme\n", chip_maker_remove_cmd },
+	{ "list check", "FILE", "read a list of devices and say what it is",
+	    check_options,
+	    "  imprint list check chips.cbor --product camera --mode chip\n",
+	    list_check_cmd },
+	{ "list approve", "FILE", "stand for a list that another operator "
+	    "orders with", approve_options,
+	    "  imprint list approve chips.cbor --product camera \\\n"
+	    "      --mode chip --operator bea --out chips.approval\n",
+	    list_approve_cmd },
 	{ "order list", "", "list orders", NULL, "  imprint order list\n",
 	    order_list_cmd },
 	{ "order show", "NUMBER", "print an order, its packs and progress",

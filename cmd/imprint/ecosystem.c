@@ -268,7 +268,7 @@ operator_passphrase_get(struct cmd *cmd, bool confirm,
 	return cmd_passphrase(cmd, &ask, ret_passphrase);
 }
 
-static enum err
+enum err
 operator_signer(struct cmd *cmd, struct authority *authority,
     struct signer **ret_signer)
 {
@@ -295,13 +295,16 @@ enum err
 request_submit(struct cmd *cmd, struct authority *authority,
     enum request_type type, struct bytes body, struct buf *result)
 {
-	return request_submit_file(cmd, authority, type, body, NULL, result);
+	const struct request_files none = { .file = NULL };
+
+	return request_submit_files(cmd, authority, type, body, &none,
+	    result);
 }
 
 enum err
-request_submit_file(struct cmd *cmd, struct authority *authority,
-    enum request_type type, struct bytes body, const struct file *file,
-    struct buf *result)
+request_submit_files(struct cmd *cmd, struct authority *authority,
+    enum request_type type, struct bytes body,
+    const struct request_files *files, struct buf *result)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
 	_cleanup_buf_ struct buf request = BUF_INIT;
@@ -314,8 +317,8 @@ request_submit_file(struct cmd *cmd, struct authority *authority,
 		err = request_sign(authority_info(authority)->id, type, body,
 		    now, signer, &request, &cmd->diag);
 	if (!err)
-		err = authority_submit_file(authority, buf_bytes(&request),
-		    file, now, result, &cmd->diag);
+		err = authority_submit_files(authority, buf_bytes(&request),
+		    files, now, result, &cmd->diag);
 	warning = authority_warning(authority);
 	if (!err && warning != NULL)
 		cmd->incomplete = true;

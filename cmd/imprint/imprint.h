@@ -43,9 +43,9 @@ MUST_USE enum err operator_passphrase_get(struct cmd *, bool confirm,
  */
 MUST_USE enum err request_submit(struct cmd *, struct authority *,
     enum request_type, struct bytes body, struct buf *result);
-/* With the file that the body names; NULL: none. */
-MUST_USE enum err request_submit_file(struct cmd *, struct authority *,
-    enum request_type, struct bytes body, const struct file *,
+/* With the files that the body names; NULL: none. */
+MUST_USE enum err request_submit_files(struct cmd *, struct authority *,
+    enum request_type, struct bytes body, const struct request_files *,
     struct buf *result);
 
 /*
@@ -82,6 +82,29 @@ MUST_USE enum err order_names_open(struct cmd *, struct authority *,
 MUST_USE enum err order_names_print(struct cmd *, struct authority *,
     const struct store_order *);
 
+/* A list of devices as --mode, --list-format and --list-signature say. */
+struct order_devices {
+	struct file		file;
+	struct buf		signature, approval;
+	struct devices_file	in;
+	struct devices_said	said;
+	struct devices_list	list;
+};
+#define ORDER_DEVICES_INIT { .file = FILE_INIT, .signature = BUF_INIT,	\
+	.approval = BUF_INIT }
+#define _cleanup_order_devices_						\
+	__attribute__((cleanup(order_devices_release)))
+void	order_devices_release(struct order_devices *);
+/* Opened, read through and hashed. */
+MUST_USE enum err order_devices_open(struct cmd *, struct authority *,
+    const char *path, const struct product *, struct order_devices *);
+/* As lines, or further JSON members. */
+MUST_USE enum err order_devices_print(struct cmd *, struct authority *,
+    uint32_t order);
+/* The key that signs for the operator that --operator names. */
+MUST_USE enum err operator_signer(struct cmd *, struct authority *,
+    struct signer **ret_signer);
+
 /* What became of an identity: lines of text or, with --json, the begin of
  * an object: its member "history" and a comma. Prints all, or fails. */
 MUST_USE enum err identity_history_print(struct cmd *, struct authority *,
@@ -108,6 +131,12 @@ enum exit_code station_lost_cmd(struct cmd *);
 enum exit_code station_list_cmd(struct cmd *);
 enum exit_code service_add_cmd(struct cmd *);
 enum exit_code order_create_cmd(struct cmd *);
+enum exit_code list_check_cmd(struct cmd *);
+enum exit_code list_approve_cmd(struct cmd *);
+enum exit_code chip_maker_add_cmd(struct cmd *);
+enum exit_code chip_maker_remove_cmd(struct cmd *);
+enum exit_code chip_maker_list_cmd(struct cmd *);
+enum exit_code operator_add_cmd(struct cmd *);
 enum exit_code order_show_cmd(struct cmd *);
 enum exit_code order_list_cmd(struct cmd *);
 enum exit_code order_run_cmd(struct cmd *);

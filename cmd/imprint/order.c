@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cmd/imprint/imprint.h"
+#include "lib/authority/approval.h"
 #include "lib/authority/order_run.h"
 #include "lib/authority/request_status.h"
 #include "lib/base/cbor_write.h"
@@ -61,6 +62,24 @@ stations_check(struct cmd *cmd, const char **stations, size_t given,
 	return EXIT_OK;
 }
 
+/* Whose keys, and who stands for that. */
+static enum err
+create_list(struct cmd *cmd, struct authority *authority, const char *path,
+    const struct product *product, struct order_devices *devices,
+    struct request_files *files)
+{
+	const char *approval = cmd_value(cmd, "approval");
+	enum err err;
+
+	err = order_devices_open(cmd, authority, path, product, devices);
+	if (!err && approval != NULL)
+		err = input_read(cmd, approval, APPROVAL_SIZE_MAX,
+		    &devices->approval);
+	devices->said.approval = buf_bytes(&devices->approval);
+	files->devices = &devices->in;
+	return err;
+}
+
 /* --attrition: "20" identities more, or "2%" of count, rounded up. */
 static enum err
 attrition_get(struct cmd *cmd, uint64_t count, uint64_t *ret_more)
@@ -114,6 +133,23 @@ extra_get(struct cmd *cmd, struct authority *authority, uint64_t *count,
 	return err;
 }
 
+static enum exit_code
+create_usage(struct cmd *cmd, const char *name, const char *names,
+    const char *list)
+{
+	const char *mode = cmd_value(cmd, "mode");
+
+	if ((name == NULL) == (cmd_value(cmd, "top-up") == NULL) ||
+	    (names == NULL && list == NULL &&
+	    cmd_value(cmd, "count") == NULL))
+		return cmd_usage(cmd, "--product or --top-up is needed, and "
+		    "--count, --names or --list");
+	if (list == NULL && (cmd_value(cmd, "approval") != NULL ||
+	    (mode != NULL && strcmp(mode, "station") != 0)))
+		return cmd_usage(cmd, "--list is needed: whose keys?");
+	return EXIT_OK;
+}
+
 enum exit_code
 order_create_cmd(struct cmd *cmd)
 {
@@ -121,7 +157,11 @@ order_create_cmd(struct cmd *cmd)
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 	const char *names_path = cmd_value(cmd, "names");
 	const char *stations[ORDER_PACKS_MAX], *name;
+	const char *list_path = cmd_value(cmd, "list");
 	_cleanup_file_ struct file file = FILE_INIT;
+	_cleanup_order_devices_ struct order_devices devices =
+	    ORDER_DEVICES_INIT;
+	struct request_files files = { .file = NULL };
 	struct store_object object;
 	struct names_file names = { 0 };
 	struct order_extra extra = { 0 };
@@ -133,10 +173,9 @@ order_create_cmd(struct cmd *cmd)
 	enum err err;
 
 	name = cmd_value(cmd, "product");
-	if ((name == NULL) == (cmd_value(cmd, "top-up") == NULL) ||
-	    (names_path == NULL && cmd_value(cmd, "count") == NULL))
-		return cmd_usage(cmd, "--product or --top-up is needed, and "
-		    "--count or --names");
+	code = create_usage(cmd, name, names_path, list_path);
+	if (code != EXIT_OK)
+		return code;
 	given = cmd_values(cmd, "station", stations, ORDER_PACKS_MAX);
 	err = cmd_number(cmd, "count", 1, ORDER_COUNT_MAX, 0, &count);
 	if (!err)
@@ -153,18 +192,24 @@ order_create_cmd(struct cmd *cmd)
 	if (!err && names_path != NULL)
 		err = order_names_open(cmd, authority, names_path, &product,
 		    &file, &names);
+	if (!err && names_path != NULL)
+		files.file = &file;
+	if (!err && list_path != NULL)
+		err = create_list(cmd, authority, list_path, &product,
+		    &devices, &files);
 	if (!err && count == 0)
-		count = names.lines;
+		count = names_path != NULL ? names.lines :
+		    devices.list.entries;
 	if (!err)
-		err = request_put_order_named(&body, object.hash, count,
+		err = request_put_order_files(&body, object.hash, count,
 		    stations, split > given ? (size_t)split : given,
-		    names_path != NULL ? &names : NULL);
+		    names_path != NULL ? &names : NULL,
+		    list_path != NULL ? &devices.said : NULL);
 	if (!err)
 		err = request_add_order_extra(&body, &extra);
 	if (!err)
-		err = request_submit_file(cmd, authority,
-		    REQUEST_ORDER_CREATE, buf_bytes(&body),
-		    names_path != NULL ? &file : NULL, &result);
+		err = request_submit_files(cmd, authority,
+		    REQUEST_ORDER_CREATE, buf_bytes(&body), &files, &result);
 	if (err)
 		return cmd_fail(cmd, err);
 	cbor_open(&cbor, buf_bytes(&result));
@@ -313,6 +358,8 @@ order_show_cmd(struct cmd *cmd)
 		printf("]");
 	if (!err)
 		err = order_names_print(cmd, authority, &order);
+	if (!err)
+		err = order_devices_print(cmd, authority, number);
 	if (cmd->json)
 		printf("}\n");
 	return err ? cmd_fail(cmd, err) : EXIT_OK;

@@ -73,6 +73,7 @@ report_load(struct table *t, const char *path)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 	_cleanup_file_ struct file file = FILE_INIT;
+	const struct request_files files = { .file = &file };
 	struct cmd *cmd = t->cmd;
 	struct report *report = calloc(1, sizeof(*report));
 	enum err err;
@@ -87,8 +88,8 @@ report_load(struct table *t, const char *path)
 		err = file_open(cmd->io, path, O_RDONLY, 0, &file,
 		    &cmd->diag);
 	if (!err)
-		err = request_submit_file(cmd, t->authority,
-		    REQUEST_RECONCILE, buf_bytes(&body), &file, &result);
+		err = request_submit_files(cmd, t->authority,
+		    REQUEST_RECONCILE, buf_bytes(&body), &files, &result);
 	return err ? err : result_take(t, buf_bytes(&result), path);
 }
 

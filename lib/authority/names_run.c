@@ -1,7 +1,7 @@
 /* Names handed to ranges while an order runs, and found again. */
 #include "lib/authority/names_internal.h"
 
-#define PARTS_MAX	(PRODUCT_NAMES_MAX + 1)
+#define PARTS_MAX	(PRODUCT_NAMES_MAX + 2)
 
 void
 names_held_release(struct names_held *held)

@@ -81,14 +81,27 @@ record_pack(struct authority *authority, const struct store_order *order,
 	return buf_err(out);
 }
 
+static void
+record_list(const struct store_device_list *list, struct buf *out)
+{
+	cbor_put_array(out, 6);
+	cbor_put_uint(out, list->first);
+	cbor_put_uint(out, list->entries);
+	cbor_put_uint(out, list->mode);
+	cbor_put_uint(out, list->trust);
+	cbor_put_text(out, list->source);
+	cbor_put_bstr(out, bytes_of(list->hash, STORE_HASH_SIZE));
+}
+
 static enum err
 record_encode(struct authority *authority, const struct store_order *order,
     const struct order_record *stored, const struct order_extra *extra,
     struct buf *out, struct diag *diag)
 {
 	bool more = extra->attrition != 0 || extra->top_up != 0;
+	struct store_device_list list;
 	struct store_name_file file;
-	bool named = false;
+	bool named, listed;
 	uint32_t no;
 	enum err err;
 
@@ -99,8 +112,15 @@ record_encode(struct authority *authority, const struct store_order *order,
 		    "order %u: its file of names cannot be read",
 		    order->number);
 	named = err == ERR_OK;
+	err = store_device_list_get(authority->store, order->number, &list,
+	    NULL);
+	if (err && err != ERR_NOTFOUND)
+		return diag_fail(diag, err, NULL,
+		    "order %u: its list of devices cannot be read",
+		    order->number);
+	listed = err == ERR_OK;
 	err = ERR_OK;
-	cbor_put_array(out, more ? 11 : named ? 9 : 8);
+	cbor_put_array(out, more ? 11 : listed ? 10 : named ? 9 : 8);
 	cbor_put_uint(out, order->number);
 	cbor_put_bstr(out, bytes_of(order->id, STORE_ID_SIZE));
 	cbor_put_bstr(out, bytes_of(order->product, STORE_HASH_SIZE));
@@ -115,10 +135,13 @@ record_encode(struct authority *authority, const struct store_order *order,
 		cbor_put_array(out, 2);
 		cbor_put_bstr(out, bytes_of(file.hash, STORE_HASH_SIZE));
 		cbor_put_uint(out, file.lines);
-	} else if (more)
+	} else if (listed || more)
+		cbor_put_null(out);
+	if (listed)
+		record_list(&list, out);
+	else if (more)
 		cbor_put_null(out);
 	if (more) {
-		cbor_put_null(out);
 		cbor_put_array(out, 2);
 		cbor_put_uint(out, extra->attrition);
 		cbor_put_uint(out, extra->top_up);

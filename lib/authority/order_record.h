@@ -1,6 +1,7 @@
 /*
  * What an order is, as one object under a MAC: product, count, packs and the
- * key each is sealed to, the file that names its identities. The order's
+ * key each is sealed to, the file that names its
+ * identities, the list of its devices. The order's
  * rows carry its progress; before anything is signed for it they are held
  * against this record, so that nobody turns a pack to another station, or
  * orders more, by writing to the database.

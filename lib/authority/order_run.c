@@ -32,6 +32,7 @@ struct run {
 	uint32_t		 template_id;
 	struct template		*template;
 	struct names_run	 names;
+	struct devices_run	 devices;
 	struct authority_signer	 signer;	/* of documents and packs */
 	struct secret		 serial_key, ueid_key;
 	struct pipeline		*pipeline;
@@ -161,6 +162,9 @@ run_open(struct run *run, struct diag *diag)
 		err = names_run_open(authority, &run->order, run->template,
 		    &run->names, diag);
 	if (!err)
+		err = devices_run_open(authority, &run->order, &run->devices,
+		    diag);
+	if (!err)
 		err = run_product(run, diag);
 	if (!err)
 		err = run_certs(run, diag);
@@ -171,6 +175,8 @@ run_open(struct run *run, struct diag *diag)
 		run->jobs[i].entries.limit = BUF_LIMIT_DEFAULT;
 		run->jobs[i].leaves.limit = BUF_LIMIT_DEFAULT;
 		run->jobs[i].names.text.limit = BUF_LIMIT_DEFAULT;
+		run->jobs[i].devices.octets.limit = BUF_LIMIT_DEFAULT;
+		run->jobs[i].devices.at.limit = BUF_LIMIT_DEFAULT;
 	}
 	return err;
 }
@@ -226,6 +232,7 @@ filling_header(struct run *run, struct filling *f, struct diag *diag)
 	memcpy(header->binding.pack, f->pack.id, PACKAGE_ID_SIZE);
 	memcpy(header->binding.order, run->order.id, PACKAGE_ID_SIZE);
 	memcpy(header->binding.product, run->order.product, SHA256_SIZE);
+	header->mode = run->devices.mode;
 	header->number = f->pack.no;
 	header->order_number = run->order.number;
 	header->count = f->pack.count;
@@ -384,11 +391,16 @@ chunk_reserve(struct run *run, struct filling *f, struct chunk_job *job,
 	    .template = run->template_id, .order = run->order.number,
 	    .pack = f->pack.no, .chunk = f->next_chunk,
 	    .issued = run->request->now, .evidence = EVIDENCE_ORDER };
+	if (run->devices.mode != ORDER_STATION)
+		range->evidence = devices_evidence(&run->devices.list);
 	err = random_bytes(range->seed, RANGE_SEED_SIZE, diag);
 	if (!err)
 		err = store_range_reserve(run->authority->store, range, diag);
 	if (!err)
 		err = names_run_take(&run->names, range, &job->names, diag);
+	if (!err)
+		err = devices_run_take(&run->devices, range, &job->devices,
+		    diag);
 	if (!err)
 		err = rows_range_add(run->authority, range, diag);
 	if (err)
@@ -396,6 +408,7 @@ chunk_reserve(struct run *run, struct filling *f, struct chunk_job *job,
 	run->next_index = range->first + range->count;
 	job->binding = f->header.binding;
 	job->recipient = f->recipient;
+	job->mode = run->devices.mode;
 	f->reserved += range->count;
 	f->next_chunk++;
 	return ERR_OK;

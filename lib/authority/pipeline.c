@@ -32,6 +32,10 @@ struct worker {
 	/* with receipts: the chunk at hand */
 	struct buf		 claims, protected, out;
 	struct subtree		 tree;
+	/* with a list of devices: the package at hand */
+	struct pack_device	 device;
+	uint8_t			 enc[HPKE_ENC_MAX];
+	struct buf		 sealed;
 };
 
 struct pipeline {
@@ -52,6 +56,7 @@ chunk_job_release(struct chunk_job *job)
 	buf_release(&job->entries);
 	buf_release(&job->leaves);
 	names_held_release(&job->names);
+	devices_held_release(&job->devices);
 }
 
 /* Private keys of the identity in place number place, one a slot. */
@@ -62,27 +67,45 @@ private_at(const struct worker *w, uint32_t place, size_t slot)
 	    slot) * w->private_room;
 }
 
+/* Key pairs of the identity: made here, or the device's own. */
+static enum err
+keys_make(struct worker *w, const struct chunk_job *job, uint32_t position,
+    uint32_t place, struct public_key publics[PRODUCT_SLOTS_MAX])
+{
+	const struct template *template = w->pipeline->template;
+	struct device_held device;
+	size_t i, len = 0;
+	enum err err = ERR_OK;
+
+	if (job->mode == ORDER_DEVICE_KEY) {
+		err = devices_held_get(&job->devices, position, &device);
+		for (i = 0; i < template->slot_count && !err; i++)
+			err = device_held_key(&device,
+			    template->slots[i].slot, &publics[i]);
+		return err;
+	}
+	for (i = 0; i < template->slot_count && !err; i++) {
+		err = keygen_run(w->keygen[i], &publics[i],
+		    private_at(w, place, i), &len);
+		w->made[place].private_len[i] = (uint16_t)len;
+	}
+	return err;
+}
+
 /* Keys, certificates, claims, leaf and entry. */
 static enum err
 identity_make(struct worker *w, struct chunk_job *job, uint32_t position,
     uint32_t place, struct identity *ret_identity)
 {
-	const struct template *template = w->pipeline->template;
 	uint64_t index = job->range.first + position;
 	struct public_key publics[PRODUCT_SLOTS_MAX];
-	struct made *made = &w->made[place];
-	size_t i, len = 0;
 	enum err err;
 
-	for (i = 0; i < template->slot_count; i++) {
-		err = keygen_run(w->keygen[i], &publics[i],
-		    private_at(w, place, i), &len);
-		if (err)
-			return diag_fail(&job->diag, err, NULL,
-			    "identity %llu: no key could be made",
-			    (unsigned long long)index);
-		made->private_len[i] = (uint16_t)len;
-	}
+	err = keys_make(w, job, position, place, publics);
+	if (err)
+		return diag_fail(&job->diag, err, NULL,
+		    "identity %llu: no key could be made",
+		    (unsigned long long)index);
 	err = identity_maker_make(w->maker, index, publics, w->issuer,
 	    w->document, ret_identity, &job->diag);
 	if (err)
@@ -92,6 +115,38 @@ identity_make(struct worker *w, struct chunk_job *job, uint32_t position,
 	return ERR_OK;
 }
 
+/*
+ * Whose package is next: of a chip it is sealed to its key, under an
+ * encapsulation of its own; of a device with keys of its own it has no
+ * secret, and the station's seal is enough.
+ */
+static enum err
+package_for(struct worker *w, struct chunk_job *job, uint32_t position)
+{
+	struct package_binding binding = job->binding;
+	struct device_held device;
+	struct public_key key;
+	size_t enc_len = 0;
+	enum err err;
+
+	err = devices_held_get(&job->devices, position, &device);
+	if (!err && device.key_count == 0)
+		err = ERR_CORRUPT;
+	if (!err)
+		err = device_held_key(&device, device.key[0].slot, &key);
+	if (!err)
+		err = cose_key_thumbprint(&key, w->device.kid);
+	w->device.id = device.id;
+	w->device.enc = BYTES_NONE;
+	if (err || job->mode != ORDER_CHIP)
+		return err;
+	memcpy(binding.recipient, w->device.kid, COSE_KID_SIZE);
+	err = package_sealer_begin(w->sealer, &binding, &key, w->enc,
+	    &enc_len, &job->diag);
+	w->device.enc = bytes_of(w->enc, enc_len);
+	return err;
+}
+
 static enum err
 identity_seal(struct worker *w, struct chunk_job *job, size_t enc_len,
     uint32_t position, uint32_t place, const uint8_t *commitment,
@@ -99,16 +154,30 @@ identity_seal(struct worker *w, struct chunk_job *job, size_t enc_len,
 {
 	const struct template *template = w->pipeline->template;
 	struct package_key keys[PRODUCT_SLOTS_MAX];
-	size_t i;
+	uint64_t index = job->range.first + position;
+	size_t i, count = job->mode == ORDER_DEVICE_KEY ? 0 :
+	    template->slot_count;
+	enum err err;
 
-	for (i = 0; i < template->slot_count; i++)
+	for (i = 0; i < count; i++)
 		keys[i] = (struct package_key){ template->slots[i].slot,
 		    template->slots[i].alg, bytes_of(private_at(w, place, i),
 		    w->made[place].private_len[i]) };
 	pack_chunk_mark(&job->chunk, enc_len, position, commitment);
-	return package_seal(w->sealer, job->range.first + position,
-	    commitment, document, keys, template->slot_count, &job->chunk,
-	    &job->diag);
+	if (job->mode == ORDER_STATION)
+		return package_seal(w->sealer, index, commitment, document,
+		    keys, count, &job->chunk, &job->diag);
+	buf_clear(&w->sealed);
+	err = package_for(w, job, position);
+	if (!err)
+		err = package_seal(w->sealer, index, commitment, document,
+		    keys, count, &w->sealed, &job->diag);
+	if (!err)
+		err = buf_err(&w->sealed);
+	w->device.sealed = buf_bytes(&w->sealed);
+	if (!err)
+		pack_device_put(&job->chunk, &w->device);
+	return err ? err : buf_err(&job->chunk);
 }
 
 /* Each document signed on its own: one identity after the other. */
@@ -249,7 +318,8 @@ chunk_make(struct worker *w, struct chunk_job *job)
 	buf_clear(&job->entries);
 	buf_clear(&job->leaves);
 	err = identity_maker_range(w->maker, &range, &job->diag);
-	if (!err)
+	/* chips have their own */
+	if (!err && job->mode != ORDER_CHIP)
 		err = package_sealer_begin(w->sealer, &job->binding,
 		    &job->recipient, enc, &enc_len, &job->diag);
 	if (!err)
@@ -320,7 +390,7 @@ worker_start(struct pipeline *p, struct worker *w,
 	w->pipeline = p;
 	w->private_room = private_room(p->template);
 	w->claims.limit = w->protected.limit = w->out.limit =
-	    BUF_LIMIT_DEFAULT;
+	    w->sealed.limit = BUF_LIMIT_DEFAULT;
 	err = identity_maker_new(p->template, keys->serial_key,
 	    keys->ueid_key, &w->maker, diag);
 	if (!err)
@@ -366,6 +436,7 @@ worker_release(struct worker *w)
 	buf_release(&w->claims);
 	buf_release(&w->protected);
 	buf_release(&w->out);
+	buf_release(&w->sealed);
 	subtree_release(&w->tree);
 }
 

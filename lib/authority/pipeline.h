@@ -10,6 +10,7 @@
 #ifndef IMPRINT_AUTHORITY_PIPELINE_H
 #define IMPRINT_AUTHORITY_PIPELINE_H
 
+#include "lib/authority/devices.h"
 #include "lib/authority/names.h"
 #include "lib/identity/pack.h"
 #include "lib/identity/template.h"
@@ -25,6 +26,9 @@ struct chunk_job {
 	struct package_binding	binding;
 	struct public_key	recipient;
 	struct names_held	names;		/* of the range */
+	enum order_mode		mode;
+	struct devices_held	devices;	/* of the range, unless
+						 * ORDER_STATION */
 	/* results */
 	struct buf		chunk;		/* as it goes into the pack */
 	struct buf		entries;

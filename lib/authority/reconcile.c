@@ -84,7 +84,7 @@ body_check(struct load *l, uint32_t *ret_order)
 		return diag_fail(l->diag, ERR_SYNTAX, NULL,
 		    "reconcile request: %s", cbor.error != NULL ?
 		    cbor.error : "no order");
-	if (l->request->file == NULL)
+	if (l->request->files.file == NULL)
 		return diag_fail(l->diag, ERR_INVALID, NULL,
 		    "reconcile request: came without its report");
 	*ret_order = (uint32_t)order;
@@ -483,8 +483,9 @@ records_load(struct load *l)
 	if (l->place_count > 0)
 		err = place_enter(l);
 	if (!err)
-		err = report_read(l->authority->io, l->request->file->path,
-		    &l->station.signing, record_load, l, &again, l->diag);
+		err = report_read(l->authority->io,
+		    l->request->files.file->path, &l->station.signing,
+		    record_load, l, &again, l->diag);
 	/* what follows the last record is unused */
 	while (!err && l->at < l->place_count &&
 	    l->places[l->at].pack < l->report.pack_count) {
@@ -571,8 +572,9 @@ load_check(struct load *l, bool *ret_before)
 	if (!err)
 		err = station_find(l);
 	if (!err)
-		err = report_read(l->authority->io, l->request->file->path,
-		    &l->station.signing, NULL, NULL, &l->report, l->diag);
+		err = report_read(l->authority->io,
+		    l->request->files.file->path, &l->station.signing,
+		    NULL, NULL, &l->report, l->diag);
 	if (!err)
 		err = sequence_check(l, ret_before);
 	if (err || *ret_before)
@@ -629,8 +631,8 @@ request_reconcile(struct authority *authority, const struct request *request,
 	l->diag = diag;
 	l->items.limit = BUF_LIMIT_DEFAULT;
 	l->before.body.limit = BUF_LIMIT_DEFAULT;
-	err = request->file == NULL ? ERR_OK : report_peek(authority->io,
-	    request->file->path, &l->report, diag);
+	err = request->files.file == NULL ? ERR_OK : report_peek(authority->io,
+	    request->files.file->path, &l->report, diag);
 	if (!err)
 		err = load_check(l, &before);
 	if (!err && !before)

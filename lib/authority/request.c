@@ -158,6 +158,9 @@ static const struct {
 	{ REQUEST_ANCHOR, request_anchor },
 	{ REQUEST_EPOCH, request_epoch },
 	{ REQUEST_SIGNER_NEW, request_signer_new },
+	{ REQUEST_OPERATOR_ADD, request_operator_add },
+	{ REQUEST_CHIP_MAKER_ADD, request_chip_maker_add },
+	{ REQUEST_CHIP_MAKER_REMOVE, request_chip_maker_remove },
 	{ REQUEST_RECONCILE, request_reconcile },
 	{ REQUEST_STATION_LOST, request_station_lost },
 	{ REQUEST_STATION_RENEW, request_station_renew },
@@ -298,13 +301,13 @@ refusal_log(struct authority *authority, struct bytes encoded, int64_t now,
 
 static enum err
 request_submit(struct authority *authority, struct bytes encoded,
-    const struct file *file, int64_t now, struct buf *result,
+    const struct request_files *files, int64_t now, struct buf *result,
     struct diag *diag)
 {
 	_cleanup_buf_ struct buf known = BUF_INIT, made = BUF_INIT;
 	struct store_object record = { .kind = STORE_REQUEST,
 	    .created = now }, old;
-	struct request request = { .file = file };
+	struct request request = { .files = *files };
 	size_t i;
 	enum err err;
 
@@ -350,6 +353,17 @@ authority_submit_file(struct authority *authority, struct bytes encoded,
     const struct file *file, int64_t now, struct buf *result,
     struct diag *diag)
 {
+	const struct request_files files = { .file = file };
+
+	return authority_submit_files(authority, encoded, &files, now, result,
+	    diag);
+}
+
+enum err
+authority_submit_files(struct authority *authority, struct bytes encoded,
+    const struct request_files *files, int64_t now, struct buf *result,
+    struct diag *diag)
+{
 	struct diag own = DIAG_INIT;
 	enum err err;
 
@@ -358,7 +372,7 @@ authority_submit_file(struct authority *authority, struct bytes encoded,
 		return err;
 	if (diag == NULL)
 		diag = &own;
-	err = request_submit(authority, encoded, file, now, result, diag);
+	err = request_submit(authority, encoded, files, now, result, diag);
 	if (err)
 		refusal_log(authority, encoded, now, err, diag);
 	authority->warning = (struct diag)DIAG_INIT;

@@ -13,6 +13,7 @@
 #ifndef IMPRINT_AUTHORITY_REQUEST_H
 #define IMPRINT_AUTHORITY_REQUEST_H
 
+#include "lib/authority/devices.h"
 #include "lib/authority/names.h"
 
 #define REQUEST_TYP	"application/imprint-request+cose"
@@ -26,9 +27,12 @@ enum request_type {
 	REQUEST_SERVICE_ADD = 3,	/* body: [name, dns name, COSE_Key] */
 	REQUEST_ORDER_CREATE = 4,	/* body: [product hash, count,
 					 * [station, ...], ? names / null,
-					 * ? null, ? extra]; names: [SHA-256
-					 * of the file, its lines]; extra:
-					 * [attrition, topped-up order] */
+					 * ? devices / null, ? extra]; names:
+					 * [SHA-256 of the file, its lines];
+					 * devices: [mode, SHA-256 of the
+					 * list, its entries, approval /
+					 * null]; extra: [attrition,
+					 * topped-up order] */
 	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
 	REQUEST_STATUS = 6,	/* lib/authority/request_status.h */
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
@@ -37,9 +41,12 @@ enum request_type {
 	REQUEST_SIGNER_NEW = 11, /* body: number of the new signer, which is
 				 * one more than that of the present one */
 	REQUEST_RECONCILE = 20,	/* lib/authority/reconcile.h */
+	REQUEST_CHIP_MAKER_ADD = 21,	/* lib/authority/chip_maker.h */
+	REQUEST_CHIP_MAKER_REMOVE = 22,	/* body: name */
 	REQUEST_STATION_LOST = 23,	/* body: name; its answer is that of
 					 * a reconciliation */
-	REQUEST_STATION_RENEW = 24	/* body: the station's statement */
+	REQUEST_STATION_RENEW = 24,	/* body: the station's statement */
+	REQUEST_OPERATOR_ADD = 25	/* body: [name, COSE_Key] */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */
@@ -67,6 +74,15 @@ MUST_USE enum err authority_submit_file(struct authority *,
     struct bytes request, const struct file *, int64_t now,
     struct buf *result, struct diag *);
 
+/* With all that a request can name; NULL: none. */
+struct request_files {
+	const struct file		*file;	/* by its hash */
+	const struct devices_file	*devices;
+};
+MUST_USE enum err authority_submit_files(struct authority *,
+    struct bytes request, const struct request_files *, int64_t now,
+    struct buf *result, struct diag *);
+
 /* Read a request that was carried out: an operator's signature must be good,
  * its time does not matter. body views encoded. ERR_AUTH. */
 MUST_USE enum err request_read(struct authority *, struct bytes encoded,
@@ -76,10 +92,13 @@ MUST_USE enum err request_read(struct authority *, struct bytes encoded,
 MUST_USE enum err request_put_order(struct buf *,
     const uint8_t product[SHA256_SIZE], uint64_t count,
     const char *const *stations, size_t packs);
-/* names: of the file that goes with it; NULL: none. */
-MUST_USE enum err request_put_order_named(struct buf *,
+/* names, devices: of the files that go with it; NULL: none. */
+MUST_USE enum err request_put_order_files(struct buf *,
     const uint8_t product[SHA256_SIZE], uint64_t count,
-    const char *const *stations, size_t packs, const struct names_file *);
+    const char *const *stations, size_t packs, const struct names_file *,
+    const struct devices_said *);
+MUST_USE enum err request_put_operator(struct buf *, const char *name,
+    const struct public_key *);
 /* What an order is beyond what is to be built. */
 struct order_extra {
 	uint64_t	attrition;	/* of its count: expected to be lost */

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/operator.h"
 #include "lib/authority/outside.h"
 #include "lib/authority/request_internal.h"
 #include "lib/base/cbor_write.h"
@@ -93,6 +94,62 @@ request_station_add(struct authority *authority,
 		return diag_fail(diag, err, NULL,
 		    "station %s: cannot be registered", statement.name);
 	buf_put(result, statement.kid, COSE_KID_SIZE);
+	return ERR_OK;
+}
+
+enum err
+request_put_operator(struct buf *out, const char *name,
+    const struct public_key *key)
+{
+	cbor_put_array(out, 2);
+	cbor_put_text(out, name);
+	cose_key_put(out, key);
+	return buf_err(out);
+}
+
+enum err
+request_operator_add(struct authority *authority,
+    const struct request *request, int64_t now, struct buf *result,
+    struct diag *diag)
+{
+	struct bytes text, encoded, none = BYTES_NONE;
+	char name[STORE_NAME_MAX + 1];
+	struct public_key key;
+	struct cbor cbor;
+	enum err err;
+
+	cbor_open(&cbor, request->body);
+	cbor_get_array_sized(&cbor, 2);
+	text = cbor_get_tstr(&cbor);
+	encoded = cbor_get_item(&cbor);
+	if (!cbor_close(&cbor))
+		return diag_fail(diag, ERR_SYNTAX, NULL,
+		    "operator request: %s", cbor.error);
+	if (text.len > STORE_NAME_MAX)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "operator: a name of %zu octets; allowed are 1 to %d",
+		    text.len, STORE_NAME_MAX);
+	memcpy(name, text.ptr, text.len);
+	name[text.len] = '\0';
+	err = station_name_check(name, NULL);
+	if (err || strlen(name) != text.len)
+		return diag_fail(diag, ERR_INVALID, NULL, "operator: its "
+		    "name has a-z, 0-9 and -, not first -");
+	err = cose_key_parse(encoded, &key, &none, diag);
+	if (err)
+		return err;
+	if (key.alg != KEY_P256 || none.len != 0)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "operator %s: the key must be a P-256 public key", name);
+	err = operator_put(authority->store, authority->row_mac, name, &key,
+	    now, NULL);
+	if (err == ERR_CONFLICT)
+		return diag_fail(diag, err, NULL,
+		    "operator %s: is there with another key", name);
+	if (err && err != ERR_EXISTS)
+		return diag_fail(diag, err, NULL,
+		    "operator %s: cannot be registered", name);
+	cbor_put_text(result, name);
 	return ERR_OK;
 }
 

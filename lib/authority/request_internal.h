@@ -11,7 +11,7 @@ struct request {
 	struct bytes	ecosystem, id, body;
 	uint64_t	type;
 	int64_t		time;
-	const struct file *file;	/* that came along, or NULL */
+	struct request_files files;	/* that came along, or NULL */
 	char		signed_by[STORE_NAME_MAX + 1];
 };
 
@@ -29,6 +29,9 @@ REQUEST_HANDLER(request_clock);
 REQUEST_HANDLER(request_anchor);
 REQUEST_HANDLER(request_epoch);
 REQUEST_HANDLER(request_signer_new);
+REQUEST_HANDLER(request_operator_add);
+REQUEST_HANDLER(request_chip_maker_add);
+REQUEST_HANDLER(request_chip_maker_remove);
 REQUEST_HANDLER(request_reconcile);
 REQUEST_HANDLER(request_station_lost);
 REQUEST_HANDLER(request_station_renew);

@@ -15,18 +15,18 @@ enum err
 request_put_order(struct buf *out, const uint8_t product[SHA256_SIZE],
     uint64_t count, const char *const *stations, size_t packs)
 {
-	return request_put_order_named(out, product, count, stations, packs,
-	    NULL);
+	return request_put_order_files(out, product, count, stations, packs,
+	    NULL, NULL);
 }
 
 enum err
-request_put_order_named(struct buf *out, const uint8_t product[SHA256_SIZE],
+request_put_order_files(struct buf *out, const uint8_t product[SHA256_SIZE],
     uint64_t count, const char *const *stations, size_t packs,
-    const struct names_file *names)
+    const struct names_file *names, const struct devices_said *devices)
 {
 	size_t i;
 
-	cbor_put_array(out, names != NULL ? 4 : 3);
+	cbor_put_array(out, devices != NULL ? 5 : names != NULL ? 4 : 3);
 	cbor_put_bstr(out, bytes_of(product, SHA256_SIZE));
 	cbor_put_uint(out, count);
 	cbor_put_array(out, packs);
@@ -36,7 +36,18 @@ request_put_order_named(struct buf *out, const uint8_t product[SHA256_SIZE],
 		cbor_put_array(out, 2);
 		cbor_put_bstr(out, bytes_of(names->hash, SHA256_SIZE));
 		cbor_put_uint(out, names->lines);
-	}
+	} else if (devices != NULL)
+		cbor_put_null(out);
+	if (devices == NULL)
+		return buf_err(out);
+	cbor_put_array(out, 4);
+	cbor_put_uint(out, devices->mode);
+	cbor_put_bstr(out, bytes_of(devices->hash, SHA256_SIZE));
+	cbor_put_uint(out, devices->entries);
+	if (devices->approval.len > 0)
+		cbor_put_bstr(out, devices->approval);
+	else
+		cbor_put_null(out);
 	return buf_err(out);
 }
 
@@ -65,6 +76,8 @@ struct order_body {
 	size_t		packs;
 	bool		named;
 	struct names_file names;
+	bool		listed;
+	struct devices_said devices;
 	struct order_extra extra;
 };
 
@@ -86,11 +99,35 @@ names_parse(struct cbor *cbor, struct order_body *body)
 }
 
 static void
+devices_parse(struct cbor *cbor, struct order_body *body)
+{
+	struct devices_said *said = &body->devices;
+	struct bytes hash;
+
+	if (cbor_peek(cbor) == CBOR_SIMPLE) {
+		cbor_get_null(cbor);
+		return;
+	}
+	cbor_get_array_sized(cbor, 4);
+	said->mode = (enum order_mode)cbor_get_uint(cbor);
+	hash = cbor_get_bstr_sized(cbor, SHA256_SIZE);
+	said->entries = cbor_get_uint(cbor);
+	if (cbor_peek(cbor) == CBOR_BSTR)
+		said->approval = cbor_get_bstr(cbor);
+	else
+		cbor_get_null(cbor);
+	if (said->mode != ORDER_CHIP && said->mode != ORDER_DEVICE_KEY)
+		cbor_fail(cbor, "a mode that is not known");
+	body->listed = cbor_ok(cbor);
+	if (body->listed)
+		memcpy(said->hash, hash.ptr, SHA256_SIZE);
+}
+
+static void
 extra_parse(struct cbor *cbor, struct order_body *body)
 {
 	uint64_t top_up;
 
-	cbor_get_null(cbor);
 	cbor_get_array_sized(cbor, 2);
 	body->extra.attrition = cbor_get_uint(cbor);
 	top_up = cbor_get_uint(cbor);
@@ -110,7 +147,7 @@ order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
 	cbor_open(&cbor, encoded);
 	parts = cbor_get_array(&cbor);
 	*body = (struct order_body){ .count = 0 };
-	if (parts != 3 && parts != 4 && parts != 6)
+	if (parts < 3 || parts > 6)
 		cbor_fail(&cbor, "array of another size expected");
 	product = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
 	body->count = cbor_get_uint(&cbor);
@@ -126,7 +163,11 @@ order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
 		names_parse(&cbor, body);
 	if (parts == 4 && cbor_ok(&cbor) && !body->named)
 		cbor_fail(&cbor, "names or nothing expected");
-	if (parts == 6)
+	if (parts > 4)
+		devices_parse(&cbor, body);
+	if (parts == 5 && cbor_ok(&cbor) && !body->listed)
+		cbor_fail(&cbor, "devices or nothing expected");
+	if (parts > 5)
 		extra_parse(&cbor, body);
 	if (!cbor_close(&cbor))
 		return diag_fail(diag, ERR_SYNTAX, NULL, "order request: %s",
@@ -267,7 +308,7 @@ chunk_size(const struct product *product)
 static enum err
 order_template(struct authority *authority, const struct order_body *body,
     int64_t now, const struct store_log *log, struct store_order *order,
-    struct diag *diag)
+    struct product *ret_product, struct diag *diag)
 {
 	_cleanup_buf_ struct buf encoded = BUF_INIT;
 	struct store_object object;
@@ -285,14 +326,19 @@ order_template(struct authority *authority, const struct order_body *body,
 	if (!err)
 		err = product_decode(object.body, &product, diag);
 	if (!err)
+		err = devices_product_check(&product, body->listed ?
+		    body->devices.mode : ORDER_STATION, diag);
+	if (!err)
 		err = order_room(authority, &product, log, body->count,
 		    diag);
 	if (!err)
 		err = authority_template_for(authority, &product, log, now,
 		    &order->template, diag);
-	if (!err)
-		order->chunk_size = chunk_size(&product);
-	return err;
+	if (err)
+		return err;
+	order->chunk_size = chunk_size(&product);
+	*ret_product = product;
+	return ERR_OK;
 }
 
 /* The file that the request speaks of, if the product wants one. */
@@ -309,7 +355,7 @@ order_file(struct authority *authority, const struct request *request,
 	if (err)
 		return err;
 	wanted = template_csv_names(template) > 0;
-	if (wanted && (!body->named || request->file == NULL)) {
+	if (wanted && (!body->named || request->files.file == NULL)) {
 		err = diag_fail(diag, ERR_INVALID, NULL, "order: the "
 		    "product's names come with the order: a file of them is "
 		    "missing");
@@ -317,11 +363,24 @@ order_file(struct authority *authority, const struct request *request,
 		    "each identity, and a header that names the kinds");
 		return err;
 	}
-	if (!wanted && (body->named || request->file != NULL))
+	if (!wanted && (body->named || request->files.file != NULL))
 		return diag_fail(diag, ERR_INVALID, NULL, "order: the "
 		    "product takes no names from a file");
 	return wanted ? names_import(authority, order, template,
-	    request->file, &body->names, diag) : ERR_OK;
+	    request->files.file, &body->names, diag) : ERR_OK;
+}
+
+static enum err
+order_devices(struct authority *authority, const struct request *request,
+    const struct order_body *body, const struct store_order *order,
+    const struct product *product, int64_t now, struct diag *diag)
+{
+	if (body->listed != (request->files.devices != NULL))
+		return diag_fail(diag, ERR_INVALID, NULL, "order: %s",
+		    body->listed ? "its list of devices is missing" :
+		    "a list of devices came along that it does not name");
+	return body->listed ? devices_import(authority, order, product,
+	    request->files.devices, &body->devices, now, diag) : ERR_OK;
 }
 
 enum err
@@ -331,6 +390,7 @@ request_order_create(struct authority *authority,
 {
 	struct store_order order = { .state = ORDER_OPEN, .created = now };
 	struct order_body body;
+	struct product product;
 	struct store_log log;
 	size_t i;
 	enum err err;
@@ -344,7 +404,7 @@ request_order_create(struct authority *authority,
 		    diag);
 	if (!err)
 		err = order_template(authority, &body, now, &log, &order,
-		    diag);
+		    &product, diag);
 	if (!err)
 		err = random_bytes(order.id, sizeof(order.id), diag);
 	if (err)
@@ -357,6 +417,9 @@ request_order_create(struct authority *authority,
 	err = store_order_create(authority->store, &order, diag);
 	if (!err)
 		err = order_file(authority, request, &body, &order, diag);
+	if (!err)
+		err = order_devices(authority, request, &body, &order,
+		    &product, now, diag);
 	for (i = 0; i < body.packs && !err; i++)
 		err = order_pack(authority, &order, &body, i, diag);
 	if (!err)
@@ -458,6 +521,8 @@ request_order_cancel(struct authority *authority,
 	if (!err)
 		err = store_order_set(authority->store, order.number,
 		    order.committed, ORDER_CANCELLED, diag);
+	if (!err)
+		err = devices_release(authority, &order, diag);
 	if (!err)
 		err = order_record_cancel(authority, &order, now, diag);
 	status_ranges_put(result, cancel.ranges, cancel.count);

@@ -474,8 +474,8 @@ test_again(void **state)
 
 	meter_make(w, meter);
 	file_make(w, bytes_text(CSV), &file);
-	assert_int_equal(request_put_order_named(&body, meter, 5,
-	    station_names, 1, &said), ERR_OK);
+	assert_int_equal(request_put_order_files(&body, meter, 5,
+	    station_names, 1, &said, NULL), ERR_OK);
 	good(request_sign(authority_info(w->authority)->id,
 	    REQUEST_ORDER_CREATE, buf_bytes(&body), NOW, signer, &request,
 	    NULL), NULL);

@@ -92,8 +92,8 @@ order_submit(struct world *w, const uint8_t product[SHA256_SIZE],
 	_cleanup_buf_ struct buf result = BUF_INIT;
 	enum err err;
 
-	assert_int_equal(request_put_order_named(&body, product, count,
-	    station_names, packs, said), ERR_OK);
+	assert_int_equal(request_put_order_files(&body, product, count,
+	    station_names, packs, said, NULL), ERR_OK);
 	assert_int_equal(request_sign(authority_info(w->authority)->id,
 			     REQUEST_ORDER_CREATE, buf_bytes(&body), NOW,
 			     w->operator, & request, NULL),

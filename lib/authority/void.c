@@ -53,6 +53,18 @@ authority_void_leaves(struct merkle *tree, struct sha256 *sha256,
 	return err;
 }
 
+/* Names of a file, devices of a list: they never left, others get them. */
+static enum err
+part_give_back(struct authority *authority, uint64_t pool,
+    const struct store_range *range, struct diag *diag)
+{
+	enum err err;
+
+	err = rows_part_take(authority, pool, range, diag);
+	return err ? err : store_name_part_drop(authority->store, pool,
+	    range->log, range->first, diag);
+}
+
 static enum err
 void_close(struct authority *authority, uint32_t log,
     const struct void_walk *walk, struct diag *diag)
@@ -69,14 +81,12 @@ void_close(struct authority *authority, uint32_t log,
 		err = sha256_new(&sha256, diag);
 	for (i = 0; i < walk->count && !err; i++) {
 		err = authority_void_leaves(&tree, sha256, &walk->ranges[i]);
-		/* names of a file never left: they name others */
 		if (!err)
-			err = rows_part_take(authority, STORE_NAME_FILES,
+			err = part_give_back(authority, STORE_NAME_FILES,
 			    &walk->ranges[i], diag);
 		if (!err)
-			err = store_name_part_drop(authority->store,
-			    STORE_NAME_FILES, log, walk->ranges[i].first,
-			    diag);
+			err = part_give_back(authority, STORE_NAME_LISTS,
+			    &walk->ranges[i], diag);
 		if (!err)
 			err = authority_tree_put(authority, log, &tree,
 			    &frontier, diag);

@@ -11,8 +11,17 @@
  *             [[offset, length, first, count, hash], ...]]
  *   trailer  manifest's offset (8), its length (4), "IMPREND1"
  *
- * Version 2 says more in its header, what the station asks for on the line;
- * a pack that asks for nothing is of version 1.
+ * Version 2 says more in its header, what the station asks for on the line and
+ * for whom the packages are; a pack that says no more is of version 1. In a
+ * pack for chips, and for devices with keys of their own, a package is the
+ * CBOR array
+ *
+ *   [key id of the device, its id, enc, sealed]
+ *
+ * where enc is empty with devices' own keys: nothing is secret in those, the
+ * chunk's encapsulation to the station seals them. A chip's package has one
+ * of its own, and its binding names the chip as the recipient; the chunk has
+ * none, and the station cannot open it.
  *
  * All numbers big-endian. A file without a trailer is not a pack yet. Any
  * package can be read on its own: trailer, manifest, chunk's table, package.
@@ -21,6 +30,7 @@
 #define IMPRINT_IDENTITY_PACK_H
 
 #include "lib/base/io.h"
+#include "lib/identity/delivery.h"
 #include "lib/identity/package.h"
 
 #define PACK_VERSION		2
@@ -50,6 +60,7 @@ struct pack_header {
 	enum product_evidence	evidence;	/* at least */
 	struct pack_name	names[PRODUCT_NAMES_MAX];
 	size_t			name_count;
+	enum order_mode		mode;	/* 0: as ORDER_STATION */
 };
 
 struct pack_chunk {
@@ -74,6 +85,17 @@ MUST_USE enum err pack_chunk_begin(struct buf *, uint32_t number,
 /* Call just before appending the package's bytes: fills the table. */
 void	pack_chunk_mark(struct buf *, size_t enc_len, uint32_t position,
 	    const uint8_t commitment[SHA256_SIZE]);
+/* A package for a device that a list named. */
+struct pack_device {
+	uint8_t		kid[SHA256_SIZE];	/* of its first key */
+	struct bytes	id;			/* may be empty */
+	struct bytes	enc;			/* empty: the chunk's */
+	struct bytes	sealed;
+};
+void	pack_device_put(struct buf *, const struct pack_device *);
+/* Views into encoded. ERR_SYNTAX. */
+MUST_USE enum err pack_device_get(struct bytes encoded,
+    struct pack_device *ret_device);
 /* Fills in lengths and hashes the chunk. */
 MUST_USE enum err pack_chunk_end(struct buf *, size_t enc_len,
     struct sha256 *, uint8_t ret_hash[SHA256_SIZE]);
@@ -102,10 +124,27 @@ MUST_USE enum err pack_check(struct pack *,
     void (*progress)(void *ctx, uint64_t done), void *ctx, struct diag *);
 /*
  * Open the package at position (0 .. count - 1) with the recipient's private
- * key, into the form a device gets. ret_index: its index.
+ * key, into the form a device gets. ret_index: its index. ERR_PERMISSION: it
+ * is a chip's; nobody else can open it.
  */
 MUST_USE enum err pack_open_package(struct pack *, uint64_t position,
     struct bytes private, uint64_t *ret_index, struct secret *out,
     struct diag *);
+
+/*
+ * A package as it lies in the pack, for a device that a list named. Views
+ * into room. ERR_STATE: the pack is not for such.
+ */
+struct pack_sealed {
+	uint64_t		index;
+	uint8_t			commitment[SHA256_SIZE];
+	struct pack_device	device;
+};
+MUST_USE enum err pack_read_sealed(struct pack *, uint64_t position,
+    struct buf *room, struct pack_sealed *ret_sealed, struct diag *);
+/* The position of a device's package, by its id or its key's id; all of the
+ * pack is looked through. ERR_NOTFOUND. */
+MUST_USE enum err pack_find_device(struct pack *, struct bytes which,
+    uint64_t *ret_position, struct diag *);
 
 #endif

@@ -18,8 +18,15 @@
 /* The last element of a header of version 2, a map. */
 enum pack_asks {
 	PACK_ASKS_EVIDENCE = 1,		/* enum product_evidence */
-	PACK_ASKS_NAMES = 2		/* [+ [kind, type]] */
+	PACK_ASKS_NAMES = 2,		/* [+ [kind, type]] */
+	PACK_ASKS_MODE = 3	/* enum order_mode, unless it is the station */
 };
+
+static inline bool
+pack_has_devices(const struct pack_header *h)
+{
+	return h->mode == ORDER_CHIP || h->mode == ORDER_DEVICE_KEY;
+}
 
 static inline bool
 pack_asks_evidence(const struct pack_header *h)
@@ -30,7 +37,16 @@ pack_asks_evidence(const struct pack_header *h)
 static inline unsigned
 pack_version(const struct pack_header *h)
 {
-	return pack_asks_evidence(h) || h->name_count > 0 ? 2 : 1;
+	return pack_asks_evidence(h) || h->name_count > 0 ||
+	    pack_has_devices(h) ? 2 : 1;
+}
+
+/* Octets of a chunk's encapsulation; a pack for chips has none there. */
+static inline size_t
+pack_enc_len(const struct pack_header *h)
+{
+	return h->mode == ORDER_CHIP ? 0 : h->recipient_alg == KEY_X25519 ?
+	    32 : 65;
 }
 
 #endif

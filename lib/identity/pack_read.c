@@ -120,6 +120,11 @@ asks_read(struct cbor *cbor, struct pack_header *header)
 		case PACK_ASKS_NAMES:
 			names_read(cbor, header);
 			break;
+		case PACK_ASKS_MODE:
+			header->mode = (enum order_mode)get_u32(cbor);
+			if (!pack_has_devices(header))
+				cbor_fail(cbor, "mode of no known kind");
+			break;
 		default:
 			cbor_fail(cbor, "asks for what is not known");
 		}
@@ -479,7 +484,7 @@ chunk_enter(struct pack *pack, size_t number, struct bytes private,
 	size_t enc_len;
 	enum err err;
 
-	enc_len = pack->header.recipient_alg == KEY_X25519 ? 32 : 65;
+	enc_len = pack_enc_len(&pack->header);
 	err = file_read_at(&pack->file, chunk->offset, head,
 	    PACK_CHUNK_HEAD + enc_len, diag);
 	if (err)
@@ -494,6 +499,8 @@ chunk_enter(struct pack *pack, size_t number, struct bytes private,
 		    "pack %s: chunk %zu: head differs from the manifest",
 		    pack->file.path, number);
 	*ret_table = PACK_CHUNK_HEAD + enc_len;
+	if (private.len == 0)
+		return ERR_OK;
 	if (pack->opener != NULL && pack->open_chunk == number &&
 	    secret_equal(secret_bytes(&pack->open_key), private))
 		return ERR_OK;
@@ -509,11 +516,13 @@ chunk_enter(struct pack *pack, size_t number, struct bytes private,
 	return err;
 }
 
-enum err
-pack_open_package(struct pack *pack, uint64_t position, struct bytes private,
-    uint64_t *ret_index, struct secret *out, struct diag *diag)
+/* The octets of a package, into room; private is empty when it is not to be
+ * opened. */
+static enum err
+package_read(struct pack *pack, uint64_t position, struct bytes private,
+    struct buf *room_out, uint64_t *ret_index,
+    uint8_t ret_commitment[SHA256_SIZE], struct diag *diag)
 {
-	_cleanup_buf_ struct buf sealed = { .limit = PACKAGE_SIZE_MAX };
 	const struct pack_chunk *chunk;
 	uint8_t entry[PACK_TABLE_ENTRY], *room;
 	uint32_t offset, len, within;
@@ -542,17 +551,103 @@ pack_open_package(struct pack *pack, uint64_t position, struct bytes private,
 		return diag_fail(diag, ERR_CORRUPT, NULL,
 		    "pack %s: package %llu: out of its chunk",
 		    pack->file.path, (unsigned long long)position);
-	room = buf_extend(&sealed, len);
+	buf_clear(room_out);
+	room = buf_extend(room_out, len);
 	if (room == NULL)
 		return diag_nomem(diag);
 	err = file_read_at(&pack->file, chunk->offset + offset, room, len,
 	    diag);
-	if (!err)
-		err = package_open(pack->opener, chunk->first + within,
-		    entry + 8, buf_bytes(&sealed), pack->header.certs,
-		    pack->header.cert_count, out, diag);
 	if (err)
 		return err;
 	*ret_index = chunk->first + within;
+	memcpy(ret_commitment, entry + 8, SHA256_SIZE);
 	return ERR_OK;
+}
+
+static enum err
+device_syntax(const struct pack *pack, uint64_t position, struct diag *diag)
+{
+	return diag_fail(diag, ERR_SYNTAX, NULL,
+	    "pack %s: package %ju: not one for a device of a list",
+	    pack->file.path, (uintmax_t)position);
+}
+
+enum err
+pack_open_package(struct pack *pack, uint64_t position, struct bytes private,
+    uint64_t *ret_index, struct secret *out, struct diag *diag)
+{
+	_cleanup_buf_ struct buf room = { .limit = PACKAGE_SIZE_MAX };
+	uint8_t commitment[SHA256_SIZE];
+	struct pack_device device;
+	uint64_t index = 0;
+	enum err err;
+
+	if (pack->header.mode == ORDER_CHIP) {
+		err = diag_fail(diag, ERR_PERMISSION, NULL, "pack %s: its "
+		    "packages are sealed to chips: no station can open them",
+		    pack->file.path);
+		diag_hint(diag, "hand them out as they are: imprint-station "
+		    "sealed");
+		return err;
+	}
+	err = package_read(pack, position, private, &room, &index,
+	    commitment, diag);
+	if (err)
+		return err;
+	device.sealed = buf_bytes(&room);
+	if (pack_has_devices(&pack->header) &&
+	    (pack_device_get(buf_bytes(&room), &device) != ERR_OK ||
+	    device.enc.len > 0))
+		return device_syntax(pack, position, diag);
+	err = package_open(pack->opener, index, commitment, device.sealed,
+	    pack->header.certs, pack->header.cert_count, out, diag);
+	if (!err)
+		*ret_index = index;
+	return err;
+}
+
+enum err
+pack_read_sealed(struct pack *pack, uint64_t position, struct buf *room,
+    struct pack_sealed *ret_sealed, struct diag *diag)
+{
+	struct pack_sealed sealed;
+	enum err err;
+
+	if (!pack_has_devices(&pack->header))
+		return diag_fail(diag, ERR_STATE, NULL, "pack %s: its packages "
+		    "are for no device before the station binds them",
+		    pack->file.path);
+	err = package_read(pack, position, BYTES_NONE, room, &sealed.index,
+	    sealed.commitment, diag);
+	if (err)
+		return err;
+	if (pack_device_get(buf_bytes(room), &sealed.device) != ERR_OK ||
+	    (sealed.device.enc.len > 0) != (pack->header.mode == ORDER_CHIP))
+		return device_syntax(pack, position, diag);
+	*ret_sealed = sealed;
+	return ERR_OK;
+}
+
+enum err
+pack_find_device(struct pack *pack, struct bytes which,
+    uint64_t *ret_position, struct diag *diag)
+{
+	_cleanup_buf_ struct buf room = { .limit = PACKAGE_SIZE_MAX };
+	struct pack_sealed sealed;
+	uint64_t position;
+	enum err err;
+
+	for (position = 0; position < pack->header.count; position++) {
+		err = pack_read_sealed(pack, position, &room, &sealed, diag);
+		if (err)
+			return err;
+		if (bytes_equal(which, sealed.device.id) ||
+		    bytes_equal(which, bytes_of(sealed.device.kid,
+		    SHA256_SIZE))) {
+			*ret_position = position;
+			return ERR_OK;
+		}
+	}
+	return diag_fail(diag, ERR_NOTFOUND, NULL,
+	    "pack %s: holds nothing for this device", pack->file.path);
 }

@@ -25,19 +25,23 @@ put_asks(struct buf *out, const struct pack_header *header)
 	size_t i;
 
 	cbor_put_map(out, (size_t)pack_asks_evidence(header) +
-	    (header->name_count > 0));
+	    (header->name_count > 0) + pack_has_devices(header));
 	if (pack_asks_evidence(header)) {
 		cbor_put_uint(out, PACK_ASKS_EVIDENCE);
 		cbor_put_uint(out, header->evidence);
 	}
-	if (header->name_count == 0)
-		return;
-	cbor_put_uint(out, PACK_ASKS_NAMES);
-	cbor_put_array(out, header->name_count);
+	if (header->name_count > 0) {
+		cbor_put_uint(out, PACK_ASKS_NAMES);
+		cbor_put_array(out, header->name_count);
+	}
 	for (i = 0; i < header->name_count; i++) {
 		cbor_put_array(out, 2);
 		cbor_put_tstr(out, header->names[i].kind);
 		cbor_put_uint(out, header->names[i].type);
+	}
+	if (pack_has_devices(header)) {
+		cbor_put_uint(out, PACK_ASKS_MODE);
+		cbor_put_uint(out, header->mode);
 	}
 }
 

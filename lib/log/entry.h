@@ -20,7 +20,11 @@ enum log_entry_kind {
 /* What the authority verified before it issued. */
 enum evidence_class {
 	EVIDENCE_NONE = 0,
-	EVIDENCE_ORDER = 1	/* an order signed by an operator */
+	EVIDENCE_ORDER = 1,	/* an order signed by an operator */
+	/* such an order, and of its devices: */
+	EVIDENCE_CHIP_MAKER = 2, /* a registered chip maker signed the list */
+	EVIDENCE_APPROVED = 3,	/* a second operator approved the list */
+	EVIDENCE_POSSESSION = 4	/* each key signed for itself */
 };
 
 /* commitment: SHA256_SIZE octets, or empty for a void entry. */

@@ -301,6 +301,8 @@ product_check(const struct product *p, struct diag *diag)
 	if (err)
 		return err;
 	err = rule_authenticates(p, &f);
+	if (!err)
+		err = rule_makers(p, &f);
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "product %s: credentials: %s", p->name, f.text);

@@ -163,9 +163,9 @@ struct product {
  * The rules that hold between fields. Exactly one authenticate slot, with a
  * certificate; an algorithm that can do what its purpose asks for; X25519
  * without certificate; what is authorised must be a capability, bits
- * included; this build makes keys in the authority only (ERR_UNSUPPORTED for
- * another maker). Whether the installed OpenSSL has an algorithm does not
- * count here: product_yaml.h, key_alg_available().
+ * included; keys are all made in the authority, all in devices or all in
+ * chips (ERR_UNSUPPORTED: in the station). Whether the installed OpenSSL has
+ * an algorithm does not count here: product_yaml.h, key_alg_available().
  */
 MUST_USE enum err product_check(const struct product *, struct diag *);
 

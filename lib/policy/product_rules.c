@@ -317,14 +317,31 @@ rule_credential(const struct product_credential *c, struct fault *f)
 		    "no such purpose");
 	if (maker_name(c->maker) == NULL)
 		return fault_set(f, ERR_INVALID, "key-from", "no such maker");
-	if (c->maker != MAKER_AUTHORITY)
+	if (c->maker == MAKER_STATION)
 		return fault_set(f, ERR_UNSUPPORTED, "key-from", "\"%s\" is "
-		    "not offered by this version; allowed: authority",
-		    maker_name(c->maker));
+		    "not offered by this version; allowed: authority, device "
+		    "and chip", maker_name(c->maker));
 	err = rule_algorithm(c, f);
 	if (err)
 		return err;
 	return rule_certificate(c, f);
+}
+
+enum err
+rule_makers(const struct product *p, struct fault *f)
+{
+	size_t i;
+
+	for (i = 1; i < p->credential_count; i++)
+		if (p->credentials[i].maker != p->credentials[0].maker)
+			return fault_set(f, ERR_INVALID, "key-from",
+			    "slot %u says %s, slot %u %s; they go one way: "
+			    "all or none are made here",
+			    p->credentials[0].slot,
+			    maker_name(p->credentials[0].maker),
+			    p->credentials[i].slot,
+			    maker_name(p->credentials[i].maker));
+	return ERR_OK;
 }
 
 enum err

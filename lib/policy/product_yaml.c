@@ -370,8 +370,8 @@ key_from_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
 	static const struct yamlfile_choice makers[] = {
-		{ "device", MAKER_DEVICE, false },
-		{ "chip", MAKER_CHIP, false },
+		{ "device", MAKER_DEVICE, true },
+		{ "chip", MAKER_CHIP, true },
 		{ "station", MAKER_STATION, false },
 		{ "authority", MAKER_AUTHORITY, true },
 	};

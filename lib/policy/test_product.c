@@ -140,6 +140,7 @@ EDIT(x25519_cert, p->credentials[1].certificate = true;
     p->credentials[1].validity_years = 1)
 EDIT(bad_maker, p->credentials[0].maker = (enum product_maker)0)
 EDIT(chip_maker, p->credentials[0].maker = MAKER_CHIP)
+EDIT(station_maker, p->credentials[0].maker = MAKER_STATION)
 EDIT(bad_years, p->credentials[0].validity_years = 0)
 EDIT(bad_with, p->credentials[0].with = 32)
 EDIT(anchor_key, p->anchors[0].public_key.raw[64] ^= 1)
@@ -205,7 +206,9 @@ static const struct {
 	{ bare_with, ERR_INVALID, "credentials[1].certificate: a bare" },
 	{ x25519_cert, ERR_UNSUPPORTED, "credentials[1].certificate: is not" },
 	{ bad_maker, ERR_INVALID, "credentials[0].key-from: no such" },
-	{ chip_maker, ERR_UNSUPPORTED, "credentials[0].key-from: \"chip\"" },
+	{ chip_maker, ERR_INVALID, "slot 0 says chip, slot" },
+	{ station_maker, ERR_UNSUPPORTED,
+	    "credentials[0].key-from: \"station\"" },
 	{ bad_years, ERR_INVALID, "credentials[0].certificate: 0 years" },
 	{ bad_with, ERR_INVALID, "credentials[0].certificate: unknown" },
 	{ anchor_key, ERR_INVALID, "trust-anchors[0]: is not a valid P-256" },

@@ -277,12 +277,11 @@ static const struct edit credentials[] = {
 	    "authenticate; allowed: P-256, P-384, Ed25519, RSA-2048" },
 	{ "encrypt", "sign", ERR_INVALID,
 	    "t.yaml:25: credentials[1]: algorithm: \"X25519\" cannot sign" },
-	{ "key-from: authority", "key-from: device", ERR_UNSUPPORTED,
-	    "t.yaml:19: credentials[0].key-from: \"device\" is not offered "
-	    "by this version; allowed: authority" },
-	{ "key-from: authority", "key-from: chip", ERR_UNSUPPORTED, ":19:" },
 	{ "key-from: authority", "key-from: station", ERR_UNSUPPORTED,
-	    ":19:" },
+	    "t.yaml:19: credentials[0].key-from: \"station\" is not offered "
+	    "by this version; allowed: device, chip, authority" },
+	{ "key-from: authority", "key-from: device", ERR_INVALID,
+	    "slot 0 says device, slot 1 authority" },
 	{ "key-from: authority", "key-from: thief", ERR_INVALID, ":19:" },
 	{ "    certificate:\n      validity: 20 years\n      omit: [aia]\n",
 	    "", ERR_INVALID, "t.yaml:16: credentials[0]: certificate: is "

@@ -170,5 +170,27 @@ const struct migration store_migrations[STORE_SCHEMA_VERSION] = {
 	"    log INTEGER NOT NULL,"
 	"    idx INTEGER NOT NULL,"
 	"    PRIMARY KEY (hash, log, idx)"
+	") WITHOUT ROWID;"
+
+	/* lists of devices that came with orders, and what they are known
+	 * by: no chip or key gets two identities */
+	"CREATE TABLE device_list ("
+	"    order_number INTEGER PRIMARY KEY,"
+	"    first INTEGER NOT NULL,"
+	"    entries INTEGER NOT NULL,"
+	"    mode INTEGER NOT NULL,"
+	"    trust INTEGER NOT NULL,"
+	"    source TEXT NOT NULL,"
+	"    hash BLOB NOT NULL);"
+
+	"CREATE TABLE device_block ("
+	"    block INTEGER PRIMARY KEY,"
+	"    order_number INTEGER NOT NULL,"
+	"    body BLOB NOT NULL);"
+
+	"CREATE TABLE device_mark ("
+	"    mark BLOB NOT NULL PRIMARY KEY,"
+	"    order_number INTEGER NOT NULL,"
+	"    entry INTEGER NOT NULL"
 	") WITHOUT ROWID;" },
 };

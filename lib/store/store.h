@@ -71,7 +71,8 @@ enum store_kind {
 	STORE_TEMPLATE = 6,	/* name: decimal template id */
 	STORE_ORDER = 7,	/* name: number; what was ordered */
 	STORE_SETTING = 8,	/* name; version: 1, 2, ... */
-	STORE_REPORT = 9	/* of a station; version: its sequence */
+	STORE_REPORT = 9,	/* of a station; version: its sequence */
+	STORE_CHIP_MAKER = 12	/* name; version: removed, or empty */
 };
 
 struct store_object {
@@ -372,6 +373,7 @@ MUST_USE enum err store_name_key_each(struct store *, uint32_t hash,
  * STORE_NAME_LINES + line; others are blocks of values that products name.
  */
 #define STORE_NAME_FILES	0
+#define STORE_NAME_LISTS	1	/* entries of lists of devices, alike */
 struct store_name_part {
 	uint64_t	pool;
 	uint64_t	first;		/* value */
@@ -395,6 +397,48 @@ MUST_USE enum err store_name_part_each(struct store *, uint32_t log,
 /* A range gives back what it took of a pool; none is no error. */
 MUST_USE enum err store_name_part_drop(struct store *, uint64_t pool,
     uint32_t log, uint64_t range, struct diag *);
+
+/*
+ * Lists of devices that came with orders: entries lie in blocks of
+ * STORE_NAME_LINES, a list's one after another; what is in a block is the
+ * caller's. A mark is kept for each key and each id of an entry.
+ */
+#define STORE_MARK_SIZE	16
+struct store_device_list {
+	uint32_t	order;
+	uint64_t	first;		/* block, assigned */
+	uint64_t	entries;
+	unsigned	mode;		/* enum order_mode */
+	unsigned	trust;		/* enum device_list_trust */
+	char		source[STORE_NAME_MAX + 1];	/* chip maker, or "" */
+	uint8_t		hash[STORE_HASH_SIZE];	/* of the canonical form */
+};
+/* Begin a list: first is the block behind the last one there is. */
+MUST_USE enum err store_device_list_begin(struct store *,
+    struct store_device_list *, struct diag *);
+/* ERR_EXISTS: the order has one. */
+MUST_USE enum err store_device_list_put(struct store *,
+    const struct store_device_list *, struct diag *);
+/* ERR_NOTFOUND: the order has none. */
+MUST_USE enum err store_device_list_get(struct store *, uint32_t order,
+    struct store_device_list *ret_list, struct diag *);
+/* ERR_EXISTS. */
+MUST_USE enum err store_device_block_put(struct store *, uint64_t block,
+    uint32_t order, struct bytes body, struct diag *);
+/* body appended. ERR_NOTFOUND. */
+MUST_USE enum err store_device_block_get(struct store *, uint64_t block,
+    uint32_t *ret_order, struct buf *body, struct diag *);
+/* ERR_EXISTS, without diag: it is some entry's. Many go fastest sorted. */
+MUST_USE enum err store_device_mark_put(struct store *,
+    const uint8_t mark[STORE_MARK_SIZE], uint32_t order, uint64_t entry,
+    struct diag *);
+/* ERR_NOTFOUND. */
+MUST_USE enum err store_device_mark_get(struct store *,
+    const uint8_t mark[STORE_MARK_SIZE], uint32_t *ret_order,
+    uint64_t *ret_entry, struct diag *);
+/* An order's entries from number from on are nobody's again. */
+MUST_USE enum err store_device_mark_drop(struct store *, uint32_t order,
+    uint64_t from, struct diag *);
 
 /*
  * What a station's report says of a range's identities, as one blob; what is

@@ -242,12 +242,17 @@ class Pack:
     def __init__(self, data):
         self.data = data
         magic, version, zero, length = struct.unpack(">8sHHI", data[:16])
-        assert magic == b"IMPRPACK" and version == 1 and zero == 0
+        assert magic == b"IMPRPACK" and version in (1, 2) and zero == 0
+        self.version = version
         self.head = data[:16 + length]
         (self.pack, self.order, self.product, self.recipient,
          self.recipient_alg, self.number, self.order_number, self.count,
-         self.ecosystem, self.product_name, certs) = \
+         self.ecosystem, self.product_name, certs, *asks) = \
             cbor_decode(data[16:16 + length])
+        assert len(asks) == version - 1
+        self.asks = asks[0] if asks else {}
+        self.mode = {1: "station", 2: "chip", 3: "device-key"}[
+            self.asks.get(3, 1)]
         self.certs = [x509.load_der_x509_certificate(c) for c in certs]
         offset, length, end = struct.unpack(">QI8s", data[-20:])
         assert end == b"IMPREND1" and offset + length + 20 == len(data)
@@ -257,7 +262,8 @@ class Pack:
     def _chunks(self, end):
         body = cbor_decode(self.manifest.payload)
         version, pack, order, number, count, hashed, self.chunks = body
-        assert version == 1 and pack == self.pack and order == self.order
+        assert version == self.version
+        assert pack == self.pack and order == self.order
         assert number == self.number and count == self.count
         assert hashed == sha256(self.head)
         at, total = len(self.head), 0
@@ -305,6 +311,34 @@ class Pack:
         return [first + i for _, _, first, count, _ in self.chunks
                 for i in range(count)]
 
+    def _inside(self, hpke, index, commitment, recipient, sealed):
+        """One package: (document, [[slot, alg, private]])."""
+        key = hpke.export(b"imprint package" + index.to_bytes(8, "big"), 32)
+        aad = cbor_encode([self.pack, self.order, index, self.product,
+                           commitment, recipient])
+        document, keys = cbor_decode(
+            AESGCM(key).decrypt(bytes(12), sealed, aad))
+        assert sha256(document_open(document).payload) == commitment
+        return document, keys
+
+    def devices(self):
+        """Yield (index, commitment, key id, device id, enc, sealed) of a pack
+        whose packages are each for one device."""
+        assert self.mode != "station"
+        for (_, rows), chunk in zip(self.tables, self.chunks):
+            for i, (commitment, octets) in enumerate(rows):
+                yield (chunk[2] + i, commitment, *cbor_decode(octets))
+
+    def open_chip(self, private):
+        """What the chip with this key finds: (index, document, keys)."""
+        kid = thumbprint(private.public_key())
+        for index, commitment, whose, _, enc, sealed in self.devices():
+            if whose == kid:
+                return (index, *self._inside(
+                    Hpke(private, enc, b"imprint package"), index,
+                    commitment, kid, sealed))
+        return None
+
     def open(self, private, positions=None):
         """Yield (index, document, [[slot, alg, private]]), commitments
         checked."""
@@ -318,14 +352,11 @@ class Pack:
                     continue
                 hpke = hpke or Hpke(private, enc, b"imprint package")
                 index = chunk[2] + i
-                key = hpke.export(b"imprint package" +
-                                  index.to_bytes(8, "big"), 32)
-                aad = cbor_encode([self.pack, self.order, index, self.product,
-                                   commitment, self.recipient])
-                inside = AESGCM(key).decrypt(bytes(12), sealed, aad)
-                document, keys = cbor_decode(inside)
-                assert sha256(document_open(document).payload) == commitment
-                yield index, document, keys
+                if self.mode == "device-key":
+                    _, _, none, sealed = cbor_decode(sealed)
+                    assert none == b""
+                yield (index, *self._inside(hpke, index, commitment,
+                                            self.recipient, sealed))
 
 
 # X.509
@@ -470,7 +501,7 @@ def log_leaves(path, log=1):
     return leaves
 
 
-def check_complete(directory, order, stations):
+def check_complete(directory, order, stations, evidence=1):
     """Everything that must hold of a complete order, whatever happened on
     the way. stations: {name: private sealing key}. Returns the UEIDs."""
     directory = Path(directory)
@@ -512,7 +543,8 @@ def check_complete(directory, order, stations):
         issued += pack.indices()
         for index, document, _ in pack.open(stations[p["station"]]):
             claims = document_open(document).payload
-            assert leaves[index] == identity_leaf(index, sha256(claims))
+            assert leaves[index] == identity_leaf(
+                index, sha256(claims), evidence)
             ueids.add(cbor_decode(claims)[256])
     assert not ranges, "committed chunks that are in no pack"
     assert len(issued) == len(set(issued)) and set(issued) == committed

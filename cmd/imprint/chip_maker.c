@@ -1,0 +1,129 @@
+#include "cmd/imprint/imprint.h"
+#include "lib/authority/chip_maker.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+#include "lib/x509/certificate.h"
+#include "lib/x509/x509_read.h"
+
+#define CERT_FILE_MAX	((size_t)64 << 10)
+
+/* PEM, or DER as it is. */
+static enum err
+cert_read(struct cmd *cmd, const char *path, struct buf *der)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, all = BUF_INIT;
+	struct bytes rest, first;
+	struct x509_info info;
+	enum err err;
+
+	err = input_read(cmd, path, CERT_FILE_MAX, &text);
+	if (err)
+		return err;
+	first = buf_bytes(&text);
+	if (pem_get_all(first, "CERTIFICATE", &all, NULL) == ERR_OK) {
+		rest = buf_bytes(&all);
+		(void)pem_next(&rest, &first);
+	}
+	buf_put_bytes(der, first);
+	err = buf_err(der);
+	if (!err)
+		err = x509_read(buf_bytes(der), &info, &cmd->diag);
+	if (err)
+		diag_prefix(&cmd->diag, "%s", path);
+	return err;
+}
+
+enum exit_code
+chip_maker_add_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	_cleanup_buf_ struct buf cert = BUF_INIT;
+	const char *path = cmd_value(cmd, "cert");
+	enum err err;
+
+	if (cmd->argc != 1 || path == NULL)
+		return cmd_usage(cmd, "one NAME and --cert are needed");
+	err = cert_read(cmd, path, &cert);
+	if (!err)
+		err = chip_maker_put_request(&body, cmd->argv[0],
+		    buf_bytes(&cert));
+	if (!err)
+		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	if (!err)
+		err = request_submit(cmd, authority, REQUEST_CHIP_MAKER_ADD,
+		    buf_bytes(&body), &result);
+	if (err)
+		return cmd_fail(cmd, err);
+	printf(cmd->json ? "{\"chip_maker\": \"%s\", \"sha256\": \"" :
+	    "chip maker %s is registered, its certificate has SHA-256\n  ",
+	    cmd->argv[0]);
+	hex_print(stdout, buf_bytes(&result));
+	printf(cmd->json ? "\"}\n" : "\ncompare it with what the maker "
+	    "says\n");
+	return EXIT_OK;
+}
+
+enum exit_code
+chip_maker_remove_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	enum err err;
+
+	if (cmd->argc != 1)
+		return cmd_usage(cmd, "which NAME?");
+	cbor_put_text(&body, cmd->argv[0]);
+	err = buf_err(&body);
+	if (!err)
+		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	if (!err)
+		err = request_submit(cmd, authority,
+		    REQUEST_CHIP_MAKER_REMOVE, buf_bytes(&body), &result);
+	if (err)
+		return cmd_fail(cmd, err);
+	printf(cmd->json ? "{\"chip_maker\": \"%s\", \"removed\": true}\n" :
+	    "chip maker %s is removed: its lists are taken no more\n",
+	    cmd->argv[0]);
+	return EXIT_OK;
+}
+
+static void
+maker_print(struct cmd *cmd, const struct chip_maker *maker, bool first)
+{
+	uint8_t hash[SHA256_SIZE] = { 0 };
+	char time[TIME_TEXT_SIZE];
+
+	time_format(maker->created, time);
+	if (sha256_once(buf_bytes(&maker->cert), hash) != ERR_OK)
+		memset(hash, 0, sizeof(hash));
+	if (cmd->json)
+		printf("%s\n  {\"chip_maker\": \"%s\", \"added\": \"%s\", "
+		    "\"removed\": %s, \"sha256\": \"", first ? "" : ",",
+		    maker->name, time, maker->removed ? "true" : "false");
+	else
+		printf("%-24s %s  %s", maker->name, time,
+		    maker->removed ? "removed  " : "");
+	hex_print(stdout, bytes_of(hash, cmd->json ? SHA256_SIZE : 8));
+	printf(cmd->json ? "\"}" : "\n");
+}
+
+enum exit_code
+chip_maker_list_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
+	size_t i;
+	enum err err;
+
+	err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
+	if (!err)
+		err = chip_makers_load(authority, &makers, &cmd->diag);
+	if (err)
+		return cmd_fail(cmd, err);
+	printf(cmd->json ? "[" : "");
+	for (i = 0; i < makers.count; i++)
+		maker_print(cmd, &makers.list[i], i == 0);
+	printf(cmd->json ? "\n]\n" : "");
+	return EXIT_OK;
+}

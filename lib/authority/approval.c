@@ -1,0 +1,153 @@
+#include "lib/authority/approval.h"
+
+#include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
+#include "lib/authority/operator.h"
+#include "lib/authority/request.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+
+#define DAY_S	86400
+
+static enum err
+log_size(struct authority *authority, uint64_t *ret_size, struct diag *diag)
+{
+	struct store_log log;
+	enum err err;
+
+	err = store_log_get(authority->store, LOG_OPERATIONS_NUMBER, &log,
+	    NULL, NULL, diag);
+	if (!err)
+		*ret_size = log.size;
+	return err;
+}
+
+enum err
+approval_sign(struct authority *authority, const char *what,
+    const uint8_t hash[SHA256_SIZE], int64_t now, struct signer *signer,
+    struct buf *out, struct diag *diag)
+{
+	_cleanup_buf_ struct buf payload = { .limit = APPROVAL_SIZE_MAX };
+	uint8_t kid[COSE_KID_SIZE];
+	uint64_t size = 0;
+	enum err err;
+
+	err = log_size(authority, &size, diag);
+	if (!err)
+		err = cose_key_thumbprint(signer_public(signer), kid);
+	if (err)
+		return err;
+	cbor_put_array(&payload, 7);
+	cbor_put_uint(&payload, APPROVAL_VERSION);
+	cbor_put_bstr(&payload, bytes_of(authority->info.id,
+	    ECOSYSTEM_ID_SIZE));
+	cbor_put_text(&payload, what);
+	cbor_put_bstr(&payload, bytes_of(hash, SHA256_SIZE));
+	cbor_put_uint(&payload, size);
+	cbor_put_int(&payload, now);
+	cbor_put_int(&payload, now + (int64_t)APPROVAL_DAYS * DAY_S);
+	err = buf_err(&payload);
+	return err ? err : cose_sign1_sign(out, signer, bytes_of(kid,
+	    sizeof(kid)), APPROVAL_TYP, buf_bytes(&payload), BYTES_NONE,
+	    diag);
+}
+
+/* Whose is it? */
+static enum err
+approval_verify(struct authority *authority,
+    const struct cose_sign1 *message, char ret_name[STORE_NAME_MAX + 1],
+    struct diag *diag)
+{
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	struct public_key key;
+	bool good = false;
+	enum err err;
+
+	if (!bytes_equal(message->typ, bytes_text(APPROVAL_TYP)))
+		return diag_fail(diag, ERR_AUTH, "RFC 9596 2",
+		    "approval: the signed object is of another type");
+	err = operator_by_kid(authority->store, authority->row_mac,
+	    message->kid, ret_name, &key, NULL);
+	if (err == ERR_NOTFOUND)
+		return diag_fail(diag, ERR_AUTH, NULL,
+		    "approval: signed by a key that is no operator's here");
+	if (!err)
+		err = verifier_new(&key, &verifier, diag);
+	if (!err)
+		err = sha256_new(&sha256, diag);
+	if (!err)
+		err = cose_sign1_verify(message, verifier, key.alg,
+		    BYTES_NONE, sha256, &good);
+	if (err || good)
+		return err;
+	return diag_fail(diag, ERR_AUTH, "RFC 9052 4.4", "approval: the "
+	    "signature of operator %s is not good", ret_name);
+}
+
+struct approval {
+	struct bytes	ecosystem, what, hash;
+	uint64_t	seen;
+	int64_t		time, expiry;
+};
+
+static enum err
+approval_parse(struct bytes payload, struct approval *approval,
+    struct diag *diag)
+{
+	uint64_t version;
+	struct cbor cbor;
+
+	cbor_open(&cbor, payload);
+	version = cbor_get_versioned(&cbor, 7, APPROVAL_VERSION);
+	if (cbor_ok(&cbor) && version != APPROVAL_VERSION)
+		return diag_fail(diag, ERR_VERSION, NULL,
+		    "approval: version %ju, this build knows %d",
+		    (uintmax_t)version, APPROVAL_VERSION);
+	approval->ecosystem = cbor_get_bstr_sized(&cbor, ECOSYSTEM_ID_SIZE);
+	approval->what = cbor_get_tstr(&cbor);
+	approval->hash = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
+	approval->seen = cbor_get_uint(&cbor);
+	approval->time = cbor_get_int(&cbor);
+	approval->expiry = cbor_get_int(&cbor);
+	return cbor_close(&cbor) ? ERR_OK : diag_fail(diag, ERR_SYNTAX,
+	    "RFC 8949 4.2", "approval: %s", cbor.error);
+}
+
+enum err
+approval_check(struct authority *authority, struct bytes encoded,
+    const char *what, const uint8_t hash[SHA256_SIZE], const char *requester,
+    int64_t now, struct diag *diag)
+{
+	char name[STORE_NAME_MAX + 1];
+	struct cose_sign1 message;
+	struct approval a = { .seen = 0 };
+	uint64_t size = 0;
+	enum err err;
+
+	err = cose_sign1_parse(encoded, &message, diag);
+	if (!err)
+		err = approval_verify(authority, &message, name, diag);
+	if (!err)
+		err = approval_parse(message.payload, &a, diag);
+	if (!err)
+		err = log_size(authority, &size, diag);
+	if (err)
+		return err;
+	if (!bytes_equal(a.ecosystem, bytes_of(authority->info.id,
+	    ECOSYSTEM_ID_SIZE)) || a.seen > size)
+		return diag_fail(diag, ERR_AUTH, NULL,
+		    "approval: meant for another ecosystem");
+	if (!bytes_equal(a.what, bytes_text(what)) ||
+	    !bytes_equal(a.hash, bytes_of(hash, SHA256_SIZE)))
+		return diag_fail(diag, ERR_AUTH, NULL, "approval: operator "
+		    "%s approved something else than this %s", name, what);
+	if (strcmp(name, requester) == 0)
+		return diag_fail(diag, ERR_AUTH, NULL, "approval: operator "
+		    "%s orders and approves: another one must approve", name);
+	if (now < a.time - REQUEST_SKEW_S || now > a.expiry)
+		return diag_fail(diag, ERR_CLOCK, NULL, "approval: of "
+		    "operator %s: %s", name, now > a.expiry ? "has expired" :
+		    "made in the future: check both clocks");
+	return ERR_OK;
+}

@@ -1,0 +1,40 @@
+/*
+ * Chip makers whose signed lists are believed: registered by an operator's
+ * request with the certificate that signs, or that issued the signing one.
+ * A name is one maker's for ever; removed, its lists are taken no more.
+ */
+#ifndef IMPRINT_AUTHORITY_CHIP_MAKER_H
+#define IMPRINT_AUTHORITY_CHIP_MAKER_H
+
+#include "lib/authority/authority.h"
+#include "lib/identity/device_list.h"
+
+#define CHIP_MAKERS_MAX	64
+
+struct chip_maker {
+	char		name[DEVICE_SOURCE_MAX + 1];
+	struct buf	cert;		/* DER */
+	int64_t		created;
+	bool		removed;
+};
+
+struct chip_makers {
+	struct chip_maker		*list;
+	size_t				 count;
+	/* those that are not removed, as readers of lists want them */
+	struct device_list_signer	 signers[CHIP_MAKERS_MAX];
+	size_t				 signer_count;
+};
+#define CHIP_MAKERS_INIT { .count = 0 }
+#define _cleanup_chip_makers_ __attribute__((cleanup(chip_makers_release)))
+
+void	chip_makers_release(struct chip_makers *);
+/* All of them, by age. ret_makers: CHIP_MAKERS_INIT. */
+MUST_USE enum err chip_makers_load(struct authority *,
+    struct chip_makers *ret_makers, struct diag *);
+
+/* Body of the request that registers one: [name, certificate]. */
+MUST_USE enum err chip_maker_put_request(struct buf *, const char *name,
+    struct bytes cert);
+
+#endif

@@ -1,0 +1,392 @@
+/* Lists of devices read and taken in. */
+#include "lib/authority/devices.h"
+
+#include <stdlib.h>
+
+#include "lib/authority/approval.h"
+#include "lib/authority/chip_maker.h"
+#include "lib/authority/devices_internal.h"
+#include "lib/authority/names.h"
+#include "lib/devices/formats.h"
+
+#define BATCH	((size_t)1 << 18)	/* marks; 8 MB */
+
+static enum device_list_kind
+mode_kind(enum order_mode mode)
+{
+	return mode == ORDER_CHIP ? DEVICE_LIST_CHIPS : DEVICE_LIST_KEYS;
+}
+
+enum err
+devices_product_check(const struct product *product, enum order_mode mode,
+    struct diag *diag)
+{
+	bool outside = product->credential_count > 0 &&
+	    product->credentials[0].maker != MAKER_AUTHORITY;
+	enum err err;
+
+	if (outside == (mode == ORDER_DEVICE_KEY))
+		return ERR_OK;
+	err = diag_fail(diag, ERR_INVALID, NULL, "order: product %s: its "
+	    "keys are made %s", product->name, outside ?
+	    "elsewhere: a list of them is missing" : "here: a list of "
+	    "devices' keys does not go with that");
+	if (outside)
+		diag_hint(diag, "give it with --mode device-key --list FILE");
+	else
+		diag_hint(diag, "say key-from: device, or chip, in its "
+		    "credentials");
+	return err;
+}
+
+enum err
+devices_file_read(struct authority *authority,
+    const struct devices_file *in, enum order_mode mode,
+    const struct product *product, int64_t now,
+    const struct device_list_sink *sink, struct devices_list *ret_list,
+    struct diag *diag)
+{
+	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
+	_cleanup_list_writer_ struct device_list_writer *writer = NULL;
+	const struct device_list_format *format = NULL;
+	struct device_list_input input = { .file = in->file,
+	    .signature = in->signature, .kind = mode_kind(mode),
+	    .now = now };
+	unsigned slots[PRODUCT_SLOTS_MAX];
+	char title[NAMES_TITLE_SIZE];
+	struct devices_list list;
+	size_t i;
+	enum err err;
+
+	names_title(in->file, title);
+	for (i = 0; i < product->credential_count; i++)
+		slots[i] = product->credentials[i].slot;
+	input.slots = slots;
+	input.slot_count = product->credential_count;
+	err = chip_makers_load(authority, &makers, diag);
+	input.signers = makers.signers;
+	input.signer_count = makers.signer_count;
+	if (!err)
+		err = device_list_format_find(in->format, in->file, &format,
+		    diag);
+	if (!err)
+		err = device_list_writer_new(title, format->place_word, sink,
+		    &writer, diag);
+	if (!err)
+		err = format->read(&input, writer, diag);
+	if (!err)
+		err = device_list_end(writer, &list.entries, list.hash, diag);
+	if (err)
+		return err;
+	list.head = *device_list_writer_head(writer);
+	*ret_list = list;
+	return ERR_OK;
+}
+
+struct mark {
+	uint8_t		mark[STORE_MARK_SIZE];
+	uint64_t	entry;
+};
+
+struct import {
+	struct authority		*authority;
+	const struct store_order	*order;
+	const struct product		*product;
+	struct store_device_list	 list;
+	struct sha256			*sha256;
+	struct buf			 block;
+	unsigned			 in_block;
+	uint64_t			 block_number;
+	struct mark			*marks;
+	size_t				 mark_count;
+	char				 title[NAMES_TITLE_SIZE];
+	struct diag			*diag;
+};
+
+static int
+mark_compare(const void *a, const void *b)
+{
+	const struct mark *left = a, *right = b;
+
+	return memcmp(left->mark, right->mark, STORE_MARK_SIZE);
+}
+
+/* Sorted: the tree of marks is walked once, from one end to the other. */
+static enum err
+marks_flush(struct import *import)
+{
+	struct store *store = import->authority->store;
+	const struct mark *mark = import->marks;
+	uint64_t entry = 0;
+	uint32_t order = 0;
+	size_t i;
+	enum err err = ERR_OK;
+
+	qsort(import->marks, import->mark_count, sizeof(*mark), mark_compare);
+	for (i = 0; i < import->mark_count && !err; i++, mark++) {
+		err = store_device_mark_put(store, mark->mark,
+		    import->order->number, mark->entry, import->diag);
+		if (err != ERR_EXISTS)
+			continue;
+		err = store_device_mark_get(store, mark->mark, &order, &entry,
+		    import->diag);
+		if (err)
+			break;
+		err = diag_fail(import->diag, ERR_CONFLICT, NULL,
+		    "%s: entry %ju: its key or id is that of entry %ju of "
+		    "order %u: one device has one identity", import->title,
+		    (uintmax_t)mark->entry + 1, (uintmax_t)entry + 1, order);
+		diag_hint(import->diag, "leave it out, or cancel that order if "
+		    "it was not run");
+	}
+	import->mark_count = 0;
+	return err;
+}
+
+static enum err
+mark_add(struct import *import, const uint8_t mark[SHA256_SIZE],
+    uint64_t entry)
+{
+	enum err err = ERR_OK;
+
+	if (import->mark_count == BATCH)
+		err = marks_flush(import);
+	memcpy(import->marks[import->mark_count].mark, mark,
+	    STORE_MARK_SIZE);
+	import->marks[import->mark_count++].entry = entry;
+	return err;
+}
+
+static enum err
+block_flush(struct import *import)
+{
+	enum err err;
+
+	if (import->in_block == 0)
+		return ERR_OK;
+	err = buf_err(&import->block);
+	if (!err)
+		err = device_block_put(import->authority,
+		    import->order->number, import->block_number++,
+		    buf_bytes(&import->block), import->diag);
+	buf_clear(&import->block);
+	import->in_block = 0;
+	return err;
+}
+
+/* Its keys go into the product's slots, one each. */
+static enum err
+keys_fit(struct import *import, uint64_t number,
+    const struct device_entry *entry)
+{
+	const struct product *product = import->product;
+	const struct product_credential *c;
+	size_t i;
+
+	for (i = 0; i < product->credential_count; i++) {
+		c = &product->credentials[i];
+		if (i >= entry->key_count || entry->key[i].slot != c->slot)
+			break;
+		if (entry->key[i].key.alg != c->alg)
+			return diag_fail(import->diag, ERR_INVALID, NULL,
+			    "%s: entry %ju: slot %u: a key of %s, product %s "
+			    "has %s there", import->title,
+			    (uintmax_t)number + 1, c->slot,
+			    key_alg_name(entry->key[i].key.alg),
+			    product->name, key_alg_name(c->alg));
+	}
+	if (i == product->credential_count && i == entry->key_count)
+		return ERR_OK;
+	return diag_fail(import->diag, ERR_INVALID, NULL, "%s: entry %ju: its "
+	    "%zu keys are not those of the %zu slots of product %s",
+	    import->title, (uintmax_t)number + 1, entry->key_count,
+	    product->credential_count, product->name);
+}
+
+static enum err
+entry_import(void *ctx, uint64_t number, const struct device_entry *entry,
+    struct bytes encoded)
+{
+	struct import *import = ctx;
+	uint8_t mark[SHA256_SIZE];
+	size_t i;
+	enum err err = ERR_OK;
+
+	(void)encoded;
+	if (number >= import->order->count)
+		return diag_fail(import->diag, ERR_INVALID, NULL,
+		    "%s: an entry more than the order's %ju identities",
+		    import->title, (uintmax_t)import->order->count);
+	if (import->list.mode == ORDER_DEVICE_KEY)
+		err = keys_fit(import, number, entry);
+	for (i = 0; i < entry->key_count && !err; i++) {
+		err = device_key_mark(import->sha256, &entry->key[i].key,
+		    mark);
+		if (!err)
+			err = mark_add(import, mark, number);
+	}
+	if (!err && entry->id.len > 0) {
+		err = device_id_mark(import->sha256, import->list.source,
+		    entry->id, mark);
+		if (!err)
+			err = mark_add(import, mark, number);
+	}
+	if (err)
+		return err;
+	device_stored_put(&import->block, entry);
+	return ++import->in_block == STORE_NAME_LINES ? block_flush(import) :
+	    ERR_OK;
+}
+
+static enum err
+unbelieved(const struct import *import, const char *what, const char *hint)
+{
+	enum err err;
+
+	err = diag_fail(import->diag, ERR_AUTH, NULL, "%s: %s",
+	    import->title, what);
+	diag_hint(import->diag, "%s", hint);
+	return err;
+}
+
+/* Why this list may be believed; who made the keys is what documents say. */
+static enum err
+trust_check(const struct import *import, const struct devices_list *list,
+    const struct devices_said *said, int64_t now)
+{
+	enum product_maker maker = import->product->credentials[0].maker;
+
+	switch (list->head.trust) {
+	case DEVICE_LIST_SIGNED:
+	case DEVICE_LIST_MANIFEST:
+		if (said->mode == ORDER_DEVICE_KEY && maker != MAKER_CHIP)
+			return unbelieved(import, "a chip maker signed it, "
+			    "the product says that devices make their keys",
+			    "say key-from: chip in the product");
+		return ERR_OK;
+	case DEVICE_LIST_POSSESSION:
+		if (said->mode != ORDER_DEVICE_KEY)
+			break;
+		if (maker != MAKER_DEVICE)
+			return unbelieved(import, "devices proved their keys, "
+			    "the product says that chips come with them",
+			    "say key-from: device in the product");
+		return ERR_OK;
+	case DEVICE_LIST_APPROVED:
+		break;
+	}
+	if (said->approval.len == 0)
+		return unbelieved(import, "no registered chip maker signed "
+		    "it, and no second operator approved it", "another "
+		    "operator runs 'imprint list approve FILE', you order "
+		    "with --approval FILE");
+	return approval_check(import->authority, said->approval,
+	    APPROVAL_DEVICE_LIST, list->hash, import->order->operator, now,
+	    import->diag);
+}
+
+/* Is what was read what was signed for? */
+static enum err
+said_check(const struct import *import, const struct devices_list *list,
+    const struct devices_said *said)
+{
+	uint64_t count = import->order->count;
+
+	if (list->entries != count)
+		return diag_fail(import->diag, ERR_INVALID, NULL,
+		    "%s: lists %ju devices for an order of %ju", import->title,
+		    (uintmax_t)list->entries, (uintmax_t)count);
+	if (list->entries != said->entries ||
+	    memcmp(list->hash, said->hash, SHA256_SIZE) != 0)
+		return diag_fail(import->diag, ERR_AUTH, NULL,
+		    "%s: is not the list that the request was signed for",
+		    import->title);
+	return ERR_OK;
+}
+
+static enum err
+import_run(struct import *import, const struct devices_file *file,
+    const struct devices_said *said, int64_t now)
+{
+	const struct device_list_sink only = { .ctx = NULL };
+	const struct device_list_sink sink = { NULL, entry_import, import };
+	struct store *store = import->authority->store;
+	struct devices_list list;
+	enum err err;
+
+	/* whose list it is decides what its ids are known by: read twice */
+	err = devices_file_read(import->authority, file, said->mode,
+	    import->product, now, &only, &list, import->diag);
+	if (!err)
+		err = said_check(import, &list, said);
+	if (!err)
+		err = trust_check(import, &list, said, now);
+	if (!err)
+		err = store_device_list_begin(store, &import->list,
+		    import->diag);
+	if (err)
+		return err;
+	import->block_number = import->list.first;
+	import->list.trust = list.head.trust;
+	memcpy(import->list.source, list.head.source,
+	    sizeof(list.head.source));
+	err = devices_file_read(import->authority, file, said->mode,
+	    import->product, now, &sink, &list, import->diag);
+	if (!err)
+		err = said_check(import, &list, said);
+	if (!err)
+		err = block_flush(import);
+	if (!err)
+		err = marks_flush(import);
+	if (err)
+		return err;
+	import->list.entries = list.entries;
+	memcpy(import->list.hash, list.hash, SHA256_SIZE);
+	return store_device_list_put(store, &import->list, import->diag);
+}
+
+enum err
+devices_import(struct authority *authority, const struct store_order *order,
+    const struct product *product, const struct devices_file *file,
+    const struct devices_said *said, int64_t now, struct diag *diag)
+{
+	struct import import = { .authority = authority, .order = order,
+	    .product = product, .block = BUF_INIT, .diag = diag,
+	    .list = { .order = order->number, .mode = said->mode } };
+	enum err err;
+
+	names_title(file->file, import.title);
+	import.marks = calloc(BATCH, sizeof(*import.marks));
+	err = import.marks == NULL ? diag_nomem(diag) :
+	    sha256_new(&import.sha256, diag);
+	if (!err)
+		err = import_run(&import, file, said, now);
+	sha256_free(&import.sha256);
+	buf_release(&import.block);
+	free(import.marks);
+	return err;
+}
+
+enum err
+devices_release(struct authority *authority,
+    const struct store_order *order, struct diag *diag)
+{
+	struct store_device_list list;
+	struct store_pack pack;
+	uint64_t left = 0;
+	uint32_t no;
+	enum err err;
+
+	err = store_device_list_get(authority->store, order->number, &list,
+	    NULL);
+	if (err)
+		return err == ERR_NOTFOUND ? ERR_OK : err;
+	for (no = 1; no <= order->packs && !err; no++) {
+		err = store_pack_get(authority->store, order->number, no,
+		    &pack, diag);
+		if (!err && pack.complete)
+			left += pack.count;
+	}
+	return err ? err : store_device_mark_drop(authority->store,
+	    order->number, left, diag);
+}
