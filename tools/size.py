@@ -22,8 +22,8 @@ FLAGS = ["-mcpu=cortex-m4", "-mthumb", "-Os", "-std=c11", "-ffreestanding",
          f"-I{ROOT}"]
 BUDGET = {"code": 16384, "stack": 4096, "package": 4000}
 # What a firmware calls that installs its identity, verifies it at each start
-# and asks what it may do.
-ROOTS = ["init", "install", "load", "may"]
+# and asks what it may do, with its record on two slots.
+ROOTS = ["init", "install", "load", "may", "slots_init"]
 # What calls through a pointer may reach. All other calls of that kind are to
 # the tables of the port; a function that only a pointer can reach and that is
 # not here is an error.
@@ -33,6 +33,8 @@ INDIRECT = {
     "extension_read": ["key_id_read", "key_usage_read",
                        "basic_constraints_read", "name_constraints_read",
                        "issuer_key_id_read", "extended_usage_read"],
+    "imprint_device_load": ["slots_read"],
+    "imprint_device_install": ["slots_write"],
 }
 
 
@@ -202,12 +204,16 @@ def main():
         description="Size of the device library on a Cortex-M4.")
     parser.add_argument("--bin", type=Path, default=ROOT / "build/release")
     folder = parser.parse_args().bin.resolve()
-    sums = sections(compile_all(), ROOTS)
+    objects = compile_all()
+    sums = sections(objects, ROOTS)
+    more = sections(objects, ROOTS + ["status", "time_seen"])
     frames, calls, exported = graph()
     indirect_add(frames, calls, exported)
     good = row("code and tables", sums["code"] + sums["tables"],
                BUDGET["code"], "octets of flash")
     row("texts for people", sums["texts"])
+    row("the same with status lists", more["code"] + more["tables"])
+    row("texts for people", more["texts"])
     good &= row("variables", sums["variables"], 0)
     for name in sorted(exported):
         if not name.startswith("imprint_device_"):

@@ -1,10 +1,64 @@
+#include <stdlib.h>
+#include <string.h>
+
 #include "cmd/imprint-device/agent.h"
 #include "lib/base/clock.h"
+
+#define TIME_FILE	"time"	/* the latest that was signed for us */
 
 /* It is not earlier than this build: a clock behind it is wrong. */
 #ifndef IMPRINT_BUILD_TIME
 #define IMPRINT_BUILD_TIME	INT64_C(1767225600)	/* 2026-01-01 */
 #endif
+
+/* Decimal seconds and a line feed; a missing file says nothing. */
+static enum err
+time_recall(struct cmd *cmd, struct agent *agent)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	char path[PATH_SIZE], again[32];
+	long long seen;
+	enum err err;
+
+	if (path_join(path, agent->files.home, TIME_FILE) != ERR_OK)
+		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
+		    "%s: path too long", agent->files.home);
+	if (!io_exists(cmd->io, path))
+		return ERR_OK;
+	text.limit = sizeof(again);
+	err = io_read_file(cmd->io, path, &text, &cmd->diag);
+	if (!err)
+		buf_put(&text, "", 1);
+	if (err || buf_err(&text))
+		return err ? err : buf_err(&text);
+	seen = strtoll((const char *)text.ptr, NULL, 10);
+	(void)snprintf(again, sizeof(again), "%lld\n", seen);
+	if (strcmp(again, (const char *)text.ptr) != 0) {
+		diag_fail(&cmd->diag, ERR_CORRUPT, NULL,
+		    "%s: not a time as it is kept here", path);
+		diag_hint(&cmd->diag, "erase it: the next status list sets"
+		    " it again");
+		return ERR_CORRUPT;
+	}
+	imprint_device_time_seen(&agent->device, (int64_t)seen);
+	return ERR_OK;
+}
+
+enum err
+agent_time_keep(struct cmd *cmd, struct agent *agent, int64_t seen)
+{
+	char path[PATH_SIZE], text[32];
+	int len;
+
+	if (seen <= agent->device.floor)
+		return ERR_OK;
+	if (path_join(path, agent->files.home, TIME_FILE) != ERR_OK)
+		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
+		    "%s: path too long", agent->files.home);
+	len = snprintf(text, sizeof(text), "%lld\n", (long long)seen);
+	return io_write_file(cmd->io, path, bytes_of(text, (size_t)len),
+	    0600, &cmd->diag);
+}
 
 enum err
 agent_open(struct cmd *cmd, struct agent *agent)
@@ -25,7 +79,7 @@ agent_open(struct cmd *cmd, struct agent *agent)
 	imprint_device_init(&agent->device, imprint_device_openssl(),
 	    &agent->storage, IMPRINT_BUILD_TIME, agent->buffer.ptr,
 	    agent->buffer.cap);
-	return ERR_OK;
+	return time_recall(cmd, agent);
 }
 
 void

@@ -32,12 +32,15 @@ struct agent {
 
 #define _cleanup_agent_ __attribute__((cleanup(agent_close)))
 
-/* The device under --home; nothing is read yet. ERR_NOMEM. */
+/* The device under --home, of which the last signed time alone is read.
+ * ERR_NOMEM, ERR_CORRUPT, ERR_IO. */
 MUST_USE enum err agent_open(struct cmd *, struct agent *);
 void	agent_close(struct agent *);
 /* Read and judge what is installed. The diag says what is wrong when nothing
  * is, or when it cannot be read; a verdict is in device.report. */
 MUST_USE enum err agent_load(struct cmd *, struct agent *);
+/* Keep a signed time; one that says nothing new is passed over. */
+MUST_USE enum err agent_time_keep(struct cmd *, struct agent *, int64_t seen);
 /* What a library error means here; the diag is filled. */
 MUST_USE enum err agent_error(struct cmd *, enum imprint_device_error);
 
@@ -59,6 +62,7 @@ void	agent_put_time(FILE *, int64_t);
 enum exit_code agent_install(struct cmd *);
 enum exit_code agent_show(struct cmd *);
 enum exit_code agent_verify(struct cmd *);
+enum exit_code agent_status(struct cmd *);
 enum exit_code agent_connect(struct cmd *);
 enum exit_code agent_export(struct cmd *);
 

@@ -19,6 +19,13 @@ static const struct cmd_option show_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option status_options[] = {
+	{ "list", "FILE", "the status list that its document names" },
+	{ "signer", "FILE", "certificate of its signer, DER, when it is not"
+	    " with the identity" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_option connect_options[] = {
 	{ "to", "HOST:PORT", "the service" },
 	{ "object", "NAME", "what to ask for, such as photo" },
@@ -53,6 +60,10 @@ static const struct cmd_command commands[] = {
 	    "imprint-device show --document > device.cwt\n", agent_show },
 	{ "verify", "", "verify what is installed, step by step", NULL,
 	    "imprint-device verify\n", agent_verify },
+	{ "status", "", "look the identity up in a signed status list",
+	    status_options,
+	    "imprint-device status --list bulk-00000000.cwt\n",
+	    agent_status },
 	{ "connect", "", "ask a service for something, by mutual TLS 1.3",
 	    connect_options,
 	    "imprint-device connect --to photos.example:8443 --object photo"

@@ -53,6 +53,9 @@ static const struct cmd_option create_options[] = {
 	    "some from there; -" },
 	{ "station", "NAME", "station that opens the pack; once for each" },
 	{ "split", "N", "as many packs as stations are given, or N for one" },
+	{ "attrition", "N", "so many more, or N% more, for what the line will "
+	    "lose" },
+	{ "top-up", "ORDER", "for what that order lost, as its reports say" },
 	{ NULL, NULL, NULL },
 };
 
@@ -210,6 +213,12 @@ static const struct cmd_command commands[] = {
 	{ "station add", "FILE...", "register a station by its statement",
 	    NULL, "  imprint station add line-1.station\n",
 	    station_add_cmd },
+	{ "station renew", "FILE...", "take a station's statement with a new "
+	    "sealing key", NULL,
+	    "  imprint station renew line-1.station\n", station_renew_cmd },
+	{ "station lost", "NAME", "give up a station: revoke what it may still "
+	    "hold", cancel_options, "  imprint station lost line-1\n",
+	    station_lost_cmd },
 	{ "station list", "", "list registered stations", NULL,
 	    "  imprint station list\n", station_list_cmd },
 	{ "service add", "NAME", "make a service's TLS key and certificate",
@@ -221,6 +230,9 @@ static const struct cmd_command commands[] = {
 	    "      --station line-1\n"
 	    "  imprint order create --product camera --count 10000 \\\n"
 	    "      --station line-1 --station line-2 --split 2\n"
+	    "  imprint order create --product camera --count 10000 \\\n"
+	    "      --attrition 2% --station line-1\n"
+	    "  imprint order create --top-up 1 --count 12 --station line-1\n"
 	    "  imprint order create --product cellular-meter \\\n"
 	    "      --names meters.csv --station line-1\n",
 	    order_create_cmd },

@@ -61,6 +61,59 @@ stations_check(struct cmd *cmd, const char **stations, size_t given,
 	return EXIT_OK;
 }
 
+/* --attrition: "20" identities more, or "2%" of count, rounded up. */
+static enum err
+attrition_get(struct cmd *cmd, uint64_t count, uint64_t *ret_more)
+{
+	const char *text = cmd_value(cmd, "attrition");
+	unsigned long long value;
+	char *end;
+
+	if (text == NULL)
+		return ERR_OK;
+	value = strtoull(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || value > ORDER_COUNT_MAX ||
+	    (strcmp(end, "%") != 0 && *end != '\0') ||
+	    (*end == '%' && value > 100))
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "--attrition \"%s\": a number, or 0%% to 100%%", text);
+	*ret_more = *end == '%' ? (count * value + 99) / 100 : value;
+	return ERR_OK;
+}
+
+/* What the order is beyond what is to be built; a topped-up order tells the
+ * product. */
+static enum err
+extra_get(struct cmd *cmd, struct authority *authority, uint64_t *count,
+    struct order_extra *extra, struct product *product,
+    struct store_object *object)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_order order;
+	uint64_t top_up = 0;
+	enum err err;
+
+	err = cmd_number(cmd, "top-up", 1, UINT32_MAX, 0, &top_up);
+	if (!err)
+		err = attrition_get(cmd, *count, &extra->attrition);
+	if (err)
+		return err;
+	*count += extra->attrition;
+	if (top_up == 0)
+		return product_find(cmd, authority,
+		    cmd_value(cmd, "product"), product, object);
+	extra->top_up = (uint32_t)top_up;
+	err = store_order_get(authority_store(authority), extra->top_up,
+	    &order, &cmd->diag);
+	if (!err)
+		err = authority_object_by_hash(authority, STORE_PRODUCT,
+		    order.product, &body, object, &cmd->diag);
+	if (!err)
+		err = product_decode(object->body, product, &cmd->diag);
+	object->body = BYTES_NONE;
+	return err;
+}
+
 enum exit_code
 order_create_cmd(struct cmd *cmd)
 {
@@ -71,6 +124,7 @@ order_create_cmd(struct cmd *cmd)
 	_cleanup_file_ struct file file = FILE_INIT;
 	struct store_object object;
 	struct names_file names = { 0 };
+	struct order_extra extra = { 0 };
 	struct product product;
 	uint64_t count = 0, split = 0;
 	size_t given;
@@ -79,10 +133,10 @@ order_create_cmd(struct cmd *cmd)
 	enum err err;
 
 	name = cmd_value(cmd, "product");
-	if (name == NULL ||
+	if ((name == NULL) == (cmd_value(cmd, "top-up") == NULL) ||
 	    (names_path == NULL && cmd_value(cmd, "count") == NULL))
-		return cmd_usage(cmd, "--product is needed, and --count or "
-		    "--names");
+		return cmd_usage(cmd, "--product or --top-up is needed, and "
+		    "--count or --names");
 	given = cmd_values(cmd, "station", stations, ORDER_PACKS_MAX);
 	err = cmd_number(cmd, "count", 1, ORDER_COUNT_MAX, 0, &count);
 	if (!err)
@@ -94,7 +148,8 @@ order_create_cmd(struct cmd *cmd)
 		return code;
 	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
 	if (!err)
-		err = product_find(cmd, authority, name, &product, &object);
+		err = extra_get(cmd, authority, &count, &extra, &product,
+		    &object);
 	if (!err && names_path != NULL)
 		err = order_names_open(cmd, authority, names_path, &product,
 		    &file, &names);
@@ -104,6 +159,8 @@ order_create_cmd(struct cmd *cmd)
 		err = request_put_order_named(&body, object.hash, count,
 		    stations, split > given ? (size_t)split : given,
 		    names_path != NULL ? &names : NULL);
+	if (!err)
+		err = request_add_order_extra(&body, &extra);
 	if (!err)
 		err = request_submit_file(cmd, authority,
 		    REQUEST_ORDER_CREATE, buf_bytes(&body),

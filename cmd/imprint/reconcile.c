@@ -100,15 +100,16 @@ sums_of(const struct reconcile_line *line, struct sums *ret_sums)
 	struct sums s = { .ordered = line->complete ? line->count : 0 };
 
 	if (f->no == 0) {
-		s.sealed = s.ordered;
+		s.sealed = line->ended ? 0 : s.ordered;
+		s.returned = line->ended ? s.ordered : 0;
 	} else {
 		s.injected = f->injected;
 		s.unproven = f->injected - f->proven;
 		s.reworked = f->reworked;
 		s.scrapped = f->scrapped;
 		s.open = f->open;
-		s.sealed = line->reported.final ? 0 : f->unused;
-		s.returned = line->reported.final ? f->unused : 0;
+		s.sealed = line->ended ? 0 : f->unused;
+		s.returned = line->ended ? f->unused : 0;
 	}
 	*ret_sums = s;
 }
@@ -157,7 +158,8 @@ report_print(const struct reconcile_line *line, bool json)
 
 	if (r->sequence == 0) {
 		printf(json ? ", \"report\": null" : "  %s",
-		    line->complete ? "none yet" : "not made");
+		    !line->complete ? "not made" :
+		    line->ended ? "none: station lost" : "none yet");
 		return;
 	}
 	time_format(r->made, made);

@@ -1,5 +1,7 @@
 #include "cmd/imprint/imprint.h"
 
+#include "lib/authority/reconcile.h"
+#include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 #include "lib/identity/station.h"
 
@@ -13,8 +15,10 @@ fingerprint_print(struct bytes kid)
 		printf("%s%02x", i > 0 && i % 2 == 0 ? " " : "", kid.ptr[i]);
 }
 
+/* A first statement, or a newer one. */
 static enum err
-station_add(struct cmd *cmd, struct authority *authority, const char *path)
+station_take(struct cmd *cmd, struct authority *authority,
+    enum request_type type, const char *path)
 {
 	_cleanup_buf_ struct buf statement = BUF_INIT, result = BUF_INIT;
 	struct station_statement parsed;
@@ -25,7 +29,7 @@ station_add(struct cmd *cmd, struct authority *authority, const char *path)
 		err = station_statement_parse(buf_bytes(&statement), &parsed,
 		    &cmd->diag);
 	if (!err)
-		err = request_submit(cmd, authority, REQUEST_STATION_ADD,
+		err = request_submit(cmd, authority, type,
 		    buf_bytes(&statement), &result);
 	if (err)
 		return err;
@@ -42,8 +46,8 @@ station_add(struct cmd *cmd, struct authority *authority, const char *path)
 	return ERR_OK;
 }
 
-enum exit_code
-station_add_cmd(struct cmd *cmd)
+static enum exit_code
+statements_take(struct cmd *cmd, enum request_type type)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	enum err err;
@@ -53,7 +57,123 @@ station_add_cmd(struct cmd *cmd)
 		return cmd_usage(cmd, "which statement?");
 	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
 	for (i = 0; i < cmd->argc && !err; i++)
-		err = station_add(cmd, authority, cmd->argv[i]);
+		err = station_take(cmd, authority, type, cmd->argv[i]);
+	return err ? cmd_fail(cmd, err) : EXIT_OK;
+}
+
+enum exit_code
+station_add_cmd(struct cmd *cmd)
+{
+	return statements_take(cmd, REQUEST_STATION_ADD);
+}
+
+enum exit_code
+station_renew_cmd(struct cmd *cmd)
+{
+	return statements_take(cmd, REQUEST_STATION_RENEW);
+}
+
+/* What is to be ordered again, by order. */
+struct again {
+	struct cmd		*cmd;
+	struct authority	*authority;
+	uint32_t		 order;
+	uint64_t		 count, total;
+	size_t			 orders;
+};
+
+static enum err
+again_print(struct again *again)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_object product;
+	struct store_order order;
+	enum err err;
+
+	if (again->count == 0)
+		return ERR_OK;
+	err = store_order_get(authority_store(again->authority),
+	    again->order, &order, &again->cmd->diag);
+	if (!err)
+		err = authority_object_by_hash(again->authority,
+		    STORE_PRODUCT, order.product, &body, &product,
+		    &again->cmd->diag);
+	if (err)
+		return err;
+	if (again->cmd->json)
+		printf("%s{\"order\": %u, \"product\": \"%s@%s\", \"count\": "
+		    "%llu}", again->orders > 0 ? ", " : "", again->order,
+		    product.name, product.version,
+		    (unsigned long long)again->count);
+	else
+		printf("order %u lost %llu: imprint order create --product "
+		    "%s@%s --count %llu --station NAME\n", again->order,
+		    (unsigned long long)again->count, product.name,
+		    product.version, (unsigned long long)again->count);
+	again->orders++;
+	again->total += again->count;
+	again->count = 0;
+	return ERR_OK;
+}
+
+static enum err
+again_add(struct again *again, const struct status_range *range)
+{
+	uint64_t at = range->first, end = range->first + range->count, part;
+	struct store_range row;
+	enum err err = ERR_OK;
+
+	while (at < end && !err) {
+		err = store_range_get(authority_store(again->authority),
+		    range->log, at, &row, &again->cmd->diag);
+		if (!err && row.order != again->order)
+			err = again_print(again);
+		if (err)
+			break;
+		again->order = row.order;
+		part = row.first + row.count - at;
+		part = part < end - at ? part : end - at;
+		again->count += part;
+		at += part;
+	}
+	return err;
+}
+
+enum exit_code
+station_lost_cmd(struct cmd *cmd)
+{
+	_cleanup_reconcile_result_ struct reconcile_result result = { 0 };
+	_cleanup_buf_ struct buf body = BUF_INIT, answer = BUF_INIT;
+	_cleanup_authority_ struct authority *authority = NULL;
+	struct again again = { .cmd = cmd };
+	size_t i;
+	enum err err;
+
+	if (cmd->argc != 1)
+		return cmd_usage(cmd, "which station?");
+	cbor_put_text(&body, cmd->argv[0]);
+	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	again.authority = authority;
+	if (!err)
+		err = request_submit(cmd, authority, REQUEST_STATION_LOST,
+		    buf_bytes(&body), &answer);
+	if (!err)
+		err = reconcile_result_get(buf_bytes(&answer), &result,
+		    &cmd->diag);
+	if (err)
+		return cmd_fail(cmd, err);
+	if (cmd->json)
+		printf("{\"station\": \"%s\", \"again\": [", cmd->argv[0]);
+	for (i = 0; result.reasons > 0 && i < result.revoked[0].count &&
+	    !err; i++)
+		err = again_add(&again, &result.revoked[0].ranges[i]);
+	if (!err)
+		err = again_print(&again);
+	printf(cmd->json ? "], \"revoked\": %llu" : "station is given up, "
+	    "%llu identities it may still hold are revoked\n",
+	    (unsigned long long)again.total);
+	if (!err)
+		err = change_publish(cmd, authority);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 

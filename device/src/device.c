@@ -9,11 +9,18 @@ imprint_device_init(struct imprint_device *device,
 	memset(device, 0, sizeof(*device));
 	device->crypto = crypto;
 	device->storage = storage;
-	device->build_time = build_time;
+	device->floor = build_time;
 	device->buffer = buffer;
 	device->buffer_size = size;
 	device->record.ptr = buffer;
 	device->report.reason = "";
+}
+
+void
+imprint_device_time_seen(struct imprint_device *device, int64_t seen)
+{
+	if (seen > device->floor && seen <= IMPRINT_DEVICE_TIME_NEVER)
+		device->floor = seen;
 }
 
 enum imprint_device_error
@@ -31,7 +38,7 @@ imprint_device_load(struct imprint_device *device, int64_t now)
 	device->record.len = len;
 	trust.root = NULL;
 	trust.now = now;
-	trust.floor = device->build_time;
+	trust.floor = device->floor;
 	return imprint_device_verify(device->crypto, device->record, &trust,
 	    &device->identity, &device->report);
 }
@@ -105,7 +112,7 @@ imprint_device_install(struct imprint_device *device,
 	if (error != IMPRINT_DEVICE_OK && !first)
 		return error;
 	trust.now = now;
-	trust.floor = device->build_time;
+	trust.floor = device->floor;
 	if (!first && sound(&device->report)) {
 		trust.root = device->report.root;
 		trust.floor = device->report.floor;

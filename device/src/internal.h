@@ -73,10 +73,22 @@ bool	imprint_device_cose_key_read(struct cbor *,
 void	imprint_device_key_info_read(struct der *,
 	    struct imprint_device_public *);
 
-/* ES256 over the parts by a P-256 key. Not 0: the library failed. */
+/* ES256 over the parts by a P-256 key. This and the next two: not 0: the
+ * library failed. */
 int	imprint_device_p256_verify(const struct imprint_device_crypto *,
 	    const struct imprint_device_public *,
 	    const struct imprint_bytes *parts, size_t count,
+	    const uint8_t signature[IMPRINT_DEVICE_SIGNATURE_SIZE],
+	    bool *ret_good);
+/* SHA-256 of the COSE_Key (RFC 9679 4) of a P-256 key. */
+int	imprint_device_thumbprint(const struct imprint_device_crypto *,
+	    const struct imprint_device_public *,
+	    uint8_t ret_kid[IMPRINT_DEVICE_HASH_SIZE]);
+/* COSE_Sign1 without external data (RFC 9052 4.4). */
+int	imprint_device_sign1_verify(const struct imprint_device_crypto *,
+	    const struct imprint_device_public *,
+	    struct imprint_bytes protected_header,
+	    struct imprint_bytes payload,
 	    const uint8_t signature[IMPRINT_DEVICE_SIGNATURE_SIZE],
 	    bool *ret_good);
 

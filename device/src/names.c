@@ -10,7 +10,8 @@ imprint_device_verdict_name(enum imprint_device_verdict verdict)
 		"unsupported", "no root", "another root",
 		"signer not trusted", "signature wrong",
 		"certificate not trusted", "keys do not match", "expired",
-		"not yet valid", "another device", "older than installed"
+		"not yet valid", "another device", "older than installed",
+		"revoked", "suspended"
 	};
 
 	return (size_t)verdict < COUNT(names) ? names[verdict] : "?";

@@ -1,7 +1,5 @@
 #include "device/src/certificate.h"
 
-#define HASH_SIZE	IMPRINT_DEVICE_HASH_SIZE
-
 /* A search on its way, upwards from the leaf. */
 struct search {
 	const struct imprint_device_crypto	*crypto;
@@ -20,24 +18,6 @@ may_have_issued(const struct certificate *parent,
 	return bytes_equal(parent->subject, child->issuer) &&
 	    (child->issuer_key_id.len == 0 || parent->key_id.len == 0 ||
 	    bytes_equal(child->issuer_key_id, parent->key_id));
-}
-
-int
-imprint_device_p256_verify(const struct imprint_device_crypto *crypto,
-    const struct imprint_device_public *key, const struct imprint_bytes *parts,
-    size_t count,
-    const uint8_t signature[IMPRINT_DEVICE_SIGNATURE_SIZE], bool *ret_good)
-{
-	uint8_t point[IMPRINT_DEVICE_POINT_SIZE], digest[HASH_SIZE];
-
-	*ret_good = false;
-	point[0] = 0x04;
-	memcpy(point + 1, key->x.ptr, key->x.len);
-	memcpy(point + 1 + key->x.len, key->y.ptr, key->y.len);
-	if (crypto->sha256(crypto->state, parts, count, digest) != 0)
-		return -1;
-	return crypto->verify(crypto->state, point, digest, signature,
-	    ret_good);
 }
 
 /* Is certificate number n the issuer? Then parent is it. */

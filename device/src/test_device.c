@@ -441,7 +441,7 @@ failing_library(struct imprint_bytes good)
 	struct failing f = { 0, 0 };
 	const struct imprint_device_crypto crypto = {
 		&f, failing_sha256, failing_verify, supports,
-		failing_matches
+		failing_matches, NULL
 	};
 	struct imprint_device_report report;
 	unsigned calls;
@@ -656,6 +656,30 @@ a_device_without_a_clock_takes_its_identity(void **state)
 	assert_int_equal(b->device.report.floor, b->device.identity.issued);
 }
 
+/* A signed time of a server is one that has been. */
+static void
+a_time_seen_is_the_floor(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(install(b, "good", NOW, false), IMPRINT_DEVICE_OK);
+	imprint_device_time_seen(&b->device, NOW + 100);
+	imprint_device_time_seen(&b->device, NOW - 100);
+	imprint_device_time_seen(&b->device, INT64_MAX);
+	assert_int_equal(imprint_device_load(&b->device, NOW + 99),
+	    IMPRINT_DEVICE_OK);
+	assert_int_equal(b->device.report.verdict,
+	    IMPRINT_DEVICE_UNKNOWN_TIME);
+	assert_int_equal(b->device.report.floor, NOW + 100);
+	assert_int_equal(imprint_device_load(&b->device, NOW + 100),
+	    IMPRINT_DEVICE_OK);
+	assert_int_equal(b->device.report.verdict, IMPRINT_DEVICE_ACCEPT);
+	/* of what expires before it, no clock is needed to say so */
+	assert_int_equal(install(b, "expiry-in-future", 0, false),
+	    IMPRINT_DEVICE_OK);
+	assert_int_equal(b->report.verdict, IMPRINT_DEVICE_DENY_EXPIRED);
+}
+
 /* Expired, its root is still the one that is pinned. */
 static void
 an_expired_identity_keeps_its_root(void **state)
@@ -731,6 +755,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 		    a_device_without_a_clock_takes_its_identity, bench_new,
 		    bench_free),
+		cmocka_unit_test_setup_teardown(a_time_seen_is_the_floor,
+		    bench_new, bench_free),
 		cmocka_unit_test_setup_teardown(
 		    an_expired_identity_keeps_its_root, bench_new,
 		    bench_free),

@@ -1,7 +1,6 @@
 #include "device/src/certificate.h"
 
 #define HASH_SIZE	IMPRINT_DEVICE_HASH_SIZE
-#define HEAD_MAX	3
 
 /* One verification on its way. */
 struct work {
@@ -112,34 +111,12 @@ chain_check(struct work *w, struct imprint_bytes leaf, enum path_use use,
 	return deny(w, IMPRINT_DEVICE_ACCEPT, "");
 }
 
-/* SHA-256 of the COSE_Key (RFC 9679 4) of a P-256 point. */
-static enum imprint_device_error
-thumbprint(const struct work *w, const struct imprint_device_public *key,
-    uint8_t ret_kid[HASH_SIZE])
-{
-	static const uint8_t before_x[] = {
-		0xa4, 0x01, 0x02, 0x20, 0x01, 0x21, 0x58, 0x20
-	};
-	static const uint8_t before_y[] = { 0x22, 0x58, 0x20 };
-	struct imprint_bytes parts[4];
-
-	parts[0].ptr = before_x;
-	parts[0].len = sizeof(before_x);
-	parts[1] = key->x;
-	parts[2].ptr = before_y;
-	parts[2].len = sizeof(before_y);
-	parts[3] = key->y;
-	return w->crypto->sha256(w->crypto->state, parts, 4, ret_kid) == 0 ?
-	    IMPRINT_DEVICE_OK : IMPRINT_DEVICE_ERROR_CRYPTO;
-}
-
 /* Read all certificates; which is the signer's? cert_count: none is. Parsed
  * here alone, to have room on the stack again for the path. */
 static enum imprint_device_error
 signer_find(struct work *w, size_t *ret_n)
 {
 	const struct imprint_device_identity *id = w->id;
-	enum imprint_device_error error = IMPRINT_DEVICE_OK;
 	uint8_t kid[HASH_SIZE];
 	struct certificate c;
 	const char *reason;
@@ -153,9 +130,8 @@ signer_find(struct work *w, size_t *ret_n)
 			return deny(w, IMPRINT_DEVICE_DENY_SIGNER, reason);
 		if (*ret_n < i || c.key.alg != IMPRINT_DEVICE_P256)
 			continue;
-		error = thumbprint(w, &c.key, kid);
-		if (error != IMPRINT_DEVICE_OK)
-			return error;
+		if (imprint_device_thumbprint(w->crypto, &c.key, kid) != 0)
+			return IMPRINT_DEVICE_ERROR_CRYPTO;
 		if (!bytes_equal(view(id->kid), bytes_of(kid, HASH_SIZE)))
 			continue;
 		*ret_n = i;
@@ -182,34 +158,12 @@ signer_check(struct work *w)
 	    IMPRINT_DEVICE_DENY_SIGNER);
 }
 
-/* The head of a byte string; a package has none beyond 64 KB. */
-static struct imprint_bytes
-bstr_head(uint8_t head[HEAD_MAX], size_t len)
-{
-	struct imprint_bytes out = { head, 1 };
-
-	if (len < 24) {
-		head[0] = (uint8_t)(0x40 | len);
-	} else if (len <= 0xff) {
-		head[0] = 0x58;
-		head[1] = (uint8_t)len;
-		out.len = 2;
-	} else {
-		head[0] = 0x59;
-		put_be16(head + 1, (uint16_t)len);
-		out.len = 3;
-	}
-	return out;
-}
-
-/* RFC 9052 4.4; with a receipt the payload is the root (RFC 9942 5.2). */
+/* With a receipt the payload is the root (RFC 9942 5.2). */
 static enum imprint_device_error
 signature_check(struct work *w)
 {
-	static const uint8_t start[] = "\x84\x6aSignature1";
-	static const uint8_t no_aad[] = { 0x40 };
-	uint8_t head[2][HEAD_MAX], root[HASH_SIZE];
-	struct imprint_bytes parts[6], payload = w->id->claims;
+	struct imprint_bytes payload = w->id->claims;
+	uint8_t root[HASH_SIZE];
 	bool good;
 
 	if (w->id->receipt.present) {
@@ -218,16 +172,9 @@ signature_check(struct work *w)
 		payload.ptr = root;
 		payload.len = sizeof(root);
 	}
-	parts[0].ptr = start;
-	parts[0].len = sizeof(start) - 1;
-	parts[1] = bstr_head(head[0], w->id->protected_header.len);
-	parts[2] = w->id->protected_header;
-	parts[3].ptr = no_aad;
-	parts[3].len = sizeof(no_aad);
-	parts[4] = bstr_head(head[1], payload.len);
-	parts[5] = payload;
-	if (imprint_device_p256_verify(w->crypto, &w->signer, parts, 6,
-	    w->id->signature.ptr, &good) != 0)
+	if (imprint_device_sign1_verify(w->crypto, &w->signer,
+	    w->id->protected_header, payload, w->id->signature.ptr,
+	    &good) != 0)
 		return IMPRINT_DEVICE_ERROR_CRYPTO;
 	if (!good)
 		return deny(w, IMPRINT_DEVICE_DENY_SIGNATURE,

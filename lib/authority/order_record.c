@@ -4,6 +4,7 @@
 
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/order_run.h"
+#include "lib/authority/reconcile.h"
 #include "lib/base/cbor_write.h"
 
 enum err
@@ -82,8 +83,10 @@ record_pack(struct authority *authority, const struct store_order *order,
 
 static enum err
 record_encode(struct authority *authority, const struct store_order *order,
-    const struct order_record *stored, struct buf *out, struct diag *diag)
+    const struct order_record *stored, const struct order_extra *extra,
+    struct buf *out, struct diag *diag)
 {
+	bool more = extra->attrition != 0 || extra->top_up != 0;
 	struct store_name_file file;
 	bool named = false;
 	uint32_t no;
@@ -97,7 +100,7 @@ record_encode(struct authority *authority, const struct store_order *order,
 		    order->number);
 	named = err == ERR_OK;
 	err = ERR_OK;
-	cbor_put_array(out, named ? 9 : 8);
+	cbor_put_array(out, more ? 11 : named ? 9 : 8);
 	cbor_put_uint(out, order->number);
 	cbor_put_bstr(out, bytes_of(order->id, STORE_ID_SIZE));
 	cbor_put_bstr(out, bytes_of(order->product, STORE_HASH_SIZE));
@@ -112,6 +115,13 @@ record_encode(struct authority *authority, const struct store_order *order,
 		cbor_put_array(out, 2);
 		cbor_put_bstr(out, bytes_of(file.hash, STORE_HASH_SIZE));
 		cbor_put_uint(out, file.lines);
+	} else if (more)
+		cbor_put_null(out);
+	if (more) {
+		cbor_put_null(out);
+		cbor_put_array(out, 2);
+		cbor_put_uint(out, extra->attrition);
+		cbor_put_uint(out, extra->top_up);
 	}
 	return err ? err : buf_err(out);
 }
@@ -164,8 +174,13 @@ record_parse(struct bytes body, struct order_record *ret_record,
 		text_get(&cbor, r.packs[i].station);
 		fixed_get(&cbor, r.packs[i].kid, COSE_KID_SIZE);
 	}
-	for (i = 8; i < parts && cbor_ok(&cbor); i++)
+	for (i = 8; i < parts && i < 10 && cbor_ok(&cbor); i++)
 		cbor_skip(&cbor);
+	if (parts > 10) {
+		cbor_get_array_sized(&cbor, 2);
+		r.extra.attrition = cbor_get_uint(&cbor);
+		r.extra.top_up = (uint32_t)cbor_get_uint(&cbor);
+	}
 	r.pack_count = (uint32_t)packs;
 	if (!cbor_close(&cbor) || parts < 8 || packs > ORDER_PACKS_MAX)
 		return diag_fail(diag, ERR_CORRUPT, NULL,
@@ -197,14 +212,15 @@ order_record_get(struct authority *authority, uint32_t number,
 
 enum err
 order_record_put(struct authority *authority,
-    const struct store_order *order, struct diag *diag)
+    const struct store_order *order, const struct order_extra *extra,
+    struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct store_object object = { .kind = STORE_ORDER,
 	    .created = order->created };
 	enum err err;
 
-	err = record_encode(authority, order, NULL, &body, diag);
+	err = record_encode(authority, order, NULL, extra, &body, diag);
 	if (!err)
 		err = sha256_once(buf_bytes(&body), object.hash);
 	if (err)
@@ -254,7 +270,8 @@ order_record_check(struct authority *authority,
 	if (!err)
 		err = record_parse(object.body, &record, diag);
 	if (!err)
-		err = record_encode(authority, order, &record, &now, diag);
+		err = record_encode(authority, order, &record, &record.extra,
+		    &now, diag);
 	if (err)
 		return err;
 	if (bytes_equal(object.body, buf_bytes(&now)))
@@ -264,5 +281,60 @@ order_record_check(struct authority *authority,
 	    order->number);
 	diag_hint(diag, "somebody wrote to registry.db: restore it from a "
 	    "backup; nothing was signed");
+	return err;
+}
+
+struct top_up_walk {
+	struct authority	*authority;
+	uint32_t		 order;
+	uint64_t		 made;
+	struct diag		*diag;
+};
+
+static enum err
+top_up_count(void *ctx, const struct store_order *order)
+{
+	struct top_up_walk *walk = ctx;
+	struct order_record record;
+	enum err err;
+
+	if (order->state == ORDER_CANCELLED)
+		return ERR_OK;
+	err = order_record_get(walk->authority, order->number, &record,
+	    walk->diag);
+	if (!err && record.extra.top_up == walk->order)
+		walk->made += record.count;
+	return err;
+}
+
+enum err
+order_top_up_check(struct authority *authority, uint32_t order,
+    uint64_t count, struct diag *diag)
+{
+	struct top_up_walk walk = { .authority = authority, .order = order,
+	    .diag = diag };
+	struct order_record record;
+	struct reconcile_line line;
+	uint64_t lost = 0;
+	uint32_t no;
+	enum err err;
+
+	err = order_record_get(authority, order, &record, diag);
+	for (no = 1; !err && no <= record.pack_count; no++) {
+		err = reconcile_line(authority, order, no, &line, diag);
+		if (!err)
+			lost += line.figures.scrapped + line.figures.reworked;
+	}
+	if (!err)
+		err = store_order_each(authority->store, top_up_count, &walk,
+		    diag);
+	if (err || (walk.made <= lost && count <= lost - walk.made))
+		return err;
+	err = diag_fail(diag, ERR_CONFLICT, NULL, "order %u: %ju were "
+	    "reported scrapped or reworked, %ju of them made up for; %ju more "
+	    "are not allowed", order, (uintmax_t)lost, (uintmax_t)walk.made,
+	    (uintmax_t)count);
+	diag_hint(diag, "load the station's report first: 'imprint order "
+	    "reconcile %u --report FILE'", order);
 	return err;
 }

@@ -23,11 +23,17 @@ struct order_record {
 		uint8_t		kid[COSE_KID_SIZE];	/* sealed to */
 	} packs[ORDER_PACKS_MAX];
 	uint32_t	pack_count;	/* pack no is packs[no - 1] */
+	struct order_extra extra;
 };
 /* What was ordered, by its record alone; of a cancelled order too.
  * ERR_NOTFOUND, ERR_CORRUPT. */
 MUST_USE enum err order_record_get(struct authority *, uint32_t number,
     struct order_record *ret_record, struct diag *);
+/* May a top-up of count make up for what an order lost? What was reported
+ * scrapped or reworked, less what earlier top-ups made up for: ERR_CONFLICT
+ * beyond. */
+MUST_USE enum err order_top_up_check(struct authority *, uint32_t order,
+    uint64_t count, struct diag *);
 /* The statement of a station with this sealing key, which may have got newer
  * ones since; kid NULL: the newest. ERR_NOTFOUND. */
 MUST_USE enum err station_statement_get(struct authority *, const char *name,
@@ -36,7 +42,7 @@ MUST_USE enum err station_statement_get(struct authority *, const char *name,
 
 /* Record an order whose rows are in place; in the caller's transaction. */
 MUST_USE enum err order_record_put(struct authority *,
-    const struct store_order *, struct diag *);
+    const struct store_order *, const struct order_extra *, struct diag *);
 /* Record that it was cancelled: it never runs again, whatever its row says. */
 MUST_USE enum err order_record_cancel(struct authority *,
     const struct store_order *, int64_t now, struct diag *);

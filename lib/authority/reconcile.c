@@ -500,16 +500,6 @@ records_load(struct load *l)
 	return err;
 }
 
-static int
-range_compare(const void *a, const void *b)
-{
-	const struct status_range *x = a, *y = b;
-
-	if (x->log != y->log)
-		return x->log < y->log ? -1 : 1;
-	return x->first < y->first ? -1 : x->first > y->first;
-}
-
 static enum err
 revoke(struct load *l, int64_t now)
 {
@@ -523,9 +513,9 @@ revoke(struct load *l, int64_t now)
 	err = operation_next(l->authority, now, &operation, l->diag);
 	change.time = operation.time;
 	change.operation = operation.seq;
+	reconcile_result_sort(&l->result);
 	for (i = 0; i < l->result.reasons && !err; i++) {
 		r = &l->result.revoked[i];
-		qsort(r->ranges, r->count, sizeof(*r->ranges), range_compare);
 		change.reason = r->reason;
 		err = status_apply_all(l->authority, &change, r->ranges,
 		    r->count, &count, l->diag);

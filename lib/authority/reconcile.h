@@ -51,10 +51,16 @@ void	reconcile_result_put(struct buf *, const struct reconcile_result *);
 /* ret_result must be all zero. ERR_SYNTAX, ERR_NOMEM. */
 MUST_USE enum err reconcile_result_get(struct bytes,
     struct reconcile_result *ret_result, struct diag *);
+/* By log and index, as status_apply_all() takes them. */
+void	reconcile_result_sort(struct reconcile_result *);
 /* One more identity, after those added before. ERR_LIMIT. */
 MUST_USE enum err reconcile_revoke_add(struct reconcile_result *,
     unsigned reason, uint32_t log, uint64_t first, uint64_t count,
     struct diag *);
+
+/* Was the station given up (REQUEST_STATION_LOST)? */
+MUST_USE enum err station_is_lost(struct authority *, const char *name,
+    bool *ret_lost, struct diag *);
 
 /* An order's packs, and what is known of each. */
 struct reconcile_line {
@@ -62,6 +68,7 @@ struct reconcile_line {
 	uint64_t	count;
 	char		station[STORE_NAME_MAX + 1];
 	bool		complete;	/* it was made whole */
+	bool		ended;		/* nobody can open it any more */
 	struct reported	reported;	/* sequence 0: nothing yet */
 	struct reported_pack figures;	/* of the pack; there: imported */
 };

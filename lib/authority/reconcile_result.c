@@ -76,6 +76,27 @@ reconcile_revoke_add(struct reconcile_result *result, unsigned reason,
 	return ERR_OK;
 }
 
+static int
+range_compare(const void *a, const void *b)
+{
+	const struct status_range *x = a, *y = b;
+
+	if (x->log != y->log)
+		return x->log < y->log ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+void
+reconcile_result_sort(struct reconcile_result *result)
+{
+	struct reconcile_revoked *r = result->revoked;
+	size_t i;
+
+	for (i = 0; i < result->reasons; i++, r++)
+		qsort(r->ranges, r->count, sizeof(*r->ranges),
+		    range_compare);
+}
+
 void
 reconcile_result_put(struct buf *out, const struct reconcile_result *result)
 {
@@ -149,8 +170,14 @@ reconcile_line(struct authority *authority, uint32_t order, uint32_t no,
 	    sizeof(line.station));
 	err = reported_get(authority, order, record.packs[no - 1].kid,
 	    &line.reported, diag);
-	if (err && err != ERR_NOTFOUND)
+	if (err == ERR_NOTFOUND)
+		err = ERR_OK;
+	if (!err && !line.reported.final)
+		err = station_is_lost(authority, line.station, &line.ended,
+		    diag);
+	if (err)
 		return err;
+	line.ended = line.ended || line.reported.final;
 	for (i = 0; i < line.reported.pack_count; i++)
 		if (line.reported.packs[i].no == no)
 			line.figures = line.reported.packs[i];

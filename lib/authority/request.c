@@ -159,6 +159,8 @@ static const struct {
 	{ REQUEST_EPOCH, request_epoch },
 	{ REQUEST_SIGNER_NEW, request_signer_new },
 	{ REQUEST_RECONCILE, request_reconcile },
+	{ REQUEST_STATION_LOST, request_station_lost },
+	{ REQUEST_STATION_RENEW, request_station_renew },
 };
 
 static enum err

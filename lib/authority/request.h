@@ -25,8 +25,10 @@ enum request_type {
 	REQUEST_STATION_ADD = 2,	/* body: the station's statement */
 	REQUEST_SERVICE_ADD = 3,	/* body: [name, dns name, COSE_Key] */
 	REQUEST_ORDER_CREATE = 4,	/* body: [product hash, count,
-					 * [station, ...], ? [SHA-256 of the
-					 * file of names, its lines]] */
+					 * [station, ...], ? names / null,
+					 * ? null, ? extra]; names: [SHA-256
+					 * of the file, its lines]; extra:
+					 * [attrition, topped-up order] */
 	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
 	REQUEST_STATUS = 6,	/* lib/authority/request_status.h */
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
@@ -34,7 +36,10 @@ enum request_type {
 	REQUEST_EPOCH = 10,	/* lib/authority/anchor.h */
 	REQUEST_SIGNER_NEW = 11, /* body: number of the new signer, which is
 				 * one more than that of the present one */
-	REQUEST_RECONCILE = 20	/* lib/authority/reconcile.h */
+	REQUEST_RECONCILE = 20,	/* lib/authority/reconcile.h */
+	REQUEST_STATION_LOST = 23,	/* body: name; its answer is that of
+					 * a reconciliation */
+	REQUEST_STATION_RENEW = 24	/* body: the station's statement */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */
@@ -75,6 +80,15 @@ MUST_USE enum err request_put_order(struct buf *,
 MUST_USE enum err request_put_order_named(struct buf *,
     const uint8_t product[SHA256_SIZE], uint64_t count,
     const char *const *stations, size_t packs, const struct names_file *);
+/* What an order is beyond what is to be built. */
+struct order_extra {
+	uint64_t	attrition;	/* of its count: expected to be lost */
+	uint32_t	top_up;		/* makes up for the scrap of this
+					 * order, as reported; 0: none */
+};
+/* Add it to a body made by one of the two; nothing when it says nothing. */
+MUST_USE enum err request_add_order_extra(struct buf *,
+    const struct order_extra *);
 MUST_USE enum err request_put_service(struct buf *, const char *name,
     const char *dns_name, const struct public_key *);
 MUST_USE enum err request_put_signer(struct buf *, uint32_t number);

@@ -30,5 +30,7 @@ REQUEST_HANDLER(request_anchor);
 REQUEST_HANDLER(request_epoch);
 REQUEST_HANDLER(request_signer_new);
 REQUEST_HANDLER(request_reconcile);
+REQUEST_HANDLER(request_station_lost);
+REQUEST_HANDLER(request_station_renew);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/names_internal.h"
+#include "lib/authority/association.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/request_internal.h"
@@ -39,6 +40,24 @@ request_put_order_named(struct buf *out, const uint8_t product[SHA256_SIZE],
 	return buf_err(out);
 }
 
+/* The body's array is the first item of it: its head is one octet. */
+enum err
+request_add_order_extra(struct buf *body, const struct order_extra *extra)
+{
+	uint64_t parts;
+
+	if (buf_err(body) || (extra->attrition == 0 && extra->top_up == 0))
+		return buf_err(body);
+	for (parts = body->ptr[0] & 0x1f; parts < 5; parts++)
+		cbor_put_null(body);
+	cbor_put_array(body, 2);
+	cbor_put_uint(body, extra->attrition);
+	cbor_put_uint(body, extra->top_up);
+	if (!buf_err(body))
+		body->ptr[0] = (uint8_t)(CBOR_ARRAY << 5 | 6);
+	return buf_err(body);
+}
+
 struct order_body {
 	uint8_t		product[SHA256_SIZE];
 	uint64_t	count;
@@ -46,18 +65,52 @@ struct order_body {
 	size_t		packs;
 	bool		named;
 	struct names_file names;
+	struct order_extra extra;
 };
+
+static void
+names_parse(struct cbor *cbor, struct order_body *body)
+{
+	struct bytes hash;
+
+	if (cbor_peek(cbor) == CBOR_SIMPLE) {
+		cbor_get_null(cbor);
+		return;
+	}
+	cbor_get_array_sized(cbor, 2);
+	hash = cbor_get_bstr_sized(cbor, SHA256_SIZE);
+	body->names.lines = cbor_get_uint(cbor);
+	body->named = cbor_ok(cbor);
+	if (body->named)
+		memcpy(body->names.hash, hash.ptr, SHA256_SIZE);
+}
+
+static void
+extra_parse(struct cbor *cbor, struct order_body *body)
+{
+	uint64_t top_up;
+
+	cbor_get_null(cbor);
+	cbor_get_array_sized(cbor, 2);
+	body->extra.attrition = cbor_get_uint(cbor);
+	top_up = cbor_get_uint(cbor);
+	body->extra.top_up = (uint32_t)top_up;
+	if (top_up > UINT32_MAX || body->extra.attrition >= body->count ||
+	    (top_up == 0 && body->extra.attrition == 0))
+		cbor_fail(cbor, "attrition or topped-up order out of range");
+}
 
 static enum err
 order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
 {
-	struct bytes product, hash;
+	struct bytes product;
 	struct cbor cbor;
 	size_t i, parts;
 
 	cbor_open(&cbor, encoded);
 	parts = cbor_get_array(&cbor);
-	if (parts != 3 && parts != 4)
+	*body = (struct order_body){ .count = 0 };
+	if (parts != 3 && parts != 4 && parts != 6)
 		cbor_fail(&cbor, "array of another size expected");
 	product = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
 	body->count = cbor_get_uint(&cbor);
@@ -69,12 +122,12 @@ order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
 		    ORDER_PACKS_MAX);
 	for (i = 0; i < body->packs && cbor_ok(&cbor); i++)
 		body->stations[i] = cbor_get_tstr(&cbor);
-	body->named = parts == 4;
-	if (body->named) {
-		cbor_get_array_sized(&cbor, 2);
-		hash = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
-		body->names.lines = cbor_get_uint(&cbor);
-	}
+	if (parts > 3)
+		names_parse(&cbor, body);
+	if (parts == 4 && cbor_ok(&cbor) && !body->named)
+		cbor_fail(&cbor, "names or nothing expected");
+	if (parts == 6)
+		extra_parse(&cbor, body);
 	if (!cbor_close(&cbor))
 		return diag_fail(diag, ERR_SYNTAX, NULL, "order request: %s",
 		    cbor.error);
@@ -84,19 +137,45 @@ order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
 		    (unsigned long long)body->count, body->packs,
 		    (unsigned long long)ORDER_COUNT_MAX);
 	memcpy(body->product, product.ptr, SHA256_SIZE);
-	if (body->named)
-		memcpy(body->names.hash, hash.ptr, SHA256_SIZE);
 	return ERR_OK;
+}
+
+/* Is there a key to seal to? */
+static enum err
+station_ready(struct authority *authority, const char *name,
+    struct diag *diag)
+{
+	struct station_statement statement;
+	bool ended = false;
+	enum err err;
+
+	err = station_statement_get(authority, name, NULL, &statement, NULL);
+	if (err == ERR_NOTFOUND) {
+		err = diag_fail(diag, err, NULL,
+		    "station %s: is not registered", name);
+		diag_hint(diag, "register its statement with 'imprint "
+		    "station add FILE'");
+	} else if (err)
+		err = diag_fail(diag, err, NULL,
+		    "station %s: its statement cannot be trusted", name);
+	if (!err)
+		err = sealing_key_ended(authority, statement.kid, &ended,
+		    diag);
+	if (err || !ended)
+		return err;
+	err = diag_fail(diag, ERR_STATE, NULL, "station %s: its sealing key "
+	    "is used up: a final report was loaded, or it is lost", name);
+	diag_hint(diag, "register its new statement with 'imprint station "
+	    "renew FILE'");
+	return err;
 }
 
 static enum err
 order_pack(struct authority *authority, const struct store_order *order,
     const struct order_body *body, size_t i, struct diag *diag)
 {
-	_cleanup_buf_ struct buf statement = BUF_INIT;
 	struct store_pack pack = { .order = order->number,
 	    .no = (uint32_t)i + 1 };
-	struct store_object station;
 	enum err err;
 
 	if (body->stations[i].len > STORE_NAME_MAX)
@@ -104,15 +183,7 @@ order_pack(struct authority *authority, const struct store_order *order,
 		    "order: a station's name is longer than %d",
 		    STORE_NAME_MAX);
 	memcpy(pack.station, body->stations[i].ptr, body->stations[i].len);
-	err = object_get(authority->store, authority->row_mac, STORE_STATION,
-	    pack.station,
-	    NULL, &statement, &station, NULL);
-	if (err == ERR_NOTFOUND) {
-		err = diag_fail(diag, err, NULL,
-		    "station %s: is not registered", pack.station);
-		diag_hint(diag, "register its statement with 'imprint "
-		    "station add FILE'");
-	}
+	err = station_ready(authority, pack.station, diag);
 	if (!err)
 		err = random_bytes(pack.id, sizeof(pack.id), diag);
 	if (err)
@@ -265,6 +336,9 @@ request_order_create(struct authority *authority,
 	enum err err;
 
 	err = order_parse(request->body, &body, diag);
+	if (!err && body.extra.top_up != 0)
+		err = order_top_up_check(authority, body.extra.top_up,
+		    body.count, diag);
 	if (!err)
 		err = store_log_by_name(authority->store, LOG_BULK, &log,
 		    diag);
@@ -286,7 +360,7 @@ request_order_create(struct authority *authority,
 	for (i = 0; i < body.packs && !err; i++)
 		err = order_pack(authority, &order, &body, i, diag);
 	if (!err)
-		err = order_record_put(authority, &order, diag);
+		err = order_record_put(authority, &order, &body.extra, diag);
 	cbor_put_uint(result, order.number);
 	return err;
 }

@@ -297,7 +297,8 @@ status_replay_entry(struct status_replay *r,
 			return replay_status(r, operation, body, diag);
 		if (type == REQUEST_ORDER_CANCEL)
 			return replay_cancel(r, operation, diag);
-		if (type == REQUEST_RECONCILE)
+		if (type == REQUEST_RECONCILE ||
+		    type == REQUEST_STATION_LOST)
 			return replay_reconcile(r, operation, diag);
 		return ERR_OK;
 	case OPERATION_VOID:

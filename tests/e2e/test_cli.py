@@ -18,7 +18,8 @@ COMMANDS = {
     "imprint": [
         "init", "doctor", "anchor set", "anchor show", "epoch begin",
         "clock accept", "product add", "product show", "product list",
-        "product diff", "station add", "station list", "service add",
+        "product diff", "station add",
+        "station renew", "station lost", "station list", "service add",
         "order create", "order list", "order show", "order run",
         "order cancel", "order reconcile", "order export",
         "document-signer list", "document-signer renew", "identity show", "identity list",

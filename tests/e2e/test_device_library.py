@@ -3,10 +3,11 @@ program of a few lines around it."""
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
-from conftest import BIN, ROOT
+from conftest import BIN, PRODUCTS, ROOT, make_ecosystem, run
 
 ARCHIVE = BIN / "libimprint-device.a"
 SYSTEM = {"memcmp", "memcpy", "memset", "memmove", "strcmp", "strlen"}
@@ -106,3 +107,88 @@ def test_header_in_cpp(tmp_path):
     subprocess.run(["g++", "-std=c++11", "-Wall", "-Werror", "-c",
                     "-I", HEADER.parent.parent, source, "-o",
                     tmp_path / "port.o"], check=True)
+
+
+# The status of a device, by a list that the authority has published
+
+class Device:
+    def __init__(self, home):
+        self.home = home
+
+    def __call__(self, *argv, **options):
+        return run(BIN / "imprint-device", "--home", self.home, *argv,
+                   **options)
+
+    def status(self, path, *argv, **options):
+        return self("status", "--list", path, *argv, "--json",
+                    **options).json
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory):
+    """Three devices with their identities, and the ecosystem they are of."""
+    root = tmp_path_factory.mktemp("fleet")
+    eco = make_ecosystem(root / "eco")
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    line = root / "line"
+    run(BIN / "imprint-station", "init", "--home", line, "--name", "line",
+        "--trust", eco.dir / "publish/trust.pem")
+    eco.imprint("station", "add", line / "line.station")
+    eco.order(3, "line")
+    eco.imprint("order", "run", 1)
+    eco.imprint("order", "export", 1, "--out", root)
+    run(BIN / "imprint-station", "import", "--home", line,
+        next(root.glob("*.pack")))
+    run(BIN / "imprint-station", "inject", "--home", line, "--command",
+        f"cat > {root}/$IMPRINT_SEQUENCE")
+    eco.devices = []
+    for number in range(1, 4):
+        device = Device(root / f"device-{number}")
+        device("install", stdin=(root / str(number)).read_bytes())
+        eco.devices.append(device)
+    return eco
+
+
+def test_status(fleet):
+    """What the authority revokes and suspends, the device finds out."""
+    path = fleet.dir / "publish/status/bulk-00000000.cwt"
+    fleet.imprint("publish")
+    for device in fleet.devices:
+        assert device.status(path)["verdict"] == "accepted"
+        kept = (device.home / "time")
+        assert kept.stat().st_mode & 0o777 == 0o600
+        assert abs(int(kept.read_text()) - time.time()) < 3600
+    old = path.read_bytes()
+    good, revoked, suspended = (d("show", "--json").json["ueid"]
+                                for d in fleet.devices)
+    fleet.imprint("revoke", revoked)
+    fleet.imprint("suspend", suspended)
+    fleet.imprint("publish")
+    for device, verdict, code in zip(
+            fleet.devices, ("accepted", "revoked", "suspended"), (0, 1, 1)):
+        found = device.status(path, code=code)
+        assert found["verdict"] == verdict
+        # the identity itself is as good as before
+        device("verify")
+    bad = bytearray(path.read_bytes())
+    bad[-9] ^= 1
+    altered = fleet.devices[0].home / "altered"
+    altered.write_bytes(bad)
+    found = fleet.devices[0].status(altered, code=1)
+    assert found["verdict"] == "signature wrong"
+    altered.write_bytes(old[:-1])
+    assert fleet.devices[0].status(altered, code=1)["verdict"] == "malformed"
+    fleet.devices[0]("status", "--list", "/nowhere", code=3)
+    fleet.devices[0]("status", code=2)
+
+
+def test_time_kept(fleet):
+    """A time that a server has signed is not gone after a restart."""
+    device = fleet.devices[0]
+    (device.home / "time").write_text(f"{int(time.time()) + 86400}\n")
+    result = device("verify", "--json", code=1)
+    assert result.json["verdict"] == "time unknown"
+    (device.home / "time").write_text("later\n")
+    assert "erase it" in device("verify", code=8).err
+    (device.home / "time").unlink()
+    device("verify")

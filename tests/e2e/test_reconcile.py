@@ -7,7 +7,7 @@ import struct
 import pytest
 
 import reader
-from conftest import FAULTS, fault_text, parallel, sample
+from conftest import FAULTS, Station, fault_text, parallel, sample
 from test_order_faults import operations
 
 OPEN, INJECTED, SCRAPPED, REWORKED = 1, 2, 4, 5
@@ -247,6 +247,58 @@ def test_rolled_back(line):
     less = {1: first(line)[1][:2]}
     result = line.reconcile(line.report("line-1", 4, less), code=1)
     assert "takes back" in result.err
+
+
+def test_top_up_and_lost(line):
+    """What the reports call lost may be made up for; a station that is gone
+    takes what it holds with it."""
+    eco = line.eco
+    argv = ["order", "create", "--top-up", 1, "--station", "line-2"]
+    eco.imprint(*argv, "--count", 1, code=4)
+    line.reconcile(line.report("line-1", 1, first(line)))
+    eco.imprint(*argv, "--count", 3, code=4)
+    eco.imprint(*argv, "--count", 2)
+    eco.imprint("order", "cancel", 2)
+    assert eco.imprint("order", "create", "--product", "gadget", "--count",
+                       100, "--attrition", "2%", "--station", "line-2",
+                       "--json").json["order"] == 3
+    assert [r["count"] for r in reader.rows(
+        eco.db, "SELECT count FROM orders WHERE number = 3")] == [102]
+    eco.imprint("order", "cancel", 3)
+    lost = eco.imprint("station", "lost", "line-1", "--json").json
+    assert lost["revoked"] == 6     # one open, five never handed out
+    assert lost["again"] == [{"order": 1, "product": "gadget@1", "count": 6}]
+    assert [status(eco)[n][0] for n in (0, 1, 3, 9, 10)] == [
+        "valid", "valid", "revoked", "revoked", "valid"]
+    result = eco.imprint("order", "create", "--product", "gadget", "--count",
+                         1, "--station", "line-1", code=4)
+    assert "lost" in result.err
+    pack = eco.imprint("order", "reconcile", 1, "--json").json["packs"][0]
+    assert (pack["sealed"], pack["returned"]) == (0, 5)
+    eco.imprint("log", "verify")
+
+
+def test_renew(line):
+    """After a final report the station needs a new key."""
+    eco, station = line.eco, line.stations["line-1"]
+    line.reconcile(line.report("line-1", 1, first(line), final=True))
+    argv = ["order", "create", "--product", "gadget", "--count", 3,
+            "--station", "line-1"]
+    assert "used up" in eco.imprint(*argv, code=4).err
+    new = Station("line-1")
+    path = eco.root / "new.station"
+    path.write_bytes(new.statement())
+    assert "another key" in eco.imprint("station", "renew", path,
+                                        code=4).err
+    new.signing = station.signing
+    path.write_bytes(new.statement())
+    eco.imprint("station", "renew", path)
+    eco.imprint(*argv)
+    eco.imprint("order", "run", 2)
+    pack = eco.pack(2).read_bytes()
+    header = reader.cbor_decode(
+        pack[16:16 + int.from_bytes(pack[12:16], "big")])
+    assert header[3] == reader.thumbprint(new.sealing.public_key())
 
 
 @pytest.mark.parametrize("kind", FAULTS)

@@ -152,6 +152,7 @@ imprint_device_openssl(void)
 		.verify = crypto_verify,
 		.supports = crypto_supports,
 		.matches = crypto_matches,
+		.inflate = adapter_inflate,
 	};
 
 	return &crypto;

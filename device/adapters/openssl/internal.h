@@ -50,6 +50,9 @@ bool	adapter_matches(const struct imprint_device_public *,
 	    struct imprint_bytes private_key);
 /* The same of a key of the identity; NULL when its private key is not here. */
 EVP_PKEY *adapter_private(const struct imprint_device_key *);
+/* The inflate() of the table. */
+int	adapter_inflate(void *state, struct imprint_bytes compressed,
+	    size_t at, uint8_t *ret_octet, bool *ret_there);
 /* The issuing CAs between a certificate of the device and the root, nearest
  * first; NULL when out of memory. */
 STACK_OF(X509) *adapter_issuers(const struct imprint_device_identity *,

@@ -71,7 +71,10 @@ enum imprint_device_verdict {
 	IMPRINT_DEVICE_DENY_EXPIRED = 11,
 	IMPRINT_DEVICE_DENY_NOT_YET_VALID = 12,
 	IMPRINT_DEVICE_DENY_OTHER_DEVICE = 13,	/* another is installed */
-	IMPRINT_DEVICE_DENY_OLDER = 14		/* a newer is installed */
+	IMPRINT_DEVICE_DENY_OLDER = 14,		/* a newer is installed */
+	/* of a status list alone */
+	IMPRINT_DEVICE_DENY_REVOKED = 15,
+	IMPRINT_DEVICE_DENY_SUSPENDED = 16
 };
 
 /* The steps of a verdict, in their order. */
@@ -143,6 +146,12 @@ struct imprint_device_crypto {
 	 * the seed; others raw. Another form of the same key is not it. */
 	int	(*matches)(void *state, const struct imprint_device_public *,
 		    struct imprint_bytes private_key, bool *ret_match);
+	/* For imprint_device_status() alone, else NULL. Octet number at of
+	 * what zlib compressed (RFC 1950); nothing before or after it need be
+	 * kept, so that 33 KB do. Not there, when the data ends before or is
+	 * no such data. */
+	int	(*inflate)(void *state, struct imprint_bytes compressed,
+		    size_t at, uint8_t *ret_octet, bool *ret_there);
 };
 
 /*
@@ -157,6 +166,47 @@ struct imprint_device_storage {
 		    size_t size, size_t *ret_len);
 	enum imprint_device_error (*write)(void *state, struct imprint_bytes);
 };
+
+/*
+ * Bare blocks, of flash or of files: two slots of slot_size octets each. A
+ * slot must be erased before it is written; then all of it reads 0xff. Every
+ * write starts at a multiple of 32 octets; what is short of the memory's own
+ * unit is filled up with 0xff by the port. Nothing is written twice between
+ * two erases. sync: what was erased and written is durable. 0, or not: the
+ * memory failed.
+ */
+struct imprint_device_blocks {
+	void	*state;
+	size_t	 slot_size;
+	int	(*read)(void *state, unsigned slot, size_t offset,
+		    uint8_t *buffer, size_t len);
+	int	(*erase)(void *state, unsigned slot);
+	int	(*write)(void *state, unsigned slot, size_t offset,
+		    const uint8_t *data, size_t len);
+	int	(*sync)(void *state);
+};
+/* What a slot takes besides the record. */
+#define IMPRINT_DEVICE_SLOT_HEAD	96
+
+/*
+ * Storage on two slots that outlives a power cut at any moment: the record is
+ * written into the slot that is not in use, and the switch is the last write.
+ * The one before stays where it is until the next. A record that is there and
+ * does not hold together is IMPRINT_DEVICE_ERROR_STORAGE, unless the other
+ * slot has a good one. All fields but these two are the library's.
+ */
+struct imprint_device_slots {
+	const struct imprint_device_blocks	*blocks;
+	const struct imprint_device_crypto	*crypto;
+	unsigned				 current;
+	uint32_t				 sequence;
+};
+/* ret_storage refers to slots, blocks and crypto, which must stay. Its write
+ * is for after a read, as imprint_device_install() has it. */
+void	imprint_device_slots_init(struct imprint_device_slots *,
+	    const struct imprint_device_blocks *,
+	    const struct imprint_device_crypto *,
+	    struct imprint_device_storage *ret_storage);
 
 struct imprint_device_key {
 	unsigned			slot;
@@ -243,6 +293,36 @@ enum imprint_device_error imprint_device_verify(
     struct imprint_device_identity *ret_identity,
     struct imprint_device_report *ret_report);
 
+/* What a status list says of an identity. */
+struct imprint_device_standing {
+	enum imprint_device_verdict verdict;
+	const char	*reason;	/* static text, "" when accepted */
+	int64_t		 issued;	/* of the list; 0: none was read */
+	/* it is not earlier than this: the list's issue, less 5 minutes, is a
+	 * time that has been; the caller may keep it for later calls */
+	int64_t		 floor;
+	int64_t		 expires;	/* of the list */
+};
+
+/*
+ * Look an identity, which has been verified, up in the Token Status List (CWT
+ * form, docs/protocol/status.md) that its document names; who fetches it is
+ * the caller. signer: the certificate of the list's signer, or empty; the
+ * identity's are tried, too. trust->root is not looked at: the identity's
+ * counts.
+ *
+ * IMPRINT_DEVICE_DENY_REVOKED and _SUSPENDED whatever the list's age.
+ * _ACCEPT: valid. _UNKNOWN_TIME: valid when the list was made, the clock is
+ * behind the floor. _DENY_EXPIRED: valid then, but the list is too old.
+ * _DENY_MALFORMED, _UNSUPPORTED, _SIGNER, _SIGNATURE: the list is no good.
+ * _DENY: it tells nothing of this identity. Only IMPRINT_DEVICE_ERROR_CRYPTO.
+ */
+enum imprint_device_error imprint_device_status(
+    const struct imprint_device_crypto *,
+    const struct imprint_device_identity *, struct imprint_bytes list,
+    struct imprint_bytes signer, const struct imprint_device_trust *,
+    struct imprint_device_standing *ret_standing);
+
 /*
  * Effective right: the permission bits that are in the capabilities and in
  * the scope. 0 for an object that is not in both.
@@ -280,7 +360,7 @@ bool	imprint_device_anchor_at(const struct imprint_device_identity *,
 struct imprint_device {
 	const struct imprint_device_crypto	*crypto;
 	const struct imprint_device_storage	*storage;
-	int64_t					 build_time;
+	int64_t					 floor;	/* see below */
 	uint8_t					*buffer;
 	size_t					 buffer_size;
 	struct imprint_bytes			 record;	/* as stored */
@@ -292,6 +372,13 @@ void	imprint_device_init(struct imprint_device *,
 	    const struct imprint_device_crypto *,
 	    const struct imprint_device_storage *, int64_t build_time,
 	    uint8_t *buffer, size_t size);
+/*
+ * A time that somebody has signed whom the device trusts, such as a
+ * standing's floor: it is not earlier. It never goes back; the caller keeps
+ * it over a restart. The floor of a verdict is the latest of these, of the
+ * build and of the issue of what is installed.
+ */
+void	imprint_device_time_seen(struct imprint_device *, int64_t);
 /*
  * Read what is installed and verify it again: device->record and report, and
  * device->identity unless the verdict is MALFORMED or UNSUPPORTED.

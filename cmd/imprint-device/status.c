@@ -1,0 +1,82 @@
+#include "cmd/imprint-device/agent.h"
+#include "lib/base/clock.h"
+
+#define LIST_MAX	((size_t)270 << 10)
+#define CERTIFICATE_MAX	((size_t)8 << 10)
+
+static enum err
+file_get(struct cmd *cmd, const char *path, size_t limit, struct buf *out)
+{
+	out->limit = limit;
+	return path == NULL ? ERR_OK :
+	    io_read_file(cmd->io, path, out, &cmd->diag);
+}
+
+static void
+standing_print(const struct cmd *cmd,
+    const struct imprint_device_standing *standing)
+{
+	const char *verdict = imprint_device_verdict_name(standing->verdict);
+	char issued[TIME_TEXT_SIZE] = "", expires[TIME_TEXT_SIZE] = "";
+
+	if (standing->issued != 0) {
+		time_format(standing->issued, issued);
+		time_format(standing->expires, expires);
+	}
+	if (cmd->json) {
+		printf("{\"verdict\": \"%s\", \"reason\": \"%s\","
+		    " \"issued\": \"%s\", \"expires\": \"%s\"}\n", verdict,
+		    standing->reason, issued, expires);
+		return;
+	}
+	printf("%-10s%s%s%s\n", "status", verdict,
+	    standing->reason[0] != '\0' ? ": " : "", standing->reason);
+	if (standing->issued != 0)
+		printf("%-10s%s\n%-10s%s\n", "issued", issued, "expires",
+		    expires);
+}
+
+enum exit_code
+agent_status(struct cmd *cmd)
+{
+	_cleanup_agent_ struct agent agent = { .buffer = SECRET_INIT };
+	_cleanup_buf_ struct buf list = BUF_INIT, signer = BUF_INIT;
+	const char *path = cmd_value(cmd, "list");
+	struct imprint_device_standing standing;
+	struct imprint_device_trust trust;
+	enum err err;
+
+	if (cmd->argc > 0 || path == NULL)
+		return cmd_usage(cmd, "status needs --list");
+	err = agent_open(cmd, &agent);
+	if (!err)
+		err = agent_load(cmd, &agent);
+	if (err)
+		return cmd_fail(cmd, err);
+	/* an expired identity may still have been revoked */
+	if (agent.device.report.step[IMPRINT_DEVICE_STEP_KEYS] !=
+	    IMPRINT_DEVICE_ACCEPT) {
+		agent_refuse(cmd, &agent.device.report, agent.device.record);
+		return EXIT_REFUSED;
+	}
+	err = file_get(cmd, path, LIST_MAX, &list);
+	if (!err)
+		err = file_get(cmd, cmd_value(cmd, "signer"),
+		    CERTIFICATE_MAX, &signer);
+	if (err)
+		return cmd_fail(cmd, err);
+	trust = (struct imprint_device_trust){ .now = time_now(),
+		.floor = agent.device.report.floor };
+	err = agent_error(cmd, imprint_device_status(agent.device.crypto,
+	    &agent.device.identity,
+	    (struct imprint_bytes){ list.ptr, list.len },
+	    (struct imprint_bytes){ signer.ptr, signer.len }, &trust,
+	    &standing));
+	if (!err)
+		err = agent_time_keep(cmd, &agent, standing.floor);
+	if (err)
+		return cmd_fail(cmd, err);
+	standing_print(cmd, &standing);
+	return standing.verdict == IMPRINT_DEVICE_ACCEPT ? EXIT_OK :
+	    EXIT_REFUSED;
+}
