@@ -38,6 +38,7 @@ extern const struct bench bench_names_bytes;
 extern const struct bench bench_names_memory;
 extern const struct bench bench_station_handout;
 extern const struct bench bench_station_p99;
+extern const struct bench bench_station_restart;
 
 /* A scratch folder below build/, emptied at the start of the program. */
 extern char bench_dir[PATH_SIZE];

@@ -11,6 +11,7 @@ static const struct bench *const benches[] = {
 	&bench_status_revoke, &bench_status_crl, &bench_status_memory,
 	&bench_names_import, &bench_names_bytes, &bench_names_memory,
 	&bench_station_handout, &bench_station_p99,
+	&bench_station_restart,
 };
 #define BENCH_COUNT (sizeof(benches) / sizeof(benches[0]))
 

@@ -138,6 +138,9 @@ import_get(struct cbor *c, struct ledger_record *r, bool whole)
 	product = cbor_get_tstr(c);
 	if (product.len > LEDGER_PRODUCT_MAX)
 		cbor_fail(c, "product's name is too long");
+	else if (product.len > 0 &&
+	    memchr(product.ptr, '\0', product.len) != NULL)
+		cbor_fail(c, "product's name holds a NUL");
 	else if (product.len > 0)
 		memcpy(r->product, product.ptr, product.len);
 	if (!whole)

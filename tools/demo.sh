@@ -10,10 +10,12 @@ count=${COUNT:-10000}
 devices=${DEVICES:-100}
 [ "$devices" -le "$count" ] || devices=$count
 server=
+line=
 PATH=$bin:$PATH
 
 stop() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
+	[ -z "$line" ] || kill "$line" 2>/dev/null || true
 }
 trap stop EXIT
 trap 'exit 130' INT TERM
@@ -168,6 +170,60 @@ show imprint log verify --rebuild
 show imprint log verify --tiles "$publish/log/bulk" \
     --vkey "$publish/log/bulk/vkey"
 show cat "$demo/anchor"
+
+title "A second order: a line with three fixtures, and its power fails"
+show imprint-station key new --home "$demo/line-1"
+show imprint station renew "$demo/line-1/line-1.station"
+show imprint order create --product camera --count 40 --station line-1
+imprint order run 2 > /dev/null
+show imprint-station import --home "$demo/line-1" \
+    "$demo/home/ecosystems/default/packs/order-2-1.pack"
+tokens=
+for bench in bench-0 bench-1 bench-2; do
+	tokens="$tokens $(imprint-station fixture add --home "$demo/line-1" \
+	    "$bench")"
+done
+
+# Sets line, the process, and line_to, its address.
+serve() {
+	imprint-station serve --home "$demo/line-1" --listen "$1" \
+	    > "$demo/line.log" 2>&1 &
+	line=$!
+	tries=0
+	until line_to=$(sed -n 's|^serves *https://\(.*\)/$|\1|p' \
+	    "$demo/line.log") && [ -n "$line_to" ]; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 500 ] || { cat "$demo/line.log"; exit 1; }
+		sleep 0.01
+	done
+}
+
+serve 127.0.0.1:0
+mkdir "$demo/line-devices"
+# shellcheck disable=SC2086 # one argument a token
+/usr/bin/python3 tools/demo_line.py "$line_to" "$demo/line-1/tls.pem" \
+    "$demo/line-devices" 2 30 $tokens > "$demo/fixtures.log" 2>&1 &
+fixtures=$!
+# in the middle of it, the station is gone
+until [ -d "$demo/line-devices/bench-0-003" ]; do sleep 0.01; done
+kill -9 "$line"
+wait "$line" 2>/dev/null || true
+echo "the station is killed in the middle (kill -9), and started again"
+sleep 0.3
+serve "$line_to"
+wait "$fixtures" || { cat "$demo/fixtures.log"; exit 1; }
+cat "$demo/fixtures.log"
+kill "$line"
+wait "$line"
+line=
+show imprint-station status --home "$demo/line-1"
+
+title "The line's report: the order is closed, its identities accounted for"
+imprint-station key new --home "$demo/line-1" > /dev/null
+imprint station renew "$demo/line-1/line-1.station" > /dev/null
+show imprint-station report 2 --home "$demo/line-1" \
+    --out "$demo/order-2.report" --final
+show imprint order reconcile 2 --report "$demo/order-2.report"
 
 title "Summary"
 rate=$(echo "$issued" | sed 's/.*"seconds": \([0-9.]*\).*/\1/' |

@@ -19,6 +19,7 @@ ninja-build
 pkgconf|pkg-config
 libssl-dev
 openssl
+python3
 libsqlite3-dev
 libyaml-dev
 libevent-dev
@@ -38,7 +39,6 @@ libcmocka-dev
 libmbedtls-dev
 libnss3-tools
 nginx-light|nginx
-python3
 python3-cbor2
 python3-cryptography
 python3-pytest

@@ -58,10 +58,11 @@ serve(struct cmd *cmd)
 		    " everybody");
 	err = service_address(listen != NULL ? listen : LISTEN, address,
 	    &port, &cmd->diag);
-	if (!err)
-		err = gate_set_up(cmd, &gate);
+	/* first: a SIGHUP while much status is read must not end it */
 	if (!err)
 		err = service_new(&gate, address, port, &server, &cmd->diag);
+	if (!err)
+		err = gate_set_up(cmd, &gate);
 	if (err)
 		return cmd_fail(cmd, err);
 	printf("listening on %s\n", http_server_address(server));

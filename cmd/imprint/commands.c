@@ -49,7 +49,9 @@ static const struct cmd_option service_options[] = {
 #define DEVICES_OPTIONS							\
 	{ "mode", "MODE", "chip, or device-key: what the list names" },	\
 	{ "list-format", "NAME", "of the list (default: as it begins)" }, \
-	{ "list-signature", "FILE", "the list's detached signature" }
+	{ "list-signature", "FILE", "the list's detached signature" },	\
+	{ "key-id", "KID", "a manifest's key to take (default: the slot)" }, \
+	{ "challenge", "TEXT", "what proofs of possession must be over" }
 
 static const struct cmd_option create_options[] = {
 	{ "product", "NAME", "the product, or NAME@VERSION (default: latest)" },
@@ -75,6 +77,13 @@ static const struct cmd_option run_options[] = {
 
 static const struct cmd_option check_options[] = {
 	{ "product", "NAME", "the product that it is for" },
+	DEVICES_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option make_options[] = {
+	{ "product", "NAME", "the product that it is for" },
+	{ "out", "FILE", "where the list in canonical form goes" },
 	DEVICES_OPTIONS,
 	{ NULL, NULL, NULL },
 };
@@ -290,6 +299,12 @@ static const struct cmd_command commands[] = {
 	    check_options,
 	    "  imprint list check chips.cbor --product camera --mode chip\n",
 	    list_check_cmd },
+	{ "list make", "FILE", "write a list of devices in its canonical "
+	    "form", make_options,
+	    "  imprint list make chips.csv --product camera --mode chip "
+	    "\\\n"
+	    "      --list-signature chips.p7s --out chips.cbor\n",
+	    list_make_cmd },
 	{ "list approve", "FILE", "stand for a list that another operator "
 	    "orders with", approve_options,
 	    "  imprint list approve chips.cbor --product camera \\\n"

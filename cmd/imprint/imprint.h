@@ -82,6 +82,8 @@ MUST_USE enum err order_names_open(struct cmd *, struct authority *,
 MUST_USE enum err order_names_print(struct cmd *, struct authority *,
     const struct store_order *);
 
+#define ORDER_BAD_SHOWN	10
+#define ORDER_ALGS_MAX	16	/* above the numbers of enum key_alg */
 /* A list of devices as --mode, --list-format and --list-signature say. */
 struct order_devices {
 	struct file		file;
@@ -89,15 +91,25 @@ struct order_devices {
 	struct devices_file	in;
 	struct devices_said	said;
 	struct devices_list	list;
+	/* what it holds, and the first bad entries of many */
+	uint64_t		by_alg[ORDER_ALGS_MAX];
+	uint64_t		bad;
+	struct {
+		uint64_t	place;
+		char		what[384], hint[256];
+	}			shown[ORDER_BAD_SHOWN];
 };
 #define ORDER_DEVICES_INIT { .file = FILE_INIT, .signature = BUF_INIT,	\
 	.approval = BUF_INIT }
 #define _cleanup_order_devices_						\
 	__attribute__((cleanup(order_devices_release)))
 void	order_devices_release(struct order_devices *);
-/* Opened, read through and hashed. */
+/* Opened, read through and hashed; put, if not NULL, gets the canonical form.
+ * When it is refused, the bad entries beside the first go to stderr. */
 MUST_USE enum err order_devices_open(struct cmd *, struct authority *,
-    const char *path, const struct product *, struct order_devices *);
+    const char *path, const struct product *,
+    enum err (*put)(void *ctx, struct bytes), void *ctx,
+    struct order_devices *);
 /* As lines, or further JSON members. */
 MUST_USE enum err order_devices_print(struct cmd *, struct authority *,
     uint32_t order);
@@ -132,6 +144,7 @@ enum exit_code station_list_cmd(struct cmd *);
 enum exit_code service_add_cmd(struct cmd *);
 enum exit_code order_create_cmd(struct cmd *);
 enum exit_code list_check_cmd(struct cmd *);
+enum exit_code list_make_cmd(struct cmd *);
 enum exit_code list_approve_cmd(struct cmd *);
 enum exit_code chip_maker_add_cmd(struct cmd *);
 enum exit_code chip_maker_remove_cmd(struct cmd *);

@@ -71,7 +71,8 @@ create_list(struct cmd *cmd, struct authority *authority, const char *path,
 	const char *approval = cmd_value(cmd, "approval");
 	enum err err;
 
-	err = order_devices_open(cmd, authority, path, product, devices);
+	err = order_devices_open(cmd, authority, path, product, NULL, NULL,
+	    devices);
 	if (!err && approval != NULL)
 		err = input_read(cmd, approval, APPROVAL_SIZE_MAX,
 		    &devices->approval);

@@ -31,12 +31,77 @@ order_devices_release(struct order_devices *devices)
 	buf_release(&devices->approval);
 }
 
-enum err
-order_devices_open(struct cmd *cmd, struct authority *authority,
-    const char *path, const struct product *product,
+/* What is done with what is read. */
+struct taking {
+	struct order_devices	*devices;
+	enum err		(*put)(void *ctx, struct bytes);
+	void			*ctx;
+};
+
+static enum err
+octets_taken(void *ctx, struct bytes octets)
+{
+	struct taking *taking = ctx;
+
+	return taking->put == NULL ? ERR_OK :
+	    taking->put(taking->ctx, octets);
+}
+
+static enum err
+entry_taken(void *ctx, uint64_t number, const struct device_entry *entry,
+    struct bytes encoded)
+{
+	struct taking *taking = ctx;
+	size_t i, alg;
+
+	(void)number;
+	(void)encoded;
+	for (i = 0; i < entry->key_count; i++) {
+		alg = (size_t)entry->key[i].key.alg;
+		if (alg < ORDER_ALGS_MAX)
+			taking->devices->by_alg[alg]++;
+	}
+	return ERR_OK;
+}
+
+static void
+bad_taken(void *ctx, uint64_t place, const struct diag *why)
+{
+	struct order_devices *d = ctx;
+	uint64_t n = d->bad++;
+
+	if (n >= ORDER_BAD_SHOWN)
+		return;
+	d->shown[n].place = place;
+	(void)snprintf(d->shown[n].what, sizeof(d->shown[n].what), "%s",
+	    why->what);
+	(void)snprintf(d->shown[n].hint, sizeof(d->shown[n].hint), "%s",
+	    why->hint);
+}
+
+/* Those beside the first, which is the error itself. */
+static void
+bad_print(struct cmd *cmd, const struct order_devices *d)
+{
+	uint64_t i, shown = d->bad < ORDER_BAD_SHOWN ? d->bad :
+	    ORDER_BAD_SHOWN;
+
+	if (d->bad < 2 || cmd->json)
+		return;
+	for (i = 0; i < shown; i++) {
+		(void)fprintf(stderr, "  ");
+		text_print(stderr, d->shown[i].what, strlen(d->shown[i].what));
+		(void)fprintf(stderr, "\n");
+	}
+	if (d->bad > shown)
+		(void)fprintf(stderr, "  and %ju more\n",
+		    (uintmax_t)(d->bad - shown));
+}
+
+static enum err
+list_file_open(struct cmd *cmd, const char *path,
     struct order_devices *devices)
 {
-	const struct device_list_sink sink = { .ctx = NULL };
 	const char *signature = cmd_value(cmd, "list-signature");
 	const char *mode = cmd_value(cmd, "mode");
 	enum err err;
@@ -50,17 +115,64 @@ order_devices_open(struct cmd *cmd, struct authority *authority,
 	if (!err && signature != NULL)
 		err = input_read(cmd, signature, SIGNATURE_MAX_FILE,
 		    &devices->signature);
+	devices->in = (struct devices_file){ .file = &devices->file,
+	    .format = cmd_value(cmd, "list-format"),
+	    .signature = buf_bytes(&devices->signature),
+	    .key_id = cmd_value(cmd, "key-id"),
+	    .challenge = cmd_value(cmd, "challenge"),
+	    .bad = bad_taken, .bad_ctx = devices };
+	return err;
+}
+
+enum err
+order_devices_open(struct cmd *cmd, struct authority *authority,
+    const char *path, const struct product *product,
+    enum err (*put)(void *ctx, struct bytes), void *ctx,
+    struct order_devices *devices)
+{
+	struct taking taking = { devices, put, ctx };
+	const struct device_list_sink sink = { .put = octets_taken,
+		.each = entry_taken, .ctx = &taking };
+	enum err err;
+
+	err = list_file_open(cmd, path, devices);
 	if (err)
 		return err;
-	devices->in = (struct devices_file){ &devices->file,
-	    cmd_value(cmd, "list-format"), buf_bytes(&devices->signature) };
 	err = devices_file_read(authority, &devices->in, devices->said.mode,
 	    product, time_now(), &sink, &devices->list, &cmd->diag);
-	if (err)
+	/* told once: the authority reads it again */
+	devices->in.bad = NULL;
+	if (err) {
+		bad_print(cmd, devices);
 		return err;
+	}
 	memcpy(devices->said.hash, devices->list.hash, SHA256_SIZE);
 	devices->said.entries = devices->list.entries;
 	return ERR_OK;
+}
+
+static void
+algs_print(struct cmd *cmd, const struct order_devices *devices)
+{
+	char number[32];
+	bool begun = false;
+	size_t i;
+
+	printf(cmd->json ? ", \"keys\": {" : "keys: ");
+	for (i = 0; i < ORDER_ALGS_MAX; i++) {
+		if (devices->by_alg[i] == 0)
+			continue;
+		number_format(devices->by_alg[i], number);
+		printf("%s", begun ? ", " : "");
+		if (cmd->json)
+			printf("\"%s\": %ju", key_alg_name((enum key_alg)i),
+			    (uintmax_t)devices->by_alg[i]);
+		else
+			printf("%s %s", number,
+			    key_alg_name((enum key_alg)i));
+		begun = true;
+	}
+	printf(cmd->json ? "}" : "\n");
 }
 
 static void
@@ -81,7 +193,9 @@ list_print(struct cmd *cmd, const struct order_devices *devices)
 		    devices->list.head.source[0] != '\0' ? " " : "",
 		    devices->list.head.source);
 	hex_print(stdout, bytes_of(devices->list.hash, SHA256_SIZE));
-	printf(cmd->json ? "\"}\n" : "\n");
+	printf(cmd->json ? "\"" : "\n");
+	algs_print(cmd, devices);
+	printf(cmd->json ? "}\n" : "");
 }
 
 static enum err
@@ -104,6 +218,7 @@ approval_write(struct cmd *cmd, struct authority *authority,
 /* What both commands do first. */
 static enum err
 list_open(struct cmd *cmd, struct authority **ret_authority,
+    enum err (*put)(void *ctx, struct bytes), void *ctx,
     struct order_devices *devices)
 {
 	struct store_object object;
@@ -115,7 +230,7 @@ list_open(struct cmd *cmd, struct authority **ret_authority,
 		err = product_find(cmd, *ret_authority, cmd_value(cmd,
 		    "product"), &product, &object);
 	return err ? err : order_devices_open(cmd, *ret_authority,
-	    cmd->argv[0], &product, devices);
+	    cmd->argv[0], &product, put, ctx, devices);
 }
 
 enum exit_code
@@ -128,7 +243,75 @@ list_check_cmd(struct cmd *cmd)
 
 	if (cmd->argc != 1 || cmd_value(cmd, "product") == NULL)
 		return cmd_usage(cmd, "one FILE and --product are needed");
-	err = list_open(cmd, &authority, &devices);
+	err = list_open(cmd, &authority, NULL, NULL, &devices);
+	if (err)
+		return cmd_fail(cmd, err);
+	list_print(cmd, &devices);
+	return EXIT_OK;
+}
+
+/* A file that grows. */
+struct growing {
+	struct file	file;
+	uint64_t	at;
+	struct diag	*diag;
+};
+
+static enum err
+octets_append(void *ctx, struct bytes octets)
+{
+	struct growing *g = ctx;
+	enum err err;
+
+	err = file_write_at(&g->file, g->at, octets, g->diag);
+	g->at += octets.len;
+	return err;
+}
+
+/* Under its name once it is whole and durable. */
+static enum err
+list_make(struct cmd *cmd, struct order_devices *devices, const char *out)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	struct growing g = { .file = FILE_INIT, .diag = &cmd->diag };
+	char part[PATH_SIZE];
+	enum err err;
+
+	if (snprintf(part, sizeof(part), "%s.part", out) >= PATH_SIZE)
+		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
+		    "%s: the path is too long", out);
+	err = io_unlink(cmd->io, part, &cmd->diag);
+	if (!err)
+		err = file_open(cmd->io, part, O_WRONLY | O_CREAT | O_EXCL |
+		    O_NOFOLLOW, 0644, &g.file, &cmd->diag);
+	if (err)
+		return err;
+	err = list_open(cmd, &authority, octets_append, &g, devices);
+	if (!err)
+		err = file_sync(&g.file, &cmd->diag);
+	if (!err)
+		err = io_rename_new(cmd->io, part, out, &cmd->diag);
+	if (!err)
+		err = io_sync_parent(cmd->io, out, &cmd->diag);
+	file_release(&g.file);
+	if (err && io_unlink(cmd->io, part, NULL) != ERR_OK)
+		cmd_warn(cmd, "%s: is left behind", part);
+	return err;
+}
+
+enum exit_code
+list_make_cmd(struct cmd *cmd)
+{
+	_cleanup_order_devices_ struct order_devices devices =
+	    ORDER_DEVICES_INIT;
+	const char *out = cmd_value(cmd, "out");
+	enum err err;
+
+	if (cmd->argc != 1 || cmd_value(cmd, "product") == NULL ||
+	    out == NULL)
+		return cmd_usage(cmd, "one FILE, --product and --out are "
+		    "needed");
+	err = list_make(cmd, &devices, out);
 	if (err)
 		return cmd_fail(cmd, err);
 	list_print(cmd, &devices);
@@ -148,7 +331,7 @@ list_approve_cmd(struct cmd *cmd)
 	    out == NULL)
 		return cmd_usage(cmd, "one FILE, --product and --out are "
 		    "needed");
-	err = list_open(cmd, &authority, &devices);
+	err = list_open(cmd, &authority, NULL, NULL, &devices);
 	if (!err)
 		err = approval_write(cmd, authority, &devices, out);
 	if (err)

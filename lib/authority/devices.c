@@ -51,7 +51,8 @@ devices_file_read(struct authority *authority,
 	const struct device_list_format *format = NULL;
 	struct device_list_input input = { .file = in->file,
 	    .signature = in->signature, .kind = mode_kind(mode),
-	    .now = now };
+	    .now = now, .key_id = in->key_id, .challenge = in->challenge,
+	    .bad = in->bad, .bad_ctx = in->bad_ctx };
 	unsigned slots[PRODUCT_SLOTS_MAX];
 	char title[NAMES_TITLE_SIZE];
 	struct devices_list list;

@@ -23,6 +23,11 @@ struct devices_file {
 	const struct file	*file;
 	const char		*format;	/* NULL: by its first octets */
 	struct bytes		 signature;	/* detached; empty: none */
+	/* as struct device_list_input has them, or NULL */
+	const char		*key_id, *challenge;
+	void			(*bad)(void *ctx, uint64_t place,
+				    const struct diag *);
+	void			*bad_ctx;
 };
 
 /* What a request says of it. */

@@ -223,7 +223,7 @@ key_read(struct csv_list *list, const struct column *column,
 	if (is_hex(field)) {
 		hex = buf_extend(&list->key, field.len + 1);
 		if (hex == NULL)
-			return ERR_LIMIT;
+			return buf_err(&list->key);
 		memcpy(hex, field.ptr, field.len);
 		hex[field.len] = '\0';
 		/* in place: each octet lands before its digits */
@@ -387,7 +387,7 @@ csv_read_all(struct csv_list *list, struct diag *diag)
 	enum err err, other;
 
 	csv_init(&list->csv, CSV_LINE_MAX, line_read, list);
-	list->key.limit = CSV_LINE_MAX;
+	list->key.limit = CSV_LINE_MAX + 1;	/* and a NUL */
 	err = csv_begin(list, diag);
 	if (!err)
 		err = reading_feed(&list->reading, csv_block, list, diag);

@@ -338,6 +338,42 @@ def test_lies(served):
     assert f.commit("mine", evidence=readback(mine))["code"] == 0
 
 
+def test_product_asks_for_more(tmp_path):
+    """Names that only the line knows, and evidence by the device itself."""
+    eco = make_ecosystem(tmp_path / "ca")
+    text = (PRODUCTS / "camera.yaml").read_text().replace(
+        "product: camera\n", "product: probe\nevidence: signed\n").replace(
+        "names:\n", "names:\n  - {kind: wifi, from: line, type: mac}\n")
+    (tmp_path / "probe.yaml").write_text(text)
+    eco.imprint("product", "add", tmp_path / "probe.yaml")
+    floor = make_floor(eco, tmp_path / "floor", count=4, product="probe")
+    floor.station("import", floor.pack)
+    token = floor.station("fixture", "add", "f").out.strip()
+    with Served(floor) as served:
+        f = Fixture(served, "f", token=token)
+        made = [f.reserve(device) for device in "AB"]
+        proofs = []
+        for answer in made:
+            package = Package(base64.b64decode(answer["package"]))
+            proofs.append(signature(ec.derive_private_key(
+                int.from_bytes(package.keys[0], "big"), ec.SECP256R1()),
+                answer))
+        wifi = {"wifi": "00:1b:21:00:00:01"}
+        for members, code in (
+                ({"names": wifi}, 40),
+                ({"names": wifi, "evidence": readback(made[0])}, 40),
+                ({"names": wifi, "evidence": proofs[1]}, 40),
+                ({"names": {"wifi": "no"}, "evidence": proofs[0]}, 41),
+                ({"names": {"other": "x"}, "evidence": proofs[0]}, 41),
+                ({"names": wifi, "evidence": proofs[0]}, 0),
+                ({"names": wifi, "evidence": proofs[0]}, 1)):
+            assert f.commit("A", **members)["code"] == code, members
+        assert f.commit("B", names=wifi, evidence=proofs[1])["code"] == 41
+        assert f.commit("B", names={"wifi": "001b21000002"},
+                        evidence=proofs[1])["code"] == 0
+        assert f.ask("GET", "/v1/line")[2]["orders"][0]["unproven"] == 0
+
+
 def test_tokens(line):
     token = line.token("bench-0")
     for path in line.home.rglob("*"):

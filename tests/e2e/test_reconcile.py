@@ -7,7 +7,8 @@ import struct
 import pytest
 
 import reader
-from conftest import FAULTS, Station, fault_text, parallel, sample
+from conftest import (BIN, FAULTS, PRODUCTS, Station, fault_text, parallel,
+                      run, sample)
 from test_order_faults import operations
 
 OPEN, INJECTED, SCRAPPED, REWORKED = 1, 2, 4, 5
@@ -299,6 +300,51 @@ def test_renew(line):
     header = reader.cbor_decode(
         pack[16:16 + int.from_bytes(pack[12:16], "big")])
     assert header[3] == reader.thumbprint(new.sealing.public_key())
+
+
+@pytest.mark.skipif(not (BIN / "imprint-station").exists(),
+                    reason="programs are not built")
+def test_real_station(pristine, tmp_path):
+    """The same with our own station: report, final report, new key."""
+    eco = pristine.copy(tmp_path / "eco")
+    home = tmp_path / "station"
+
+    def station(*argv, **options):
+        return run(BIN / "imprint-station", "--home", home, *argv, **options)
+
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    station("init", "--name", "line-7", "--trust",
+            eco.dir / "publish/trust.pem")
+    eco.imprint("station", "add", home / "line-7.station")
+    eco.order(8, "line-7", chunk=3)
+    eco.imprint("order", "run", 1)
+    station("import", eco.pack())
+    station("inject", "--command", "cat > /dev/null", "--count", 3)
+    station("inject", "--command", "cat > /dev/null; exit 4", "--count", 1,
+            code=None)
+    report = tmp_path / "order-1.report"
+
+    def reconcile(*argv):
+        station("report", 1, "--out", report, *argv)
+        return eco.imprint("order", "reconcile", 1, "--report", report,
+                           "--json").json
+
+    first = reconcile()
+    assert (first["injected"], first["unproven"], first["scrapped"],
+            first["sealed"]) == (3, 3, 1, 4)
+    again = eco.imprint("order", "reconcile", 1, "--report", report,
+                        "--json").json
+    assert again["loaded_before"] == 1 and again["revoked"] == 0
+    station("key", "new")
+    final = reconcile("--final")
+    assert final["adds_up"] and final["returned"] == 4
+    assert [s for s, _ in status(eco).values()] == ["valid"] * 3 + [
+        "revoked"] * 5
+    eco.imprint("station", "renew", home / "line-7.station")
+    eco.order(2, "line-7")
+    eco.imprint("order", "run", 2)
+    station("import", eco.pack(2))
+    station("inject", "--command", "cat > /dev/null")
 
 
 @pytest.mark.parametrize("kind", FAULTS)

@@ -146,30 +146,45 @@ file_find(struct gate *gate, const char *path)
 	return more;
 }
 
-/* What is refused for want of memory is tried again at the next look. */
-static void
-file_read(struct gate *gate, struct gate_file *file, const struct stat *st)
+/* Why it was not taken; "": it was. Returns whether trying again could help
+ * although the file stays as it is. */
+static bool
+file_take(struct gate *gate, const char *path,
+    char refused[IMPRINT_REASON_SIZE])
 {
 	_cleanup_buf_ struct buf data = { .limit = STATUS_MAX };
 	struct diag diag = DIAG_INIT;
 	enum err err;
-	int code = IMPRINT_OK;
+	int code;
 
-	file->refused[0] = '\0';
-	err = io_read_file(gate->io, file->path, &data, &diag);
-	if (err)
-		(void)snprintf(file->refused, sizeof(file->refused), "%.*s",
-		    (int)sizeof(file->refused) - 1, diag.what);
-	else
-		code = imprint_verifier_add_status(gate->verifier,
-		    data.len == 0 ? (const void *)"" : data.ptr, data.len,
-		    file->refused, sizeof(file->refused));
-	if (code != IMPRINT_OK && file->refused[0] == '\0')
-		(void)snprintf(file->refused, sizeof(file->refused), "%s",
+	err = io_read_file(gate->io, path, &data, &diag);
+	if (err) {
+		(void)snprintf(refused, IMPRINT_REASON_SIZE, "%.*s",
+		    IMPRINT_REASON_SIZE - 1, diag.what);
+		return err != ERR_LIMIT;
+	}
+	code = imprint_verifier_add_status(gate->verifier, data.len == 0 ?
+	    (const void *)"" : data.ptr, data.len, refused,
+	    IMPRINT_REASON_SIZE);
+	if (code != IMPRINT_OK && refused[0] == '\0')
+		(void)snprintf(refused, IMPRINT_REASON_SIZE, "%s",
 		    imprint_error_name(code));
-	gate_tell(gate, err || code != IMPRINT_OK ? "refused" : "took",
-	    file->path, file->refused);
-	if (err == ERR_NOMEM || code == IMPRINT_ERROR_NOMEM)
+	return code == IMPRINT_ERROR_NOMEM || code == IMPRINT_ERROR_CRYPTO;
+}
+
+static void
+file_read(struct gate *gate, struct gate_file *file, const struct stat *st)
+{
+	char refused[IMPRINT_REASON_SIZE] = "";
+	bool again, told;
+
+	again = file_take(gate, file->path, refused);
+	told = again && strcmp(refused, file->refused) == 0;
+	memcpy(file->refused, refused, sizeof(refused));
+	if (!told)
+		gate_tell(gate, refused[0] != '\0' ? "refused" : "took",
+		    file->path, refused);
+	if (again)
 		return;
 	file->inode = st->st_ino;
 	file->device = st->st_dev;
@@ -194,8 +209,14 @@ pattern_look(struct gate *gate, const char *pattern)
 		if (stat(found.gl_pathv[i], &st) != 0 || !S_ISREG(st.st_mode))
 			continue;
 		file = file_find(gate, found.gl_pathv[i]);
-		if (file == NULL)
+		if (file == NULL) {
+			if (!gate->full)
+				gate_tell(gate, "refused",
+				    found.gl_pathv[i], "too many files, or"
+				    " out of memory");
+			gate->full = true;
 			continue;
+		}
 		file->seen = true;
 		if (!is_unchanged(file, &st))
 			file_read(gate, file, &st);
@@ -218,6 +239,7 @@ gate_look(struct gate *gate)
 			gate->files[left++] = gate->files[i];
 		else
 			free(gate->files[i].path);
+	gate->full = gate->full && left == GATE_FILES_MAX;
 	gate->file_count = left;
 }
 

@@ -39,6 +39,7 @@ struct gate {
 	struct gate_file	*files;
 	size_t			 file_count;
 	size_t			 next;			/* where to search */
+	bool			 full;			/* and told so */
 	/* what a person should know: one sentence; may be NULL */
 	void			(*tell)(void *ctx, const char *text);
 	void			*ctx;
