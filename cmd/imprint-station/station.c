@@ -28,8 +28,7 @@ static const struct cmd_option serve_options[] = {
 	{ "listen", "ADDR:PORT", "where fixtures reach it" },
 	{ "cert", "FILE", "its TLS certificate with its chain, PEM" },
 	{ "key", "FILE", "the certificate's private key, PEM" },
-	{ "host", "NAME", "also a name or address in the certificate it makes"
-	    " itself without --cert (several)" },
+	{ "host", "NAME", "in the certificate that it makes itself (several)" },
 	{ "plain", NULL, "without TLS; only on a loopback address" },
 	{ NULL, NULL, NULL }
 };

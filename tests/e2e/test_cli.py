@@ -15,19 +15,22 @@ from conftest import (BIN, PASSPHRASE, PRODUCTS, URL, init, make_ecosystem,
 
 PROGRAMS = ["imprint", "imprint-station", "imprint-device"]
 COMMANDS = {
-    "imprint": [
-        "init", "doctor", "anchor set", "anchor show", "epoch begin",
+    "imprint": ["init", "doctor", "anchor set", "anchor show", "epoch begin",
         "clock accept", "product add", "product show", "product list",
-        "product diff", "station add",
-        "station renew", "station lost", "station list", "service add",
-        "order create", "order list", "order show", "order run",
-        "order cancel", "order reconcile", "order export",
-        "document-signer list", "document-signer renew", "identity show", "identity list",
-        "identity find", "identity verify", "identity export", "revoke",
-        "suspend", "resume", "publish", "log verify", "log prove",
-        "log export", "log publish"],
-    "imprint-station": ["init", "import", "trust", "inject", "status"],
-    "imprint-device": ["install", "show", "verify", "connect", "export"],
+        "product diff", "station add", "station renew", "station lost",
+        "station list", "service add", "order create", "operator add",
+        "chip-maker add", "chip-maker list", "chip-maker remove",
+        "list check", "list make", "list approve", "order list", "order show",
+        "order run", "order cancel", "order reconcile", "order export",
+        "document-signer list", "document-signer renew", "identity show",
+        "identity list", "identity find", "identity verify",
+        "identity export", "revoke", "suspend", "resume", "publish",
+        "log verify", "log prove", "log export", "log publish"],
+    "imprint-station": ["init", "import", "trust", "inject", "serve",
+        "fixture add", "fixture list", "fixture remove", "form", "report",
+        "key new", "status", "sealed"],
+    "imprint-device": ["install", "show", "verify", "status", "connect",
+        "export"],
 }
 
 
@@ -227,7 +230,7 @@ def test_nothing_secret_in_the_clear(issued):
         elif hasattr(key, "private_numbers"):
             secrets.append(key.private_numbers().private_value.to_bytes(
                 32, "big"))
-    assert len(secrets) == 10
+    assert len(secrets) == 11
     for path in issued.home.rglob("*"):
         if path.is_file():
             data = path.read_bytes()

@@ -186,7 +186,7 @@ def init_check(eco, result):
     assert reader.leftovers(eco.home) == []
     keys = reader.keystore_open(eco.dir / "keystore",
                                 eco.passphrase.read_bytes().strip())
-    assert len(keys) == 10
+    assert len(keys) == 11
     eco.imprint("product", "add", PRODUCTS / "camera.yaml")
     eco.station_add("line-1")
     eco.order(2, "line-1")

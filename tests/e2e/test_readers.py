@@ -282,7 +282,7 @@ def test_keystore(issued):
     assert set(keys) == {
         "root", "infra", "document", "log", "issuer.bulk", "issuer.online",
         "index.ueid", "index.serial.bulk.1", "index.serial.online.1",
-        "registry.row"}
+        "registry.row", "registry.operations"}
     vkey = (issued.dir / "publish/log/bulk/vkey").read_text()
     public = reader.verifier_key(vkey, "pki.example.net/log/bulk")
     assert reader.cose_key(public) == \
