@@ -351,6 +351,7 @@ crls_hand_over(struct imprint_verifier *from, struct imprint_verifier *to,
 	enum err err = ERR_OK;
 	size_t i;
 
+	/* an array of pointers: NOLINTNEXTLINE(bugprone-sizeof-expression) */
 	heirs = calloc(from->ca_count + 1, sizeof(*heirs));
 	if (heirs == NULL)
 		return diag_nomem(diag);

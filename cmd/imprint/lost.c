@@ -26,7 +26,7 @@ lost_add(struct lost *lost, uint32_t log, uint64_t index)
 		last->count++;
 		return ERR_OK;
 	}
-	if (lost->count == lost->cap) {
+	if (lost->ranges == NULL || lost->count == lost->cap) {
 		lost->cap = lost->cap * 2 + 64;
 		more = reallocarray(lost->ranges, lost->cap, sizeof(*more));
 		if (more == NULL)

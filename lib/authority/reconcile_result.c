@@ -63,7 +63,7 @@ reconcile_revoke_add(struct reconcile_result *result, unsigned reason,
 		last->count += count;
 		return ERR_OK;
 	}
-	if (r->count == r->cap) {
+	if (r->ranges == NULL || r->count == r->cap) {
 		if (r->cap >= RECONCILE_RANGES_MAX)
 			return too_many(diag);
 		r->cap = r->cap * 2 + 64;

@@ -344,22 +344,27 @@ static void
 address_note(struct http_server *server)
 {
 	char host[INET6_ADDRSTRLEN] = "";
-	struct sockaddr_storage address = { 0 };
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address;
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&address;
+	union {
+		struct sockaddr		any;
+		struct sockaddr_in	v4;
+		struct sockaddr_in6	v6;
+		struct sockaddr_storage	all;
+	} address;
 	socklen_t len = sizeof(address);
 
+	memset(&address, 0, sizeof(address));
 	(void)getsockname(evconnlistener_get_fd(server->listener),
-	    (struct sockaddr *)&address, &len);
-	if (address.ss_family == AF_INET6) {
-		(void)inet_ntop(AF_INET6, &v6->sin6_addr, host, sizeof(host));
+	    &address.any, &len);
+	if (address.any.sa_family == AF_INET6) {
+		(void)inet_ntop(AF_INET6, &address.v6.sin6_addr, host,
+		    sizeof(host));
 		(void)snprintf(server->address, sizeof(server->address),
-		    "[%s]:%u", host, ntohs(v6->sin6_port));
+		    "[%s]:%u", host, ntohs(address.v6.sin6_port));
 		return;
 	}
-	(void)inet_ntop(AF_INET, &v4->sin_addr, host, sizeof(host));
+	(void)inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
 	(void)snprintf(server->address, sizeof(server->address), "%s:%u",
-	    host, ntohs(v4->sin_port));
+	    host, ntohs(address.v4.sin_port));
 }
 
 static enum err

@@ -67,8 +67,10 @@ test_depth(void **state)
 
 	(void)state;
 	value = read_good("{\"a\":[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]}");
+	assert_non_null(value);
 	/* brackets in a text do not nest */
 	quoted = read_good("{\"a\":\"\\\"[[[[[[[[[[[[[[[[[[[[[[\",\"b\":{}}");
+	assert_non_null(quoted);
 }
 
 static void

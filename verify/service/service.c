@@ -142,6 +142,7 @@ auth_handle(void *ctx, struct http_request *r)
 	struct question q;
 	enum err err;
 
+	q.ask = (struct imprint_question){ 0 };
 	if (twice != NULL)
 		err = diag_fail(&diag, ERR_INVALID, NULL,
 		    "header: %s: stands there twice", twice);
