@@ -46,18 +46,20 @@ ledger_close(struct ledger **ledger)
 	*ledger = NULL;
 }
 
-/* What a power cut left half-written had not happened yet. */
+/*
+ * What a power cut left half-written had not happened yet. What was read may
+ * be in the cache alone, of a process that was killed before its sync: a
+ * repeated call is answered from it without a record of its own, so it is
+ * synced now.
+ */
 static enum err
 tail_cut(struct ledger *l, struct diag *diag)
 {
-	enum err err;
+	enum err err = ERR_OK;
 
-	if (l->at.end == l->at.size)
-		return ERR_OK;
-	err = file_truncate(&l->file, l->at.end, diag);
-	if (!err)
-		err = file_sync(&l->file, diag);
-	return err;
+	if (l->at.end != l->at.size)
+		err = file_truncate(&l->file, l->at.end, diag);
+	return err ? err : file_sync(&l->file, diag);
 }
 
 enum err
@@ -242,6 +244,12 @@ ledger_get(struct ledger *l, uint64_t at, struct buf *room,
 		    (uintmax_t)at, reason);
 	ret_record->at = at;
 	return ERR_OK;
+}
+
+void
+ledger_spoil(struct ledger *l)
+{
+	l->broken = true;
 }
 
 enum err

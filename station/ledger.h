@@ -141,5 +141,7 @@ const uint8_t *ledger_head(const struct ledger *);
  * again.
  */
 MUST_USE enum err ledger_commit(struct ledger *, struct diag *);
+/* What was gathered must not be written: from now on all is ERR_STATE. */
+void	ledger_spoil(struct ledger *);
 
 #endif

@@ -29,7 +29,8 @@ minutes_move(struct line_fixture *f, int64_t minute)
 	if (gone < 0 || gone > RATE_MINUTES)
 		gone = RATE_MINUTES;
 	for (; gone > 0; gone--)
-		f->done[(minute - gone + 1) % RATE_MINUTES] = 0;
+		f->done[(minute + RATE_MINUTES - gone + 1) %
+		    RATE_MINUTES] = 0;
 	f->minute = minute;
 }
 

@@ -365,7 +365,7 @@ nothing_leaves_without_its_record(void **state)
 	(void)state;
 	import_good();
 	for (i = 0; i < COUNT(kinds); i++) {
-		plan = (struct io_fault_plan){ .kind = kinds[i], .at = 3 };
+		plan = (struct io_fault_plan){ .kind = kinds[i], .at = 4 };
 		io = io_fault_new(&plan);
 		assert_int_not_equal(inject(io, deliver, 2, 1, &done, NULL),
 		    ERR_OK);

@@ -345,7 +345,7 @@ after_a_failure_nothing_is_added(void **state)
 	static const enum io_fault_kind kinds[] = {
 		IO_FAULT_ENOSPC, IO_FAULT_EIO, IO_FAULT_SYNC
 	};
-	struct io_fault_plan plan = { .at = 1 };
+	struct io_fault_plan plan = { .at = 2 };	/* 1: of the opening */
 	struct heard heard = { .count = 0 };
 	size_t i;
 
@@ -369,6 +369,49 @@ after_a_failure_nothing_is_added(void **state)
 		    ERR_OK);
 		assert_heard(&heard, COUNT(records));
 	}
+}
+
+/* A process that was killed before its sync left what is whole in the cache:
+ * who answers from it must have it on the disk. */
+static void
+what_is_read_is_synced(void **state)
+{
+	static const struct io_fault_plan count = { .kind = IO_FAULT_NONE };
+	static const struct io_fault_plan fail = { .kind = IO_FAULT_SYNC,
+	    .at = 1 };
+	struct heard heard = { .count = 0 };
+	struct ledger *l = NULL;
+	struct io *io;
+
+	(void)state;
+	ledger_make(true);
+	io = io_fault_new(&count);
+	assert_int_equal(reopen(io, &heard, &l, NULL), ERR_OK);
+	assert_int_equal(io_fault_count(io), 1);
+	ledger_close(&l);
+	io_fault_free(io);
+	io = io_fault_new(&fail);
+	assert_int_equal(reopen(io, &heard, &l, NULL), ERR_IO);
+	assert_null(l);
+	io_fault_free(io);
+}
+
+static void
+what_is_spoilt_is_not_written(void **state)
+{
+	struct heard heard = { .count = 0 };
+	struct ledger *l = NULL;
+
+	(void)state;
+	ledger_make(true);
+	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
+	record_add(l, &records[1]);
+	ledger_spoil(l);
+	assert_int_equal(ledger_commit(l, NULL), ERR_STATE);
+	ledger_close(&l);
+	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
+	assert_heard(&heard, COUNT(records));
+	ledger_close(&l);
 }
 
 /* In a child that a power cut ends: append records one commit each, telling
@@ -441,6 +484,8 @@ main(void)
 		TEST(a_missing_or_moved_record_is_seen),
 		TEST(another_stations_ledger_is_refused),
 		TEST(after_a_failure_nothing_is_added),
+		TEST(what_is_read_is_synced),
+		TEST(what_is_spoilt_is_not_written),
 		TEST(a_power_cut_loses_nothing_that_was_committed)
 	};
 

@@ -385,7 +385,10 @@ station_tell(struct station *s, struct ledger_record *r, struct diag *diag)
 	enum err err;
 
 	err = ledger_add(s->ledger, r, &r->at, diag);
-	if (!err)
-		err = station_told(s, r, diag);
+	if (err)
+		return err;
+	err = station_told(s, r, diag);
+	if (err)	/* memory and ledger differ: neither goes on */
+		ledger_spoil(s->ledger);
 	return err;
 }

@@ -209,7 +209,7 @@ operation_grow(struct authority *authority, struct operation_head *head,
 {
 	_cleanup_buf_ struct buf frontier = BUF_INIT;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
-	uint8_t leaf[SHA256_SIZE];
+	uint8_t leaf[SHA256_SIZE], root[SHA256_SIZE];
 	struct store_log row;
 	struct merkle tree;
 	enum err err;
@@ -221,6 +221,12 @@ operation_grow(struct authority *authority, struct operation_head *head,
 		    "operations log: its tree does not fit its head");
 	if (!err)
 		err = sha256_new(&sha256, diag);
+	/* the tree is under no MAC of its own: its root, in the head, is */
+	if (!err)
+		err = merkle_root(&tree, sha256, root);
+	if (!err && memcmp(root, head->root, SHA256_SIZE) != 0)
+		err = diag_fail(diag, ERR_CORRUPT, NULL, "operations log: "
+		    "its tree was altered since it was read");
 	if (!err)
 		err = merkle_leaf(sha256, entry, leaf);
 	if (!err)

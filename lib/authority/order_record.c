@@ -19,6 +19,36 @@ authority_pack_path(const struct authority *authority, uint32_t order,
 }
 
 /* A station's first statement has version "", later ones "2", "3", ... */
+struct kid_search {
+	const struct station_statement	*new;
+	struct diag			*diag;
+};
+
+static enum err
+kid_compare(void *ctx, const struct store_object *object)
+{
+	struct kid_search *s = ctx;
+	struct station_statement other;
+	enum err err;
+
+	err = station_statement_parse(object->body, &other, s->diag);
+	if (err || strcmp(other.name, s->new->name) == 0 ||
+	    memcmp(other.kid, s->new->kid, COSE_KID_SIZE) != 0)
+		return err;
+	return diag_fail(s->diag, ERR_CONFLICT, NULL, "station %s: its "
+	    "sealing key is that of station %s", s->new->name, other.name);
+}
+
+enum err
+station_kid_check(struct authority *authority,
+    const struct station_statement *new, struct diag *diag)
+{
+	struct kid_search s = { new, diag };
+
+	return authority_object_each(authority, STORE_STATION, kid_compare,
+	    &s, diag);
+}
+
 enum err
 station_statement_get(struct authority *authority, const char *name,
     const uint8_t kid[COSE_KID_SIZE], struct station_statement *ret_statement,

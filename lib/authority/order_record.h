@@ -35,6 +35,10 @@ MUST_USE enum err order_record_get(struct authority *, uint32_t number,
  * beyond. */
 MUST_USE enum err order_top_up_check(struct authority *, uint32_t order,
     uint64_t count, struct diag *);
+/* A statement proves that its maker has the signing key, and says nothing of
+ * the sealing key: ERR_CONFLICT when that is another station's. */
+MUST_USE enum err station_kid_check(struct authority *,
+    const struct station_statement *, struct diag *);
 /* The statement of a station with this sealing key, which may have got newer
  * ones since; kid NULL: the newest. ERR_NOTFOUND. */
 MUST_USE enum err station_statement_get(struct authority *, const char *name,

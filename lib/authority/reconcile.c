@@ -24,6 +24,7 @@ struct load {
 	struct station_statement station;
 	struct reported		 old, now;	/* old.sequence 0: none */
 	struct template		*template;
+	unsigned		 evidence;	/* that the product asks for */
 	struct keys		 keys;
 	struct place		*places;	/* by pack and position */
 	size_t			 place_count, place_cap;
@@ -423,6 +424,10 @@ record_load(void *ctx, const struct report *report,
 		err = keys_names(&l->keys, &record, text, l->diag);
 	if (err)
 		return err;
+	if (record.state == REPORT_INJECTED &&
+	    (unsigned)record.evidence < l->evidence)
+		return refuse(l, ERR_CONFLICT, "calls an identity injected "
+		    "without the evidence that its product asks for", NULL);
 	association_put(&l->items, offset, &record);
 	l->item_count++;
 	l->states[offset] = (uint8_t)record.state;
@@ -575,6 +580,9 @@ load_check(struct load *l, bool *ret_before)
 		err = report_read(l->authority->io,
 		    l->request->files.file->path, &l->station.signing,
 		    NULL, NULL, &l->report, l->diag);
+	/* the file was opened anew: still what was signed for? */
+	if (!err)
+		err = body_check(l, &number);
 	if (!err)
 		err = sequence_check(l, ret_before);
 	if (err || *ret_before)
@@ -588,11 +596,30 @@ load_check(struct load *l, bool *ret_before)
 }
 
 static enum err
+evidence_look(struct load *l)
+{
+	_cleanup_buf_ struct buf encoded = { .limit = BUF_LIMIT_DEFAULT };
+	struct store_object object;
+	struct product product;
+	enum err err;
+
+	err = authority_object_by_hash(l->authority, STORE_PRODUCT,
+	    l->row.product, &encoded, &object, l->diag);
+	if (!err)
+		err = product_decode(object.body, &product, l->diag);
+	if (!err)
+		l->evidence = (unsigned)product.evidence;
+	return err;
+}
+
+static enum err
 load_run(struct load *l, int64_t now)
 {
 	enum err err;
 
 	err = places_make(l);
+	if (!err)
+		err = evidence_look(l);
 	if (!err)
 		err = authority_template(l->authority, l->row.template,
 		    &l->template, l->diag);

@@ -150,6 +150,9 @@ keys_names(struct keys *k, struct report_record *record,
 	return err;
 }
 
+/* A report that gives one device to n identities makes n^2 / 2 of them. */
+#define SUSPECTS_MAX	((size_t)1 << 20)
+
 static enum err
 suspect_add(void *ctx, uint32_t log, uint64_t index)
 {
@@ -159,6 +162,10 @@ suspect_add(void *ctx, uint32_t log, uint64_t index)
 	if (log == k->own.log && index == k->own.index)
 		return ERR_OK;
 	if (k->count == k->cap) {
+		if (k->count >= SUSPECTS_MAX)
+			return diag_fail(k->diag, ERR_LIMIT, NULL, "report: "
+			    "devices or names stand at other identities too, "
+			    "more than %zu times", SUSPECTS_MAX);
 		k->cap = k->cap * 2 + 16;
 		more = reallocarray(k->suspects, k->cap, sizeof(*more));
 		if (more == NULL)

@@ -4,6 +4,7 @@
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operator.h"
 #include "lib/authority/outside.h"
+#include "lib/authority/order_record.h"
 #include "lib/authority/request_internal.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
@@ -75,6 +76,8 @@ request_station_add(struct authority *authority,
 	enum err err;
 
 	err = station_statement_parse(request->body, &statement, diag);
+	if (!err)
+		err = station_kid_check(authority, &statement, diag);
 	if (!err)
 		err = sha256_once(request->body, object.hash);
 	if (err)

@@ -101,6 +101,8 @@ request_station_renew(struct authority *authority,
 	err = station_statement_parse(request->body, &statement, diag);
 	if (!err)
 		err = renewal_check(authority, &statement, &same, diag);
+	if (!err)
+		err = station_kid_check(authority, &statement, diag);
 	if (!err && !same)
 		err = renewal_number(authority, statement.name, &number,
 		    diag);

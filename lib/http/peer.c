@@ -135,7 +135,9 @@ peer_request(struct peer *peer, struct bytes text, size_t head_len)
 		return;
 	}
 	(void)event_del(peer->deadline);
-	peer->close = !head.keep_alive || peer->server->stopping;
+	/* to HEAD no content is expected (RFC 9110 9.3.2): nothing follows */
+	peer->close = !head.keep_alive || peer->server->stopping ||
+	    bytes_equal(head.method, bytes_text("HEAD"));
 	peer->state = PEER_WAITING;
 	peer->request.head = &head;
 	peer->request.body = bytes_of(text.ptr + head_len, head.body_len);

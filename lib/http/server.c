@@ -183,15 +183,15 @@ server_flush(evutil_socket_t fd, short what, void *ctx)
 	}
 }
 
-/* One of those that we owe nothing goes, the one that was so for longest. */
+/* The one that has kept us waiting for longest goes: for a request, or for
+ * taking its reply. What is held for the turn's end does not. */
 static void
 server_make_room(struct http_server *server)
 {
 	struct peer *peer;
 
 	TAILQ_FOREACH(peer, &server->peers, entry) {
-		if (peer->state == PEER_READING ||
-		    peer->state == PEER_DRAINING) {
+		if (peer->state != PEER_WAITING) {
 			peer_free(peer);
 			return;
 		}

@@ -95,7 +95,13 @@ tls_server_new(struct bytes certificate, struct bytes key, SSL_CTX **ret_ctx,
 	    SSL_CTX_set_cipher_list(ctx, CIPHERS_12) != 1)
 		return ossl_fail(diag, "TLS settings");
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
-	    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+	    SSL_OP_NO_TICKET);
+	/* no resumption: a ticket's key, or a cached session, would open what
+	 * was recorded before */
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	if (SSL_CTX_set_num_tickets(ctx, 0) != 1)
+		return ossl_fail(diag, "TLS settings");
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	err = certificate_use(ctx, certificate, diag);
 	if (!err)
