@@ -67,6 +67,37 @@ test_renew(void **state)
 	all_agrees(w);
 }
 
+/* A statement does not prove that its sealing key is the station's own. */
+static void
+test_borrowed_key(void **state)
+{
+	static const char *const names[] = { "floor-8", "floor-9" };
+	struct station_statement statement = { .created = NOW };
+	struct world *w = *state;
+	size_t i;
+
+	key_make(KEY_X25519, &statement.sealing, NULL, NULL);
+	for (i = 0; i < COUNT(names); i++) {
+		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+		struct signer *signer = NULL;
+		struct diag diag = DIAG_INIT;
+		enum err err;
+
+		(void)snprintf(statement.name, sizeof(statement.name), "%s",
+		    names[i]);
+		key_make(KEY_P256, &statement.signing, NULL, &signer);
+		good(station_statement_sign(&statement, signer, &body, NULL),
+		    NULL);
+		signer_free(&signer);
+		err = submit(w, REQUEST_STATION_ADD, buf_bytes(&body),
+		    &result, &diag);
+		assert_int_equal(err, i == 0 ? ERR_OK : ERR_CONFLICT);
+		if (i > 0)
+			assert_non_null(strstr(diag.what, "of station "
+			    "floor-8"));
+	}
+}
+
 static void
 test_lost(void **state)
 {
@@ -164,6 +195,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_renew, world_fresh),
+		cmocka_unit_test_setup(test_borrowed_key, world_fresh),
 		cmocka_unit_test_setup(test_lost, world_fresh),
 		cmocka_unit_test_setup(test_lost_open, world_fresh),
 		cmocka_unit_test_setup(test_extra, world_fresh),
