@@ -112,7 +112,6 @@ lookup_enter(struct lookup *lookup, const struct store_range *range,
 	    .issued = range->issued,
 	    .evidence = (enum evidence_class)range->evidence,
 	    .names = &lookup->names.names };
-	_cleanup_buf_ struct buf frontier = BUF_INIT, note = BUF_INIT;
 	struct authority *authority = lookup->authority;
 	struct store_log log;
 	enum err err;
@@ -121,8 +120,8 @@ lookup_enter(struct lookup *lookup, const struct store_range *range,
 	identity_maker_free(&lookup->maker);
 	template_free(&lookup->template);
 	secret_release(&lookup->serial_key);
-	err = store_log_get(authority->store, range->log, &log, &frontier,
-	    &note, diag);
+	err = store_log_get(authority->store, range->log, &log, NULL,
+	    NULL, diag);
 	if (!err)
 		err = serial_key_get(authority, log.name, range->epoch,
 		    &lookup->serial_key, diag);
@@ -363,7 +362,6 @@ static enum err
 find_ueid(struct authority *authority, const uint8_t octets[UEID_SIZE],
     struct address *ret_address, struct diag *diag)
 {
-	_cleanup_buf_ struct buf frontier = BUF_INIT, note = BUF_INIT;
 	_cleanup_secret_ struct secret key = SECRET_INIT;
 	_cleanup_aes_ struct aes *aes = NULL;
 	uint64_t issuer = 0, index = 0;
@@ -379,7 +377,7 @@ find_ueid(struct authority *authority, const uint8_t octets[UEID_SIZE],
 		err = ERR_NOTFOUND;
 	if (!err)
 		err = store_log_get(authority->store, (uint32_t)issuer, &log,
-		    &frontier, &note, NULL);
+		    NULL, NULL, NULL);
 	if (!err && index >= log.reserved)
 		err = ERR_NOTFOUND;
 	if (!err)
