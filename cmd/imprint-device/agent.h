@@ -57,11 +57,15 @@ struct agent {
 	struct secret			buffer;		/* the record */
 };
 
+#define AGENT_FILES { FILE_INIT, FILE_INIT }
+/* clang-format off */
 #define AGENT_INIT {							\
-	.files.files.file = { FILE_INIT, FILE_INIT },			\
-	.keys.files.file = { FILE_INIT, FILE_INIT },			\
+	.files.files.file = AGENT_FILES,				\
+	.keys.files.file = AGENT_FILES,					\
 	.buffer = SECRET_INIT						\
 }
+/* clang-format on */
+
 #define _cleanup_agent_ __attribute__((cleanup(agent_close)))
 
 /* The device under --home, of which the last signed time and the keys that it

@@ -35,7 +35,7 @@ credentials:
     purpose: encrypt
     algorithm: X25519
     key-from: device
-trust-anchors: {device-root: [root]}
+trust-anchors: {service: root}
 document: {signature: direct, validity: never}
 delivery: station
 """

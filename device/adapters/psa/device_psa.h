@@ -16,8 +16,8 @@ const struct imprint_device_crypto *imprint_device_psa(void);
  * The keys of this device in PSA's key store, which never gives them out.
  * id: PSA's identifier of each handle, 0 for none; the caller's to fill in with
  * what a secure element came with. base: 0, or make() makes persistent keys
- * numbered base + handle, and those that are there already are found again; else
- * volatile ones, gone with the power.
+ * numbered base + handle, and those that are there already are found again;
+ * else volatile ones, gone with the power.
  */
 struct imprint_psa_keys {
 	uint32_t	base;

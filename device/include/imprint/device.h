@@ -231,7 +231,7 @@ struct imprint_device_key {
  */
 #define IMPRINT_DEVICE_CHIP	8	/* the key that packages are sealed to */
 #define IMPRINT_DEVICE_HANDLES	9
-#define IMPRINT_DEVICE_HELD_SIZE 64	/* octets of a public key, at most */
+#define IMPRINT_DEVICE_HELD_SIZE 64	/* of a public key, at most */
 struct imprint_device_keystore {
 	void	*state;
 	/* The public key of a handle, in room; x.len 0 when there is none. */
