@@ -99,7 +99,9 @@ struct floor_package {
 	struct floor_name names[FLOOR_NAMES_MAX];
 	size_t		name_count;
 	uint8_t		nonce[FLOOR_NONCE_SIZE];	/* for the evidence */
-	struct secret	package;	/* SECRET_INIT; as the device gets it */
+	/* As the device gets it. Before: SECRET_INIT, or room that is used
+	 * again. Empty when there is none. */
+	struct secret	package;
 };
 
 struct floor_commit {

@@ -43,7 +43,7 @@ void	floor_who(const struct floor_call *, struct ledger_record *);
 /* The station's pack opened, for as long as nothing else is. */
 MUST_USE enum err floor_pack(struct floor *, const struct station_pack *,
     struct pack **ret_pack, struct diag *);
-/* A package as its device gets it; out: SECRET_INIT. */
+/* A package as its device gets it; out: as package_open(). */
 MUST_USE enum err floor_package_open(struct floor *,
     const struct station_pack *, uint64_t position, uint64_t *ret_index,
     struct secret *out, struct diag *);

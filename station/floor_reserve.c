@@ -267,12 +267,13 @@ floor_reserve(struct floor *f, const struct floor_call *call,
     const struct floor_reserve *what, struct floor_package *ret_package,
     enum floor_code *ret_code, struct diag *diag)
 {
-	struct floor_package out = { .package = SECRET_INIT };
+	struct floor_package out = { .package = ret_package->package };
 	enum floor_code code = FLOOR_BAD_REQUEST;
 	struct floor_found found = { .device = NULL };
 	bool again, refused;
 	enum err err;
 
+	secret_clear(&out.package);
 	*ret_code = FLOOR_BROKEN;
 	if (!floor_call_good(call) || !floor_text_good(what->reason) ||
 	    what->rework != (what->reason[0] != '\0')) {
@@ -296,10 +297,11 @@ floor_reserve(struct floor *f, const struct floor_call *call,
 		code = FLOOR_NO_DEVICE;
 	else
 		err = reserve_fresh(f, call, what, &found, &out, &code, diag);
+	ret_package->package = out.package;	/* its room, at least */
 	if (err)
 		return err;
 	*ret_code = code;
 	if (code == FLOOR_OK || code == FLOOR_REPEATED)
-		*ret_package = out;	/* transferred */
+		*ret_package = out;
 	return ERR_OK;
 }

@@ -321,7 +321,7 @@ reserve_run(struct line *line, struct http_request *http,
     const struct line_request *r, enum floor_code *ret_code,
     struct diag *diag)
 {
-	struct floor_package package = { .package = SECRET_INIT };
+	struct floor_package package = { .package = line->package };
 	enum err err;
 
 	err = floor_reserve(line->floor, &r->call, &r->reserve, &package,
@@ -330,7 +330,8 @@ reserve_run(struct line *line, struct http_request *http,
 		package_answer(http, *ret_code, &package);
 	else if (!err)
 		answer_refused(http, *ret_code, NULL);
-	secret_release(&package.package);
+	secret_clear(&package.package);
+	line->package = package.package;
 	return err;
 }
 
@@ -498,6 +499,8 @@ line_new(const struct station *station, struct floor *floor,
 void
 line_free(struct line **line)
 {
+	if (*line != NULL)
+		secret_release(&(*line)->package);
 	free(*line);
 	*line = NULL;
 }

@@ -125,7 +125,7 @@ MUST_USE enum err pack_check(struct pack *,
 /*
  * Open the package at position (0 .. count - 1) with the recipient's private
  * key, into the form a device gets. ret_index: its index. ERR_PERMISSION: it
- * is a chip's; nobody else can open it.
+ * is a chip's; nobody else can open it. out: as package_open().
  */
 MUST_USE enum err pack_open_package(struct pack *, uint64_t position,
     struct bytes private, uint64_t *ret_index, struct secret *out,
