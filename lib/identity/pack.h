@@ -70,6 +70,13 @@ struct pack_chunk {
 	uint8_t		hash[SHA256_SIZE];
 };
 
+/* Is each package for one device that a list named? */
+static inline bool
+pack_is_for_devices(const struct pack_header *h)
+{
+	return h->mode == ORDER_CHIP || h->mode == ORDER_DEVICE_KEY;
+}
+
 /* Writing. */
 /* What the station is to ask for on the line; views into the product. */
 void	pack_header_ask(struct pack_header *, const struct product *);

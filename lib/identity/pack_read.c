@@ -124,7 +124,7 @@ asks_read(struct cbor *cbor, struct pack_header *header)
 			break;
 		case PACK_ASKS_MODE:
 			header->mode = (enum order_mode)get_u32(cbor);
-			if (!pack_has_devices(header))
+			if (!pack_is_for_devices(header))
 				cbor_fail(cbor, "mode of no known kind");
 			break;
 		default:
@@ -599,7 +599,7 @@ pack_open_package(struct pack *pack, uint64_t position, struct bytes private,
 	if (err)
 		return err;
 	device.sealed = buf_bytes(room);
-	if (pack_has_devices(&pack->header) &&
+	if (pack_is_for_devices(&pack->header) &&
 	    (pack_device_get(buf_bytes(room), &device) != ERR_OK ||
 	    device.enc.len > 0))
 		return device_syntax(pack, position, diag);
@@ -617,7 +617,7 @@ pack_read_sealed(struct pack *pack, uint64_t position, struct buf *room,
 	struct pack_sealed sealed;
 	enum err err;
 
-	if (!pack_has_devices(&pack->header))
+	if (!pack_is_for_devices(&pack->header))
 		return diag_fail(diag, ERR_STATE, NULL, "pack %s: its packages "
 		    "are for no device before the station binds them",
 		    pack->file.path);

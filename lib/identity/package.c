@@ -319,17 +319,19 @@ package_open(struct package_opener *opener, uint64_t index,
 	    certs_size(certs, cert_count));
 	if (!err)
 		err = inside_open(opener, index, commitment, sealed);
-	if (err == ERR_AUTH)
+	if (err == ERR_AUTH) {
+		secret_release(out);
 		return diag_fail(diag, err, "RFC 9180 5.2",
 		    "package %llu: altered, moved or not sealed to this key",
 		    (unsigned long long)index);
+	}
 	if (!err)
 		err = device_form_put(secret_bytes(&opener->inside), certs,
 		    cert_count, out, diag);
 	secret_clear(&opener->inside);
 	if (!err)
 		return ERR_OK;
-	secret_clear(out);
+	secret_release(out);
 	return diag_fail(diag, err, NULL, "package %llu: cannot be opened",
 	    (unsigned long long)index);
 }
