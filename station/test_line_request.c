@@ -19,8 +19,8 @@ test_good(void **state)
 	(void)state;
 	assert_int_equal(line_request_read(LINE_RESERVE, bytes_text(
 	    "{\"device\":{\"chip\":\"00ff\"},\"badge\":\"b\",\"mes_order\":"
-	    "\"m\",\"product\":\"p\",\"order\":7,\"rework\":\"why\",\"voids\":12}"),
-	    &r, &diag), ERR_OK);
+	    "\"m\",\"product\":\"p\",\"order\":7,\"rework\":\"why\","
+	    "\"voids\":12}"), &r, &diag), ERR_OK);
 	assert_int_equal(r.call.device_kind, FLOOR_CHIP);
 	assert_int_equal(r.call.device_len, 2);
 	assert_memory_equal(r.call.device, "\x00\xff", 2);
