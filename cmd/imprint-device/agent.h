@@ -58,13 +58,11 @@ struct agent {
 };
 
 #define AGENT_FILES { FILE_INIT, FILE_INIT }
-/* clang-format off */
 #define AGENT_INIT {							\
 	.files.files.file = AGENT_FILES,				\
 	.keys.files.file = AGENT_FILES,					\
 	.buffer = SECRET_INIT						\
 }
-/* clang-format on */
 
 #define _cleanup_agent_ __attribute__((cleanup(agent_close)))
 
@@ -74,8 +72,8 @@ MUST_USE enum err agent_open(struct cmd *, struct agent *);
 void	agent_close(struct agent *);
 /* --home, or the default. */
 const char *agent_home(const struct cmd *);
-/* The home directory (agent->home), made when it is missing, and nobody else writing in
- * it. ERR_BUSY. */
+/* The home directory (agent->home), made when it is missing, and nobody else
+ * writing in it. ERR_BUSY. */
 MUST_USE enum err agent_enter(struct cmd *, const struct agent *,
 	    struct file *ret_lock);
 /* Read and judge what is installed. The diag says what is wrong when nothing

@@ -555,7 +555,7 @@ static void
 held_evidence(char **field, void *ctx)
 {
 	static const uint8_t nonce[IMPRINT_DEVICE_NONCE_SIZE] = { 7 };
-	struct imprint_bytes p256 = unhex(field[2]), package;
+	struct imprint_bytes p256, package;
 	struct imprint_bytes parts[2] = { export(bytes_text(
 	    "imprint evidence")), { nonce, sizeof(nonce) } };
 	uint8_t signature[IMPRINT_DEVICE_SIGNATURE_SIZE];
@@ -569,6 +569,7 @@ held_evidence(char **field, void *ctx)
 	(void)ctx;
 	if (strcmp(field[0], "held") != 0)
 		return;
+	p256 = unhex(field[2]);
 	package = unhex(field[4]);
 	assert_int_equal(imprint_device_verify(TEST_CRYPTO(), package, &trust,
 	    &id, &report), IMPRINT_DEVICE_OK);

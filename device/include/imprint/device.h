@@ -229,9 +229,9 @@ struct imprint_device_key {
  * or IMPRINT_DEVICE_CHIP. Keys are P-256, or X25519 where they agree. Every
  * function returns 0 when it has done its work, anything else when not.
  */
-#define IMPRINT_DEVICE_CHIP	8	/* the key that packages are sealed to */
+#define IMPRINT_DEVICE_CHIP	8	/* what packages are sealed to */
 #define IMPRINT_DEVICE_HANDLES	9
-#define IMPRINT_DEVICE_HELD_SIZE 64	/* of a public key, at most */
+#define IMPRINT_DEVICE_HELD_SIZE 64	/* public keys, at most */
 struct imprint_device_keystore {
 	void	*state;
 	/* The public key of a handle, in room; x.len 0 when there is none. */
