@@ -250,6 +250,35 @@ def test_repeated(eco, bea, tmp_path):
     assert "entry 4" in done.err
 
 
+@pytest.mark.parametrize("change", [
+    "DELETE FROM device_mark WHERE entry = 2 AND order_number = 2",
+    "UPDATE device_mark SET mark = zeroblob(16) WHERE mark = "
+    "(SELECT min(mark) FROM device_mark)",
+    "UPDATE device_mark SET entry = entry + 1 WHERE order_number = 2",
+    "UPDATE device_mark SET order_number = 1",
+    "INSERT INTO device_mark VALUES (zeroblob(16), 1, 1)"])
+def test_marks_altered(eco, bea, tmp_path, change):
+    """Marks lie in the open: what somebody does to them is seen."""
+    for count in (3, 4):
+        path = chips_list(tmp_path / f"{count}.cbor", chips_make(count))
+        number = create(eco, path, approval=approve(eco, path, bea))
+        if number == 1:
+            eco.imprint("order", "cancel", number)  # gives its marks back
+    eco.imprint("log", "verify")
+    with reader.sqlite3.connect(eco.db) as db:
+        assert db.execute("SELECT count(*) FROM device_mark").fetchone()[
+            0] == 8
+        assert db.execute(change).rowcount > 0
+    db.close()
+    said = "devices that came with orders are not those"
+    assert said in eco.imprint("log", "verify", code=8).err
+    assert said in eco.imprint("doctor", code=None).out
+    # nor does an order after it make it good
+    path = chips_list(tmp_path / "more.cbor", chips_make(1))
+    create(eco, path, approval=approve(eco, path, bea))
+    assert said in eco.imprint("log", "verify", code=8).err
+
+
 @pytest.mark.parametrize("key, said", [
     ({1: 1, -1: 4, -2: bytes(32)}, "entry 2"),
     ({1: 1, -1: 4, -2: b"\x01" + bytes(31)}, "entry 2"),
