@@ -331,8 +331,8 @@ import_run(struct import *import, const struct devices_file *file,
 	if (!err)
 		err = trust_check(import, &list, said, now);
 	if (!err)
-		err = store_block_next(store, STORE_DEVICE_BLOCKS, &import->list.first,
-		    import->diag);
+		err = store_block_next(store, STORE_DEVICE_BLOCKS,
+		    &import->list.first, import->diag);
 	if (err)
 		return err;
 	import->block_number = import->list.first;

@@ -61,8 +61,9 @@ device_block_put(struct authority *authority, uint32_t order,
 
 	buf_put_bytes(&body, entries);
 	err = blob_seal(authority, "devices", order, number, &body);
-	return err ? err : store_block_put(authority->store, STORE_DEVICE_BLOCKS, number,
-	    order, buf_bytes(&body), diag);
+	return err ? err :
+		     store_block_put(authority->store, STORE_DEVICE_BLOCKS,
+			 number, order, buf_bytes(&body), diag);
 }
 
 enum err
@@ -74,8 +75,8 @@ device_block_get(struct authority *authority, uint32_t order,
 	uint32_t owner = 0;
 	enum err err;
 
-	err = store_block_get(authority->store, STORE_DEVICE_BLOCKS, number, &owner, &body,
-	    diag);
+	err = store_block_get(authority->store, STORE_DEVICE_BLOCKS, number,
+	    &owner, &body, diag);
 	if (err)
 		return err;
 	err = owner == order ? blob_open(authority, "devices", order, number,

@@ -24,8 +24,9 @@ name_block_put(struct authority *authority, uint32_t order, uint64_t number,
 			buf_put(&body, text + same, len - same);
 		}
 	err = blob_seal(authority, "names", order, number, &body);
-	return err ? err : store_block_put(authority->store, STORE_NAME_BLOCKS, number,
-	    order, buf_bytes(&body), diag);
+	return err ? err :
+		     store_block_put(authority->store, STORE_NAME_BLOCKS,
+			 number, order, buf_bytes(&body), diag);
 }
 
 /* One name; false when it is none. */
@@ -78,8 +79,8 @@ name_block_get(struct authority *authority, uint32_t order, uint64_t number,
 	uint32_t owner = 0;
 	enum err err;
 
-	err = store_block_get(authority->store, STORE_NAME_BLOCKS, number, &owner, &body,
-	    diag);
+	err = store_block_get(authority->store, STORE_NAME_BLOCKS, number,
+	    &owner, &body, diag);
 	if (err)
 		return err;
 	err = owner == order && columns > 0 ? blob_open(authority, "names",

@@ -192,8 +192,8 @@ suspects_stored(void *ctx, uint64_t number)
 
 	if (number >= import->own.file.first)
 		return suspects_of(import, &import->own, number);
-	err = store_block_get(import->authority->store, STORE_NAME_BLOCKS, number, &order,
-	    &body, import->diag);
+	err = store_block_get(import->authority->store, STORE_NAME_BLOCKS,
+	    number, &order, &body, import->diag);
 	if (!err && import->other.order.number != order)
 		err = names_order_get(import->authority, order,
 		    &import->other, import->diag);
@@ -417,8 +417,8 @@ import_run(struct import *import, const struct template *template,
 	err = names_each(import->authority, form_collect, import,
 	    import->diag);
 	if (!err)
-		err = store_block_next(store, STORE_NAME_BLOCKS, &import->own.file.first,
-		    import->diag);
+		err = store_block_next(store, STORE_NAME_BLOCKS,
+		    &import->own.file.first, import->diag);
 	import->block_number = import->own.file.first;
 	if (!err)
 		err = names_file_read(file, template->names,

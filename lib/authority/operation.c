@@ -1,6 +1,7 @@
 #include "lib/authority/operation.h"
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/order_record.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 
@@ -422,12 +423,33 @@ trees_seal(struct authority *authority, struct diag *diag)
 	return err;
 }
 
+struct cancelled_walk {
+	struct authority	*authority;
+	int64_t			 now;
+	struct diag		*diag;
+};
+
+/* Schema 1 had a cancelled order's row alone. */
+static enum err
+cancelled_record(void *ctx, const struct store_order *order)
+{
+	struct cancelled_walk *walk = ctx;
+	enum err err;
+
+	if (order->state != ORDER_CANCELLED)
+		return ERR_OK;
+	err = order_record_cancel(walk->authority, order, walk->now, NULL);
+	return !err || err == ERR_EXISTS ? ERR_OK : diag_fail(walk->diag,
+	    err, NULL, "order %u: that it was cancelled", order->number);
+}
+
 /* An ecosystem of schema 1 has no operations: its log begins with what is
  * there, void ranges included. */
 static enum err
 operation_migrate(struct authority *authority, bool begun, int64_t now,
     struct diag *diag)
 {
+	struct cancelled_walk walk = { authority, now, diag };
 	enum err err;
 
 	if (authority->mode != AUTHORITY_WRITE)
@@ -435,6 +457,9 @@ operation_migrate(struct authority *authority, bool begun, int64_t now,
 	err = store_begin(authority->store, diag);
 	if (!err && !begun)
 		err = trees_seal(authority, diag);
+	if (!err)
+		err = store_order_each(authority->store, cancelled_record,
+		    &walk, diag);
 	if (!err)
 		err = operation_begin(authority, now, diag);
 	if (!err)

@@ -201,8 +201,9 @@ order_look(void *ctx, const struct store_order *order)
 
 	orders->rows++;
 	err = order_record_check(orders->authority, order, orders->diag);
-	return err || order->state == ORDER_CANCELLED ? err : rows_check_order(orders->authority, order,
-	    orders->diag);
+	return err || order->state == ORDER_CANCELLED ?
+	    err :
+	    rows_check_order(orders->authority, order, orders->diag);
 }
 
 /* Nothing but what the entries made. */

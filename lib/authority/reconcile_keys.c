@@ -64,8 +64,8 @@ file_try(void *ctx, uint64_t number)
 	size_t n, i;
 	enum err err;
 
-	err = store_block_get(walk->authority->store, STORE_NAME_BLOCKS, number, &owner,
-	    &body, walk->diag);
+	err = store_block_get(walk->authority->store, STORE_NAME_BLOCKS, number,
+	    &owner, &body, walk->diag);
 	if (!err)
 		err = names_order_get(walk->authority, owner, &order,
 		    walk->diag);

@@ -56,15 +56,18 @@ test_keys(void **state)
 	bool new = false;
 
 	begin(w->st);
-	assert_int_equal(store_line_key_put(w->st, 7, 2, 5, &new, NULL), ERR_OK);
-	assert_int_equal(store_line_key_put(w->st, 7, 1, 9, &new, NULL), ERR_OK);
-	assert_int_equal(store_line_key_put(w->st, 7, 1, 9, &new, NULL), ERR_OK);
+	assert_int_equal(store_line_key_put(w->st, 7, 2, 5, &new, NULL),
+	    ERR_OK);
+	assert_int_equal(store_line_key_put(w->st, 7, 1, 9, &new, NULL),
+	    ERR_OK);
+	assert_int_equal(store_line_key_put(w->st, 7, 1, 9, &new, NULL),
+	    ERR_OK);
 	assert_int_equal(store_line_key_put(w->st, INT64_MAX, 1, 3, &new, NULL),
 	    ERR_OK);
 	commit(w->st);
 	begin(w->st);
-	assert_int_equal(store_line_key_put(w->st, UINT64_MAX, 1, 3, &new, NULL),
-	    ERR_LIMIT);
+	assert_int_equal(
+	    store_line_key_put(w->st, UINT64_MAX, 1, 3, &new, NULL), ERR_LIMIT);
 	store_rollback(w->st);
 	assert_int_equal(store_line_key_each(w->st, 7, on_key, &walk, NULL),
 	    ERR_OK);
@@ -134,7 +137,8 @@ test_from_schema_2(void **state)
 	begin(w->st);
 	assert_int_equal(store_association_put(w->st, 1, 0,
 	    bytes_text("body"), NULL), ERR_OK);
-	assert_int_equal(store_line_key_put(w->st, 1, 1, 0, &new, NULL), ERR_OK);
+	assert_int_equal(store_line_key_put(w->st, 1, 1, 0, &new, NULL),
+	    ERR_OK);
 	commit(w->st);
 	store_close(&w->st);
 	assert_int_equal(unlink(path), 0);
