@@ -240,7 +240,8 @@ def test_clone(floor):
     copy = Anchored(floor.root.parent / "clone", floor.eco)
     shutil.copytree(floor.root, copy.root)
     floor.hand_out()
-    copy.hand_out(2)
+    copy.station("inject", "--command", "cat > /dev/null; exit 3",
+                 "--count", 2, code=None)
     floor.sync("one")
     ack = copy.acknowledge(copy.head("two"), "two", code=REFUSED)
     assert "not those that" in copy.station("sync", ack, code=CORRUPT).err
