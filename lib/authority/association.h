@@ -28,6 +28,8 @@ struct reported {
 	uint64_t	ledger_entries;
 	uint8_t		ledger_head[SHA256_SIZE];
 	enum report_anchor anchor;
+	uint64_t	anchor_entries;	/* held by its own anchor */
+	uint64_t	acknowledged;	/* entries, by the authority */
 	char		operator[STORE_NAME_MAX + 1];	/* who loaded it */
 	struct reported_pack {
 		uint32_t	no;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "lib/authority/acknowledge.h"
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/reconcile_internal.h"
@@ -147,6 +148,28 @@ sequence_check(struct load *l, bool *ret_before)
 	if (l->old.ledger_entries > l->report.ledger_entries)
 		return refuse(l, ERR_CONFLICT, "its ledger is shorter than "
 		    "at the report before: it was put back", NULL);
+	return ERR_OK;
+}
+
+/* Was its ledger put back since the authority last heard of it? */
+static enum err
+anchor_check(struct load *l)
+{
+	struct acknowledge_basis basis;
+	enum err err;
+
+	err = acknowledge_report_check(l->authority, &l->station.signing,
+	    &l->report, &basis, l->diag);
+	if (err)
+		return err;
+	if (basis.wrong != NULL)
+		return refuse(l, ERR_CONFLICT, basis.wrong, "sync first: "
+		    "'imprint-station sync --out F', 'imprint station "
+		    "acknowledge F --out A', 'imprint-station sync A', and "
+		    "report again. A station that refuses A was put back: "
+		    "'imprint station lost'");
+	l->now.anchor_entries = basis.entries;
+	l->now.acknowledged = basis.acknowledged;
 	return ERR_OK;
 }
 
@@ -614,6 +637,9 @@ load_check(struct load *l, bool *ret_before)
 	if (!err)
 		err = sequence_check(l, ret_before);
 	if (err || *ret_before)
+		return err;
+	err = anchor_check(l);
+	if (err)
 		return err;
 	if (l->report.final && l->row.state == ORDER_OPEN)
 		return refuse(l, ERR_STATE, "is final, but the order is not "
