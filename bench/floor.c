@@ -22,6 +22,7 @@ struct floor {
 	struct signer		*issuer, *document;
 	struct sha256		*sha256;
 	struct aead		*aead;
+	struct hpke		*hpke;
 	struct buf		 sealed;
 	struct secret		 private;
 	struct public_key	 chip;
@@ -101,6 +102,7 @@ floor_release(struct floor *f)
 	verifier_free(&f->verifier);
 	sha256_free(&f->sha256);
 	aead_free(&f->aead);
+	hpke_free(&f->hpke);
 	buf_release(&f->sealed);
 	secret_release(&f->private);
 }
@@ -121,15 +123,14 @@ static enum err
 floor_seal(struct floor *f)
 {
 	static const uint8_t nonce[12];
-	_cleanup_hpke_ struct hpke *hpke = NULL;
 	uint8_t enc[HPKE_ENC_MAX], key[HPKE_KEY_SIZE];
 	size_t len = 0;
 	enum err err;
 
-	err = hpke_sender_new(&f->chip, bytes_text("floor"), enc, &len, &hpke,
-	    NULL);
+	err = hpke_sender_renew(&f->hpke, &f->chip, bytes_text("floor"), enc,
+	    &len, NULL);
 	if (!err)
-		err = hpke_export(hpke, bytes_of(octets, 8), key,
+		err = hpke_export(f->hpke, bytes_of(octets, 8), key,
 		    sizeof(key));
 	buf_clear(&f->sealed);
 	return err ? err : aead_seal(f->aead, key, nonce, bytes_of(octets,

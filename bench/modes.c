@@ -48,7 +48,8 @@ chips_write(struct modes *m, uint64_t count, struct diag *diag)
 	_cleanup_list_writer_ struct device_list_writer *w = NULL;
 	const struct device_list_head head = { .kind = DEVICE_LIST_CHIPS,
 	    .trust = DEVICE_LIST_APPROVED };
-	const struct device_list_sink sink = { octets_put, NULL, m };
+	const struct device_list_sink sink = { .put = octets_put,
+	    .ctx = m };
 	uint8_t private[KEY_PRIVATE_SIZE], id[8], hash[SHA256_SIZE];
 	struct device_entry entry = { .id = bytes_of(id, sizeof(id)),
 	    .key_count = 1 };
