@@ -54,9 +54,9 @@ def approve(eco, path, operator, mode="chip", product="camera"):
 
 
 def create(eco, path, mode="chip", product="camera", chunk=None, code=0,
-           **more):
+           station="line-1", **more):
     argv = ["order", "create", "--product", product, "--mode", mode,
-            "--list", path, "--station", "line-1", "--json"]
+            "--list", path, "--station", station, "--json"]
     for name, value in more.items():
         argv += ["--" + name.replace("_", "-"), value]
     done = eco.imprint(*argv, code=code)
