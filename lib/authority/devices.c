@@ -355,7 +355,8 @@ devices_import(struct authority *authority, const struct store_order *order,
 {
 	struct import import = { .authority = authority, .order = order,
 	    .product = product, .said = said, .block = BUF_INIT,
-	    .diag = diag, .list = { .order = order->number, .mode = said->mode } };
+	    .diag = diag,
+	    .list = { .order = order->number, .mode = said->mode } };
 	enum err err;
 
 	names_title(file->file, import.title);

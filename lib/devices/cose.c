@@ -212,9 +212,10 @@ other_check(const struct proofs *p, struct piece *piece)
 {
 	const struct public_key *key = first_key(p, &piece->proof);
 
-	return key != NULL ? signature_check(piece, key) : diag_fail(&piece->why, ERR_AUTH, NULL, "proof: a "
-	    "key that cannot sign needs one of the same device that can, in "
-	    "a message before it");
+	return key != NULL ? signature_check(piece, key) :
+	    diag_fail(&piece->why, ERR_AUTH, NULL, "proof: a key that cannot "
+	    "sign needs one of the same device that can, in a message before "
+	    "it");
 }
 
 /* The device at hand has all its keys. */

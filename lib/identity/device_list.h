@@ -69,8 +69,8 @@ struct device_entry {
 /*
  * Writing. sink: where octets and entries go as they are made; each may be
  * NULL, then there is only count and hash. begun: before the first entry. An
- * error of theirs ends the list. entry and encoded (the item, without the byte string's head) are valid
- * during the call; number counts from 0.
+ * error of theirs ends the list. entry and encoded (the item, without the
+ * byte string's head) are valid during the call; number counts from 0.
  */
 struct device_list_sink {
 	enum err	(*put)(void *ctx, struct bytes octets);
