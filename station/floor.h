@@ -60,7 +60,8 @@ enum floor_device {
 
 enum floor_evidence {
 	FLOOR_UNPROVEN = 0,
-	FLOOR_READBACK = 1,	/* SHA-256 of what was read back from it */
+	FLOOR_READBACK = 1,	/* SHA-256 of what was read back from it, in
+				 * the form it was given */
 	FLOOR_SIGNED = 2	/* signature of the injected key (the document's
 				 * cnf) over "imprint evidence" || nonce, as
 				 * lib/crypto/key.h: ES256 is r || s */
@@ -82,6 +83,8 @@ struct floor_reserve {
 	uint32_t	order;			/* number; 0: any open one */
 	bool		rework;
 	char		reason[FLOOR_REASON_MAX + 1];	/* of a rework, alone */
+	const struct package_form *form;	/* as station_form() */
+	struct bytes	layout;
 };
 
 struct floor_name {
@@ -99,7 +102,9 @@ struct floor_package {
 	struct floor_name names[FLOOR_NAMES_MAX];
 	size_t		name_count;
 	uint8_t		nonce[FLOOR_NONCE_SIZE];	/* for the evidence */
-	struct secret	package;	/* SECRET_INIT; as the device gets it */
+	enum product_evidence evidence;	/* that is asked for, at least */
+	enum product_form form;		/* the product's */
+	struct secret	package;	/* SECRET_INIT; in that form */
 };
 
 struct floor_commit {

@@ -2,6 +2,7 @@
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
 #include "station/floor_internal.h"
+#include "station/form.h"
 
 #define HOLD_S	30	/* a fixture holds what it reserved for so long */
 
@@ -148,9 +149,11 @@ document_tell(const struct document *document, struct floor_package *out)
 /* Open the package for the answer. On failure there is none. */
 static enum err
 package_tell(struct floor *f, const struct station_pack *pack,
-    uint64_t position, struct floor_package *out, struct diag *diag)
+    uint64_t position, const struct floor_reserve *what,
+    struct floor_package *out, struct diag *diag)
 {
 	struct document document;
+	struct pack *opened = NULL;
 	enum err err;
 
 	memcpy(out->pack, pack->id, PACKAGE_ID_SIZE);
@@ -160,12 +163,19 @@ package_tell(struct floor *f, const struct station_pack *pack,
 	    &out->package, diag);
 	if (!err)
 		err = floor_document(&out->package, &document, diag);
-	if (err) {
-		secret_release(&out->package);
-		return err;
+	if (!err) {
+		document_tell(&document, out);
+		err = floor_pack(f, pack, &opened, diag);
 	}
-	document_tell(&document, out);
-	return ERR_OK;
+	if (!err) {
+		out->form = pack_header(opened)->form;
+		out->evidence = pack_header(opened)->evidence;
+		err = station_form(pack_header(opened), what->form,
+		    what->layout, &out->package, diag);
+	}
+	if (err)
+		secret_release(&out->package);
+	return err;
 }
 
 static void
@@ -215,7 +225,7 @@ reserve_fresh(struct floor *f, const struct floor_call *call,
 		return ERR_OK;
 	err = random_bytes(out->nonce, FLOOR_NONCE_SIZE, diag);
 	if (!err)
-		err = package_tell(f, pack, pack->next, out, diag);
+		err = package_tell(f, pack, pack->next, what, out, diag);
 	if (!err && (found->state == STATION_INJECTED ||
 	    found->state == STATION_UNKNOWN))
 		err = rework_tell(f, call, what, found, diag);
@@ -248,7 +258,7 @@ reserve_again(struct floor *f, const struct floor_call *call,
 		return ERR_OK;
 	}
 	memcpy(out->nonce, found->reserve.nonce.ptr, FLOOR_NONCE_SIZE);
-	err = package_tell(f, found->pack, found->device->position, out,
+	err = package_tell(f, found->pack, found->device->position, what, out,
 	    diag);
 	if (err)
 		return err;

@@ -52,7 +52,8 @@ receipt_document(struct told *t, const struct identity *identity,
     struct buf *out)
 {
 	struct receipt_chunk chunk = {
-	    .first = identity->index / CHUNK * CHUNK, .size = CHUNK, .evidence = EVIDENCE_ORDER };
+	    .first = identity->index / CHUNK * CHUNK, .size = CHUNK,
+	    .evidence = EVIDENCE_ORDER };
 	_cleanup_subtree_ struct subtree tree = SUBTREE_INIT;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	_cleanup_buf_ struct buf protected = BUF_INIT;

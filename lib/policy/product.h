@@ -150,7 +150,7 @@ const char *product_form_name(enum product_form);
 /* A place for a private key in the device or its chip. */
 struct target_key {
 	unsigned	slot;
-	unsigned	algs;		/* 1 << enum key_alg: what it may hold */
+	unsigned	algs;	/* 1 << enum key_alg: what it may hold */
 };
 
 /*

@@ -180,9 +180,8 @@ keys_get(struct cbor *c, struct product_target *t)
 		cbor_get_array_sized(c, 2);
 		slot = cbor_get_uint(c);
 		t->keys[i].slot = slot < PRODUCT_SLOTS_MAX ? (unsigned)slot :
-		    PRODUCT_SLOTS_MAX;
-		for (algs = cbor_get_array(c); algs > 0 && cbor_ok(c);
-		    algs--) {
+							     PRODUCT_SLOTS_MAX;
+		for (algs = cbor_get_array(c); algs > 0 && cbor_ok(c); algs--) {
 			alg = cbor_get_uint(c);
 			if (alg > 31)
 				cbor_fail(c, "unknown algorithm");

@@ -192,8 +192,8 @@ test_refused_files(void **state)
 	file_refused("0: [P-256, P-384]", "0: [P-384]", ERR_LIMIT,
 	    "t.yaml:17: target: slot 0: the target does not hold P-256 "
 	    "there; allowed: P-384");
-	file_refused("0: [P-256, P-384]", "1: [P-256]", ERR_LIMIT, "slot 0: the "
-	    "target has no place for its private key; it has 2");
+	file_refused("0: [P-256, P-384]", "1: [P-256]", ERR_LIMIT,
+	    "slot 0: the target has no place for its private key; it has 2");
 }
 
 static void
