@@ -27,6 +27,7 @@ struct line {
 	size_t			 fixture_count;
 	uint64_t		 strangers;	/* calls without a good token */
 	int64_t			 start;
+	struct secret		 package;	/* empty between two calls */
 };
 
 /* What a code says to people, and what to do. */
