@@ -8,7 +8,7 @@
  *   firmware DIR chip           the key that packages are sealed to, to stdout
  *   firmware DIR install        the package on stdin, sealed or not
  *   firmware DIR start OBJECT   what happens at each start; may it POST?
- *   firmware DIR evidence       32 octets of nonce on stdin, signature to stdout
+ *   firmware DIR evidence       32 octets of nonce on stdin, signature out
  */
 #include <fcntl.h>
 #include <stdio.h>
