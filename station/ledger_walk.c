@@ -276,6 +276,8 @@ record_take(struct walker *w, const uint8_t *at, uint32_t word)
 	if (ledger_parse_record(body, &record, &reason) != ERR_OK)
 		return corrupt(w, reason);
 	record.at = w->walk.end;
+	record.entry = w->walk.records + 1;
+	record.head = body.ptr + body.len;
 	err = w->reader->record(w->reader->ctx, &record, w->diag);
 	if (err)
 		return err;

@@ -100,6 +100,7 @@ struct import {
 	uint64_t			 block_number;
 	struct mark			*marks;
 	size_t				 mark_count;
+	struct row_sum			 rows;	/* what changes of them */
 	char				 title[NAMES_TITLE_SIZE];
 	struct diag			*diag;
 };
@@ -118,6 +119,8 @@ marks_flush(struct import *import)
 {
 	struct store *store = import->authority->store;
 	const struct mark *mark = import->marks;
+	struct store_row row = { .table = STORE_DEVICE_MARK_ROWS,
+	    .numbers = { import->order->number } };
 	uint64_t entry = 0;
 	uint32_t order = 0;
 	size_t i;
@@ -127,6 +130,11 @@ marks_flush(struct import *import)
 	for (i = 0; i < import->mark_count && !err; i++, mark++) {
 		err = store_device_mark_put(store, mark->mark,
 		    import->order->number, mark->entry, import->diag);
+		row.numbers[1] = mark->entry;
+		row.blob = bytes_of(mark->mark, STORE_MARK_SIZE);
+		if (!err)
+			err = rows_add(import->authority, &import->rows,
+			    &row, true);
 		if (err != ERR_EXISTS)
 			continue;
 		err = store_device_mark_get(store, mark->mark, &order, &entry,
@@ -323,8 +331,8 @@ import_run(struct import *import, const struct devices_file *file,
 	if (!err)
 		err = trust_check(import, &list, said, now);
 	if (!err)
-		err = store_device_list_begin(store, &import->list,
-		    import->diag);
+		err = store_block_next(store, STORE_DEVICE_BLOCKS,
+		    &import->list.first, import->diag);
 	if (err)
 		return err;
 	import->block_number = import->list.first;
@@ -339,6 +347,9 @@ import_run(struct import *import, const struct devices_file *file,
 		err = block_flush(import);
 	if (!err)
 		err = marks_flush(import);
+	if (!err)
+		err = rows_change(import->authority, &import->rows,
+		    import->diag);
 	if (err)
 		return err;
 	import->list.entries = list.entries;
@@ -368,13 +379,32 @@ devices_import(struct authority *authority, const struct store_order *order,
 	return err;
 }
 
+/* The marks that an order gives back. */
+struct given_back {
+	struct authority	*authority;
+	uint32_t		 order;
+	uint64_t		 from;		/* entry */
+	struct row_sum		 rows;
+};
+
+static enum err
+mark_leave(void *ctx, const struct store_row *row)
+{
+	struct given_back *g = ctx;
+
+	if (row->numbers[0] != g->order || row->numbers[1] < g->from)
+		return ERR_OK;
+	return rows_add(g->authority, &g->rows, row, false);
+}
+
 enum err
 devices_release(struct authority *authority,
     const struct store_order *order, struct diag *diag)
 {
+	struct given_back g = { .authority = authority,
+	    .order = order->number };
 	struct store_device_list list;
 	struct store_pack pack;
-	uint64_t left = 0;
 	uint32_t no;
 	enum err err;
 
@@ -386,8 +416,13 @@ devices_release(struct authority *authority,
 		err = store_pack_get(authority->store, order->number, no,
 		    &pack, diag);
 		if (!err && pack.complete)
-			left += pack.count;
+			g.from += pack.count;
 	}
+	if (!err)
+		err = store_row_each(authority->store,
+		    STORE_DEVICE_MARK_ROWS, mark_leave, &g, diag);
+	if (!err)
+		err = rows_change(authority, &g.rows, diag);
 	return err ? err : store_device_mark_drop(authority->store,
-	    order->number, left, diag);
+	    order->number, g.from, diag);
 }
