@@ -64,9 +64,10 @@ station_serving(struct station *s, struct diag *diag)
 		if (i > 0)
 			(void)nanosleep(&pause, NULL);
 		file_release(&s->serving);
-		err = name_lock(s->io, s->home, SERVING, &s->serving, diag);
+		err = name_lock(s->io, s->home, SERVING, &s->serving, NULL);
 	}
-	return err;
+	return err == ERR_OK ? ERR_OK : diag_fail(diag, err, NULL,
+	    "%s/" SERVING ": cannot be locked", s->home);
 }
 
 /* Into the home before its record: as after an import that was broken off, a

@@ -95,6 +95,7 @@ station_cmd_import(struct cmd *cmd)
 		moved_warn(cmd, &station);
 	if (err == ERR_BUSY) {
 		busy = true;
+		cmd->diag = (struct diag)DIAG_INIT;
 		err = ERR_OK;
 	}
 	for (i = 0; i < cmd->argc && !err; i++)
