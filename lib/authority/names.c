@@ -183,8 +183,8 @@ names_owner(struct authority *authority, const struct names_order *order,
 		    order->order.number, (uintmax_t)line + 2);
 		return ERR_OK;
 	}
-	err = names_identity(authority, part.log, part.range + value - part.first,
-	    where, sizeof(where), diag);
+	err = names_identity(authority, part.log,
+	    part.range + value - part.first, where, sizeof(where), diag);
 	if (!err)
 		(void)snprintf(ret_owner, NAMES_OWNER_SIZE,
 		    "identity %s of order %u has it", where,
