@@ -385,6 +385,11 @@ def test_product_asks_for_more(tmp_path):
         assert f.commit("B", names={"wifi": "001b21000002"},
                         evidence=proofs[1])["code"] == 0
         assert f.ask("GET", "/v1/line")[2]["orders"][0]["unproven"] == 0
+    # the authority looks at the signatures once more
+    floor.station("report", 1, "--out", tmp_path / "report")
+    table = eco.imprint("order", "reconcile", 1, "--report",
+                        tmp_path / "report", "--json").json
+    assert (table["injected"], table["unproven"]) == (2, 0)
 
 
 def test_tokens(line):
