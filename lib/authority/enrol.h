@@ -123,8 +123,10 @@ MUST_USE enum err enrol_idle(struct enrol *, int64_t now, struct diag *);
 
 /*
  * Requests, as devices make them: for tests, tools and benchmarks. x5chain:
- * the leaf's DER. body: deterministic CBOR. Appended to out.
+ * the leaf's DER. body: deterministic CBOR. time: seconds, or
+ * DEVICE_TIME_UNKNOWN. Appended to out.
  */
+#define DEVICE_TIME_UNKNOWN	INT64_MIN
 MUST_USE enum err device_request_sign(const uint8_t authority[SHA256_SIZE],
     const uint8_t id[DEVICE_REQUEST_ID_SIZE], enum device_request_type,
     int64_t time, struct bytes body, struct bytes leaf, struct signer *,

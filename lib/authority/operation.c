@@ -6,7 +6,7 @@
 
 #define META_HEAD	"operations-head"
 #define HEAD_VERSION	1
-#define HEAD_SIZE_MAX	384
+#define HEAD_SIZE_MAX	448
 #define READER_TRIES	8
 
 const char *
@@ -19,6 +19,7 @@ operation_kind_name(unsigned kind)
 		[OPERATION_PUBLISH] = "publish",
 		[OPERATION_EPOCH] = "epoch",
 		[OPERATION_TEMPLATE] = "template",
+		[OPERATION_RESERVE] = "reserve", [OPERATION_FIELD] = "field",
 	};
 
 	return kind >= 1 && kind < sizeof(names) / sizeof(names[0]) ?
@@ -35,7 +36,9 @@ sum_put(struct buf *out, const struct row_sum *sum)
 static void
 head_put(struct buf *out, const struct operation_head *head)
 {
-	cbor_put_array(out, 14);
+	bool field = head->field.count > 0;
+
+	cbor_put_array(out, field ? 16 : 14);
 	cbor_put_uint(out, HEAD_VERSION);
 	cbor_put_uint(out, head->size);
 	cbor_put_bstr(out, bytes_of(head->root, SHA256_SIZE));
@@ -47,6 +50,8 @@ head_put(struct buf *out, const struct operation_head *head)
 	cbor_put_uint(out, head->object_place);
 	sum_put(out, &head->ranges);
 	sum_put(out, &head->published);
+	if (field)
+		sum_put(out, &head->field);
 }
 
 static void
@@ -81,9 +86,11 @@ head_get(struct bytes encoded, struct operation_head *ret_head,
 	struct bytes root, sum;
 	uint64_t version, epoch;
 	struct cbor cbor;
+	size_t parts;
 
 	cbor_open(&cbor, encoded);
-	version = cbor_get_versioned(&cbor, 14, HEAD_VERSION);
+	parts = cbor_get_array(&cbor);
+	version = cbor_get_uint(&cbor);
 	if (cbor_ok(&cbor) && version != HEAD_VERSION)
 		return diag_fail(diag, ERR_VERSION, NULL, "registry: head of "
 		    "the operations log: version %llu, this build knows %d",
@@ -98,6 +105,8 @@ head_get(struct bytes encoded, struct operation_head *ret_head,
 	head.object_place = cbor_get_uint(&cbor);
 	sum_get(&cbor, &head.ranges);
 	sum_get(&cbor, &head.published);
+	if (parts == 16)
+		sum_get(&cbor, &head.field);
 	if (!cbor_close(&cbor) || epoch == 0 || epoch > UINT32_MAX)
 		return head_altered(diag);
 	head.epoch = (uint32_t)epoch;

@@ -42,10 +42,20 @@ enum operation_kind {
 				 * SHA-256 of the CRL] */
 	/* [[[kind, name, version, hash], ...]]: made for an order's run */
 	OPERATION_TEMPLATE = 9,
+	OPERATION_RESERVE = 10,	/* [log, first, count]: before one is signed */
+	/* [[[what, log and index of birth, index / null], ...]]: a turn of
+	 * enrolment (enrol.h); what is FIELD_SUPERSEDED is revoked by it */
+	OPERATION_FIELD = 11,
 	OPERATION_EPOCH = 8	/* [epoch, anchor, [[log, first, count],
 				 * ...]]: see anchor.h */
 };
 const char *operation_kind_name(unsigned kind);
+
+/* What an entry of OPERATION_FIELD says of an identity. */
+enum field_event {
+	FIELD_ISSUED = 1, FIELD_CONFIRMED = 2, FIELD_SUPERSEDED = 3,
+	FIELD_REFUSED = 4	/* a key more for who has one: no index */
+};
 
 struct operation_head {
 	uint64_t	size;
@@ -58,6 +68,8 @@ struct operation_head {
 	/* see rows.h; objects up to a place of store_object_last();
 	 * published: what authority_published() says of each log */
 	struct row_sum	objects, ranges, published;
+	/* enrolments and devices (field.h); none: not written */
+	struct row_sum	field;
 	uint64_t	object_place;
 };
 

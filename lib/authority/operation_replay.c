@@ -3,6 +3,7 @@
  * what they made against the tables.
  */
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/field.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/request.h"
@@ -305,6 +306,8 @@ replay_all(struct replay *r)
 		err = replay_tables(r);
 	if (!err)
 		err = rows_check_ranges(r->authority, r->diag);
+	if (!err)
+		err = field_check(r->authority, r->diag);
 	if (!err)
 		err = status_check(r->authority, r->diag);
 	if (!err)

@@ -15,6 +15,9 @@ struct request {
 	char		signed_by[STORE_NAME_MAX + 1];
 };
 
+/* Is it about what was asked, rather than about this machine? */
+bool	request_is_refusal(enum err);
+
 #define REQUEST_HANDLER(name)						\
 	MUST_USE enum err name(struct authority *, const struct request *, \
 	    int64_t now, struct buf *result, struct diag *)

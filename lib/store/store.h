@@ -223,6 +223,15 @@ MUST_USE enum err store_range_reserve(struct store *, struct store_range *,
 MUST_USE enum err store_range_close(struct store *,
     const struct store_range *, enum range_state, struct bytes frontier,
     struct diag *);
+/*
+ * Indices at the beginning of the reserved range at log.size become ranges of
+ * their own, committed or void as each says: parts[0].first is log.size, the
+ * next begins where one ends, all within that range, which keeps the rest, if
+ * there is any, as the caller gave it in left (count 0: none). ERR_STATE.
+ */
+MUST_USE enum err store_range_carve(struct store *,
+    const struct store_range *parts, size_t count,
+    const struct store_range *left, struct bytes frontier, struct diag *);
 MUST_USE enum err store_checkpoint_put(struct store *, uint32_t log,
     struct bytes checkpoint, struct diag *);
 /* The range an index lies in. ERR_NOTFOUND when not even reserved. */
@@ -457,6 +466,22 @@ MUST_USE enum err store_line_key_put(struct store *, uint64_t hash,
 MUST_USE enum err store_line_key_each(struct store *, uint64_t hash,
     enum err (*each)(void *ctx, uint32_t log, uint64_t index), void *ctx,
     struct diag *);
+
+/*
+ * Identities of the field; what is in the bodies is the caller's.
+ * enrolment: what the identity at an index is made of, put once (ERR_EXISTS).
+ * device: by log and index of birth, what it has now; put replaces.
+ */
+enum store_field { STORE_ENROLMENT = 1, STORE_DEVICE = 2 };
+MUST_USE enum err store_field_put(struct store *, enum store_field,
+    uint32_t log, uint64_t index, struct bytes body, struct diag *);
+/* body appended. ERR_NOTFOUND, without diag. */
+MUST_USE enum err store_field_get(struct store *, enum store_field,
+    uint32_t log, uint64_t index, struct buf *body, struct diag *);
+/* By log and index; body valid during the call. */
+MUST_USE enum err store_field_each(struct store *, enum store_field,
+    enum err (*each)(void *ctx, uint32_t log, uint64_t index,
+    struct bytes body), void *ctx, struct diag *);
 
 /* Check the file itself: structure and checksums. ERR_CORRUPT. */
 MUST_USE enum err store_check(struct store *, struct diag *);
