@@ -70,7 +70,7 @@ struct enrol {
 	size_t			 event_count;
 	struct status_range	*superseded;
 	size_t			 superseded_count, superseded_cap;
-	struct row_sum		 sum;		/* of the field, so far */
+	struct row_sum		 changes;	/* of rows, rows.h */
 };
 
 /* A key of a request. */
