@@ -1,6 +1,7 @@
 /* What shows that a device has its identity, and the names it was given on
  * the line. */
 #include "station/floor_internal.h"
+#include "station/form.h"
 
 #define EVIDENCE_TEXT	"imprint evidence"
 
@@ -33,11 +34,19 @@ proof_check(struct floor *f, const struct floor_found *found,
 {
 	struct bytes proof = bytes_of(commit->proof, commit->proof_len);
 	_cleanup_secret_ struct secret package = SECRET_INIT;
+	struct pack *pack = NULL;
 	uint8_t hash[SHA256_SIZE];
 	uint64_t index;
 	enum err err;
 
 	*ret_good = false;
+	err = floor_pack(f, found->pack, &pack, diag);
+	if (err)
+		return err;
+	/* which key a chip signs with is sealed to it: nobody here can say */
+	if (commit->evidence == FLOOR_SIGNED &&
+	    pack_header(pack)->mode == ORDER_CHIP)
+		return ERR_OK;
 	err = floor_package_open(f, found->pack, found->device->position,
 	    &index, &package, diag);
 	if (err)
@@ -45,9 +54,14 @@ proof_check(struct floor *f, const struct floor_found *found,
 	if (commit->evidence == FLOOR_SIGNED)
 		return signature_check(&package, found->reserve.nonce, proof,
 		    ret_good, diag);
-	err = sha256_once(secret_bytes(&package), hash);
+	err = station_form(pack_header(pack), NULL, BYTES_NONE, &package,
+	    diag);
+	if (!err)
+		err = sha256_once(secret_bytes(&package), hash);
+	if (err)
+		return err;
 	*ret_good = bytes_equal(proof, bytes_of(hash, sizeof(hash)));
-	return err;
+	return ERR_OK;
 }
 
 enum err

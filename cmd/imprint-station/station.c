@@ -21,6 +21,9 @@ static const struct cmd_option inject_options[] = {
 	{ "timeout", "SECONDS", "kill a plug-in after that long (60)" },
 	{ "keep-going", NULL, "do not stop when three plug-ins in a row"
 	    " fail" },
+	{ "serial", "TEXT", "for the one device with this serial, alone" },
+	{ "form", "FORM", "of the packages, instead of their product's" },
+	{ "layout", "FILE", "what stands where, with --form image" },
 	{ NULL, NULL, NULL }
 };
 
@@ -46,6 +49,11 @@ static const struct cmd_option report_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option sync_options[] = {
+	{ "out", "FILE", "where the ledger stands, signed" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_option sealed_options[] = {
 	{ "device", "ID", "the chip's id, or its key's, as in the list" },
 	{ "out", "FILE", "where the package goes, as the chip opens it" },
@@ -66,7 +74,9 @@ static const struct cmd_command commands[] = {
 	{ "inject", "", "hand packages to devices through a plug-in",
 	    inject_options,
 	    "imprint-station inject --command './flash-device' --count"
-	    " 100\n", station_cmd_inject },
+	    " 100\n"
+	    "imprint-station inject --command './flash-device' --serial"
+	    " SN0042\n", station_cmd_inject },
 	{ "serve", "", "hand packages to fixtures that ask over HTTPS",
 	    serve_options,
 	    "imprint-station serve --listen 10.0.0.1:8443\n",
@@ -87,6 +97,11 @@ static const struct cmd_command commands[] = {
 	    " order", report_options,
 	    "imprint-station report 7 --out order-7.report --final\n",
 	    station_cmd_report },
+	{ "sync", "[ACKNOWLEDGEMENT]", "tell the authority where the ledger"
+	    " stands, take in what it says", sync_options,
+	    "imprint-station sync --out line-1.head\n"
+	    "imprint-station sync line-1.acknowledged\n",
+	    station_cmd_sync },
 	{ "key new", "", "make a fresh sealing key for the orders to come",
 	    NULL, "imprint-station key new\n", station_cmd_key_new },
 	{ "status", "", "what was handed out, what is left", NULL,

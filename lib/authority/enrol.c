@@ -302,6 +302,7 @@ turn_clear(struct enrol *e)
 	e->taken = 0;
 	e->event_count = 0;
 	e->superseded_count = 0;
+	e->changes = (struct row_sum){ .count = 0 };
 	buf_clear(&e->leaves);
 	buf_clear(&e->events);
 }
@@ -309,7 +310,6 @@ turn_clear(struct enrol *e)
 enum err
 enrol_turn_begin(struct enrol *e, int64_t now, struct diag *diag)
 {
-	struct operation_head head;
 	enum err err;
 
 	if (e->turn)
@@ -325,12 +325,9 @@ enrol_turn_begin(struct enrol *e, int64_t now, struct diag *diag)
 	if (!err)
 		err = blocks_ready(e, diag);
 	if (!err)
-		err = operation_head(e->authority, &head, diag);
-	if (!err)
 		err = store_begin(e->authority->store, diag);
 	if (err)
 		return err;
-	e->sum = head.field;
 	e->turn = true;
 	return ERR_OK;
 }
@@ -442,8 +439,9 @@ turn_grow(struct enrol *e, struct diag *diag)
 			err = blocks_carve(e, &head, e->parts, e->taken,
 			    buf_bytes(&frontier), diag);
 	}
-	head.field = e->sum;
-	return err ? err : operation_head_put(e->authority, &head, diag);
+	if (!err)
+		err = operation_head_put(e->authority, &head, diag);
+	return err ? err : rows_change(e->authority, &e->changes, diag);
 }
 
 enum err
@@ -534,7 +532,7 @@ enrol_open(struct authority *authority, int64_t now,
 	if (!err)
 		err = rows_check_ranges(authority, diag);
 	if (!err)
-		err = field_check(authority, diag);
+		err = rows_check_tables(authority, diag);
 	if (!err)
 		err = status_check(authority, diag);
 	if (err)

@@ -80,7 +80,7 @@ struct enrol_result {
 	/* who asked, once its signature was good: for logs */
 	bool			 known;
 	uint8_t			 ueid[17];
-	uint32_t		 log;		/* LOG_ONLINE_NUMBER and index */
+	uint32_t		 log;		/* LOG_ONLINE_NUMBER, and */
 	uint64_t		 index;		/* of what was issued */
 };
 

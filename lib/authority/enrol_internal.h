@@ -72,7 +72,7 @@ struct enrol {
 	size_t			 event_count;
 	struct status_range	*superseded;
 	size_t			 superseded_count, superseded_cap;
-	struct row_sum		 sum;		/* of the field, as it changes */
+	struct row_sum		 changes;	/* of rows, rows.h */
 };
 
 /* A key of a request. */

@@ -214,23 +214,35 @@ marks_check(struct enrol *e, const struct asker *asker,
 	    "numbers");
 }
 
-/* Keys of a slot that keeps its key have theirs. */
+/* A slot that keeps its key has its mark. */
+static enum err
+mark_put(struct enrol *e, const struct public_key *key, uint64_t index,
+    struct diag *diag)
+{
+	uint8_t hash[COSE_KID_SIZE];
+	const struct store_row row = { .table = STORE_DEVICE_MARK_ROWS,
+	    .numbers = { 0, index },
+	    .blob = bytes_of(hash, STORE_MARK_SIZE) };
+	enum err err;
+
+	err = cose_key_thumbprint(key, hash);
+	if (!err)
+		err = store_device_mark_put(e->authority->store, hash, 0,
+		    index, diag);
+	if (err)
+		return err == ERR_EXISTS ? ERR_OK : err;
+	return rows_add(e->authority, &e->changes, &row, true);
+}
+
 static enum err
 marks_put(struct enrol *e, const struct enrol_issue *issue, uint64_t index,
     struct diag *diag)
 {
-	uint8_t hash[COSE_KID_SIZE];
 	size_t i;
 	enum err err = ERR_OK;
 
-	for (i = 0; i < issue->product->template->slot_count && !err; i++) {
-		err = cose_key_thumbprint(&issue->publics[i], hash);
-		if (!err)
-			err = store_device_mark_put(e->authority->store, hash,
-			    0, index, diag);
-		if (err == ERR_EXISTS)
-			err = ERR_OK;
-	}
+	for (i = 0; i < issue->product->template->slot_count && !err; i++)
+		err = mark_put(e, &issue->publics[i], index, diag);
 	return err;
 }
 
@@ -283,7 +295,7 @@ identity_keep(struct enrol *e, const struct enrol_issue *issue,
 	    identity->entry, bytes_of(identity->leaf, SHA256_SIZE), diag);
 	buf_put(&e->leaves, identity->leaf, SHA256_SIZE);
 	return err ? err : field_enrolment_put(e->authority, identity->index,
-	    &issue->enrolment, &e->sum, diag);
+	    &issue->enrolment, &e->changes, diag);
 }
 
 enum err
@@ -316,7 +328,7 @@ enrol_issue(struct enrol *e, struct asker *asker, struct enrol_issue *issue,
 	device->has_pending = true;
 	device->pending = index;
 	device->attempts++;
-	err = field_device_put(e->authority, &asker->birth, device, &e->sum,
+	err = field_device_put(e->authority, &asker->birth, device, &e->changes,
 	    diag);
 	if (err)
 		return err;

@@ -38,7 +38,7 @@ static enum err
 device_put(struct submission *s)
 {
 	return field_device_put(s->enrol->authority, &s->asker.birth,
-	    &s->asker.device, &s->enrol->sum, s->diag);
+	    &s->asker.device, &s->enrol->changes, s->diag);
 }
 
 /* A key more for a device that has one: on record, but not without end. */

@@ -1,7 +1,6 @@
 #include "lib/authority/field.h"
 
 #include "lib/authority/authority_internal.h"
-#include "lib/authority/operation.h"
 #include "lib/base/cbor_write.h"
 
 #define ROW_VERSION	1
@@ -78,10 +77,22 @@ row_get(struct authority *authority, enum store_field table, uint32_t log,
 	    buf_bytes(row), ret_body, diag);
 }
 
+/* A row joins or leaves the sum of its table. */
+static enum err
+row_summed(struct authority *authority, enum store_field table, uint32_t log,
+    uint64_t index, struct bytes body, bool add, struct row_sum *changes)
+{
+	const struct store_row row = { .table = table == STORE_DEVICE ?
+	    STORE_DEVICE_ROWS : STORE_ENROLMENT_ROWS,
+	    .numbers = { log, index }, .blob = body };
+
+	return rows_add(authority, changes, &row, add);
+}
+
 /* body gets its MAC, and the row its place. */
 static enum err
 row_put(struct authority *authority, enum store_field table, uint32_t log,
-    uint64_t index, struct buf *body, struct row_sum *sum, struct diag *diag)
+    uint64_t index, struct buf *body, struct row_sum *changes, struct diag *diag)
 {
 	uint8_t mac[SHA256_SIZE];
 	enum err err;
@@ -96,9 +107,8 @@ row_put(struct authority *authority, enum store_field table, uint32_t log,
 	if (!err)
 		err = store_field_put(authority->store, table, log, index,
 		    buf_bytes(body), diag);
-	if (!err)
-		row_sum_change(sum, mac, true);
-	return err;
+	return err ? err : row_summed(authority, table, log, index,
+	    buf_bytes(body), true, changes);
 }
 
 static void
@@ -182,7 +192,7 @@ field_enrolment_get(struct authority *authority, uint64_t index,
 
 enum err
 field_enrolment_put(struct authority *authority, uint64_t index,
-    const struct field_enrolment *e, struct row_sum *sum, struct diag *diag)
+    const struct field_enrolment *e, struct row_sum *changes, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	size_t i;
@@ -199,7 +209,7 @@ field_enrolment_put(struct authority *authority, uint64_t index,
 	for (i = 0; i < e->name_count; i++)
 		cbor_put_text(&body, e->text[i]);
 	return row_put(authority, STORE_ENROLMENT, LOG_ONLINE_NUMBER, index,
-	    &body, sum, diag);
+	    &body, changes, diag);
 }
 
 static void
@@ -257,7 +267,7 @@ field_device_get(struct authority *authority, const struct address *birth,
 /* The row that is replaced leaves the sum. */
 static enum err
 device_leave(struct authority *authority, const struct address *birth,
-    struct row_sum *sum, struct diag *diag)
+    struct row_sum *changes, struct diag *diag)
 {
 	_cleanup_buf_ struct buf row = BUF_INIT;
 	struct bytes body;
@@ -265,20 +275,21 @@ device_leave(struct authority *authority, const struct address *birth,
 
 	err = row_get(authority, STORE_DEVICE, birth->log, birth->index, &row,
 	    &body, diag);
-	if (!err)
-		row_sum_change(sum, row.ptr + body.len, false);
-	return err == ERR_NOTFOUND ? ERR_OK : err;
+	if (err)
+		return err == ERR_NOTFOUND ? ERR_OK : err;
+	return row_summed(authority, STORE_DEVICE, birth->log, birth->index,
+	    buf_bytes(&row), false, changes);
 }
 
 enum err
 field_device_put(struct authority *authority, const struct address *birth,
-    const struct field_device *d, struct row_sum *sum, struct diag *diag)
+    const struct field_device *d, struct row_sum *changes, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	size_t i;
 	enum err err;
 
-	err = device_leave(authority, birth, sum, diag);
+	err = device_leave(authority, birth, changes, diag);
 	if (err)
 		return err;
 	cbor_put_array(&body, 6);
@@ -292,54 +303,7 @@ field_device_put(struct authority *authority, const struct address *birth,
 		cbor_put_bstr(&body, bytes_of(d->ids[i],
 		    DEVICE_REQUEST_ID_SIZE));
 	return row_put(authority, STORE_DEVICE, birth->log, birth->index,
-	    &body, sum, diag);
-}
-
-struct sum_walk {
-	struct authority	*authority;
-	enum store_field	 table;
-	struct row_sum		 sum;
-	struct diag		*diag;
-};
-
-static enum err
-row_sum(void *ctx, uint32_t log, uint64_t index, struct bytes row)
-{
-	struct sum_walk *walk = ctx;
-	struct bytes body;
-	enum err err;
-
-	err = row_open(walk->authority, walk->table, log, index, row, &body,
-	    walk->diag);
-	if (!err)
-		row_sum_change(&walk->sum, row.ptr + body.len, true);
-	return err;
-}
-
-enum err
-field_check(struct authority *authority, struct diag *diag)
-{
-	struct sum_walk walk = { .authority = authority, .diag = diag };
-	struct operation_head head;
-	enum err err;
-
-	err = operation_head(authority, &head, diag);
-	for (walk.table = STORE_ENROLMENT; walk.table <= STORE_DEVICE && !err;
-	    walk.table++)
-		err = store_field_each(authority->store, walk.table, row_sum,
-		    &walk, diag);
-	if (err)
-		return err;
-	if (walk.sum.count == head.field.count &&
-	    memcmp(walk.sum.sum, head.field.sum, SHA256_SIZE) == 0)
-		return ERR_OK;
-	err = diag_fail(diag, ERR_CORRUPT, NULL, "registry: its devices and "
-	    "enrolments are not those that the operations made (%ju rows, "
-	    "%ju expected)", (uintmax_t)walk.sum.count,
-	    (uintmax_t)head.field.count);
-	diag_hint(diag, "somebody or something wrote to registry.db: restore "
-	    "it from a backup, and find out who; nothing was signed");
-	return err;
+	    &body, changes, diag);
 }
 
 enum err

@@ -2,9 +2,9 @@
  * What the registry keeps of the field beside ranges and entries: of each
  * identity of the log LOG_ONLINE what it was made of (enrolment), and of each
  * device that moved on from the identity it was born with, what it has now
- * (device). Both stand under the row MAC; the sum of the MACs is in the head
- * of the operations log, so that none is added, changed, put back or removed
- * behind the authority's back.
+ * (device). Each row is under a MAC of its own, and all are in the sum of rows
+ * (rows.h), so that none is added, put back or removed behind the authority's
+ * back.
  */
 #ifndef IMPRINT_AUTHORITY_FIELD_H
 #define IMPRINT_AUTHORITY_FIELD_H
@@ -45,16 +45,13 @@ MUST_USE enum err field_device_get(struct authority *,
     const struct address *birth, struct field_device *ret_device,
     struct diag *);
 
-/* Put within the caller's transaction; sum changes with it. An enrolment is
- * put once. */
+/* Put within the caller's transaction; changes are for rows_change(). An
+ * enrolment is put once. */
 MUST_USE enum err field_enrolment_put(struct authority *, uint64_t index,
-    const struct field_enrolment *, struct row_sum *sum, struct diag *);
+    const struct field_enrolment *, struct row_sum *changes, struct diag *);
 MUST_USE enum err field_device_put(struct authority *,
     const struct address *birth, const struct field_device *,
-    struct row_sum *sum, struct diag *);
-
-/* Are the rows those that the head speaks of? ERR_CORRUPT. */
-MUST_USE enum err field_check(struct authority *, struct diag *);
+    struct row_sum *changes, struct diag *);
 
 /* Where a device is now: the identity that it confirmed last, or birth itself
  * if it has none. */

@@ -58,94 +58,110 @@ test_every_octet(void **state)
 }
 
 /* Signed by the right key, but not what it must be. */
+enum fault {
+	FEW_KEYS, NO_PROOF, OTHER_PROOF, PROOF_OF_X25519, ALGORITHM, SLOT,
+	BOOTSTRAP_KEY, ORDER, RECIPIENT, PARTS, PRIVATE_KEY
+};
+
+static void
+private_put(struct buf *out)
+{
+	_cleanup_secret_ struct secret private = SECRET_INIT,
+	    encoded = SECRET_INIT;
+	struct public_key key;
+
+	assert_int_equal(key_pair_make(KEY_P256, &key, &private, NULL),
+	    ERR_OK);
+	assert_int_equal(secret_alloc(&encoded, 256), ERR_OK);
+	assert_int_equal(cose_key_put_private(&encoded, &key,
+	    secret_bytes(&private)), ERR_OK);
+	buf_put_bytes(out, secret_bytes(&encoded));
+}
+
+/* [slot, key, proof] of the key that signs. */
+static void
+faulty_first(struct field *f, const struct asked *asked, enum fault fault,
+    struct buf *out)
+{
+	const struct credential *by = &f->devices[0].birth;
+	const struct public_key *key = fault == BOOTSTRAP_KEY ?
+	    signer_public(by->key) : &asked->keys[0];
+	unsigned slot = fault == SLOT ? 3 : fault == ORDER ? 1 : 0;
+	_cleanup_buf_ struct buf context = BUF_INIT;
+	uint8_t proof[SIGNATURE_MAX] = { 0 };
+	uint8_t id[DEVICE_REQUEST_ID_SIZE];
+
+	memcpy(id, asked->id, sizeof(id));
+	id[0] ^= fault == OTHER_PROOF;
+	assert_int_equal(device_key_put_context(&context, f->authority, id,
+	    slot, key), ERR_OK);
+	assert_int_equal(signer_sign(fault == BOOTSTRAP_KEY ? by->key :
+	    asked->signer, buf_bytes(&context), proof), ERR_OK);
+	cbor_put_array(out, 3);
+	cbor_put_uint(out, slot);
+	if (fault == PRIVATE_KEY)
+		private_put(out);
+	else
+		cose_key_put(out, fault == ALGORITHM ? &asked->keys[1] :
+		    key);
+	if (fault == NO_PROOF || fault == ALGORITHM)
+		cbor_put_null(out);
+	else
+		cbor_put_bstr(out, bytes_of(proof, SIGNATURE_SIZE));
+}
+
+static void
+faulty_body(struct field *f, const struct asked *asked, enum fault fault,
+    struct buf *out)
+{
+	static const uint8_t proof[SIGNATURE_SIZE] = { 1 };
+
+	cbor_put_array(out, fault == PARTS ? 3 : 2);
+	cbor_put_array(out, fault == FEW_KEYS ? 1 : 2);
+	faulty_first(f, asked, fault, out);
+	if (fault != FEW_KEYS) {
+		cbor_put_array(out, 3);
+		cbor_put_uint(out, fault == SLOT ? 4 : 1);
+		cose_key_put(out, &asked->keys[1]);
+		if (fault == PROOF_OF_X25519)
+			cbor_put_bstr(out, bytes_of(proof, sizeof(proof)));
+		else
+			cbor_put_null(out);
+	}
+	if (fault == RECIPIENT)
+		cose_key_put(out, &asked->keys[1]);
+	else
+		cbor_put_null(out);
+	if (fault == PARTS)
+		cbor_put_null(out);
+}
+
 static void
 test_bodies(void **state)
 {
-	static const struct {
-		const char		*what;
-		enum enrol_verdict	 verdict;
-	} cases[] = {
-		{ "too few keys", ENROL_KEYS },
-		{ "no proof", ENROL_KEYS },
-		{ "proof of another request", ENROL_KEYS },
-		{ "proof where there can be none", ENROL_KEYS },
-		{ "another algorithm", ENROL_KEYS },
-		{ "a slot that is none of the product", ENROL_KEYS },
-		{ "the bootstrap key", ENROL_KEYS },
-		{ "the slots do not ascend", ENROL_MALFORMED },
-		{ "a recipient", ENROL_UNSUPPORTED },
-		{ "not two parts", ENROL_MALFORMED },
-		{ "a private key", ENROL_MALFORMED },
+	static const enum enrol_verdict verdicts[] = {
+		[FEW_KEYS] = ENROL_KEYS, [NO_PROOF] = ENROL_KEYS,
+		[OTHER_PROOF] = ENROL_KEYS, [PROOF_OF_X25519] = ENROL_KEYS,
+		[ALGORITHM] = ENROL_KEYS, [SLOT] = ENROL_KEYS,
+		[BOOTSTRAP_KEY] = ENROL_KEYS, [ORDER] = ENROL_MALFORMED,
+		[RECIPIENT] = ENROL_UNSUPPORTED, [PARTS] = ENROL_MALFORMED,
+		[PRIVATE_KEY] = ENROL_MALFORMED,
 	};
 	struct field *f = *state;
-	const struct credential *by = &f->devices[0].birth;
 	struct enrol *e = opened(f);
 	size_t i;
 
-	for (i = 0; i < COUNT(cases); i++) {
+	for (i = 0; i < COUNT(verdicts); i++) {
 		_cleanup_asked_ struct asked asked = ASKED_INIT;
 		_cleanup_answered_ struct answered a = ANSWERED_INIT;
-		_cleanup_buf_ struct buf body = BUF_INIT, context = BUF_INIT;
-		_cleanup_secret_ struct secret private = SECRET_INIT;
-		uint8_t proof[SIGNATURE_MAX] = { 0 };
-		unsigned slot0 = i == 5 ? 3 : i == 7 ? 1 : 0;
-		const struct public_key *key;
-		struct public_key made;
+		_cleanup_buf_ struct buf body = BUF_INIT;
 
 		asked_make(&asked);
-		key = i == 6 ? signer_public(by->key) : &asked.keys[0];
-		if (i == 2)
-			asked.id[0] ^= 1;
-		assert_int_equal(device_key_put_context(&context,
-		    f->authority, asked.id, slot0, key), ERR_OK);
-		if (i == 2)
-			asked.id[0] ^= 1;
-		assert_int_equal(signer_sign(i == 6 ? by->key : asked.signer,
-		    buf_bytes(&context), proof), ERR_OK);
-		cbor_put_array(&body, i == 9 ? 3 : 2);
-		cbor_put_array(&body, i == 0 ? 1 : 2);
-		cbor_put_array(&body, 3);
-		cbor_put_uint(&body, slot0);
-		if (i == 10) {
-			assert_int_equal(key_pair_make(KEY_P256, &made,
-			    &private, NULL), ERR_OK);
-			key = &made;
-		}
-		if (i == 4)
-			cose_key_put(&body, &asked.keys[1]);
-		else if (i == 10) {
-			_cleanup_secret_ struct secret encoded = SECRET_INIT;
-
-			assert_int_equal(secret_alloc(&encoded, 256), ERR_OK);
-			assert_int_equal(cose_key_put_private(&encoded, key,
-			    secret_bytes(&private)), ERR_OK);
-			buf_put_bytes(&body, secret_bytes(&encoded));
-		} else
-			cose_key_put(&body, key);
-		if (i == 1 || i == 4)
-			cbor_put_null(&body);
-		else
-			cbor_put_bstr(&body, bytes_of(proof,
-			    SIGNATURE_SIZE));
-		if (i != 0) {
-			cbor_put_array(&body, 3);
-			cbor_put_uint(&body, i == 5 ? 4 : 1);
-			cose_key_put(&body, &asked.keys[1]);
-			if (i == 3)
-				cbor_put_bstr(&body, bytes_of(proof,
-				    SIGNATURE_SIZE));
-			else
-				cbor_put_null(&body);
-		}
-		if (i == 8)
-			cose_key_put(&body, &asked.keys[1]);
-		else
-			cbor_put_null(&body);
-		if (i == 9)
-			cbor_put_null(&body);
-		asked_sign(f, &asked, DEVICE_ENROL, by, buf_bytes(&body));
-		if (ask(f, e, &asked, &a) != cases[i].verdict)
-			fail_msg("%s: %s (%s)", cases[i].what,
+		faulty_body(f, &asked, (enum fault)i, &body);
+		asked_sign(f, &asked, DEVICE_ENROL, &f->devices[0].birth,
+		    buf_bytes(&body));
+		if (ask(f, e, &asked, &a) != verdicts[i])
+			fail_msg("fault %zu: %s (%s)", i,
 			    enrol_verdict_name(a.verdict), a.why.what);
 	}
 	assert_int_equal(log_size(f), 0);

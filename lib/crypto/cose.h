@@ -3,9 +3,9 @@
  * that signs.
  *
  * Messages carry tag 18. Protected headers used: alg (1), kid (4), typ (16,
- * RFC 9596), x5chain (33, RFC 9360), x5t (34); unprotected: none, except that a reader passes over
- * an unprotected map it does not understand. crit (2) is refused unless
- * every label it lists is understood.
+ * RFC 9596), x5chain (33, RFC 9360), x5t (34); unprotected: none, except that
+ * a reader passes over an unprotected map it does not understand. crit (2) is
+ * refused unless every label it lists is understood.
  */
 #ifndef IMPRINT_CRYPTO_COSE_H
 #define IMPRINT_CRYPTO_COSE_H

@@ -19,14 +19,9 @@
 enum pack_asks {
 	PACK_ASKS_EVIDENCE = 1,		/* enum product_evidence */
 	PACK_ASKS_NAMES = 2,		/* [+ [kind, type]] */
-	PACK_ASKS_MODE = 3	/* enum order_mode, unless it is the station */
+	PACK_ASKS_MODE = 3,	/* enum order_mode, unless it is the station */
+	PACK_ASKS_FORM = 4	/* [form, ? layout] */
 };
-
-static inline bool
-pack_has_devices(const struct pack_header *h)
-{
-	return h->mode == ORDER_CHIP || h->mode == ORDER_DEVICE_KEY;
-}
 
 static inline bool
 pack_asks_evidence(const struct pack_header *h)
@@ -38,7 +33,7 @@ static inline unsigned
 pack_version(const struct pack_header *h)
 {
 	return pack_asks_evidence(h) || h->name_count > 0 ||
-	    pack_has_devices(h) ? 2 : 1;
+	    pack_is_for_devices(h) || h->form != FORM_CBOR ? 2 : 1;
 }
 
 /* Octets of a chunk's encapsulation; a pack for chips has none there. */

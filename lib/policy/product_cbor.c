@@ -10,7 +10,8 @@
  *	 12: [* [purpose, null / [algorithm, key]]],
  *	 13: [* name],
  *	 14: [signature mode, validity], 15: delivery, ? 16: evidence,
- *	 ? 17: [bootstrap product, attempts, grace in days]}
+ *	 ? 17: target, ? 18: [form, ? layout],
+ *	 ? 19: [bootstrap product, attempts, grace in days]}
  *
  * validity: years, or -1 for never. The key is its raw form. Signature mode:
  * 1 direct, 2 receipt.
@@ -20,6 +21,9 @@
  *	     / [kind, 2, type]			order-csv
  *	     / [kind, 3, type]			line
  *	     / [kind, 4, type]			birth
+ *
+ *	target = {? 1: [+ [slot, [+ algorithm]]], ? 2: certificate,
+ *	          ? 3: document, ? 4: package, ? 5: total}	octets
  */
 #include "lib/base/cbor_write.h"
 #include "lib/policy/product.h"
@@ -36,7 +40,7 @@ enum key {
 	KEY_CAPABILITIES = 9, KEY_AUTHORISATIONS = 10,
 	KEY_CREDENTIALS = 11, KEY_ANCHORS = 12, KEY_NAMES = 13,
 	KEY_DOCUMENT = 14, KEY_DELIVERY = 15, KEY_EVIDENCE = 16,
-	KEY_FIELD = 17
+	KEY_TARGET = 17, KEY_FORM = 18, KEY_FIELD = 19
 };
 
 static void
@@ -172,6 +176,8 @@ pairs_count(const struct product *p)
 	count += p->swversion[0] != '\0';
 	count += p->evidence != INJECTION_UNPROVEN;
 	count += p->field.bootstrap[0] != '\0';
+	count += target_given(&p->target);
+	count += p->form != FORM_CBOR;
 	return count;
 }
 
@@ -213,6 +219,17 @@ product_encode(const struct product *p, struct buf *out)
 	if (p->evidence != INJECTION_UNPROVEN) {
 		cbor_put_uint(out, KEY_EVIDENCE);
 		cbor_put_uint(out, p->evidence);
+	}
+	if (target_given(&p->target)) {
+		cbor_put_uint(out, KEY_TARGET);
+		target_put(out, &p->target);
+	}
+	if (p->form != FORM_CBOR) {
+		cbor_put_uint(out, KEY_FORM);
+		cbor_put_array(out, p->layout[0] != '\0' ? 2 : 1);
+		cbor_put_uint(out, p->form);
+		if (p->layout[0] != '\0')
+			cbor_put_text(out, p->layout);
 	}
 	field_put(out, &p->field);
 	return buf_err(out);
@@ -449,6 +466,15 @@ lists_get(struct cbor *c, struct product *p, enum key key)
 		break;
 	case KEY_FIELD:
 		field_get(c, &p->field);
+		break;
+	case KEY_TARGET:
+		target_get(c, &p->target);
+		break;
+	case KEY_FORM:
+		i = array_get(c, 2);
+		p->form = (enum product_form)number_get(c, FORM_NDJSON);
+		if (i == 2)
+			text_get(c, p->layout, sizeof(p->layout));
 		break;
 	default:
 		cbor_fail(c, "unknown key");

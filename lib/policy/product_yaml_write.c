@@ -166,6 +166,7 @@ product_yaml_write(const struct product *p, struct buf *out)
 	if (p->evidence != INJECTION_UNPROVEN)
 		buf_printf(out, "evidence: %s\n",
 		    product_evidence_name(p->evidence));
+	target_write(out, p);
 	if (p->field.bootstrap[0] != '\0') {
 		buf_printf(out, "field:\n  bootstrap: \"%s\"\n"
 		    "  attempts: %u\n", p->field.bootstrap,
