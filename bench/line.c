@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <pthread.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +28,8 @@
 #define ROUNDS		9
 #define HANDOUTS	(FIXTURES * EACH)
 #define REPLY_MAX	16384
+#define POLL_MS		60000
+#define BODY_LEN	34	/* {"device":{"serial":"000-000000"}} */
 
 /* Shared with the station's process. */
 struct shared {
@@ -37,12 +39,14 @@ struct shared {
 };
 
 struct fixture {
-	const struct shared	*shared;
-	const char		*token;
-	int			 fd;
-	unsigned		 number, done;
-	double			 ms[EACH];
-	enum err		 err;
+	int		 fd;
+	unsigned	 number, done;
+	char		 text[512];	/* head, then a body as long as ever */
+	size_t		 head_len;
+	char		 reply[REPLY_MAX + 1];
+	size_t		 len;
+	size_t		 answered;	/* in this round */
+	int64_t		 start;
 };
 
 struct scene {
@@ -50,7 +54,7 @@ struct scene {
 	struct shared	*shared;
 	pid_t		 pid;
 	struct fixture	 fixtures[FIXTURES];
-	double		 ms[HANDOUTS * ROUNDS];
+	double		 ms[HANDOUTS * (ROUNDS + 1)];
 	size_t		 count;
 };
 
@@ -217,11 +221,15 @@ station_start(struct scene *scene, struct diag *diag)
 }
 
 static enum err
-fixture_dial(struct fixture *f)
+fixture_dial(const struct scene *scene, struct fixture *f)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
-		.sin_port = htons(f->shared->port) };
+		.sin_port = htons(scene->shared->port) };
 	int one = 1;
+
+	f->head_len = (size_t)snprintf(f->text, sizeof(f->text),
+	    "POST /v1/reserve HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer"
+	    " %s\r\nContent-Length: %d\r\n\r\n", scene->token, BODY_LEN);
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	f->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -232,73 +240,85 @@ fixture_dial(struct fixture *f)
 	return ERR_OK;
 }
 
-/* A whole reply is here when its body is as long as its head says. */
-static bool
-reply_whole(const char *reply, size_t len)
+/*
+ * The fixtures are one thread and do as little as can be: they stand for
+ * computers of their own, and what they take is taken from the station here.
+ */
+static enum err
+handout_ask(struct fixture *f)
 {
-	const char *body = strstr(reply, "\r\n\r\n");
-	const char *length = strstr(reply, "Content-Length: ");
+	int len;
 
-	return body != NULL && length != NULL && len - (size_t)(body + 4 -
-	    reply) >= strtoul(length + 16, NULL, 10);
+	len = snprintf(f->text + f->head_len, sizeof(f->text) - f->head_len,
+	    "{\"device\":{\"serial\":\"%03u-%06u\"}}", f->number, f->done++);
+	len += (int)f->head_len;
+	f->len = 0;
+	f->start = time_monotonic_ns();
+	return send(f->fd, f->text, (size_t)len, MSG_NOSIGNAL) == len ?
+	    ERR_OK : ERR_IO;
 }
 
-static enum err
-handout(struct fixture *f)
+/* Head and body: its length stands in the head. */
+static bool
+reply_whole(const struct fixture *f)
 {
-	char text[512], body[128], reply[REPLY_MAX + 1] = "";
-	size_t len = 0;
+	const char *length = strstr(f->reply, "Content-Length: ");
+	const char *body = length == NULL ? NULL :
+	    strstr(length, "\r\n\r\n");
+
+	return body != NULL && f->len - (size_t)(body + 4 - f->reply) >=
+	    strtoul(length + 16, NULL, 10);
+}
+
+/* What has come; the next question when that is an answer. */
+static enum err
+handout_take(struct fixture *f, double ms[EACH])
+{
 	ssize_t n;
 
-	(void)snprintf(body, sizeof(body), "{\"device\":{\"serial\":"
-	    "\"%u-%u\"}}", f->number, f->done++);
-	(void)snprintf(text, sizeof(text), "POST /v1/reserve HTTP/1.1\r\n"
-	    "Host: a\r\nAuthorization: Bearer %s\r\nContent-Length: %zu"
-	    "\r\n\r\n%s", f->token, strlen(body), body);
-	if (send(f->fd, text, strlen(text), MSG_NOSIGNAL) !=
-	    (ssize_t)strlen(text))
+	n = recv(f->fd, f->reply + f->len, REPLY_MAX - f->len, MSG_DONTWAIT);
+	if (n <= 0)
 		return ERR_IO;
-	while (!reply_whole(reply, len)) {
-		n = recv(f->fd, reply + len, REPLY_MAX - len, 0);
-		if (n <= 0)
-			return ERR_IO;
-		len += (size_t)n;
-		reply[len] = '\0';
-	}
-	return strstr(reply, "{\"code\":0,") != NULL ? ERR_OK :
-	    ERR_INTERNAL;
-}
-
-static void *
-fixture_round(void *ctx)
-{
-	struct fixture *f = ctx;
-	int64_t start;
-	size_t i;
-
-	for (i = 0; i < EACH && !f->err; i++) {
-		start = time_monotonic_ns();
-		f->err = handout(f);
-		f->ms[i] = (double)(time_monotonic_ns() - start) / 1e6;
-	}
-	return NULL;
+	f->len += (size_t)n;
+	f->reply[f->len] = '\0';
+	if (!reply_whole(f))
+		return ERR_OK;
+	if (strstr(f->reply, "{\"code\":0,") == NULL)
+		return ERR_INTERNAL;
+	ms[f->answered++] = (double)(time_monotonic_ns() - f->start) / 1e6;
+	return f->answered < EACH ? handout_ask(f) : ERR_OK;
 }
 
 static enum err
 round_run(struct scene *scene)
 {
-	pthread_t threads[FIXTURES];
+	double *ms = scene->ms + scene->count;
+	struct pollfd waits[FIXTURES];
+	struct fixture *f;
+	size_t i, left = FIXTURES;
 	enum err err = ERR_OK;
-	size_t i;
 
-	for (i = 0; i < FIXTURES; i++)
-		if (pthread_create(&threads[i], NULL, fixture_round,
-		    &scene->fixtures[i]) != 0)
-			abort();
-	for (i = 0; i < FIXTURES; i++) {
-		(void)pthread_join(threads[i], NULL);
-		err = err ? err : scene->fixtures[i].err;
+	for (i = 0; i < FIXTURES && !err; i++) {
+		f = &scene->fixtures[i];
+		f->answered = 0;
+		waits[i] = (struct pollfd){ .fd = f->fd, .events = POLLIN };
+		err = handout_ask(f);
 	}
+	while (left > 0 && !err) {
+		if (poll(waits, FIXTURES, POLL_MS) <= 0)
+			return ERR_IO;
+		for (i = 0; i < FIXTURES && !err; i++) {
+			f = &scene->fixtures[i];
+			if (waits[i].fd < 0 || waits[i].revents == 0)
+				continue;
+			err = handout_take(f, ms + i * EACH);
+			if (f->answered == EACH) {
+				waits[i].fd = -1;
+				left--;
+			}
+		}
+	}
+	scene->count += HANDOUTS;
 	return err;
 }
 
@@ -350,7 +370,6 @@ round_measure(struct scene *scene, double *ret_work, double *ret_bare,
 	uint64_t before = 0, after = 0, batches = scene->shared->batches;
 	int64_t start, middle;
 	enum err err;
-	size_t i;
 
 	err = ledger_size(scene, &before, diag);
 	start = time_monotonic_ns();
@@ -365,11 +384,6 @@ round_measure(struct scene *scene, double *ret_work, double *ret_bare,
 		err = bare_run(scene, scene->shared->batches - batches,
 		    after - before, diag);
 	*ret_bare = (double)(time_monotonic_ns() - middle) / 1e9;
-	for (i = 0; i < FIXTURES && !err; i++) {
-		memcpy(scene->ms + scene->count, scene->fixtures[i].ms,
-		    sizeof(scene->fixtures[i].ms));
-		scene->count += EACH;
-	}
 	return err;
 }
 
@@ -391,11 +405,8 @@ scene_start(struct scene *scene, struct diag *diag)
 	if (!err)
 		err = station_start(scene, diag);
 	for (i = 0; i < FIXTURES && !err; i++) {
-		scene->fixtures[i] = (struct fixture){
-			.shared = scene->shared, .token = scene->token,
-			.number = i
-		};
-		err = fixture_dial(&scene->fixtures[i]);
+		scene->fixtures[i].number = i;
+		err = fixture_dial(scene, &scene->fixtures[i]);
 	}
 	return err;
 }

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "lib/identity/chip_package.h"
 #include "station/floor_internal.h"
 
 #define LOW_PART	50	/* low: less than one of so many is unused */
@@ -51,6 +52,7 @@ floor_close(struct floor **floor)
 		return;
 	for (i = 0; i < FLOOR_PACKS_OPEN; i++)
 		pack_close(&f->open[i].pack);
+	floor_made_free(f);
 	buf_release(&f->room);
 	buf_release(&f->other_room);
 	free(f);
@@ -107,6 +109,31 @@ floor_pack(struct floor *f, const struct station_pack *of,
 	return ERR_OK;
 }
 
+/* As it is: nobody but the chip can open it. */
+static enum err
+sealed_take(struct pack *pack, uint64_t position, uint64_t *ret_index,
+    struct secret *out, struct diag *diag)
+{
+	_cleanup_buf_ struct buf room = { .limit = PACKAGE_SIZE_MAX };
+	_cleanup_buf_ struct buf package = BUF_INIT;
+	struct pack_sealed sealed;
+	enum err err;
+
+	err = pack_read_sealed(pack, position, &room, &sealed, diag);
+	if (err)
+		return err;
+	chip_package_put(&package, pack_header(pack), &sealed);
+	err = buf_err(&package);
+	if (!err)
+		err = secret_reserve(out, package.len);
+	if (!err)
+		err = secret_put(out, buf_bytes(&package));
+	if (err)
+		return diag_nomem(diag);
+	*ret_index = sealed.index;
+	return ERR_OK;
+}
+
 enum err
 floor_package_open(struct floor *f, const struct station_pack *of,
     uint64_t position, uint64_t *ret_index, struct secret *out,
@@ -116,13 +143,17 @@ floor_package_open(struct floor *f, const struct station_pack *of,
 	struct pack *pack = NULL;
 	enum err err;
 
-	if (key.len == 0)
-		return diag_fail(diag, ERR_STATE, NULL, "the key of its order"
-		    " is destroyed: the order has been reported");
 	err = floor_pack(f, of, &pack, diag);
 	if (err)
 		return err;
-	err = pack_open_package(pack, position, key, ret_index, out, diag);
+	if (pack_header(pack)->mode == ORDER_CHIP)
+		err = sealed_take(pack, position, ret_index, out, diag);
+	else if (key.len == 0)
+		return diag_fail(diag, ERR_STATE, NULL, "the key of its order"
+		    " is destroyed: the order has been reported");
+	else
+		err = pack_open_package(pack, position, key, ret_index, out,
+		    diag);
 	if (err) {
 		secret_release(out);
 		diag_hint(diag, "import the pack again from the original: it"

@@ -12,7 +12,9 @@
  *
  * Rework: a device that is done takes a fresh package; the old one is void,
  * with a reason. So does one that was scrapped after all, and one whose order
- * was closed before it was done. A fixture holds what it reserved for half a
+ * was closed before it was done. It names the package that it voids, so that a
+ * late copy of the call, which names another than the device has by then,
+ * voids nothing. A fixture holds what it reserved for half a
  * minute; then another one may go on with the device. What is reserved when an
  * order is closed, and what became of it is not known, is open: the authority
  * revokes it.
@@ -42,11 +44,14 @@ enum floor_code {
 	FLOOR_BAD_TOKEN = 11,
 	FLOOR_NO_PACKAGE = 20,		/* none left of this product */
 	FLOOR_NO_DEVICE = 21,		/* nothing is reserved for it */
-	FLOOR_NOT_FOR_CHIP = 22,	/* no package is made for this chip */
+	FLOOR_NOT_FOR_CHIP = 22,	/* all that are left were made for
+					 * other devices */
 	FLOOR_DONE = 30,		/* injected: a rework needs a reason */
 	FLOOR_SCRAPPED = 31,
 	FLOOR_OTHER_FIXTURE = 32,	/* another fixture holds it just now */
 	FLOOR_CLOSED = 33,		/* its order has been reported */
+	FLOOR_NOT_THAT = 34,		/* what a rework voids is not what the
+					 * device has */
 	FLOOR_EVIDENCE = 40,		/* wrong, or not what is needed */
 	FLOOR_NAME = 41,		/* not of a kind to be told on the line,
 					 * malformed, or another device's */
@@ -81,6 +86,7 @@ struct floor_reserve {
 	char		product[LEDGER_PRODUCT_MAX + 1];	/* "": any */
 	uint32_t	order;			/* number; 0: any open one */
 	bool		rework;
+	uint64_t	voids;	/* index of the package that the rework voids */
 	char		reason[FLOOR_REASON_MAX + 1];	/* of a rework, alone */
 };
 
@@ -89,8 +95,10 @@ struct floor_name {
 	char		text[128];
 };
 
-/* What goes into the device, and on its label. */
+/* What goes into the device, and on its label. sealed: only the chip that it
+ * was made for can open it: of UEID and names nothing is known here. */
 struct floor_package {
+	bool		sealed;
 	uint8_t		pack[PACKAGE_ID_SIZE];
 	uint64_t	position, index;
 	uint32_t	order;
@@ -99,7 +107,9 @@ struct floor_package {
 	struct floor_name names[FLOOR_NAMES_MAX];
 	size_t		name_count;
 	uint8_t		nonce[FLOOR_NONCE_SIZE];	/* for the evidence */
-	struct secret	package;	/* SECRET_INIT; as the device gets it */
+	/* As the device gets it. Before: SECRET_INIT, or room that is used
+	 * again. Empty when there is none. */
+	struct secret	package;
 };
 
 struct floor_commit {

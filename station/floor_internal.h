@@ -19,6 +19,8 @@ struct floor {
 	struct station		*station;
 	struct floor_open_pack	 open[FLOOR_PACKS_OPEN];
 	uint64_t		 uses;
+	struct floor_made	*made;		/* of the station's packs */
+	size_t			 made_count;
 	struct buf		 room, other_room;	/* of records */
 };
 
@@ -43,7 +45,24 @@ void	floor_who(const struct floor_call *, struct ledger_record *);
 /* The station's pack opened, for as long as nothing else is. */
 MUST_USE enum err floor_pack(struct floor *, const struct station_pack *,
     struct pack **ret_pack, struct diag *);
-/* A package as its device gets it; out: SECRET_INIT. */
+/* Of the product and order that are asked for? */
+bool	floor_fits(const struct floor *, const struct station_pack *,
+	    const struct floor_reserve *);
+/*
+ * A package that nobody has had: the one that a list made for this device,
+ * else the next of the oldest pack for any. pack NULL: none; ret_code says
+ * why.
+ */
+struct floor_place {
+	struct station_pack	*pack;
+	uint64_t		 position;
+};
+MUST_USE enum err floor_pick(struct floor *, const struct floor_call *,
+    const struct floor_reserve *, struct floor_place *ret_place,
+    enum floor_code *ret_code, struct diag *);
+void	floor_made_free(struct floor *);
+/* A package as its device gets it, of a pack for chips as the chip alone can
+ * open it; out: as package_open(). */
 MUST_USE enum err floor_package_open(struct floor *,
     const struct station_pack *, uint64_t position, uint64_t *ret_index,
     struct secret *out, struct diag *);

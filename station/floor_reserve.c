@@ -85,43 +85,6 @@ floor_held(const struct floor_call *call, const struct floor_found *found)
 	    call->now - found->last.time < HOLD_S;
 }
 
-/* "camera" is any "camera 1.0.0". */
-static bool
-pack_fits(const struct station *s, const struct station_pack *pack,
-    const struct floor_reserve *what)
-{
-	size_t len = strlen(what->product);
-
-	if (what->order != 0 &&
-	    s->orders[pack->order_at].number != what->order)
-		return false;
-	return len == 0 || (strncmp(pack->product, what->product, len) == 0 &&
-	    (pack->product[len] == '\0' || pack->product[len] == ' '));
-}
-
-/* The oldest pack with an unused package; NULL, and why. */
-static struct station_pack *
-pack_choose(struct station *s, const struct floor_reserve *what,
-    enum floor_code *ret_code)
-{
-	const struct station_order *order;
-	struct station_pack *pack;
-	size_t i;
-
-	*ret_code = FLOOR_NO_PACKAGE;
-	for (i = 0; i < s->pack_count; i++) {
-		pack = &s->packs[i];
-		order = &s->orders[pack->order_at];
-		if (!pack_fits(s, pack, what))
-			continue;
-		if (order->closing && what->order != 0)
-			*ret_code = FLOOR_CLOSED;
-		if (!order->closing && pack->next < pack->count)
-			return pack;
-	}
-	return NULL;
-}
-
 /* What the document says, into the answer. */
 static void
 document_tell(const struct document *document, struct floor_package *out)
@@ -145,12 +108,14 @@ document_tell(const struct document *document, struct floor_package *out)
 	}
 }
 
-/* Open the package for the answer. On failure there is none. */
+/* Open the package for the answer, or take it as it is for a chip. On failure
+ * there is none. */
 static enum err
 package_tell(struct floor *f, const struct station_pack *pack,
     uint64_t position, struct floor_package *out, struct diag *diag)
 {
 	struct document document;
+	struct pack *opened = NULL;
 	enum err err;
 
 	memcpy(out->pack, pack->id, PACKAGE_ID_SIZE);
@@ -159,12 +124,16 @@ package_tell(struct floor *f, const struct station_pack *pack,
 	err = floor_package_open(f, pack, position, &out->index,
 	    &out->package, diag);
 	if (!err)
+		err = floor_pack(f, pack, &opened, diag);
+	out->sealed = !err && pack_header(opened)->mode == ORDER_CHIP;
+	if (!err && !out->sealed)
 		err = floor_document(&out->package, &document, diag);
 	if (err) {
 		secret_release(&out->package);
 		return err;
 	}
-	document_tell(&document, out);
+	if (!out->sealed)
+		document_tell(&document, out);
 	return ERR_OK;
 }
 
@@ -207,20 +176,22 @@ reserve_fresh(struct floor *f, const struct floor_call *call,
     const struct floor_reserve *what, const struct floor_found *found,
     struct floor_package *out, enum floor_code *ret_code, struct diag *diag)
 {
-	struct station_pack *pack = pack_choose(f->station, what, ret_code);
+	struct floor_place place;
 	struct ledger_record r;
 	enum err err;
 
-	if (pack == NULL)
-		return ERR_OK;
+	err = floor_pick(f, call, what, &place, ret_code, diag);
+	if (err || place.pack == NULL)
+		return err;
 	err = random_bytes(out->nonce, FLOOR_NONCE_SIZE, diag);
 	if (!err)
-		err = package_tell(f, pack, pack->next, out, diag);
+		err = package_tell(f, place.pack, place.position, out,
+		    diag);
 	if (!err && (found->state == STATION_INJECTED ||
 	    found->state == STATION_UNKNOWN))
 		err = rework_tell(f, call, what, found, diag);
 	if (!err) {
-		reserve_record(call, pack, out, &r);
+		reserve_record(call, place.pack, out, &r);
 		err = station_tell(f->station, &r, diag);
 	}
 	if (err)
@@ -239,7 +210,7 @@ reserve_again(struct floor *f, const struct floor_call *call,
 	struct ledger_record r;
 	enum err err;
 
-	if (!pack_fits(f->station, found->pack, what)) {
+	if (!floor_fits(f, found->pack, what)) {
 		*ret_code = FLOOR_BAD_REQUEST;
 		return ERR_OK;
 	}
@@ -267,12 +238,13 @@ floor_reserve(struct floor *f, const struct floor_call *call,
     const struct floor_reserve *what, struct floor_package *ret_package,
     enum floor_code *ret_code, struct diag *diag)
 {
-	struct floor_package out = { .package = SECRET_INIT };
+	struct floor_package out = { .package = ret_package->package };
 	enum floor_code code = FLOOR_BAD_REQUEST;
 	struct floor_found found = { .device = NULL };
 	bool again, refused;
 	enum err err;
 
+	secret_clear(&out.package);
 	*ret_code = FLOOR_BROKEN;
 	if (!floor_call_good(call) || !floor_text_good(what->reason) ||
 	    what->rework != (what->reason[0] != '\0')) {
@@ -294,12 +266,15 @@ floor_reserve(struct floor *f, const struct floor_call *call,
 		    FLOOR_CLOSED;
 	else if (found.device == NULL && what->rework)
 		code = FLOOR_NO_DEVICE;
+	else if (what->rework && what->voids != found.reserve.index)
+		code = FLOOR_NOT_THAT;
 	else
 		err = reserve_fresh(f, call, what, &found, &out, &code, diag);
+	ret_package->package = out.package;	/* its room, at least */
 	if (err)
 		return err;
 	*ret_code = code;
 	if (code == FLOOR_OK || code == FLOOR_REPEATED)
-		*ret_package = out;	/* transferred */
+		*ret_package = out;
 	return ERR_OK;
 }

@@ -29,6 +29,7 @@
 #define LEDGER_PRODUCT_MAX	64
 #define LEDGER_NONCE_SIZE	32
 #define LEDGER_NAMES_MAX	8
+#define LEDGER_PLACE_MAX	127	/* octets of an anchor's place */
 
 /* who = fixture, badge, MES order: three texts */
 enum ledger_kind {
@@ -45,10 +46,25 @@ enum ledger_kind {
 				 * firmware, [* [kind, type, name]], who] */
 	LEDGER_SCRAP = 6,	/* [6, time, pack, position, reason, who] */
 	LEDGER_REWORK = 7,	/* [7, time, pack, position, reason, who] */
-	/* the head before it is told elsewhere, for the number-th time */
-	LEDGER_ANCHOR = 8,	/* [8, time, number] */
+	/* the chain up to it is held elsewhere: station/anchor.h */
+	LEDGER_ANCHOR = 8,	/* [8, time, enum ledger_anchor, number,
+				 * value] */
 	LEDGER_REPORT = 9,	/* [9, time, order, number, final] */
 	LEDGER_CLOSED = 10	/* [10, time, order]: its key is destroyed */
+};
+
+/* The kinds of a report, and beside them: */
+enum ledger_anchor {
+	LEDGER_ANCHOR_NONE = 0,		/* from here on none of the next
+					 * three; number 0, value empty */
+	LEDGER_ANCHOR_TPM = 1,		/* number: that the counter has now;
+					 * value: its place, text */
+	LEDGER_ANCHOR_ACKNOWLEDGED = 2,	/* number: entries; value: the
+					 * acknowledgement */
+	LEDGER_ANCHOR_FILE = 3,		/* number: 1, 2, ...; value: path */
+	LEDGER_ANCHOR_PROGRAM = 4,	/* as TPM */
+	LEDGER_ANCHOR_REFUTED = 5	/* an acknowledgement of what is not
+					 * in this chain: it was put back */
 };
 
 /* Status of a result: 0 injected; else the plug-in's exit status, 256 + its
@@ -67,7 +83,11 @@ struct ledger_name {
  * says. */
 struct ledger_record {
 	enum ledger_kind	kind;
-	uint64_t		at;	/* octet of the file; not written */
+	/* where it stands; not written */
+	uint64_t		at;	/* octet of the file */
+	uint64_t		entry;	/* 1 for the first */
+	const uint8_t		*head;	/* its hash, of SHA256_SIZE; NULL
+					 * from ledger_get() */
 	int64_t			time;
 	uint8_t			pack[PACKAGE_ID_SIZE];
 	/* import, report, closed */
@@ -92,6 +112,8 @@ struct ledger_record {
 	/* anchor, report */
 	uint64_t		number;
 	bool			final;
+	unsigned		anchor;	/* enum ledger_anchor */
+	struct bytes		value;
 };
 
 /* Told every record in order; an error ends the reading. */

@@ -159,6 +159,8 @@ record_read(struct walker *w, bool *ret_more)
 	    &record, &reason) != ERR_OK)
 		return corrupt(w, reason);
 	record.at = w->walk.end;
+	record.entry = w->walk.records + 1;
+	record.head = hash;
 	err = w->reader->record(w->reader->ctx, &record, w->diag);
 	if (err)
 		return err;

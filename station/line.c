@@ -26,6 +26,7 @@ line_status(enum floor_code code)
 	case FLOOR_DONE:
 	case FLOOR_SCRAPPED:
 	case FLOOR_OTHER_FIXTURE:
+	case FLOOR_NOT_THAT:
 		return HTTP_CONFLICT;
 	case FLOOR_CLOSED:
 		return HTTP_GONE;
@@ -65,16 +66,17 @@ words_of(enum floor_code code)
 		return (struct line_words){ "nothing is reserved for this"
 		    " device", "reserve first" };
 	case FLOOR_NOT_FOR_CHIP:
-		return (struct line_words){ "no package is made for this"
-		    " chip", "was its list part of the order?" };
+		return (struct line_words){ "all packages that are left were"
+		    " made for other devices", "was its list part of the"
+		    " order? Is its id read right?" };
 	case FLOOR_DONE:
 		return (struct line_words){ "the device is done",
-		    "to give it another identity, reserve with rework and"
-		    " its reason" };
+		    "to give it another identity, reserve with rework, its"
+		    " reason, and voids, the index of the one it has" };
 	case FLOOR_SCRAPPED:
 		return (struct line_words){ "the device is scrapped",
-		    "if it is good after all, reserve with rework and its"
-		    " reason" };
+		    "if it is good after all, reserve with rework, its"
+		    " reason, and voids, the index of the one it has" };
 	case FLOOR_OTHER_FIXTURE:
 		return (struct line_words){ "another fixture holds the"
 		    " device just now", "is its id read right? Try again in"
@@ -82,6 +84,10 @@ words_of(enum floor_code code)
 	case FLOOR_CLOSED:
 		return (struct line_words){ "its order is closed",
 		    "reserve from an open order" };
+	case FLOOR_NOT_THAT:
+		return (struct line_words){ "the device has another package"
+		    " than the one to be voided", "a late copy of a call?"
+		    " query tells the index of the one that it has" };
 	case FLOOR_EVIDENCE:
 		return (struct line_words){ "the evidence is wrong, or not"
 		    " what the product needs", "is the package that was"
@@ -211,6 +217,16 @@ label_put(struct json *json, const struct floor_package *package)
 	json_close(json, '}');
 }
 
+/* What the document says. */
+static void
+known_put(struct json *json, const struct floor_package *package)
+{
+	json_put_hex(json, "ueid", bytes_of(package->ueid,
+	    package->ueid_len));
+	names_put(json, package);
+	label_put(json, package);
+}
+
 static void
 place_put(struct json *json, const uint8_t pack[PACKAGE_ID_SIZE],
     uint64_t position, uint64_t index)
@@ -233,10 +249,10 @@ package_answer(struct http_request *http, enum floor_code code,
 	answer_open(&json, code, NULL);
 	json_put_number(&json, "order", package->order);
 	place_put(&json, package->pack, package->position, package->index);
-	json_put_hex(&json, "ueid", bytes_of(package->ueid,
-	    package->ueid_len));
-	names_put(&json, package);
-	label_put(&json, package);
+	if (package->sealed)
+		json_put_flag(&json, "sealed", true);
+	else
+		known_put(&json, package);
 	json_key(&json, bytes_text("nonce"));
 	buf_put_u8(&body, '"');
 	buf_put_base64(&body, bytes_of(package->nonce, FLOOR_NONCE_SIZE));
@@ -321,7 +337,7 @@ reserve_run(struct line *line, struct http_request *http,
     const struct line_request *r, enum floor_code *ret_code,
     struct diag *diag)
 {
-	struct floor_package package = { .package = SECRET_INIT };
+	struct floor_package package = { .package = line->package };
 	enum err err;
 
 	err = floor_reserve(line->floor, &r->call, &r->reserve, &package,
@@ -330,7 +346,8 @@ reserve_run(struct line *line, struct http_request *http,
 		package_answer(http, *ret_code, &package);
 	else if (!err)
 		answer_refused(http, *ret_code, NULL);
-	secret_release(&package.package);
+	secret_clear(&package.package);
+	line->package = package.package;
 	return err;
 }
 
@@ -498,6 +515,8 @@ line_new(const struct station *station, struct floor *floor,
 void
 line_free(struct line **line)
 {
+	if (*line != NULL)
+		secret_release(&(*line)->package);
 	free(*line);
 	*line = NULL;
 }

@@ -27,6 +27,7 @@ struct line {
 	size_t			 fixture_count;
 	uint64_t		 strangers;	/* calls without a good token */
 	int64_t			 start;
+	struct secret		 package;	/* empty between two calls */
 };
 
 /* Its row; NULL: all are taken by fixtures that have gone. */

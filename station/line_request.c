@@ -79,7 +79,8 @@ reserve_read(const struct json_value *json, struct line_request *r,
     struct diag *diag)
 {
 	static const char *const members[] = { "device", "badge",
-		"mes_order", "product", "order", "rework", NULL };
+		"mes_order", "product", "order", "rework", "voids",
+		NULL };
 	struct floor_reserve *to = &r->reserve;
 	uint64_t order;
 	enum err err;
@@ -92,6 +93,9 @@ reserve_read(const struct json_value *json, struct line_request *r,
 		err = json_get_number(json, "order", UINT32_MAX, 0, &order,
 		    diag);
 	if (!err)
+		err = json_get_number(json, "voids", INT64_MAX, 0,
+		    &to->voids, diag);
+	if (!err)
 		err = json_get_text(json, "rework", to->reason,
 		    sizeof(to->reason), diag);
 	if (err)
@@ -101,6 +105,9 @@ reserve_read(const struct json_value *json, struct line_request *r,
 	if (to->rework && to->reason[0] == '\0')
 		return diag_fail(diag, ERR_INVALID, NULL,
 		    "rework: needs a reason");
+	if (to->rework != json_has(json, "voids"))
+		return diag_fail(diag, ERR_INVALID, NULL, "voids: goes with"
+		    " rework, the index of the package that it voids");
 	return ERR_OK;
 }
 

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/clock.h"
+#include "lib/base/command.h"
 #include "station/ledger.h"
 
 #define SHELL		"/bin/sh"
@@ -71,37 +71,6 @@ environment_make(const struct plugin_call *call,
 	return out;
 }
 
-/* Own process group, default signals, input from the pipe, output to where
- * our messages go. */
-static int
-spawn_prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
-    int input)
-{
-	sigset_t signals;
-	int error;
-
-	(void)sigemptyset(&signals);
-	error = posix_spawnattr_setsigmask(attr, &signals);
-	(void)sigaddset(&signals, SIGPIPE);
-	(void)sigaddset(&signals, SIGINT);
-	(void)sigaddset(&signals, SIGTERM);
-	if (error == 0)
-		error = posix_spawnattr_setsigdefault(attr, &signals);
-	if (error == 0)
-		error = posix_spawnattr_setpgroup(attr, 0);
-	if (error == 0)
-		error = posix_spawnattr_setflags(attr,
-		    POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGDEF |
-		    POSIX_SPAWN_SETSIGMASK);
-	if (error == 0)
-		error = posix_spawn_file_actions_adddup2(actions, input,
-		    STDIN_FILENO);
-	if (error == 0)
-		error = posix_spawn_file_actions_adddup2(actions,
-		    STDERR_FILENO, STDOUT_FILENO);
-	return error;
-}
-
 static int
 spawn_shell(const struct plugin_call *call, char **environment, int input,
     pid_t *ret_pid)
@@ -110,23 +79,8 @@ spawn_shell(const struct plugin_call *call, char **environment, int input,
 	char *argv[] = {
 		shell, option, (char *)(uintptr_t)call->command, NULL
 	};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int error;
 
-	error = posix_spawn_file_actions_init(&actions);
-	if (error != 0)
-		return error;
-	error = posix_spawnattr_init(&attr);
-	if (error == 0) {
-		error = spawn_prepare(&actions, &attr, input);
-		if (error == 0)
-			error = posix_spawn(ret_pid, SHELL, &actions, &attr,
-			    argv, environment);
-		(void)posix_spawnattr_destroy(&attr);
-	}
-	(void)posix_spawn_file_actions_destroy(&actions);
-	return error;
+	return command_spawn(SHELL, argv, environment, input, ret_pid);
 }
 
 enum err

@@ -81,6 +81,21 @@ ledger_load(struct station *s, enum station_access access, struct diag *diag)
 	    &s->records, s->head, diag);
 }
 
+/* It is known that packages may have gone out that it does not tell of. */
+static enum err
+refuted_check(const struct station *s, struct diag *diag)
+{
+	if (s->anchor.refuted == 0)
+		return ERR_OK;
+	diag_fail(diag, ERR_CORRUPT, NULL, "ledger: was put back to an"
+	    " earlier state: the authority acknowledged %ju entries of"
+	    " another one", (uintmax_t)s->anchor.refuted);
+	diag_hint(diag, "nothing is handed out again. At the authority:"
+	    " imprint station lost %s; then make a new station",
+	    s->statement.name);
+	return ERR_CORRUPT;
+}
+
 enum err
 station_open(const struct io *io, const char *home,
     enum station_access access, struct station *s, struct diag *diag)
@@ -110,6 +125,8 @@ station_open(const struct io *io, const char *home,
 		err = trust_read(s, diag);
 	if (!err)
 		err = ledger_load(s, access, diag);
+	if (!err && access == STATION_WORK)
+		err = refuted_check(s, diag);
 	if (!err && access == STATION_WORK)
 		err = home_machine_note(s, diag);
 	return err;

@@ -16,6 +16,7 @@
 #define IMPRINT_STATION_STATION_H
 
 #include "lib/base/io.h"
+#include "lib/identity/ledger_head.h"
 #include "lib/identity/pack.h"
 #include "lib/identity/station.h"
 #include "station/keymap.h"
@@ -79,6 +80,24 @@ struct station_order {
 	bool		closed;		/* and its key is destroyed */
 };
 
+/* What holds the ledger from outside, as the ledger tells it. */
+struct station_anchor {
+	unsigned		kind;	/* enum ledger_anchor: TPM, FILE,
+					 * PROGRAM; NONE */
+	uint64_t		number;
+	char			place[LEDGER_PLACE_MAX + 1];
+	struct ledger_point	at;	/* with its last record */
+	struct ledger_point	before;	/* with the one before that */
+	bool			held;	/* at, as far as this process knows;
+					 * else before */
+	/* of the authority; none: 0 entries */
+	uint64_t		acknowledged;
+	uint8_t			receipt[ACKNOWLEDGED_MAX];
+	size_t			receipt_len;
+	uint64_t		refuted;	/* entries acknowledged that
+						 * the chain has not; 0: none */
+};
+
 struct station {
 	const struct io			*io;
 	char				 home[PATH_SIZE];
@@ -105,6 +124,7 @@ struct station {
 	struct station_device		*devices;
 	size_t				 device_count, device_room;
 	uint64_t			 out;		/* ever, of all packs */
+	struct station_anchor		 anchor;
 	bool				 moved;	/* from another machine */
 };
 
@@ -189,6 +209,23 @@ struct station_reported {
 MUST_USE enum err station_report(struct station *, uint32_t order,
     const char *path, bool final, int64_t now,
     struct station_reported *ret_reported, struct diag *);
+
+/* Where the ledger stands, signed, to path: for the authority, which
+ * acknowledges it. */
+MUST_USE enum err station_head(struct station *, const char *path,
+    int64_t now, struct ledger_head *ret_head, struct diag *);
+/*
+ * Take an acknowledgement in. ERR_AUTH, ERR_SYNTAX; ERR_CONFLICT: of another
+ * station; ERR_STATE: an older one than was taken in before; ERR_CORRUPT: of
+ * what is not in this ledger, which was put back: on record, and from then on
+ * the station is not opened for work.
+ */
+MUST_USE enum err station_acknowledge(struct station *,
+    struct bytes acknowledgement, int64_t now,
+    struct acknowledged *ret_acknowledged, struct diag *);
+/* What was taken in last; ERR_NOTFOUND, without diag: nothing. */
+MUST_USE enum err station_acknowledged(const struct station *,
+    struct acknowledged *ret_acknowledged, struct diag *);
 
 /* Private part of the key a pack is sealed to; empty when it is destroyed. */
 struct bytes station_sealing(const struct station *,

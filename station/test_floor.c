@@ -72,6 +72,35 @@ what_is_done_is_done(void **state)
 	    FLOOR_REPEATED);
 }
 
+/* Of sn-1, to which FIRST + 2 was given by a rework of FIRST + 1. */
+static void
+late_copy_voids_nothing(struct line *l)
+{
+	struct floor_call call = call_of("f1", "sn-1", NOW);
+	struct floor_reserve what = {
+		.rework = true, .voids = FIRST + 1, .reason = "new board"
+	};
+	struct floor_package p = { .package = SECRET_INIT };
+	enum floor_code code;
+	uint64_t voids;
+
+	assert_int_equal(floor_reserve(l->floor, &call, &what, &p, &code,
+	    NULL), ERR_OK);
+	assert_int_equal(code, FLOOR_REPEATED);
+	assert_int_equal(p.index, FIRST + 2);
+	assert_int_equal(commit(l, "f1", "sn-1", NOW, NULL), FLOOR_OK);
+	for (voids = FIRST; voids < FIRST + 2; voids++) {
+		what.voids = voids;
+		assert_int_equal(floor_reserve(l->floor, &call, &what, &p,
+		    &code, NULL), ERR_OK);
+		assert_int_equal(code, FLOOR_NOT_THAT);
+		assert_int_equal(p.package.len, 0);
+	}
+	secret_release(&p.package);
+	assert_int_equal(query(l, "sn-1", FLOOR_OK).state, STATION_INJECTED);
+	assert_int_equal(index_of(l, "sn-1"), FIRST + 2);
+}
+
 static void
 scrap_and_rework_take_fresh_ones(void **state)
 {
@@ -109,17 +138,18 @@ scrap_and_rework_take_fresh_ones(void **state)
 	    FLOOR_REPEATED);
 	assert_int_equal(p.index, FIRST + 2);
 	secret_release(&p.package);
+	late_copy_voids_nothing(&l);
 	assert_int_equal(floor_order_count(l.floor), 1);
 	floor_order_at(l.floor, 0, &o);
 	assert_int_equal(o.order, 5);
 	assert_string_equal(o.product, "camera 1.0.0");
 	assert_int_equal(o.count, PACKAGES);
 	assert_int_equal(o.unused, PACKAGES - 3);
-	assert_int_equal(o.reserved, 1);
+	assert_int_equal(o.reserved, 0);
 	assert_int_equal(o.scrapped, 1);
 	assert_int_equal(o.reworked, 1);
-	assert_int_equal(o.injected, 0);
-	assert_int_equal(o.unproven, 0);
+	assert_int_equal(o.injected, 1);
+	assert_int_equal(o.unproven, 1);
 	assert_false(o.low || o.closed);
 }
 
@@ -312,7 +342,7 @@ static void
 what_is_asked_wrongly_is_refused(void **state)
 {
 	_cleanup_line_ struct line l = LINE_INIT;
-	struct floor_package p;
+	struct floor_package p = { .package = SECRET_INIT };
 	struct floor_reserve what = { .product = "toaster" };
 	struct floor_call good = call_of("f1", "sn-1", NOW), call;
 	enum floor_code code;

@@ -97,13 +97,28 @@ call_of(const char *fixture, const char *device, int64_t now)
 	return call;
 }
 
-/* The answer's package stays in *package, or there is none. */
+/* Index of the package that a device has; 0: none. */
+static inline uint64_t
+index_of(struct line *l, const char *device)
+{
+	struct floor_call call = call_of("", device, NOW);
+	struct floor_state state = { .index = 0 };
+	enum floor_code code;
+
+	assert_int_equal(floor_query(l->floor, &call, &state, &code, NULL),
+	    ERR_OK);
+	return state.index;
+}
+
+/* The answer's package stays in *package, or there is none. A rework, with its
+ * reason, voids what the device has. */
 static inline enum floor_code
 reserve(struct line *l, const char *fixture, const char *device, int64_t now,
     const char *reason, struct floor_package *package)
 {
 	struct floor_call call = call_of(fixture, device, now);
-	struct floor_reserve what = { .rework = reason != NULL };
+	struct floor_reserve what = { .rework = reason != NULL,
+		.voids = reason != NULL ? index_of(l, device) : 0 };
 	struct floor_package answer = { .package = SECRET_INIT };
 	struct diag diag = DIAG_INIT;
 	enum floor_code code;

@@ -148,8 +148,14 @@ shift_verb(struct line *l, const char *device, const char *rework)
 	struct floor_package p = { .index = 0, .package = SECRET_INIT };
 	struct floor_call call = call_of("f1", device, NOW);
 	struct floor_reserve what = { .rework = rework != NULL };
+	struct floor_state state = { .index = 0 };
 	enum floor_code code;
 	enum err err;
+
+	err = floor_query(l->floor, &call, &state, &code, NULL);
+	if (err)
+		return err;
+	what.voids = state.index;
 
 	if (rework != NULL)
 		(void)snprintf(what.reason, sizeof(what.reason), "%s", rework);

@@ -19,8 +19,8 @@ test_good(void **state)
 	(void)state;
 	assert_int_equal(line_request_read(LINE_RESERVE, bytes_text(
 	    "{\"device\":{\"chip\":\"00ff\"},\"badge\":\"b\",\"mes_order\":"
-	    "\"m\",\"product\":\"p\",\"order\":7,\"rework\":\"why\"}"), &r,
-	    &diag), ERR_OK);
+	    "\"m\",\"product\":\"p\",\"order\":7,\"rework\":\"why\","
+	    "\"voids\":12}"), &r, &diag), ERR_OK);
 	assert_int_equal(r.call.device_kind, FLOOR_CHIP);
 	assert_int_equal(r.call.device_len, 2);
 	assert_memory_equal(r.call.device, "\x00\xff", 2);
@@ -31,6 +31,7 @@ test_good(void **state)
 	assert_int_equal(r.reserve.order, 7);
 	assert_true(r.reserve.rework);
 	assert_string_equal(r.reserve.reason, "why");
+	assert_int_equal(r.reserve.voids, 12);
 	assert_int_equal(line_request_read(LINE_COMMIT, bytes_text(
 	    "{" DEVICE ",\"firmware\":\"1\",\"evidence\":{\"signature\":"
 	    "\"AQID\"},\"names\":{\"board\":\"B1\",\"mac\":\"m\"}}"), &r,
@@ -74,6 +75,12 @@ test_refused(void **state)
 			"order: not within" },
 		{ LINE_RESERVE, "{" DEVICE ",\"rework\":\"\"}",
 			"rework: needs" },
+		{ LINE_RESERVE, "{" DEVICE ",\"rework\":\"x\"}",
+			"voids: goes with" },
+		{ LINE_RESERVE, "{" DEVICE ",\"voids\":1}",
+			"voids: goes with" },
+		{ LINE_RESERVE, "{" DEVICE ",\"rework\":\"x\",\"voids\":-1}",
+			"voids: not within" },
 		{ LINE_COMMIT, "{" DEVICE ",\"evidence\":{}}",
 			"evidence: needs" },
 		{ LINE_COMMIT, "{" DEVICE ",\"evidence\":{\"readback\":"

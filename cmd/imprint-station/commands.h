@@ -26,6 +26,7 @@ enum exit_code station_cmd_status(struct cmd *);
 enum exit_code station_cmd_sealed(struct cmd *);
 enum exit_code station_cmd_report(struct cmd *);
 enum exit_code station_cmd_key_new(struct cmd *);
+enum exit_code station_cmd_sync(struct cmd *);
 enum exit_code station_cmd_serve(struct cmd *);
 enum exit_code station_cmd_fixture_add(struct cmd *);
 enum exit_code station_cmd_fixture_list(struct cmd *);

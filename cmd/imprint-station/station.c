@@ -46,6 +46,11 @@ static const struct cmd_option report_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option sync_options[] = {
+	{ "out", "FILE", "where the ledger stands, signed" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_option sealed_options[] = {
 	{ "device", "ID", "the chip's id, or its key's, as in the list" },
 	{ "out", "FILE", "where the package goes, as the chip opens it" },
@@ -87,6 +92,11 @@ static const struct cmd_command commands[] = {
 	    " order", report_options,
 	    "imprint-station report 7 --out order-7.report --final\n",
 	    station_cmd_report },
+	{ "sync", "[ACKNOWLEDGEMENT]", "tell the authority where the ledger"
+	    " stands, take in what it says", sync_options,
+	    "imprint-station sync --out line-1.head\n"
+	    "imprint-station sync line-1.acknowledged\n",
+	    station_cmd_sync },
 	{ "key new", "", "make a fresh sealing key for the orders to come",
 	    NULL, "imprint-station key new\n", station_cmd_key_new },
 	{ "status", "", "what was handed out, what is left", NULL,

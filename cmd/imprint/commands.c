@@ -208,6 +208,11 @@ static const struct cmd_option doctor_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cmd_option acknowledge_options[] = {
+	{ "out", "FILE", "where the acknowledgement is written" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_option reconcile_options[] = {
 	{ "report", "FILE", "a station's report; several may be given" },
 	{ "no-publish", NULL, "leave that to 'imprint publish'" },
@@ -263,6 +268,10 @@ static const struct cmd_command commands[] = {
 	{ "station lost", "NAME", "give up a station: revoke what it may still "
 	    "hold", cancel_options, "  imprint station lost line-1\n",
 	    station_lost_cmd },
+	{ "station acknowledge", "FILE", "acknowledge where a station's ledger "
+	    "stands", acknowledge_options,
+	    "  imprint station acknowledge line-1.head "
+	    "--out line-1.acknowledged\n", station_acknowledge_cmd },
 	{ "station list", "", "list registered stations", NULL,
 	    "  imprint station list\n", station_list_cmd },
 	{ "service add", "NAME", "make a service's TLS key and certificate",

@@ -140,6 +140,7 @@ enum exit_code product_diff_cmd(struct cmd *);
 enum exit_code station_add_cmd(struct cmd *);
 enum exit_code station_renew_cmd(struct cmd *);
 enum exit_code station_lost_cmd(struct cmd *);
+enum exit_code station_acknowledge_cmd(struct cmd *);
 enum exit_code station_list_cmd(struct cmd *);
 enum exit_code service_add_cmd(struct cmd *);
 enum exit_code order_create_cmd(struct cmd *);

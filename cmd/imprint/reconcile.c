@@ -150,11 +150,48 @@ sums_print(const struct sums *s, bool json)
 	    json ? (sums_fit(s) ? "true" : "false") : "");
 }
 
+static const char *const anchor_names[] = {
+	[REPORT_TPM] = "tpm", [REPORT_ACKNOWLEDGED] = "acknowledgement",
+	[REPORT_FILE] = "file", [REPORT_PROGRAM] = "program"
+};
+
+/* By what, and up to which entry of how many: what is newer is held by
+ * nothing yet. */
+static void
+anchor_print(const struct reported *r, bool json)
+{
+	bool own = r->anchor_entries != 0;
+
+	if (json)
+		printf(", \"ledger_entries\": %llu, \"anchor\": ",
+		    (unsigned long long)r->ledger_entries);
+	if (json && own)
+		printf("{\"by\": \"%s\", \"entries\": %llu}",
+		    anchor_names[r->anchor],
+		    (unsigned long long)r->anchor_entries);
+	else if (json)
+		printf("null");
+	else if (own)
+		printf("anchored by %s to %llu of %llu",
+		    anchor_names[r->anchor],
+		    (unsigned long long)r->anchor_entries,
+		    (unsigned long long)r->ledger_entries);
+	else
+		printf("%s", r->acknowledged == 0 ? "unanchored" : "");
+	if (json)
+		printf(", \"acknowledged\": %llu}",
+		    (unsigned long long)r->acknowledged);
+	else if (r->acknowledged != 0)
+		printf("%sacknowledged to %llu of %llu", own ? ", " : "",
+		    (unsigned long long)r->acknowledged,
+		    (unsigned long long)r->ledger_entries);
+}
+
 static void
 report_print(const struct reconcile_line *line, bool json)
 {
 	const struct reported *r = &line->reported;
-	bool anchored = r->anchor != REPORT_UNANCHORED;
+	bool anchored = r->anchor_entries != 0 || r->acknowledged != 0;
 	char made[TIME_TEXT_SIZE];
 
 	if (r->sequence == 0) {
@@ -166,16 +203,16 @@ report_print(const struct reconcile_line *line, bool json)
 	time_format(r->made, made);
 	if (json)
 		printf(", \"imported\": %s, \"report\": {\"sequence\": %llu, "
-		    "\"made\": \"%s\", \"final\": %s, \"anchored\": %s}",
+		    "\"made\": \"%s\", \"final\": %s, \"anchored\": %s",
 		    line->figures.there ? "true" : "false",
 		    (unsigned long long)r->sequence, made,
 		    r->final ? "true" : "false", anchored ? "true" : "false");
 	else
-		printf("  %llu of %s%s, %s%s",
+		printf("  %llu of %s%s%s, ",
 		    (unsigned long long)r->sequence, made,
 		    r->final ? ", final" : "",
-		    anchored ? "anchored" : "unanchored",
 		    line->figures.there ? "" : ", never imported");
+	anchor_print(r, json);
 }
 
 static enum err
@@ -196,7 +233,8 @@ line_print(struct table *t, uint32_t no)
 	sums_of(line, &sums);
 	sums_add(&t->total, &sums);
 	t->unanchored += line->reported.sequence != 0 &&
-	    line->reported.anchor == REPORT_UNANCHORED;
+	    line->reported.anchor_entries == 0 &&
+	    line->reported.acknowledged == 0;
 	if (t->cmd->json)
 		printf("%s\n  {\"pack\": %u, \"station\": \"%s\", ",
 		    no > 1 ? "," : "", no, line->station);

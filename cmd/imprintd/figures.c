@@ -94,10 +94,12 @@ fronts_put(struct desk *desk, struct buf *out)
 	for (i = 0; i < PEERS_MAX; i++)
 		if (desk->peers[i].used &&
 		    desk->peers[i].counts[COUNT_CERTIFICATE_END] > 0)
-			buf_printf(out, "imprint_front_certificate_expiry_"
-			    "seconds{front=\"%zu\"} %llu\n", i,
-			    (unsigned long long)desk->peers[i].counts[
-			    COUNT_CERTIFICATE_END]);
+			buf_printf(out,
+			    "imprint_front_certificate_expiry_"
+			    "seconds{front=\"%zu\"} %llu\n",
+			    i,
+			    (unsigned long long)desk->peers[i]
+				.counts[COUNT_CERTIFICATE_END]);
 }
 
 static void

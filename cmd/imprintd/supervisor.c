@@ -79,8 +79,8 @@ static bool
 user_become(const struct user *user)
 {
 	return !user->change || (setgroups(1, &user->gid) == 0 &&
-	    setgid(user->gid) == 0 && setuid(user->uid) == 0 && (user->uid == 0 ||
-	    setuid(0) != 0));
+	    setgid(user->gid) == 0 && setuid(user->uid) == 0 &&
+	    (user->uid == 0 || setuid(0) != 0));
 }
 
 /* fds[i] becomes descriptor 3 + i; -1: none there. All others are closed by

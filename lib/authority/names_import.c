@@ -11,7 +11,7 @@
 #include "lib/authority/names_internal.h"
 
 #define BATCH		((size_t)1 << 20)	/* keys; 8 MB */
-#define BLOCK_MASK	(STORE_NAME_BLOCKS_MAX - 1)
+#define BLOCK_MASK	(STORE_BLOCKS_MAX - 1)
 #define KEY_HASH(key)	((uint32_t)((key) >> 31))
 #define KEY_BLOCK(key) ((key)&BLOCK_MASK)
 
@@ -38,6 +38,7 @@ struct import {
 	uint64_t		 block_number;
 	uint64_t		*keys;
 	size_t			 key_count;
+	struct row_sum		 rows;		/* what changes of them */
 	unsigned		 column_in_file[PRODUCT_NAMES_MAX];
 	char			 title[NAMES_TITLE_SIZE];
 	/* of the keys at hand */
@@ -191,8 +192,8 @@ suspects_stored(void *ctx, uint64_t number)
 
 	if (number >= import->own.file.first)
 		return suspects_of(import, &import->own, number);
-	err = store_name_block_get(import->authority->store, number, &order,
-	    &body, import->diag);
+	err = store_block_get(import->authority->store, STORE_NAME_BLOCKS,
+	    number, &order, &body, import->diag);
 	if (!err && import->other.order.number != order)
 		err = names_order_get(import->authority, order,
 		    &import->other, import->diag);
@@ -308,7 +309,9 @@ keys_check(struct import *import, size_t at, size_t *ret_end)
 static enum err
 keys_flush(struct import *import)
 {
+	struct store_row row = { .table = STORE_NAME_KEY_ROWS };
 	size_t at, end = 0;
+	bool new = false;
 	enum err err = ERR_OK;
 
 	qsort(import->keys, import->key_count, sizeof(*import->keys),
@@ -317,10 +320,16 @@ keys_flush(struct import *import)
 		err = keys_check(import, at, &end);
 	if (!err && import->conflict)
 		err = conflict_report(import);
-	for (at = 0; at < import->key_count && !err; at++)
+	for (at = 0; at < import->key_count && !err; at++) {
+		row.numbers[0] = KEY_HASH(import->keys[at]);
+		row.numbers[1] = KEY_BLOCK(import->keys[at]);
 		err = store_name_key_put(import->authority->store,
-		    KEY_HASH(import->keys[at]), KEY_BLOCK(import->keys[at]),
+		    (uint32_t)row.numbers[0], row.numbers[1], &new,
 		    import->diag);
+		if (!err && new)
+			err = rows_add(import->authority, &import->rows,
+			    &row, true);
+	}
 	import->key_count = 0;
 	return err;
 }
@@ -402,13 +411,14 @@ import_run(struct import *import, const struct template *template,
 {
 	struct store *store = import->authority->store;
 	struct names_file found;
+	struct store_row row;
 	enum err err;
 
 	err = names_each(import->authority, form_collect, import,
 	    import->diag);
 	if (!err)
-		err = store_name_file_begin(store, &import->own.file,
-		    import->diag);
+		err = store_block_next(store, STORE_NAME_BLOCKS,
+		    &import->own.file.first, import->diag);
 	import->block_number = import->own.file.first;
 	if (!err)
 		err = names_file_read(file, template->names,
@@ -424,7 +434,16 @@ import_run(struct import *import, const struct template *template,
 		return err;
 	import->own.file.lines = found.lines;
 	memcpy(import->own.file.hash, found.hash, SHA256_SIZE);
-	return store_name_file_put(store, &import->own.file, import->diag);
+	row = (struct store_row){ .table = STORE_NAME_FILE_ROWS,
+	    .numbers = { import->own.order.number, import->own.file.first,
+		found.lines },
+	    .blob = bytes_of(import->own.file.hash, STORE_HASH_SIZE) };
+	err = rows_add(import->authority, &import->rows, &row, true);
+	if (!err)
+		err = rows_change(import->authority, &import->rows,
+		    import->diag);
+	return err ? err : store_name_file_put(store, &import->own.file,
+	    import->diag);
 }
 
 enum err

@@ -60,8 +60,9 @@ struct operation_head {
 	uint8_t		status_sum[SHA256_SIZE];
 	/* see rows.h; objects up to a place of store_object_last();
 	 * published: what authority_published() says of each log */
-	struct row_sum	objects, ranges, published;
+	struct row_sum	objects, ranges, published, rows;
 	uint64_t	object_place;
+	bool		without_rows;	/* as version 1 wrote it */
 };
 
 /* An entry; body holds one CBOR item. */

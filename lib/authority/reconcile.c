@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "lib/authority/acknowledge.h"
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/reconcile_internal.h"
@@ -26,6 +27,7 @@ struct load {
 	struct template		*template;
 	unsigned		 evidence;	/* that the product asks for */
 	struct keys		 keys;
+	struct row_sum		 rows;		/* what changes of them */
 	struct place		*places;	/* by pack and position */
 	size_t			 place_count, place_cap;
 	uint32_t		 nos[REPORT_PACKS_MAX];	/* of its packs */
@@ -146,6 +148,28 @@ sequence_check(struct load *l, bool *ret_before)
 	if (l->old.ledger_entries > l->report.ledger_entries)
 		return refuse(l, ERR_CONFLICT, "its ledger is shorter than "
 		    "at the report before: it was put back", NULL);
+	return ERR_OK;
+}
+
+/* Was its ledger put back since the authority last heard of it? */
+static enum err
+anchor_check(struct load *l)
+{
+	struct acknowledge_basis basis;
+	enum err err;
+
+	err = acknowledge_report_check(l->authority, &l->station.signing,
+	    &l->report, &basis, l->diag);
+	if (err)
+		return err;
+	if (basis.wrong != NULL)
+		return refuse(l, ERR_CONFLICT, basis.wrong, "sync first: "
+		    "'imprint-station sync --out F', 'imprint station "
+		    "acknowledge F --out A', 'imprint-station sync A', and "
+		    "report again. A station that refuses A was put back: "
+		    "'imprint station lost'");
+	l->now.anchor_entries = basis.entries;
+	l->now.acknowledged = basis.acknowledged;
 	return ERR_OK;
 }
 
@@ -321,12 +345,28 @@ place_revoke(struct load *l, const struct place *place)
 	return err;
 }
 
+/* Did the last report tell of this pack? Then each place has its blob. */
+static bool
+told_before(const struct load *l, const struct place *place)
+{
+	size_t i;
+
+	for (i = 0; i < l->old.pack_count; i++)
+		if (l->old.packs[i].no == place->range.pack)
+			return l->old.packs[i].there;
+	return false;
+}
+
 static enum err
 place_enter(struct load *l)
 {
 	const struct place *place = &l->places[l->at];
+	bool told = told_before(l, place);
 	enum err err;
 
+	/* another station's: nothing more to come */
+	if (place->pack == l->report.pack_count)
+		return ERR_OK;
 	buf_clear(&l->items);
 	l->item_count = 0;
 	free(l->states);
@@ -335,7 +375,13 @@ place_enter(struct load *l)
 		return diag_nomem(l->diag);
 	err = associations_get(l->authority, &place->range, &l->before,
 	    l->diag);
-	return err == ERR_NOTFOUND ? ERR_OK : err;
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	if (told != (err == ERR_OK) ||
+	    (told && l->before.sequence != l->old.sequence))
+		return associations_altered(&place->range, l->diag);
+	return associations_replace(l->authority, &place->range, &l->before,
+	    &l->rows);
 }
 
 static enum err
@@ -350,7 +396,7 @@ place_leave(struct load *l)
 	if (!err)
 		err = associations_put(l->authority, &place->range,
 		    l->report.station, l->report.sequence, l->item_count,
-		    buf_bytes(&l->items), l->diag);
+		    buf_bytes(&l->items), &l->rows, l->diag);
 	l->at++;
 	return err;
 }
@@ -574,6 +620,11 @@ load_check(struct load *l, bool *ret_before)
 	if (!err)
 		err = store_order_get(l->authority->store, number, &l->row,
 		    l->diag);
+	/* its template and state are the row's */
+	if (!err)
+		err = order_record_check(l->authority, &l->row, l->diag);
+	if (!err && l->row.state != ORDER_CANCELLED)
+		err = rows_check_order(l->authority, &l->row, l->diag);
 	if (!err)
 		err = station_find(l);
 	if (!err)
@@ -586,6 +637,9 @@ load_check(struct load *l, bool *ret_before)
 	if (!err)
 		err = sequence_check(l, ret_before);
 	if (err || *ret_before)
+		return err;
+	err = anchor_check(l);
+	if (err)
 		return err;
 	if (l->report.final && l->row.state == ORDER_OPEN)
 		return refuse(l, ERR_STATE, "is final, but the order is not "
@@ -627,8 +681,11 @@ load_run(struct load *l, int64_t now)
 		err = keys_open(&l->keys, l->authority, l->template, l->diag);
 	if (err)
 		return err;
+	l->keys.rows = &l->rows;
 	figures_take(l, now);
 	err = records_load(l);
+	if (!err)
+		err = rows_change(l->authority, &l->rows, l->diag);
 	if (!err && l->report.final)
 		err = absent_return(l);
 	if (!err)

@@ -17,6 +17,7 @@ struct keys {
 	struct authority	*authority;
 	const struct template	*template;
 	struct sha256		*sha256;
+	struct row_sum		*rows;	/* the caller's: what changes */
 	/* by the template's names: could others give such a name? */
 	bool			 forms[PRODUCT_NAMES_MAX];
 	bool			 files[PRODUCT_NAMES_MAX];

@@ -164,6 +164,7 @@ static const struct {
 	{ REQUEST_RECONCILE, request_reconcile },
 	{ REQUEST_STATION_LOST, request_station_lost },
 	{ REQUEST_STATION_RENEW, request_station_renew },
+	{ REQUEST_STATION_ACKNOWLEDGE, request_station_acknowledge },
 };
 
 static enum err

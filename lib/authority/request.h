@@ -46,7 +46,8 @@ enum request_type {
 	REQUEST_STATION_LOST = 23,	/* body: name; its answer is that of
 					 * a reconciliation */
 	REQUEST_STATION_RENEW = 24,	/* body: the station's statement */
-	REQUEST_OPERATOR_ADD = 25	/* body: [name, COSE_Key] */
+	REQUEST_OPERATOR_ADD = 25,	/* body: [name, COSE_Key] */
+	REQUEST_STATION_ACKNOWLEDGE = 26 /* lib/authority/acknowledge.h */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */

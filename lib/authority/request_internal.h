@@ -35,5 +35,6 @@ REQUEST_HANDLER(request_chip_maker_remove);
 REQUEST_HANDLER(request_reconcile);
 REQUEST_HANDLER(request_station_lost);
 REQUEST_HANDLER(request_station_renew);
+REQUEST_HANDLER(request_station_acknowledge);
 
 #endif

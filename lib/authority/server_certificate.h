@@ -17,9 +17,10 @@
 MUST_USE enum err authority_dns_name_check(const char *name, struct diag *);
 
 /*
- * Valid for SERVER_CERTIFICATE_S, from SERVER_BACK_S before now; recorded durably before it is returned. der is
- * appended to. The authority is unlocked, open for writing and outside of a
- * transaction. ERR_INVALID: the name; the key is not P-256.
+ * Valid for SERVER_CERTIFICATE_S, from SERVER_BACK_S before now; recorded
+ * durably before it is returned. der is appended to. The authority is
+ * unlocked, open for writing and outside of a transaction. ERR_INVALID: the
+ * name; the key is not P-256.
  */
 MUST_USE enum err authority_server_certificate(struct authority *,
     const char *dns_name, const struct public_key *, int64_t now,

@@ -336,6 +336,66 @@ test_harmed(void **state)
 	}
 }
 
+/* Rows that no MAC of their own holds, or whose absence is the harm. */
+static void
+test_rows_harmed(void **state)
+{
+	static const char keep[] = "INSERT INTO meta SELECT 'kept', body "
+	    "FROM association WHERE first = 2";
+	static const struct {
+		const char	*change;
+		bool		 seen;		/* by the next report too */
+	} harms[] = {
+		{ "UPDATE association SET body = zeroblob(40) "
+		    "WHERE first = 0", true },
+		{ "DELETE FROM association WHERE first = 2", true },
+		{ "UPDATE association SET body = (SELECT value FROM meta "
+		    "WHERE name = 'kept') WHERE first = 2", true },
+		{ "INSERT INTO association SELECT log, first + 90, body "
+		    "FROM association", false },
+		{ "DELETE FROM line_key", false },
+		{ "DELETE FROM line_key WHERE hash = (SELECT min(hash) "
+		    "FROM line_key)", false },
+		{ "UPDATE line_key SET idx = 4 WHERE idx = 1", false },
+		{ "UPDATE line_key SET hash = hash + 1", false },
+		{ "INSERT INTO line_key VALUES (1, 1, 1)", false },
+		{ "UPDATE log SET epoch = 2 WHERE log = 1", false },
+		{ "UPDATE orders SET state = 3 WHERE number = 1", true },
+		{ "UPDATE orders SET state = 3 WHERE number = 2", false },
+		{ "UPDATE orders SET template = 2", true },
+	};
+	struct world *w = *state;
+	struct say say = early;
+	struct report report;
+	struct diag diag;
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < COUNT(harms); i++) {
+		say.sequence = 1;
+		world_copy(w, io_posix());
+		loaded(w, &say, RECONCILE_LOADED);
+		registry_change(w, keep);
+		say.sequence = 2;
+		loaded(w, &say, RECONCILE_LOADED);
+		all_agrees(w);
+		registry_change(w, harms[i].change);
+		diag = (struct diag)DIAG_INIT;
+		if (operation_replay(w->authority, NULL, NULL, &diag) !=
+		    ERR_CORRUPT || diag.what[0] == '\0')
+			fail_msg("harm %zu: %s", i, diag.what);
+		say.sequence = 3;
+		say_it(w, &say, &report);
+		err = submit_report(w, &say, &report, NULL, &diag);
+		if (err != (harms[i].seen ? ERR_CORRUPT : ERR_OK))
+			fail_msg("harm %zu: %s", i, err_name(err));
+		/* it does not pass for good by what came after */
+		if (!err && operation_replay(w->authority, NULL, NULL,
+		    &diag) != ERR_CORRUPT)
+			fail_msg("harm %zu: forgotten", i);
+	}
+}
+
 /* Disk full, failed write, failed sync at any operation: none of it, or all;
  * and once more gives all of it. */
 static void
@@ -397,6 +457,7 @@ main(void)
 		cmocka_unit_test_setup(test_altered, world_fresh),
 		cmocka_unit_test_setup(test_final, world_fresh),
 		cmocka_unit_test_setup(test_harmed, world_fresh),
+		cmocka_unit_test_setup(test_rows_harmed, world_fresh),
 		cmocka_unit_test_setup(test_faults, world_fresh),
 	};
 

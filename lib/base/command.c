@@ -48,14 +48,10 @@ command_prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
 	return error;
 }
 
-static int
-command_start(const char *path, const char *argument, int input,
-    pid_t *ret_pid)
+int
+command_spawn(const char *path, char *const argv[],
+    char *const environment[], int input, pid_t *ret_pid)
 {
-	char variable[] = "PATH=/usr/local/bin:/usr/bin:/bin";
-	char *argv[] = { (char *)(uintptr_t)path,
-	    (char *)(uintptr_t)argument, NULL };
-	char *environment[] = { variable, NULL };
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
 	int error;
@@ -103,6 +99,10 @@ enum err
 command_run(const char *path, const char *argument, struct bytes input,
     unsigned timeout_s, int *ret_status, struct diag *diag)
 {
+	char variable[] = "PATH=/usr/local/bin:/usr/bin:/bin";
+	char *argv[] = { (char *)(uintptr_t)path,
+	    (char *)(uintptr_t)argument, NULL };
+	char *environment[] = { variable, NULL };
 	int ends[2], error;
 	ssize_t sent;
 	pid_t pid;
@@ -117,7 +117,7 @@ command_run(const char *path, const char *argument, struct bytes input,
 	error = sent == (ssize_t)input.len ? 0 : EIO;
 	(void)close(ends[1]);
 	if (error == 0)
-		error = command_start(path, argument, ends[0], &pid);
+		error = command_spawn(path, argv, environment, ends[0], &pid);
 	(void)close(ends[0]);
 	if (error != 0)
 		return command_fail(diag, path, error);

@@ -5,10 +5,20 @@
 #ifndef IMPRINT_BASE_COMMAND_H
 #define IMPRINT_BASE_COMMAND_H
 
+#include <sys/types.h>
+
 #include "lib/base/bytes.h"
 #include "lib/base/diag.h"
 
 #define COMMAND_INPUT_MAX	4096	/* what any pipe takes at once */
+
+/*
+ * Start path with argv and environment: a process group of its own, default
+ * signals, input (a descriptor of the caller's) as standard input, standard
+ * output where our messages go. Returns 0 or an errno.
+ */
+int	command_spawn(const char *path, char *const argv[],
+	    char *const environment[], int input, pid_t *ret_pid);
 
 /*
  * path is executed, not searched and no shell; argument is its only one. It

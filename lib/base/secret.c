@@ -40,6 +40,17 @@ secret_alloc(struct secret *s, size_t cap)
 }
 
 enum err
+secret_reserve(struct secret *s, size_t cap)
+{
+	if (s->ptr != NULL && cap <= s->cap) {
+		secret_clear(s);
+		return ERR_OK;
+	}
+	secret_release(s);
+	return secret_alloc(s, cap);
+}
+
+enum err
 secret_copy(struct secret *s, struct bytes src)
 {
 	enum err err;

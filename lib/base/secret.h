@@ -25,6 +25,9 @@ struct secret {
 
 /* cap bytes of room, len 0. s must be SECRET_INIT. ERR_NOMEM. */
 MUST_USE enum err secret_alloc(struct secret *, size_t cap);
+/* cap bytes of room and len 0, in the room that it has if that is enough: what
+ * is used over and over spares the system's calls. ERR_NOMEM: as released. */
+MUST_USE enum err secret_reserve(struct secret *, size_t cap);
 /* Room with a copy of src. ERR_NOMEM. */
 MUST_USE enum err secret_copy(struct secret *, struct bytes src);
 /* Append within cap; ERR_LIMIT beyond it. */

@@ -42,6 +42,27 @@ test_put(void **state)
 }
 
 static void
+test_reserve(void **state)
+{
+	_cleanup_secret_ struct secret s = SECRET_INIT;
+	const uint8_t *room;
+
+	(void)state;
+	assert_int_equal(secret_reserve(&s, 6), ERR_OK);
+	room = s.ptr;
+	assert_int_equal(secret_put(&s, bytes_text("abcdef")), ERR_OK);
+	/* the same room, wiped */
+	assert_int_equal(secret_reserve(&s, 4), ERR_OK);
+	assert_ptr_equal(s.ptr, room);
+	assert_int_equal(s.len, 0);
+	assert_memory_equal(s.ptr, "\0\0\0\0\0", 6);
+	assert_int_equal(secret_reserve(&s, 9000), ERR_OK);
+	assert_int_equal(s.cap, 9000);
+	assert_int_equal(secret_reserve(&s, SIZE_MAX), ERR_NOMEM);
+	assert_null(s.ptr);
+}
+
+static void
 test_clear_and_release(void **state)
 {
 	struct secret s = SECRET_INIT;
@@ -195,6 +216,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put),
+		cmocka_unit_test(test_reserve),
 		cmocka_unit_test(test_clear_and_release),
 		cmocka_unit_test(test_sizes),
 		cmocka_unit_test(test_mapping),

@@ -82,13 +82,20 @@ base64_put(struct buf *b, struct bytes bytes, const char *digits)
 	at = buf_extend(b, len);
 	if (at == NULL)
 		return;
-	for (i = 0; i < bytes.len; i += 3) {
+	for (i = 0; i + 3 <= bytes.len; i += 3) {
+		group = (uint32_t)bytes.ptr[i] << 16 |
+		    (uint32_t)bytes.ptr[i + 1] << 8 | bytes.ptr[i + 2];
+		at[0] = (uint8_t)digits[group >> 18];
+		at[1] = (uint8_t)digits[group >> 12 & 63];
+		at[2] = (uint8_t)digits[group >> 6 & 63];
+		at[3] = (uint8_t)digits[group & 63];
+		at += 4;
+	}
+	if (i < bytes.len) {
 		left = bytes.len - i;
 		group = (uint32_t)bytes.ptr[i] << 16;
 		if (left > 1)
 			group |= (uint32_t)bytes.ptr[i + 1] << 8;
-		if (left > 2)
-			group |= bytes.ptr[i + 2];
 		for (k = 0; k < 4 && (k <= left || padded); k++)
 			*at++ = (uint8_t)
 			    digits[k <= left ? group >> (18 - 6 * k) & 63 : 64];

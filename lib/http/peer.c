@@ -320,8 +320,8 @@ peer_reply(struct peer *peer)
 	    "Cache-Control: %s\r\n"
 	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n", r->status,
 	    http_reason(r->status), r->type, (unsigned long long)len,
-	    r->file < 0 ? "no-store" : "no-cache", buf_text(&r->fields), peer->close ? "Connection: close\r\n" :
-	    "");
+	    r->file < 0 ? "no-store" : "no-cache", buf_text(&r->fields),
+	    peer->close ? "Connection: close\r\n" : "");
 	if (done < 0 || peer_body(peer, &r->reply) != ERR_OK) {
 		peer_free(peer);
 		return;

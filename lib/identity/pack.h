@@ -70,6 +70,13 @@ struct pack_chunk {
 	uint8_t		hash[SHA256_SIZE];
 };
 
+/* Is each package for one device that a list named? */
+static inline bool
+pack_is_for_devices(const struct pack_header *h)
+{
+	return h->mode == ORDER_CHIP || h->mode == ORDER_DEVICE_KEY;
+}
+
 /* Writing. */
 /* What the station is to ask for on the line; views into the product. */
 void	pack_header_ask(struct pack_header *, const struct product *);
@@ -125,7 +132,7 @@ MUST_USE enum err pack_check(struct pack *,
 /*
  * Open the package at position (0 .. count - 1) with the recipient's private
  * key, into the form a device gets. ret_index: its index. ERR_PERMISSION: it
- * is a chip's; nobody else can open it.
+ * is a chip's; nobody else can open it. out: as package_open().
  */
 MUST_USE enum err pack_open_package(struct pack *, uint64_t position,
     struct bytes private, uint64_t *ret_index, struct secret *out,

@@ -23,12 +23,6 @@ enum pack_asks {
 };
 
 static inline bool
-pack_has_devices(const struct pack_header *h)
-{
-	return h->mode == ORDER_CHIP || h->mode == ORDER_DEVICE_KEY;
-}
-
-static inline bool
 pack_asks_evidence(const struct pack_header *h)
 {
 	return h->evidence != INJECTION_UNPROVEN;
@@ -38,7 +32,7 @@ static inline unsigned
 pack_version(const struct pack_header *h)
 {
 	return pack_asks_evidence(h) || h->name_count > 0 ||
-	    pack_has_devices(h) ? 2 : 1;
+	    pack_is_for_devices(h) ? 2 : 1;
 }
 
 /* Octets of a chunk's encapsulation; a pack for chips has none there. */

@@ -19,6 +19,7 @@ struct pack {
 	struct package_opener	*opener;
 	size_t			 open_chunk;
 	struct secret		 open_key;	/* that it was made with */
+	struct buf		 room;		/* of a sealed package */
 };
 
 void
@@ -28,6 +29,7 @@ pack_close(struct pack **pack)
 		return;
 	file_release(&(*pack)->file);
 	buf_release(&(*pack)->header_bytes);
+	buf_release(&(*pack)->room);
 	package_opener_free(&(*pack)->opener);
 	secret_release(&(*pack)->open_key);
 	free((*pack)->chunks);
@@ -122,7 +124,7 @@ asks_read(struct cbor *cbor, struct pack_header *header)
 			break;
 		case PACK_ASKS_MODE:
 			header->mode = (enum order_mode)get_u32(cbor);
-			if (!pack_has_devices(header))
+			if (!pack_is_for_devices(header))
 				cbor_fail(cbor, "mode of no known kind");
 			break;
 		default:
@@ -374,6 +376,7 @@ pack_open(const struct io *io, const char *path,
 		return diag_nomem(diag);
 	pack->file = (struct file)FILE_INIT;
 	pack->header_bytes.limit = PACK_HEADER_MAX + PACK_HEAD;
+	pack->room.limit = PACKAGE_SIZE_MAX;
 	err = file_open(io, path, O_RDONLY, 0, &pack->file, diag);
 	if (!err)
 		err = header_read(pack, diag);
@@ -485,6 +488,11 @@ chunk_enter(struct pack *pack, size_t number, struct bytes private,
 	enum err err;
 
 	enc_len = pack_enc_len(&pack->header);
+	*ret_table = PACK_CHUNK_HEAD + enc_len;
+	if (private.len > 0 && pack->opener != NULL &&
+	    pack->open_chunk == number &&
+	    secret_equal(secret_bytes(&pack->open_key), private))
+		return ERR_OK;
 	err = file_read_at(&pack->file, chunk->offset, head,
 	    PACK_CHUNK_HEAD + enc_len, diag);
 	if (err)
@@ -498,11 +506,7 @@ chunk_enter(struct pack *pack, size_t number, struct bytes private,
 		return diag_fail(diag, ERR_CORRUPT, NULL,
 		    "pack %s: chunk %zu: head differs from the manifest",
 		    pack->file.path, number);
-	*ret_table = PACK_CHUNK_HEAD + enc_len;
 	if (private.len == 0)
-		return ERR_OK;
-	if (pack->opener != NULL && pack->open_chunk == number &&
-	    secret_equal(secret_bytes(&pack->open_key), private))
 		return ERR_OK;
 	package_opener_free(&pack->opener);
 	secret_release(&pack->open_key);
@@ -576,7 +580,7 @@ enum err
 pack_open_package(struct pack *pack, uint64_t position, struct bytes private,
     uint64_t *ret_index, struct secret *out, struct diag *diag)
 {
-	_cleanup_buf_ struct buf room = { .limit = PACKAGE_SIZE_MAX };
+	struct buf *room = &pack->room;
 	uint8_t commitment[SHA256_SIZE];
 	struct pack_device device;
 	uint64_t index = 0;
@@ -590,13 +594,13 @@ pack_open_package(struct pack *pack, uint64_t position, struct bytes private,
 		    "sealed");
 		return err;
 	}
-	err = package_read(pack, position, private, &room, &index,
+	err = package_read(pack, position, private, room, &index,
 	    commitment, diag);
 	if (err)
 		return err;
-	device.sealed = buf_bytes(&room);
-	if (pack_has_devices(&pack->header) &&
-	    (pack_device_get(buf_bytes(&room), &device) != ERR_OK ||
+	device.sealed = buf_bytes(room);
+	if (pack_is_for_devices(&pack->header) &&
+	    (pack_device_get(buf_bytes(room), &device) != ERR_OK ||
 	    device.enc.len > 0))
 		return device_syntax(pack, position, diag);
 	err = package_open(pack->opener, index, commitment, device.sealed,
@@ -613,7 +617,7 @@ pack_read_sealed(struct pack *pack, uint64_t position, struct buf *room,
 	struct pack_sealed sealed;
 	enum err err;
 
-	if (!pack_has_devices(&pack->header))
+	if (!pack_is_for_devices(&pack->header))
 		return diag_fail(diag, ERR_STATE, NULL, "pack %s: its packages "
 		    "are for no device before the station binds them",
 		    pack->file.path);

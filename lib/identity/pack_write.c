@@ -25,7 +25,7 @@ put_asks(struct buf *out, const struct pack_header *header)
 	size_t i;
 
 	cbor_put_map(out, (size_t)pack_asks_evidence(header) +
-	    (header->name_count > 0) + pack_has_devices(header));
+	    (header->name_count > 0) + pack_is_for_devices(header));
 	if (pack_asks_evidence(header)) {
 		cbor_put_uint(out, PACK_ASKS_EVIDENCE);
 		cbor_put_uint(out, header->evidence);
@@ -39,7 +39,7 @@ put_asks(struct buf *out, const struct pack_header *header)
 		cbor_put_tstr(out, header->names[i].kind);
 		cbor_put_uint(out, header->names[i].type);
 	}
-	if (pack_has_devices(header)) {
+	if (pack_is_for_devices(header)) {
 		cbor_put_uint(out, PACK_ASKS_MODE);
 		cbor_put_uint(out, header->mode);
 	}

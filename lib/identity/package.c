@@ -94,10 +94,9 @@ package_sealer_begin(struct package_sealer *sealer,
     const struct package_binding *binding, const struct public_key *recipient,
     uint8_t ret_enc[HPKE_ENC_MAX], size_t *ret_enc_len, struct diag *diag)
 {
-	hpke_free(&sealer->binder.hpke);
 	sealer->binder.binding = *binding;
-	return hpke_sender_new(recipient, bytes_text(EXPORT_LABEL), ret_enc,
-	    ret_enc_len, &sealer->binder.hpke, diag);
+	return hpke_sender_renew(&sealer->binder.hpke, recipient,
+	    bytes_text(EXPORT_LABEL), ret_enc, ret_enc_len, diag);
 }
 
 /* CBOR heads into a small fixed builder on the stack, then into the secret:
@@ -195,7 +194,8 @@ package_seal(struct package_sealer *sealer, uint64_t index,
 }
 
 struct package_opener {
-	struct binder binder;
+	struct binder	binder;
+	struct secret	inside;		/* empty between two packages */
 };
 
 enum err
@@ -228,6 +228,7 @@ package_opener_free(struct package_opener **opener)
 	if (*opener == NULL)
 		return;
 	binder_release(&(*opener)->binder);
+	secret_release(&(*opener)->inside);
 	free(*opener);
 	*opener = NULL;
 }
@@ -281,45 +282,55 @@ certs_size(const struct bytes *certs, size_t count)
 	return size;
 }
 
-enum err
-package_open(struct package_opener *opener, uint64_t index,
-    const uint8_t commitment[SHA256_SIZE], struct bytes sealed,
-    const struct bytes *certs, size_t cert_count, struct secret *out,
-    struct diag *diag)
+/* The sealed part, into the opener's own room. */
+static enum err
+inside_open(struct package_opener *opener, uint64_t index,
+    const uint8_t commitment[SHA256_SIZE], struct bytes sealed)
 {
-	_cleanup_secret_ struct secret inside = SECRET_INIT;
-	_cleanup_secret_ struct secret opened = SECRET_INIT;
 	uint8_t key[HPKE_KEY_SIZE];
 	enum err err;
 
-	if (sealed.len > PACKAGE_SIZE_MAX)
-		return diag_fail(diag, ERR_LIMIT, NULL,
-		    "package %llu: larger than %zu octets",
-		    (unsigned long long)index, PACKAGE_SIZE_MAX);
-	err = secret_alloc(&inside, sealed.len + HPKE_TAG_SIZE);
-	if (!err)
-		err = secret_alloc(&opened, sealed.len + SECRET_OVERHEAD +
-		    certs_size(certs, cert_count));
+	err = secret_reserve(&opener->inside, sealed.len + HPKE_TAG_SIZE);
 	if (!err)
 		err = binder_aad(&opener->binder, index, commitment);
 	if (!err)
 		err = binder_key(&opener->binder, index, key);
 	if (!err)
 		err = aead_open(opener->binder.aead, key, nonce_zero,
-		    buf_bytes(&opener->binder.aad), sealed, &inside);
+		    buf_bytes(&opener->binder.aad), sealed, &opener->inside);
 	wipe(key, sizeof(key));
-	if (err == ERR_AUTH)
+	return err;
+}
+
+enum err
+package_open(struct package_opener *opener, uint64_t index,
+    const uint8_t commitment[SHA256_SIZE], struct bytes sealed,
+    const struct bytes *certs, size_t cert_count, struct secret *out,
+    struct diag *diag)
+{
+	enum err err;
+
+	if (sealed.len > PACKAGE_SIZE_MAX)
+		return diag_fail(diag, ERR_LIMIT, NULL,
+		    "package %llu: larger than %zu octets",
+		    (unsigned long long)index, PACKAGE_SIZE_MAX);
+	err = secret_reserve(out, sealed.len + SECRET_OVERHEAD +
+	    certs_size(certs, cert_count));
+	if (!err)
+		err = inside_open(opener, index, commitment, sealed);
+	if (err == ERR_AUTH) {
+		secret_release(out);
 		return diag_fail(diag, err, "RFC 9180 5.2",
 		    "package %llu: altered, moved or not sealed to this key",
 		    (unsigned long long)index);
+	}
 	if (!err)
-		err = device_form_put(secret_bytes(&inside), certs,
-		    cert_count, &opened, diag);
-	if (err)
-		return diag_fail(diag, err, NULL,
-		    "package %llu: cannot be opened",
-		    (unsigned long long)index);
-	*out = opened;
-	opened = (struct secret)SECRET_INIT;	/* transferred */
-	return ERR_OK;
+		err = device_form_put(secret_bytes(&opener->inside), certs,
+		    cert_count, out, diag);
+	secret_clear(&opener->inside);
+	if (!err)
+		return ERR_OK;
+	secret_release(out);
+	return diag_fail(diag, err, NULL, "package %llu: cannot be opened",
+	    (unsigned long long)index);
 }

@@ -63,7 +63,8 @@ void	package_opener_free(struct package_opener **);
 #define _cleanup_opener_ __attribute__((cleanup(package_opener_free)))
 /*
  * Open and write out the form a device gets, with certs (each DER). ERR_AUTH
- * when it is not for this key, altered, or of another place. out: SECRET_INIT.
+ * when it is not for this key, altered, or of another place. out: its room is
+ * used again (secret_reserve()); given back on failure.
  */
 MUST_USE enum err package_open(struct package_opener *, uint64_t index,
     const uint8_t commitment[SHA256_SIZE], struct bytes sealed,

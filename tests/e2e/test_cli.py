@@ -18,6 +18,7 @@ COMMANDS = {
     "imprint": ["init", "doctor", "anchor set", "anchor show", "epoch begin",
         "clock accept", "product add", "product show", "product list",
         "product diff", "station add", "station renew", "station lost",
+        "station acknowledge",
         "station list", "service add", "order create", "operator add",
         "chip-maker add", "chip-maker list", "chip-maker remove",
         "list check", "list make", "list approve", "order list", "order show",
@@ -28,7 +29,7 @@ COMMANDS = {
         "log verify", "log prove", "log export", "log publish"],
     "imprint-station": ["init", "import", "trust", "inject", "serve",
         "fixture add", "fixture list", "fixture remove", "form", "report",
-        "key new", "status", "sealed"],
+        "sync", "key new", "status", "sealed"],
     "imprint-device": ["install", "show", "verify", "status", "connect",
         "export"],
 }

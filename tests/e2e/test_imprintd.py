@@ -2,6 +2,7 @@
 import concurrent.futures
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -15,7 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
-from conftest import BIN, PASSPHRASE, program_needed, run
+from conftest import BIN, PASSPHRASE, ROOT, program_needed, run
 from imprintd import (CERTIFICATE, DONE, FIGURES, IDENTITY, NAME, PATIENCE_S,
                       REFUSED, WELCOME, Authority, Server, children,
                       exchange, wait_for)
@@ -452,6 +453,36 @@ def test_users(issued, tmp_path):
                     text=True, check=True)
                 assert done.stdout.strip() == name
         assert server.ask("GET", "/pub/trust.pem")[0] == 200
+
+
+@pytest.fixture
+def unit(tmp_path):
+    """The example of a unit, running the program under test."""
+    source = ROOT / "examples/systemd/imprintd.service"
+    text = source.read_text()
+    assert text.count("ExecStart=/usr/bin/imprintd ") == 1
+    path = tmp_path / source.name
+    path.write_text(text.replace("ExecStart=/usr/bin/", f"ExecStart={BIN}/"))
+    return path
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None,
+                    reason="systemd-analyze is not installed")
+def test_unit(unit):
+    result = run("systemd-analyze", "--man=no", "verify", unit)
+    assert result.err == "" and result.out == ""
+    result = run("systemd-analyze", "security", "--offline=yes",
+                 "--threshold=40", unit)
+    assert "Overall exposure level" in result.out
+
+
+def test_unit_config(issued, tmp_path):
+    """The example of a configuration, with a home that is here."""
+    text = (ROOT / "examples/imprintd.yaml").read_text()
+    path = tmp_path / "imprintd.yaml"
+    path.write_text(text.replace("/var/lib/imprint", str(issued.home)))
+    assert "as est.example.net" in run(BIN / "imprintd", "check",
+                                       "--config", path).out
 
 
 class Key:

@@ -123,11 +123,19 @@ def test_retest_rework_scrap(served):
     assert f.commit("A", evidence=readback(first))["code"] == 0
     assert f.reserve("A")["code"] == 30
     # a rework needs a reason, and gets another package
-    other = f.reserve("A", rework="radio replaced")
+    rework = {"rework": "radio replaced", "voids": first["index"]}
+    other = f.reserve("A", **rework)
     assert other["code"] == 0 and other["ueid"] != first["ueid"]
+    again = f.reserve("A", **rework)
+    assert (again["code"], again["ueid"]) == (1, other["ueid"])
     # the old one's evidence proves nothing now
     assert f.commit("A", evidence=readback(first))["code"] == 40
     assert f.commit("A", evidence=readback(other))["code"] == 0
+    # a late copy of the call voids nothing, a false one neither
+    assert f.reserve("A", **rework)["code"] == 34
+    assert f.reserve("A", rework="x", voids=1 << 40)["code"] == 34
+    assert f.commit("A", evidence=readback(other))["code"] == 1
+    assert f.query("A")["index"] == other["index"]
     assert f.scrap("A")["code"] == 0
     assert f.scrap("A")["code"] == 1
     assert f.reserve("A")["code"] == 31
@@ -261,8 +269,11 @@ BAD = {
     "order out of range": {**GOOD, "order": 1 << 40},
     "negative order": {**GOOD, "order": -1},
     "long badge": {**GOOD, "badge": "x" * 64},
-    "rework without a reason": {**GOOD, "rework": ""},
-    "rework of another type": {**GOOD, "rework": True},
+    "rework without a reason": {**GOOD, "rework": "", "voids": 1},
+    "rework of another type": {**GOOD, "rework": True, "voids": 1},
+    "rework of nothing": {**GOOD, "rework": "x"},
+    "voids of another type": {**GOOD, "rework": "x", "voids": "1"},
+    "voids without rework": {**GOOD, "voids": 1},
     "control character": {**GOOD, "badge": "a\u0007"},
     "NUL": {**GOOD, "badge": "a\u0000b"},
 }

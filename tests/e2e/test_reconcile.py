@@ -149,7 +149,7 @@ def test_table(line):
     assert result["adds_up"] and result["revoked"] == 2
     assert not pack["report"]["anchored"]
     final = line.report("line-1", 2, first(line), final=True, anchor=[
-        1, b"counter 7"])
+        1, reader.cbor_encode([200, 7, "0x01800001", b""])])
     text = line.reconcile(final, line.report(
         "line-2", 1, second(line), final=True))
     assert "ordered 20 = injected 12 + reworked 1 + scrapped 1 + open 1 + " \

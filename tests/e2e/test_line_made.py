@@ -1,0 +1,139 @@
+"""Packages that were made for one device each, over the line: a chip gets its
+own, sealed to it, and no other; so does a device with keys of its own."""
+import base64
+import json
+
+import pytest
+
+import reader
+from line import Fixture, Served, readback
+from test_floor import Floor
+from test_modes import (approve, bea, chips_list, chips_make, claims_of,
+                        create, devices_list, devices_make, meter_add)
+
+assert bea  # a fixture of pytest
+
+
+@pytest.fixture
+def floor(eco, tmp_path):
+    """A station of this ecosystem, known as line-7."""
+    floor = Floor(tmp_path / "floor")
+    floor.root.mkdir()
+    floor.station("init", "--name", "line-7", "--trust",
+                  eco.dir / "publish/trust.pem")
+    eco.imprint("station", "add", floor.home / "line-7.station")
+    return floor
+
+
+def chip_package_open(data, key):
+    """[index, document] of what the chip got, with the chip's key alone."""
+    (magic, version, pack, order, index, product, commitment, kid, enc,
+     sealed, _) = reader.cbor_decode(data)
+    assert (magic, version) == ("imprint-chip-package", 1)
+    context = b"imprint package" + index.to_bytes(8, "big")
+    aad = reader.cbor_encode([pack, order, index, product, commitment, kid])
+    document, _ = reader.cbor_decode(reader.AESGCM(reader.Hpke(
+        key, enc, b"imprint package").export(context, 32)).decrypt(
+        bytes(12), sealed, aad))
+    return index, document
+
+
+def test_chip(eco, bea, floor, tmp_path):
+    chips = chips_make(6)
+    path = chips_list(tmp_path / "chips.cbor", chips)
+    create(eco, path, station="line-7", approval=approve(eco, path, bea))
+    eco.imprint("order", "run", 1)
+    floor.station("import", eco.pack())
+    token = floor.station("fixture", "add", "f").out.strip()
+    with Served(floor) as served:
+        f = Fixture(served, "f", token=token)
+
+        def reserve(chip, **members):
+            return f.ask("POST", "/v1/reserve", json.dumps(
+                {"device": {"chip": chip.hex()}, **members}))[2]
+
+        seen = set()
+        for name, key in reversed(chips.items()):     # not in their order
+            answer = reserve(name, product="camera")
+            assert (answer["code"], answer["sealed"]) == (0, True)
+            assert not {"ueid", "names", "label"} & answer.keys()
+            data = base64.b64decode(answer["package"])
+            index, document = chip_package_open(data, key)
+            assert index == answer["index"]
+            seen.add(claims_of(document)[256])
+            again = reserve(name)
+            assert (again["code"], again["package"]) == (1, answer["package"])
+            told = {"device": {"chip": name.hex()}}
+            # nobody on the line can check a signature by a key of the chip's
+            for evidence, code in (({"signature": "AAAA"}, 40),
+                                   (readback(answer), 0)):
+                assert f.ask("POST", "/v1/commit", json.dumps(
+                    {**told, "evidence": evidence}))[2]["code"] == code
+        assert len(seen) == 6
+        # none is left of all that were made, for anybody else
+        assert reserve(b"stranger")["code"] == 20
+    assert floor.status()["packs"][0]["injected"] == 6
+
+
+def test_wrong_chip(eco, bea, floor, tmp_path):
+    """Whoever it is not made for gets nothing, and nothing is used up."""
+    chips = chips_make(3)
+    path = chips_list(tmp_path / "chips.cbor", chips)
+    create(eco, path, station="line-7", approval=approve(eco, path, bea))
+    eco.imprint("order", "create", "--product", "camera", "--count", 2,
+                "--station", "line-7")
+    eco.imprint("order", "run", 1)
+    eco.imprint("order", "run", 2)
+    floor.station("import", eco.pack(1))
+    token = floor.station("fixture", "add", "f").out.strip()
+    with Served(floor) as served:
+        f = Fixture(served, "f", token=token)
+        for device in ({"chip": b"stranger".hex()}, {"serial": "S"},
+                       {"chip": "00" * 32}):
+            status, _, answer = f.ask("POST", "/v1/reserve", json.dumps(
+                {"device": device}))
+            assert (status, answer["code"]) == (409, 22), answer
+        first = f.reserve("chip-0")     # its id, as text
+        assert (first["code"], first["position"]) == (0, 0)
+        # the same chip by another way of telling its id is another device
+        assert f.ask("POST", "/v1/reserve", json.dumps(
+            {"device": {"chip": b"chip-0".hex()}}))[2]["code"] == 22
+        # done, and its one package used: no rework has another for it
+        assert f.commit("chip-0")["code"] == 0
+        assert f.reserve("chip-0", rework="x",
+                         voids=first["index"])["code"] == 22
+        assert f.query("chip-0")["state"] == "injected"
+        state = f.ask("GET", "/v1/line")[2]["orders"][0]
+        assert (state["left"], state["injected"]) == (2, 1)
+    # what is for any device goes to those that no list names
+    floor.station("import", eco.pack(2))
+    with Served(floor) as served:
+        f.moved(served)
+        assert f.reserve("chip-1")["position"] == 1
+        other = f.reserve("S")
+        assert (other["code"], other["order"]) == (0, 2)
+        assert f.reserve("S2", order=1)["code"] == 22
+
+
+def test_device_key(eco, bea, floor, tmp_path):
+    meter_add(eco, tmp_path)
+    devices = devices_make(4)
+    path = devices_list(tmp_path / "keys.cbor", devices)
+    create(eco, path, "device-key", "meter", station="line-7",
+           approval=approve(eco, path, bea, "device-key", "meter"))
+    eco.imprint("order", "run", 1)
+    floor.station("import", eco.pack())
+    token = floor.station("fixture", "add", "f").out.strip()
+    with Served(floor) as served:
+        f = Fixture(served, "f", token=token)
+        for n in (2, 0, 3, 1):
+            answer = f.reserve(str(n))
+            assert (answer["code"], answer["position"]) == (0, n)
+            package = reader.cbor_decode(base64.b64decode(answer["package"]))
+            assert package[3] == []     # no private key
+            claims = claims_of(package[2])
+            assert claims[256].hex() == answer["ueid"]
+            key = devices[n][0].public_key()
+            assert claims[8][1] == reader.cbor_decode(
+                reader.cbor_encode(reader.cose_key(key)))
+        assert f.reserve("4")["code"] == 20
