@@ -270,7 +270,7 @@ internal_get_est(struct bytes body, struct internal_est *ret_est,
 	cbor_open(&cbor, body);
 	cbor_get_array_sized(&cbor, 4);
 	est.renew = cbor_get_bool(&cbor);
-	label = cbor_get_text(&cbor);
+	label = cbor_get_tstr(&cbor);
 	est.leaf = cbor_get_bstr(&cbor);
 	est.csr = cbor_get_bstr(&cbor);
 	if (label.len > INTERNAL_LABEL_MAX || !bytes_is_plain(label))
