@@ -83,9 +83,9 @@ arguments_add(scmp_filter_ctx ctx, enum confine_role role)
 	if (role == CONFINE_OPENER)	/* fstat(3) */
 		return seccomp_rule_add(ctx, SCMP_ACT_ALLOW,
 		    SCMP_SYS(newfstatat), 1,
-		    SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH));
+		    SCMP_A3(SCMP_CMP_EQ, AT_EMPTY_PATH, 0));
 	return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-	    SCMP_A1(SCMP_CMP_EQ, FIONREAD));
+	    SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
 }
 
 static int

@@ -170,6 +170,8 @@ front_start(struct front *front, struct diag *diag)
 		err = server_make(front, diag);
 	if (!err)
 		err = confine(CONFINE_FRONT, diag);
+	if (!err)	/* until that is answered it is not ready */
+		figures_send(front, NULL);
 	return err;
 }
 
