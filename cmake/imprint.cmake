@@ -31,6 +31,7 @@ find_package(ZLIB 1.2 REQUIRED)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(EVENT REQUIRED IMPORTED_TARGET
   libevent>=2.1 libevent_openssl>=2.1)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
 # For the device library's adapter to PSA; Mbed TLS 2.28 has no package file.
 find_library(MBED_CRYPTO mbedcrypto)
