@@ -150,6 +150,15 @@ line_batch(void *ctx, struct buf *body, struct diag *diag)
 	return err;
 }
 
+void
+line_tick(void *ctx)
+{
+	struct line *line = ctx;
+
+	/* what cannot be taken in just now stays for the next time */
+	(void)station_take(line->station, time_now(), NULL);
+}
+
 /* The names of a label, the same in every answer. */
 static void
 names_put(struct json *json, const struct floor_package *package)
@@ -497,7 +506,7 @@ const struct http_route line_routes[] = {
 };
 
 enum err
-line_new(const struct station *station, struct floor *floor,
+line_new(struct station *station, struct floor *floor,
     struct line **ret_line, struct diag *diag)
 {
 	struct line *line = calloc(1, sizeof(*line));
