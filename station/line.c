@@ -150,6 +150,15 @@ line_batch(void *ctx, struct buf *body, struct diag *diag)
 	return err;
 }
 
+void
+line_tick(void *ctx)
+{
+	struct line *line = ctx;
+
+	/* what cannot be taken in just now stays for the next time */
+	(void)station_take(line->station, time_now(), NULL);
+}
+
 /* The names of a label, the same in every answer. */
 static void
 names_put(struct json *json, const struct floor_package *package)
@@ -186,7 +195,7 @@ line_label_put(struct buf *b, const struct floor_package *package)
 	size_t i;
 
 	buf_printf(b, "urn:dev:ueid:");
-	buf_put_base64url(b, bytes_of(package->ueid, package->ueid_len));
+	buf_put_hex(b, bytes_of(package->ueid, package->ueid_len));
 	for (i = 0; i < package->name_count; i++) {
 		buf_printf(b, "%s", i == 0 ? "?=" : "&");
 		percent_put(b, package->names[i].kind);
@@ -497,7 +506,7 @@ const struct http_route line_routes[] = {
 };
 
 enum err
-line_new(const struct station *station, struct floor *floor,
+line_new(struct station *station, struct floor *floor,
     struct line **ret_line, struct diag *diag)
 {
 	struct line *line = calloc(1, sizeof(*line));

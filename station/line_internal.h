@@ -19,7 +19,7 @@ struct line_fixture {
 };
 
 struct line {
-	const struct station	*station;
+	struct station		*station;
 	struct floor		*floor;
 	struct tokens		 tokens;
 	int64_t			 tokens_read_ns;	/* 0: never */

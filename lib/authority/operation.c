@@ -21,6 +21,7 @@ operation_kind_name(unsigned kind)
 		[OPERATION_EPOCH] = "epoch",
 		[OPERATION_TEMPLATE] = "template",
 		[OPERATION_RESERVE] = "reserve", [OPERATION_FIELD] = "field",
+		[OPERATION_SERVER] = "server",
 	};
 
 	return kind >= 1 && kind < sizeof(names) / sizeof(names[0]) ?
