@@ -47,6 +47,7 @@ python3-pytest
 python3-pytest-xdist
 sqlite3
 strace
+strongswan-pki
 '
 debian13='
 debootstrap

@@ -124,7 +124,9 @@ MUST_USE enum err enrol_submit(struct enrol *, struct bytes request,
  */
 struct est_ask {
 	bool		renew;		/* simplereenroll (4.2.2), else
-					 * simpleenroll (4.2.1) */
+					 * simpleenroll (4.2.1); of a
+					 * bootstrap identity both are the
+					 * latter */
 	const char	*label;		/* of the path (3.2.2): the product
 					 * it must be; empty: any */
 	struct bytes	leaf, csr;	/* DER */

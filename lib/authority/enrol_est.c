@@ -66,7 +66,7 @@ est_decide(struct submission *s, const struct est_ask *ask)
 	if (err || enrol_decided(s->result))
 		return err;
 	/* a key proves itself in its own renewal, and nothing more */
-	s->asserted = !(ask->renew && same_key(&given.key,
+	s->asserted = !(s->request.type == DEVICE_RENEW && same_key(&given.key,
 	    &asker->keys[asker->kind.auth]));
 	s->given = &given;
 	err = enrol_dispatch(s);
@@ -90,6 +90,9 @@ enrol_submit_est(struct enrol *e, const struct est_ask *ask,
 	result->why = (struct diag)DIAG_INIT;
 	s.request.type = ask->renew ? DEVICE_RENEW : DEVICE_ENROL;
 	err = enrol_asker_named(e, ask->leaf, &s.asker, result, diag);
+	/* clients that always "renew" what they have mean the same */
+	if (s.asker.address.log != LOG_ONLINE_NUMBER)
+		s.request.type = DEVICE_ENROL;
 	if (!err && !enrol_decided(result))
 		err = est_decide(&s, ask);
 	return err ? err : buf_err(result->answer);

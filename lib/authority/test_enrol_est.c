@@ -290,9 +290,9 @@ test_bad_requests(void **state)
 	est_key_make(&other);
 	assert_int_equal(est(e, false, "camera", leaf, buf_bytes(&k.csr),
 	    &a), ENROL_NO_PRODUCT);
-	/* birth renews nothing */
-	assert_int_equal(est(e, true, "", leaf, buf_bytes(&k.csr), &a),
-	    ENROL_NO_PRODUCT);
+	/* birth renews nothing: it enrols, by quota */
+	assert_int_equal(est(e, true, "camera", leaf, buf_bytes(&k.csr),
+	    &a), ENROL_NO_PRODUCT);
 	assert_int_equal(est(e, false, "", leaf, BYTES_NONE, &a),
 	    ENROL_KEYS);
 	/* another's signature */
