@@ -74,8 +74,8 @@ static const struct cmd_option evidence_options[] = {
 
 #define FIELD_OPTIONS							\
 	{ "server", "URL", "imprintd: https://HOST:PORT" },		\
-	{ "name", "DNSNAME", "what the server's certificate must be for"	\
-	    " (HOST)" },						\
+	{ "name", "DNSNAME", "what the server's certificate must be"	\
+	    " for (HOST)" },						\
 	{ "once", NULL, "ask once, do not wait and ask again" },	\
 	{ "timeout", "SECONDS", "how long to wait for the server (10)" }
 

@@ -46,7 +46,8 @@ struct field {
 };
 
 #define FIELD_INIT {							\
-	.agent = AGENT_INIT, .room = BUF_INIT, .answer = BUF_INIT	\
+	.agent = AGENT_INIT, .state.files.file = AGENT_FILES,		\
+	.room = BUF_INIT, .answer = BUF_INIT				\
 }
 
 static void
