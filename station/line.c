@@ -39,12 +39,8 @@ line_status(enum floor_code code)
 	return HTTP_SERVER_ERROR;
 }
 
-struct line_words {
-	const char	*text, *hint;
-};
-
-static struct line_words
-words_of(enum floor_code code)
+struct line_words
+line_words_of(enum floor_code code)
 {
 	switch (code) {
 	case FLOOR_OK:
@@ -107,7 +103,7 @@ words_of(enum floor_code code)
 static void
 answer_open(struct json *json, enum floor_code code, const char *what)
 {
-	struct line_words words = words_of(code);
+	struct line_words words = line_words_of(code);
 
 	json_open(json, '{');
 	json_put_number(json, "code", (uint64_t)code);
@@ -152,6 +148,15 @@ line_batch(void *ctx, struct buf *body, struct diag *diag)
 	if (err)
 		line_refusal(line, HTTP_SERVER_ERROR, NULL, body);
 	return err;
+}
+
+void
+line_tick(void *ctx)
+{
+	struct line *line = ctx;
+
+	/* what cannot be taken in just now stays for the next time */
+	(void)station_take(line->station, time_now(), NULL);
 }
 
 /* The names of a label, the same in every answer. */
@@ -257,6 +262,9 @@ package_answer(struct http_request *http, enum floor_code code,
 	buf_put_u8(&body, '"');
 	buf_put_base64(&body, bytes_of(package->nonce, FLOOR_NONCE_SIZE));
 	buf_put_bytes(&body, bytes_text("\""));
+	if (package->form != FORM_CBOR)
+		json_put_text(&json, "form",
+		    bytes_text(product_form_name(package->form)));
 	json_key(&json, bytes_text("package"));
 	buf_put_u8(&body, '"');
 	buf_put_base64(&body, secret_bytes(&package->package));
@@ -498,7 +506,7 @@ const struct http_route line_routes[] = {
 };
 
 enum err
-line_new(const struct station *station, struct floor *floor,
+line_new(struct station *station, struct floor *floor,
     struct line **ret_line, struct diag *diag)
 {
 	struct line *line = calloc(1, sizeof(*line));

@@ -19,11 +19,13 @@
 struct line;
 
 /* station and floor must outlive it; the station's name is shown. */
-MUST_USE enum err line_new(const struct station *, struct floor *,
+MUST_USE enum err line_new(struct station *, struct floor *,
     struct line **ret_line, struct diag *);
 void	line_free(struct line **);
 
 extern const struct http_route line_routes[];
+/* Every second: packs that were left for the station (station_take()). */
+void	line_tick(void *line);
 enum err line_batch(void *line, struct buf *body, struct diag *);
 void	line_refusal(void *line, enum http_status, const char *what,
 	    struct buf *body);

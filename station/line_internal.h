@@ -19,7 +19,7 @@ struct line_fixture {
 };
 
 struct line {
-	const struct station	*station;
+	struct station		*station;
 	struct floor		*floor;
 	struct tokens		 tokens;
 	int64_t			 tokens_read_ns;	/* 0: never */
@@ -29,6 +29,12 @@ struct line {
 	int64_t			 start;
 	struct secret		 package;	/* empty between two calls */
 };
+
+/* What a code says to people, and what to do. */
+struct line_words {
+	const char	*text, *hint;
+};
+struct line_words line_words_of(enum floor_code);
 
 /* Its row; NULL: all are taken by fixtures that have gone. */
 struct line_fixture *line_fixture(struct line *, const char *name);

@@ -101,7 +101,7 @@ struct station_anchor {
 struct station {
 	const struct io			*io;
 	char				 home[PATH_SIZE];
-	struct file			 lock;
+	struct file			 lock, serving;
 	struct station_statement	 statement;	/* of the newest key */
 	uint8_t				 id[SHA256_SIZE]; /* first key's id */
 	struct secret			 sealing;	/* private: the first,
@@ -128,7 +128,8 @@ struct station {
 	bool				 moved;	/* from another machine */
 };
 
-#define STATION_INIT { .lock = FILE_INIT, .sealing = SECRET_INIT,	\
+#define STATION_INIT { .lock = FILE_INIT, .serving = FILE_INIT,		\
+	.sealing = SECRET_INIT,	\
 	.signing = SECRET_INIT }
 #define _cleanup_station_ __attribute__((cleanup(station_close)))
 
@@ -257,6 +258,35 @@ MUST_USE enum err station_import(struct station *, const char *path,
     void *ctx, enum station_import *ret_import,
     const struct station_pack **ret_pack, struct diag *);
 
+/*
+ * For one that serves: say so, as long as the station is open. From now on
+ * other processes leave packs, and station_take() takes them in, at once, for
+ * their chunks are checked; one that is not for this station is refused to
+ * its leaver. ERR_BUSY: another one serves here. An error of take() is the
+ * home's: the next call goes on with the same pack.
+ */
+MUST_USE enum err station_serving(struct station *, struct diag *);
+enum err station_take(struct station *, int64_t now, struct diag *);
+
+struct station_left {
+	uint8_t		pack[PACKAGE_ID_SIZE];
+	uint64_t	count;
+	char		product[LEDGER_PRODUCT_MAX + 1];
+	bool		known;		/* imported before: its copy is new */
+};
+/*
+ * For a process that finds the station at work: copy a pack, check all of it,
+ * leave it to the one that serves and wait, a minute at most, until that has
+ * it on record. Errors of station_import(), those of who serves too; ERR_BUSY:
+ * nobody serves, or takes it in.
+ */
+MUST_USE enum err station_leave(const struct io *, const char *home,
+    const char *path, void (*progress)(void *ctx, uint64_t done,
+    uint64_t total), void *ctx, struct station_left *ret_left,
+    struct diag *);
+
+struct package_form;
+
 struct station_inject {
 	const char	*command;	/* for /bin/sh -c */
 	char *const	*environment;	/* the plug-in's, IMPRINT_... added */
@@ -264,6 +294,10 @@ struct station_inject {
 	unsigned	 jobs;		/* at once; 1 .. STATION_JOBS_MAX */
 	unsigned	 timeout_s;
 	bool		 keep_going;	/* whatever fails */
+	const char	*serial;	/* station_inject_serial() */
+	/* as station_form() */
+	const struct package_form *form;
+	struct bytes	 layout;
 	bool		(*stop)(void *ctx);	/* asked before each start */
 	void		(*progress)(void *ctx, uint64_t done);
 	void		*ctx;
@@ -278,11 +312,12 @@ struct station_injected {
 };
 
 /*
- * Hand out unused packages, oldest pack first, one plug-in each: package on
- * its standard input, IMPRINT_SEQUENCE (the how-manieth this station hands
- * out, from 1), IMPRINT_INDEX and IMPRINT_PACK in its environment, its
- * standard output joined to standard error, its own process group; exit
- * status 0 is success if it has read its whole package. Ends when count are
+ * Hand out unused packages, oldest pack first, one plug-in each: package, in
+ * its product's form or that of the plan, on its standard input,
+ * IMPRINT_SEQUENCE (the how-manieth this station hands out, from 1),
+ * IMPRINT_INDEX and IMPRINT_PACK in its environment, its standard output
+ * joined to standard error, its own process group; exit status 0 is success
+ * if it has read its whole package. Ends when count are
  * out, none is left, stop() says so, three have failed in a row (unless
  * keep_going), or the shell cannot run the command (status 126, 127:
  * ERR_INVALID). Until one has succeeded they run one at a time.
@@ -291,6 +326,16 @@ struct station_injected {
  * error comes are waited for.
  */
 MUST_USE enum err station_inject(struct station *,
+    const struct station_inject *, struct station_injected *ret_injected,
+    struct diag *);
+/*
+ * Hand one package to the device with the plan's serial, as a fixture would
+ * (station/floor.h): reserved for it first, injected when the plug-in
+ * succeeds. When it does not, the package stays reserved, and the same serial
+ * gets it again. ERR_STATE: the device is done, scrapped or held by a fixture,
+ * or its product asks for evidence. ERR_NOTFOUND: no package is left.
+ */
+MUST_USE enum err station_inject_serial(struct station *,
     const struct station_inject *, struct station_injected *ret_injected,
     struct diag *);
 

@@ -172,7 +172,7 @@ serve_run(struct cmd *cmd, struct station *station, struct line *line,
 		.connections_max = CONNECTIONS_MAX, .idle_s = IDLE_S,
 		.request_s = REQUEST_S, .stop_s = STOP_S,
 		.routes = line_routes, .ctx = line, .batch = line_batch,
-		.refusal = line_refusal
+		.tick = line_tick, .tick_s = 1, .refusal = line_refusal
 	};
 	enum err err;
 
@@ -200,6 +200,11 @@ serve_open(struct cmd *cmd, struct serving *s)
 	if (err)
 		return err;
 	moved_warn(cmd, &station);
+	err = station_serving(&station, &cmd->diag);
+	if (!err)
+		err = station_take(&station, time_now(), &cmd->diag);
+	if (err)
+		return err;
 	err = tokens_read(cmd->io, station.home, &tokens, &cmd->diag);
 	if (!err && tokens.count == 0)
 		cmd_warn(cmd, "no fixture has a token yet: imprint-station"

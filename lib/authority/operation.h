@@ -25,7 +25,7 @@
 #define LOG_OPERATIONS		"operations"
 #define LOG_OPERATIONS_NUMBER	3
 #define OPERATION_VERSION	1
-#define OPERATION_SIZE_MAX	(2 * ((size_t)1 << 20))
+#define OPERATION_SIZE_MAX	(8 * ((size_t)1 << 20))
 
 enum operation_kind {
 	/* [ecosystem id, name, [[kind, name, version, hash], ...]]: what was
