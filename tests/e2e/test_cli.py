@@ -20,6 +20,7 @@ COMMANDS = {
         "product diff", "station add", "station renew", "station lost",
         "station acknowledge",
         "station list", "service add", "order create", "operator add",
+        "operator key", "operator approve", "chip-maker approve",
         "chip-maker add", "chip-maker list", "chip-maker remove",
         "list check", "list make", "list approve", "order list", "order show",
         "order run", "order cancel", "order reconcile", "order export",
