@@ -18,13 +18,18 @@
 
 struct line;
 
-/* station and floor must outlive it; the station's name is shown. */
-MUST_USE enum err line_new(const struct station *, struct floor *,
-    struct line **ret_line, struct diag *);
+/* station and floor must outlive it; the station's name is shown.
+ * anchor_s: how often the ledger's anchor moves on. */
+MUST_USE enum err line_new(struct station *, struct floor *,
+    unsigned anchor_s, struct line **ret_line, struct diag *);
 void	line_free(struct line **);
 
 extern const struct http_route line_routes[];
 enum err line_batch(void *line, struct buf *body, struct diag *);
+/* Between turns: the anchor. When it shows that the ledger was put back, or
+ * another copy of the station is at work, the next batch fails. */
+void	line_tick(void *line);
+#define LINE_TICK_S	1
 void	line_refusal(void *line, enum http_status, const char *what,
 	    struct buf *body);
 

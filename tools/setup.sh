@@ -24,6 +24,7 @@ libsqlite3-dev
 libyaml-dev
 libevent-dev
 libjansson-dev
+libtss2-dev
 zlib1g-dev
 scdoc
 '

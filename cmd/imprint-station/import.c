@@ -67,9 +67,11 @@ station_cmd_import(struct cmd *cmd)
 	if (!err)
 		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
 		    &station, &cmd->diag);
-	if (!err)
-		moved_warn(cmd, &station);
+	if (err)
+		return cmd_fail(cmd, err);
+	moved_warn(cmd, &station);
 	for (i = 0; i < cmd->argc && !err; i++)
 		err = import_one(cmd, &station, cmd->argv[i]);
+	anchor_move(cmd, &station);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
