@@ -247,7 +247,7 @@ file_begin(struct station *s, const char *path, struct diag *diag)
 	}
 	memcpy(now.hash, ledger_head(s->ledger), SHA256_SIZE);
 	if (io_exists(s->io, path)) {
-		err = file_get(s, path, &found, diag);
+		err = file_get(s, path, &found, NULL);
 		if (err)
 			return diag_fail(diag, ERR_EXISTS, NULL, "anchor %s:"
 			    " is there, and something else's", path);

@@ -157,13 +157,11 @@ output_read(struct counter_call *call)
 	ssize_t n;
 
 	for (;;) {
-		n = read(call->output, call->text + call->len,
-		    sizeof(call->text) - call->len);
+		n = call->len == sizeof(call->text) ? 0 : read(call->output,
+		    call->text + call->len, sizeof(call->text) - call->len);
 		if (n <= 0)
 			return n == 0 || (errno != EAGAIN && errno != EINTR);
 		call->len += (size_t)n;
-		if (call->len == sizeof(call->text))
-			return true;	/* longer than any number */
 	}
 }
 
@@ -246,6 +244,11 @@ counter_answered(struct counter_call *call, int wait_ms, enum err *ret_err,
 
 	for (;;) {
 		closed = closed || output_read(call);
+		if (call->len == sizeof(call->text)) {
+			(void)child_end(call);
+			*ret_err = counter_fail(diag, "printed no number");
+			return true;
+		}
 		if (closed && child_gone(call, &status))
 			break;
 		if (time_monotonic_ns() >= call->deadline_ns) {

@@ -46,6 +46,8 @@ python3-pytest
 python3-pytest-xdist
 sqlite3
 strace
+swtpm
+tpm2-tools
 '
 debian13='
 debootstrap

@@ -102,7 +102,7 @@ static const struct cmd_command commands[] = {
 	    " order", report_options,
 	    "imprint-station report 7 --out order-7.report --final\n",
 	    station_cmd_report },
-	{ "anchor set", "[PATH]", "say what holds the ledger from outside: a"
+	{ "anchor set", "[PATH]", "say what holds the ledger: a"
 	    " file elsewhere, a TPM, a program", anchor_options,
 	    "imprint-station anchor set --tpm\n"
 	    "imprint-station anchor set /mnt/other/line-1.anchor\n",

@@ -596,7 +596,7 @@ def test_serve(floor, tpm):
     number = tpm.number(floor)
     token = floor.station("fixture", "add", "f1", "--json").json["token"]
     kept = floor.disk("kept")
-    with Served(floor, "--anchor-every", 1) as served:
+    with Served(floor, "--anchor-every", "1") as served:
         fixture = Fixture(served, "f1", token)
         assert fixture.reserve("sn-1")["code"] == 0
 
