@@ -1,6 +1,7 @@
 /* What shows that a device has its identity, and the names it was given on
  * the line. */
 #include "station/floor_internal.h"
+#include "station/form.h"
 
 #define EVIDENCE_TEXT	"imprint evidence"
 
@@ -32,8 +33,8 @@ proof_check(struct floor *f, const struct floor_found *found,
     const struct floor_commit *commit, bool *ret_good, struct diag *diag)
 {
 	struct bytes proof = bytes_of(commit->proof, commit->proof_len);
-	struct pack *pack = NULL;
 	_cleanup_secret_ struct secret package = SECRET_INIT;
+	struct pack *pack = NULL;
 	uint8_t hash[SHA256_SIZE];
 	uint64_t index;
 	enum err err;
@@ -53,9 +54,14 @@ proof_check(struct floor *f, const struct floor_found *found,
 	if (commit->evidence == FLOOR_SIGNED)
 		return signature_check(&package, found->reserve.nonce, proof,
 		    ret_good, diag);
-	err = sha256_once(secret_bytes(&package), hash);
+	err = station_form(pack_header(pack), NULL, BYTES_NONE, &package,
+	    diag);
+	if (!err)
+		err = sha256_once(secret_bytes(&package), hash);
+	if (err)
+		return err;
 	*ret_good = bytes_equal(proof, bytes_of(hash, sizeof(hash)));
-	return err;
+	return ERR_OK;
 }
 
 enum err

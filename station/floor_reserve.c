@@ -2,6 +2,7 @@
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
 #include "station/floor_internal.h"
+#include "station/form.h"
 
 #define HOLD_S	30	/* a fixture holds what it reserved for so long */
 
@@ -112,7 +113,8 @@ document_tell(const struct document *document, struct floor_package *out)
  * there is none. */
 static enum err
 package_tell(struct floor *f, const struct station_pack *pack,
-    uint64_t position, struct floor_package *out, struct diag *diag)
+    uint64_t position, const struct floor_reserve *what,
+    struct floor_package *out, struct diag *diag)
 {
 	struct document document;
 	struct pack *opened = NULL;
@@ -128,13 +130,17 @@ package_tell(struct floor *f, const struct station_pack *pack,
 	out->sealed = !err && pack_header(opened)->mode == ORDER_CHIP;
 	if (!err && !out->sealed)
 		err = floor_document(&out->package, &document, diag);
-	if (err) {
-		secret_release(&out->package);
-		return err;
+	if (!err) {
+		if (!out->sealed)
+			document_tell(&document, out);
+		out->form = pack_header(opened)->form;
+		out->evidence = pack_header(opened)->evidence;
+		err = station_form(pack_header(opened), what->form,
+		    what->layout, &out->package, diag);
 	}
-	if (!out->sealed)
-		document_tell(&document, out);
-	return ERR_OK;
+	if (err)
+		secret_release(&out->package);
+	return err;
 }
 
 static void
@@ -185,7 +191,7 @@ reserve_fresh(struct floor *f, const struct floor_call *call,
 		return err;
 	err = random_bytes(out->nonce, FLOOR_NONCE_SIZE, diag);
 	if (!err)
-		err = package_tell(f, place.pack, place.position, out,
+		err = package_tell(f, place.pack, place.position, what, out,
 		    diag);
 	if (!err && (found->state == STATION_INJECTED ||
 	    found->state == STATION_UNKNOWN))
@@ -219,7 +225,7 @@ reserve_again(struct floor *f, const struct floor_call *call,
 		return ERR_OK;
 	}
 	memcpy(out->nonce, found->reserve.nonce.ptr, FLOOR_NONCE_SIZE);
-	err = package_tell(f, found->pack, found->device->position, out,
+	err = package_tell(f, found->pack, found->device->position, what, out,
 	    diag);
 	if (err)
 		return err;

@@ -39,12 +39,8 @@ line_status(enum floor_code code)
 	return HTTP_SERVER_ERROR;
 }
 
-struct line_words {
-	const char	*text, *hint;
-};
-
-static struct line_words
-words_of(enum floor_code code)
+struct line_words
+line_words_of(enum floor_code code)
 {
 	switch (code) {
 	case FLOOR_OK:
@@ -107,7 +103,7 @@ words_of(enum floor_code code)
 static void
 answer_open(struct json *json, enum floor_code code, const char *what)
 {
-	struct line_words words = words_of(code);
+	struct line_words words = line_words_of(code);
 
 	json_open(json, '{');
 	json_put_number(json, "code", (uint64_t)code);
@@ -267,6 +263,9 @@ package_answer(struct http_request *http, enum floor_code code,
 	buf_put_u8(&body, '"');
 	buf_put_base64(&body, bytes_of(package->nonce, FLOOR_NONCE_SIZE));
 	buf_put_bytes(&body, bytes_text("\""));
+	if (package->form != FORM_CBOR)
+		json_put_text(&json, "form",
+		    bytes_text(product_form_name(package->form)));
 	json_key(&json, bytes_text("package"));
 	buf_put_u8(&body, '"');
 	buf_put_base64(&body, secret_bytes(&package->package));

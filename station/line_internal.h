@@ -32,6 +32,12 @@ struct line {
 	struct secret		 package;	/* empty between two calls */
 };
 
+/* What a code says to people, and what to do. */
+struct line_words {
+	const char	*text, *hint;
+};
+struct line_words line_words_of(enum floor_code);
+
 /* Its row; NULL: all are taken by fixtures that have gone. */
 struct line_fixture *line_fixture(struct line *, const char *name);
 void	line_count(struct line *, const struct line_request *,

@@ -260,6 +260,8 @@ MUST_USE enum err station_import(struct station *, const char *path,
     void *ctx, enum station_import *ret_import,
     const struct station_pack **ret_pack, struct diag *);
 
+struct package_form;
+
 struct station_inject {
 	const char	*command;	/* for /bin/sh -c */
 	char *const	*environment;	/* the plug-in's, IMPRINT_... added */
@@ -267,6 +269,10 @@ struct station_inject {
 	unsigned	 jobs;		/* at once; 1 .. STATION_JOBS_MAX */
 	unsigned	 timeout_s;
 	bool		 keep_going;	/* whatever fails */
+	const char	*serial;	/* station_inject_serial() */
+	/* as station_form() */
+	const struct package_form *form;
+	struct bytes	 layout;
 	bool		(*stop)(void *ctx);	/* asked before each start */
 	void		(*progress)(void *ctx, uint64_t done);
 	void		*ctx;
@@ -281,11 +287,12 @@ struct station_injected {
 };
 
 /*
- * Hand out unused packages, oldest pack first, one plug-in each: package on
- * its standard input, IMPRINT_SEQUENCE (the how-manieth this station hands
- * out, from 1), IMPRINT_INDEX and IMPRINT_PACK in its environment, its
- * standard output joined to standard error, its own process group; exit
- * status 0 is success if it has read its whole package. Ends when count are
+ * Hand out unused packages, oldest pack first, one plug-in each: package, in
+ * its product's form or that of the plan, on its standard input,
+ * IMPRINT_SEQUENCE (the how-manieth this station hands out, from 1),
+ * IMPRINT_INDEX and IMPRINT_PACK in its environment, its standard output
+ * joined to standard error, its own process group; exit status 0 is success
+ * if it has read its whole package. Ends when count are
  * out, none is left, stop() says so, three have failed in a row (unless
  * keep_going), or the shell cannot run the command (status 126, 127:
  * ERR_INVALID). Until one has succeeded they run one at a time.
@@ -294,6 +301,16 @@ struct station_injected {
  * error comes are waited for.
  */
 MUST_USE enum err station_inject(struct station *,
+    const struct station_inject *, struct station_injected *ret_injected,
+    struct diag *);
+/*
+ * Hand one package to the device with the plan's serial, as a fixture would
+ * (station/floor.h): reserved for it first, injected when the plug-in
+ * succeeds. When it does not, the package stays reserved, and the same serial
+ * gets it again. ERR_STATE: the device is done, scrapped or held by a fixture,
+ * or its product asks for evidence. ERR_NOTFOUND: no package is left.
+ */
+MUST_USE enum err station_inject_serial(struct station *,
     const struct station_inject *, struct station_injected *ret_injected,
     struct diag *);
 

@@ -1,9 +1,12 @@
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/imprint-device/agent.h"
 #include "lib/base/clock.h"
 
+#define KEYS		"keys"
+#define LOCK		"lock"
 #define TIME_FILE	"time"	/* the latest that was signed for us */
 
 /* It is not earlier than this build: a clock behind it is wrong. */
@@ -20,9 +23,9 @@ time_recall(struct cmd *cmd, struct agent *agent)
 	long long seen;
 	enum err err;
 
-	if (path_join(path, agent->files.home, TIME_FILE) != ERR_OK)
+	if (path_join(path, agent->home, TIME_FILE) != ERR_OK)
 		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
-		    "%s: path too long", agent->files.home);
+		    "%s: path too long", agent->home);
 	if (!io_exists(cmd->io, path))
 		return ERR_OK;
 	text.limit = sizeof(again);
@@ -52,40 +55,96 @@ agent_time_keep(struct cmd *cmd, struct agent *agent, int64_t seen)
 
 	if (seen <= agent->device.floor)
 		return ERR_OK;
-	if (path_join(path, agent->files.home, TIME_FILE) != ERR_OK)
+	if (path_join(path, agent->home, TIME_FILE) != ERR_OK)
 		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
-		    "%s: path too long", agent->files.home);
+		    "%s: path too long", agent->home);
 	len = snprintf(text, sizeof(text), "%lld\n", (long long)seen);
 	return io_write_file(cmd->io, path, bytes_of(text, (size_t)len),
 	    0600, &cmd->diag);
 }
 
+/* The storage failed, as it says, or what it has is not what was written. */
+static enum err
+agent_damaged(struct cmd *cmd, const char *what)
+{
+	if (cmd->diag.code != ERR_OK)
+		return cmd->diag.code;
+	diag_fail(&cmd->diag, ERR_CORRUPT, NULL, "what this device has stored"
+	    " of %s does not hold together", what);
+	diag_hint(&cmd->diag, "restore its home directory, or erase it and"
+	    " install a fresh package");
+	return ERR_CORRUPT;
+}
+
+static enum err
+keys_open(struct cmd *cmd, struct agent *agent)
+{
+	struct agent_keys *k = &agent->keys;
+
+	agent_blocks_init(&k->files, cmd, agent->home, KEYS, &k->blocks);
+	imprint_device_slots_init(&k->slots, &k->blocks,
+	    imprint_device_openssl(), &k->storage);
+	return imprint_openssl_keys_open(&k->held, &k->storage, &k->table) ==
+	    IMPRINT_DEVICE_OK ? ERR_OK : agent_damaged(cmd, "its keys");
+}
+
+const char *
+agent_home(const struct cmd *cmd)
+{
+	const char *home = cmd_value(cmd, "home");
+
+	return home != NULL ? home : AGENT_HOME;
+}
+
 enum err
 agent_open(struct cmd *cmd, struct agent *agent)
 {
-	const char *home = cmd_value(cmd, "home");
 	enum err err;
 
-	*agent = (struct agent){ .buffer = SECRET_INIT };
+	agent->home = agent_home(cmd);
 	err = secret_alloc(&agent->buffer, IMPRINT_DEVICE_PACKAGE_MAX);
 	if (err)
 		return diag_nomem(&cmd->diag);
-	agent->files.io = cmd->io;
-	agent->files.home = home != NULL ? home : AGENT_HOME;
-	agent->files.diag = &cmd->diag;
-	agent->storage.state = &agent->files;
-	agent->storage.read = agent_storage_read;
-	agent->storage.write = agent_storage_write;
+	agent_storage_init(&agent->files, cmd, agent->home, &agent->storage);
 	imprint_device_init(&agent->device, imprint_device_openssl(),
 	    &agent->storage, IMPRINT_BUILD_TIME, agent->buffer.ptr,
 	    agent->buffer.cap);
+	err = keys_open(cmd, agent);
+	if (err)
+		return err;
+	agent->device.keys = &agent->keys.table;
 	return time_recall(cmd, agent);
 }
 
 void
 agent_close(struct agent *agent)
 {
+	imprint_openssl_keys_close(&agent->keys.held);
+	agent_blocks_release(&agent->keys.files);
+	agent_blocks_release(&agent->files.files);
 	secret_release(&agent->buffer);
+}
+
+enum err
+agent_enter(struct cmd *cmd, const struct agent *agent, struct file *ret_lock)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	if (path_join(path, agent->home, LOCK) != ERR_OK)
+		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
+		    "%s: path too long", agent->home);
+	if (!io_exists(cmd->io, agent->home)) {
+		err = io_mkdir(cmd->io, agent->home, 0700, &cmd->diag);
+		if (!err)
+			err = io_sync_parent(cmd->io, agent->home,
+			    &cmd->diag);
+		if (err)
+			return err;
+	}
+	err = file_open(cmd->io, path, O_RDWR | O_CREAT, 0600, ret_lock,
+	    &cmd->diag);
+	return err ? err : file_lock(ret_lock, &cmd->diag);
 }
 
 enum err
@@ -109,8 +168,7 @@ agent_error(struct cmd *cmd, enum imprint_device_error error)
 	case IMPRINT_DEVICE_ERROR_STORAGE:
 		break;
 	}
-	return cmd->diag.code != ERR_OK ? cmd->diag.code :
-	    diag_fail(&cmd->diag, ERR_IO, NULL, "the storage failed");
+	return agent_damaged(cmd, "its identity");
 }
 
 enum err
@@ -144,9 +202,11 @@ hint_text(enum imprint_device_verdict verdict)
 		    " the home directory and install a fresh package";
 	case IMPRINT_DEVICE_DENY_MALFORMED:
 	case IMPRINT_DEVICE_DENY_SIGNATURE:
-	case IMPRINT_DEVICE_DENY_KEYS:
 		return "the package was altered or cut on its way: hand it"
 		    " over again from the station";
+	case IMPRINT_DEVICE_DENY_KEYS:
+		return "it is another device's, or was altered on its way:"
+		    " hand it over again from the station";
 	case IMPRINT_DEVICE_DENY_UNSUPPORTED:
 		return "it needs a newer version of this program";
 	default:

@@ -11,31 +11,71 @@
 
 #define AGENT_HOME	"/var/lib/imprint-device"
 
-/* The identity as a file in the home directory; errors are in diag. */
-struct agent_storage {
+/* Two slots of files NAME.0 and NAME.1 in the home; errors are in diag. */
+struct agent_blocks {
 	const struct io	*io;
 	const char	*home;
+	const char	*name;
 	struct diag	*diag;
+	struct file	 file[2];
+	unsigned	 written;	/* the slot that was erased last */
 };
 
-enum imprint_device_error agent_storage_read(void *state, uint8_t *buffer,
-	    size_t size, size_t *ret_len);
-enum imprint_device_error agent_storage_write(void *state,
-	    struct imprint_bytes);
+void	agent_blocks_init(struct agent_blocks *, struct cmd *,
+	    const char *home, const char *name,
+	    struct imprint_device_blocks *ret_blocks);
+void	agent_blocks_release(struct agent_blocks *);
 
+/* The identity in its slots, or in the one file of before. */
+struct agent_storage {
+	struct agent_blocks		files;
+	struct imprint_device_blocks	blocks;
+	struct imprint_device_slots	slots;
+	struct imprint_device_storage	inner;
+};
+
+void	agent_storage_init(struct agent_storage *, struct cmd *,
+	    const char *home, struct imprint_device_storage *ret_storage);
+
+/* The keys that this device made. */
+struct agent_keys {
+	struct agent_blocks		files;
+	struct imprint_device_blocks	blocks;
+	struct imprint_device_slots	slots;
+	struct imprint_device_storage	storage;
+	struct imprint_openssl_keys	held;
+	struct imprint_device_keystore	table;
+};
+
+/* Refers to itself: stays where it is. */
 struct agent {
+	const char			*home;
 	struct imprint_device		device;
 	struct imprint_device_storage	storage;
 	struct agent_storage		files;
+	struct agent_keys		keys;
 	struct secret			buffer;		/* the record */
 };
 
+#define AGENT_FILES { FILE_INIT, FILE_INIT }
+#define AGENT_INIT {							\
+	.files.files.file = AGENT_FILES,				\
+	.keys.files.file = AGENT_FILES,					\
+	.buffer = SECRET_INIT						\
+}
+
 #define _cleanup_agent_ __attribute__((cleanup(agent_close)))
 
-/* The device under --home, of which the last signed time alone is read.
- * ERR_NOMEM, ERR_CORRUPT, ERR_IO. */
+/* The device under --home, of which the last signed time and the keys that it
+ * made are read. ret: AGENT_INIT. ERR_NOMEM, ERR_CORRUPT, ERR_IO. */
 MUST_USE enum err agent_open(struct cmd *, struct agent *);
 void	agent_close(struct agent *);
+/* --home, or the default. */
+const char *agent_home(const struct cmd *);
+/* The home directory (agent->home), made when it is missing, and nobody else
+ * writing in it. ERR_BUSY. */
+MUST_USE enum err agent_enter(struct cmd *, const struct agent *,
+	    struct file *ret_lock);
 /* Read and judge what is installed. The diag says what is wrong when nothing
  * is, or when it cannot be read; a verdict is in device.report. */
 MUST_USE enum err agent_load(struct cmd *, struct agent *);
@@ -65,5 +105,8 @@ enum exit_code agent_verify(struct cmd *);
 enum exit_code agent_status(struct cmd *);
 enum exit_code agent_connect(struct cmd *);
 enum exit_code agent_export(struct cmd *);
+enum exit_code agent_key(struct cmd *);
+enum exit_code agent_request(struct cmd *);
+enum exit_code agent_evidence(struct cmd *);
 
 #endif

@@ -50,6 +50,28 @@ static const struct cmd_option export_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option key_options[] = {
+	{ "slot", "N", "the slot of the product that it is for, or chip" },
+	{ "algorithm", "NAME", "P-256 or X25519: make it, if there is none" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option request_options[] = {
+	{ "format", "FORMAT", "cose (default): a proof for each key; csr: one"
+	    " PKCS#10 request" },
+	{ "out", "FILE", "where to" },
+	{ "slot", "N", "the one key" },
+	{ "id", "HEX", "cose: the device's id, up to 64 octets" },
+	{ "text", "TEXT", "cose: what the device was asked to sign" },
+	{ "force", NULL, "replace a file that is there" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option evidence_options[] = {
+	{ "nonce", "BASE64", "of 32 octets, from the station" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_command commands[] = {
 	{ "install", "", "verify a package on standard input and keep it",
 	    install_options,
@@ -73,6 +95,22 @@ static const struct cmd_command commands[] = {
 	    "imprint-device export --format pkcs12 --out device.p12\n"
 	    "imprint-device export --format pem --unencrypted --out"
 	    " /etc/nginx/device.pem\n", agent_export },
+	{ "key", "", "make a key that stays in this device, or show it",
+	    key_options,
+	    "imprint-device key --slot 0 --algorithm P-256\n"
+	    "imprint-device key --slot chip --algorithm X25519\n",
+	    agent_key },
+	{ "request", "", "write what proves that the keys are here, for a"
+	    " list of devices", request_options,
+	    "imprint-device request --id 0123 --text 'order 7' --out"
+	    " device.cose\n"
+	    "imprint-device request --format csr --out device.csr\n",
+	    agent_request },
+	{ "evidence", "", "sign the station's nonce with the identity's key",
+	    evidence_options,
+	    "imprint-device evidence --nonce"
+	    " AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+	    agent_evidence },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };
 

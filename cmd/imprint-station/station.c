@@ -21,6 +21,9 @@ static const struct cmd_option inject_options[] = {
 	{ "timeout", "SECONDS", "kill a plug-in after that long (60)" },
 	{ "keep-going", NULL, "do not stop when three plug-ins in a row"
 	    " fail" },
+	{ "serial", "TEXT", "for the one device with this serial, alone" },
+	{ "form", "FORM", "of the packages, instead of their product's" },
+	{ "layout", "FILE", "what stands where, with --form image" },
 	{ NULL, NULL, NULL }
 };
 
@@ -81,7 +84,9 @@ static const struct cmd_command commands[] = {
 	{ "inject", "", "hand packages to devices through a plug-in",
 	    inject_options,
 	    "imprint-station inject --command './flash-device' --count"
-	    " 100\n", station_cmd_inject },
+	    " 100\n"
+	    "imprint-station inject --command './flash-device' --serial"
+	    " SN0042\n", station_cmd_inject },
 	{ "serve", "", "hand packages to fixtures that ask over HTTPS",
 	    serve_options,
 	    "imprint-station serve --listen 10.0.0.1:8443\n",

@@ -94,6 +94,7 @@ struct import {
 	const struct store_order	*order;
 	const struct product		*product;
 	struct store_device_list	 list;
+	const struct devices_said	*said;
 	struct sha256			*sha256;
 	struct buf			 block;
 	unsigned			 in_block;
@@ -258,23 +259,24 @@ unbelieved(const struct import *import, const char *what, const char *hint)
 	return err;
 }
 
-/* Why this list may be believed; who made the keys is what documents say. */
+/* Why this list may be believed; who made the keys is what documents say. An
+ * approval is looked at when the list was read: it is for its hash. */
 static enum err
-trust_check(const struct import *import, const struct devices_list *list,
-    const struct devices_said *said, int64_t now)
+trust_check(const struct import *import, const struct device_list_head *head)
 {
 	enum product_maker maker = import->product->credentials[0].maker;
+	enum order_mode mode = import->said->mode;
 
-	switch (list->head.trust) {
+	switch (head->trust) {
 	case DEVICE_LIST_SIGNED:
 	case DEVICE_LIST_MANIFEST:
-		if (said->mode == ORDER_DEVICE_KEY && maker != MAKER_CHIP)
+		if (mode == ORDER_DEVICE_KEY && maker != MAKER_CHIP)
 			return unbelieved(import, "a chip maker signed it, "
 			    "the product says that devices make their keys",
 			    "say key-from: chip in the product");
 		return ERR_OK;
 	case DEVICE_LIST_POSSESSION:
-		if (said->mode != ORDER_DEVICE_KEY)
+		if (mode != ORDER_DEVICE_KEY)
 			break;
 		if (maker != MAKER_DEVICE)
 			return unbelieved(import, "devices proved their keys, "
@@ -284,21 +286,28 @@ trust_check(const struct import *import, const struct devices_list *list,
 	case DEVICE_LIST_APPROVED:
 		break;
 	}
-	if (said->approval.len == 0)
-		return unbelieved(import, "no registered chip maker signed "
-		    "it, and no second operator approved it", "another "
-		    "operator runs 'imprint list approve FILE', you order "
-		    "with --approval FILE");
-	return approval_check(import->authority, said->approval,
-	    APPROVAL_DEVICE_LIST, list->hash, import->order->operator, now,
-	    import->diag);
+	return import->said->approval.len > 0 ? ERR_OK : unbelieved(import,
+	    "no registered chip maker signed it, and no second operator "
+	    "approved it", "another operator runs 'imprint list approve "
+	    "FILE', you order with --approval FILE");
+}
+
+/* Whose list it is decides what its ids are known by. */
+static enum err
+list_begun(void *ctx, const struct device_list_head *head)
+{
+	struct import *import = ctx;
+
+	import->list.trust = head->trust;
+	memcpy(import->list.source, head->source, sizeof(head->source));
+	return trust_check(import, head);
 }
 
 /* Is what was read what was signed for? */
 static enum err
-said_check(const struct import *import, const struct devices_list *list,
-    const struct devices_said *said)
+said_check(const struct import *import, const struct devices_list *list)
 {
+	const struct devices_said *said = import->said;
 	uint64_t count = import->order->count;
 
 	if (list->entries != count)
@@ -315,34 +324,28 @@ said_check(const struct import *import, const struct devices_list *list,
 
 static enum err
 import_run(struct import *import, const struct devices_file *file,
-    const struct devices_said *said, int64_t now)
+    int64_t now)
 {
-	const struct device_list_sink only = { .ctx = NULL };
-	const struct device_list_sink sink = { NULL, entry_import, import };
+	const struct device_list_sink sink = { .each = entry_import,
+		.begun = list_begun, .ctx = import };
 	struct store *store = import->authority->store;
 	struct devices_list list;
 	enum err err;
 
-	/* whose list it is decides what its ids are known by: read twice */
-	err = devices_file_read(import->authority, file, said->mode,
-	    import->product, now, &only, &list, import->diag);
-	if (!err)
-		err = said_check(import, &list, said);
-	if (!err)
-		err = trust_check(import, &list, said, now);
-	if (!err)
-		err = store_block_next(store, STORE_DEVICE_BLOCKS,
-		    &import->list.first, import->diag);
+	err = store_block_next(store, STORE_DEVICE_BLOCKS,
+	    &import->list.first, import->diag);
 	if (err)
 		return err;
 	import->block_number = import->list.first;
-	import->list.trust = list.head.trust;
-	memcpy(import->list.source, list.head.source,
-	    sizeof(list.head.source));
-	err = devices_file_read(import->authority, file, said->mode,
+	err = devices_file_read(import->authority, file, import->said->mode,
 	    import->product, now, &sink, &list, import->diag);
 	if (!err)
-		err = said_check(import, &list, said);
+		err = said_check(import, &list);
+	if (!err && (list.head.trust == DEVICE_LIST_APPROVED ||
+	    import->said->approval.len > 0))
+		err = approval_check(import->authority,
+		    import->said->approval, APPROVAL_DEVICE_LIST, list.hash,
+		    import->order->operator, now, import->diag);
 	if (!err)
 		err = block_flush(import);
 	if (!err)
@@ -363,7 +366,8 @@ devices_import(struct authority *authority, const struct store_order *order,
     const struct devices_said *said, int64_t now, struct diag *diag)
 {
 	struct import import = { .authority = authority, .order = order,
-	    .product = product, .block = BUF_INIT, .diag = diag,
+	    .product = product, .said = said, .block = BUF_INIT,
+	    .diag = diag,
 	    .list = { .order = order->number, .mode = said->mode } };
 	enum err err;
 
@@ -372,7 +376,7 @@ devices_import(struct authority *authority, const struct store_order *order,
 	err = import.marks == NULL ? diag_nomem(diag) :
 	    sha256_new(&import.sha256, diag);
 	if (!err)
-		err = import_run(&import, file, said, now);
+		err = import_run(&import, file, now);
 	sha256_free(&import.sha256);
 	buf_release(&import.block);
 	free(import.marks);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/fit.h"
 #include "lib/authority/operator.h"
 #include "lib/authority/outside.h"
 #include "lib/authority/order_record.h"
@@ -27,6 +28,20 @@ product_conflict(const struct product *product, enum err err,
 		    "new version");
 	}
 	return err == ERR_EXISTS ? ERR_OK : err;
+}
+
+/* What can be known before there is an order; makers are all the same. */
+static enum err
+product_fit(struct authority *authority, const struct product *product,
+    uint32_t template, uint64_t last, int64_t now, struct diag *diag)
+{
+	const struct fit_case fit = { .product = product,
+		.template = template, .last = last,
+		.chunk_size = order_chunk_size(product),
+		.mode = product->credentials[0].maker == MAKER_AUTHORITY ?
+		    ORDER_STATION : ORDER_DEVICE_KEY };
+
+	return fit_check(authority, &fit, now, diag);
 }
 
 enum err
@@ -57,6 +72,9 @@ request_product_add(struct authority *authority,
 	if (!err)
 		err = authority_template_for(authority, &product, &bulk, now,
 		    &id, diag);
+	if (!err)
+		err = product_fit(authority, &product, id, bulk.reserved, now,
+		    diag);
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "product %s %s: cannot be added", product.name,

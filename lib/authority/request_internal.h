@@ -15,6 +15,10 @@ struct request {
 	char		signed_by[STORE_NAME_MAX + 1];
 };
 
+/* A run that is broken off loses a chunk for each worker: where key pairs take
+ * long, chunks are small. */
+uint32_t order_chunk_size(const struct product *);
+
 #define REQUEST_HANDLER(name)						\
 	MUST_USE enum err name(struct authority *, const struct request *, \
 	    int64_t now, struct buf *result, struct diag *)

@@ -9,7 +9,8 @@
  *	         ? 4: [validity, with]}],
  *	 12: [* [purpose, null / [algorithm, key]]],
  *	 13: [* name],
- *	 14: [signature mode, validity], 15: delivery, ? 16: evidence}
+ *	 14: [signature mode, validity], 15: delivery, ? 16: evidence,
+ *	 ? 17: target, ? 18: [form, ? layout]}
  *
  * validity: years, or -1 for never. The key is its raw form. Signature mode:
  * 1 direct, 2 receipt.
@@ -18,6 +19,9 @@
  *	     / [kind, 1, type, prefix, digits, alphabet, first, last]	range
  *	     / [kind, 2, type]			order-csv
  *	     / [kind, 3, type]			line
+ *
+ *	target = {? 1: [+ [slot, [+ algorithm]]], ? 2: certificate,
+ *	          ? 3: document, ? 4: package, ? 5: total}	octets
  */
 #include "lib/base/cbor_write.h"
 #include "lib/policy/product.h"
@@ -33,7 +37,8 @@ enum key {
 	KEY_HWVERSION = 6, KEY_SWNAME = 7, KEY_SWVERSION = 8,
 	KEY_CAPABILITIES = 9, KEY_AUTHORISATIONS = 10,
 	KEY_CREDENTIALS = 11, KEY_ANCHORS = 12, KEY_NAMES = 13,
-	KEY_DOCUMENT = 14, KEY_DELIVERY = 15, KEY_EVIDENCE = 16
+	KEY_DOCUMENT = 14, KEY_DELIVERY = 15, KEY_EVIDENCE = 16,
+	KEY_TARGET = 17, KEY_FORM = 18
 };
 
 static void
@@ -154,6 +159,8 @@ pairs_count(const struct product *p)
 	count += p->swname[0] != '\0';
 	count += p->swversion[0] != '\0';
 	count += p->evidence != INJECTION_UNPROVEN;
+	count += target_given(&p->target);
+	count += p->form != FORM_CBOR;
 	return count;
 }
 
@@ -195,6 +202,17 @@ product_encode(const struct product *p, struct buf *out)
 	if (p->evidence != INJECTION_UNPROVEN) {
 		cbor_put_uint(out, KEY_EVIDENCE);
 		cbor_put_uint(out, p->evidence);
+	}
+	if (target_given(&p->target)) {
+		cbor_put_uint(out, KEY_TARGET);
+		target_put(out, &p->target);
+	}
+	if (p->form != FORM_CBOR) {
+		cbor_put_uint(out, KEY_FORM);
+		cbor_put_array(out, p->layout[0] != '\0' ? 2 : 1);
+		cbor_put_uint(out, p->form);
+		if (p->layout[0] != '\0')
+			cbor_put_text(out, p->layout);
 	}
 	return buf_err(out);
 }
@@ -412,6 +430,15 @@ lists_get(struct cbor *c, struct product *p, enum key key)
 		p->evidence = (enum product_evidence)number_get(c,
 		    INJECTION_SIGNED);
 		break;
+	case KEY_TARGET:
+		target_get(c, &p->target);
+		break;
+	case KEY_FORM:
+		i = array_get(c, 2);
+		p->form = (enum product_form)number_get(c, FORM_NDJSON);
+		if (i == 2)
+			text_get(c, p->layout, sizeof(p->layout));
+		break;
 	default:
 		cbor_fail(c, "unknown key");
 	}
@@ -488,7 +515,7 @@ fields_get(struct cbor *c, struct product *p, struct diag *diag)
 		    "version %llu; this build reads version %d",
 		    (unsigned long long)version, FORMAT_VERSION);
 	for (; pairs > 1 && cbor_ok(c); pairs--)
-		value_get(c, p, (enum key)number_get(c, KEY_EVIDENCE));
+		value_get(c, p, (enum key)number_get(c, KEY_FORM));
 	if (!cbor_close(c))
 		return diag_fail(diag, ERR_SYNTAX, NULL,
 		    "product: octet %zu: %s", c->pos, c->error);

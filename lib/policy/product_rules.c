@@ -5,10 +5,7 @@
 
 #include "lib/policy/name.h"
 
-static enum err fault_set(struct fault *, enum err, const char *key,
-    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-
-static enum err
+enum err
 fault_set(struct fault *f, enum err code, const char *key,
     const char *fmt, ...)
 {

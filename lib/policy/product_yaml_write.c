@@ -166,5 +166,6 @@ product_yaml_write(const struct product *p, struct buf *out)
 	if (p->evidence != INJECTION_UNPROVEN)
 		buf_printf(out, "evidence: %s\n",
 		    product_evidence_name(p->evidence));
+	target_write(out, p);
 	return buf_err(out);
 }

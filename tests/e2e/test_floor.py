@@ -630,17 +630,24 @@ def test_device_mixed_packages(packages, tmp_path):
 def test_device_storage_damaged(packages, tmp_path):
     device = Device(tmp_path / "device")
     device.install(packages[0])
-    path = device.home / "identity"
+    path = device.home / "identity.0"
     data = path.read_bytes()
     for at in range(0, len(data), 97):
         path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
-        device("verify", code=(1, 8))
+        device("verify", code=8)
         device("connect", "--to", "127.0.0.1:1", "--object", "photo",
-               "--method", "POST", code=1)
+               "--method", "POST", code=8)
     path.write_bytes(b"\0" * 100000)
     device("show", code=8)
     path.write_bytes(b"")
-    device("show", code=(3, 8))
+    device("show", code=3)
+    # the one before, where the newest does not hold together
+    path.write_bytes(data)
+    device.install(packages[1], "--replace")
+    path = device.home / "identity.1"
+    assert device("show", "--json").json["ueid"] == Package(packages[1]).ueid
+    path.write_bytes(path.read_bytes()[:-1])
+    assert device("show", "--json").json["ueid"] == Package(packages[0]).ueid
 
 
 @pytest.mark.parametrize("kind", FAULTS)

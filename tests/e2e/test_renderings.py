@@ -765,11 +765,11 @@ def test_device_refuses(devices, tmp_path, clock):
     result = camera(*argv, tmp_path / "y", code=1,
                     env=clock("2099-01-01T00:00:00Z"))
     assert "refused: expired" in result.err
-    record = camera.home / "identity"
+    record = camera.home / "identity.0"
     data = bytearray(record.read_bytes())
     data[len(data) // 2] ^= 1
     record.write_bytes(data)
-    camera(*argv, tmp_path / "y", code=1)
+    camera(*argv, tmp_path / "y", code=8)
     assert not (tmp_path / "y").exists()
 
 
