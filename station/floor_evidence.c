@@ -3,29 +3,17 @@
 #include "station/floor_internal.h"
 #include "station/form.h"
 
-#define EVIDENCE_TEXT	"imprint evidence"
-
 static enum err
 signature_check(const struct secret *package, struct bytes nonce,
     struct bytes signature, bool *ret_good, struct diag *diag)
 {
-	uint8_t message[sizeof(EVIDENCE_TEXT) - 1 + FLOOR_NONCE_SIZE];
-	_cleanup_verifier_ struct verifier *verifier = NULL;
 	struct document document;
 	enum err err;
 
 	*ret_good = false;
 	err = floor_document(package, &document, diag);
-	if (!err)
-		err = verifier_new(&document.confirmation, &verifier, diag);
-	if (err || signature.len !=
-	    key_algorithm(document.confirmation.alg)->signature_len)
-		return err;
-	memcpy(message, EVIDENCE_TEXT, sizeof(EVIDENCE_TEXT) - 1);
-	memcpy(message + sizeof(EVIDENCE_TEXT) - 1, nonce.ptr,
-	    FLOOR_NONCE_SIZE);
-	return verifier_check(verifier, bytes_of(message, sizeof(message)),
-	    signature, ret_good);
+	return err ? err : report_evidence_check(&document.confirmation,
+	    nonce, signature, ret_good, diag);
 }
 
 static enum err

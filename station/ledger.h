@@ -3,18 +3,34 @@
  * it. Append only, every record chained to those before it by SHA-256.
  *
  *   header  "IMPRLEDG", version (2 octets), 0 (2), the station's key id (32)
- *   record  length (4), deterministic CBOR, SHA-256(last hash || CBOR)
+ *   record  word (4), deterministic CBOR, SHA-256(last hash || word || CBOR)
  *
- * The first record's last hash is SHA-256(header). All numbers big-endian.
- * A ledger of version 1 goes on as it is, its header being in the chain: only
- * builds that know the newer kinds of records can read it then.
+ * The word: a bit set, the number of the write (15 bits, from 1, round and
+ * round), the CBOR's length (16 bits). In versions 1 and 2 the word is the
+ * length and not hashed. The first record's last hash is SHA-256(header). All
+ * numbers big-endian. A ledger of an earlier version goes on as it is, its
+ * header being in the chain, with records of the newer form: only builds that
+ * know that can read it then.
  *
  * Records are gathered and written by one ledger_commit(), which is durable
- * when it returns; so at most one write can be torn by a power cut, and that
- * one is the last. Such a tail is cut off on opening: what it told had not
- * happened yet. Anything else that does not fit is ERR_CORRUPT and names the
- * place. What the chain cannot show is a ledger put back to an earlier
- * state: that takes an anchor elsewhere.
+ * when it returns, and only then the next one begins; so at most one write
+ * can be torn by a power cut, that one is the last, and nobody was told of
+ * it. It is cut off on opening, from the first record of it that is not
+ * whole. A record is taken for torn if
+ *
+ *   - the file ends in it, or a sector (512 octets) that it lies in reads as
+ *     zeros, as what was never written does and no record: its word is not 0,
+ *     and no 512 octets of a record are; and
+ *   - no whole record of a later write stands behind it. Any record can be
+ *     checked alone, by the hash in front of it, and its word says its write.
+ *     A later write began when this one was durable.
+ *
+ * What was durable is lost by that only if a disk loses sectors that it has
+ * synced, in the last write of all; as when it loses the end of the file, that
+ * shows by an anchor elsewhere, and so does a ledger put back to an earlier
+ * state. Anything else that does not fit is ERR_CORRUPT and names the place.
+ * Records of versions 1 and 2 do not say their write: among them an end of
+ * zeros is cut off alone.
  */
 #ifndef IMPRINT_STATION_LEDGER_H
 #define IMPRINT_STATION_LEDGER_H
@@ -23,7 +39,7 @@
 #include "lib/crypto/hash.h"
 #include "lib/identity/package.h"
 
-#define LEDGER_VERSION		2
+#define LEDGER_VERSION		3
 #define LEDGER_HEADER_SIZE	44
 #define LEDGER_RECORD_MAX	8192	/* octets of one CBOR */
 #define LEDGER_PRODUCT_MAX	64

@@ -22,6 +22,7 @@ station_close(struct station *s)
 	station_keys_release(s);
 	secret_release(&s->sealing);
 	secret_release(&s->signing);
+	file_release(&s->serving);
 	file_release(&s->lock);
 	s->packs = NULL;
 	s->orders = NULL;

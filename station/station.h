@@ -101,7 +101,7 @@ struct station_anchor {
 struct station {
 	const struct io			*io;
 	char				 home[PATH_SIZE];
-	struct file			 lock;
+	struct file			 lock, serving;
 	struct station_statement	 statement;	/* of the newest key */
 	uint8_t				 id[SHA256_SIZE]; /* first key's id */
 	struct secret			 sealing;	/* private: the first,
@@ -128,7 +128,8 @@ struct station {
 	bool				 moved;	/* from another machine */
 };
 
-#define STATION_INIT { .lock = FILE_INIT, .sealing = SECRET_INIT,	\
+#define STATION_INIT { .lock = FILE_INIT, .serving = FILE_INIT,		\
+	.sealing = SECRET_INIT,	\
 	.signing = SECRET_INIT }
 #define _cleanup_station_ __attribute__((cleanup(station_close)))
 
@@ -259,6 +260,33 @@ MUST_USE enum err station_import(struct station *, const char *path,
     int64_t now, void (*progress)(void *ctx, uint64_t done, uint64_t total),
     void *ctx, enum station_import *ret_import,
     const struct station_pack **ret_pack, struct diag *);
+
+/*
+ * For one that serves: say so, as long as the station is open. From now on
+ * other processes leave packs, and station_take() takes them in, at once, for
+ * their chunks are checked; one that is not for this station is refused to
+ * its leaver. ERR_BUSY: another one serves here. An error of take() is the
+ * home's: the next call goes on with the same pack.
+ */
+MUST_USE enum err station_serving(struct station *, struct diag *);
+enum err station_take(struct station *, int64_t now, struct diag *);
+
+struct station_left {
+	uint8_t		pack[PACKAGE_ID_SIZE];
+	uint64_t	count;
+	char		product[LEDGER_PRODUCT_MAX + 1];
+	bool		known;		/* imported before: its copy is new */
+};
+/*
+ * For a process that finds the station at work: copy a pack, check all of it,
+ * leave it to the one that serves and wait, a minute at most, until that has
+ * it on record. Errors of station_import(), those of who serves too; ERR_BUSY:
+ * nobody serves, or takes it in.
+ */
+MUST_USE enum err station_leave(const struct io *, const char *home,
+    const char *path, void (*progress)(void *ctx, uint64_t done,
+    uint64_t total), void *ctx, struct station_left *ret_left,
+    struct diag *);
 
 struct package_form;
 

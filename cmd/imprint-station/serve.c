@@ -204,6 +204,11 @@ serve_open(struct cmd *cmd, struct serving *s)
 	if (err)
 		return err;
 	moved_warn(cmd, &station);
+	err = station_serving(&station, &cmd->diag);
+	if (!err)
+		err = station_take(&station, time_now(), &cmd->diag);
+	if (err)
+		return err;
 	err = tokens_read(cmd->io, station.home, &tokens, &cmd->diag);
 	if (!err && tokens.count == 0)
 		cmd_warn(cmd, "no fixture has a token yet: imprint-station"

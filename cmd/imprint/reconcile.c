@@ -68,6 +68,41 @@ result_take(struct table *t, struct bytes encoded, const char *path)
 	return ERR_OK;
 }
 
+/* All of them, before any is loaded: a file that is no report, or cut off,
+ * leaves nothing half done. */
+static enum err
+reports_look(struct table *t, const char *const *paths, size_t count)
+{
+	struct report *report = calloc(1, sizeof(*report));
+	size_t i;
+	enum err err = ERR_OK;
+
+	if (report == NULL)
+		return diag_nomem(&t->cmd->diag);
+	for (i = 0; i < count && !err; i++)
+		err = report_peek(t->cmd->io, paths[i], report,
+		    &t->cmd->diag);
+	free(report);
+	return err;
+}
+
+/* What became of the others when one was refused. */
+static void
+rest_tell(struct table *t, const char *const *paths, size_t done,
+    size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count && count > 1; i++)
+		cmd_warn(t->cmd, "%s: %s", paths[i], i < done ?
+		    "is loaded and stays so" : i == done ?
+		    "is the one that was refused" : "was not looked at");
+	if (t->loaded > 0)
+		cmd_warn(t->cmd, "publish what was revoked with 'imprint "
+		    "publish', or load all of them again when this is "
+		    "mended: those that are loaded change nothing");
+}
+
 static enum err
 report_load(struct table *t, const char *path)
 {
@@ -325,14 +360,17 @@ order_reconcile_cmd(struct cmd *cmd)
 		err = ecosystem_open(cmd, count > 0 ? AUTHORITY_WRITE :
 		    AUTHORITY_READ, true, &authority);
 	t.authority = authority;
+	if (!err)
+		err = reports_look(&t, reports, count);
+	if (err) {
+		code = cmd_fail(cmd, err);
+		return is_verdict(err) ? EXIT_REFUSED : code;
+	}
 	for (i = 0; i < count && !err; i++)
 		err = report_load(&t, reports[i]);
 	if (err) {
 		code = cmd_fail(cmd, err);
-		if (t.loaded > 0)
-			cmd_warn(cmd, "reports before it were loaded: "
-			    "publish what was revoked with 'imprint "
-			    "publish'");
+		rest_tell(&t, reports, i - 1, count);
 		return is_verdict(err) ? EXIT_REFUSED : code;
 	}
 	err = table_print(&t);

@@ -104,6 +104,12 @@ MUST_USE enum err association_name_key(struct sha256 *, const char *space,
     struct bytes text, uint64_t *ret_key);
 MUST_USE enum err association_device_key(struct sha256 *,
     const struct report_record *, uint64_t *ret_key);
+/* The live identity that the line gave a name of this space, in canonical
+ * text. ERR_NOTFOUND, without diag. ret_kind: room for PRODUCT_NAME_MAX. */
+MUST_USE enum err line_name_find(struct authority *, struct sha256 *,
+    const char *space, const char *text, struct address *ret_address,
+    char *ret_kind, bool *ret_live, struct diag *);
+
 /* May the record's identity still be a device's: handed out, not void? */
 bool	association_live(const struct report_record *);
 

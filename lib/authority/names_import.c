@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/authority/association.h"
 #include "lib/authority/names_internal.h"
 
 #define BATCH		((size_t)1 << 20)	/* keys; 8 MB */
@@ -34,6 +35,8 @@ struct import {
 	struct names_order	 own;
 	struct sha256		*sha256;
 	struct forms		 forms;
+	/* by its columns: the line gives such names too */
+	bool			 of_line[PRODUCT_NAMES_MAX];
 	struct name_block	 block;
 	uint64_t		 block_number;
 	uint64_t		*keys;
@@ -81,9 +84,14 @@ form_collect(void *ctx, const struct names_form *form)
 	bool matters = false;
 	size_t i;
 
-	for (i = 0; i < import->own.columns; i++)
-		matters = matters || strcmp(name_space(&form->name),
-		    name_space(&import->own.names[i])) == 0;
+	for (i = 0; i < import->own.columns; i++) {
+		if (strcmp(name_space(&form->name),
+		    name_space(&import->own.names[i])) != 0)
+			continue;
+		matters = true;
+		if (form->name.from == NAME_FROM_LINE)
+			import->of_line[i] = true;
+	}
 	if (!matters || !name_has_form(&form->name) ||
 	    form_known(forms, &form->name))
 		return ERR_OK;
@@ -127,6 +135,30 @@ name_form_check(struct import *import, uint64_t line, size_t column,
 		return ERR_OK;
 	err = names_form_holder(import->authority, space, text, owner,
 	    import->diag);
+	return err ? err : import_fail(import, line, column, text, owner);
+}
+
+/* Has a device that was reported the name? */
+static enum err
+name_line_check(struct import *import, uint64_t line, size_t column,
+    const char *text)
+{
+	char owner[NAMES_OWNER_SIZE], where[64], kind[PRODUCT_NAME_MAX + 1];
+	struct address address;
+	bool live = false;
+	enum err err;
+
+	if (!import->of_line[column])
+		return ERR_OK;
+	err = line_name_find(import->authority, import->sha256,
+	    name_space(&import->own.names[column]), text, &address, kind,
+	    &live, import->diag);
+	if (err || !live)
+		return err == ERR_NOTFOUND ? ERR_OK : err;
+	err = names_identity(import->authority, address.log, address.index,
+	    where, sizeof(where), import->diag);
+	(void)snprintf(owner, sizeof(owner), "the line gave it to identity "
+	    "%s", where);
 	return err ? err : import_fail(import, line, column, text, owner);
 }
 
@@ -372,6 +404,9 @@ line_import(void *ctx, const struct name_csv_line *line)
 			continue;
 		import->column_in_file[column] = line->column[i];
 		err = name_form_check(import, line->number - 1, column, text);
+		if (!err)
+			err = name_line_check(import, line->number - 1,
+			    column, text);
 		if (!err)
 			err = names_hash(import->sha256,
 			    name_space(&import->own.names[column]), text,

@@ -25,7 +25,7 @@
 #define LOG_OPERATIONS		"operations"
 #define LOG_OPERATIONS_NUMBER	3
 #define OPERATION_VERSION	1
-#define OPERATION_SIZE_MAX	(2 * ((size_t)1 << 20))
+#define OPERATION_SIZE_MAX	(8 * ((size_t)1 << 20))
 
 enum operation_kind {
 	/* [ecosystem id, name, [[kind, name, version, hash], ...]]: what was
@@ -42,6 +42,9 @@ enum operation_kind {
 				 * SHA-256 of the CRL] */
 	/* [[[kind, name, version, hash], ...]]: made for an order's run */
 	OPERATION_TEMPLATE = 9,
+	/* [DNS name, SHA-256 of the certificate, its end]: made for a server
+	 * of our own (server_certificate.h) */
+	OPERATION_SERVER = 12,
 	OPERATION_EPOCH = 8	/* [epoch, anchor, [[log, first, count],
 				 * ...]]: see anchor.h */
 };

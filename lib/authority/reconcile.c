@@ -28,6 +28,7 @@ struct load {
 	unsigned		 evidence;	/* that the product asks for */
 	struct keys		 keys;
 	struct row_sum		 rows;		/* what changes of them */
+	struct lookup		*lookup;
 	struct place		*places;	/* by pack and position */
 	size_t			 place_count, place_cap;
 	uint32_t		 nos[REPORT_PACKS_MAX];	/* of its packs */
@@ -47,6 +48,7 @@ load_release(struct load *l)
 {
 	template_free(&l->template);
 	keys_release(&l->keys);
+	lookup_free(&l->lookup);
 	free(l->places);
 	buf_release(&l->items);
 	associations_release(&l->before);
@@ -317,30 +319,68 @@ reason_for(uint8_t state, bool final)
 	}
 }
 
-/* What was scrapped or reworked is revoked since it was first told. */
+/* The reason why an identity is revoked now; what was scrapped or reworked is
+ * since it was first told. */
+static enum err
+place_reason(struct load *l, uint32_t i, unsigned *ret_reason)
+{
+	const struct report_record *was = l->before.count > 0 ?
+	    &l->before.records[i] : NULL;
+	uint8_t state = l->states[i];
+
+	if (was != NULL && !follows(was, state))
+		return refuse(l, ERR_CONFLICT, "takes back what the one "
+		    "before said of an identity", "its ledger was put back "
+		    "to an earlier state, or copied: nothing it says can be "
+		    "relied on");
+	*ret_reason = was != NULL && state != 0 && state != REPORT_OPEN &&
+	    was->state == state ? CRL_UNSPECIFIED :
+	    reason_for(state, l->report.final);
+	return ERR_OK;
+}
+
+/* A run of identities, but for those that are revoked already: so that a
+ * report of too many runs can be loaded when some were revoked first. */
+static enum err
+run_revoke(struct load *l, const struct store_range *range, uint64_t first,
+    uint64_t count, unsigned reason)
+{
+	uint64_t end = first + count, next;
+	struct store_status row;
+	enum status status;
+	enum err err = ERR_OK;
+
+	for (; first < end && !err; first = next) {
+		next = end;
+		err = status_get(l->authority, range->log, first, &status,
+		    &row, l->diag);
+		if (!err && status == STATUS_REVOKED)
+			next = row.first + row.count;
+		else if (!err)
+			err = reconcile_revoke_add(&l->result, reason,
+			    range->log, first, end - first, l->diag);
+	}
+	return err;
+}
+
 static enum err
 place_revoke(struct load *l, const struct place *place)
 {
 	const struct store_range *range = &place->range;
-	unsigned reason;
-	uint32_t i;
+	unsigned reason = CRL_UNSPECIFIED, before = CRL_UNSPECIFIED;
+	uint32_t i, start = 0;
 	enum err err = ERR_OK;
 
-	for (i = 0; i < range->count && !err; i++) {
-		if (l->before.count > 0 &&
-		    !follows(&l->before.records[i], l->states[i]))
-			return refuse(l, ERR_CONFLICT, "takes back what the "
-			    "one before said of an identity", "its ledger "
-			    "was put back to an earlier state, or copied: "
-			    "nothing it says can be relied on");
-		if (l->before.count > 0 && l->states[i] != 0 &&
-		    l->states[i] != REPORT_OPEN &&
-		    l->before.records[i].state == l->states[i])
+	for (i = 0; i <= range->count && !err; i++, before = reason) {
+		reason = CRL_UNSPECIFIED;
+		if (i < range->count)
+			err = place_reason(l, i, &reason);
+		if (err || reason == before)
 			continue;
-		reason = reason_for(l->states[i], l->report.final);
-		if (reason != CRL_UNSPECIFIED)
-			err = reconcile_revoke_add(&l->result, reason,
-			    range->log, range->first + i, 1, l->diag);
+		if (before != CRL_UNSPECIFIED)
+			err = run_revoke(l, range, range->first + start,
+			    i - start, before);
+		start = i;
 	}
 	return err;
 }
@@ -474,6 +514,11 @@ record_load(void *ctx, const struct report *report,
 	    (unsigned)record.evidence < l->evidence)
 		return refuse(l, ERR_CONFLICT, "calls an identity injected "
 		    "without the evidence that its product asks for", NULL);
+	err = evidence_check(l->authority, &l->lookup, &address, &record,
+	    l->before.count > 0 ? &l->before.records[offset] : NULL,
+	    l->diag);
+	if (err)
+		return err;
 	association_put(&l->items, offset, &record);
 	l->item_count++;
 	l->states[offset] = (uint8_t)record.state;

@@ -118,6 +118,11 @@ struct report {
 	size_t		pack_count;
 };
 
+/* Is it the signature of a device's key over the station's nonce? */
+MUST_USE enum err report_evidence_check(const struct public_key *,
+    struct bytes nonce, struct bytes signature, bool *ret_good,
+    struct diag *);
+
 /* injected + reworked + scrapped + open, of all packs: all handed out. */
 struct report_totals {
 	uint64_t	count, injected, reworked, scrapped, open, unused;

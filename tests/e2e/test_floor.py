@@ -115,13 +115,15 @@ def ledger(path):
     chain checked; yields the records."""
     data = path.read_bytes()
     magic, version, zero, _ = struct.unpack(">8sHH32s", data[:44])
-    assert magic == b"IMPRLEDG" and version == 2 and zero == 0
-    last, at = reader.sha256(data[:44]), 44
+    assert magic == b"IMPRLEDG" and version == 3 and zero == 0
+    last, at, write = reader.sha256(data[:44]), 44, 0
     while at < len(data):
-        length = int.from_bytes(data[at:at + 4], "big")
+        mark, length = struct.unpack(">HH", data[at:at + 4])
+        assert mark in (0x8000 | write, 0x8000 | write + 1)
+        write = mark & 0x7fff
         body = data[at + 4:at + 4 + length]
         chained = data[at + 4 + length:at + 36 + length]
-        last = reader.sha256(last, body)
+        last = reader.sha256(last, data[at:at + 4], body)
         assert chained == last, "the ledger's chain is broken"
         yield reader.cbor_decode(body)
         at += 36 + length
