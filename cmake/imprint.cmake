@@ -31,6 +31,7 @@ find_package(ZLIB 1.2 REQUIRED)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(EVENT REQUIRED IMPORTED_TARGET
   libevent>=2.1 libevent_openssl>=2.1)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
 # For the device library's adapter to PSA; Mbed TLS 2.28 has no package file.
 find_library(MBED_CRYPTO mbedcrypto)
@@ -200,6 +201,21 @@ function(imprint_examples folder)
       RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/examples)
     target_link_libraries(${target} PRIVATE ${links})
   endforeach()
+endfunction()
+
+# One program of a folder, where all that it links was built.
+function(imprint_example name folder)
+  folder_sources(${folder} sources tests)
+  link_names(links ${ARGN})
+  foreach(link ${links})
+    if(NOT TARGET ${link})
+      return()
+    endif()
+  endforeach()
+  add_executable(example-${name} ${sources})
+  set_target_properties(example-${name} PROPERTIES OUTPUT_NAME ${name}
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/examples)
+  target_link_libraries(example-${name} PRIVATE ${links})
 endfunction()
 
 function(imprint_bench folder)

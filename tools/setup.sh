@@ -24,6 +24,7 @@ libsqlite3-dev
 libyaml-dev
 libevent-dev
 libjansson-dev
+libseccomp-dev
 zlib1g-dev
 scdoc
 '
@@ -32,6 +33,7 @@ clang
 clang-format
 clang-tidy
 cppcheck
+curl
 libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
 git
 gnutls-bin

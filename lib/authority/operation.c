@@ -20,6 +20,7 @@ operation_kind_name(unsigned kind)
 		[OPERATION_PUBLISH] = "publish",
 		[OPERATION_EPOCH] = "epoch",
 		[OPERATION_TEMPLATE] = "template",
+		[OPERATION_SERVER] = "server",
 	};
 
 	return kind >= 1 && kind < sizeof(names) / sizeof(names[0]) ?

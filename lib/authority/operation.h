@@ -42,6 +42,9 @@ enum operation_kind {
 				 * SHA-256 of the CRL] */
 	/* [[[kind, name, version, hash], ...]]: made for an order's run */
 	OPERATION_TEMPLATE = 9,
+	/* [DNS name, SHA-256 of the certificate, its end]: made for a server
+	 * of our own (server_certificate.h) */
+	OPERATION_SERVER = 12,
 	OPERATION_EPOCH = 8	/* [epoch, anchor, [[log, first, count],
 				 * ...]]: see anchor.h */
 };

@@ -7,6 +7,7 @@
 #include "lib/authority/outside.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/request_internal.h"
+#include "lib/authority/server_certificate.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 #include "lib/identity/station.h"
@@ -15,6 +16,7 @@
 #define DNS_NAME_MAX	253
 #define SERVICE_NAME_MAX (STORE_NAME_MAX + 1 - sizeof(SERVICE_PREFIX))
 #define DNS_LABEL_MAX	63
+#define DNS_ALPHABET	"abcdefghijklmnopqrstuvwxyz0123456789-"
 
 static enum err
 product_conflict(const struct product *product, enum err err,
@@ -210,8 +212,8 @@ text_take(struct bytes text, char *out, size_t size, const char *what,
 
 /* RFC 1123 2.1: labels of 1 to 63, no - at their ends, the last one not all
  * digits, or it would be an address. */
-static enum err
-dns_name_check(const char *name, struct diag *diag)
+enum err
+authority_dns_name_check(const char *name, struct diag *diag)
 {
 	const char *label = name;
 	size_t len;
@@ -219,7 +221,7 @@ dns_name_check(const char *name, struct diag *diag)
 	for (;;) {
 		len = strcspn(label, ".");
 		if (len == 0 || len > DNS_LABEL_MAX || label[0] == '-' ||
-		    label[len - 1] == '-')
+		    label[len - 1] == '-' || strspn(label, DNS_ALPHABET) < len)
 			break;
 		if (label[len] != '\0') {
 			label += len + 1;
@@ -230,7 +232,7 @@ dns_name_check(const char *name, struct diag *diag)
 		break;
 	}
 	return diag_fail(diag, ERR_INVALID, "RFC 1123 2.1",
-	    "service: DNS name \"%s\": not a host name", name);
+	    "DNS name \"%s\": not a host name", name);
 }
 
 static enum err
@@ -255,7 +257,7 @@ service_parse(struct bytes body, struct service *service, struct diag *diag)
 		    sizeof(service->dns_name), "DNS name",
 		    "abcdefghijklmnopqrstuvwxyz0123456789-.", diag);
 	if (!err)
-		err = dns_name_check(service->dns_name, diag);
+		err = authority_dns_name_check(service->dns_name, diag);
 	if (!err)
 		err = cose_key_parse(key, &service->key, &none, diag);
 	if (!err && (service->key.alg != KEY_P256 || none.len != 0))
