@@ -121,7 +121,8 @@ static const struct cmd_option identity_options[] = {
 };
 
 static const struct cmd_option render_options[] = {
-	{ "format", "NAME", "document, json, text, pem, der, jwt, pkcs12, c" },
+	{ "format", "NAME", "document, json, text, pem, der, jwt, pkcs12, c,"
+	    " ndjson" },
 	{ "slot", "N", "only this slot's certificate: pem, der, pkcs12" },
 	{ "order", "N", "all identities of this order" },
 	{ "out", "FILE|DIR", "where to; - is standard output (default)" },
