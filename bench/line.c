@@ -19,6 +19,7 @@
 
 #include "bench/bench.h"
 #include "lib/base/clock.h"
+#include "station/anchor.h"
 #include "station/line.h"
 #include "station/tokens.h"
 
@@ -182,7 +183,8 @@ station_serve(struct scene *scene, int ready, struct diag *diag)
 		err = floor_open(&station, &floor, diag);
 	scene->shared->station = &station;
 	if (!err)
-		err = line_new(&station, floor, &scene->shared->line, diag);
+		err = line_new(&station, floor, ANCHOR_INTERVAL_S,
+			    &scene->shared->line, diag);
 	if (!err)
 		err = http_server_new(&config, &server, diag);
 	if (err)

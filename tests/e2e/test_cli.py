@@ -13,7 +13,7 @@ import reader
 from conftest import (BIN, PASSPHRASE, PRODUCTS, URL, init, let_through,
                       make_ecosystem, on_terminal, program_needed, run)
 
-PROGRAMS = ["imprint", "imprint-station", "imprint-device"]
+PROGRAMS = ["imprint", "imprint-station", "imprint-device", "imprint-tpm"]
 COMMANDS = {
     "imprint": ["init", "doctor", "anchor set", "anchor show", "epoch begin",
         "clock accept", "product add", "product show", "product list",
@@ -29,9 +29,10 @@ COMMANDS = {
         "log verify", "log prove", "log export", "log publish"],
     "imprint-station": ["init", "import", "trust", "inject", "serve",
         "fixture add", "fixture list", "fixture remove", "form", "report",
-        "sync", "key new", "status", "sealed"],
+        "anchor set", "anchor show", "sync", "key new", "status", "sealed"],
     "imprint-device": ["install", "show", "verify", "status", "connect",
         "export"],
+    "imprint-tpm": ["new", "raise"],
 }
 
 
