@@ -33,6 +33,8 @@ line_status(enum floor_code code)
 	case FLOOR_EVIDENCE:
 	case FLOOR_NAME:
 		return HTTP_UNPROCESSABLE;
+	case FLOOR_FULL:
+		return HTTP_UNAVAILABLE;
 	case FLOOR_BROKEN:
 		break;
 	}
@@ -92,6 +94,10 @@ line_words_of(enum floor_code code)
 		return (struct line_words){ "a name is not to be told on the"
 		    " line, malformed, or another device's",
 		    "scan it again" };
+	case FLOOR_FULL:
+		return (struct line_words){ "the station's disk is full:"
+		    " nothing was done", "call the line leader; when there"
+		    " is room again, repeat the call" };
 	case FLOOR_BROKEN:
 		break;
 	}
