@@ -32,7 +32,7 @@ COMMANDS = {
         "fixture add", "fixture list", "fixture remove", "form", "report",
         "anchor set", "anchor show", "sync", "key new", "status", "sealed"],
     "imprint-device": ["install", "show", "verify", "status", "connect",
-        "export"],
+        "export", "key", "request", "evidence"],
     "imprint-tpm": ["new", "raise"],
 }
 
