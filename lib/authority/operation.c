@@ -20,6 +20,7 @@ operation_kind_name(unsigned kind)
 		[OPERATION_PUBLISH] = "publish",
 		[OPERATION_EPOCH] = "epoch",
 		[OPERATION_TEMPLATE] = "template",
+		[OPERATION_RESERVE] = "reserve", [OPERATION_FIELD] = "field",
 		[OPERATION_SERVER] = "server",
 	};
 

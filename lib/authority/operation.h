@@ -42,6 +42,10 @@ enum operation_kind {
 				 * SHA-256 of the CRL] */
 	/* [[[kind, name, version, hash], ...]]: made for an order's run */
 	OPERATION_TEMPLATE = 9,
+	OPERATION_RESERVE = 10,	/* [log, first, count]: before one is signed */
+	/* [[[what, log and index of birth, index / null], ...]]: a turn of
+	 * enrolment (enrol.h); what is FIELD_SUPERSEDED is revoked by it */
+	OPERATION_FIELD = 11,
 	/* [DNS name, SHA-256 of the certificate, its end]: made for a server
 	 * of our own (server_certificate.h) */
 	OPERATION_SERVER = 12,
@@ -49,6 +53,12 @@ enum operation_kind {
 				 * ...]]: see anchor.h */
 };
 const char *operation_kind_name(unsigned kind);
+
+/* What an entry of OPERATION_FIELD says of an identity. */
+enum field_event {
+	FIELD_ISSUED = 1, FIELD_CONFIRMED = 2, FIELD_SUPERSEDED = 3,
+	FIELD_REFUSED = 4	/* a key more for who has one: no index */
+};
 
 struct operation_head {
 	uint64_t	size;

@@ -32,6 +32,83 @@ product_conflict(const struct product *product, enum err err,
 	return err == ERR_EXISTS ? ERR_OK : err;
 }
 
+struct field_walk {
+	const struct product	*product;
+	struct diag		*diag;
+};
+
+/* A bootstrap identity leads to one product. */
+static enum err
+field_against(void *ctx, const struct store_object *object)
+{
+	struct field_walk *walk = ctx;
+	const struct product *product = walk->product;
+	struct product other;
+	enum err err;
+
+	err = product_decode(object->body, &other, walk->diag);
+	if (err || strcmp(other.name, product->name) == 0 ||
+	    strcmp(other.field.bootstrap, product->field.bootstrap) != 0)
+		return err;
+	return diag_fail(walk->diag, ERR_CONFLICT, NULL, "field: devices of "
+	    "%s get %s already", product->field.bootstrap, other.name);
+}
+
+/* Every name from birth must be one of the bootstrap product's documents. */
+static enum err
+field_names(const struct product *product, const struct product *bootstrap,
+    struct diag *diag)
+{
+	const struct product_name *name = product->names, *born;
+	size_t i, n;
+
+	for (i = 0; i < product->name_count; i++, name++) {
+		born = bootstrap->names;
+		for (n = 0; n < bootstrap->name_count; n++, born++)
+			if (strcmp(born->kind, name->kind) == 0 &&
+			    born->type == name->type &&
+			    born->from != NAME_FROM_LINE)
+				break;
+		if (n == bootstrap->name_count)
+			return diag_fail(diag, ERR_INVALID, NULL, "names: "
+			    "%s: %s gives no such name of type %s at birth",
+			    name->kind, bootstrap->name,
+			    name_type_name(name->type));
+	}
+	return ERR_OK;
+}
+
+static enum err
+product_field_check(struct authority *authority,
+    const struct product *product, struct diag *diag)
+{
+	struct field_walk walk = { .product = product, .diag = diag };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_object object;
+	struct product bootstrap;
+	enum err err;
+
+	if (product->field.bootstrap[0] == '\0')
+		return ERR_OK;
+	err = object_get(authority->store, authority->row_mac, STORE_PRODUCT,
+	    product->field.bootstrap, NULL, &body, &object, NULL);
+	if (err == ERR_NOTFOUND) {
+		err = diag_fail(diag, err, NULL, "field: no product %s",
+		    product->field.bootstrap);
+		diag_hint(diag, "add the product that devices leave the "
+		    "factory with first");
+	}
+	if (!err)
+		err = product_decode(object.body, &bootstrap, diag);
+	if (!err && bootstrap.field.bootstrap[0] != '\0')
+		err = diag_fail(diag, ERR_INVALID, NULL, "field: %s is itself "
+		    "had in the field", bootstrap.name);
+	if (!err)
+		err = field_names(product, &bootstrap, diag);
+	return err ? err : object_each(authority->store, authority->row_mac,
+	    STORE_PRODUCT, field_against, &walk, diag);
+}
+
 /* What can be known before there is an order; makers are all the same. */
 static enum err
 product_fit(struct authority *authority, const struct product *product,
@@ -53,12 +130,14 @@ request_product_add(struct authority *authority,
 {
 	struct store_object object = { .kind = STORE_PRODUCT,
 	    .body = request->body, .created = now };
-	struct store_log bulk;
+	struct store_log log;
 	struct product product;
 	uint32_t id;
 	enum err err;
 
 	err = product_decode(request->body, &product, diag);
+	if (!err)
+		err = product_field_check(authority, &product, diag);
 	if (!err)
 		err = product_hash(&product, object.hash);
 	if (err)
@@ -69,13 +148,14 @@ request_product_add(struct authority *authority,
 	    object_put(authority->store, authority->row_mac, &object,
 	    NULL), diag);
 	if (!err)
-		err = store_log_by_name(authority->store, LOG_BULK, &bulk,
-		    diag);
+		err = store_log_by_name(authority->store,
+		    product.field.bootstrap[0] == '\0' ? LOG_BULK :
+		    LOG_ONLINE, &log, diag);
 	if (!err)
-		err = authority_template_for(authority, &product, &bulk, now,
+		err = authority_template_for(authority, &product, &log, now,
 		    &id, diag);
 	if (!err)
-		err = product_fit(authority, &product, id, bulk.reserved, now,
+		err = product_fit(authority, &product, id, log.reserved, now,
 		    diag);
 	if (err)
 		return diag_fail(diag, err, NULL,

@@ -15,6 +15,8 @@ struct request {
 	char		signed_by[STORE_NAME_MAX + 1];
 };
 
+/* Is it about what was asked, rather than about this machine? */
+bool	request_is_refusal(enum err);
 /* A run that is broken off loses a chunk for each worker: where key pairs take
  * long, chunks are small. */
 uint32_t order_chunk_size(const struct product *);

@@ -303,6 +303,20 @@ order_chunk_size(const struct product *product)
 	return CHUNK_SIZE;
 }
 
+static enum err
+field_refuse(const struct product *product, struct diag *diag)
+{
+	enum err err;
+
+	if (product->field.bootstrap[0] == '\0')
+		return ERR_OK;
+	err = diag_fail(diag, ERR_INVALID, NULL, "order: product %s is had "
+	    "in the field", product->name);
+	diag_hint(diag, "order %s, which devices enrol with",
+	    product->field.bootstrap);
+	return err;
+}
+
 /* The product must be ours, and its template made and checked. */
 static enum err
 order_template(struct authority *authority, const struct order_body *body,
@@ -324,6 +338,8 @@ order_template(struct authority *authority, const struct order_body *body,
 	}
 	if (!err)
 		err = product_decode(object.body, &product, diag);
+	if (!err)
+		err = field_refuse(&product, diag);
 	if (!err)
 		err = devices_product_check(&product, body->listed ?
 		    body->devices.mode : ORDER_STATION, diag);

@@ -184,6 +184,28 @@ rows_range_add(struct authority *authority, const struct store_range *range,
 }
 
 enum err
+rows_carve(struct authority *authority, struct operation_head *head,
+    const struct store_range *whole, const struct store_range *parts,
+    size_t count, const struct store_range *left, struct diag *diag)
+{
+	struct range_walk walk = { .authority = authority,
+	    .sum = head->ranges };
+	size_t i;
+	enum err err;
+
+	err = range_sum(&walk, whole);
+	walk.add = true;
+	for (i = 0; i < count && !err; i++)
+		err = range_sum(&walk, &parts[i]);
+	if (!err && left->count > 0)
+		err = range_sum(&walk, left);
+	if (err)
+		return diag_fail(diag, err, NULL, "registry: sum of ranges");
+	head->ranges = walk.sum;
+	return ERR_OK;
+}
+
+enum err
 rows_part_take(struct authority *authority, uint64_t pool,
     const struct store_range *range, struct diag *diag)
 {

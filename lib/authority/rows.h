@@ -33,6 +33,11 @@ MUST_USE enum err rows_objects_add(struct authority *,
  * transaction. */
 MUST_USE enum err rows_range_add(struct authority *,
     const struct store_range *, struct diag *);
+/* A reserved range that comes apart (store_range_carve()): head, which the
+ * caller puts, has the parts and what is left in its place. */
+MUST_USE enum err rows_carve(struct authority *, struct operation_head *head,
+    const struct store_range *whole, const struct store_range *parts,
+    size_t count, const struct store_range *left, struct diag *);
 /* Before a range gives back what it took of a pool. */
 MUST_USE enum err rows_part_take(struct authority *, uint64_t pool,
     const struct store_range *, struct diag *);

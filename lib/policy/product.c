@@ -345,5 +345,9 @@ product_check(const struct product *p, struct diag *diag)
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "product %s: credentials: %s", p->name, f.text);
+	err = rule_field(p, &f);
+	if (err)
+		return diag_fail(diag, err, NULL, "product %s: %s: %s",
+		    p->name, f.key != NULL ? f.key : "field", f.text);
 	return ERR_OK;
 }

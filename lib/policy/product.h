@@ -88,7 +88,9 @@ enum name_source {
 	NAME_FROM_INDEX = 0,	/* text and digits made of the index */
 	NAME_FROM_RANGE = 1,	/* the next value of a block */
 	NAME_FROM_CSV = 2,	/* a line of the file that came along */
-	NAME_FROM_LINE = 3	/* known on the line alone: not in documents */
+	NAME_FROM_LINE = 3,	/* known on the line alone: not in documents */
+	NAME_FROM_BIRTH = 4	/* the one that the bootstrap identity has:
+				 * products of the field alone */
 };
 const char *name_source_name(enum name_source);
 
@@ -133,6 +135,22 @@ enum product_evidence {
 	INJECTION_SIGNED = 2	/* the injected key's signature */
 };
 const char *product_evidence_name(enum product_evidence);
+
+/*
+ * How a product is had in the field: by a device with an identity of another
+ * product, that made in a factory. Manufacturer CAs of others will be a kind
+ * of source beside it.
+ */
+#define PRODUCT_ATTEMPTS_MAX	16
+#define PRODUCT_GRACE_MAX	3650	/* days */
+struct product_field {
+	char		bootstrap[PRODUCT_NAME_MAX + 1]; /* product's name;
+							  * empty: not had
+							  * in the field */
+	unsigned	attempts;	/* identities before one is confirmed:
+					 * 1..PRODUCT_ATTEMPTS_MAX */
+	unsigned	grace_days;	/* after expiry, for renewal */
+};
 
 /*
  * The form in which a station writes the package into a device, and gives it
@@ -202,6 +220,7 @@ struct product {
 	enum product_form	form;
 	char		layout[PRODUCT_LAYOUT_MAX + 1];	/* with FORM_IMAGE */
 	struct product_target	target;
+	struct product_field	field;
 	/* delivery: station, the only one offered */
 };
 
@@ -211,8 +230,9 @@ struct product {
  * without certificate; what is authorised must be a capability, bits
  * included; keys are all made in the authority, all in devices or all in
  * chips (ERR_UNSUPPORTED: in the station); the target has a place for each
- * key. Whether the installed OpenSSL has
- * an algorithm does not count here: product_yaml.h, key_alg_available().
+ * key. With a field section: keys made in the device, documents signed
+ * directly, every name from birth. Whether the installed OpenSSL has an
+ * algorithm does not count here: product_yaml.h, key_alg_available().
  */
 MUST_USE enum err product_check(const struct product *, struct diag *);
 

@@ -59,6 +59,9 @@ MUST_USE enum err rule_credential(const struct product_credential *,
     struct fault *);
 MUST_USE enum err rule_anchor(const struct product_anchor *, struct fault *);
 MUST_USE enum err rule_name(const struct product_name *, struct fault *);
+/* Of the whole product, when it is had in the field; names from birth are
+ * nowhere else. */
+MUST_USE enum err rule_field(const struct product *, struct fault *);
 /* All keys are made in one place. */
 MUST_USE enum err rule_makers(const struct product *, struct fault *);
 /* Exactly one slot to authenticate with. */

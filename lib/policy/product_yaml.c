@@ -609,6 +609,49 @@ evidence_read(struct yamlfile *y, const struct yamlfile_key *key,
 }
 
 static enum err
+attempts_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	struct product *p = target;
+	uint32_t value = 0;
+	enum err err;
+
+	(void)key;
+	err = yamlfile_number(y, node, 1, PRODUCT_ATTEMPTS_MAX, &value);
+	p->field.attempts = value;
+	return err;
+}
+
+static enum err
+grace_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	struct product *p = target;
+	uint32_t value = 0;
+	enum err err;
+
+	(void)key;
+	err = yamlfile_number(y, node, 0, PRODUCT_GRACE_MAX, &value);
+	p->field.grace_days = value;
+	return err;
+}
+
+static enum err
+field_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	static const struct yamlfile_key keys[] = {
+		{ "bootstrap", true, word_read,
+		    FIELD(struct product, field.bootstrap) },
+		{ "attempts", true, attempts_read, 0, 0 },
+		{ "grace-days", false, grace_read, 0, 0 },
+	};
+
+	(void)key;
+	return yamlfile_map(y, node, keys, COUNT(keys), target);
+}
+
+static enum err
 product_read(struct yamlfile *y, struct product *p)
 {
 	/* authorisations after capabilities, target after credentials, which
@@ -629,6 +672,7 @@ product_read(struct yamlfile *y, struct product *p)
 		{ "form", false, form_read, 0, 0 },
 		{ "layout", false, layout_read, 0, 0 },
 		{ "target", false, target_read, 0, 0 },
+		{ "field", false, field_read, 0, 0 },
 	};
 
 	return yamlfile_map(y, yamlfile_root(y), keys, COUNT(keys), p);

@@ -167,5 +167,13 @@ product_yaml_write(const struct product *p, struct buf *out)
 		buf_printf(out, "evidence: %s\n",
 		    product_evidence_name(p->evidence));
 	target_write(out, p);
+	if (p->field.bootstrap[0] != '\0') {
+		buf_printf(out, "field:\n  bootstrap: \"%s\"\n"
+		    "  attempts: %u\n", p->field.bootstrap,
+		    p->field.attempts);
+		if (p->field.grace_days > 0)
+			buf_printf(out, "  grace-days: %u\n",
+			    p->field.grace_days);
+	}
 	return buf_err(out);
 }

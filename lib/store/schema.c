@@ -192,5 +192,21 @@ const struct migration store_migrations[STORE_SCHEMA_VERSION] = {
 	"    mark BLOB NOT NULL PRIMARY KEY,"
 	"    order_number INTEGER NOT NULL,"
 	"    entry INTEGER NOT NULL"
+	") WITHOUT ROWID;"
+
+	/* identities of the field: what each is made of, and which one a
+	 * device has that moved on from the one it was born with */
+	"CREATE TABLE enrolment ("
+	"    log INTEGER NOT NULL,"
+	"    idx INTEGER NOT NULL,"
+	"    body BLOB NOT NULL,"
+	"    PRIMARY KEY (log, idx)"
+	") WITHOUT ROWID;"
+
+	"CREATE TABLE device ("
+	"    log INTEGER NOT NULL,"
+	"    idx INTEGER NOT NULL,"
+	"    body BLOB NOT NULL,"
+	"    PRIMARY KEY (log, idx)"
 	") WITHOUT ROWID;" },
 };

@@ -113,6 +113,10 @@ static const struct {
 	    "FROM association ORDER BY log, first", 2, true },
 	[STORE_LINE_KEY_ROWS] = { "line_key", "SELECT hash, log, idx "
 	    "FROM line_key ORDER BY hash, log, idx", 3, false },
+	[STORE_ENROLMENT_ROWS] = { "enrolment", "SELECT log, idx, body "
+	    "FROM enrolment ORDER BY log, idx", 2, true },
+	[STORE_DEVICE_ROWS] = { "device", "SELECT log, idx, body "
+	    "FROM device ORDER BY log, idx", 2, true },
 };
 
 enum err

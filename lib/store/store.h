@@ -220,6 +220,15 @@ MUST_USE enum err store_range_reserve(struct store *, struct store_range *,
 MUST_USE enum err store_range_close(struct store *,
     const struct store_range *, enum range_state, struct bytes frontier,
     struct diag *);
+/*
+ * Indices at the beginning of the reserved range at log.size become ranges of
+ * their own, committed or void as each says: parts[0].first is log.size, the
+ * next begins where one ends, all within that range, which keeps the rest, if
+ * there is any, as the caller gave it in left (count 0: none). ERR_STATE.
+ */
+MUST_USE enum err store_range_carve(struct store *,
+    const struct store_range *parts, size_t count,
+    const struct store_range *left, struct bytes frontier, struct diag *);
 MUST_USE enum err store_checkpoint_put(struct store *, uint32_t log,
     struct bytes checkpoint, struct diag *);
 /* The range an index lies in. ERR_NOTFOUND when not even reserved. */
@@ -452,6 +461,22 @@ MUST_USE enum err store_line_key_each(struct store *, uint64_t hash,
     struct diag *);
 
 /*
+ * Identities of the field; what is in the bodies is the caller's.
+ * enrolment: what the identity at an index is made of, put once (ERR_EXISTS).
+ * device: by log and index of birth, what it has now; put replaces.
+ */
+enum store_field { STORE_ENROLMENT = 1, STORE_DEVICE = 2 };
+MUST_USE enum err store_field_put(struct store *, enum store_field,
+    uint32_t log, uint64_t index, struct bytes body, struct diag *);
+/* body appended. ERR_NOTFOUND, without diag. */
+MUST_USE enum err store_field_get(struct store *, enum store_field,
+    uint32_t log, uint64_t index, struct buf *body, struct diag *);
+/* By log and index; body valid during the call. */
+MUST_USE enum err store_field_each(struct store *, enum store_field,
+    enum err (*each)(void *ctx, uint32_t log, uint64_t index,
+    struct bytes body), void *ctx, struct diag *);
+
+/*
  * Rows of some tables as they stand, numbers and a blob, for sums over them.
  * In order of their key; the callback may read. ERR_CORRUPT.
  */
@@ -460,9 +485,11 @@ enum store_table {
 	STORE_NAME_KEY_ROWS = 2,	/* hash, block */
 	STORE_DEVICE_MARK_ROWS = 3,	/* order, entry; mark */
 	STORE_ASSOCIATION_ROWS = 4,	/* log, first; body */
-	STORE_LINE_KEY_ROWS = 5		/* hash, log, index */
+	STORE_LINE_KEY_ROWS = 5,	/* hash, log, index */
+	STORE_ENROLMENT_ROWS = 6,	/* log, index; body */
+	STORE_DEVICE_ROWS = 7		/* log, index; body */
 };
-#define STORE_TABLES	5
+#define STORE_TABLES	7
 struct store_row {
 	enum store_table	table;
 	uint64_t		numbers[3];	/* 0 where there is none */
