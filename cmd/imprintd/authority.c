@@ -346,6 +346,7 @@ enum exit_code
 authority_role(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_enrol_ struct enrol *enrol = NULL;
 	struct desk *desk;
 	size_t i;
 	enum err err;
@@ -362,7 +363,10 @@ authority_role(struct cmd *cmd)
 	err = authority_begin(cmd, &authority);
 	if (!err)
 		err = signals_keep(desk, &cmd->diag);
+	if (!err)
+		err = enrol_open(authority, time_now(), &enrol, &cmd->diag);
 	desk->authority = authority;
+	desk->enrol = enrol;
 	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "authority: only imprintd serve starts it");

@@ -7,7 +7,7 @@
 #define IMPRINT_CMD_IMPRINTD_DESK_H
 
 #include "cmd/imprintd/imprintd.h"
-#include "lib/authority/authority.h"
+#include "lib/authority/enrol.h"
 #include "lib/proto/channel.h"
 
 #define PEERS_MAX	(2 * FRONTS_MAX)
@@ -39,6 +39,7 @@ struct desk_job {
 struct desk {
 	struct cmd		*cmd;
 	struct authority	*authority;
+	struct enrol		*enrol;
 	const char		*name;		/* of the server */
 	int			 control, signals;
 	struct desk_peer	 peers[PEERS_MAX];
@@ -46,11 +47,11 @@ struct desk {
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
 	bool			 ending;
-	int64_t			 upkeep_at;
+	int64_t			 upkeep_at, anchor_at;
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
 	uint64_t		 verdicts[VERDICTS_MAX];
-	uint64_t		 turns, turn_ns;
+	uint64_t		 turns, turns_lost, turn_ns;
 	uint64_t		 turn_ms[INTERNAL_LATENCIES + 1];
 	uint64_t		 front_starts, cut_off, upkeep_failed;
 };
