@@ -92,7 +92,8 @@ row_summed(struct authority *authority, enum store_field table, uint32_t log,
 /* body gets its MAC, and the row its place. */
 static enum err
 row_put(struct authority *authority, enum store_field table, uint32_t log,
-    uint64_t index, struct buf *body, struct row_sum *changes, struct diag *diag)
+    uint64_t index, struct buf *body, struct row_sum *changes,
+    struct diag *diag)
 {
 	uint8_t mac[SHA256_SIZE];
 	enum err err;

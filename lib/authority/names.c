@@ -333,6 +333,9 @@ template_walk(void *ctx, const struct store_object *object)
 
 	err = template_decode(object->body, &template, walk->diag);
 	for (i = 0; !err && i < template->name_count; i++) {
+		/* given to another template's identities before */
+		if (template->names[i].from == NAME_FROM_BIRTH)
+			continue;
 		form.name = template->names[i];
 		form.log = template->log;
 		err = walk->each(walk->ctx, &form);

@@ -2,9 +2,11 @@
 ours to write here: python3-cryptography and python3-cbor2 alone."""
 import collections
 import concurrent.futures
+import datetime
 import json
 import os
 import signal
+import ssl
 import threading
 import time
 
@@ -213,6 +215,33 @@ def test_whole_way(field, tmp_path):
         assert "BEGIN" not in text
     assert field.eco.imprint("log", "verify").code == 0
     assert field.eco.imprint("doctor").code == 0
+
+
+def test_expired(field, tmp_path, clock):
+    """An expired identity is let in to be renewed, within the product's
+    grace and no longer."""
+    one = field.devices[0]
+    with Server(field.eco) as server:
+        request, keys = one.with_keys(ENROL)
+        first = Issued(field.root, post(server, one, request)[2], keys)
+        new = Holder(field.root, tmp_path / "new", keys[0], first.leaf)
+        confirm = new.request(CONFIRM, reader.sha256(first.octets))
+        assert post(server, new, confirm)[0] == 200
+    end = x509.load_der_x509_certificate(first.leaf).not_valid_after
+    for days, status in ((30, 200), (100, 403)):
+        when = (end + datetime.timedelta(days=days)).isoformat() + "Z"
+        # of a day that is not ours: the client does not look at its times
+        with Server(field.eco.copy(tmp_path / str(days)),
+                    env=clock(when)) as server:
+            context = server.context(new)
+            context.check_hostname = False
+            context.verify_mode = ssl.CERT_NONE
+            renewal, _ = new.with_keys(RENEW)
+            answer = server.ask("POST", "/v1/identity", renewal, context,
+                                [("Content-Type", REQUEST)])
+            assert answer[0] == status, answer[2]
+            if status != 200:
+                refused(answer, status, "expired")
 
 
 def enrol_until(server, holder, request, stop):
