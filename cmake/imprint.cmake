@@ -203,6 +203,21 @@ function(imprint_examples folder)
   endforeach()
 endfunction()
 
+# One program of a folder, where all that it links was built.
+function(imprint_example name folder)
+  folder_sources(${folder} sources tests)
+  link_names(links ${ARGN})
+  foreach(link ${links})
+    if(NOT TARGET ${link})
+      return()
+    endif()
+  endforeach()
+  add_executable(example-${name} ${sources})
+  set_target_properties(example-${name} PROPERTIES OUTPUT_NAME ${name}
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/examples)
+  target_link_libraries(example-${name} PRIVATE ${links})
+endfunction()
+
 function(imprint_bench folder)
   folder_sources(${folder} sources tests)
   if(sources)

@@ -195,7 +195,7 @@ line_label_put(struct buf *b, const struct floor_package *package)
 	size_t i;
 
 	buf_printf(b, "urn:dev:ueid:");
-	buf_put_base64url(b, bytes_of(package->ueid, package->ueid_len));
+	buf_put_hex(b, bytes_of(package->ueid, package->ueid_len));
 	for (i = 0; i < package->name_count; i++) {
 		buf_printf(b, "%s", i == 0 ? "?=" : "&");
 		percent_put(b, package->names[i].kind);

@@ -33,9 +33,10 @@ void	line_refusal(void *line, enum http_status, const char *what,
 /* The status that goes with a code. */
 enum http_status line_status(enum floor_code);
 /*
- * What stands in the code of a label: urn:dev:ueid:BASE64URL (RFC 9711 10.4,
- * RFC 9039) and after "?=" the names as a q-component, KIND=TEXT joined by
- * "&", percent-encoded (RFC 8141 2.3.2).
+ * What stands in the code of a label: urn:dev:ueid:HEX (RFC 9711 10.3; not
+ * base64url, whose "_" begins a component, RFC 9039 3.2) and after "?=" the
+ * names as a q-component, KIND=TEXT joined by "&", percent-encoded (RFC 8141
+ * 2.3.2).
  */
 void	line_label_put(struct buf *, const struct floor_package *);
 

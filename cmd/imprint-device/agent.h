@@ -25,6 +25,10 @@ void	agent_blocks_init(struct agent_blocks *, struct cmd *,
 	    const char *home, const char *name,
 	    struct imprint_device_blocks *ret_blocks);
 void	agent_blocks_release(struct agent_blocks *);
+/* What was read is durable, which a run that was broken off may have left
+ * undone: before anybody is told that it is there. */
+MUST_USE enum err agent_blocks_sync(const struct agent_blocks *,
+	    const struct imprint_device_slots *);
 
 /* The identity in its slots, or in the one file of before. */
 struct agent_storage {

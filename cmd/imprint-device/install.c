@@ -128,9 +128,9 @@ agent_install(struct cmd *cmd)
 	err = agent_error(cmd, imprint_device_install(&agent.device, input,
 	    time_now(), cmd_flag(cmd, "replace"), &identity, &report,
 	    &install));
-	/* a run that was broken off may have left the name not durable */
 	if (!err && install == IMPRINT_DEVICE_INSTALLED_BEFORE)
-		err = io_sync_dir(cmd->io, agent.home, &cmd->diag);
+		err = agent_blocks_sync(&agent.files.files,
+		    &agent.files.slots);
 	if (err)
 		return cmd_fail(cmd, err);
 	/* it may be what is stored that this program does not know */

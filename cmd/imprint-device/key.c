@@ -129,6 +129,8 @@ key_run(struct cmd *cmd, unsigned handle, enum imprint_device_alg alg)
 	if (alg != 0)
 		err = key_make(cmd, &agent, handle, alg, &key);
 	if (!err)
+		err = agent_blocks_sync(&agent.keys.files, &agent.keys.slots);
+	if (!err)
 		err = key_get(cmd, &agent, handle, room, &key);
 	if (!err)
 		key_print(cmd, handle, &key, made);
@@ -281,6 +283,8 @@ agent_request(struct cmd *cmd)
 	err = agent_open(cmd, &agent);
 	if (!err)
 		err = proofs_make(cmd, &agent, &wish, &out);
+	if (!err)
+		err = agent_blocks_sync(&agent.keys.files, &agent.keys.slots);
 	if (!err)
 		err = cmd_flag(cmd, "force") ?
 		    io_write_file(cmd->io, path, buf_bytes(&out), 0644,

@@ -107,6 +107,17 @@ agent_blocks_release(struct agent_blocks *b)
 	file_release(&b->file[1]);
 }
 
+enum err
+agent_blocks_sync(const struct agent_blocks *b,
+    const struct imprint_device_slots *slots)
+{
+	enum err err = ERR_OK;
+
+	if (slots->current < 2 && b->file[slots->current].fd >= 0)
+		err = file_sync(&b->file[slots->current], b->diag);
+	return err ? err : io_sync_dir(b->io, b->home, b->diag);
+}
+
 /* The record as one file, as it was kept before there were slots. */
 static enum imprint_device_error
 old_read(const struct agent_storage *s, uint8_t *buffer, size_t size,

@@ -6,6 +6,7 @@ import os
 import subprocess
 
 import pytest
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils, x25519
@@ -66,6 +67,27 @@ class Device:
             return x25519.X25519PublicKey.from_public_bytes(raw)
         return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(),
                                                             raw)
+
+
+class Firmware:
+    """examples/firmware, on PSA."""
+
+    program = BIN / "examples/firmware"
+
+    def __init__(self, home):
+        self.home = home
+        home.mkdir()
+
+    def __call__(self, *argv, **options):
+        return run(self.program, self.home, *argv, **options)
+
+    def public(self, slot):
+        assert slot == "chip"
+        return x25519.X25519PublicKey.from_public_bytes(self("chip").raw)
+
+
+firmware_needed = pytest.mark.skipif(not Firmware.program.exists(),
+                                     reason="Mbed TLS is missing")
 
 
 def verify(public, signature, message):
@@ -170,13 +192,18 @@ def sealed(stocked, tmp_path_factory):
         device = Device(root / f"device-{n}")
         device.key("chip", algorithm)
         devices.append(device)
+    everybody = list(devices)
+    if Firmware.program.exists():
+        devices[0].firmware = Firmware(root / "firmware")
+        devices[0].firmware("keys", "")
+        everybody.append(devices[0].firmware)
     path = chips_list(root / "chips.cbor", {
         b"chip-%d" % n: Public(d.public("chip"))
-        for n, d in enumerate(devices)})
+        for n, d in enumerate(everybody)})
     create(eco, path, approval=approve(eco, path, bea))
     eco.imprint("order", "run", 1)
     station(eco, root / "line")
-    for n, device in enumerate(devices):
+    for n, device in enumerate(everybody):
         out = root / f"{n}.sealed"
         run(BIN / "imprint-station", "--home", root / "line", "sealed",
             eco.pack(), "--device", f"chip-{n}", "--out", out)
@@ -245,6 +272,22 @@ def test_chip_altered(sealed, tmp_path):
     assert "newer version" in done.err
     fresh("show", code=3)
     fresh.install(data)
+
+
+@firmware_needed
+def test_firmware_chip(sealed):
+    """The same on PSA, whose key store has the chip's key."""
+    firmware = sealed[0].firmware
+    data = firmware.sealed
+    assert "another chip's" in firmware("install", stdin=sealed[0].sealed,
+                                        code=1).out
+    assert "altered" in firmware("install", stdin=data[:700] + bytes(
+        [data[700] ^ 1]) + data[701:], code=1).out
+    assert firmware("start", "photo", code=70)
+    assert firmware("install", stdin=data).out == "accepted\n"
+    firmware("start", "photo")
+    firmware("start", "video", code=2)
+    assert "another chip's" in sealed[1].install(data, code=1).err
 
 
 # Made in the device
@@ -355,6 +398,41 @@ def test_connect(fleet, tmp_path):
             service.ask(device, method="GET", code=1)
 
 
+@firmware_needed
+def test_firmware(fleet, tmp_path):
+    """From its keys to its evidence, on PSA alone."""
+    firmware = Firmware(tmp_path / "firmware")
+    firmware("start", "photo", code=70)
+    proofs = tmp_path / "keys.cose"
+    proofs.write_bytes(firmware("keys", "order of June").raw)
+    order = fleet.imprint(
+        "order", "create", "--product", "sensor", "--mode", "device-key",
+        "--list", proofs, "--challenge", "order of June", "--station",
+        "line-1", "--json").json["order"]
+    fleet.imprint("order", "run", order)
+    line = fleet.root.parent / "line"
+    run(BIN / "imprint-station", "--home", line, "import", fleet.pack(order))
+    run(BIN / "imprint-station", "--home", line, "inject", "--command",
+        f"cat > {tmp_path}/package")
+    package = (tmp_path / "package").read_bytes()
+    assert "not in this one" in fleet.devices[0].install(
+        package, "--replace", code=1).err
+    assert "not in this one" in firmware(
+        "install", stdin=fleet.devices[0].package, code=1).out
+    assert firmware("install", stdin=package).out == "accepted\n"
+    firmware("start", "photo")
+    firmware("start", "video", code=2)
+    nonce = os.urandom(32)
+    leaf = {k[1]: k for k in Package(package).claims[-66002]}[0][4]
+    verify(x509.load_der_x509_certificate(leaf).public_key(),
+           firmware("evidence", stdin=nonce).raw, CONTEXT + nonce)
+    # flash that was worn, where the identity lies
+    flash = bytearray((firmware.home / "flash").read_bytes())
+    flash[96 + 500] ^= 1
+    (firmware.home / "flash").write_bytes(flash)
+    firmware("start", "photo", code=70)
+
+
 @pytest.mark.parametrize("kind", ["fleet", "sealed"])
 def test_evidence(kind, request):
     """By a key of the key store, or of the package."""
@@ -395,7 +473,6 @@ def test_request(tmp_path):
                            "-verify", "-noout", "-pubkey"],
                           capture_output=True, text=True, check=True)
     assert "verify OK" in done.stdout + done.stderr
-    from cryptography import x509
     request = x509.load_der_x509_csr(out.read_bytes())
     assert request.public_key().public_numbers() == \
         device.public(1).public_numbers()
