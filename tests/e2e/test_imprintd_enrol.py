@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature, encode_dss_signature)
 
 import reader
-from conftest import program_needed, run
+from conftest import program_needed, run, sample
 from imprintd import (ANSWER, DONE, IDENTITY, NAME, PATIENCE_S, REFUSED,
                       REQUEST, Authority, Server, wait_for)
 from test_verify_service import devices_of
@@ -459,3 +459,46 @@ def test_strangers(field, stranger, tmp_path):
         # in another's connection: the authority knows no such leaf
         refused(post(server, one, request), 401, "unknown")
 
+
+def operations(field, path, request=None):
+    """How many operations on files the authority does, with a request or
+    without."""
+    count = path.with_suffix(".count")
+    with Authority(field.eco.copy(path), "imprintd-faulty", {
+            **os.environ, "IMPRINT_FAULT": f"count:{count}"}) as authority:
+        if request is not None:
+            assert authority.front().ask(IDENTITY, request)[0] == DONE
+    return int(count.read_text())
+
+
+@pytest.mark.parametrize("kind", ["enospc-once", "eio", "syncfail"])
+def test_disk_fails(field, tmp_path, kind):
+    """Told to come again, or nothing is told and the authority ends; what was
+    told is so afterwards."""
+    one = field.devices[0]
+    request, keys = one.with_keys(ENROL)
+    start = operations(field, tmp_path / "start")
+    end = operations(field, tmp_path / "end", request)
+    assert end > start
+    told = set()
+    for at in sample(end - start, 6):
+        eco = field.eco.copy(tmp_path / f"at-{at}")
+        authority = Authority(eco, "imprintd-faulty", {
+            **os.environ, "IMPRINT_FAULT": f"{kind}:{start + at}"})
+        authority.codes = (0, 6)
+        with authority:
+            front = authority.front()
+            front.put(IDENTITY, request)
+            said = front.take()
+        told.add(None if said is None else said[2])
+        if said is not None and said[2] == REFUSED:
+            assert said[3][0] == 503 and said[3][3] > 0
+        with Authority(eco) as authority:
+            after, body = authority.front().ask(IDENTITY, request)
+            assert after == DONE
+            issued = Issued(field.root, body, keys)
+            if said is not None and said[2] == DONE:
+                assert Issued(field.root, said[3], keys).octets == \
+                    issued.octets
+        eco.imprint("log", "verify")
+    assert told & {None, REFUSED}
