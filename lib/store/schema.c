@@ -192,10 +192,11 @@ const struct migration store_migrations[STORE_SCHEMA_VERSION] = {
 	"    mark BLOB NOT NULL PRIMARY KEY,"
 	"    order_number INTEGER NOT NULL,"
 	"    entry INTEGER NOT NULL"
-	") WITHOUT ROWID;"
+	") WITHOUT ROWID;" },
 
-	/* identities of the field: what each is made of, and which one a
+	/* 4: identities of the field: what each is made of, and which one a
 	 * device has that moved on from the one it was born with */
+	{ .sql =
 	"CREATE TABLE enrolment ("
 	"    log INTEGER NOT NULL,"
 	"    idx INTEGER NOT NULL,"

@@ -23,7 +23,7 @@
 #define STORE_ID_SIZE		16	/* order, pack and request ids */
 #define STORE_HASH_SIZE		32
 #define STORE_NAME_MAX		63
-#define STORE_SCHEMA_VERSION	3
+#define STORE_SCHEMA_VERSION	4
 
 struct store;
 
