@@ -25,6 +25,7 @@ libyaml-dev
 libevent-dev
 libjansson-dev
 libseccomp-dev
+libtss2-dev
 zlib1g-dev
 scdoc
 '
@@ -48,6 +49,8 @@ python3-pytest-xdist
 sqlite3
 strace
 strongswan-pki
+swtpm
+tpm2-tools
 '
 debian13='
 debootstrap

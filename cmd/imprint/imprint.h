@@ -137,6 +137,10 @@ MUST_USE enum err order_devices_print(struct cmd *, struct authority *,
 /* The key that signs for the operator that --operator names. */
 MUST_USE enum err operator_signer(struct cmd *, struct authority *,
     struct signer **ret_signer);
+/* That operator's approval of subject (lib/authority/approval.h), to a new
+ * file. */
+MUST_USE enum err approval_write(struct cmd *, struct authority *,
+    const char *what, struct bytes subject, const char *out);
 
 /* What became of an identity: lines of text or, with --json, the begin of
  * an object: its member "history" and a comma. Prints all, or fails. */
@@ -171,7 +175,10 @@ enum exit_code list_approve_cmd(struct cmd *);
 enum exit_code chip_maker_add_cmd(struct cmd *);
 enum exit_code chip_maker_remove_cmd(struct cmd *);
 enum exit_code chip_maker_list_cmd(struct cmd *);
+enum exit_code chip_maker_approve_cmd(struct cmd *);
 enum exit_code operator_add_cmd(struct cmd *);
+enum exit_code operator_key_cmd(struct cmd *);
+enum exit_code operator_approve_cmd(struct cmd *);
 enum exit_code order_show_cmd(struct cmd *);
 enum exit_code order_list_cmd(struct cmd *);
 enum exit_code order_run_cmd(struct cmd *);

@@ -223,8 +223,8 @@ list_print(struct cmd *cmd, const struct order_devices *devices)
 }
 
 static enum err
-approval_write(struct cmd *cmd, struct authority *authority,
-    const struct order_devices *devices, const char *out)
+approval_make(struct cmd *cmd, struct authority *authority, const char *what,
+    const uint8_t hash[SHA256_SIZE], const char *out)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
 	_cleanup_buf_ struct buf approval = BUF_INIT;
@@ -232,11 +232,21 @@ approval_write(struct cmd *cmd, struct authority *authority,
 
 	err = operator_signer(cmd, authority, &signer);
 	if (!err)
-		err = approval_sign(authority, APPROVAL_DEVICE_LIST,
-		    devices->list.hash, time_now(), signer, &approval,
-		    &cmd->diag);
+		err = approval_sign(authority, what, hash, time_now(), signer,
+		    &approval, &cmd->diag);
 	return err ? err : io_create_file(cmd->io, out,
 	    buf_bytes(&approval), 0644, &cmd->diag);
+}
+
+enum err
+approval_write(struct cmd *cmd, struct authority *authority,
+    const char *what, struct bytes subject, const char *out)
+{
+	uint8_t hash[SHA256_SIZE];
+	enum err err;
+
+	err = sha256_once(subject, hash);
+	return err ? err : approval_make(cmd, authority, what, hash, out);
 }
 
 /* What both commands do first. */
@@ -357,7 +367,8 @@ list_approve_cmd(struct cmd *cmd)
 		    "needed");
 	err = list_open(cmd, &authority, NULL, NULL, &devices);
 	if (!err)
-		err = approval_write(cmd, authority, &devices, out);
+		err = approval_make(cmd, authority, APPROVAL_DEVICE_LIST,
+		    devices.list.hash, out);
 	if (err)
 		return cmd_fail(cmd, err);
 	list_print(cmd, &devices);
