@@ -191,7 +191,8 @@ second_add(struct modes *m, struct diag *diag)
 		err = signer_new(KEY_P256, bytes_of(private, len),
 		    &m->second, diag);
 	if (!err)
-		err = request_put_operator(&body, SECOND, &key);
+		err = request_put_operator(&body, SECOND, &key,
+		    BYTES_NONE);
 	return err ? err : bench_submit(m->authority, REQUEST_OPERATOR_ADD,
 	    buf_bytes(&body), &result, diag);
 }

@@ -62,7 +62,6 @@ station_head(struct station *s, const char *path, int64_t now,
 	return err;
 }
 
-/* Does the chain have that hash at that entry? */
 struct point_search {
 	const struct ledger_point	*point;
 	bool				 found;
@@ -80,8 +79,8 @@ point_look(void *ctx, const struct ledger_record *r, struct diag *diag)
 	return ERR_OK;
 }
 
-static enum err
-point_find(struct station *s, const struct ledger_point *point,
+enum err
+station_point_find(struct station *s, const struct ledger_point *point,
     bool *ret_found, struct diag *diag)
 {
 	struct point_search search = { .point = point };
@@ -177,7 +176,7 @@ station_acknowledge(struct station *s, struct bytes encoded, int64_t now,
 	if (!err)
 		err = ledger_commit(s->ledger, diag);
 	if (!err)
-		err = point_find(s, &a.at, &found, diag);
+		err = station_point_find(s, &a.at, &found, diag);
 	if (!err && !found)
 		err = refute(s, &a, encoded, now, diag);
 	if (!err && a.at.entries != s->anchor.acknowledged)

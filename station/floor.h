@@ -55,7 +55,9 @@ enum floor_code {
 	FLOOR_EVIDENCE = 40,		/* wrong, or not what is needed */
 	FLOOR_NAME = 41,		/* not of a kind to be told on the line,
 					 * malformed, or another device's */
-	FLOOR_BROKEN = 50		/* station cannot write or read */
+	FLOOR_BROKEN = 50,		/* station cannot write or read */
+	FLOOR_FULL = 51			/* no room on its disk; nothing was
+					 * done, and it goes on with room */
 };
 
 enum floor_device {

@@ -133,7 +133,8 @@ package_tell(struct floor *f, const struct station_pack *pack,
 	if (!err) {
 		if (!out->sealed)
 			document_tell(&document, out);
-		out->form = pack_header(opened)->form;
+		out->form = out->sealed ? FORM_CBOR :
+		    pack_header(opened)->form;
 		out->evidence = pack_header(opened)->evidence;
 		err = station_form(pack_header(opened), what->form,
 		    what->layout, &out->package, diag);
@@ -189,6 +190,9 @@ reserve_fresh(struct floor *f, const struct floor_call *call,
 	err = floor_pick(f, call, what, &place, ret_code, diag);
 	if (err || place.pack == NULL)
 		return err;
+	err = floor_room(f, ret_code, diag);
+	if (err || *ret_code != FLOOR_OK)
+		return err;
 	err = random_bytes(out->nonce, FLOOR_NONCE_SIZE, diag);
 	if (!err)
 		err = package_tell(f, place.pack, place.position, what, out,
@@ -215,6 +219,7 @@ reserve_again(struct floor *f, const struct floor_call *call,
 {
 	struct ledger_record r;
 	enum err err;
+	bool same;
 
 	if (!floor_fits(f, found->pack, what)) {
 		*ret_code = FLOOR_BAD_REQUEST;
@@ -224,13 +229,18 @@ reserve_again(struct floor *f, const struct floor_call *call,
 		*ret_code = FLOOR_OTHER_FIXTURE;
 		return ERR_OK;
 	}
+	same = bytes_equal(found->reserve.fixture, bytes_text(call->fixture));
+	*ret_code = FLOOR_OK;
+	err = same ? ERR_OK : floor_room(f, ret_code, diag);
+	if (err || *ret_code != FLOOR_OK)
+		return err;
 	memcpy(out->nonce, found->reserve.nonce.ptr, FLOOR_NONCE_SIZE);
 	err = package_tell(f, found->pack, found->device->position, what, out,
 	    diag);
 	if (err)
 		return err;
 	*ret_code = FLOOR_REPEATED;
-	if (bytes_equal(found->reserve.fixture, bytes_text(call->fixture)))
+	if (same)
 		return ERR_OK;
 	reserve_record(call, found->pack, out, &r);
 	err = station_tell(f->station, &r, diag);

@@ -11,6 +11,7 @@
 /*
  * Give package, as a device gets it, its form; instead: NULL, or another than
  * the pack's. layout: of instead, where it wants one and the pack has none.
+ * One that is sealed to a chip stays as it is.
  * On failure the package is as it was. ERR_INVALID, ERR_LIMIT, ERR_NOMEM.
  */
 MUST_USE enum err station_form(const struct pack_header *,

@@ -150,6 +150,8 @@ station_take(struct station *s, int64_t now, struct diag *diag)
 		struct diag of = DIAG_INIT;
 
 		err = incoming_path(s->home, id, PACK_END, path, diag);
+		if (!err)
+			err = ledger_room(s->ledger, diag);
 		if (err)
 			return err;
 		why = pack_adopt(s, path, now, &of);

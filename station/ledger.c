@@ -4,15 +4,20 @@
 
 #include "station/ledger_internal.h"
 
+#define ROOM_LEAST	(4 * (LEDGER_RECORD_MAX + LEDGER_FRAME))
+#define ROOM_AHEAD	((size_t)256 << 10)
+
 struct ledger {
 	struct file		 file;
 	struct sha256		*sha256;
 	struct ledger_walk	 at;		/* with what was gathered */
 	uint64_t		 written;	/* octets of the file */
+	uint64_t		 room;		/* zeros up to here, or fewer */
 	unsigned		 write;		/* number of what is gathered */
 	struct buf		 body;
 	struct buf		 pending;
 	bool			 broken;
+	enum err		 why;		/* that there was no room */
 };
 
 enum err
@@ -39,6 +44,10 @@ ledger_close(struct ledger **ledger)
 
 	if (l == NULL)
 		return;
+	/* the next opening would cut it off as well */
+	if (l->room > l->written && !l->broken)
+		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,
+		    (off_t)l->written);
 	file_release(&l->file);
 	sha256_free(&l->sha256);
 	buf_release(&l->body);
@@ -119,7 +128,7 @@ ledger_read(const struct io *io, const char *path,
 static enum err
 broken(const struct ledger *l, struct diag *diag)
 {
-	return diag_fail(diag, ERR_STATE, NULL,
+	return diag_fail(diag, l->why == ERR_OK ? ERR_STATE : l->why, NULL,
 	    "ledger %s: a write has failed before", l->file.path);
 }
 
@@ -249,6 +258,53 @@ ledger_get(struct ledger *l, uint64_t at, struct buf *room,
 		    (uintmax_t)at, reason);
 	ret_record->at = at;
 	return ERR_OK;
+}
+
+uint64_t
+ledger_size(const struct ledger *l)
+{
+	return l->written + l->pending.len;
+}
+
+/* Zeros behind what is there; a record and they may share a page, so that one
+ * that was not synced says nothing good of the record either. */
+static enum err
+room_make(struct ledger *l, uint64_t from, size_t len, struct diag *diag)
+{
+	uint8_t *zeros = calloc(1, len);
+	enum err err;
+
+	if (zeros == NULL)
+		return diag_nomem(diag);
+	err = file_write_at(&l->file, from, bytes_of(zeros, len), diag);
+	free(zeros);
+	if (err == ERR_NOSPACE) {
+		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,
+		    (off_t)from);
+		return err;
+	}
+	if (!err)
+		err = file_sync(&l->file, diag);
+	l->broken = err != ERR_OK;
+	l->why = err;
+	return err;
+}
+
+enum err
+ledger_room(struct ledger *l, struct diag *diag)
+{
+	uint64_t from = l->room > l->written ? l->room : l->written;
+	uint64_t least = ledger_size(l) + ROOM_LEAST;
+	enum err err;
+
+	if (l->broken)
+		return broken(l, diag);
+	if (least <= l->room)
+		return ERR_OK;
+	err = room_make(l, from, (size_t)(least - from) + ROOM_AHEAD, diag);
+	if (!err)
+		l->room = least + ROOM_AHEAD;
+	return err;
 }
 
 void

@@ -179,6 +179,17 @@ const uint8_t *ledger_head(const struct ledger *);
  * again.
  */
 MUST_USE enum err ledger_commit(struct ledger *, struct diag *);
+/*
+ * Room on the disk for the records of another call, on top of what was
+ * gathered: zeros, written ahead and synced, which an end of the ledger may
+ * be. So a full disk shows here, before anything is told, and takes nothing
+ * back; it also spares a sync the file system's own records. ERR_NOSPACE:
+ * nothing has changed, and it may be asked for again. After any other error
+ * nothing more can be added, and ledger_commit() says the same.
+ */
+MUST_USE enum err ledger_room(struct ledger *, struct diag *);
+/* Octets of header and records, with what was gathered. */
+uint64_t ledger_size(const struct ledger *);
 /* What was gathered must not be written: from now on all is ERR_STATE. */
 void	ledger_spoil(struct ledger *);
 

@@ -33,6 +33,8 @@ line_status(enum floor_code code)
 	case FLOOR_EVIDENCE:
 	case FLOOR_NAME:
 		return HTTP_UNPROCESSABLE;
+	case FLOOR_FULL:
+		return HTTP_UNAVAILABLE;
 	case FLOOR_BROKEN:
 		break;
 	}
@@ -92,6 +94,10 @@ line_words_of(enum floor_code code)
 		return (struct line_words){ "a name is not to be told on the"
 		    " line, malformed, or another device's",
 		    "scan it again" };
+	case FLOOR_FULL:
+		return (struct line_words){ "the station's disk is full:"
+		    " nothing was done", "call the line leader; when there"
+		    " is room again, repeat the call" };
 	case FLOOR_BROKEN:
 		break;
 	}
@@ -157,6 +163,9 @@ line_tick(void *ctx)
 
 	/* what cannot be taken in just now stays for the next time */
 	(void)station_take(line->station, time_now(), NULL);
+	if (station_anchor_turn(line->station, &line->anchor, time_now(),
+	    NULL) == ERR_CORRUPT)
+		ledger_spoil(line->station->ledger);
 }
 
 /* The names of a label, the same in every answer. */
@@ -506,7 +515,7 @@ const struct http_route line_routes[] = {
 };
 
 enum err
-line_new(struct station *station, struct floor *floor,
+line_new(struct station *station, struct floor *floor, unsigned anchor_s,
     struct line **ret_line, struct diag *diag)
 {
 	struct line *line = calloc(1, sizeof(*line));
@@ -515,6 +524,9 @@ line_new(struct station *station, struct floor *floor,
 		return diag_nomem(diag);
 	line->station = station;
 	line->floor = floor;
+	line->anchor = (struct anchor_turn){
+		.call = COUNTER_CALL_INIT, .interval_s = anchor_s
+	};
 	line->start = time_now();
 	*ret_line = line;
 	return ERR_OK;
@@ -523,8 +535,10 @@ line_new(struct station *station, struct floor *floor,
 void
 line_free(struct line **line)
 {
-	if (*line != NULL)
+	if (*line != NULL) {
+		counter_drop(&(*line)->anchor.call);
 		secret_release(&(*line)->package);
+	}
 	free(*line);
 	*line = NULL;
 }

@@ -18,15 +18,19 @@
 
 struct line;
 
-/* station and floor must outlive it; the station's name is shown. */
+/* station and floor must outlive it; the station's name is shown.
+ * anchor_s: how often the ledger's anchor moves on. */
 MUST_USE enum err line_new(struct station *, struct floor *,
-    struct line **ret_line, struct diag *);
+    unsigned anchor_s, struct line **ret_line, struct diag *);
 void	line_free(struct line **);
 
 extern const struct http_route line_routes[];
-/* Every second: packs that were left for the station (station_take()). */
-void	line_tick(void *line);
 enum err line_batch(void *line, struct buf *body, struct diag *);
+/* Between turns: packs that were left for the station (station_take()), and
+ * the anchor. When that shows that the ledger was put back, or another copy of
+ * the station is at work, the next batch fails. */
+void	line_tick(void *line);
+#define LINE_TICK_S	1
 void	line_refusal(void *line, enum http_status, const char *what,
 	    struct buf *body);
 

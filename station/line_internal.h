@@ -3,6 +3,7 @@
 #define IMPRINT_STATION_LINE_INTERNAL_H
 
 #include "lib/base/json_write.h"
+#include "station/anchor.h"
 #include "station/line.h"
 #include "station/line_request.h"
 #include "station/tokens.h"
@@ -21,6 +22,7 @@ struct line_fixture {
 struct line {
 	struct station		*station;
 	struct floor		*floor;
+	struct anchor_turn	 anchor;
 	struct tokens		 tokens;
 	int64_t			 tokens_read_ns;	/* 0: never */
 	struct line_fixture	 fixtures[TOKENS_MAX];

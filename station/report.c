@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "station/anchor.h"
 #include "station/floor.h"
 #include "station/home.h"
 
@@ -368,6 +369,8 @@ station_report(struct station *s, uint32_t number, const char *path,
 		err = order_tell(s, order, LEDGER_REPORT, final, now, diag);
 	if (err)
 		return err;
+	/* it says how much is held: what could not be is told later */
+	job.done.anchor_behind = station_anchor_move(s, now, NULL) != ERR_OK;
 	memcpy(job.report.order, order->id, PACKAGE_ID_SIZE);
 	job.report.sequence = order->reports;
 	job.report.made = now;

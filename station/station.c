@@ -1,6 +1,8 @@
-#include "station/home.h"
+#include "station/anchor.h"
 
 #include <stdlib.h>
+
+#include "station/home.h"
 
 void
 station_close(struct station *s)
@@ -71,7 +73,7 @@ ledger_load(struct station *s, enum station_access access, struct diag *diag)
 	err = home_path(s->home, HOME_LEDGER, path, diag);
 	if (err)
 		return err;
-	if (access == STATION_WORK) {
+	if (access != STATION_LOOK) {
 		err = keymap_new(&s->device_map, diag);
 		if (!err)
 			err = keymap_new(&s->name_map, diag);
@@ -113,7 +115,7 @@ station_open(const struct io *io, const char *home,
 	err = home_keys_read(s, diag);
 	if (err)
 		return err;
-	if (access == STATION_WORK) {
+	if (access != STATION_LOOK) {
 		err = home_lock(io, home, &s->lock, diag);
 		if (!err)
 			err = home_statement_mend(s, &missing, diag);
@@ -126,9 +128,11 @@ station_open(const struct io *io, const char *home,
 		err = trust_read(s, diag);
 	if (!err)
 		err = ledger_load(s, access, diag);
-	if (!err && access == STATION_WORK)
+	if (!err && access != STATION_LOOK)
 		err = refuted_check(s, diag);
 	if (!err && access == STATION_WORK)
+		err = station_anchor_check(s, diag);
+	if (!err && access != STATION_LOOK)
 		err = home_machine_note(s, diag);
 	return err;
 }

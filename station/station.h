@@ -146,10 +146,12 @@ MUST_USE enum err station_init(const struct io *, const char *home,
 enum station_access {
 	STATION_LOOK,	/* no lock, no private keys, nothing is changed */
 	/* alone: ERR_BUSY when another process works here; a statement that
-	 * is missing is written again */
-	STATION_WORK
+	 * is missing is written again; the ledger's anchor must hold it */
+	STATION_WORK,
+	STATION_MEND	/* the same, but the anchor is not asked */
 };
-/* station must be STATION_INIT. ERR_NOTFOUND when home is no station. */
+/* station must be STATION_INIT. ERR_NOTFOUND when home is no station. For
+ * work also the errors of station_anchor_check(). */
 MUST_USE enum err station_open(const struct io *, const char *home,
     enum station_access, struct station *, struct diag *);
 void	station_close(struct station *);
@@ -198,6 +200,7 @@ struct station_reported {
 	uint64_t	injected, unproven, scrapped, reworked, open, unused;
 	bool		final;
 	bool		key_destroyed;	/* else another order needs it still */
+	bool		anchor_behind;	/* it could not be moved on before */
 };
 /*
  * Report an order to path (lib/identity/report.h). final closes it: nothing

@@ -415,6 +415,46 @@ what_is_spoilt_is_not_written(void **state)
 	ledger_close(&l);
 }
 
+/* A full disk shows before anything is added, and is over when it has room. */
+static void
+room_is_made_ahead(void **state)
+{
+	static const struct io_fault_plan plan = {
+		.kind = IO_FAULT_ENOSPC_ONCE, .at = 2
+	};
+	struct heard heard = { .count = 0 };
+	struct ledger *l = NULL;
+	struct io *io;
+	struct stat st;
+
+	(void)state;
+	ledger_make(true);
+	io = io_fault_new(&plan);
+	assert_int_equal(reopen(io, &heard, &l, NULL), ERR_OK);
+	assert_int_equal(ledger_room(l, NULL), ERR_NOSPACE);
+	assert_int_equal(ledger_room(l, NULL), ERR_OK);
+	record_add(l, &records[1]);
+	assert_int_equal(ledger_commit(l, NULL), ERR_OK);
+	assert_int_equal(stat(PATH, &st), 0);
+	assert_true((uint64_t)st.st_size > ledger_size(l) + 65536);
+	/* as after a kill */
+	{
+		_cleanup_ledger_ struct ledger *again = NULL;
+
+		assert_int_equal(reopen(io_posix(), &heard, &again, NULL),
+		    ERR_OK);
+		assert_int_equal(heard.count, COUNT(records) + 1);
+		assert_int_equal(ledger_size(again), ledger_size(l));
+	}
+	ledger_close(&l);
+	io_fault_free(io);
+	assert_int_equal(stat(PATH, &st), 0);
+	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
+	assert_int_equal(heard.count, COUNT(records) + 1);
+	assert_int_equal(st.st_size, ledger_size(l));
+	ledger_close(&l);
+}
+
 #define SECTOR		512
 #define GROUP		40		/* records of a write */
 #define SECTORS_MAX	64
@@ -599,6 +639,8 @@ append_and_tell(const struct io_fault_plan *plan, int tell)
 	if (reopen(io, &heard, &l, NULL) != ERR_OK)
 		_exit(2);
 	for (i = 0; i < COUNT(records); i++) {
+		if (plan->seed % 2 != 0 && ledger_room(l, NULL) != ERR_OK)
+			_exit(3);
 		if (ledger_add(l, &records[i], NULL, NULL) != ERR_OK ||
 		    ledger_commit(l, NULL) != ERR_OK)
 			_exit(3);
@@ -660,6 +702,7 @@ main(void)
 		TEST(after_a_failure_nothing_is_added),
 		TEST(what_is_read_is_synced),
 		TEST(what_is_spoilt_is_not_written),
+		TEST(room_is_made_ahead),
 		TEST(a_power_cut_loses_nothing_that_was_committed)
 	};
 

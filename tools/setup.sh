@@ -25,6 +25,7 @@ libyaml-dev
 libevent-dev
 libjansson-dev
 libseccomp-dev
+libtss2-dev
 zlib1g-dev
 scdoc
 '
@@ -47,6 +48,9 @@ python3-pytest
 python3-pytest-xdist
 sqlite3
 strace
+strongswan-pki
+swtpm
+tpm2-tools
 '
 debian13='
 debootstrap

@@ -98,8 +98,12 @@ station_cmd_import(struct cmd *cmd)
 		cmd->diag = (struct diag)DIAG_INIT;
 		err = ERR_OK;
 	}
+	if (err)
+		return cmd_fail(cmd, err);
 	for (i = 0; i < cmd->argc && !err; i++)
 		err = busy ? leave_one(cmd, cmd->argv[i]) :
 		    import_one(cmd, &station, cmd->argv[i]);
+	if (!busy)
+		anchor_move(cmd, &station);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

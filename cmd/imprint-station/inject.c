@@ -215,6 +215,7 @@ station_cmd_inject(struct cmd *cmd)
 	};
 	uint64_t jobs = 1, timeout_s = TIMEOUT_S;
 	struct progress progress;
+	enum exit_code code;
 	enum err err;
 
 	if (cmd->argc > 0)
@@ -251,5 +252,7 @@ station_cmd_inject(struct cmd *cmd)
 	plan.jobs = (unsigned)jobs;
 	plan.timeout_s = (unsigned)timeout_s;
 	plan.keep_going = cmd_flag(cmd, "keep-going");
-	return inject_run(cmd, &station, &plan);
+	code = inject_run(cmd, &station, &plan);
+	anchor_move(cmd, &station);
+	return code;
 }

@@ -47,11 +47,6 @@ orders_text(const struct station *s)
 	}
 }
 
-static const char *const anchor_kinds[] = {
-	[LEDGER_ANCHOR_TPM] = "tpm", [LEDGER_ANCHOR_FILE] = "file",
-	[LEDGER_ANCHOR_PROGRAM] = "program"
-};
-
 /* What the ledger says of it: the anchor itself is not asked. */
 static void
 anchor_json(const struct station *s)
@@ -64,7 +59,7 @@ anchor_json(const struct station *s)
 		printf("null");
 		return;
 	}
-	printf("{\"by\": \"%s\", \"place\": ", anchor_kinds[a->kind]);
+	printf("{\"by\": \"%s\", \"place\": ", anchor_kind(s));
 	json_string(stdout, a->place, strlen(a->place));
 	printf(", \"number\": %ju, \"entries\": %ju}",
 	    (uintmax_t)a->number, (uintmax_t)a->at.entries);
@@ -77,7 +72,7 @@ anchor_text(const struct station *s)
 
 	if (a->kind != LEDGER_ANCHOR_NONE)
 		printf("anchor       %s %s, number %ju at record %ju\n",
-		    anchor_kinds[a->kind], a->place, (uintmax_t)a->number,
+		    anchor_kind(s), a->place, (uintmax_t)a->number,
 		    (uintmax_t)a->at.entries);
 	if (a->acknowledged != 0)
 		printf("             %ju records acknowledged by the"

@@ -13,6 +13,7 @@
 
 #define WAIT_MS		1000
 #define UPKEEP_FIRST_S	60
+#define ANCHOR_AGAIN_S	60
 #define TOKENS		4	/* certificates at once; one more a minute */
 
 static void
@@ -87,6 +88,7 @@ message_take(struct desk *desk, struct desk_peer *peer,
     const struct internal_message *message, struct diag *diag)
 {
 	struct desk_job *job;
+	enum err err;
 
 	if (!internal_allowed(INTERNAL_FRONT, message->type)) {
 		(void)diag_fail(diag, ERR_PERMISSION, NULL,
@@ -94,7 +96,8 @@ message_take(struct desk *desk, struct desk_peer *peer,
 		    (unsigned long long)message->type);
 		return false;
 	}
-	if (message->type != INTERNAL_IDENTITY) {
+	if (message->type != INTERNAL_IDENTITY &&
+	    message->type != INTERNAL_EST) {
 		if (request_answer(desk, peer, message))
 			return true;
 		(void)diag_fail(diag, ERR_SYNTAX, NULL,
@@ -104,12 +107,13 @@ message_take(struct desk *desk, struct desk_peer *peer,
 	}
 	job = &desk->jobs[desk->job_count];
 	*job = (struct desk_job){ .peer = peer, .call = message->call,
+		.is_est = message->type == INTERNAL_EST,
 		.answer = { .limit = INTERNAL_SIZE_MAX } };
-	if (internal_get_octets(message->body, INTERNAL_SIZE_MAX,
-	    &job->request, diag) != ERR_OK)
-		return false;
-	desk->job_count++;
-	return true;
+	err = job->is_est ? internal_get_est(message->body, &job->est,
+	    diag) : internal_get_octets(message->body, INTERNAL_SIZE_MAX,
+	    &job->request, diag);
+	desk->job_count += err == ERR_OK;
+	return err == ERR_OK;
 }
 
 /* Whole messages that are here; what the turn has no room for stays. */
@@ -268,6 +272,22 @@ peers_wait(struct desk *desk, bool more)
 		desk->ending = true;
 }
 
+/* An anchor that cannot be reached now stops nobody who has an index; when
+ * new ones are needed, the turn fails. */
+static void
+anchor_keep(struct desk *desk, int64_t now)
+{
+	struct diag diag = DIAG_INIT;
+
+	if (now < desk->anchor_at)
+		return;
+	if (enrol_idle(desk->enrol, now, &diag) == ERR_OK)
+		return;
+	desk->anchor_at = now + ANCHOR_AGAIN_S;
+	desk->upkeep_failed++;
+	log_diag("authority", "the anchor does not move", &diag);
+}
+
 static enum err
 desk_run(struct desk *desk, struct diag *diag)
 {
@@ -294,8 +314,10 @@ desk_run(struct desk *desk, struct diag *diag)
 			    channel_queued(&peer->channel) <=
 			    CHANNEL_QUEUE_MAX / 2);
 		}
-		if (!err && !more)
+		if (!err && !more) {
+			anchor_keep(desk, time_now());
 			upkeep(desk, time_now());
+		}
 	}
 	return err;
 }
@@ -363,6 +385,9 @@ authority_role(struct cmd *cmd)
 	if (!err)
 		err = signals_keep(desk, &cmd->diag);
 	desk->authority = authority;
+	if (!err)
+		err = enrol_open(authority, time_now(), &desk->enrol,
+		    &cmd->diag);
 	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "authority: only imprintd serve starts it");
@@ -370,6 +395,7 @@ authority_role(struct cmd *cmd)
 		err = desk_run(desk, &cmd->diag);
 	for (i = 0; i < PEERS_MAX; i++)
 		channel_release(&desk->peers[i].channel);
+	enrol_close(&desk->enrol);
 	free(desk);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

@@ -8,6 +8,7 @@
 
 #include "cmd/imprintd/imprintd.h"
 #include "lib/authority/authority.h"
+#include "lib/authority/enrol.h"
 #include "lib/proto/channel.h"
 
 #define PEERS_MAX	(2 * FRONTS_MAX)
@@ -30,7 +31,10 @@ struct desk_peer {
 struct desk_job {
 	struct desk_peer	*peer;
 	uint64_t		 call;
-	struct bytes		 request;	/* in the peer's channel */
+	bool			 is_est;
+	/* in the peer's channel */
+	struct bytes		 request;
+	struct internal_est	 est;
 	struct buf		 answer;	/* or, refused, none */
 	struct internal_refusal	 refusal;
 	bool			 done;
@@ -39,6 +43,7 @@ struct desk_job {
 struct desk {
 	struct cmd		*cmd;
 	struct authority	*authority;
+	struct enrol		*enrol;
 	const char		*name;		/* of the server */
 	int			 control, signals;
 	struct desk_peer	 peers[PEERS_MAX];
@@ -46,7 +51,7 @@ struct desk {
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
 	bool			 ending;
-	int64_t			 upkeep_at;
+	int64_t			 upkeep_at, anchor_at;
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
 	uint64_t		 verdicts[VERDICTS_MAX];

@@ -1,6 +1,7 @@
 /* Requests that register: products, stations, services. */
 #include <stdio.h>
 
+#include "lib/authority/approval.h"
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/fit.h"
 #include "lib/authority/operator.h"
@@ -202,12 +203,63 @@ request_station_add(struct authority *authority,
 
 enum err
 request_put_operator(struct buf *out, const char *name,
-    const struct public_key *key)
+    const struct public_key *key, struct bytes approval)
 {
-	cbor_put_array(out, 2);
+	cbor_put_array(out, approval.len > 0 ? 3 : 2);
 	cbor_put_text(out, name);
 	cose_key_put(out, key);
+	if (approval.len > 0)
+		cbor_put_bstr(out, approval);
 	return buf_err(out);
+}
+
+static enum err
+operator_name(struct bytes text, char ret_name[STORE_NAME_MAX + 1],
+    struct diag *diag)
+{
+	if (text.len > STORE_NAME_MAX)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "operator: a name of %zu octets; allowed are 1 to %d",
+		    text.len, STORE_NAME_MAX);
+	memcpy(ret_name, text.ptr, text.len);
+	ret_name[text.len] = '\0';
+	if (station_name_check(ret_name, NULL) != ERR_OK ||
+	    strlen(ret_name) != text.len)
+		return diag_fail(diag, ERR_INVALID, NULL, "operator: its "
+		    "name has a-z, 0-9 and -, not first -");
+	return ERR_OK;
+}
+
+enum err
+request_get_operator(struct bytes body, char ret_name[STORE_NAME_MAX + 1],
+    struct public_key *ret_key, struct bytes *ret_approval,
+    struct diag *diag)
+{
+	struct bytes text, encoded, none = BYTES_NONE, approval = BYTES_NONE;
+	struct cbor cbor;
+	size_t fields;
+	enum err err;
+
+	cbor_open(&cbor, body);
+	fields = cbor_get_array(&cbor);
+	text = cbor_get_tstr(&cbor);
+	encoded = cbor_get_item(&cbor);
+	if (fields == 3)
+		approval = cbor_get_bstr(&cbor);
+	if (!cbor_close(&cbor) || fields < 2 || fields > 3)
+		return diag_fail(diag, ERR_SYNTAX, NULL, "operator request: "
+		    "%s", cbor.error != NULL ? cbor.error :
+		    "not of two or three fields");
+	err = operator_name(text, ret_name, diag);
+	if (!err)
+		err = cose_key_parse(encoded, ret_key, &none, diag);
+	if (err)
+		return err;
+	if (ret_key->alg != KEY_P256 || none.len != 0)
+		return diag_fail(diag, ERR_INVALID, NULL, "operator %s: the "
+		    "key must be a P-256 public key", ret_name);
+	*ret_approval = approval;
+	return ERR_OK;
 }
 
 enum err
@@ -215,35 +267,21 @@ request_operator_add(struct authority *authority,
     const struct request *request, int64_t now, struct buf *result,
     struct diag *diag)
 {
-	struct bytes text, encoded, none = BYTES_NONE;
+	_cleanup_buf_ struct buf subject = BUF_INIT;
+	struct bytes approval = BYTES_NONE;
 	char name[STORE_NAME_MAX + 1];
 	struct public_key key;
-	struct cbor cbor;
 	enum err err;
 
-	cbor_open(&cbor, request->body);
-	cbor_get_array_sized(&cbor, 2);
-	text = cbor_get_tstr(&cbor);
-	encoded = cbor_get_item(&cbor);
-	if (!cbor_close(&cbor))
-		return diag_fail(diag, ERR_SYNTAX, NULL,
-		    "operator request: %s", cbor.error);
-	if (text.len > STORE_NAME_MAX)
-		return diag_fail(diag, ERR_INVALID, NULL,
-		    "operator: a name of %zu octets; allowed are 1 to %d",
-		    text.len, STORE_NAME_MAX);
-	memcpy(name, text.ptr, text.len);
-	name[text.len] = '\0';
-	err = station_name_check(name, NULL);
-	if (err || strlen(name) != text.len)
-		return diag_fail(diag, ERR_INVALID, NULL, "operator: its "
-		    "name has a-z, 0-9 and -, not first -");
-	err = cose_key_parse(encoded, &key, &none, diag);
+	err = request_get_operator(request->body, name, &key, &approval,
+	    diag);
+	if (!err)
+		err = request_put_operator(&subject, name, &key, BYTES_NONE);
+	if (!err)
+		err = approval_second(authority, approval, APPROVAL_OPERATOR,
+		    buf_bytes(&subject), request->signed_by, now, diag);
 	if (err)
 		return err;
-	if (key.alg != KEY_P256 || none.len != 0)
-		return diag_fail(diag, ERR_INVALID, NULL,
-		    "operator %s: the key must be a P-256 public key", name);
 	err = operator_put(authority->store, authority->row_mac, name, &key,
 	    now, NULL);
 	if (err == ERR_CONFLICT)

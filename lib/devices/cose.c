@@ -7,7 +7,7 @@
 #include "lib/devices/reading.h"
 
 #define PROOF_MAX	((size_t)16 << 10)	/* octets of a message */
-#define PIECES_MAX	512		/* messages looked at together */
+#define PIECES_MAX	256		/* messages looked at together */
 #define PROOF_VERSION	1
 #define TAG_SIGN1_OCTET	0xd2
 #define ARRAY_4_OCTET	0x84

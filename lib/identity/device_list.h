@@ -148,8 +148,9 @@ const struct device_list_head *device_list_writer_head(
  */
 struct device_list_signer {
 	const char	*name;		/* of the registered chip maker */
-	struct bytes	 cert;		/* DER: its certificate, or a CA's
-					 * that issued the signing one */
+	struct bytes	 cert;		/* DER: the one that signs; a maker
+					 * may have several, one after
+					 * another */
 };
 struct device_list_input {
 	const struct file	*file;

@@ -1,12 +1,20 @@
 """The station's ledger held from outside: acknowledged by the authority, by
 a counter in a TPM, a program, a file. A disk put back to an earlier state is
 found by each."""
+import contextlib
+import os
 import shutil
+import signal
+import socket
+import subprocess
+import time
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
-from conftest import BIN, PRODUCTS, fault_text
+from conftest import BIN, PRODUCTS, fault_text, run
+from line import Fixture, Served
 from test_floor import Floor, ledger, make_floor
 
 pytestmark = pytest.mark.skipif(
@@ -212,7 +220,6 @@ def test_altered_and_foreign(floor, stranger):
                           code=(2, 3, AUTH, CONFLICT))
     # signed by a key of its own
     payload = reader.Sign1(head).payload
-    from cryptography.hazmat.primitives.asymmetric import ec
     forged = floor.root / "forged.head"
     forged.write_bytes(reader.sign1(
         ec.generate_private_key(ec.SECP256R1()),
@@ -261,3 +268,360 @@ def test_sync_faults(floor):
             floor.put_back(kept)
             at += 1
         assert at > 4
+
+
+# Held by a TPM, a program, a file
+
+needs_tpm = pytest.mark.skipif(
+    shutil.which("swtpm") is None or not (BIN / "imprint-tpm").exists(),
+    reason="swtpm or imprint-tpm is missing")
+
+
+class Tpm:
+    """A TPM 2.0 as a process; its state lives in a directory."""
+
+    def __init__(self, root):
+        self.root, self.process, self.port = root, None, None
+        root.mkdir()
+
+    def start(self, port=None):
+        for self.port in [port] if port else range(20000 + os.getpid() % 9000,
+                                                   32000, 2):
+            self.process = subprocess.Popen(
+                ["swtpm", "socket", "--tpm2", "--tpmstate",
+                 f"dir={self.root}", "--server",
+                 f"type=tcp,port={self.port},bindaddr=127.0.0.1", "--ctrl",
+                 f"type=tcp,port={self.port + 1},bindaddr=127.0.0.1",
+                 "--flags", "not-need-init,startup-clear"],
+                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while self.process.poll() is None:
+                with contextlib.suppress(OSError):
+                    socket.create_connection(("127.0.0.1",
+                                              self.port + 1)).close()
+                    return self
+        raise AssertionError("swtpm does not start")
+
+    @property
+    def tcti(self):
+        return f"swtpm:host=127.0.0.1,port={self.port}"
+
+    def stop(self):
+        self.process.send_signal(signal.SIGCONT)
+        self.process.kill()
+        self.process.wait()
+
+    def anchor(self, floor):
+        floor.station("anchor", "set", "--tpm", "--tcti", self.tcti)
+
+    def number(self, floor):
+        """Read by somebody else's program."""
+        keys = reader.cbor_decode((floor.home / "station.keys").read_bytes())
+        secret = reader.sha256(b"imprint ledger anchor", keys[5][-4])
+        index = floor.status()["ledger"]["anchor"]["place"].split()[0]
+        octets = subprocess.run(
+            ["tpm2_nvread", "-T", self.tcti, "-C", index, "-P",
+             f"hex:{secret.hex()}", index], check=True,
+            capture_output=True).stdout
+        return int.from_bytes(octets, "big")
+
+
+class Program:
+    """A counter in a file, as an operator might keep one elsewhere."""
+
+    def __init__(self, root):
+        self.path, self.state = root / "counter.sh", root / "counter"
+        self.path.write_text(f"""#!/bin/sh
+n=$(cat {self.state} 2>/dev/null || echo 40)
+[ "$1" = raise ] && [ $((n + 1)) = "$2" ] && n=$2
+echo $n > {self.state}
+echo $n
+""")
+        self.path.chmod(0o755)
+
+    def anchor(self, floor):
+        floor.station("anchor", "set", "--program", self.path)
+
+    def number(self, _):
+        return int(self.state.read_text())
+
+    def stop(self):
+        pass
+
+
+class File:
+    def __init__(self, root):
+        self.path = root / "elsewhere"
+
+    def anchor(self, floor):
+        floor.station("anchor", "set", self.path)
+
+    def number(self, floor):
+        """The number of the record that it holds."""
+        head = reader.cbor_decode(reader.Sign1(
+            self.path.read_bytes()).payload)
+        record = list(ledger(floor.home / "ledger"))[head[3][0] - 1]
+        return record[3]
+
+    def stop(self):
+        pass
+
+
+@pytest.fixture(params=["file", "program",
+                        pytest.param("tpm", marks=needs_tpm)])
+def anchor(request, tmp_path):
+    made = {"file": lambda: File(tmp_path),
+            "program": lambda: Program(tmp_path),
+            "tpm": lambda: Tpm(tmp_path / "tpm").start()}[request.param]()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def tpm(tmp_path):
+    made = Tpm(tmp_path / "tpm").start()
+    yield made
+    made.stop()
+
+
+def held(floor, anchor):
+    """What the ledger says, what the anchor says; they agree."""
+    said = floor.station("anchor", "show", "--json").json["anchor"]
+    assert said["number"] == anchor.number(floor)
+    return said
+
+
+def test_held(floor, anchor):
+    kinds = {File: "file", Program: "program", Tpm: "tpm"}
+    anchor.anchor(floor)
+    first = held(floor, anchor)
+    floor.hand_out(2)
+    second = held(floor, anchor)
+    assert second["number"] == first["number"] + 1
+    assert second["entries"] == floor.status()["ledger"]["records"]
+    floor.station("import", floor.pack)     # nothing new: it stays
+    assert held(floor, anchor) == second
+    pack = floor.reconcile(floor.report()).json["packs"][0]["report"]
+    assert pack["anchor"] == {"by": kinds[type(anchor)],
+                              "entries": pack["ledger_entries"]}
+    assert pack["anchored"] and pack["acknowledged"] == 0
+    floor.sync()
+    text = floor.eco.imprint("order", "reconcile", 1, "--report",
+                             floor.report("both")).out
+    assert f"anchored by {kinds[type(anchor)]} to" in text
+    assert "acknowledged to" in text
+    floor.station("anchor", "set", "--none")
+    assert floor.station("anchor", "show", "--json").json["anchor"] is None
+    floor.hand_out()
+
+
+def test_held_put_back(floor, anchor):
+    """Nothing is handed out, nor can the anchor be left behind."""
+    anchor.anchor(floor)
+    kept = floor.disk("kept")
+    floor.hand_out()
+    newest = floor.disk("newest")
+    floor.put_back(kept)
+    for argv in (["inject", "--command", f"touch {floor.root}/out"],
+                 ["import", floor.pack], ["anchor", "show"],
+                 ["anchor", "set", "--none"],
+                 ["anchor", "set", floor.root / "another"],
+                 ["report", 1, "--out", floor.root / "x"],
+                 ["serve", "--listen", "127.0.0.1:0"]):
+        result = floor.station(*argv, code=CORRUPT)
+        assert "put back to an earlier state" in result.err
+        assert "station lost line-9" in result.err
+    assert not (floor.root / "out").exists()
+    floor.put_back(newest)
+    floor.hand_out()
+
+
+def test_held_faults(floor, anchor):
+    """Killed at any point, the line goes on; what it was before does not
+    come back once the anchor has moved."""
+    anchor.anchor(floor)
+    kept = floor.disk("kept")
+    command = ["inject", "--command", "cat > /dev/null", "--count", 1]
+    at, code, seen = 1, -9, set()
+    while code != 0:
+        number = anchor.number(floor)
+        code = floor.station(*command, fault=fault_text("kill", at),
+                             code=(-9, 0)).code
+        held(floor, anchor)
+        moved = anchor.number(floor) > number
+        seen.add(moved)
+        newest = floor.disk(f"newest-{at}")
+        floor.put_back(kept)
+        floor.station("anchor", "show", code=CORRUPT if moved else 0)
+        floor.put_back(newest)
+        kept = floor.disk(f"kept-{at}")
+        at += 2 if code != 0 else 0
+    assert seen == {True, False}
+
+
+def test_set_faults(floor, anchor):
+    at, code = 1, -9
+    while code != 0:
+        argv = {File: [getattr(anchor, "path", "")],
+                Program: ["--program", getattr(anchor, "path", "")],
+                Tpm: ["--tpm", "--tcti", getattr(anchor, "tcti", "")]}
+        code = floor.station("anchor", "set", *argv[type(anchor)],
+                             fault=fault_text("powercut", at),
+                             code=(-9, 0)).code
+        floor.station("anchor", "show")
+        at += 1
+    held(floor, anchor)
+
+
+@needs_tpm
+def test_tpm_gone_and_back(floor, tpm):
+    tpm.anchor(floor)
+    floor.hand_out()
+    tpm.stop()
+    result = floor.station("inject", "--command", "true", code=6)
+    assert "anchor" in result.err and "Nothing is handed out" in result.err
+    tpm.start(tpm.port)
+    held(floor, tpm)
+    tpm.process.send_signal(signal.SIGSTOP)     # it hangs
+    assert "in time" in floor.station("import", floor.pack, code=6).err
+    tpm.process.send_signal(signal.SIGCONT)
+    floor.hand_out()
+    held(floor, tpm)
+
+
+@needs_tpm
+def test_another_tpm(floor, tpm, tmp_path):
+    """The disk in another machine; the mainboard replaced."""
+    tpm.anchor(floor)
+    floor.hand_out()
+    tpm.stop()
+    other = Tpm(tmp_path / "other").start(tpm.port)
+    try:
+        assert "no counter is there" in floor.station(
+            "inject", "--command", "true", code=6).err
+        # another station's counter, at the same number
+        index = floor.status()["ledger"]["anchor"]["place"].split()[0]
+        for verb in (["new"], ["raise", 2], ["raise", 3]):
+            run(BIN / "imprint-tpm", verb[0], index, other.tcti, *verb[1:],
+                stdin=b"another secret")
+        assert "authorization failure" in floor.station(
+            "inject", "--command", "true", code=6).err
+        # with the owner's leave the counter is made anew: it begins higher
+        subprocess.run(["tpm2_nvundefine", "-T", other.tcti, index],
+                       check=True)
+        other.anchor(floor)
+        assert held(floor, other)["number"] > 3
+        floor.hand_out()
+    finally:
+        other.stop()
+
+
+@needs_tpm
+def test_tpm_cleared(floor, tpm):
+    """A counter removed and made again does not begin lower: a ledger put
+    back cannot be fitted to it."""
+    tpm.anchor(floor)
+    kept = floor.disk("kept")
+    floor.hand_out()
+    index = floor.status()["ledger"]["anchor"]["place"].split()[0]
+    number = tpm.number(floor)
+    subprocess.run(["tpm2_nvundefine", "-T", tpm.tcti, index], check=True)
+    floor.put_back(kept)
+    floor.station("inject", "--command", "true", code=6)
+    tpm.anchor(floor)               # on record, and in the next report
+    assert tpm.number(floor) > number
+
+
+@needs_tpm
+def test_tpm_index_taken(floor, tpm):
+    tpm.anchor(floor)
+    index = floor.status()["ledger"]["anchor"]["place"].split()[0]
+    floor.station("anchor", "set", "--none")
+    subprocess.run(["tpm2_nvundefine", "-T", tpm.tcti, index], check=True)
+    subprocess.run(["tpm2_nvdefine", "-T", tpm.tcti, index, "-s", "8"],
+                   check=True, stdout=subprocess.DEVNULL)
+    assert "something else" in floor.station(
+        "anchor", "set", "--tpm", "--tcti", tpm.tcti, code=6).err
+
+
+def test_file_lost_or_altered(floor, tmp_path):
+    anchor = File(tmp_path)
+    anchor.anchor(floor)
+    good = anchor.path.read_bytes()
+    for bad in (b"", good[:-1], good[:40] + b"\0" + good[41:], None):
+        anchor.path.write_bytes(bad) if bad is not None else \
+            anchor.path.unlink()
+        result = floor.station("inject", "--command", "true", code=6)
+        assert "Nothing is handed out" in result.err
+    anchor.anchor(floor)
+    floor.hand_out()
+    old = anchor.path.read_bytes()
+    floor.hand_out()
+    floor.hand_out()
+    anchor.path.write_bytes(good)       # the file was put back
+    assert "behind the ledger" in floor.station(
+        "inject", "--command", "true", code=CONFLICT).err
+    assert old != good
+    something = tmp_path / "something"
+    something.write_text("else")
+    assert "something else" in floor.station("anchor", "set", something,
+                                             code=(CONFLICT, 4)).err
+    floor.station("anchor", "set", "relative", code=2)
+    floor.station("anchor", "set", "--tpm", "--none", code=2)
+
+
+def test_program_that_lies(floor, tmp_path):
+    program = Program(tmp_path)
+    program.anchor(floor)
+    good = program.path.read_text()
+    for body, says in (("exit 3", "exit status 3"), ("echo many", "number"),
+                       ("yes 1", "number"), ("kill -9 $$", "signal 9"),
+                       ("echo 18446744073709551616", "number")):
+        program.path.write_text(f"#!/bin/sh\n{body}\n")
+        assert says in floor.station("inject", "--command", "true",
+                                     code=6).err
+    program.path.write_text("#!/bin/sh\necho 1\n")
+    floor.station("inject", "--command", "true", code=CONFLICT)
+    program.path.unlink()
+    floor.station("inject", "--command", "true", code=6)
+    program.path.write_text(good)
+    program.path.chmod(0o755)
+    floor.hand_out()
+
+
+@needs_tpm
+def test_serve(floor, tpm):
+    """It moves on while the station serves; a TPM that is lost does not stop
+    the line, and the window is shown."""
+    tpm.anchor(floor)
+    number = tpm.number(floor)
+    token = floor.station("fixture", "add", "f1", "--json").json["token"]
+    kept = floor.disk("kept")
+    with Served(floor, "--anchor-every", "1") as served:
+        fixture = Fixture(served, "f1", token)
+        assert fixture.reserve("sn-1")["code"] == 0
+
+        def state():
+            return fixture.ask("GET", "/v1/line")[2]["anchor"]
+        wait_for(lambda: tpm.number(floor) > number and state() == "held")
+        tpm.stop()
+        assert fixture.reserve("sn-2")["code"] == 0
+        wait_for(lambda: state() == "behind")
+        assert fixture.reserve("sn-3")["code"] == 0
+        tpm.start(tpm.port)
+        served.process.kill()
+        served.wait()
+        fixture.close()
+        served.process.returncode = 0
+    said = held(floor, tpm)         # what was begun is brought to its end
+    assert said["number"] == number + 2
+    with Served(floor) as served:
+        assert Fixture(served, "f1", token).reserve("sn-3")["code"] == 1
+    floor.put_back(kept)
+    floor.station("serve", "--listen", "127.0.0.1:0", code=CORRUPT)
+
+
+def wait_for(condition):
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
