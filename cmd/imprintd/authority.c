@@ -13,7 +13,6 @@
 
 #define WAIT_MS		1000
 #define UPKEEP_FIRST_S	60
-#define ANCHOR_AGAIN_S	60
 #define TOKENS		4	/* certificates at once; one more a minute */
 
 static void
@@ -272,22 +271,6 @@ peers_wait(struct desk *desk, bool more)
 		desk->ending = true;
 }
 
-/* An anchor that cannot be reached now stops nobody who has an index; when
- * new ones are needed, the turn fails. */
-static void
-anchor_keep(struct desk *desk, int64_t now)
-{
-	struct diag diag = DIAG_INIT;
-
-	if (now < desk->anchor_at)
-		return;
-	if (enrol_idle(desk->enrol, now, &diag) == ERR_OK)
-		return;
-	desk->anchor_at = now + ANCHOR_AGAIN_S;
-	desk->upkeep_failed++;
-	log_diag("authority", "the anchor does not move", &diag);
-}
-
 static enum err
 desk_run(struct desk *desk, struct diag *diag)
 {
@@ -314,10 +297,8 @@ desk_run(struct desk *desk, struct diag *diag)
 			    channel_queued(&peer->channel) <=
 			    CHANNEL_QUEUE_MAX / 2);
 		}
-		if (!err && !more) {
-			anchor_keep(desk, time_now());
+		if (!err && !more)
 			upkeep(desk, time_now());
-		}
 	}
 	return err;
 }
@@ -368,6 +349,7 @@ enum exit_code
 authority_role(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_enrol_ struct enrol *enrol = NULL;
 	struct desk *desk;
 	size_t i;
 	enum err err;
@@ -384,10 +366,10 @@ authority_role(struct cmd *cmd)
 	err = authority_begin(cmd, &authority);
 	if (!err)
 		err = signals_keep(desk, &cmd->diag);
-	desk->authority = authority;
 	if (!err)
-		err = enrol_open(authority, time_now(), &desk->enrol,
-		    &cmd->diag);
+		err = enrol_open(authority, time_now(), &enrol, &cmd->diag);
+	desk->authority = authority;
+	desk->enrol = enrol;
 	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "authority: only imprintd serve starts it");
@@ -395,7 +377,6 @@ authority_role(struct cmd *cmd)
 		err = desk_run(desk, &cmd->diag);
 	for (i = 0; i < PEERS_MAX; i++)
 		channel_release(&desk->peers[i].channel);
-	enrol_close(&desk->enrol);
 	free(desk);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

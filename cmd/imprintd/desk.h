@@ -7,7 +7,6 @@
 #define IMPRINT_CMD_IMPRINTD_DESK_H
 
 #include "cmd/imprintd/imprintd.h"
-#include "lib/authority/authority.h"
 #include "lib/authority/enrol.h"
 #include "lib/proto/channel.h"
 
@@ -55,7 +54,7 @@ struct desk {
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
 	uint64_t		 verdicts[VERDICTS_MAX];
-	uint64_t		 turns, turn_ns;
+	uint64_t		 turns, turns_lost, turn_ns;
 	uint64_t		 turn_ms[INTERNAL_LATENCIES + 1];
 	uint64_t		 front_starts, cut_off, upkeep_failed;
 };

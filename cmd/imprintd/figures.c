@@ -10,6 +10,7 @@
 
 #define UPKEEP_S	3600
 #define UPKEEP_AGAIN_S	300
+#define ANCHOR_AGAIN_S	10
 
 static uint64_t
 count_sum(const struct desk *desk, size_t which)
@@ -162,6 +163,10 @@ figures_put(struct desk *desk, struct buf *out)
 	histogram_put(out, "turn_seconds",
 	    "requests carried out and committed together", desk->turn_ms,
 	    (double)desk->turn_ns / 1e9);
+	head_put(out, "turns_lost_total", "counter",
+	    "whose requests were told to come again");
+	buf_printf(out, "imprint_turns_lost_total %llu\n",
+	    (unsigned long long)desk->turns_lost);
 	fronts_put(desk, out);
 	published_put(desk, out);
 	disk_put(desk, out);
@@ -177,6 +182,13 @@ upkeep(struct desk *desk, int64_t now)
 	size_t i;
 	enum err err;
 
+	if (now >= desk->anchor_at &&
+	    enrol_idle(desk->enrol, now, &diag) != ERR_OK) {
+		desk->anchor_at = now + ANCHOR_AGAIN_S;
+		desk->upkeep_failed++;
+		log_diag("authority", "the anchor cannot be moved", &diag);
+		diag = (struct diag)DIAG_INIT;
+	}
 	if (now < desk->upkeep_at)
 		return;
 	err = authority_publish_status(desk->authority, &publish, &diag);

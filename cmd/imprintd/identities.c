@@ -1,59 +1,64 @@
-/* Requests of devices: a turn of enrolment. */
 #include <stdio.h>
-#include <string.h>
 
 #include "cmd/imprintd/desk.h"
-#include "lib/authority/enrol.h"
 #include "lib/base/clock.h"
 
 #define RETRY_BUSY_S	2
+#define RETRY_LATER_S	3600
 
-_Static_assert(TURN_MAX <= ENROL_TURN_MAX, "a turn holds a turn");
+/* docs/protocol/enrolment.md, Verdicts. */
+static const unsigned statuses[] = {
+	[ENROL_REFUSED] = 503, [ENROL_MALFORMED] = 400,
+	[ENROL_UNSUPPORTED] = 400, [ENROL_UNKNOWN] = 401,
+	[ENROL_SIGNATURE] = 401, [ENROL_REVOKED] = 403,
+	[ENROL_SUSPENDED] = 403, [ENROL_EXPIRED] = 403,
+	[ENROL_CONSUMED] = 403, [ENROL_SUPERSEDED] = 403,
+	[ENROL_ATTEMPTS] = 403, [ENROL_CONFLICT] = 409,
+	[ENROL_KEYS] = 422, [ENROL_NO_PRODUCT] = 404, [ENROL_BUSY] = 503,
+	[ENROL_QUOTA] = 403
+};
 
 const char *
 identity_verdict_name(unsigned verdict)
 {
-	return verdict <= ENROL_QUOTA ? enrol_verdict_name(
-	    (enum enrol_verdict)verdict) : NULL;
-}
-
-/* As docs/protocol/enrolment.md has it. */
-static unsigned
-status_of(enum enrol_verdict verdict)
-{
-	switch (verdict) {
-	case ENROL_MALFORMED:
-	case ENROL_UNSUPPORTED:
-		return 400;
-	case ENROL_UNKNOWN:
-	case ENROL_SIGNATURE:
-		return 401;
-	case ENROL_NO_PRODUCT:
-		return 404;
-	case ENROL_CONFLICT:
-		return 409;
-	case ENROL_KEYS:
-		return 422;
-	case ENROL_BUSY:
-		return 503;
-	default:
-		return 403;
-	}
+	return verdict > ENROL_QUOTA ? NULL :
+	    enrol_verdict_name((enum enrol_verdict)verdict);
 }
 
 static void
-refuse(struct desk_job *job, const struct enrol_result *result)
+refuse(struct desk_job *job, enum enrol_verdict verdict, const char *detail)
 {
 	struct internal_refusal *refusal = &job->refusal;
 
-	*refusal = (struct internal_refusal){
-		.status = status_of(result->verdict),
-		.retry_after_s = result->verdict == ENROL_BUSY ?
-		    RETRY_BUSY_S : 0 };
+	refusal->status = verdict < sizeof(statuses) / sizeof(statuses[0]) &&
+	    statuses[verdict] != 0 ? statuses[verdict] : 500;
 	(void)snprintf(refusal->reason, sizeof(refusal->reason), "%s",
-	    enrol_verdict_name(result->verdict));
+	    enrol_verdict_name(verdict));
 	(void)snprintf(refusal->detail, sizeof(refusal->detail), "%s",
-	    result->why.what);
+	    detail);
+	if (refusal->status == 503)
+		refusal->retry_after_s = RETRY_BUSY_S;
+	else if (verdict == ENROL_NO_PRODUCT)
+		refusal->retry_after_s = RETRY_LATER_S;
+}
+
+/* Of those whose signature was good; others could fill the log. */
+static void
+verdict_log(const struct enrol_result *result, const struct desk_job *job)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+
+	if (!result->known)
+		return;
+	buf_printf(&text, "identity ueid=");
+	buf_put_hex(&text, bytes_of(result->ueid, sizeof(result->ueid)));
+	buf_printf(&text, " verdict=%s", enrol_verdict_name(result->verdict));
+	if (job->done)
+		buf_printf(&text, " log=%u index=%llu", result->log,
+		    (unsigned long long)result->index);
+	else
+		buf_printf(&text, " why=\"%s\"", job->refusal.detail);
+	log_line("authority", buf_text(&text));
 }
 
 static enum err
@@ -65,17 +70,37 @@ job_run(struct desk *desk, struct desk_job *job, struct diag *diag)
 	    .csr = job->est.csr };
 	enum err err;
 
-	if (job->is_est)
-		err = enrol_submit_est(desk->enrol, &ask, &result, diag);
-	else
-		err = enrol_submit(desk->enrol, job->request, &result, diag);
+	err = job->is_est ? enrol_submit_est(desk->enrol, &ask, &result,
+	    diag) : enrol_submit(desk->enrol, job->request, &result, diag);
 	if (err)
 		return err;
 	job->done = result.verdict == ENROL_DONE ||
 	    result.verdict == ENROL_REPEATED;
-	desk->verdicts[result.verdict]++;
 	if (!job->done)
-		refuse(job, &result);
+		refuse(job, result.verdict, result.why.what);
+	if (result.verdict < VERDICTS_MAX)
+		desk->verdicts[result.verdict]++;
+	verdict_log(&result, job);
+	return ERR_OK;
+}
+
+/* Nothing of it was done; the disk may be full, and will not be for ever. */
+static enum err
+turn_lost(struct desk *desk, enum err err, struct diag *diag)
+{
+	size_t i;
+
+	enrol_turn_drop(desk->enrol);
+	if (err != ERR_NOSPACE && err != ERR_IO && err != ERR_NOMEM)
+		return err;
+	log_diag("authority", "a turn is lost", diag);
+	*diag = (struct diag)DIAG_INIT;
+	desk->turns_lost++;
+	for (i = 0; i < desk->job_count; i++) {
+		desk->jobs[i].done = false;
+		refuse(&desk->jobs[i], ENROL_BUSY, "the authority cannot work"
+		    " now; the same request again is safe");
+	}
 	return ERR_OK;
 }
 
@@ -88,9 +113,7 @@ identities_run(struct desk *desk, struct diag *diag)
 	err = enrol_turn_begin(desk->enrol, time_now(), diag);
 	for (i = 0; i < desk->job_count && !err; i++)
 		err = job_run(desk, &desk->jobs[i], diag);
-	if (err) {
-		enrol_turn_drop(desk->enrol);
-		return err;
-	}
+	if (err)
+		return turn_lost(desk, err, diag);
 	return enrol_turn_commit(desk->enrol, diag);
 }
