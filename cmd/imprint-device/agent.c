@@ -102,30 +102,37 @@ keys_empty(const struct agent_keys *k)
 }
 
 /* Does the identity fit the set? Without one, none does. */
-static bool
-keys_fit(struct agent *agent, struct agent_keys *set)
+static enum err
+keys_fit(struct cmd *cmd, struct agent *agent, struct agent_keys *set,
+    bool *ret_fits)
 {
+	enum imprint_device_error error;
+
 	agent->device.keys = &set->table;
-	return imprint_device_load(&agent->device, time_now()) ==
-	    IMPRINT_DEVICE_OK && agent->device.report.step[
+	error = imprint_device_load(&agent->device, time_now());
+	*ret_fits = error == IMPRINT_DEVICE_OK && agent->device.report.step[
 	    IMPRINT_DEVICE_STEP_KEYS] == IMPRINT_DEVICE_ACCEPT;
+	return error == IMPRINT_DEVICE_ERROR_NONE ? ERR_OK :
+	    agent_error(cmd, error);
 }
 
 /* What is read here is read again by whoever needs it. */
-static void
+static enum err
 keys_choose(struct cmd *cmd, struct agent *agent)
 {
-	struct diag kept = cmd->diag;
-	unsigned set = 0;
+	bool second = !keys_empty(&agent->sets[1]), fits = false;
+	enum err err = ERR_OK;
 
-	if (!keys_empty(&agent->sets[1]) && (keys_empty(&agent->sets[0]) ||
-	    (!keys_fit(agent, &agent->sets[0]) &&
-	    keys_fit(agent, &agent->sets[1]))))
-		set = 1;
-	agent_blocks_release(&agent->files.files);
-	cmd->diag = kept;
-	agent->keys = &agent->sets[set];
+	if (second && !keys_empty(&agent->sets[0])) {
+		err = keys_fit(cmd, agent, &agent->sets[0], &fits);
+		second = !fits;
+		if (!err && second)
+			err = keys_fit(cmd, agent, &agent->sets[1], &second);
+		agent_blocks_release(&agent->files.files);
+	}
+	agent->keys = &agent->sets[second];
 	agent->device.keys = &agent->keys->table;
+	return err;
 }
 
 enum err
@@ -172,8 +179,8 @@ agent_open(struct cmd *cmd, struct agent *agent)
 		err = keys_open(cmd, agent, 1);
 	if (err)
 		return err;
-	keys_choose(cmd, agent);
-	return time_recall(cmd, agent);
+	err = keys_choose(cmd, agent);
+	return err ? err : time_recall(cmd, agent);
 }
 
 void

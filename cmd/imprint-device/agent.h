@@ -96,6 +96,9 @@ MUST_USE enum err agent_enter(struct cmd *, const struct agent *,
 MUST_USE enum err agent_load(struct cmd *, struct agent *);
 /* Keep a signed time; one that says nothing new is passed over. */
 MUST_USE enum err agent_time_keep(struct cmd *, struct agent *, int64_t seen);
+/* ERR_STATE while a bootstrap or renewal is under way: its keys do not know
+ * of one that is made now. */
+MUST_USE enum err agent_idle(struct cmd *, const struct agent *);
 /* Forget what the identity before left: its record and its keys. After
  * agent_load(). */
 MUST_USE enum err agent_forget_previous(struct agent *);

@@ -101,3 +101,26 @@ field_state_write(struct cmd *cmd, struct field_state *s)
 	return cmd->diag.code != ERR_OK ? cmd->diag.code :
 	    diag_fail(&cmd->diag, ERR_IO, NULL, "%s cannot be kept", RECORD);
 }
+
+enum err
+agent_idle(struct cmd *cmd, const struct agent *agent)
+{
+	_cleanup_buf_ struct buf room = BUF_INIT;
+	struct field_state state;
+	bool busy;
+	enum err err;
+
+	if (buf_extend(&room, IMPRINT_DEVICE_PACKAGE_MAX) == NULL)
+		return diag_nomem(&cmd->diag);
+	err = field_state_read(cmd, agent, room.ptr, &state);
+	if (err)
+		return err;
+	busy = state.request.len > 0;
+	agent_blocks_release(&state.files);
+	if (!busy)
+		return ERR_OK;
+	diag_fail(&cmd->diag, ERR_STATE, NULL,
+	    "a bootstrap or renewal is under way");
+	diag_hint(&cmd->diag, "end it first: run the same command again");
+	return ERR_STATE;
+}

@@ -85,6 +85,7 @@ key_make(struct cmd *cmd, struct agent *agent, unsigned handle,
 	const struct imprint_device_keystore *keys = &agent->keys->table;
 	bool agrees = handle == IMPRINT_DEVICE_CHIP ||
 	    alg == IMPRINT_DEVICE_X25519;
+	enum err err;
 
 	if (there->x.len > 0 && there->alg != alg) {
 		diag_fail(&cmd->diag, ERR_EXISTS, NULL, "there is a key of"
@@ -96,6 +97,9 @@ key_make(struct cmd *cmd, struct agent *agent, unsigned handle,
 	}
 	if (there->x.len > 0)
 		return ERR_OK;
+	err = agent_idle(cmd, agent);
+	if (err)
+		return err;
 	if (keys->make(keys->state, handle, alg, agrees ?
 	    IMPRINT_DEVICE_ENCRYPT : IMPRINT_DEVICE_AUTHENTICATE) == 0)
 		return ERR_OK;

@@ -651,6 +651,68 @@ a_harmed_record_is_refused(void **state)
 	    IMPRINT_DEVICE_SIGN), 0);
 	keys_close();
 }
+
+static bool
+same_key(const struct imprint_device_keystore *a,
+    const struct imprint_device_keystore *b, unsigned handle)
+{
+	uint8_t room[2][IMPRINT_DEVICE_HELD_SIZE] = { 0 };
+	struct imprint_device_public key[2];
+
+	assert_int_equal(a->get(a->state, handle, room[0], &key[0]), 0);
+	assert_int_equal(b->get(b->state, handle, room[1], &key[1]), 0);
+	return key[0].x.len == key[1].x.len && key[0].x.len > 0 &&
+	    key[0].alg == key[1].alg &&
+	    memcmp(room[0], room[1], sizeof(room[0])) == 0;
+}
+
+/* A set of new keys keeps those that are not asked for, or is none. */
+static void
+keys_are_renewed(void **state)
+{
+	static const enum imprint_device_alg rsa[IMPRINT_DEVICE_HANDLES] = {
+		IMPRINT_DEVICE_RSA2048
+	}, algs[IMPRINT_DEVICE_HANDLES] = {
+		IMPRINT_DEVICE_P256, IMPRINT_DEVICE_X25519
+	};
+	struct imprint_device_keystore keys, table, again;
+	struct imprint_openssl_keys next, read;
+	struct record before;
+
+	(void)state;
+	keys_forget();
+	keys_open(&keys);
+	assert_int_equal(keys.make(keys.state, 0, IMPRINT_DEVICE_P256,
+	    IMPRINT_DEVICE_AUTHENTICATE), 0);
+	assert_int_equal(keys.make(keys.state, IMPRINT_DEVICE_CHIP,
+	    IMPRINT_DEVICE_X25519, IMPRINT_DEVICE_ENCRYPT), 0);
+	before = record;
+	assert_int_equal(imprint_openssl_keys_open(&next, &storage, &table),
+	    IMPRINT_DEVICE_OK);
+	assert_int_equal(imprint_openssl_keys_renew(&next, &held, rsa),
+	    IMPRINT_DEVICE_ERROR_CRYPTO);
+	assert_memory_equal(&before, &record, sizeof(record));
+	assert_int_equal(imprint_openssl_keys_open(&next, &storage, &table),
+	    IMPRINT_DEVICE_OK);
+	record.fails = true;
+	assert_int_equal(imprint_openssl_keys_renew(&next, &held, algs),
+	    IMPRINT_DEVICE_ERROR_STORAGE);
+	record.fails = false;
+	assert_int_equal(imprint_openssl_keys_open(&next, &storage, &table),
+	    IMPRINT_DEVICE_OK);
+	assert_int_equal(imprint_openssl_keys_renew(&next, &held, algs),
+	    IMPRINT_DEVICE_OK);
+	assert_int_equal(imprint_openssl_keys_open(&read, &storage, &again),
+	    IMPRINT_DEVICE_OK);
+	assert_false(same_key(&keys, &table, 0));
+	assert_true(same_key(&keys, &table, IMPRINT_DEVICE_CHIP));
+	assert_true(same_key(&again, &table, 0));
+	assert_true(same_key(&again, &table, 1));
+	assert_true(same_key(&again, &table, IMPRINT_DEVICE_CHIP));
+	imprint_openssl_keys_close(&read);
+	imprint_openssl_keys_close(&next);
+	keys_close();
+}
 #endif
 
 static int
@@ -676,6 +738,7 @@ main(void)
 		cmocka_unit_test(evidence_is_signed),
 #ifdef TEST_RECORD
 		cmocka_unit_test(a_harmed_record_is_refused),
+		cmocka_unit_test(keys_are_renewed),
 #endif
 	};
 

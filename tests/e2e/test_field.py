@@ -1,7 +1,10 @@
 """The device in the field: imprint-device bootstrap and renew, against a
 running imprintd."""
+import http.server
 import shutil
 import socket
+import ssl
+import threading
 
 import pytest
 from cryptography import x509
@@ -26,6 +29,8 @@ def eco(stocked, tmp_path_factory):
     eco.imprint("station", "add", root / "line/line-9.station")
     eco.order(COUNT, "line-9", product="doorbell-idevid")
     eco.imprint("order", "run", 1)
+    eco.imprint("service", "add", "carrier", "--dns", "localhost", "--out",
+                root)
     run(BIN / "imprint-station", "--home", root / "line", "import",
         eco.pack())
     run(BIN / "imprint-station", "--home", root / "line", "inject",
@@ -216,3 +221,159 @@ def test_faults(server, doorbell, tmp_path, command, kind):
         device.check()
         device.renew(server)
         device.check()
+
+
+# A server between: it carries what it is given, or does what it likes
+
+class Carrier:
+    """Trusted for TLS, and nothing else; each request is given to the next
+    of the behaviours."""
+
+    def __init__(self, server, *behaviours):
+        self.server, self.behaviours = server, list(behaviours)
+        self.seen = []
+        package = server.eco.root.parent / "1.package"
+        self.path = server.eco.root.parent / "carrier-device"
+        Package(package.read_bytes()).write_tls(self.path)
+
+    def carry(self, body):
+        status, fields, answer = self.server.identity(body, self)
+        assert status == 200, answer
+        return answer
+
+    def __enter__(self):
+        carrier = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                carrier.seen.append(body)
+                status, fields, answer = carrier.behaviours.pop(0)(
+                    carrier, body)
+                self.send_response(status)
+                for name, value in fields.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        root = self.server.eco.root.parent
+        context.load_cert_chain(root / "carrier.pem", root / "carrier.key")
+        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.http.socket = context.wrap_socket(self.http.socket,
+                                               server_side=True)
+        self.port = self.http.server_address[1]
+        threading.Thread(target=self.http.serve_forever).start()
+        return self
+
+    def __exit__(self, *_):
+        self.http.shutdown()
+        self.http.server_close()
+
+    def ask(self, device, command="bootstrap", *argv, **options):
+        return device(command, "--server", f"https://localhost:{self.port}",
+                      *argv, **options)
+
+
+def carried(carrier, body):
+    return 200, {}, carrier.carry(body)
+
+
+def refusing(status, **fields):
+    return lambda carrier, body: (
+        status, {k.replace("_", "-"): v for k, v in fields.items()},
+        b'{"reason": "busy", "detail": "too many \x1b[31m"}\n')
+
+
+def lost(carrier, body):
+    """Carried out, but nobody hears of it."""
+    carrier.carry(body)
+    return 502, {}, b""
+
+
+def altered(change):
+    return lambda carrier, body: (200, {}, change(carrier.carry(body)))
+
+
+def test_waits(server, doorbell):
+    """As long as it is told, and at least so long; the same octets."""
+    device = doorbell()
+    with Carrier(server, refusing(503, Retry_After="1"), lost, carried,
+                 refusing(429), lost, carried) as carrier:
+        done = carrier.ask(device)
+    assert "busy: too many \\x1b[31m (status 503)" in done.err
+    waits = [int(line.split()[2]) for line in done.err.splitlines()
+             if line.startswith("  again in ")]
+    assert len(waits) == 4 and waits[0] >= 2 and waits[1] <= 3
+    first, rest = carrier.seen[:3], carrier.seen[3:]
+    assert len(set(first)) == 1 and len(set(rest)) == 1 and len(rest) == 3
+    device.check()
+
+
+def test_once(server, doorbell):
+    device = doorbell()
+    with Carrier(server, refusing(503, Retry_After="9"), lost) as carrier:
+        carrier.ask(device, "bootstrap", "--once", code=7)
+        # what would be lost with the keys' second set is not begun
+        done = device.key("chip", "X25519", code=(2, 4))
+        assert "under way" in done.err
+        carrier.ask(device, "bootstrap", "--once", code=7)
+    device.bootstrap(server)
+    device.check()
+    device.key("chip", "X25519")
+
+
+def other_package(answer):
+    """A good package that is not the statement's."""
+    parts = reader.cbor_decode(answer)
+    parts[1] = parts[1][:-1] + bytes([parts[1][-1] ^ 1])
+    return reader.cbor_encode(parts)
+
+
+def other_statement(answer, at):
+    parts = reader.cbor_decode(answer)
+    parts[2] = parts[2][:at] + bytes([parts[2][at] ^ 1]) + parts[2][at + 1:]
+    return reader.cbor_encode(parts)
+
+
+def other_signer(answer):
+    """An issuing CA of the same root in the place of the document signer."""
+    parts = reader.cbor_decode(answer)
+    parts[3] = reader.cbor_decode(parts[1])[4][0]
+    return reader.cbor_encode(parts)
+
+
+def test_altered(server, doorbell):
+    """Who carries answers cannot make any."""
+    device, second = doorbell(), doorbell("second")
+    kept = []
+
+    def keep(answer):
+        kept.append(answer)
+        return answer
+
+    with Carrier(server, altered(keep)) as carrier:
+        carrier.ask(second, "bootstrap", "--once", "--timeout", 5, code=6)
+    changes = [other_package, other_signer, lambda a: a[:-1],
+               lambda a: a + b"\0", lambda a: b"", lambda a: kept[0],
+               *(lambda a, at=at: other_statement(a, at)
+                 for at in range(2, 200, 11)),
+               lambda a: other_statement(a, -1)]
+    before = device.package().document
+    with Carrier(server, *map(altered, changes)) as carrier:
+        for _ in changes:
+            done = carrier.ask(device, "bootstrap", "--once", code=5)
+            assert "answer: " in done.err and "nothing was installed" in \
+                done.err
+            assert device.package().document == before
+    assert len(set(carrier.seen)) == 1
+    # an old answer instead of the confirmation
+    with Carrier(server, altered(keep),
+                 lambda c, body: (200, {}, kept[-1])) as carrier:
+        carrier.ask(device, "bootstrap", "--once", code=5)
+    device.bootstrap(server)
+    device.check()

@@ -263,25 +263,30 @@ what_the_service_does_is_told(void **state)
 		enum imprint_tls_outcome	 outcome;
 		int				 status;
 		size_t				 body;
+		unsigned			 retry_after_s;
 	} table[] = {
 		{ ANSWER, true, false, false, IMPRINT_TLS_DEVICE_DENIED, 0,
-		    0 },
-		{ ANSWER, false, false, true, IMPRINT_TLS_UNREACHABLE, 0, 0 },
-		{ ANSWER, false, true, false, IMPRINT_TLS_UNREACHABLE, 0, 0 },
-		{ "", false, false, false, IMPRINT_TLS_UNREACHABLE, 0, 0 },
+		    0, 0 },
+		{ ANSWER, false, false, true, IMPRINT_TLS_UNREACHABLE, 0, 0, 0 },
+		{ ANSWER, false, true, false, IMPRINT_TLS_UNREACHABLE, 0, 0, 0 },
+		{ "", false, false, false, IMPRINT_TLS_UNREACHABLE, 0, 0, 0 },
 		{ "HTTP/1.1 403 Forbidden\r\ncontent-LENGTH:2\r\n\r\nno",
-		    false, false, false, IMPRINT_TLS_ANSWERED, 403, 2 },
+		    false, false, false, IMPRINT_TLS_ANSWERED, 403, 2, 0 },
 		{ "HTTP/1.1 200 OK\r\n\r\nto the end", false, false, false,
-		    IMPRINT_TLS_ANSWERED, 200, 10 },
+		    IMPRINT_TLS_ANSWERED, 200, 10, 0 },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", false,
-		    false, false, IMPRINT_TLS_BAD_ANSWER, 0, 0 },
+		    false, false, IMPRINT_TLS_BAD_ANSWER, 0, 0, 0 },
 		{ "SSH-2.0-hello\r\n\r\n", false, false, false,
-		    IMPRINT_TLS_BAD_ANSWER, 0, 0 },
+		    IMPRINT_TLS_BAD_ANSWER, 0, 0, 0 },
 		{ "HTTP/1.1 2x0 OK\r\n\r\n", false, false, false,
-		    IMPRINT_TLS_BAD_ANSWER, 0, 0 },
+		    IMPRINT_TLS_BAD_ANSWER, 0, 0, 0 },
 		{ "HTTP/1.1 200 OK\r\nX: 0123456789012345678901234567890123456"
 		    "789012345678901234567890123456789\r\n\r\n", false, false,
-		    false, IMPRINT_TLS_BAD_ANSWER, 0, 0 }
+		    false, IMPRINT_TLS_BAD_ANSWER, 0, 0, 0 },
+		{ "HTTP/1.1 503 No\r\nretry-AFTER: 70\r\n\r\n", false, false,
+		    false, IMPRINT_TLS_ANSWERED, 503, 0, 70 },
+		{ "HTTP/1.1 429 No\r\nRetry-After: Mon\r\n\r\n", false,
+		    false, false, IMPRINT_TLS_ANSWERED, 429, 0, 0 }
 	};
 	struct imprint_tls_answer answer;
 	char *name, *outcome;
@@ -302,6 +307,8 @@ what_the_service_does_is_told(void **state)
 			    answer.reason);
 		assert_int_equal(answer.status, table[i].status);
 		assert_int_equal(answer.body.len, table[i].body);
+		assert_int_equal(answer.retry_after_s,
+		    table[i].retry_after_s);
 	}
 	free(name);
 }
