@@ -11,11 +11,13 @@ devices=${DEVICES:-100}
 [ "$devices" -le "$count" ] || devices=$count
 server=
 line=
+field=
 PATH=$bin:$PATH
 
 stop() {
 	[ -z "$server" ] || kill "$server" 2>/dev/null || true
 	[ -z "$line" ] || kill "$line" 2>/dev/null || true
+	[ -z "$field" ] || kill "$field" 2>/dev/null || true
 }
 trap stop EXIT
 trap 'exit 130' INT TERM
@@ -224,6 +226,42 @@ imprint station renew "$demo/line-1/line-1.station" > /dev/null
 show imprint-station report 2 --home "$demo/line-1" \
     --out "$demo/order-2.report" --final
 show imprint order reconcile 2 --report "$demo/order-2.report"
+
+title "In the field: a doorbell, with the factory's one key, is switched on"
+imprint product add examples/products/doorbell-idevid.yaml > /dev/null
+imprint product add examples/products/doorbell.yaml > /dev/null
+imprint-station init --home "$demo/line-9" --name line-9 --trust "$trust" \
+    > /dev/null
+imprint station add "$demo/line-9/line-9.station" > /dev/null
+imprint order create --product doorbell-idevid --count 1 --station line-9 \
+    > /dev/null
+imprint order run 3 > /dev/null
+imprint-station import --home "$demo/line-9" \
+    "$demo/home/ecosystems/default/packs/order-3-1.pack" > /dev/null
+doorbell=$demo/devices/doorbell
+DOORBELL=$doorbell imprint-station inject --home "$demo/line-9" --command \
+    'imprint-device install --home "$DOORBELL" >/dev/null' > /dev/null
+imprintd serve --home "$demo/home" --passphrase-file "$demo/passphrase" \
+    --name est.example.net --listen 127.0.0.1:0 > "$demo/imprintd.log" 2>&1 &
+field=$!
+tries=0
+until port=$(sed -n 's|^listening on https://127.0.0.1:||p' \
+    "$demo/imprintd.log") && [ -n "$port" ]; do
+	tries=$((tries + 1))
+	[ "$tries" -lt 500 ] || { cat "$demo/imprintd.log"; exit 1; }
+	sleep 0.01
+done
+cp -r "$doorbell" "$demo/devices/copy"
+set -- --server "https://127.0.0.1:$port" --name est.example.net
+show imprint-device bootstrap --home "$doorbell" "$@"
+show imprint-device verify --home "$doorbell"
+show imprint-device renew --home "$doorbell" "$@"
+
+title "A copy of what it left the factory with: refused, and on record"
+refused imprint-device bootstrap --home "$demo/devices/copy" "$@"
+kill "$field"
+wait "$field"
+field=
 
 title "Summary"
 rate=$(echo "$issued" | sed 's/.*"seconds": \([0-9.]*\).*/\1/' |
