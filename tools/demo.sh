@@ -239,6 +239,7 @@ imprint order run 3 > /dev/null
 imprint-station import --home "$demo/line-9" \
     "$demo/home/ecosystems/default/packs/order-3-1.pack" > /dev/null
 doorbell=$demo/devices/doorbell
+# shellcheck disable=SC2016 # the plug-in's
 DOORBELL=$doorbell imprint-station inject --home "$demo/line-9" --command \
     'imprint-device install --home "$DOORBELL" >/dev/null' > /dev/null
 imprintd serve --home "$demo/home" --passphrase-file "$demo/passphrase" \

@@ -267,8 +267,10 @@ what_the_service_does_is_told(void **state)
 	} table[] = {
 		{ ANSWER, true, false, false, IMPRINT_TLS_DEVICE_DENIED, 0,
 		    0, 0 },
-		{ ANSWER, false, false, true, IMPRINT_TLS_UNREACHABLE, 0, 0, 0 },
-		{ ANSWER, false, true, false, IMPRINT_TLS_UNREACHABLE, 0, 0, 0 },
+		{ ANSWER, false, false, true, IMPRINT_TLS_UNREACHABLE, 0, 0,
+		    0 },
+		{ ANSWER, false, true, false, IMPRINT_TLS_UNREACHABLE, 0, 0,
+		    0 },
 		{ "", false, false, false, IMPRINT_TLS_UNREACHABLE, 0, 0, 0 },
 		{ "HTTP/1.1 403 Forbidden\r\ncontent-LENGTH:2\r\n\r\nno",
 		    false, false, false, IMPRINT_TLS_ANSWERED, 403, 2, 0 },
