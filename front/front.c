@@ -9,6 +9,7 @@
 #include "front/front_internal.h"
 #include "lib/base/clock.h"
 #include "lib/base/json_write.h"
+#include "lib/proto/est.h"
 
 #define IDLE_S		60
 #define REQUEST_S	10
@@ -17,6 +18,8 @@
 
 static const struct http_route routes[] = {
 	{ "POST", "/v1/identity", identity_handle },
+	{ "GET", EST_PATH "*", est_get_handle },
+	{ "POST", EST_PATH "*", est_post_handle },
 	{ "GET", "/pub/*", files_handle },
 	{ "GET", "/healthz", health_handle },
 	{ "GET", "/readyz", ready_handle },
@@ -144,6 +147,7 @@ front_free(struct front **front)
 	channel_release(&f->link);
 	secret_release(&f->key);
 	buf_release(&f->trust);
+	buf_release(&f->cacerts);
 	if (f->files >= 0)
 		(void)close(f->files);
 	free(f);
@@ -184,6 +188,7 @@ front_run(const struct front_config *config, struct diag *diag)
 	front->files = -1;
 	front->link = (struct channel)CHANNEL_INIT;
 	front->trust = (struct buf)BUF_INIT;
+	front->cacerts = (struct buf)BUF_INIT;
 	err = front_start(front, diag);
 	if (!err)
 		err = http_server_run(front->server, diag);

@@ -37,6 +37,7 @@ struct front {
 	/* TLS */
 	struct internal_welcome	 welcome;
 	struct buf		 trust;		/* PEM */
+	struct buf		 cacerts;	/* as EST hands them out */
 	struct secret		 key;		/* PEM, until it is certified */
 	int64_t			 renew_at;
 	/* files, in the order in which they were asked for */
@@ -79,6 +80,15 @@ void	key_answered(struct front *, const struct internal_message *);
 void	identity_handle(void *front, struct http_request *);
 void	identity_answered(struct front *, struct front_call *,
 	    const struct internal_message *);
+/* What a device asks for goes to the authority; refused when it cannot. */
+void	device_ask(struct front *, struct http_request *, enum internal_type,
+	    const struct buf *body);
+/* est.c */
+MUST_USE enum err est_welcome(struct front *, struct diag *);
+void	est_get_handle(void *front, struct http_request *);
+void	est_post_handle(void *front, struct http_request *);
+void	est_answered(struct front *, struct http_request *,
+	    struct bytes certificate);
 void	health_handle(void *front, struct http_request *);
 void	ready_handle(void *front, struct http_request *);
 void	metrics_handle(void *front, struct http_request *);

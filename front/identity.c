@@ -5,6 +5,23 @@
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 
+void
+device_ask(struct front *front, struct http_request *r,
+    enum internal_type type, const struct buf *body)
+{
+	struct http_call *call;
+
+	call = buf_err(body) != ERR_OK ? NULL : http_defer(r);
+	if (call == NULL || link_ask(front, type, buf_bytes(body), call))
+		return;
+	front_refuse(front, r, HTTP_UNAVAILABLE, front->away ?
+	    "unavailable" : "busy", front->away ? "the authority is not"
+	    " there now; the same request again is safe" : "too many wait"
+	    " already; the same request again is safe", front->away ?
+	    RETRY_AWAY : RETRY_BUSY);
+	http_call_end(&call);
+}
+
 static const char *
 refused_early(struct http_request *r, enum http_status *ret_status,
     const char **ret_reason)
@@ -34,7 +51,6 @@ identity_handle(void *ctx, struct http_request *r)
 	const char *what, *reason = NULL;
 	struct front *front = ctx;
 	enum http_status status;
-	struct http_call *call;
 
 	what = refused_early(r, &status, &reason);
 	if (what != NULL) {
@@ -42,16 +58,7 @@ identity_handle(void *ctx, struct http_request *r)
 		return;
 	}
 	cbor_put_bstr(&body, http_body(r));
-	call = buf_err(&body) != ERR_OK ? NULL : http_defer(r);
-	if (call == NULL || link_ask(front, INTERNAL_IDENTITY,
-	    buf_bytes(&body), call))
-		return;
-	front_refuse(front, r, HTTP_UNAVAILABLE, front->away ?
-	    "unavailable" : "busy", front->away ? "the authority is not"
-	    " there now; the same request again is safe" : "too many wait"
-	    " already; the same request again is safe", front->away ?
-	    RETRY_AWAY : RETRY_BUSY);
-	http_call_end(&call);
+	device_ask(front, r, INTERNAL_IDENTITY, &body);
 }
 
 static void
@@ -101,6 +108,10 @@ identity_answered(struct front *front, struct front_call *call,
 	    internal_get_octets(message->body, INTERNAL_SIZE_MAX, &answer,
 	    NULL) != ERR_OK) {
 		refusal_pass(front, r, message);
+		return;
+	}
+	if (call->type == INTERNAL_EST) {
+		est_answered(front, r, answer);
 		return;
 	}
 	buf_put_bytes(&body, answer);

@@ -77,6 +77,8 @@ welcome_take(struct front *front, const struct internal_message *message,
 	for (i = 0; !err && i < front->welcome.trust_count; i++)
 		pem_put(&front->trust, "CERTIFICATE",
 		    front->welcome.trust[i]);
+	if (!err)
+		err = est_welcome(front, diag);
 	/* views of a message that will be gone */
 	front->welcome.trust_count = 0;
 	return err ? err : buf_err(&front->trust);

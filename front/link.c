@@ -87,6 +87,7 @@ message_take(struct front *front, const struct internal_message *message)
 		key_answered(front, message);
 		break;
 	case INTERNAL_IDENTITY:
+	case INTERNAL_EST:
 		identity_answered(front, call, message);
 		break;
 	case INTERNAL_FIGURES:

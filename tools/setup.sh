@@ -48,6 +48,7 @@ python3-pytest
 python3-pytest-xdist
 sqlite3
 strace
+strongswan-pki
 swtpm
 tpm2-tools
 '

@@ -87,6 +87,7 @@ message_take(struct desk *desk, struct desk_peer *peer,
     const struct internal_message *message, struct diag *diag)
 {
 	struct desk_job *job;
+	enum err err;
 
 	if (!internal_allowed(INTERNAL_FRONT, message->type)) {
 		(void)diag_fail(diag, ERR_PERMISSION, NULL,
@@ -94,7 +95,8 @@ message_take(struct desk *desk, struct desk_peer *peer,
 		    (unsigned long long)message->type);
 		return false;
 	}
-	if (message->type != INTERNAL_IDENTITY) {
+	if (message->type != INTERNAL_IDENTITY &&
+	    message->type != INTERNAL_EST) {
 		if (request_answer(desk, peer, message))
 			return true;
 		(void)diag_fail(diag, ERR_SYNTAX, NULL,
@@ -104,12 +106,13 @@ message_take(struct desk *desk, struct desk_peer *peer,
 	}
 	job = &desk->jobs[desk->job_count];
 	*job = (struct desk_job){ .peer = peer, .call = message->call,
+		.is_est = message->type == INTERNAL_EST,
 		.answer = { .limit = INTERNAL_SIZE_MAX } };
-	if (internal_get_octets(message->body, INTERNAL_SIZE_MAX,
-	    &job->request, diag) != ERR_OK)
-		return false;
-	desk->job_count++;
-	return true;
+	err = job->is_est ? internal_get_est(message->body, &job->est,
+	    diag) : internal_get_octets(message->body, INTERNAL_SIZE_MAX,
+	    &job->request, diag);
+	desk->job_count += err == ERR_OK;
+	return err == ERR_OK;
 }
 
 /* Whole messages that are here; what the turn has no room for stays. */

@@ -30,7 +30,10 @@ struct desk_peer {
 struct desk_job {
 	struct desk_peer	*peer;
 	uint64_t		 call;
-	struct bytes		 request;	/* in the peer's channel */
+	bool			 is_est;
+	/* in the peer's channel */
+	struct bytes		 request;
+	struct internal_est	 est;
 	struct buf		 answer;	/* or, refused, none */
 	struct internal_refusal	 refusal;
 	bool			 done;

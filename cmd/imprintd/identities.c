@@ -14,13 +14,14 @@ static const unsigned statuses[] = {
 	[ENROL_SUSPENDED] = 403, [ENROL_EXPIRED] = 403,
 	[ENROL_CONSUMED] = 403, [ENROL_SUPERSEDED] = 403,
 	[ENROL_ATTEMPTS] = 403, [ENROL_CONFLICT] = 409,
-	[ENROL_KEYS] = 422, [ENROL_NO_PRODUCT] = 404, [ENROL_BUSY] = 503
+	[ENROL_KEYS] = 422, [ENROL_NO_PRODUCT] = 404, [ENROL_BUSY] = 503,
+	[ENROL_QUOTA] = 403
 };
 
 const char *
 identity_verdict_name(unsigned verdict)
 {
-	return verdict > ENROL_BUSY ? NULL :
+	return verdict > ENROL_QUOTA ? NULL :
 	    enrol_verdict_name((enum enrol_verdict)verdict);
 }
 
@@ -64,9 +65,13 @@ static enum err
 job_run(struct desk *desk, struct desk_job *job, struct diag *diag)
 {
 	struct enrol_result result = { .answer = &job->answer };
+	const struct est_ask ask = { .renew = job->est.renew,
+	    .label = job->est.label, .leaf = job->est.leaf,
+	    .csr = job->est.csr };
 	enum err err;
 
-	err = enrol_submit(desk->enrol, job->request, &result, diag);
+	err = job->is_est ? enrol_submit_est(desk->enrol, &ask, &result,
+	    diag) : enrol_submit(desk->enrol, job->request, &result, diag);
 	if (err)
 		return err;
 	job->done = result.verdict == ENROL_DONE ||

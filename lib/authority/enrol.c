@@ -15,7 +15,7 @@ enrol_verdict_name(enum enrol_verdict verdict)
 	static const char *const names[] = { "refused", "done", "repeated",
 	    "malformed", "unsupported", "unknown", "signature", "revoked",
 	    "suspended", "expired", "consumed", "superseded", "attempts",
-	    "conflict", "keys", "no-product", "busy" };
+	    "conflict", "keys", "no-product", "busy", "quota" };
 
 	return (unsigned)verdict < sizeof(names) / sizeof(names[0]) ?
 	    names[verdict] : "?";
@@ -281,9 +281,24 @@ blocks_ready(struct enrol *e, struct diag *diag)
 	return ERR_OK;
 }
 
+/* Identities on the front's word: counted when the turn is durable. */
+static void
+asserted_count(struct enrol *e, bool durable)
+{
+	struct enrol_product *product;
+	size_t i;
+
+	for (i = 0; i < e->product_count; i++) {
+		product = e->products[i];
+		product->asserted += durable ? product->asserted_turn : 0;
+		product->asserted_turn = 0;
+	}
+}
+
 static void
 turn_clear(struct enrol *e)
 {
+	asserted_count(e, false);
 	e->taken = 0;
 	e->event_count = 0;
 	e->superseded_count = 0;
@@ -454,6 +469,7 @@ enrol_turn_commit(struct enrol *e, struct diag *diag)
 		enrol_turn_drop(e);
 		return err;
 	}
+	asserted_count(e, true);
 	e->turn = false;
 	e->moved = true;
 	return ERR_OK;

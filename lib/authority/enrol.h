@@ -61,8 +61,9 @@ enum enrol_verdict {
 	ENROL_CONFLICT = 13,	/* this id, other octets */
 	ENROL_KEYS = 14,	/* slot, algorithm, proof, used before */
 	ENROL_NO_PRODUCT = 15,	/* no product is had with this identity */
-	ENROL_BUSY = 16		/* no room in this turn: submit it again in the
+	ENROL_BUSY = 16,	/* no room in this turn: submit it again in the
 				 * next one */
+	ENROL_QUOTA = 17	/* plain EST for new keys: not, or no more */
 };
 /* "consumed"; "?" for none of them. */
 const char *enrol_verdict_name(enum enrol_verdict);
@@ -74,6 +75,8 @@ struct enrol_result {
 	struct buf		*answer;
 	/* why not, and what to do; its private part is for the log alone */
 	struct diag		 why;
+	/* of enrol_submit_est(): the answer is the certificate alone, DER */
+	bool			 bare;
 	/* who asked, once its signature was good: for logs */
 	bool			 known;
 	uint8_t			 ueid[17];
@@ -106,6 +109,29 @@ MUST_USE enum err enrol_turn_begin(struct enrol *, int64_t now,
  * enrol_turn_drop() and answer all of it with "busy".
  */
 MUST_USE enum err enrol_submit(struct enrol *, struct bytes request,
+    struct enrol_result *result, struct diag *);
+/*
+ * One request of plain EST (RFC 7030), which no device signs as a whole: that
+ * its TLS client is who holds leaf is the front's word. What the
+ * certification request proves by itself is a key: so the same key renews by
+ * that proof (EVIDENCE_RENEWAL), while a new one is had only as often as the
+ * product allows by `est`, over all its versions (EVIDENCE_FRONT). Names,
+ * attributes and extensions of the request are passed over.
+ *
+ * ENROL_DONE and ENROL_REPEATED: the certificate is appended to answer. A
+ * repetition is the same key by the same leaf. What is issued waits for its
+ * first use like any other; that is the next request with it.
+ */
+struct est_ask {
+	bool		renew;		/* simplereenroll (4.2.2), else
+					 * simpleenroll (4.2.1); of a
+					 * bootstrap identity both are the
+					 * latter */
+	const char	*label;		/* of the path (3.2.2): the product
+					 * it must be; empty: any */
+	struct bytes	leaf, csr;	/* DER */
+};
+MUST_USE enum err enrol_submit_est(struct enrol *, const struct est_ask *,
     struct enrol_result *result, struct diag *);
 /* Make the turn durable. After an error nothing of it may be answered; the
  * registry is in doubt: close the authority. */

@@ -183,6 +183,17 @@ asker_standing(struct enrol *e, struct asker *asker,
 }
 
 enum err
+enrol_asker_named(struct enrol *e, struct bytes leaf, struct asker *asker,
+    struct enrol_result *result, struct diag *diag)
+{
+	enum err err;
+
+	err = asker_rebuild(e, leaf, asker, result, diag);
+	return err || enrol_decided(result) ? err :
+	    asker_standing(e, asker, result, diag);
+}
+
+enum err
 enrol_asker(struct enrol *e, const struct cose_sign1 *message,
     const struct device_request *request, struct asker *asker,
     struct enrol_result *result, struct diag *diag)

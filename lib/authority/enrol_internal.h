@@ -27,6 +27,8 @@ struct enrol_product {
 	uint32_t		 template_id;
 	struct template		*template;
 	struct identity_maker	*maker;
+	/* had on the front's word: durable, and in this turn */
+	uint64_t		 asserted, asserted_turn;
 };
 
 /* Of a template: whose identities are made of it. */
@@ -107,6 +109,28 @@ struct asker {
 	struct field_device	 device;	/* all 0: none */
 };
 
+/* A request being decided. */
+struct submission {
+	struct enrol			*enrol;
+	struct device_request		 request;
+	uint8_t				 hash[SHA256_SIZE];
+	struct asker			 asker;
+	struct enrol_product		*product;
+	struct public_key		 publics[PRODUCT_SLOTS_MAX];
+	/* of plain EST: the key of the certification request, proved by it;
+	 * otherwise NULL, and keys are in the request's body */
+	const struct device_key		*given;
+	bool				 asserted;	/* EVIDENCE_FRONT */
+	struct enrol_result		*result;
+	struct diag			*diag;
+};
+
+/* Decide by type; who asks is known and stands well. */
+MUST_USE enum err enrol_dispatch(struct submission *);
+/* What parsers say of a request is a verdict, unless this machine failed. */
+MUST_USE enum err enrol_verdict_of(struct submission *, enum err,
+    enum enrol_verdict);
+
 /* A refusal: decided. Texts are static. */
 enum err enrol_refuse(struct enrol_result *, enum enrol_verdict,
     const char *why, const char *hint);
@@ -120,6 +144,10 @@ enrol_decided(const struct enrol_result *result)
 MUST_USE enum err enrol_asker(struct enrol *, const struct cose_sign1 *,
     const struct device_request *, struct asker *ret_asker,
     struct enrol_result *, struct diag *);
+
+/* The same of somebody whom the front names: by its certificate alone. */
+MUST_USE enum err enrol_asker_named(struct enrol *, struct bytes leaf,
+    struct asker *ret_asker, struct enrol_result *, struct diag *);
 
 /* Issue the next identity to asker, answer included. publics: by the
  * product's template. */
@@ -155,9 +183,9 @@ MUST_USE enum err enrol_supersede(struct enrol *,
 MUST_USE enum err enrol_load(struct enrol *, struct diag *);
 void	enrol_unload(struct enrol *);
 /* NULL: none. */
-const struct enrol_product *enrol_product_by_bootstrap(const struct enrol *,
+struct enrol_product *enrol_product_by_bootstrap(const struct enrol *,
     const char *bootstrap);
-const struct enrol_product *enrol_product_by_name(const struct enrol *,
+struct enrol_product *enrol_product_by_name(const struct enrol *,
     const char *name);
 MUST_USE enum err enrol_kind(struct enrol *, uint32_t template,
     struct enrol_kind *ret_kind, struct diag *);

@@ -64,6 +64,21 @@ answer_put(struct enrol *e, const struct device_request *request,
 	return err ? diag_fail(diag, err, NULL, "answer: too large") : ERR_OK;
 }
 
+/* The certificate that authenticates: all that EST has room for. */
+static enum err
+answer_bare(struct enrol *e, uint32_t template,
+    const struct identity *identity, struct buf *out, struct diag *diag)
+{
+	struct enrol_kind kind;
+	enum err err;
+
+	err = enrol_kind(e, template, &kind, diag);
+	if (err)
+		return err;
+	buf_put_bytes(out, identity->certificate[kind.auth]);
+	return buf_err(out);
+}
+
 enum err
 enrol_answer_confirmed(struct enrol *e, const struct device_request *request,
     struct enrol_result *result, struct diag *diag)
@@ -123,6 +138,9 @@ enrol_answer_again(struct enrol *e, uint64_t index,
 	result->verdict = ENROL_REPEATED;
 	result->log = LOG_ONLINE_NUMBER;
 	result->index = index;
+	if (result->bare)
+		return answer_bare(e, range.template, &identity,
+		    result->answer, diag);
 	return answer_put(e, request, confirmed ? ANSWER_CONFIRMED :
 	    ANSWER_ISSUED, buf_bytes(&package), hash, result->answer, diag);
 }
@@ -318,6 +336,9 @@ enrol_issue(struct enrol *e, struct asker *asker, struct enrol_issue *issue,
 	result->verdict = ENROL_DONE;
 	result->log = LOG_ONLINE_NUMBER;
 	result->index = index;
+	if (result->bare)
+		return answer_bare(e, issue->product->template_id, &identity,
+		    result->answer, diag);
 	return answer_put(e, issue->request, ANSWER_ISSUED,
 	    buf_bytes(&package), enrolment->package, result->answer, diag);
 }

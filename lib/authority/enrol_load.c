@@ -138,6 +138,38 @@ keys_load(struct enrol *e, struct diag *diag)
 }
 
 static enum err
+asserted_each(void *ctx, const struct store_range *range)
+{
+	struct enrol *e = ctx;
+	struct enrol_product *product;
+	struct enrol_kind kind;
+	enum err err;
+
+	if (range->evidence != EVIDENCE_FRONT)
+		return ERR_OK;
+	err = enrol_kind(e, range->template, &kind, NULL);
+	product = err ? NULL : enrol_product_by_name(e, kind.product);
+	if (product != NULL)
+		product->asserted += range->count;
+	return err;
+}
+
+/* How many identities were had on the front's word: from the ranges, so that
+ * no restart forgets them. Only where a product allows any. */
+static enum err
+asserted_load(struct enrol *e, struct diag *diag)
+{
+	size_t i;
+
+	for (i = 0; i < e->product_count; i++)
+		if (e->products[i]->product.field.est > 0)
+			return store_range_each(e->authority->store,
+			    LOG_ONLINE_NUMBER, 0, RANGE_COMMITTED,
+			    asserted_each, e, diag);
+	return ERR_OK;
+}
+
+static enum err
 load(struct enrol *e, struct diag *diag)
 {
 	struct product_walk walk = { .enrol = e, .diag = diag };
@@ -159,7 +191,7 @@ load(struct enrol *e, struct diag *diag)
 	products_field(e);
 	for (i = 0; i < e->product_count && !err; i++)
 		err = product_ready(e, e->products[i], diag);
-	return err;
+	return err ? err : asserted_load(e, diag);
 }
 
 enum err
@@ -182,7 +214,7 @@ enrol_load(struct enrol *e, struct diag *diag)
 	return err;
 }
 
-const struct enrol_product *
+struct enrol_product *
 enrol_product_by_bootstrap(const struct enrol *e, const char *bootstrap)
 {
 	size_t i;
@@ -194,7 +226,7 @@ enrol_product_by_bootstrap(const struct enrol *e, const char *bootstrap)
 	return NULL;
 }
 
-const struct enrol_product *
+struct enrol_product *
 enrol_product_by_name(const struct enrol *e, const char *name)
 {
 	size_t i;

@@ -5,18 +5,6 @@
 
 #define DAY_S	86400
 
-/* A request being decided. */
-struct submission {
-	struct enrol			*enrol;
-	struct device_request		 request;
-	uint8_t				 hash[SHA256_SIZE];
-	struct asker			 asker;
-	const struct enrol_product	*product;
-	struct public_key		 publics[PRODUCT_SLOTS_MAX];
-	struct enrol_result		*result;
-	struct diag			*diag;
-};
-
 static enum err
 refuse(struct submission *s, enum enrol_verdict verdict, const char *why,
     const char *hint)
@@ -30,9 +18,9 @@ decided(const struct submission *s)
 	return enrol_decided(s->result);
 }
 
-/* What parsers say of a request is a verdict, unless this machine failed. */
-static enum err
-verdict_of(struct submission *s, enum err err, enum enrol_verdict verdict)
+enum err
+enrol_verdict_of(struct submission *s, enum err err,
+    enum enrol_verdict verdict)
 {
 	if (!err)
 		return ERR_OK;
@@ -191,7 +179,7 @@ key_take(struct submission *s, const struct device_key *key)
 		return refuse(s, ENROL_KEYS, "the bootstrap key is for "
 		    "enrolment alone", "make a new key");
 	public_key_copy(&s->publics[i], &key->key);
-	return proof_check(s, key);
+	return s->given != NULL ? ERR_OK : proof_check(s, key);
 }
 
 /* Renewal keeps the keys of slots that it does not give. */
@@ -225,8 +213,13 @@ keys_check(struct submission *s)
 	size_t i, count = 0;
 	enum err err;
 
-	err = verdict_of(s, device_keys_parse(s->request.body, keys, &count,
-	    &s->result->why), ENROL_MALFORMED);
+	if (s->given != NULL) {
+		keys[count++] = *s->given;
+		err = ERR_OK;
+	} else {
+		err = enrol_verdict_of(s, device_keys_parse(s->request.body,
+		    keys, &count, &s->result->why), ENROL_MALFORMED);
+	}
 	for (i = 0; i < count && !err && !decided(s); i++)
 		err = key_take(s, &keys[i]);
 	return err || decided(s) ? err : keys_keep(s, keys, count);
@@ -254,15 +247,34 @@ pending_supersede(struct submission *s)
 	    s->diag);
 }
 
+/* On the front's word only as often as the product allows. */
+static enum err
+asserted_check(struct submission *s)
+{
+	const struct enrol_product *product = s->product;
+
+	if (!s->asserted || product->asserted + product->asserted_turn <
+	    product->product.field.est)
+		return ERR_OK;
+	return refuse_event(s, ENROL_QUOTA, "the product allows no more new "
+	    "keys by plain EST", "send signed requests (/v1/identity), or "
+	    "raise est in the product's field section");
+}
+
 /* All is well with who asks: a new identity, unless there were too many. */
 static enum err
 issue(struct submission *s, enum evidence_class evidence)
 {
 	struct enrol_issue issue = { .request = &s->request,
 	    .request_hash = s->hash, .product = s->product,
-	    .publics = s->publics, .evidence = evidence };
+	    .publics = s->publics,
+	    .evidence = s->asserted ? EVIDENCE_FRONT : evidence };
+	struct enrol_product *product = s->product;
 	enum err err;
 
+	err = asserted_check(s);
+	if (err || decided(s))
+		return err;
 	if (s->asker.device.attempts >= s->product->product.field.attempts)
 		return refuse_event(s, ENROL_ATTEMPTS, "too many identities "
 		    "were asked for and not confirmed",
@@ -277,6 +289,7 @@ issue(struct submission *s, enum evidence_class evidence)
 	err = enrol_ready(s->enrol, &s->asker, &issue, s->result, s->diag);
 	if (err || decided(s))
 		return err;
+	product->asserted_turn += s->asserted;
 	err = pending_supersede(s);
 	return err ? err : enrol_issue(s->enrol, &s->asker, &issue, s->result,
 	    s->diag);
@@ -414,14 +427,16 @@ renew_type(struct submission *s)
 		    "longer ago than the product allows", NULL);
 	if (!err)
 		err = repeats(s);
+	if (!err && !decided(s))
+		err = asserted_check(s);
 	if (!err && !decided(s) &&
 	    asker_is(s, device->has_pending, device->pending))
 		err = confirm_pending(s);
 	return err || decided(s) ? err : issue(s, EVIDENCE_RENEWAL);
 }
 
-static enum err
-dispatch(struct submission *s)
+enum err
+enrol_dispatch(struct submission *s)
 {
 	switch (s->request.type) {
 	case DEVICE_ENROL:
@@ -449,8 +464,9 @@ enrol_submit(struct enrol *e, struct bytes encoded,
 		    "enrolment: no turn is under way");
 	result->verdict = ENROL_REFUSED;
 	result->known = false;
+	result->bare = false;
 	result->why = (struct diag)DIAG_INIT;
-	err = verdict_of(&s, device_request_open(encoded, &message,
+	err = enrol_verdict_of(&s, device_request_open(encoded, &message,
 	    &s.request, &result->why), ENROL_MALFORMED);
 	if (err || decided(&s))
 		return err;
@@ -462,7 +478,7 @@ enrol_submit(struct enrol *e, struct bytes encoded,
 		err = enrol_asker(e, &message, &s.request, &s.asker, result,
 		    diag);
 	if (!err && !decided(&s))
-		err = dispatch(&s);
+		err = enrol_dispatch(&s);
 	if (!err)
 		err = buf_err(result->answer);
 	return err;

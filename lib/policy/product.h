@@ -143,6 +143,7 @@ const char *product_evidence_name(enum product_evidence);
  */
 #define PRODUCT_ATTEMPTS_MAX	16
 #define PRODUCT_GRACE_MAX	3650	/* days */
+#define PRODUCT_EST_MAX		1000000000U
 struct product_field {
 	char		bootstrap[PRODUCT_NAME_MAX + 1]; /* product's name;
 							  * empty: not had
@@ -150,6 +151,10 @@ struct product_field {
 	unsigned	attempts;	/* identities before one is confirmed:
 					 * 1..PRODUCT_ATTEMPTS_MAX */
 	unsigned	grace_days;	/* after expiry, for renewal */
+	/* identities that may be had by plain EST (RFC 7030) for a new key,
+	 * for which there is only the front's word: in all versions of this
+	 * product together. 0: none */
+	uint32_t	est;
 };
 
 /*

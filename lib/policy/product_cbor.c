@@ -156,10 +156,12 @@ field_put(struct buf *out, const struct product_field *field)
 	if (field->bootstrap[0] == '\0')
 		return;
 	cbor_put_uint(out, KEY_FIELD);
-	cbor_put_array(out, 3);
+	cbor_put_array(out, field->est > 0 ? 4 : 3);
 	cbor_put_text(out, field->bootstrap);
 	cbor_put_uint(out, field->attempts);
 	cbor_put_uint(out, field->grace_days);
+	if (field->est > 0)
+		cbor_put_uint(out, field->est);
 }
 
 static size_t
@@ -415,10 +417,17 @@ signature_get(struct cbor *c)
 static void
 field_get(struct cbor *c, struct product_field *field)
 {
-	cbor_get_array_sized(c, 3);
+	size_t count = cbor_get_array(c);
+
+	if (count != 3 && count != 4)
+		cbor_fail(c, "field: 3 or 4 items are expected");
 	text_get(c, field->bootstrap, sizeof(field->bootstrap));
 	field->attempts = number_get(c, PRODUCT_ATTEMPTS_MAX);
 	field->grace_days = number_get(c, PRODUCT_GRACE_MAX);
+	if (count == 4)
+		field->est = number_get(c, PRODUCT_EST_MAX);
+	if (count == 4 && field->est == 0)
+		cbor_fail(c, "field: est: 0 is left out");
 }
 
 static void

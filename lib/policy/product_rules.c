@@ -364,7 +364,8 @@ rule_field(const struct product *p, struct fault *f)
 	enum err err;
 
 	if (field->bootstrap[0] == '\0') {
-		if (field->attempts != 0 || field->grace_days != 0)
+		if (field->attempts != 0 || field->grace_days != 0 ||
+		    field->est != 0)
 			return fault_set(f, ERR_INVALID, "field",
 			    "names no bootstrap product");
 		return rule_births(p, false, f);
@@ -377,7 +378,8 @@ rule_field(const struct product *p, struct fault *f)
 		return fault_set(f, ERR_INVALID, "field",
 		    "a product is not its own bootstrap");
 	if (field->attempts < 1 || field->attempts > PRODUCT_ATTEMPTS_MAX ||
-	    field->grace_days > PRODUCT_GRACE_MAX)
+	    field->grace_days > PRODUCT_GRACE_MAX ||
+	    field->est > PRODUCT_EST_MAX)
 		return fault_set(f, ERR_INVALID, "field", "attempts are 1 to "
 		    "%d, grace is at most %d days", PRODUCT_ATTEMPTS_MAX,
 		    PRODUCT_GRACE_MAX);

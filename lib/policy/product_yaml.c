@@ -637,6 +637,16 @@ grace_read(struct yamlfile *y, const struct yamlfile_key *key,
 }
 
 static enum err
+est_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	struct product *p = target;
+
+	(void)key;
+	return yamlfile_number(y, node, 0, PRODUCT_EST_MAX, &p->field.est);
+}
+
+static enum err
 field_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
@@ -645,6 +655,7 @@ field_read(struct yamlfile *y, const struct yamlfile_key *key,
 		    FIELD(struct product, field.bootstrap) },
 		{ "attempts", true, attempts_read, 0, 0 },
 		{ "grace-days", false, grace_read, 0, 0 },
+		{ "est", false, est_read, 0, 0 },
 	};
 
 	(void)key;

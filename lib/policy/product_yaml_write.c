@@ -174,6 +174,8 @@ product_yaml_write(const struct product *p, struct buf *out)
 		if (p->field.grace_days > 0)
 			buf_printf(out, "  grace-days: %u\n",
 			    p->field.grace_days);
+		if (p->field.est > 0)
+			buf_printf(out, "  est: %u\n", p->field.est);
 	}
 	return buf_err(out);
 }

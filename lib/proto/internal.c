@@ -15,6 +15,7 @@ static const struct {
 	{ INTERNAL_FRONT, INTERNAL_CERTIFICATE },
 	{ INTERNAL_FRONT, INTERNAL_IDENTITY },
 	{ INTERNAL_FRONT, INTERNAL_FIGURES },
+	{ INTERNAL_FRONT, INTERNAL_EST },
 };
 
 bool
@@ -245,6 +246,42 @@ internal_get_octets(struct bytes body, size_t max, struct bytes *ret_octets,
 	if (!cbor_close(&cbor))
 		return bad(diag, &cbor, "octets");
 	*ret_octets = octets;
+	return ERR_OK;
+}
+
+void
+internal_put_est(struct buf *out, const struct internal_est *est)
+{
+	cbor_put_array(out, 4);
+	cbor_put_bool(out, est->renew);
+	cbor_put_text(out, est->label);
+	cbor_put_bstr(out, est->leaf);
+	cbor_put_bstr(out, est->csr);
+}
+
+enum err
+internal_get_est(struct bytes body, struct internal_est *ret_est,
+    struct diag *diag)
+{
+	struct internal_est est = { .renew = false };
+	struct bytes label;
+	struct cbor cbor;
+
+	cbor_open(&cbor, body);
+	cbor_get_array_sized(&cbor, 4);
+	est.renew = cbor_get_bool(&cbor);
+	label = cbor_get_tstr(&cbor);
+	est.leaf = cbor_get_bstr(&cbor);
+	est.csr = cbor_get_bstr(&cbor);
+	if (label.len > INTERNAL_LABEL_MAX || !bytes_is_plain(label))
+		cbor_fail(&cbor, "label");
+	if (est.leaf.len == 0 || est.leaf.len > INTERNAL_DER_MAX ||
+	    est.csr.len == 0 || est.csr.len > INTERNAL_DER_MAX)
+		cbor_fail(&cbor, "length");
+	if (!cbor_close(&cbor))
+		return bad(diag, &cbor, "est");
+	memcpy(est.label, label.ptr, label.len);
+	*ret_est = est;
 	return ERR_OK;
 }
 

@@ -46,6 +46,8 @@ enum internal_type {
 	/* what the front has counted, enum internal_count; answer: [ready,
 	 * text of all figures] */
 	INTERNAL_FIGURES = 4,
+	/* struct internal_est; answer: the certificate as bstr */
+	INTERNAL_EST = 5,
 
 	INTERNAL_ANSWER = 64,
 	INTERNAL_REFUSAL = 65	/* struct internal_refusal */
@@ -90,6 +92,22 @@ void	internal_put_certificate(struct buf *,
 	    const struct internal_certificate *);
 MUST_USE enum err internal_get_certificate(struct bytes body,
     struct internal_certificate *ret_certificate, struct diag *);
+
+/*
+ * A certification request that came by plain EST: [renew, label, leaf, csr].
+ * That the client of that connection has the key of leaf is the front's word,
+ * and is taken as no more than that.
+ */
+#define INTERNAL_LABEL_MAX	63
+#define INTERNAL_DER_MAX	((size_t)16 << 10)	/* leaf, csr */
+struct internal_est {
+	bool		renew;
+	char		label[INTERNAL_LABEL_MAX + 1];	/* empty: none */
+	struct bytes	leaf, csr;	/* DER; views */
+};
+void	internal_put_est(struct buf *, const struct internal_est *);
+MUST_USE enum err internal_get_est(struct bytes body,
+    struct internal_est *ret_est, struct diag *);
 
 /* [status, reason, detail, retry after]; a device is told all of it. */
 struct internal_refusal {

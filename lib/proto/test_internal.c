@@ -80,7 +80,7 @@ test_roles(void **state)
 	(void)state;
 	for (type = 0; type < 256; type++) {
 		assert_int_equal(internal_allowed(INTERNAL_FRONT, type),
-		    type >= INTERNAL_WELCOME && type <= INTERNAL_FIGURES);
+		    type >= INTERNAL_WELCOME && type <= INTERNAL_EST);
 		assert_false(internal_allowed(INTERNAL_OPERATOR, type));
 	}
 }
@@ -119,6 +119,47 @@ test_welcome(void **state)
 	internal_put_welcome(&body, &in);
 	assert_int_equal(internal_get_welcome(buf_bytes(&body), &out, NULL),
 	    ERR_SYNTAX);
+}
+
+static void
+test_est(void **state)
+{
+	static const uint8_t der[INTERNAL_DER_MAX + 1];
+	struct internal_est in = { .renew = true, .label = "camera",
+	    .leaf = bytes_of(der, 3), .csr = bytes_of(der, INTERNAL_DER_MAX) },
+	    out;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	size_t i;
+
+	(void)state;
+	internal_put_est(&body, &in);
+	assert_int_equal(internal_get_est(buf_bytes(&body), &out, NULL),
+	    ERR_OK);
+	assert_true(out.renew);
+	assert_string_equal(out.label, "camera");
+	assert_int_equal(out.leaf.len, 3);
+	assert_int_equal(out.csr.len, INTERNAL_DER_MAX);
+	for (i = 0; i < 64; i++)
+		assert_int_equal(internal_get_est(bytes_of(body.ptr, i),
+		    &out, NULL), ERR_SYNTAX);
+	for (i = 0; i < 5; i++) {
+		struct internal_est bad = in;
+
+		if (i == 0)
+			bad.leaf = BYTES_NONE;
+		else if (i == 1)
+			bad.csr = BYTES_NONE;
+		else if (i == 2)
+			bad.leaf = bytes_of(der, sizeof(der));
+		else if (i == 3)
+			bad.csr = bytes_of(der, sizeof(der));
+		else
+			bad.label[0] = '\n';
+		buf_clear(&body);
+		internal_put_est(&body, &bad);
+		assert_int_equal(internal_get_est(buf_bytes(&body), &out,
+		    NULL), ERR_SYNTAX);
+	}
 }
 
 static void
@@ -253,6 +294,7 @@ main(void)
 		cmocka_unit_test(test_bad_messages),
 		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_welcome),
+		cmocka_unit_test(test_est),
 		cmocka_unit_test(test_certificate),
 		cmocka_unit_test(test_refusal),
 		cmocka_unit_test(test_rest),

@@ -31,4 +31,12 @@ MUST_USE enum err cms_update(struct cms *, struct bytes);
 /* That was all of it. ERR_AUTH: it is not what was signed. */
 MUST_USE enum err cms_end(struct cms *, struct diag *);
 
+/*
+ * Certificates alone: "certs-only" SignedData without content or signers
+ * (RFC 5652 5.1, RFC 8551 3.2.2 smime-type certs-only), which is how EST hands
+ * certificates out. DER appended.
+ */
+void	cms_put_certificates(struct buf *, const struct bytes *certificates,
+	    size_t count);
+
 #endif

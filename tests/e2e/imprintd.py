@@ -46,12 +46,13 @@ def children(pid):
 class Server:
     """imprintd serve, until the with-block ends."""
 
-    def __init__(self, eco, *argv, fronts=2, program="imprintd", env=None):
+    def __init__(self, eco, *argv, fronts=2, program="imprintd", env=None,
+                 name=NAME):
         self.eco = eco
         self.env = {**os.environ, **NO_LEAKS, **(env or {})}
         self.trust = eco.dir / "publish/trust.pem"
         self.argv = [BIN / program, "serve", "--home", eco.home,
-                     "--passphrase-file", eco.passphrase, "--name", NAME,
+                     "--passphrase-file", eco.passphrase, "--name", name,
                      "--listen", "127.0.0.1:0", "--monitor", "127.0.0.1:0",
                      "--fronts", str(fronts), *argv]
         self.codes = (0,)

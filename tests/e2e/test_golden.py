@@ -355,6 +355,7 @@ def test_report_is_loaded(more):
 def test_devices_own_packs(more):
     """Those of chips and of devices with keys of their own: a station takes
     them in, the chip opens its package."""
+    more.migrate()
     keys = json.loads((more.extra / "chips.json").read_text())
     pack = reader.Pack(more.pack(6).read_bytes())
     pack.verify()
@@ -377,6 +378,7 @@ def test_devices_own_packs(more):
 
 def test_lists_are_read(more):
     """The same devices, in an order of today: they have identities."""
+    more.migrate()
     for name, mode, product in (("chips.cbor", "chip", "camera"),
                                 ("devices.cbor", "device-key", "meter")):
         argv = [more.extra / name, "--product", product, "--mode", mode]
