@@ -5,7 +5,6 @@
 #include "cmd/imprint-device/agent.h"
 #include "lib/base/clock.h"
 
-#define KEYS		"keys"
 #define LOCK		"lock"
 #define TIME_FILE	"time"	/* the latest that was signed for us */
 
@@ -76,16 +75,75 @@ agent_damaged(struct cmd *cmd, const char *what)
 	return ERR_CORRUPT;
 }
 
-static enum err
-keys_open(struct cmd *cmd, struct agent *agent)
-{
-	struct agent_keys *k = &agent->keys;
+static const char *const set_names[] = { "keys", "keys-b" };
 
-	agent_blocks_init(&k->files, cmd, agent->home, KEYS, &k->blocks);
+static enum err
+keys_open(struct cmd *cmd, struct agent *agent, unsigned set)
+{
+	struct agent_keys *k = &agent->sets[set];
+
+	agent_blocks_init(&k->files, cmd, agent->home, set_names[set],
+	    &k->blocks);
 	imprint_device_slots_init(&k->slots, &k->blocks,
 	    imprint_device_openssl(), &k->storage);
 	return imprint_openssl_keys_open(&k->held, &k->storage, &k->table) ==
 	    IMPRINT_DEVICE_OK ? ERR_OK : agent_damaged(cmd, "its keys");
+}
+
+static bool
+keys_empty(const struct agent_keys *k)
+{
+	unsigned i;
+
+	for (i = 0; i < IMPRINT_DEVICE_HANDLES; i++)
+		if (k->held.held[i] != NULL)
+			return false;
+	return true;
+}
+
+/* Does the identity fit the set? Without one, none does. */
+static bool
+keys_fit(struct agent *agent, struct agent_keys *set)
+{
+	agent->device.keys = &set->table;
+	return imprint_device_load(&agent->device, time_now()) ==
+	    IMPRINT_DEVICE_OK && agent->device.report.step[
+	    IMPRINT_DEVICE_STEP_KEYS] == IMPRINT_DEVICE_ACCEPT;
+}
+
+/* What is read here is read again by whoever needs it. */
+static void
+keys_choose(struct cmd *cmd, struct agent *agent)
+{
+	struct diag kept = cmd->diag;
+	unsigned set = 0;
+
+	if (!keys_empty(&agent->sets[1]) && (keys_empty(&agent->sets[0]) ||
+	    (!keys_fit(agent, &agent->sets[0]) &&
+	    keys_fit(agent, &agent->sets[1]))))
+		set = 1;
+	agent_blocks_release(&agent->files.files);
+	cmd->diag = kept;
+	agent->keys = &agent->sets[set];
+	agent->device.keys = &agent->keys->table;
+}
+
+enum err
+agent_forget_previous(struct agent *agent)
+{
+	struct agent_keys *other = &agent->sets[agent->keys ==
+	    &agent->sets[0]];
+	enum err err;
+
+	err = agent_blocks_forget(&agent->files.files, &agent->files.slots,
+	    false);
+	/* that of the set in use, too: keys from before */
+	if (!err)
+		err = agent_blocks_forget(&agent->keys->files,
+		    &agent->keys->slots, false);
+	if (!err)
+		err = agent_blocks_forget(&other->files, &other->slots, true);
+	return err;
 }
 
 const char *
@@ -109,18 +167,24 @@ agent_open(struct cmd *cmd, struct agent *agent)
 	imprint_device_init(&agent->device, imprint_device_openssl(),
 	    &agent->storage, IMPRINT_BUILD_TIME, agent->buffer.ptr,
 	    agent->buffer.cap);
-	err = keys_open(cmd, agent);
+	err = keys_open(cmd, agent, 0);
+	if (!err)
+		err = keys_open(cmd, agent, 1);
 	if (err)
 		return err;
-	agent->device.keys = &agent->keys.table;
+	keys_choose(cmd, agent);
 	return time_recall(cmd, agent);
 }
 
 void
 agent_close(struct agent *agent)
 {
-	imprint_openssl_keys_close(&agent->keys.held);
-	agent_blocks_release(&agent->keys.files);
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		imprint_openssl_keys_close(&agent->sets[i].held);
+		agent_blocks_release(&agent->sets[i].files);
+	}
 	agent_blocks_release(&agent->files.files);
 	secret_release(&agent->buffer);
 }

@@ -29,6 +29,10 @@ void	agent_blocks_release(struct agent_blocks *);
  * undone: before anybody is told that it is there. */
 MUST_USE enum err agent_blocks_sync(const struct agent_blocks *,
 	    const struct imprint_device_slots *);
+/* Remove the slot that is not current, or with all the current one after
+ * it. */
+MUST_USE enum err agent_blocks_forget(struct agent_blocks *,
+	    const struct imprint_device_slots *, bool all);
 
 /* The identity in its slots, or in the one file of before. */
 struct agent_storage {
@@ -41,7 +45,12 @@ struct agent_storage {
 void	agent_storage_init(struct agent_storage *, struct cmd *,
 	    const char *home, struct imprint_device_storage *ret_storage);
 
-/* The keys that this device made. */
+/*
+ * Keys that this device made. There are two sets, so that the keys of an
+ * identity that is not there yet lie beside those of the one that is: which
+ * set is present is told by the identity alone, whose keys are in it, and so
+ * changes with it at once.
+ */
 struct agent_keys {
 	struct agent_blocks		files;
 	struct imprint_device_blocks	blocks;
@@ -57,14 +66,16 @@ struct agent {
 	struct imprint_device		device;
 	struct imprint_device_storage	storage;
 	struct agent_storage		files;
-	struct agent_keys		keys;
+	struct agent_keys		 sets[2];
+	struct agent_keys		*keys;	/* the present set */
 	struct secret			buffer;		/* the record */
 };
 
 #define AGENT_FILES { FILE_INIT, FILE_INIT }
 #define AGENT_INIT {							\
 	.files.files.file = AGENT_FILES,				\
-	.keys.files.file = AGENT_FILES,					\
+	.sets[0].files.file = AGENT_FILES,				\
+	.sets[1].files.file = AGENT_FILES,				\
 	.buffer = SECRET_INIT						\
 }
 
@@ -85,6 +96,9 @@ MUST_USE enum err agent_enter(struct cmd *, const struct agent *,
 MUST_USE enum err agent_load(struct cmd *, struct agent *);
 /* Keep a signed time; one that says nothing new is passed over. */
 MUST_USE enum err agent_time_keep(struct cmd *, struct agent *, int64_t seen);
+/* Forget what the identity before left: its record and its keys. After
+ * agent_load(). */
+MUST_USE enum err agent_forget_previous(struct agent *);
 /* What a library error means here; the diag is filled. */
 MUST_USE enum err agent_error(struct cmd *, enum imprint_device_error);
 
@@ -112,5 +126,7 @@ enum exit_code agent_export(struct cmd *);
 enum exit_code agent_key(struct cmd *);
 enum exit_code agent_request(struct cmd *);
 enum exit_code agent_evidence(struct cmd *);
+enum exit_code agent_bootstrap(struct cmd *);
+enum exit_code agent_renew(struct cmd *);
 
 #endif

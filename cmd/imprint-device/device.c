@@ -72,6 +72,27 @@ static const struct cmd_option evidence_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+#define FIELD_OPTIONS							\
+	{ "server", "URL", "imprintd: https://HOST:PORT" },		\
+	{ "name", "DNSNAME", "what the server's certificate must be"	\
+	    " for (HOST)" },						\
+	{ "once", NULL, "ask once, do not wait and ask again" },	\
+	{ "timeout", "SECONDS", "how long to wait for the server (10)" }
+
+static const struct cmd_option bootstrap_options[] = {
+	FIELD_OPTIONS,
+	{ "slot", "N:ALGORITHM", "a key of the product, P-256 or X25519;"
+	    " again for each (0:P-256 and 1:X25519)" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option renew_options[] = {
+	FIELD_OPTIONS,
+	{ "same-key", NULL, "keep the keys: new certificate and document"
+	    " only" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_command commands[] = {
 	{ "install", "", "verify a package on standard input and keep it",
 	    install_options,
@@ -111,6 +132,13 @@ static const struct cmd_command commands[] = {
 	    "imprint-device evidence --nonce"
 	    " AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
 	    agent_evidence },
+	{ "bootstrap", "", "obtain the whole identity from imprintd with the"
+	    " one of the factory", bootstrap_options,
+	    "imprint-device bootstrap --server https://est.example.net:8443\n",
+	    agent_bootstrap },
+	{ "renew", "", "obtain the identity anew from imprintd", renew_options,
+	    "imprint-device renew --server https://est.example.net:8443\n",
+	    agent_renew },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };
 

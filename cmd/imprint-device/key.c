@@ -61,7 +61,7 @@ static enum err
 key_get(struct cmd *cmd, const struct agent *agent, unsigned handle,
     uint8_t room[IMPRINT_DEVICE_HELD_SIZE], struct imprint_device_public *key)
 {
-	const struct imprint_device_keystore *keys = &agent->keys.table;
+	const struct imprint_device_keystore *keys = &agent->keys->table;
 
 	return keys->get(keys->state, handle, room, key) == 0 ? ERR_OK :
 	    agent_error(cmd, IMPRINT_DEVICE_ERROR_CRYPTO);
@@ -82,7 +82,7 @@ static enum err
 key_make(struct cmd *cmd, struct agent *agent, unsigned handle,
     enum imprint_device_alg alg, const struct imprint_device_public *there)
 {
-	const struct imprint_device_keystore *keys = &agent->keys.table;
+	const struct imprint_device_keystore *keys = &agent->keys->table;
 	bool agrees = handle == IMPRINT_DEVICE_CHIP ||
 	    alg == IMPRINT_DEVICE_X25519;
 
@@ -129,7 +129,7 @@ key_run(struct cmd *cmd, unsigned handle, enum imprint_device_alg alg)
 	if (alg != 0)
 		err = key_make(cmd, &agent, handle, alg, &key);
 	if (!err)
-		err = agent_blocks_sync(&agent.keys.files, &agent.keys.slots);
+		err = agent_blocks_sync(&agent.keys->files, &agent.keys->slots);
 	if (!err)
 		err = key_get(cmd, &agent, handle, room, &key);
 	if (!err)
@@ -215,14 +215,14 @@ proof_add(struct cmd *cmd, const struct agent *agent, const struct wish *wish,
 	size_t len = 0;
 	enum err err = ERR_OK;
 
-	if (wish->csr && imprint_openssl_request(&agent->keys.table, handle,
+	if (wish->csr && imprint_openssl_request(&agent->keys->table, handle,
 	    room, sizeof(room), &len) != 0)
 		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
 		    "slot %u: a request is signed by its own key: P-256",
 		    handle);
 	if (!wish->csr)
 		err = agent_error(cmd, imprint_device_proof(
-		    agent->device.crypto, &agent->keys.table, handle, signer,
+		    agent->device.crypto, &agent->keys->table, handle, signer,
 		    id, wish->text, room, sizeof(room), &len));
 	if (!err)
 		buf_put(out, room, len);
@@ -284,7 +284,7 @@ agent_request(struct cmd *cmd)
 	if (!err)
 		err = proofs_make(cmd, &agent, &wish, &out);
 	if (!err)
-		err = agent_blocks_sync(&agent.keys.files, &agent.keys.slots);
+		err = agent_blocks_sync(&agent.keys->files, &agent.keys->slots);
 	if (!err)
 		err = cmd_flag(cmd, "force") ?
 		    io_write_file(cmd->io, path, buf_bytes(&out), 0644,
@@ -304,7 +304,7 @@ evidence_print(struct cmd *cmd, const struct agent *agent,
 	enum imprint_device_error error;
 
 	error = imprint_device_evidence(agent->device.crypto,
-	    &agent->keys.table, &agent->device.identity, nonce->ptr,
+	    &agent->keys->table, &agent->device.identity, nonce->ptr,
 	    signature);
 	if (error == IMPRINT_DEVICE_ERROR_NONE)
 		return diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,

@@ -118,6 +118,30 @@ agent_blocks_sync(const struct agent_blocks *b,
 	return err ? err : io_sync_dir(b->io, b->home, b->diag);
 }
 
+enum err
+agent_blocks_forget(struct agent_blocks *b,
+    const struct imprint_device_slots *slots, bool all)
+{
+	unsigned i, n = slots->current == 0 ? 1 : 0;
+	char path[PATH_SIZE];
+	enum err err = ERR_OK;
+
+	/* nothing is current */
+	if (slots->current > 1 && !all)
+		return ERR_OK;
+	for (i = 0; i < (all ? 2U : 1U) && !err; i++, n = 1 - n) {
+		file_release(&b->file[n]);
+		if (!slot_path(b, n, path))
+			return ERR_LIMIT;
+		if (!io_exists(b->io, path))
+			continue;
+		err = io_unlink(b->io, path, b->diag);
+		if (!err)
+			err = io_sync_dir(b->io, b->home, b->diag);
+	}
+	return err;
+}
+
 /* The record as one file, as it was kept before there were slots. */
 static enum imprint_device_error
 old_read(const struct agent_storage *s, uint8_t *buffer, size_t size,

@@ -114,7 +114,8 @@ imprint_device_install(struct imprint_device *device,
 		return error;
 	trust.now = now;
 	trust.floor = device->floor;
-	trust.keys = device->keys;
+	trust.keys = device->new_keys != NULL ? device->new_keys :
+	    device->keys;
 	if (!first && sound(&device->report)) {
 		trust.root = device->report.root;
 		trust.floor = device->report.floor;

@@ -214,6 +214,14 @@ def test_whole_way(field, tmp_path):
         text = server.text()
         assert f"ueid={one.ueid.hex()} verdict=consumed" in text
         assert "BEGIN" not in text
+    # by its UEID: what it has now; and what it has been
+    shown = field.eco.imprint("identity", "show", one.ueid.hex(),
+                              "--json").json
+    assert shown["log"] == "online"
+    assert [(step["log"], step["state"])
+            for step in shown["history"]["device"]] == [
+        ("bulk", "birth"), ("online", "present"), ("online", "waiting")]
+    assert shown["history"]["device"][1]["index"] == shown["index"]
     assert field.eco.imprint("log", "verify").code == 0
     assert field.eco.imprint("doctor").code == 0
 

@@ -30,6 +30,14 @@ enum imprint_device_error imprint_openssl_keys_open(
     struct imprint_openssl_keys *, const struct imprint_device_storage *,
     struct imprint_device_keystore *ret_table);
 void	imprint_openssl_keys_close(struct imprint_openssl_keys *);
+/*
+ * The set of a new identity, in one record that replaces what keys has: what
+ * from holds, but a new key for each handle that algs names (0: none). keys is
+ * open, and closed after a failure.
+ */
+enum imprint_device_error imprint_openssl_keys_renew(
+    struct imprint_openssl_keys *, const struct imprint_openssl_keys *from,
+    const enum imprint_device_alg algs[IMPRINT_DEVICE_HANDLES]);
 
 /*
  * A certification request (RFC 2986) in DER for a P-256 key of any key store:
@@ -77,6 +85,8 @@ struct imprint_tls_answer {
 	char			 reason[IMPRINT_TLS_REASON_SIZE];
 	char			 server[IMPRINT_TLS_REASON_SIZE]; /* subject */
 	int			 status;		/* 200, ... */
+	unsigned		 retry_after_s;		/* RFC 9110 10.2.3, in
+							 * seconds; 0: none */
 	struct imprint_bytes	 body;		/* in the caller's buffer */
 };
 

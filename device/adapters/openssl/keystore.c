@@ -155,6 +155,19 @@ keys_get(void *state, unsigned handle,
 	return 0;
 }
 
+static EVP_PKEY *
+key_generate(enum imprint_device_alg alg)
+{
+	EVP_PKEY *key = NULL;
+
+	if (alg == IMPRINT_DEVICE_P256)
+		key = EVP_EC_gen("P-256");
+	else if (alg == IMPRINT_DEVICE_X25519)
+		key = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
+	ERR_clear_error();
+	return key;
+}
+
 static int
 keys_make(void *state, unsigned handle, enum imprint_device_alg alg,
     enum imprint_device_purpose purpose)
@@ -164,12 +177,8 @@ keys_make(void *state, unsigned handle, enum imprint_device_alg alg,
 
 	if (handle >= IMPRINT_DEVICE_HANDLES || keys->held[handle] != NULL)
 		return -1;
-	if (alg == IMPRINT_DEVICE_P256)
-		key = EVP_EC_gen("P-256");
-	else if (alg == IMPRINT_DEVICE_X25519 &&
-	    purpose == IMPRINT_DEVICE_ENCRYPT)
-		key = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-	ERR_clear_error();
+	if (alg != IMPRINT_DEVICE_X25519 || purpose == IMPRINT_DEVICE_ENCRYPT)
+		key = key_generate(alg);
 	if (key == NULL)
 		return -1;
 	keys->held[handle] = key;
@@ -179,6 +188,31 @@ keys_make(void *state, unsigned handle, enum imprint_device_alg alg,
 	keys->held[handle] = NULL;
 	EVP_PKEY_free(key);
 	return -1;
+}
+
+enum imprint_device_error
+imprint_openssl_keys_renew(struct imprint_openssl_keys *keys,
+    const struct imprint_openssl_keys *from,
+    const enum imprint_device_alg algs[IMPRINT_DEVICE_HANDLES])
+{
+	enum imprint_device_error error = IMPRINT_DEVICE_OK;
+	EVP_PKEY *key;
+	unsigned i;
+
+	for (i = 0; i < IMPRINT_DEVICE_HANDLES; i++) {
+		EVP_PKEY_free(keys->held[i]);
+		key = algs[i] != 0 ? key_generate(algs[i]) : from->held[i];
+		if (key == NULL && algs[i] != 0)
+			error = IMPRINT_DEVICE_ERROR_CRYPTO;
+		if (key != NULL && algs[i] == 0 && EVP_PKEY_up_ref(key) != 1)
+			key = NULL;
+		keys->held[i] = key;
+	}
+	if (error == IMPRINT_DEVICE_OK)
+		error = record_write(keys);
+	if (error != IMPRINT_DEVICE_OK)
+		imprint_openssl_keys_close(keys);
+	return error;
 }
 
 /* The pair of a key: ret_own is to be freed, NULL when it is held. */

@@ -414,6 +414,9 @@ head_read(const struct ask *a, size_t *ret_start, size_t *ret_len)
 	field = field_find(head, "content-length");
 	if (field != NULL && *field >= '0' && *field <= '9')
 		*ret_len = strtoul(field, NULL, 10);
+	field = field_find(head, "retry-after");
+	if (field != NULL && *field >= '0' && *field <= '9')
+		a->answer->retry_after_s = (unsigned)strtoul(field, NULL, 10);
 	return true;
 }
 

@@ -405,6 +405,9 @@ struct imprint_device {
 	/* as in the trust; NULL after imprint_device_init(), then the
 	 * caller's to set */
 	const struct imprint_device_keystore	*keys;
+	/* where the keys of a package are that is to be installed; NULL: as
+	 * above */
+	const struct imprint_device_keystore	*new_keys;
 	int64_t					 floor;	/* see below */
 	uint8_t					*buffer;
 	size_t					 buffer_size;
