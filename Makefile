@@ -35,9 +35,12 @@ torture:
 bench:
 	@tools/setup.sh build
 	@tools/build.sh release
-	@rm -rf build/bench; \
-	build/release/imprint-bench --json build/bench.json "$(BENCH)"; \
-	code=$$?; rm -rf build/bench; exit $$code
+	@rm -rf build/bench build/bench.json; code=0; \
+	case '$(BENCH)' in device*) ;; *) \
+	build/release/imprint-bench --json build/bench.json "$(BENCH)" || \
+	code=$$?; rm -rf build/bench ;; esac; \
+	case '$(BENCH)' in ''|device*) \
+	tools/size.py --bench build/bench.json || code=1 ;; esac; exit $$code
 
 size:
 	@tools/setup.sh size

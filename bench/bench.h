@@ -25,6 +25,8 @@ struct bench {
 
 extern const struct bench bench_issue_direct;
 extern const struct bench bench_issue_receipt;
+extern const struct bench bench_issue_chip;
+extern const struct bench bench_issue_device_key;
 extern const struct bench bench_storage_bytes;
 extern const struct bench bench_verify_document;
 extern const struct bench bench_verify_receipt;
@@ -43,10 +45,12 @@ extern const struct bench bench_station_restart;
 /* A scratch folder below build/, emptied at the start of the program. */
 extern char bench_dir[PATH_SIZE];
 
-/* An ecosystem with the camera product, the same with receipts, and one
- * station; unlocked. */
+/* An ecosystem with the camera product, the same with receipts, one whose
+ * devices make their P-256 key, and one station; unlocked. */
 #define BENCH_DIRECT	"camera"
 #define BENCH_RECEIPT	"camera-receipt"
+#define BENCH_DEVICE	"camera-device"
+#define BENCH_STATION	"line-1"
 MUST_USE enum err bench_ecosystem(const char *name,
     struct authority **ret_authority, struct diag *);
 /* Order count of a product; then run the order. */
@@ -61,6 +65,10 @@ MUST_USE enum err bench_submit(struct authority *, enum request_type,
 /* The same with the file that the body names. */
 MUST_USE enum err bench_submit_file(struct authority *, enum request_type,
     struct bytes body, const struct file *, struct buf *result,
+    struct diag *);
+/* The same with all that a request can name. */
+MUST_USE enum err bench_submit_files(struct authority *, enum request_type,
+    struct bytes body, const struct request_files *, struct buf *result,
     struct diag *);
 MUST_USE enum err bench_order_run(struct authority *, uint32_t number,
     struct diag *);

@@ -5,7 +5,8 @@
 #include "bench/bench.h"
 
 static const struct bench *const benches[] = {
-	&bench_issue_direct, &bench_issue_receipt, &bench_storage_bytes,
+	&bench_issue_direct, &bench_issue_receipt, &bench_issue_chip,
+	&bench_issue_device_key, &bench_storage_bytes,
 	&bench_verify_document, &bench_verify_receipt, &bench_memory_order,
 	&bench_log_verify,
 	&bench_status_revoke, &bench_status_crl, &bench_status_memory,

@@ -17,7 +17,6 @@
 
 #define PASSPHRASE	"bench"
 #define PRODUCT_FILE	"examples/products/camera.yaml"
-#define STATION		"line-1"
 
 char bench_dir[PATH_SIZE];
 
@@ -31,6 +30,17 @@ bench_submit(struct authority *authority, enum request_type type,
 enum err
 bench_submit_file(struct authority *authority, enum request_type type,
     struct bytes body, const struct file *file, struct buf *result,
+    struct diag *diag)
+{
+	const struct request_files files = { .file = file };
+
+	return bench_submit_files(authority, type, body, &files, result,
+	    diag);
+}
+
+enum err
+bench_submit_files(struct authority *authority, enum request_type type,
+    struct bytes body, const struct request_files *files, struct buf *result,
     struct diag *diag)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
@@ -47,8 +57,8 @@ bench_submit_file(struct authority *authority, enum request_type type,
 		err = request_sign(authority_info(authority)->id, type, body,
 		    time_now(), signer, &request, diag);
 	if (!err)
-		err = authority_submit_file(authority, buf_bytes(&request),
-		    file, time_now(), result, diag);
+		err = authority_submit_files(authority, buf_bytes(&request),
+		    files, time_now(), result, diag);
 	return err;
 }
 
@@ -81,6 +91,13 @@ product_add(struct authority *authority, struct diag *diag)
 		return err;
 	(void)snprintf(product.name, sizeof(product.name), BENCH_RECEIPT);
 	product.signature = SIGNATURE_RECEIPT;
+	err = product_submit(authority, &product, diag);
+	if (err)
+		return err;
+	(void)snprintf(product.name, sizeof(product.name), BENCH_DEVICE);
+	product.signature = SIGNATURE_DIRECT;
+	product.credential_count = 1;
+	product.credentials[0].maker = MAKER_DEVICE;
 	return product_submit(authority, &product, diag);
 }
 
@@ -103,7 +120,7 @@ station_add(struct authority *authority, struct diag *diag)
 {
 	_cleanup_buf_ struct buf statement = BUF_INIT, result = BUF_INIT;
 	_cleanup_signer_ struct signer *signer = NULL;
-	struct station_statement station = { .name = STATION,
+	struct station_statement station = { .name = BENCH_STATION,
 	    .created = time_now() };
 	enum err err;
 
@@ -178,7 +195,7 @@ bench_order(struct authority *authority, const char *product,
 {
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 	_cleanup_buf_ struct buf encoded = BUF_INIT;
-	const char *station = STATION;
+	const char *station = BENCH_STATION;
 	struct store_object object;
 	struct cbor cbor;
 	enum err err;

@@ -31,7 +31,10 @@ find_package(ZLIB 1.2 REQUIRED)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
 pkg_check_modules(EVENT REQUIRED IMPORTED_TARGET
   libevent>=2.1 libevent_openssl>=2.1)
+pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson>=2.13)
+# For imprint-tpm.
+pkg_check_modules(TSS2 IMPORTED_TARGET tss2-esys tss2-tctildr tss2-rc)
 # For the device library's adapter to PSA; Mbed TLS 2.28 has no package file.
 find_library(MBED_CRYPTO mbedcrypto)
 find_path(MBED_INCLUDE psa/crypto.h)
@@ -168,6 +171,10 @@ function(imprint_strict_c11 name)
 endfunction()
 
 function(imprint_program name)
+  if("PkgConfig::TSS2" IN_LIST ARGN AND NOT TARGET PkgConfig::TSS2)
+    message(STATUS "tpm2-tss is missing: no ${name}")
+    return()
+  endif()
   folder_sources(cmd/${name} sources tests)
   if(NOT sources)
     return()
@@ -200,6 +207,21 @@ function(imprint_examples folder)
       RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/examples)
     target_link_libraries(${target} PRIVATE ${links})
   endforeach()
+endfunction()
+
+# One program of a folder, where all that it links was built.
+function(imprint_example name folder)
+  folder_sources(${folder} sources tests)
+  link_names(links ${ARGN})
+  foreach(link ${links})
+    if(NOT TARGET ${link})
+      return()
+    endif()
+  endforeach()
+  add_executable(example-${name} ${sources})
+  set_target_properties(example-${name} PROPERTIES OUTPUT_NAME ${name}
+    RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/examples)
+  target_link_libraries(example-${name} PRIVATE ${links})
 endfunction()
 
 function(imprint_bench folder)

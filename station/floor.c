@@ -60,6 +60,19 @@ floor_close(struct floor **floor)
 }
 
 enum err
+floor_room(struct floor *f, enum floor_code *ret_code, struct diag *diag)
+{
+	struct diag full = DIAG_INIT;
+	enum err err;
+
+	err = ledger_room(f->station->ledger, &full);
+	*ret_code = err == ERR_NOSPACE ? FLOOR_FULL : FLOOR_OK;
+	if (err == ERR_NOSPACE || err == ERR_OK)
+		return ERR_OK;
+	return diag_fail(diag, err, NULL, "%s", full.what);
+}
+
+enum err
 floor_sync(struct floor *f, struct diag *diag)
 {
 	return ledger_commit(f->station->ledger, diag);

@@ -55,7 +55,9 @@ enum floor_code {
 	FLOOR_EVIDENCE = 40,		/* wrong, or not what is needed */
 	FLOOR_NAME = 41,		/* not of a kind to be told on the line,
 					 * malformed, or another device's */
-	FLOOR_BROKEN = 50		/* station cannot write or read */
+	FLOOR_BROKEN = 50,		/* station cannot write or read */
+	FLOOR_FULL = 51			/* no room on its disk; nothing was
+					 * done, and it goes on with room */
 };
 
 enum floor_device {
@@ -65,7 +67,8 @@ enum floor_device {
 
 enum floor_evidence {
 	FLOOR_UNPROVEN = 0,
-	FLOOR_READBACK = 1,	/* SHA-256 of what was read back from it */
+	FLOOR_READBACK = 1,	/* SHA-256 of what was read back from it, in
+				 * the form it was given */
 	FLOOR_SIGNED = 2	/* signature of the injected key (the document's
 				 * cnf) over "imprint evidence" || nonce, as
 				 * lib/crypto/key.h: ES256 is r || s */
@@ -88,6 +91,8 @@ struct floor_reserve {
 	bool		rework;
 	uint64_t	voids;	/* index of the package that the rework voids */
 	char		reason[FLOOR_REASON_MAX + 1];	/* of a rework, alone */
+	const struct package_form *form;	/* as station_form() */
+	struct bytes	layout;
 };
 
 struct floor_name {
@@ -107,8 +112,10 @@ struct floor_package {
 	struct floor_name names[FLOOR_NAMES_MAX];
 	size_t		name_count;
 	uint8_t		nonce[FLOOR_NONCE_SIZE];	/* for the evidence */
-	/* As the device gets it. Before: SECRET_INIT, or room that is used
-	 * again. Empty when there is none. */
+	enum product_evidence evidence;	/* that is asked for, at least */
+	enum product_form form;		/* the product's */
+	/* In that form. Before: SECRET_INIT, or room that is used again.
+	 * Empty when there is none. */
 	struct secret	package;
 };
 

@@ -1,30 +1,19 @@
 /* What shows that a device has its identity, and the names it was given on
  * the line. */
 #include "station/floor_internal.h"
-
-#define EVIDENCE_TEXT	"imprint evidence"
+#include "station/form.h"
 
 static enum err
 signature_check(const struct secret *package, struct bytes nonce,
     struct bytes signature, bool *ret_good, struct diag *diag)
 {
-	uint8_t message[sizeof(EVIDENCE_TEXT) - 1 + FLOOR_NONCE_SIZE];
-	_cleanup_verifier_ struct verifier *verifier = NULL;
 	struct document document;
 	enum err err;
 
 	*ret_good = false;
 	err = floor_document(package, &document, diag);
-	if (!err)
-		err = verifier_new(&document.confirmation, &verifier, diag);
-	if (err || signature.len !=
-	    key_algorithm(document.confirmation.alg)->signature_len)
-		return err;
-	memcpy(message, EVIDENCE_TEXT, sizeof(EVIDENCE_TEXT) - 1);
-	memcpy(message + sizeof(EVIDENCE_TEXT) - 1, nonce.ptr,
-	    FLOOR_NONCE_SIZE);
-	return verifier_check(verifier, bytes_of(message, sizeof(message)),
-	    signature, ret_good);
+	return err ? err : report_evidence_check(&document.confirmation,
+	    nonce, signature, ret_good, diag);
 }
 
 static enum err
@@ -32,8 +21,8 @@ proof_check(struct floor *f, const struct floor_found *found,
     const struct floor_commit *commit, bool *ret_good, struct diag *diag)
 {
 	struct bytes proof = bytes_of(commit->proof, commit->proof_len);
-	struct pack *pack = NULL;
 	_cleanup_secret_ struct secret package = SECRET_INIT;
+	struct pack *pack = NULL;
 	uint8_t hash[SHA256_SIZE];
 	uint64_t index;
 	enum err err;
@@ -53,9 +42,14 @@ proof_check(struct floor *f, const struct floor_found *found,
 	if (commit->evidence == FLOOR_SIGNED)
 		return signature_check(&package, found->reserve.nonce, proof,
 		    ret_good, diag);
-	err = sha256_once(secret_bytes(&package), hash);
+	err = station_form(pack_header(pack), NULL, BYTES_NONE, &package,
+	    diag);
+	if (!err)
+		err = sha256_once(secret_bytes(&package), hash);
+	if (err)
+		return err;
 	*ret_good = bytes_equal(proof, bytes_of(hash, sizeof(hash)));
-	return err;
+	return ERR_OK;
 }
 
 enum err

@@ -35,6 +35,11 @@ struct floor_found {
 MUST_USE enum err floor_find(struct floor *, const struct floor_call *,
     struct floor_found *ret_found, struct diag *);
 
+/* Can the records of a call be made? FLOOR_OK, or FLOOR_FULL. Before anything
+ * is told. */
+MUST_USE enum err floor_room(struct floor *, enum floor_code *ret_code,
+    struct diag *);
+
 bool	floor_call_good(const struct floor_call *);
 /* UTF-8 without controls that a record can hold. */
 bool	floor_text_good(const char *);

@@ -2,6 +2,7 @@
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
 #include "station/floor_internal.h"
+#include "station/form.h"
 
 #define HOLD_S	30	/* a fixture holds what it reserved for so long */
 
@@ -112,7 +113,8 @@ document_tell(const struct document *document, struct floor_package *out)
  * there is none. */
 static enum err
 package_tell(struct floor *f, const struct station_pack *pack,
-    uint64_t position, struct floor_package *out, struct diag *diag)
+    uint64_t position, const struct floor_reserve *what,
+    struct floor_package *out, struct diag *diag)
 {
 	struct document document;
 	struct pack *opened = NULL;
@@ -128,13 +130,18 @@ package_tell(struct floor *f, const struct station_pack *pack,
 	out->sealed = !err && pack_header(opened)->mode == ORDER_CHIP;
 	if (!err && !out->sealed)
 		err = floor_document(&out->package, &document, diag);
-	if (err) {
-		secret_release(&out->package);
-		return err;
+	if (!err) {
+		if (!out->sealed)
+			document_tell(&document, out);
+		out->form = out->sealed ? FORM_CBOR :
+		    pack_header(opened)->form;
+		out->evidence = pack_header(opened)->evidence;
+		err = station_form(pack_header(opened), what->form,
+		    what->layout, &out->package, diag);
 	}
-	if (!out->sealed)
-		document_tell(&document, out);
-	return ERR_OK;
+	if (err)
+		secret_release(&out->package);
+	return err;
 }
 
 static void
@@ -183,9 +190,12 @@ reserve_fresh(struct floor *f, const struct floor_call *call,
 	err = floor_pick(f, call, what, &place, ret_code, diag);
 	if (err || place.pack == NULL)
 		return err;
+	err = floor_room(f, ret_code, diag);
+	if (err || *ret_code != FLOOR_OK)
+		return err;
 	err = random_bytes(out->nonce, FLOOR_NONCE_SIZE, diag);
 	if (!err)
-		err = package_tell(f, place.pack, place.position, out,
+		err = package_tell(f, place.pack, place.position, what, out,
 		    diag);
 	if (!err && (found->state == STATION_INJECTED ||
 	    found->state == STATION_UNKNOWN))
@@ -209,6 +219,7 @@ reserve_again(struct floor *f, const struct floor_call *call,
 {
 	struct ledger_record r;
 	enum err err;
+	bool same;
 
 	if (!floor_fits(f, found->pack, what)) {
 		*ret_code = FLOOR_BAD_REQUEST;
@@ -218,13 +229,18 @@ reserve_again(struct floor *f, const struct floor_call *call,
 		*ret_code = FLOOR_OTHER_FIXTURE;
 		return ERR_OK;
 	}
+	same = bytes_equal(found->reserve.fixture, bytes_text(call->fixture));
+	*ret_code = FLOOR_OK;
+	err = same ? ERR_OK : floor_room(f, ret_code, diag);
+	if (err || *ret_code != FLOOR_OK)
+		return err;
 	memcpy(out->nonce, found->reserve.nonce.ptr, FLOOR_NONCE_SIZE);
-	err = package_tell(f, found->pack, found->device->position, out,
+	err = package_tell(f, found->pack, found->device->position, what, out,
 	    diag);
 	if (err)
 		return err;
 	*ret_code = FLOOR_REPEATED;
-	if (bytes_equal(found->reserve.fixture, bytes_text(call->fixture)))
+	if (same)
 		return ERR_OK;
 	reserve_record(call, found->pack, out, &r);
 	err = station_tell(f->station, &r, diag);

@@ -63,6 +63,8 @@ commit_tell(struct floor *f, const struct floor_commit *commit,
 	}
 	err = floor_evidence_check(f, found, commit, ret_code, diag);
 	if (!err && *ret_code == FLOOR_OK)
+		err = floor_room(f, ret_code, diag);
+	if (!err && *ret_code == FLOOR_OK)
 		err = station_tell(f->station, record, diag);
 	return err;
 }
@@ -138,7 +140,9 @@ floor_scrap(struct floor *f, const struct floor_call *call,
 	if (err)
 		return err;
 	code = scrap_refused(call, &found, reason);
-	if (code == FLOOR_OK) {
+	if (code == FLOOR_OK)
+		err = floor_room(f, &code, diag);
+	if (!err && code == FLOOR_OK) {
 		memcpy(r.pack, found.pack->id, PACKAGE_ID_SIZE);
 		r.position = found.device->position;
 		r.reason = bytes_text(reason);

@@ -21,6 +21,18 @@ MUST_USE enum err home_lock(const struct io *, const char *home,
 /* What a ledger record does to the station; ctx: the station. */
 MUST_USE enum err station_told(void *ctx, const struct ledger_record *,
     struct diag *);
+/* Does the chain have that hash at that entry? Reads all of it. */
+MUST_USE enum err station_point_find(struct station *,
+    const struct ledger_point *, bool *ret_found, struct diag *);
+/* A file of a pack; what is none is ERR_INVALID, but for a missing one. */
+MUST_USE enum err import_regular(const char *path, struct diag *);
+/* May the station have this pack? path is for messages. ERR_CONFLICT,
+ * ERR_LIMIT. */
+MUST_USE enum err import_admit(const struct station *, const struct pack *,
+    const char *path, struct diag *);
+/* On record; durable on return. */
+MUST_USE enum err import_record(struct station *, const struct pack_header *,
+    int64_t now, struct diag *);
 struct station_order *station_order_find(struct station *,
     const uint8_t id[PACKAGE_ID_SIZE]);
 /* Keys of the maps from devices and names. */

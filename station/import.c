@@ -91,8 +91,8 @@ file_import(struct import *im, const uint8_t id[PACKAGE_ID_SIZE],
 }
 
 /* Anything else may never end, or never begin. A missing one is for open(). */
-static enum err
-regular_check(const char *path, struct diag *diag)
+enum err
+import_regular(const char *path, struct diag *diag)
 {
 	struct stat st;
 
@@ -129,6 +129,24 @@ room_check(const struct station *s, const struct pack_header *h,
 	return ERR_OK;
 }
 
+enum err
+import_admit(const struct station *s, const struct pack *pack,
+    const char *path, struct diag *diag)
+{
+	const struct pack_header *h = pack_header(pack);
+	enum err err;
+	size_t i;
+
+	err = recipient_check(s, pack, path, diag);
+	if (err)
+		return err;
+	for (i = 0; i < s->pack_count; i++)
+		if (memcmp(s->packs[i].id, h->binding.pack,
+		    PACKAGE_ID_SIZE) == 0)
+			return ERR_OK;
+	return room_check(s, h, diag);
+}
+
 /* Is the copy that is here still what was imported? */
 static bool
 stored_good(struct import *im, const char *path, const struct pack_header *h)
@@ -145,8 +163,8 @@ stored_good(struct import *im, const char *path, const struct pack_header *h)
 	    pack_check(pack, import_progress, im, NULL) == ERR_OK;
 }
 
-static enum err
-record_import(struct station *s, const struct pack_header *h, int64_t now,
+enum err
+import_record(struct station *s, const struct pack_header *h, int64_t now,
     struct diag *diag)
 {
 	struct ledger_record r = {
@@ -170,7 +188,7 @@ original_open(const struct station *s, const char *path,
 {
 	enum err err;
 
-	err = regular_check(path, diag);
+	err = import_regular(path, diag);
 	if (err)
 		return err;
 	err = pack_open(s->io, path, s->signers, s->signer_count, ret_pack,
@@ -180,7 +198,7 @@ original_open(const struct station *s, const char *path,
 		diag_hint(diag, "is it a pack, and all of it? copy it again"
 		    " from where the authority exported it");
 	if (!err)
-		err = recipient_check(s, *ret_pack, path, diag);
+		err = import_admit(s, *ret_pack, path, diag);
 	return err;
 }
 
@@ -206,8 +224,6 @@ station_import(struct station *s, const char *path, int64_t now,
 	h = pack_header(pack);
 	err = station_pack_path(s, h->binding.pack, target, diag);
 	known = station_pack_find(s, h->binding.pack) != NULL;
-	if (!err && !known)
-		err = room_check(s, h, diag);
 	if (err)
 		return err;
 	if (known && io_exists(s->io, target))
@@ -216,7 +232,7 @@ station_import(struct station *s, const char *path, int64_t now,
 	if (what != STATION_IMPORTED_BEFORE)
 		err = file_import(&im, h->binding.pack, target, diag);
 	if (!err && !known)
-		err = record_import(s, h, now, diag);
+		err = import_record(s, h, now, diag);
 	if (err)
 		return err;
 	*ret_import = what;

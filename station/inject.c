@@ -1,3 +1,4 @@
+#include "station/form.h"
 #include "station/home.h"
 
 #include <poll.h>
@@ -107,6 +108,12 @@ seat_fill(struct run *r, struct seat *seat, struct diag *diag)
 		import_hint(diag);
 		secret_release(&seat->package);
 		return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
+	}
+	err = station_form(pack_header(r->pack), r->plan->form,
+	    r->plan->layout, &seat->package, diag);
+	if (err) {
+		secret_release(&seat->package);
+		return err;
 	}
 	record.time = time_now();
 	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);

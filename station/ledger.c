@@ -4,14 +4,20 @@
 
 #include "station/ledger_internal.h"
 
+#define ROOM_LEAST	(4 * (LEDGER_RECORD_MAX + LEDGER_FRAME))
+#define ROOM_AHEAD	((size_t)256 << 10)
+
 struct ledger {
 	struct file		 file;
 	struct sha256		*sha256;
 	struct ledger_walk	 at;		/* with what was gathered */
 	uint64_t		 written;	/* octets of the file */
+	uint64_t		 room;		/* zeros up to here, or fewer */
+	unsigned		 write;		/* number of what is gathered */
 	struct buf		 body;
 	struct buf		 pending;
 	bool			 broken;
+	enum err		 why;		/* that there was no room */
 };
 
 enum err
@@ -38,6 +44,10 @@ ledger_close(struct ledger **ledger)
 
 	if (l == NULL)
 		return;
+	/* the next opening would cut it off as well */
+	if (l->room > l->written && !l->broken)
+		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,
+		    (off_t)l->written);
 	file_release(&l->file);
 	sha256_free(&l->sha256);
 	buf_release(&l->body);
@@ -118,7 +128,7 @@ ledger_read(const struct io *io, const char *path,
 static enum err
 broken(const struct ledger *l, struct diag *diag)
 {
-	return diag_fail(diag, ERR_STATE, NULL,
+	return diag_fail(diag, l->why == ERR_OK ? ERR_STATE : l->why, NULL,
 	    "ledger %s: a write has failed before", l->file.path);
 }
 
@@ -127,25 +137,28 @@ ledger_add(struct ledger *l, const struct ledger_record *record,
     uint64_t *ret_at, struct diag *diag)
 {
 	uint8_t hash[SHA256_SIZE];
-	struct bytes parts[2];
+	uint32_t word;
 	enum err err;
 
 	if (l->broken)
 		return broken(l, diag);
+	if (l->pending.len == 0)
+		l->write = (l->at.write + 1) & LEDGER_WRITE_MASK;
 	buf_clear(&l->body);
 	ledger_put_record(&l->body, record);
 	err = buf_err(&l->body);
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "ledger %s: a record cannot be encoded", l->file.path);
-	parts[0] = bytes_of(l->at.head, SHA256_SIZE);
-	parts[1] = buf_bytes(&l->body);
-	err = sha256_parts(l->sha256, parts, 2, hash);
+	word = LEDGER_MARK | (uint32_t)l->write << LEDGER_WRITE_BITS |
+	    (uint32_t)l->body.len;
+	err = ledger_chain(l->sha256, l->at.head, word, buf_bytes(&l->body),
+	    hash);
 	if (err)
 		return err;
 	if (ret_at != NULL)
 		*ret_at = l->written + l->pending.len;
-	buf_put_be32(&l->pending, (uint32_t)l->body.len);
+	buf_put_be32(&l->pending, word);
 	buf_put_bytes(&l->pending, buf_bytes(&l->body));
 	buf_put(&l->pending, hash, SHA256_SIZE);
 	err = buf_err(&l->pending);
@@ -155,6 +168,7 @@ ledger_add(struct ledger *l, const struct ledger_record *record,
 	}
 	memcpy(l->at.head, hash, SHA256_SIZE);
 	l->at.records++;
+	l->at.write = l->write;
 	return ERR_OK;
 }
 
@@ -186,13 +200,13 @@ octets_get(struct ledger *l, uint64_t at, uint8_t *out, size_t len,
 	return ERR_OK;
 }
 
-/* Its hash follows from the one before it, which stands just in front. */
+/* Its hash, which stands behind the body, follows from the one before it,
+ * which stands just in front. */
 static enum err
-record_good(struct ledger *l, uint64_t at, struct bytes body,
-    const uint8_t hash[SHA256_SIZE], bool *ret_good, struct diag *diag)
+record_good(struct ledger *l, uint64_t at, uint32_t word, struct bytes body,
+    bool *ret_good, struct diag *diag)
 {
 	uint8_t last[SHA256_SIZE], found[SHA256_SIZE];
-	struct bytes parts[2];
 	enum err err;
 
 	*ret_good = true;
@@ -201,10 +215,8 @@ record_good(struct ledger *l, uint64_t at, struct bytes body,
 	err = octets_get(l, at - SHA256_SIZE, last, sizeof(last), diag);
 	if (err)
 		return err;
-	parts[0] = bytes_of(last, sizeof(last));
-	parts[1] = body;
-	err = sha256_parts(l->sha256, parts, 2, found);
-	*ret_good = memcmp(found, hash, SHA256_SIZE) == 0;
+	err = ledger_chain(l->sha256, last, word, body, found);
+	*ret_good = memcmp(found, body.ptr + body.len, SHA256_SIZE) == 0;
 	return err;
 }
 
@@ -217,13 +229,15 @@ ledger_get(struct ledger *l, uint64_t at, struct buf *room,
 	struct bytes body;
 	bool good = false;
 	uint8_t *octets;
-	uint32_t len;
+	uint32_t word;
+	size_t len;
 	enum err err;
 
 	err = octets_get(l, at, length, sizeof(length), diag);
 	if (err)
 		return err;
-	len = get_be32(length);
+	word = get_be32(length);
+	len = ledger_length(word);
 	buf_clear(room);
 	octets = len > LEDGER_RECORD_MAX ? NULL :
 	    buf_extend(room, len + SHA256_SIZE);
@@ -235,7 +249,7 @@ ledger_get(struct ledger *l, uint64_t at, struct buf *room,
 	err = octets_get(l, at + LEDGER_LENGTH_SIZE, octets,
 	    len + SHA256_SIZE, diag);
 	if (!err)
-		err = record_good(l, at, body, octets + len, &good, diag);
+		err = record_good(l, at, word, body, &good, diag);
 	if (err)
 		return err;
 	if (!good || ledger_parse_record(body, ret_record, &reason) != ERR_OK)
@@ -244,6 +258,53 @@ ledger_get(struct ledger *l, uint64_t at, struct buf *room,
 		    (uintmax_t)at, reason);
 	ret_record->at = at;
 	return ERR_OK;
+}
+
+uint64_t
+ledger_size(const struct ledger *l)
+{
+	return l->written + l->pending.len;
+}
+
+/* Zeros behind what is there; a record and they may share a page, so that one
+ * that was not synced says nothing good of the record either. */
+static enum err
+room_make(struct ledger *l, uint64_t from, size_t len, struct diag *diag)
+{
+	uint8_t *zeros = calloc(1, len);
+	enum err err;
+
+	if (zeros == NULL)
+		return diag_nomem(diag);
+	err = file_write_at(&l->file, from, bytes_of(zeros, len), diag);
+	free(zeros);
+	if (err == ERR_NOSPACE) {
+		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,
+		    (off_t)from);
+		return err;
+	}
+	if (!err)
+		err = file_sync(&l->file, diag);
+	l->broken = err != ERR_OK;
+	l->why = err;
+	return err;
+}
+
+enum err
+ledger_room(struct ledger *l, struct diag *diag)
+{
+	uint64_t from = l->room > l->written ? l->room : l->written;
+	uint64_t least = ledger_size(l) + ROOM_LEAST;
+	enum err err;
+
+	if (l->broken)
+		return broken(l, diag);
+	if (least <= l->room)
+		return ERR_OK;
+	err = room_make(l, from, (size_t)(least - from) + ROOM_AHEAD, diag);
+	if (!err)
+		l->room = least + ROOM_AHEAD;
+	return err;
 }
 
 void

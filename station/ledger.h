@@ -3,18 +3,34 @@
  * it. Append only, every record chained to those before it by SHA-256.
  *
  *   header  "IMPRLEDG", version (2 octets), 0 (2), the station's key id (32)
- *   record  length (4), deterministic CBOR, SHA-256(last hash || CBOR)
+ *   record  word (4), deterministic CBOR, SHA-256(last hash || word || CBOR)
  *
- * The first record's last hash is SHA-256(header). All numbers big-endian.
- * A ledger of version 1 goes on as it is, its header being in the chain: only
- * builds that know the newer kinds of records can read it then.
+ * The word: a bit set, the number of the write (15 bits, from 1, round and
+ * round), the CBOR's length (16 bits). In versions 1 and 2 the word is the
+ * length and not hashed. The first record's last hash is SHA-256(header). All
+ * numbers big-endian. A ledger of an earlier version goes on as it is, its
+ * header being in the chain, with records of the newer form: only builds that
+ * know that can read it then.
  *
  * Records are gathered and written by one ledger_commit(), which is durable
- * when it returns; so at most one write can be torn by a power cut, and that
- * one is the last. Such a tail is cut off on opening: what it told had not
- * happened yet. Anything else that does not fit is ERR_CORRUPT and names the
- * place. What the chain cannot show is a ledger put back to an earlier
- * state: that takes an anchor elsewhere.
+ * when it returns, and only then the next one begins; so at most one write
+ * can be torn by a power cut, that one is the last, and nobody was told of
+ * it. It is cut off on opening, from the first record of it that is not
+ * whole. A record is taken for torn if
+ *
+ *   - the file ends in it, or a sector (512 octets) that it lies in reads as
+ *     zeros, as what was never written does and no record: its word is not 0,
+ *     and no 512 octets of a record are; and
+ *   - no whole record of a later write stands behind it. Any record can be
+ *     checked alone, by the hash in front of it, and its word says its write.
+ *     A later write began when this one was durable.
+ *
+ * What was durable is lost by that only if a disk loses sectors that it has
+ * synced, in the last write of all; as when it loses the end of the file, that
+ * shows by an anchor elsewhere, and so does a ledger put back to an earlier
+ * state. Anything else that does not fit is ERR_CORRUPT and names the place.
+ * Records of versions 1 and 2 do not say their write: among them an end of
+ * zeros is cut off alone.
  */
 #ifndef IMPRINT_STATION_LEDGER_H
 #define IMPRINT_STATION_LEDGER_H
@@ -23,12 +39,13 @@
 #include "lib/crypto/hash.h"
 #include "lib/identity/package.h"
 
-#define LEDGER_VERSION		2
+#define LEDGER_VERSION		3
 #define LEDGER_HEADER_SIZE	44
 #define LEDGER_RECORD_MAX	8192	/* octets of one CBOR */
 #define LEDGER_PRODUCT_MAX	64
 #define LEDGER_NONCE_SIZE	32
 #define LEDGER_NAMES_MAX	8
+#define LEDGER_PLACE_MAX	127	/* octets of an anchor's place */
 
 /* who = fixture, badge, MES order: three texts */
 enum ledger_kind {
@@ -45,10 +62,25 @@ enum ledger_kind {
 				 * firmware, [* [kind, type, name]], who] */
 	LEDGER_SCRAP = 6,	/* [6, time, pack, position, reason, who] */
 	LEDGER_REWORK = 7,	/* [7, time, pack, position, reason, who] */
-	/* the head before it is told elsewhere, for the number-th time */
-	LEDGER_ANCHOR = 8,	/* [8, time, number] */
+	/* the chain up to it is held elsewhere: station/anchor.h */
+	LEDGER_ANCHOR = 8,	/* [8, time, enum ledger_anchor, number,
+				 * value] */
 	LEDGER_REPORT = 9,	/* [9, time, order, number, final] */
 	LEDGER_CLOSED = 10	/* [10, time, order]: its key is destroyed */
+};
+
+/* The kinds of a report, and beside them: */
+enum ledger_anchor {
+	LEDGER_ANCHOR_NONE = 0,		/* from here on none of the next
+					 * three; number 0, value empty */
+	LEDGER_ANCHOR_TPM = 1,		/* number: that the counter has now;
+					 * value: its place, text */
+	LEDGER_ANCHOR_ACKNOWLEDGED = 2,	/* number: entries; value: the
+					 * acknowledgement */
+	LEDGER_ANCHOR_FILE = 3,		/* number: 1, 2, ...; value: path */
+	LEDGER_ANCHOR_PROGRAM = 4,	/* as TPM */
+	LEDGER_ANCHOR_REFUTED = 5	/* an acknowledgement of what is not
+					 * in this chain: it was put back */
 };
 
 /* Status of a result: 0 injected; else the plug-in's exit status, 256 + its
@@ -67,7 +99,11 @@ struct ledger_name {
  * says. */
 struct ledger_record {
 	enum ledger_kind	kind;
-	uint64_t		at;	/* octet of the file; not written */
+	/* where it stands; not written */
+	uint64_t		at;	/* octet of the file */
+	uint64_t		entry;	/* 1 for the first */
+	const uint8_t		*head;	/* its hash, of SHA256_SIZE; NULL
+					 * from ledger_get() */
 	int64_t			time;
 	uint8_t			pack[PACKAGE_ID_SIZE];
 	/* import, report, closed */
@@ -92,6 +128,8 @@ struct ledger_record {
 	/* anchor, report */
 	uint64_t		number;
 	bool			final;
+	unsigned		anchor;	/* enum ledger_anchor */
+	struct bytes		value;
 };
 
 /* Told every record in order; an error ends the reading. */
@@ -141,6 +179,17 @@ const uint8_t *ledger_head(const struct ledger *);
  * again.
  */
 MUST_USE enum err ledger_commit(struct ledger *, struct diag *);
+/*
+ * Room on the disk for the records of another call, on top of what was
+ * gathered: zeros, written ahead and synced, which an end of the ledger may
+ * be. So a full disk shows here, before anything is told, and takes nothing
+ * back; it also spares a sync the file system's own records. ERR_NOSPACE:
+ * nothing has changed, and it may be asked for again. After any other error
+ * nothing more can be added, and ledger_commit() says the same.
+ */
+MUST_USE enum err ledger_room(struct ledger *, struct diag *);
+/* Octets of header and records, with what was gathered. */
+uint64_t ledger_size(const struct ledger *);
 /* What was gathered must not be written: from now on all is ERR_STATE. */
 void	ledger_spoil(struct ledger *);
 

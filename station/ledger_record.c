@@ -37,7 +37,7 @@ elements(enum ledger_kind kind)
 	static const uint8_t counts[] = {
 		[LEDGER_IMPORT] = 8, [LEDGER_OUT] = 5, [LEDGER_RESULT] = 5,
 		[LEDGER_RESERVE] = 11, [LEDGER_COMMIT] = 11,
-		[LEDGER_SCRAP] = 8, [LEDGER_REWORK] = 8, [LEDGER_ANCHOR] = 3,
+		[LEDGER_SCRAP] = 8, [LEDGER_REWORK] = 8, [LEDGER_ANCHOR] = 5,
 		[LEDGER_REPORT] = 5, [LEDGER_CLOSED] = 3
 	};
 
@@ -91,7 +91,9 @@ ledger_put_record(struct buf *out, const struct ledger_record *r)
 		cbor_put_bstr(out, bytes_of(r->recipient, SHA256_SIZE));
 		break;
 	case LEDGER_ANCHOR:
+		cbor_put_uint(out, r->anchor);
 		cbor_put_uint(out, r->number);
+		cbor_put_bstr(out, r->value);
 		break;
 	case LEDGER_REPORT:
 		put_id(out, r->order);
@@ -205,7 +207,11 @@ fields_get(struct cbor *c, struct ledger_record *r, bool whole)
 		import_get(c, r, whole);
 		break;
 	case LEDGER_ANCHOR:
+		r->anchor = small_get(c);
 		r->number = cbor_get_uint(c);
+		r->value = cbor_get_bstr(c);
+		if (cbor_ok(c) && r->anchor > LEDGER_ANCHOR_REFUTED)
+			cbor_fail(c, "an anchor of a kind that is not known");
 		break;
 	case LEDGER_REPORT:
 		fixed_get(c, r->order, PACKAGE_ID_SIZE);

@@ -5,6 +5,8 @@
 
 #define WINDOW		((size_t)256 << 10)
 #define ZERO_RUN	8	/* zero octets that one bad octet cannot make */
+#define SECTOR		512	/* what a disk writes whole or not at all */
+#define LATER_WRITES	2	/* by which a later write is known */
 
 struct walker {
 	const struct file		*file;
@@ -49,14 +51,34 @@ window_get(struct walker *w, size_t len, const uint8_t **ret_ptr)
 	return ERR_OK;
 }
 
-static enum err
-chain(struct walker *w, struct bytes body, uint8_t ret_hash[SHA256_SIZE])
+enum err
+ledger_chain(struct sha256 *sha256, const uint8_t last[SHA256_SIZE],
+    uint32_t word, struct bytes body, uint8_t ret_hash[SHA256_SIZE])
 {
-	const struct bytes parts[2] = {
-		bytes_of(w->walk.head, SHA256_SIZE), body
+	uint8_t front[LEDGER_LENGTH_SIZE];
+	const struct bytes parts[3] = {
+		bytes_of(last, SHA256_SIZE),
+		bytes_of(front, word & LEDGER_MARK ? sizeof(front) : 0), body
 	};
 
-	return sha256_parts(w->sha256, parts, 2, ret_hash);
+	put_be32(front, word);
+	return sha256_parts(sha256, parts, 3, ret_hash);
+}
+
+/* Is it whole, with this word in front? */
+static enum err
+record_whole(struct walker *w, const uint8_t *at, uint32_t word,
+    bool *ret_whole)
+{
+	struct bytes body = bytes_of(at + LEDGER_LENGTH_SIZE,
+	    ledger_length(word));
+	uint8_t hash[SHA256_SIZE];
+	enum err err;
+
+	err = ledger_chain(w->sha256, w->walk.head, word, body, hash);
+	*ret_whole = !err && memcmp(hash, body.ptr + body.len,
+	    SHA256_SIZE) == 0;
+	return err;
 }
 
 /*
@@ -64,20 +86,27 @@ chain(struct walker *w, struct bytes body, uint8_t ret_hash[SHA256_SIZE])
  * whose length was damaged? Then nothing may be cut off.
  */
 static enum err
-tail_check(struct walker *w, const uint8_t *at, size_t len)
+length_check(struct walker *w, const uint8_t *at, size_t len)
 {
-	uint8_t hash[SHA256_SIZE];
-	size_t body;
+	unsigned n = w->walk.write;
+	bool whole = false;
+	uint32_t body, words[3];
+	size_t i;
 	enum err err;
 
 	for (body = 1; body + LEDGER_FRAME <= len &&
 	    body <= LEDGER_RECORD_MAX; body++) {
-		err = chain(w, bytes_of(at + LEDGER_LENGTH_SIZE, body), hash);
-		if (err)
-			return err;
-		if (memcmp(hash, at + LEDGER_LENGTH_SIZE + body,
-		    SHA256_SIZE) == 0)
-			return corrupt(w, "its length is damaged");
+		words[0] = body;
+		words[1] = LEDGER_MARK | n << LEDGER_WRITE_BITS | body;
+		words[2] = LEDGER_MARK | ((n + 1) & LEDGER_WRITE_MASK) <<
+		    LEDGER_WRITE_BITS | body;
+		for (i = 0; i < 3; i++) {
+			err = record_whole(w, at, words[i], &whole);
+			if (err)
+				return err;
+			if (whole)
+				return corrupt(w, "its length is damaged");
+		}
 	}
 	return ERR_OK;
 }
@@ -112,17 +141,165 @@ zero_tail(struct walker *w, uint64_t record_end, bool *ret_torn)
 	return ERR_OK;
 }
 
+/* Does a sector that a record up to end lies in read as never written? */
+static enum err
+sector_unwritten(struct walker *w, uint64_t end, bool *ret_unwritten)
+{
+	uint64_t at, next, stop;
+	uint8_t block[SECTOR];
+	size_t i, len;
+	enum err err;
+
+	for (at = w->walk.end; at < end && !*ret_unwritten; at = next) {
+		next = (at / SECTOR + 1) * SECTOR;
+		stop = next < w->walk.size ? next : w->walk.size;
+		len = (size_t)(stop - at);
+		err = file_read_at(w->file, at, block, len, w->diag);
+		if (err)
+			return err;
+		for (i = 0; i < len && block[i] == 0; i++)
+			;
+		*ret_unwritten = i == len && (stop == next ||
+		    len >= ZERO_RUN);
+	}
+	return ERR_OK;
+}
+
+/* Is a whole record there, by the hash in front of it? */
+static enum err
+record_alone(struct walker *w, uint64_t at, uint32_t word, bool *ret_whole)
+{
+	uint8_t octets[SHA256_SIZE + LEDGER_RECORD_MAX + LEDGER_FRAME];
+	uint8_t hash[SHA256_SIZE];
+	size_t len = ledger_length(word);
+	struct bytes body;
+	enum err err;
+
+	*ret_whole = false;
+	if (len == 0 || len > LEDGER_RECORD_MAX ||
+	    w->walk.size - at < len + LEDGER_FRAME)
+		return ERR_OK;
+	err = file_read_at(w->file, at - SHA256_SIZE, octets, SHA256_SIZE +
+	    len + LEDGER_FRAME, w->diag);
+	if (err)
+		return err;
+	body = bytes_of(octets + SHA256_SIZE + LEDGER_LENGTH_SIZE, len);
+	err = ledger_chain(w->sha256, octets, word, body, hash);
+	*ret_whole = !err && memcmp(hash, body.ptr + len, SHA256_SIZE) == 0;
+	return err;
+}
+
+/* Where nothing of the record at hand is left, it may be the first of the
+ * write after the last good one. */
+static unsigned
+write_at_hand(const struct walker *w, uint32_t word)
+{
+	unsigned next = (w->walk.write + 1) & LEDGER_WRITE_MASK;
+
+	return word & LEDGER_MARK && ledger_write(word) == w->walk.write ?
+	    w->walk.write : next;
+}
+
+/* Does a whole record of a later write stand behind the one at hand? */
+static enum err
+later_write(struct walker *w, uint32_t word, bool *ret_later)
+{
+	unsigned own = write_at_hand(w, word), ahead;
+	uint64_t at = w->walk.end + 1;
+	size_t i, len = WINDOW;
+	uint32_t found;
+	enum err err = ERR_OK;
+
+	for (; len == WINDOW && !err && !*ret_later; at += len - 3) {
+		len = w->walk.size - at < WINDOW ?
+		    (size_t)(w->walk.size - at) : WINDOW;
+		if (len < LEDGER_LENGTH_SIZE)
+			break;
+		err = file_read_at(w->file, at, w->window, len, w->diag);
+		for (i = 0; i + LEDGER_LENGTH_SIZE <= len && !err &&
+		    !*ret_later; i++) {
+			found = get_be32(w->window + i);
+			ahead = (ledger_write(found) - own) &
+			    LEDGER_WRITE_MASK;
+			if (found & LEDGER_MARK && ahead > 0 &&
+			    ahead <= LATER_WRITES)
+				err = record_alone(w, at + i, found,
+				    ret_later);
+		}
+	}
+	w->window_len = 0;
+	return err;
+}
+
+/* The record at hand is not good; what: why. ERR_OK: it was torn. */
+static enum err
+bad_record(struct walker *w, uint32_t word, uint64_t end, bool ends,
+    const char *what)
+{
+	bool torn = ends, later = false;
+	enum err err = ERR_OK;
+
+	if (!torn)
+		err = zero_tail(w, end - 1, &torn);
+	if (!err && !torn && w->walk.marked)
+		err = sector_unwritten(w, end, &torn);
+	if (!err && torn && w->walk.marked)
+		err = later_write(w, word, &later);
+	if (err)
+		return err;
+	if (!torn)
+		return corrupt(w, what);
+	return later ? corrupt(w, "it is not whole, and a later one is: a"
+	    " part of the file was lost") : ERR_OK;
+}
+
+/* Octets of the body; 0: the word is none that can be. */
+static size_t
+body_length(const struct walker *w, uint32_t word)
+{
+	size_t len = ledger_length(word);
+
+	/* behind a record with a mark there is none without */
+	return len > LEDGER_RECORD_MAX || (w->walk.marked &&
+	    !(word & LEDGER_MARK)) ? 0 : len;
+}
+
+static enum err
+record_take(struct walker *w, const uint8_t *at, uint32_t word)
+{
+	const struct bytes body = bytes_of(at + LEDGER_LENGTH_SIZE,
+	    ledger_length(word));
+	struct ledger_record record;
+	const char *reason = "";
+	enum err err;
+
+	if (ledger_parse_record(body, &record, &reason) != ERR_OK)
+		return corrupt(w, reason);
+	record.at = w->walk.end;
+	record.entry = w->walk.records + 1;
+	record.head = body.ptr + body.len;
+	err = w->reader->record(w->reader->ctx, &record, w->diag);
+	if (err)
+		return err;
+	memcpy(w->walk.head, body.ptr + body.len, SHA256_SIZE);
+	w->walk.end += body.len + LEDGER_FRAME;
+	w->walk.records++;
+	if (word & LEDGER_MARK) {
+		w->walk.marked = true;
+		w->walk.write = ledger_write(word);
+	}
+	return ERR_OK;
+}
+
 /* ret_more false: the end, or a torn tail. */
 static enum err
 record_read(struct walker *w, bool *ret_more)
 {
 	uint64_t left = w->walk.size - w->walk.end;
-	struct ledger_record record;
-	uint8_t hash[SHA256_SIZE];
 	const uint8_t *at = NULL;
-	const char *reason = "";
-	bool torn = false;
-	size_t len = 0, have;
+	bool whole = false;
+	size_t len, have;
+	uint32_t word;
 	enum err err;
 
 	*ret_more = false;
@@ -131,42 +308,26 @@ record_read(struct walker *w, bool *ret_more)
 	have = left < LEDGER_RECORD_MAX + LEDGER_FRAME ? (size_t)left :
 	    LEDGER_RECORD_MAX + LEDGER_FRAME;
 	err = window_get(w, have, &at);
-	if (err)
+	if (err || have < LEDGER_LENGTH_SIZE)
 		return err;
-	if (have >= LEDGER_LENGTH_SIZE)
-		len = get_be32(at);
-	if (have < LEDGER_LENGTH_SIZE || (len > 0 &&
-	    len <= LEDGER_RECORD_MAX && left < len + LEDGER_FRAME))
-		return tail_check(w, at, have);
-	if (len == 0 || len > LEDGER_RECORD_MAX) {
-		err = zero_tail(w, w->walk.end + LEDGER_LENGTH_SIZE - 1,
-		    &torn);
-		if (err || torn)
-			return err;
-		return corrupt(w, "its length is damaged");
+	word = get_be32(at);
+	len = body_length(w, word);
+	if (len == 0)
+		return bad_record(w, word, w->walk.end + LEDGER_LENGTH_SIZE,
+		    false, "its length is damaged");
+	if (left < len + LEDGER_FRAME) {
+		err = length_check(w, at, have);
+		return err ? err : bad_record(w, word, w->walk.size, true,
+		    "");
 	}
-	err = chain(w, bytes_of(at + LEDGER_LENGTH_SIZE, len), hash);
+	err = record_whole(w, at, word, &whole);
 	if (err)
 		return err;
-	if (memcmp(hash, at + LEDGER_LENGTH_SIZE + len, SHA256_SIZE) != 0) {
-		err = zero_tail(w, w->walk.end + len + LEDGER_FRAME - 1,
-		    &torn);
-		if (err || torn)
-			return err;
-		return corrupt(w, "its hash does not fit: altered");
-	}
-	if (ledger_parse_record(bytes_of(at + LEDGER_LENGTH_SIZE, len),
-	    &record, &reason) != ERR_OK)
-		return corrupt(w, reason);
-	record.at = w->walk.end;
-	err = w->reader->record(w->reader->ctx, &record, w->diag);
-	if (err)
-		return err;
-	memcpy(w->walk.head, hash, SHA256_SIZE);
-	w->walk.end += len + LEDGER_FRAME;
-	w->walk.records++;
+	if (!whole)
+		return bad_record(w, word, w->walk.end + len + LEDGER_FRAME,
+		    false, "its hash does not fit: altered");
 	*ret_more = true;
-	return ERR_OK;
+	return record_take(w, at, word);
 }
 
 /* It cannot be read at all. */
@@ -212,6 +373,7 @@ header_read(struct walker *w, const uint8_t station[SHA256_SIZE])
 		return unusable(w, diag_fail(w->diag, ERR_CONFLICT, NULL,
 		    "ledger %s: of another station", path));
 	w->walk.end = LEDGER_HEADER_SIZE;
+	w->walk.marked = version >= LEDGER_MARKED;
 	return sha256_parts(w->sha256, &whole, 1, w->walk.head);
 }
 

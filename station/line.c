@@ -33,18 +33,16 @@ line_status(enum floor_code code)
 	case FLOOR_EVIDENCE:
 	case FLOOR_NAME:
 		return HTTP_UNPROCESSABLE;
+	case FLOOR_FULL:
+		return HTTP_UNAVAILABLE;
 	case FLOOR_BROKEN:
 		break;
 	}
 	return HTTP_SERVER_ERROR;
 }
 
-struct line_words {
-	const char	*text, *hint;
-};
-
-static struct line_words
-words_of(enum floor_code code)
+struct line_words
+line_words_of(enum floor_code code)
 {
 	switch (code) {
 	case FLOOR_OK:
@@ -96,6 +94,10 @@ words_of(enum floor_code code)
 		return (struct line_words){ "a name is not to be told on the"
 		    " line, malformed, or another device's",
 		    "scan it again" };
+	case FLOOR_FULL:
+		return (struct line_words){ "the station's disk is full:"
+		    " nothing was done", "call the line leader; when there"
+		    " is room again, repeat the call" };
 	case FLOOR_BROKEN:
 		break;
 	}
@@ -107,7 +109,7 @@ words_of(enum floor_code code)
 static void
 answer_open(struct json *json, enum floor_code code, const char *what)
 {
-	struct line_words words = words_of(code);
+	struct line_words words = line_words_of(code);
 
 	json_open(json, '{');
 	json_put_number(json, "code", (uint64_t)code);
@@ -154,6 +156,18 @@ line_batch(void *ctx, struct buf *body, struct diag *diag)
 	return err;
 }
 
+void
+line_tick(void *ctx)
+{
+	struct line *line = ctx;
+
+	/* what cannot be taken in just now stays for the next time */
+	(void)station_take(line->station, time_now(), NULL);
+	if (station_anchor_turn(line->station, &line->anchor, time_now(),
+	    NULL) == ERR_CORRUPT)
+		ledger_spoil(line->station->ledger);
+}
+
 /* The names of a label, the same in every answer. */
 static void
 names_put(struct json *json, const struct floor_package *package)
@@ -190,7 +204,7 @@ line_label_put(struct buf *b, const struct floor_package *package)
 	size_t i;
 
 	buf_printf(b, "urn:dev:ueid:");
-	buf_put_base64url(b, bytes_of(package->ueid, package->ueid_len));
+	buf_put_hex(b, bytes_of(package->ueid, package->ueid_len));
 	for (i = 0; i < package->name_count; i++) {
 		buf_printf(b, "%s", i == 0 ? "?=" : "&");
 		percent_put(b, package->names[i].kind);
@@ -257,6 +271,9 @@ package_answer(struct http_request *http, enum floor_code code,
 	buf_put_u8(&body, '"');
 	buf_put_base64(&body, bytes_of(package->nonce, FLOOR_NONCE_SIZE));
 	buf_put_bytes(&body, bytes_text("\""));
+	if (package->form != FORM_CBOR)
+		json_put_text(&json, "form",
+		    bytes_text(product_form_name(package->form)));
 	json_key(&json, bytes_text("package"));
 	buf_put_u8(&body, '"');
 	buf_put_base64(&body, secret_bytes(&package->package));
@@ -498,7 +515,7 @@ const struct http_route line_routes[] = {
 };
 
 enum err
-line_new(const struct station *station, struct floor *floor,
+line_new(struct station *station, struct floor *floor, unsigned anchor_s,
     struct line **ret_line, struct diag *diag)
 {
 	struct line *line = calloc(1, sizeof(*line));
@@ -507,6 +524,9 @@ line_new(const struct station *station, struct floor *floor,
 		return diag_nomem(diag);
 	line->station = station;
 	line->floor = floor;
+	line->anchor = (struct anchor_turn){
+		.call = COUNTER_CALL_INIT, .interval_s = anchor_s
+	};
 	line->start = time_now();
 	*ret_line = line;
 	return ERR_OK;
@@ -515,8 +535,10 @@ line_new(const struct station *station, struct floor *floor,
 void
 line_free(struct line **line)
 {
-	if (*line != NULL)
+	if (*line != NULL) {
+		counter_drop(&(*line)->anchor.call);
 		secret_release(&(*line)->package);
+	}
 	free(*line);
 	*line = NULL;
 }

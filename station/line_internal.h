@@ -3,6 +3,7 @@
 #define IMPRINT_STATION_LINE_INTERNAL_H
 
 #include "lib/base/json_write.h"
+#include "station/anchor.h"
 #include "station/line.h"
 #include "station/line_request.h"
 #include "station/tokens.h"
@@ -19,8 +20,9 @@ struct line_fixture {
 };
 
 struct line {
-	const struct station	*station;
+	struct station		*station;
 	struct floor		*floor;
+	struct anchor_turn	 anchor;
 	struct tokens		 tokens;
 	int64_t			 tokens_read_ns;	/* 0: never */
 	struct line_fixture	 fixtures[TOKENS_MAX];
@@ -29,6 +31,12 @@ struct line {
 	int64_t			 start;
 	struct secret		 package;	/* empty between two calls */
 };
+
+/* What a code says to people, and what to do. */
+struct line_words {
+	const char	*text, *hint;
+};
+struct line_words line_words_of(enum floor_code);
 
 /* Its row; NULL: all are taken by fixtures that have gone. */
 struct line_fixture *line_fixture(struct line *, const char *name);

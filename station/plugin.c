@@ -80,7 +80,7 @@ spawn_shell(const struct plugin_call *call, char **environment, int input,
 		shell, option, (char *)(uintptr_t)call->command, NULL
 	};
 
-	return command_spawn(SHELL, argv, environment, input, ret_pid);
+	return command_spawn(SHELL, argv, environment, input, -1, ret_pid);
 }
 
 enum err

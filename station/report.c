@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "station/anchor.h"
 #include "station/floor.h"
 #include "station/home.h"
 
@@ -200,6 +201,35 @@ records_write(struct job *job, struct diag *diag)
 	return err;
 }
 
+/* What holds the ledger, and how much of it. */
+static enum err
+anchored_tell(const struct station *s, struct report *report,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf value = { .limit = REPORT_ANCHOR_MAX };
+	const struct station_anchor *a = &s->anchor;
+	struct anchored anchored = {
+		.acknowledged = bytes_of(a->receipt, a->receipt_len)
+	};
+
+	if (a->kind == LEDGER_ANCHOR_NONE && a->acknowledged == 0)
+		return ERR_OK;
+	report->anchor = REPORT_ACKNOWLEDGED;
+	if (a->kind != LEDGER_ANCHOR_NONE) {
+		report->anchor = (enum report_anchor)a->kind;
+		anchored.entries = a->held ? a->at.entries :
+		    a->before.entries;
+		anchored.number = a->number - !a->held;
+		memcpy(anchored.place, a->place, sizeof(anchored.place));
+	}
+	anchored_put(&value, &anchored);
+	if (buf_err(&value) != ERR_OK)
+		return diag_nomem(diag);
+	memcpy(report->anchor_value, value.ptr, value.len);
+	report->anchor_len = value.len;
+	return ERR_OK;
+}
+
 static enum err
 report_sign(struct job *job, struct diag *diag)
 {
@@ -232,6 +262,8 @@ report_write(struct job *job, const char *path, struct diag *diag)
 		err = ledger_read(s->io, ledger, s->id, &reader,
 		    &job->report.ledger_entries, job->report.ledger_head,
 		    diag);
+	if (!err)
+		err = anchored_tell(s, &job->report, diag);
 	if (!err)
 		err = report_begin(s->io, path, &job->writer, diag);
 	if (!err)
@@ -337,6 +369,8 @@ station_report(struct station *s, uint32_t number, const char *path,
 		err = order_tell(s, order, LEDGER_REPORT, final, now, diag);
 	if (err)
 		return err;
+	/* it says how much is held: what could not be is told later */
+	job.done.anchor_behind = station_anchor_move(s, now, NULL) != ERR_OK;
 	memcpy(job.report.order, order->id, PACKAGE_ID_SIZE);
 	job.report.sequence = order->reports;
 	job.report.made = now;

@@ -1,6 +1,8 @@
-#include "station/home.h"
+#include "station/anchor.h"
 
 #include <stdlib.h>
+
+#include "station/home.h"
 
 void
 station_close(struct station *s)
@@ -20,6 +22,7 @@ station_close(struct station *s)
 	station_keys_release(s);
 	secret_release(&s->sealing);
 	secret_release(&s->signing);
+	file_release(&s->serving);
 	file_release(&s->lock);
 	s->packs = NULL;
 	s->orders = NULL;
@@ -70,7 +73,7 @@ ledger_load(struct station *s, enum station_access access, struct diag *diag)
 	err = home_path(s->home, HOME_LEDGER, path, diag);
 	if (err)
 		return err;
-	if (access == STATION_WORK) {
+	if (access != STATION_LOOK) {
 		err = keymap_new(&s->device_map, diag);
 		if (!err)
 			err = keymap_new(&s->name_map, diag);
@@ -79,6 +82,21 @@ ledger_load(struct station *s, enum station_access access, struct diag *diag)
 	}
 	return ledger_read(s->io, path, s->id, &reader,
 	    &s->records, s->head, diag);
+}
+
+/* It is known that packages may have gone out that it does not tell of. */
+static enum err
+refuted_check(const struct station *s, struct diag *diag)
+{
+	if (s->anchor.refuted == 0)
+		return ERR_OK;
+	diag_fail(diag, ERR_CORRUPT, NULL, "ledger: was put back to an"
+	    " earlier state: the authority acknowledged %ju entries of"
+	    " another one", (uintmax_t)s->anchor.refuted);
+	diag_hint(diag, "nothing is handed out again. At the authority:"
+	    " imprint station lost %s; then make a new station",
+	    s->statement.name);
+	return ERR_CORRUPT;
 }
 
 enum err
@@ -97,7 +115,7 @@ station_open(const struct io *io, const char *home,
 	err = home_keys_read(s, diag);
 	if (err)
 		return err;
-	if (access == STATION_WORK) {
+	if (access != STATION_LOOK) {
 		err = home_lock(io, home, &s->lock, diag);
 		if (!err)
 			err = home_statement_mend(s, &missing, diag);
@@ -110,7 +128,11 @@ station_open(const struct io *io, const char *home,
 		err = trust_read(s, diag);
 	if (!err)
 		err = ledger_load(s, access, diag);
+	if (!err && access != STATION_LOOK)
+		err = refuted_check(s, diag);
 	if (!err && access == STATION_WORK)
+		err = station_anchor_check(s, diag);
+	if (!err && access != STATION_LOOK)
 		err = home_machine_note(s, diag);
 	return err;
 }

@@ -16,6 +16,7 @@
 #define IMPRINT_STATION_STATION_H
 
 #include "lib/base/io.h"
+#include "lib/identity/ledger_head.h"
 #include "lib/identity/pack.h"
 #include "lib/identity/station.h"
 #include "station/keymap.h"
@@ -79,10 +80,28 @@ struct station_order {
 	bool		closed;		/* and its key is destroyed */
 };
 
+/* What holds the ledger from outside, as the ledger tells it. */
+struct station_anchor {
+	unsigned		kind;	/* enum ledger_anchor: TPM, FILE,
+					 * PROGRAM; NONE */
+	uint64_t		number;
+	char			place[LEDGER_PLACE_MAX + 1];
+	struct ledger_point	at;	/* with its last record */
+	struct ledger_point	before;	/* with the one before that */
+	bool			held;	/* at, as far as this process knows;
+					 * else before */
+	/* of the authority; none: 0 entries */
+	uint64_t		acknowledged;
+	uint8_t			receipt[ACKNOWLEDGED_MAX];
+	size_t			receipt_len;
+	uint64_t		refuted;	/* entries acknowledged that
+						 * the chain has not; 0: none */
+};
+
 struct station {
 	const struct io			*io;
 	char				 home[PATH_SIZE];
-	struct file			 lock;
+	struct file			 lock, serving;
 	struct station_statement	 statement;	/* of the newest key */
 	uint8_t				 id[SHA256_SIZE]; /* first key's id */
 	struct secret			 sealing;	/* private: the first,
@@ -105,10 +124,12 @@ struct station {
 	struct station_device		*devices;
 	size_t				 device_count, device_room;
 	uint64_t			 out;		/* ever, of all packs */
+	struct station_anchor		 anchor;
 	bool				 moved;	/* from another machine */
 };
 
-#define STATION_INIT { .lock = FILE_INIT, .sealing = SECRET_INIT,	\
+#define STATION_INIT { .lock = FILE_INIT, .serving = FILE_INIT,		\
+	.sealing = SECRET_INIT,	\
 	.signing = SECRET_INIT }
 #define _cleanup_station_ __attribute__((cleanup(station_close)))
 
@@ -125,10 +146,12 @@ MUST_USE enum err station_init(const struct io *, const char *home,
 enum station_access {
 	STATION_LOOK,	/* no lock, no private keys, nothing is changed */
 	/* alone: ERR_BUSY when another process works here; a statement that
-	 * is missing is written again */
-	STATION_WORK
+	 * is missing is written again; the ledger's anchor must hold it */
+	STATION_WORK,
+	STATION_MEND	/* the same, but the anchor is not asked */
 };
-/* station must be STATION_INIT. ERR_NOTFOUND when home is no station. */
+/* station must be STATION_INIT. ERR_NOTFOUND when home is no station. For
+ * work also the errors of station_anchor_check(). */
 MUST_USE enum err station_open(const struct io *, const char *home,
     enum station_access, struct station *, struct diag *);
 void	station_close(struct station *);
@@ -177,6 +200,7 @@ struct station_reported {
 	uint64_t	injected, unproven, scrapped, reworked, open, unused;
 	bool		final;
 	bool		key_destroyed;	/* else another order needs it still */
+	bool		anchor_behind;	/* it could not be moved on before */
 };
 /*
  * Report an order to path (lib/identity/report.h). final closes it: nothing
@@ -189,6 +213,23 @@ struct station_reported {
 MUST_USE enum err station_report(struct station *, uint32_t order,
     const char *path, bool final, int64_t now,
     struct station_reported *ret_reported, struct diag *);
+
+/* Where the ledger stands, signed, to path: for the authority, which
+ * acknowledges it. */
+MUST_USE enum err station_head(struct station *, const char *path,
+    int64_t now, struct ledger_head *ret_head, struct diag *);
+/*
+ * Take an acknowledgement in. ERR_AUTH, ERR_SYNTAX; ERR_CONFLICT: of another
+ * station; ERR_STATE: an older one than was taken in before; ERR_CORRUPT: of
+ * what is not in this ledger, which was put back: on record, and from then on
+ * the station is not opened for work.
+ */
+MUST_USE enum err station_acknowledge(struct station *,
+    struct bytes acknowledgement, int64_t now,
+    struct acknowledged *ret_acknowledged, struct diag *);
+/* What was taken in last; ERR_NOTFOUND, without diag: nothing. */
+MUST_USE enum err station_acknowledged(const struct station *,
+    struct acknowledged *ret_acknowledged, struct diag *);
 
 /* Private part of the key a pack is sealed to; empty when it is destroyed. */
 struct bytes station_sealing(const struct station *,
@@ -220,6 +261,35 @@ MUST_USE enum err station_import(struct station *, const char *path,
     void *ctx, enum station_import *ret_import,
     const struct station_pack **ret_pack, struct diag *);
 
+/*
+ * For one that serves: say so, as long as the station is open. From now on
+ * other processes leave packs, and station_take() takes them in, at once, for
+ * their chunks are checked; one that is not for this station is refused to
+ * its leaver. ERR_BUSY: another one serves here. An error of take() is the
+ * home's: the next call goes on with the same pack.
+ */
+MUST_USE enum err station_serving(struct station *, struct diag *);
+enum err station_take(struct station *, int64_t now, struct diag *);
+
+struct station_left {
+	uint8_t		pack[PACKAGE_ID_SIZE];
+	uint64_t	count;
+	char		product[LEDGER_PRODUCT_MAX + 1];
+	bool		known;		/* imported before: its copy is new */
+};
+/*
+ * For a process that finds the station at work: copy a pack, check all of it,
+ * leave it to the one that serves and wait, a minute at most, until that has
+ * it on record. Errors of station_import(), those of who serves too; ERR_BUSY:
+ * nobody serves, or takes it in.
+ */
+MUST_USE enum err station_leave(const struct io *, const char *home,
+    const char *path, void (*progress)(void *ctx, uint64_t done,
+    uint64_t total), void *ctx, struct station_left *ret_left,
+    struct diag *);
+
+struct package_form;
+
 struct station_inject {
 	const char	*command;	/* for /bin/sh -c */
 	char *const	*environment;	/* the plug-in's, IMPRINT_... added */
@@ -227,6 +297,10 @@ struct station_inject {
 	unsigned	 jobs;		/* at once; 1 .. STATION_JOBS_MAX */
 	unsigned	 timeout_s;
 	bool		 keep_going;	/* whatever fails */
+	const char	*serial;	/* station_inject_serial() */
+	/* as station_form() */
+	const struct package_form *form;
+	struct bytes	 layout;
 	bool		(*stop)(void *ctx);	/* asked before each start */
 	void		(*progress)(void *ctx, uint64_t done);
 	void		*ctx;
@@ -241,11 +315,12 @@ struct station_injected {
 };
 
 /*
- * Hand out unused packages, oldest pack first, one plug-in each: package on
- * its standard input, IMPRINT_SEQUENCE (the how-manieth this station hands
- * out, from 1), IMPRINT_INDEX and IMPRINT_PACK in its environment, its
- * standard output joined to standard error, its own process group; exit
- * status 0 is success if it has read its whole package. Ends when count are
+ * Hand out unused packages, oldest pack first, one plug-in each: package, in
+ * its product's form or that of the plan, on its standard input,
+ * IMPRINT_SEQUENCE (the how-manieth this station hands out, from 1),
+ * IMPRINT_INDEX and IMPRINT_PACK in its environment, its standard output
+ * joined to standard error, its own process group; exit status 0 is success
+ * if it has read its whole package. Ends when count are
  * out, none is left, stop() says so, three have failed in a row (unless
  * keep_going), or the shell cannot run the command (status 126, 127:
  * ERR_INVALID). Until one has succeeded they run one at a time.
@@ -254,6 +329,16 @@ struct station_injected {
  * error comes are waited for.
  */
 MUST_USE enum err station_inject(struct station *,
+    const struct station_inject *, struct station_injected *ret_injected,
+    struct diag *);
+/*
+ * Hand one package to the device with the plan's serial, as a fixture would
+ * (station/floor.h): reserved for it first, injected when the plug-in
+ * succeeds. When it does not, the package stays reserved, and the same serial
+ * gets it again. ERR_STATE: the device is done, scrapped or held by a fixture,
+ * or its product asks for evidence. ERR_NOTFOUND: no package is left.
+ */
+MUST_USE enum err station_inject_serial(struct station *,
     const struct station_inject *, struct station_injected *ret_injected,
     struct diag *);
 

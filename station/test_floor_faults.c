@@ -249,6 +249,30 @@ no_package_at_two_devices_whatever_happens(void **state)
 	}
 }
 
+/* A full disk is said so, takes nothing back, and is over with room. */
+static void
+a_full_disk_refuses_and_goes_on(void **state)
+{
+	struct io_fault_plan plan = { .kind = IO_FAULT_ENOSPC_ONCE, .at = 2 };
+	struct io *io = io_fault_new(&plan);
+	_cleanup_line_ struct line l = LINE_INIT;
+
+	(void)state;
+	assert_int_equal(line_try(io, &l, NULL), ERR_OK);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, NULL),
+	    FLOOR_FULL);
+	(void)query(&l, "sn-1", FLOOR_NO_DEVICE);
+	assert_int_equal(floor_sync(l.floor, NULL), ERR_OK);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, NULL),
+	    FLOOR_OK);
+	assert_int_equal(floor_sync(l.floor, NULL), ERR_OK);
+	assert_int_equal(index_of(&l, "sn-1"), FIRST);
+	line_close(&l);
+	io_fault_free(io);
+	line_open(&l);
+	assert_int_equal(index_of(&l, "sn-1"), FIRST);
+}
+
 /* A disk that fails: nothing that it did not take is answered. */
 static void
 a_failed_sync_ends_it(void **state)
@@ -267,8 +291,8 @@ a_failed_sync_ends_it(void **state)
 		struct floor_package p = { .package = SECRET_INIT };
 		enum floor_code code;
 
-		/* 1: opening syncs the ledger */
-		plan = (struct io_fault_plan){ .kind = kinds[i], .at = 2 };
+		/* opening syncs the ledger; two for its room */
+		plan = (struct io_fault_plan){ .kind = kinds[i], .at = 4 };
 		io = io_fault_new(&plan);
 		assert_int_equal(line_try(io, &l, NULL), ERR_OK);
 		assert_int_equal(floor_reserve(l.floor, &call, &what, &p,
@@ -297,6 +321,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(verbs_do_as_the_model),
 		TEST(no_package_at_two_devices_whatever_happens),
+		TEST(a_full_disk_refuses_and_goes_on),
 		TEST(a_failed_sync_ends_it)
 	};
 

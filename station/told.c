@@ -341,6 +341,62 @@ told_order(struct station *s, const struct ledger_record *r,
 	return ERR_OK;
 }
 
+static bool
+anchor_follows(const struct station_anchor *a, const struct ledger_record *r)
+{
+	return a->kind == r->anchor && r->number == a->number + 1 &&
+	    bytes_equal(r->value, bytes_text(a->place));
+}
+
+static enum err
+told_local(struct station_anchor *a, const struct ledger_record *r,
+    struct diag *diag)
+{
+	if (r->value.len > LEDGER_PLACE_MAX || r->number == 0 ||
+	    (r->value.len > 0 &&
+	    memchr(r->value.ptr, '\0', r->value.len) != NULL))
+		return told(diag, "an anchor of no usable place");
+	if (anchor_follows(a, r))
+		a->before = a->at;
+	else
+		a->before = (struct ledger_point){ .entries = 0 };
+	a->kind = r->anchor;
+	a->number = r->number;
+	memset(a->place, 0, sizeof(a->place));
+	if (r->value.len > 0)
+		memcpy(a->place, r->value.ptr, r->value.len);
+	a->at.entries = r->entry;
+	memcpy(a->at.hash, r->head, SHA256_SIZE);
+	a->held = false;
+	return ERR_OK;
+}
+
+static enum err
+told_anchor(struct station *s, const struct ledger_record *r,
+    struct diag *diag)
+{
+	struct station_anchor *a = &s->anchor;
+
+	switch ((enum ledger_anchor)r->anchor) {
+	case LEDGER_ANCHOR_NONE:
+		a->kind = LEDGER_ANCHOR_NONE;
+		return ERR_OK;
+	case LEDGER_ANCHOR_ACKNOWLEDGED:
+		if (r->number >= r->entry || r->number <= a->acknowledged ||
+		    r->value.len > ACKNOWLEDGED_MAX)
+			return told(diag, "an acknowledgement out of order");
+		a->acknowledged = r->number;
+		memcpy(a->receipt, r->value.ptr, r->value.len);
+		a->receipt_len = r->value.len;
+		return ERR_OK;
+	case LEDGER_ANCHOR_REFUTED:
+		a->refuted = r->number;
+		return ERR_OK;
+	default:
+		return told_local(a, r, diag);
+	}
+}
+
 static enum err
 told_package(struct station *s, const struct ledger_record *r,
     struct diag *diag)
@@ -370,7 +426,7 @@ station_told(void *ctx, const struct ledger_record *r, struct diag *diag)
 	case LEDGER_IMPORT:
 		return told_import(s, r, diag);
 	case LEDGER_ANCHOR:
-		return ERR_OK;
+		return told_anchor(s, r, diag);
 	case LEDGER_REPORT:
 	case LEDGER_CLOSED:
 		return told_order(s, r, diag);
@@ -387,6 +443,8 @@ station_tell(struct station *s, struct ledger_record *r, struct diag *diag)
 	err = ledger_add(s->ledger, r, &r->at, diag);
 	if (err)
 		return err;
+	r->entry = ledger_records(s->ledger);
+	r->head = ledger_head(s->ledger);
 	err = station_told(s, r, diag);
 	if (err)	/* memory and ledger differ: neither goes on */
 		ledger_spoil(s->ledger);

@@ -24,6 +24,8 @@ libsqlite3-dev
 libyaml-dev
 libevent-dev
 libjansson-dev
+libseccomp-dev
+libtss2-dev
 zlib1g-dev
 scdoc
 '
@@ -32,6 +34,7 @@ clang
 clang-format
 clang-tidy
 cppcheck
+curl
 libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
 git
 gnutls-bin
@@ -45,6 +48,9 @@ python3-pytest
 python3-pytest-xdist
 sqlite3
 strace
+strongswan-pki
+swtpm
+tpm2-tools
 '
 debian13='
 debootstrap

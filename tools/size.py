@@ -1,16 +1,21 @@
 #!/usr/bin/python3
 """Size of the device library on a Cortex-M4, against its budget.
 
-    tools/size.py [--bin FOLDER]
+    tools/size.py [--bin FOLDER] [--bench BENCH.json]
 
 Cross-compiles device/src with arm-none-eabi-gcc -Os and prints octets of
 code, tables and texts, the worst stack of each function that a firmware
 calls (the sum along the call graph; without what the functions of the two
 tables use, which are the port's), and the package of a camera as the
 programs in FOLDER (build/release) make it. Exit status 1 when over budget.
+
+--bench prints the three figures of the budget alone, as imprint-bench prints
+its own, and adds them to its file; without the compiler it says so.
 """
 import argparse
+import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +29,10 @@ BUDGET = {"code": 16384, "stack": 4096, "package": 4000}
 # What a firmware calls that installs its identity, verifies it at each start
 # and asks what it may do, with its record on two slots.
 ROOTS = ["init", "install", "load", "may", "slots_init"]
+# What a firmware may need besides.
+MORE = {"status lists": ["status", "time_seen"],
+        "sealed packages": ["is_sealed", "unseal"],
+        "proof and evidence": ["proof", "evidence"]}
 # What calls through a pointer may reach. All other calls of that kind are to
 # the tables of the port; a function that only a pointer can reach and that is
 # not here is an error.
@@ -199,31 +208,67 @@ def row(name, size, budget=None, note=""):
     return budget is None or size <= budget
 
 
+def measure(folder):
+    """What the budget counts, and all there is to say about it."""
+    objects = compile_all()
+    sums = sections(objects, ROOTS)
+    frames, calls, exported = graph()
+    indirect_add(frames, calls, exported)
+    stacks = {}
+    for name in sorted(exported):
+        if name.startswith("imprint_device_"):
+            stacks[name[15:]] = deepest(name, frames, calls)
+    return objects, sums, stacks, packages(folder)
+
+
+def show(objects, sums, stacks, sizes):
+    good = row("code and tables", sums["code"] + sums["tables"],
+               BUDGET["code"], "octets of flash")
+    row("texts for people", sums["texts"])
+    good &= row("variables", sums["variables"], 0)
+    for what, roots in MORE.items():
+        more = sections(objects, ROOTS + roots)
+        row(f"code and tables with {what}", more["code"] + more["tables"])
+        row("texts for people", more["texts"])
+    for name, (size, way) in stacks.items():
+        if size >= 512:
+            good &= row(f"stack of {name}", size, BUDGET["stack"],
+                        " ".join(way[1:]))
+    for name, size in sizes.items():
+        good &= row(f"package of a camera, {name}", size, BUDGET["package"])
+    return good
+
+
+def bench(sums, stacks, sizes, path):
+    """Three rows more of the table of imprint-bench, and of its file."""
+    values = {"code": sums["code"] + sums["tables"],
+              "stack": max(size for size, _ in stacks.values()),
+              "package": max(sizes.values())}
+    rows = json.loads(path.read_text()) if path.exists() else []
+    for name, value in values.items():
+        kept = "kept" if value <= BUDGET[name] else "MISSED"
+        print(f"{'device.size.' + name:<28} {value:>12.1f} {'bytes':<12} "
+              f"{'-':>12} {'-':>8}  {'<= ' + str(BUDGET[name]):<22} {kept}")
+        rows.append({"name": f"device.size.{name}", "value": value,
+                     "unit": "bytes", "floor": None, "ratio": None})
+    path.write_text("[\n" + ",\n".join(
+        "  " + json.dumps(r) for r in rows) + "\n]\n")
+    return all(v <= BUDGET[n] for n, v in values.items())
+
+
 def main():
     parser = argparse.ArgumentParser(
         description="Size of the device library on a Cortex-M4.")
     parser.add_argument("--bin", type=Path, default=ROOT / "build/release")
-    folder = parser.parse_args().bin.resolve()
-    objects = compile_all()
-    sums = sections(objects, ROOTS)
-    more = sections(objects, ROOTS + ["status", "time_seen"])
-    frames, calls, exported = graph()
-    indirect_add(frames, calls, exported)
-    good = row("code and tables", sums["code"] + sums["tables"],
-               BUDGET["code"], "octets of flash")
-    row("texts for people", sums["texts"])
-    row("the same with status lists", more["code"] + more["tables"])
-    row("texts for people", more["texts"])
-    good &= row("variables", sums["variables"], 0)
-    for name in sorted(exported):
-        if not name.startswith("imprint_device_"):
-            continue
-        size, way = deepest(name, frames, calls)
-        if size >= 512:
-            good &= row(f"stack of {name[15:]}", size, BUDGET["stack"],
-                        " ".join(way[1:]))
-    for name, size in packages(folder).items():
-        good &= row(f"package of a camera, {name}", size, BUDGET["package"])
+    parser.add_argument("--bench", type=Path)
+    options = parser.parse_args()
+    if options.bench and not shutil.which("arm-none-eabi-gcc"):
+        print("device.size: not measured: no arm-none-eabi-gcc here; "
+              "'make size' installs it")
+        return 0
+    objects, sums, stacks, sizes = measure(options.bin.resolve())
+    good = bench(sums, stacks, sizes, options.bench) if options.bench else \
+        show(objects, sums, stacks, sizes)
     return 0 if good else 1
 
 

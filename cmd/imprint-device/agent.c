@@ -1,9 +1,11 @@
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cmd/imprint-device/agent.h"
 #include "lib/base/clock.h"
 
+#define LOCK		"lock"
 #define TIME_FILE	"time"	/* the latest that was signed for us */
 
 /* It is not earlier than this build: a clock behind it is wrong. */
@@ -20,9 +22,9 @@ time_recall(struct cmd *cmd, struct agent *agent)
 	long long seen;
 	enum err err;
 
-	if (path_join(path, agent->files.home, TIME_FILE) != ERR_OK)
+	if (path_join(path, agent->home, TIME_FILE) != ERR_OK)
 		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
-		    "%s: path too long", agent->files.home);
+		    "%s: path too long", agent->home);
 	if (!io_exists(cmd->io, path))
 		return ERR_OK;
 	text.limit = sizeof(again);
@@ -52,40 +54,161 @@ agent_time_keep(struct cmd *cmd, struct agent *agent, int64_t seen)
 
 	if (seen <= agent->device.floor)
 		return ERR_OK;
-	if (path_join(path, agent->files.home, TIME_FILE) != ERR_OK)
+	if (path_join(path, agent->home, TIME_FILE) != ERR_OK)
 		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
-		    "%s: path too long", agent->files.home);
+		    "%s: path too long", agent->home);
 	len = snprintf(text, sizeof(text), "%lld\n", (long long)seen);
 	return io_write_file(cmd->io, path, bytes_of(text, (size_t)len),
 	    0600, &cmd->diag);
 }
 
+/* The storage failed, as it says, or what it has is not what was written. */
+static enum err
+agent_damaged(struct cmd *cmd, const char *what)
+{
+	if (cmd->diag.code != ERR_OK)
+		return cmd->diag.code;
+	diag_fail(&cmd->diag, ERR_CORRUPT, NULL, "what this device has stored"
+	    " of %s does not hold together", what);
+	diag_hint(&cmd->diag, "restore its home directory, or erase it and"
+	    " install a fresh package");
+	return ERR_CORRUPT;
+}
+
+static const char *const set_names[] = { "keys", "keys-b" };
+
+static enum err
+keys_open(struct cmd *cmd, struct agent *agent, unsigned set)
+{
+	struct agent_keys *k = &agent->sets[set];
+
+	agent_blocks_init(&k->files, cmd, agent->home, set_names[set],
+	    &k->blocks);
+	imprint_device_slots_init(&k->slots, &k->blocks,
+	    imprint_device_openssl(), &k->storage);
+	return imprint_openssl_keys_open(&k->held, &k->storage, &k->table) ==
+	    IMPRINT_DEVICE_OK ? ERR_OK : agent_damaged(cmd, "its keys");
+}
+
+static bool
+keys_empty(const struct agent_keys *k)
+{
+	unsigned i;
+
+	for (i = 0; i < IMPRINT_DEVICE_HANDLES; i++)
+		if (k->held.held[i] != NULL)
+			return false;
+	return true;
+}
+
+/* Does the identity fit the set? Without one, none does. */
+static bool
+keys_fit(struct agent *agent, struct agent_keys *set)
+{
+	agent->device.keys = &set->table;
+	return imprint_device_load(&agent->device, time_now()) ==
+	    IMPRINT_DEVICE_OK && agent->device.report.step[
+	    IMPRINT_DEVICE_STEP_KEYS] == IMPRINT_DEVICE_ACCEPT;
+}
+
+/* What is read here is read again by whoever needs it. */
+static void
+keys_choose(struct cmd *cmd, struct agent *agent)
+{
+	struct diag kept = cmd->diag;
+	unsigned set = 0;
+
+	if (!keys_empty(&agent->sets[1]) && (keys_empty(&agent->sets[0]) ||
+	    (!keys_fit(agent, &agent->sets[0]) &&
+	    keys_fit(agent, &agent->sets[1]))))
+		set = 1;
+	agent_blocks_release(&agent->files.files);
+	cmd->diag = kept;
+	agent->keys = &agent->sets[set];
+	agent->device.keys = &agent->keys->table;
+}
+
+enum err
+agent_forget_previous(struct agent *agent)
+{
+	struct agent_keys *other = &agent->sets[agent->keys ==
+	    &agent->sets[0]];
+	enum err err;
+
+	err = agent_blocks_forget(&agent->files.files, &agent->files.slots,
+	    false);
+	/* that of the set in use, too: keys from before */
+	if (!err)
+		err = agent_blocks_forget(&agent->keys->files,
+		    &agent->keys->slots, false);
+	if (!err)
+		err = agent_blocks_forget(&other->files, &other->slots, true);
+	return err;
+}
+
+const char *
+agent_home(const struct cmd *cmd)
+{
+	const char *home = cmd_value(cmd, "home");
+
+	return home != NULL ? home : AGENT_HOME;
+}
+
 enum err
 agent_open(struct cmd *cmd, struct agent *agent)
 {
-	const char *home = cmd_value(cmd, "home");
 	enum err err;
 
-	*agent = (struct agent){ .buffer = SECRET_INIT };
+	agent->home = agent_home(cmd);
 	err = secret_alloc(&agent->buffer, IMPRINT_DEVICE_PACKAGE_MAX);
 	if (err)
 		return diag_nomem(&cmd->diag);
-	agent->files.io = cmd->io;
-	agent->files.home = home != NULL ? home : AGENT_HOME;
-	agent->files.diag = &cmd->diag;
-	agent->storage.state = &agent->files;
-	agent->storage.read = agent_storage_read;
-	agent->storage.write = agent_storage_write;
+	agent_storage_init(&agent->files, cmd, agent->home, &agent->storage);
 	imprint_device_init(&agent->device, imprint_device_openssl(),
 	    &agent->storage, IMPRINT_BUILD_TIME, agent->buffer.ptr,
 	    agent->buffer.cap);
+	err = keys_open(cmd, agent, 0);
+	if (!err)
+		err = keys_open(cmd, agent, 1);
+	if (err)
+		return err;
+	keys_choose(cmd, agent);
 	return time_recall(cmd, agent);
 }
 
 void
 agent_close(struct agent *agent)
 {
+	unsigned i;
+
+	for (i = 0; i < 2; i++) {
+		imprint_openssl_keys_close(&agent->sets[i].held);
+		agent_blocks_release(&agent->sets[i].files);
+	}
+	agent_blocks_release(&agent->files.files);
 	secret_release(&agent->buffer);
+}
+
+enum err
+agent_enter(struct cmd *cmd, const struct agent *agent, struct file *ret_lock)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	if (path_join(path, agent->home, LOCK) != ERR_OK)
+		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
+		    "%s: path too long", agent->home);
+	if (!io_exists(cmd->io, agent->home)) {
+		err = io_mkdir(cmd->io, agent->home, 0700, &cmd->diag);
+		if (!err)
+			err = io_sync_parent(cmd->io, agent->home,
+			    &cmd->diag);
+		if (err)
+			return err;
+	}
+	err = file_open(cmd->io, path, O_RDWR | O_CREAT, 0600, ret_lock,
+	    &cmd->diag);
+	return err ? err : file_lock(ret_lock, &cmd->diag);
 }
 
 enum err
@@ -109,8 +232,7 @@ agent_error(struct cmd *cmd, enum imprint_device_error error)
 	case IMPRINT_DEVICE_ERROR_STORAGE:
 		break;
 	}
-	return cmd->diag.code != ERR_OK ? cmd->diag.code :
-	    diag_fail(&cmd->diag, ERR_IO, NULL, "the storage failed");
+	return agent_damaged(cmd, "its identity");
 }
 
 enum err
@@ -144,9 +266,11 @@ hint_text(enum imprint_device_verdict verdict)
 		    " the home directory and install a fresh package";
 	case IMPRINT_DEVICE_DENY_MALFORMED:
 	case IMPRINT_DEVICE_DENY_SIGNATURE:
-	case IMPRINT_DEVICE_DENY_KEYS:
 		return "the package was altered or cut on its way: hand it"
 		    " over again from the station";
+	case IMPRINT_DEVICE_DENY_KEYS:
+		return "it is another device's, or was altered on its way:"
+		    " hand it over again from the station";
 	case IMPRINT_DEVICE_DENY_UNSUPPORTED:
 		return "it needs a newer version of this program";
 	default:

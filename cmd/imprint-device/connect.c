@@ -215,6 +215,7 @@ ask(struct cmd *cmd, const struct agent *agent, const struct wish *wish)
 	_cleanup_buf_ struct buf document = BUF_INIT, room = BUF_INIT;
 	struct imprint_tls_request request = {
 		.identity = &agent->device.identity,
+		.keys = agent->device.keys,
 		.host = wish->host, .port = wish->port, .name = wish->name,
 		.now = time_now(), .timeout_s = wish->timeout_s,
 		.method = wish->method, .object = wish->object,
@@ -237,7 +238,7 @@ ask(struct cmd *cmd, const struct agent *agent, const struct wish *wish)
 enum exit_code
 agent_connect(struct cmd *cmd)
 {
-	_cleanup_agent_ struct agent agent = { .buffer = SECRET_INIT };
+	_cleanup_agent_ struct agent agent = AGENT_INIT;
 	struct wish wish = { .port = NULL };
 	enum exit_code usage;
 	enum err err;

@@ -50,6 +50,49 @@ static const struct cmd_option export_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option key_options[] = {
+	{ "slot", "N", "the slot of the product that it is for, or chip" },
+	{ "algorithm", "NAME", "P-256 or X25519: make it, if there is none" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option request_options[] = {
+	{ "format", "FORMAT", "cose (default): a proof for each key; csr: one"
+	    " PKCS#10 request" },
+	{ "out", "FILE", "where to" },
+	{ "slot", "N", "the one key" },
+	{ "id", "HEX", "cose: the device's id, up to 64 octets" },
+	{ "text", "TEXT", "cose: what the device was asked to sign" },
+	{ "force", NULL, "replace a file that is there" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option evidence_options[] = {
+	{ "nonce", "BASE64", "of 32 octets, from the station" },
+	{ NULL, NULL, NULL }
+};
+
+#define FIELD_OPTIONS							\
+	{ "server", "URL", "imprintd: https://HOST:PORT" },		\
+	{ "name", "DNSNAME", "what the server's certificate must be"	\
+	    " for (HOST)" },						\
+	{ "once", NULL, "ask once, do not wait and ask again" },	\
+	{ "timeout", "SECONDS", "how long to wait for the server (10)" }
+
+static const struct cmd_option bootstrap_options[] = {
+	FIELD_OPTIONS,
+	{ "slot", "N:ALGORITHM", "a key of the product, P-256 or X25519;"
+	    " again for each (0:P-256 and 1:X25519)" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option renew_options[] = {
+	FIELD_OPTIONS,
+	{ "same-key", NULL, "keep the keys: new certificate and document"
+	    " only" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_command commands[] = {
 	{ "install", "", "verify a package on standard input and keep it",
 	    install_options,
@@ -73,6 +116,29 @@ static const struct cmd_command commands[] = {
 	    "imprint-device export --format pkcs12 --out device.p12\n"
 	    "imprint-device export --format pem --unencrypted --out"
 	    " /etc/nginx/device.pem\n", agent_export },
+	{ "key", "", "make a key that stays in this device, or show it",
+	    key_options,
+	    "imprint-device key --slot 0 --algorithm P-256\n"
+	    "imprint-device key --slot chip --algorithm X25519\n",
+	    agent_key },
+	{ "request", "", "write what proves that the keys are here, for a"
+	    " list of devices", request_options,
+	    "imprint-device request --id 0123 --text 'order 7' --out"
+	    " device.cose\n"
+	    "imprint-device request --format csr --out device.csr\n",
+	    agent_request },
+	{ "evidence", "", "sign the station's nonce with the identity's key",
+	    evidence_options,
+	    "imprint-device evidence --nonce"
+	    " AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+	    agent_evidence },
+	{ "bootstrap", "", "obtain the whole identity from imprintd with the"
+	    " one of the factory", bootstrap_options,
+	    "imprint-device bootstrap --server https://est.example.net:8443\n",
+	    agent_bootstrap },
+	{ "renew", "", "obtain the identity anew from imprintd", renew_options,
+	    "imprint-device renew --server https://est.example.net:8443\n",
+	    agent_renew },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };
 

@@ -166,7 +166,7 @@ done_print(struct cmd *cmd, const struct wish *wish,
 enum exit_code
 agent_export(struct cmd *cmd)
 {
-	_cleanup_agent_ struct agent agent = { .buffer = SECRET_INIT };
+	_cleanup_agent_ struct agent agent = AGENT_INIT;
 	_cleanup_secret_ struct secret content = SECRET_INIT;
 	const struct imprint_device_key *key = NULL;
 	struct wish wish = { .out = NULL };

@@ -1,11 +1,10 @@
 #include <errno.h>
-#include <fcntl.h>
 #include <unistd.h>
 
 #include "cmd/imprint-device/agent.h"
 #include "lib/base/clock.h"
 
-#define LOCK	"lock"
+#define UNSEAL_MORE	32	/* imprint_device_unseal() */
 
 static enum err
 package_read(struct cmd *cmd, struct secret *package)
@@ -37,29 +36,25 @@ package_read(struct cmd *cmd, struct secret *package)
 	return ERR_INVALID;
 }
 
-/* The home directory, and nobody else installing in it. */
+/* What is sealed to this device's chip, opened; input then is that. */
 static enum err
-home_enter(struct cmd *cmd, const struct agent *agent, struct file *lock)
+package_unseal(struct cmd *cmd, struct agent *agent, struct secret *room,
+    struct imprint_bytes *input, struct imprint_device_report *ret_report)
 {
-	const char *home = agent->files.home;
-	char path[PATH_SIZE];
 	enum err err;
 
-	if (path_join(path, home, LOCK) != ERR_OK)
-		return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
-		    "%s: path too long", home);
-	if (!io_exists(cmd->io, home)) {
-		err = io_mkdir(cmd->io, home, 0700, &cmd->diag);
-		if (!err)
-			err = io_sync_parent(cmd->io, home, &cmd->diag);
-		if (err)
-			return err;
-	}
-	err = file_open(cmd->io, path, O_RDWR | O_CREAT, 0600, lock,
-	    &cmd->diag);
+	ret_report->verdict = IMPRINT_DEVICE_ACCEPT;
+	if (!imprint_device_is_sealed(*input))
+		return ERR_OK;
+	err = secret_alloc(room, input->len + UNSEAL_MORE);
 	if (err)
-		return err;
-	return file_lock(lock, &cmd->diag);
+		return diag_nomem(&cmd->diag);
+	err = agent_error(cmd, imprint_device_unseal(agent->device.crypto,
+	    agent->device.keys, *input, room->ptr, room->cap, &room->len,
+	    ret_report));
+	input->ptr = room->ptr;
+	input->len = room->len;
+	return err;
 }
 
 static void
@@ -104,9 +99,10 @@ enum exit_code
 agent_install(struct cmd *cmd)
 {
 	_cleanup_secret_ struct secret package = SECRET_INIT;
+	_cleanup_secret_ struct secret room = SECRET_INIT;
 	_cleanup_file_ struct file lock = FILE_INIT;
-	_cleanup_agent_ struct agent agent = { .buffer = SECRET_INIT };
-	struct imprint_device_identity identity;
+	_cleanup_agent_ struct agent agent = AGENT_INIT;
+	struct imprint_device_identity identity = { .key_count = 0 };
 	struct imprint_device_report report;
 	enum imprint_device_install install;
 	struct imprint_bytes input;
@@ -119,17 +115,22 @@ agent_install(struct cmd *cmd)
 	if (!err)
 		err = package_read(cmd, &package);
 	if (!err)
-		err = home_enter(cmd, &agent, &lock);
-	if (err)
-		return cmd_fail(cmd, err);
+		err = agent_enter(cmd, &agent, &lock);
 	input.ptr = package.ptr;
 	input.len = package.len;
+	if (!err)
+		err = package_unseal(cmd, &agent, &room, &input, &report);
+	if (err)
+		return cmd_fail(cmd, err);
+	if (report.verdict != IMPRINT_DEVICE_ACCEPT)
+		return result_print(cmd, IMPRINT_DEVICE_REFUSED, input,
+		    &identity, &report);
 	err = agent_error(cmd, imprint_device_install(&agent.device, input,
 	    time_now(), cmd_flag(cmd, "replace"), &identity, &report,
 	    &install));
-	/* a run that was broken off may have left the name not durable */
 	if (!err && install == IMPRINT_DEVICE_INSTALLED_BEFORE)
-		err = io_sync_dir(cmd->io, agent.files.home, &cmd->diag);
+		err = agent_blocks_sync(&agent.files.files,
+		    &agent.files.slots);
 	if (err)
 		return cmd_fail(cmd, err);
 	/* it may be what is stored that this program does not know */

@@ -77,8 +77,9 @@ show_rights(const struct imprint_device_identity *id)
 }
 
 static void
-show_keys(const struct imprint_device_identity *id)
+show_keys(const struct agent *agent)
 {
+	const struct imprint_device_identity *id = &agent->device.identity;
 	const struct imprint_device_key *k;
 	size_t i;
 
@@ -90,7 +91,10 @@ show_keys(const struct imprint_device_identity *id)
 		    imprint_device_alg_name(k->public_key.alg),
 		    k->certificate.len > 0 ? "certificate" : "bare key",
 		    imprint_device_maker_name(k->maker),
-		    k->private_key.len > 0 ? ", private key here" : "");
+		    k->private_key.len > 0 ? ", private key here" :
+		    agent->device.report.step[IMPRINT_DEVICE_STEP_KEYS] ==
+		    IMPRINT_DEVICE_ACCEPT ? ", private key in the key store" :
+		    "");
 	}
 }
 
@@ -140,7 +144,7 @@ show_text(const struct agent *agent)
 	show_product(id);
 	show_names(id);
 	show_rights(id);
-	show_keys(id);
+	show_keys(agent);
 	show_anchors(id);
 	show_signature(id);
 	printf(LABEL "%s%s%s\n", "verdict",
@@ -288,7 +292,7 @@ document_write(struct cmd *cmd, const struct imprint_device_identity *id)
 enum exit_code
 agent_show(struct cmd *cmd)
 {
-	_cleanup_agent_ struct agent agent = { .buffer = SECRET_INIT };
+	_cleanup_agent_ struct agent agent = AGENT_INIT;
 	enum err err;
 
 	if (cmd->argc > 0)

@@ -39,7 +39,7 @@ standing_print(const struct cmd *cmd,
 enum exit_code
 agent_status(struct cmd *cmd)
 {
-	_cleanup_agent_ struct agent agent = { .buffer = SECRET_INIT };
+	_cleanup_agent_ struct agent agent = AGENT_INIT;
 	_cleanup_buf_ struct buf list = BUF_INIT, signer = BUF_INIT;
 	const char *path = cmd_value(cmd, "list");
 	struct imprint_device_standing standing;

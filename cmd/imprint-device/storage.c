@@ -2,30 +2,161 @@
 
 #include "cmd/imprint-device/agent.h"
 
-#define RECORD	"identity"
+#define RECORD		"identity"
+#define HEAD		IMPRINT_DEVICE_SLOT_HEAD
 
-static enum imprint_device_error
-storage_path(const struct agent_storage *s, char path[PATH_SIZE])
+/* A slot is NAME.0 or NAME.1 in the home. */
+static bool
+slot_path(const struct agent_blocks *b, unsigned slot, char path[PATH_SIZE])
 {
-	if (path_join(path, s->home, RECORD) == ERR_OK)
-		return IMPRINT_DEVICE_OK;
-	diag_fail(s->diag, ERR_LIMIT, NULL, "%s: path too long", s->home);
-	return IMPRINT_DEVICE_ERROR_STORAGE;
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "%s.%u", b->name, slot);
+	if (path_join(path, b->home, name) == ERR_OK)
+		return true;
+	diag_fail(b->diag, ERR_LIMIT, NULL, "%s: path too long", b->home);
+	return false;
 }
 
-enum imprint_device_error
-agent_storage_read(void *state, uint8_t *buffer, size_t size, size_t *ret_len)
+/* Once open it is what it was then, whatever another process installs. */
+static enum err
+slot_open(struct agent_blocks *b, unsigned slot, int flags)
 {
-	const struct agent_storage *s = state;
+	char path[PATH_SIZE];
+
+	if (b->file[slot].fd >= 0)
+		return ERR_OK;
+	if (!slot_path(b, slot, path))
+		return ERR_LIMIT;
+	return file_open(b->io, path, flags, 0600, &b->file[slot], b->diag);
+}
+
+/* What is not there, or no longer than that, reads as erased. */
+static int
+blocks_read(void *state, unsigned slot, size_t offset, uint8_t *buffer,
+    size_t len)
+{
+	struct agent_blocks *b = state;
+	struct diag kept = *b->diag;
+	size_t got = 0;
+	enum err err;
+
+	err = slot_open(b, slot, O_RDONLY);
+	if (err == ERR_NOTFOUND) {
+		*b->diag = kept;
+		err = ERR_OK;
+	} else if (!err)
+		err = file_read_upto(&b->file[slot], offset, buffer, len,
+		    &got, b->diag);
+	memset(buffer + got, 0xff, len - got);
+	return err ? -1 : 0;
+}
+
+/* A new file takes the name, so that the head is never a hole of zeros, which
+ * would read as the switch. */
+static int
+blocks_erase(void *state, unsigned slot)
+{
+	struct agent_blocks *b = state;
+	uint8_t erased[HEAD];
+	char path[PATH_SIZE];
+
+	memset(erased, 0xff, sizeof(erased));
+	file_release(&b->file[slot]);
+	if (!slot_path(b, slot, path) || io_write_file(b->io, path,
+	    bytes_of(erased, sizeof(erased)), 0600, b->diag) != ERR_OK)
+		return -1;
+	b->written = slot;
+	return slot_open(b, slot, O_RDWR) == ERR_OK ? 0 : -1;
+}
+
+static int
+blocks_write(void *state, unsigned slot, size_t offset, const uint8_t *data,
+    size_t len)
+{
+	const struct agent_blocks *b = state;
+
+	return file_write_at(&b->file[slot], offset, bytes_of(data, len),
+	    b->diag) == ERR_OK ? 0 : -1;
+}
+
+static int
+blocks_sync(void *state)
+{
+	const struct agent_blocks *b = state;
+
+	return file_sync(&b->file[b->written], b->diag) == ERR_OK ? 0 : -1;
+}
+
+void
+agent_blocks_init(struct agent_blocks *b, struct cmd *cmd, const char *home,
+    const char *name, struct imprint_device_blocks *ret_blocks)
+{
+	*b = (struct agent_blocks){ .io = cmd->io, .home = home, .name = name,
+		.diag = &cmd->diag, .file = { FILE_INIT, FILE_INIT } };
+	*ret_blocks = (struct imprint_device_blocks){ .state = b,
+		.slot_size = IMPRINT_DEVICE_PACKAGE_MAX + HEAD,
+		.read = blocks_read, .erase = blocks_erase,
+		.write = blocks_write, .sync = blocks_sync };
+}
+
+void
+agent_blocks_release(struct agent_blocks *b)
+{
+	file_release(&b->file[0]);
+	file_release(&b->file[1]);
+}
+
+enum err
+agent_blocks_sync(const struct agent_blocks *b,
+    const struct imprint_device_slots *slots)
+{
+	enum err err = ERR_OK;
+
+	if (slots->current < 2 && b->file[slots->current].fd >= 0)
+		err = file_sync(&b->file[slots->current], b->diag);
+	return err ? err : io_sync_dir(b->io, b->home, b->diag);
+}
+
+enum err
+agent_blocks_forget(struct agent_blocks *b,
+    const struct imprint_device_slots *slots, bool all)
+{
+	unsigned i, n = slots->current == 0 ? 1 : 0;
+	char path[PATH_SIZE];
+	enum err err = ERR_OK;
+
+	/* nothing is current */
+	if (slots->current > 1 && !all)
+		return ERR_OK;
+	for (i = 0; i < (all ? 2U : 1U) && !err; i++, n = 1 - n) {
+		file_release(&b->file[n]);
+		if (!slot_path(b, n, path))
+			return ERR_LIMIT;
+		if (!io_exists(b->io, path))
+			continue;
+		err = io_unlink(b->io, path, b->diag);
+		if (!err)
+			err = io_sync_dir(b->io, b->home, b->diag);
+	}
+	return err;
+}
+
+/* The record as one file, as it was kept before there were slots. */
+static enum imprint_device_error
+old_read(const struct agent_storage *s, uint8_t *buffer, size_t size,
+    size_t *ret_len)
+{
+	const struct agent_blocks *b = &s->files;
 	_cleanup_file_ struct file f = FILE_INIT;
 	struct diag diag = DIAG_INIT;
 	char path[PATH_SIZE];
 	uint64_t len = 0;
 	enum err err;
 
-	if (storage_path(s, path) != IMPRINT_DEVICE_OK)
+	if (path_join(path, b->home, RECORD) != ERR_OK)
 		return IMPRINT_DEVICE_ERROR_STORAGE;
-	err = file_open(s->io, path, O_RDONLY, 0, &f, &diag);
+	err = file_open(b->io, path, O_RDONLY, 0, &f, &diag);
 	if (err == ERR_NOTFOUND)
 		return IMPRINT_DEVICE_ERROR_NONE;
 	if (!err)
@@ -35,23 +166,51 @@ agent_storage_read(void *state, uint8_t *buffer, size_t size, size_t *ret_len)
 	if (!err)
 		err = file_read_at(&f, 0, buffer, (size_t)len, &diag);
 	if (err) {
-		*s->diag = diag;
+		*b->diag = diag;
 		return IMPRINT_DEVICE_ERROR_STORAGE;
 	}
 	*ret_len = (size_t)len;
 	return IMPRINT_DEVICE_OK;
 }
 
-/* Temporary name, sync, rename, sync of the directory: io_write_file(). */
-enum imprint_device_error
-agent_storage_write(void *state, struct imprint_bytes record)
+static enum imprint_device_error
+storage_read(void *state, uint8_t *buffer, size_t size, size_t *ret_len)
 {
-	const struct agent_storage *s = state;
+	struct agent_storage *s = state;
+	enum imprint_device_error error;
+
+	error = s->inner.read(s->inner.state, buffer, size, ret_len);
+	return error == IMPRINT_DEVICE_ERROR_NONE ?
+	    old_read(s, buffer, size, ret_len) : error;
+}
+
+/* Into a slot; the one file goes once that is durable. */
+static enum imprint_device_error
+storage_write(void *state, struct imprint_bytes record)
+{
+	struct agent_storage *s = state;
+	const struct agent_blocks *b = &s->files;
+	enum imprint_device_error error;
 	char path[PATH_SIZE];
 
-	if (storage_path(s, path) != IMPRINT_DEVICE_OK ||
-	    io_write_file(s->io, path, bytes_of(record.ptr, record.len), 0600,
-	    s->diag) != ERR_OK)
-		return IMPRINT_DEVICE_ERROR_STORAGE;
-	return IMPRINT_DEVICE_OK;
+	error = s->inner.write(s->inner.state, record);
+	if (error != IMPRINT_DEVICE_OK)
+		return error;
+	if (path_join(path, b->home, RECORD) != ERR_OK ||
+	    !io_exists(b->io, path))
+		return IMPRINT_DEVICE_OK;
+	return io_unlink(b->io, path, b->diag) == ERR_OK &&
+	    io_sync_dir(b->io, b->home, b->diag) == ERR_OK ?
+	    IMPRINT_DEVICE_OK : IMPRINT_DEVICE_ERROR_STORAGE;
+}
+
+void
+agent_storage_init(struct agent_storage *s, struct cmd *cmd, const char *home,
+    struct imprint_device_storage *ret_storage)
+{
+	agent_blocks_init(&s->files, cmd, home, RECORD, &s->blocks);
+	imprint_device_slots_init(&s->slots, &s->blocks,
+	    imprint_device_openssl(), &s->inner);
+	*ret_storage = (struct imprint_device_storage){ .state = s,
+		.read = storage_read, .write = storage_write };
 }

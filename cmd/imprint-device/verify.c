@@ -68,7 +68,7 @@ steps_json(const struct agent *agent)
 enum exit_code
 agent_verify(struct cmd *cmd)
 {
-	_cleanup_agent_ struct agent agent = { .buffer = SECRET_INIT };
+	_cleanup_agent_ struct agent agent = AGENT_INIT;
 	const struct imprint_device_report *report;
 	enum err err;
 

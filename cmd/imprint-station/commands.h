@@ -12,6 +12,10 @@ const char *station_home(const struct cmd *);
 void	fingerprint_print(FILE *, const uint8_t kid[SHA256_SIZE]);
 /* Say once when this home was last worked in on another machine. */
 void	moved_warn(struct cmd *, const struct station *);
+/* Move the ledger's anchor on; a warning when that cannot be. */
+void	anchor_move(struct cmd *, struct station *);
+/* "tpm", "file", "program"; NULL: none. */
+const char *anchor_kind(const struct station *);
 void	hex_print(FILE *, const uint8_t *, size_t);
 
 /* What is to be registered with the authority, and compared there. */
@@ -26,6 +30,9 @@ enum exit_code station_cmd_status(struct cmd *);
 enum exit_code station_cmd_sealed(struct cmd *);
 enum exit_code station_cmd_report(struct cmd *);
 enum exit_code station_cmd_key_new(struct cmd *);
+enum exit_code station_cmd_sync(struct cmd *);
+enum exit_code station_cmd_anchor_set(struct cmd *);
+enum exit_code station_cmd_anchor_show(struct cmd *);
 enum exit_code station_cmd_serve(struct cmd *);
 enum exit_code station_cmd_fixture_add(struct cmd *);
 enum exit_code station_cmd_fixture_list(struct cmd *);

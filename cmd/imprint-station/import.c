@@ -37,6 +37,29 @@ import_print(const struct cmd *cmd, const char *path,
 	printf(", %s packages of %s\n", count, pack->product);
 }
 
+/* To the process that has the station. */
+static enum err
+leave_one(struct cmd *cmd, const char *path)
+{
+	struct station_pack pack = { .count = 0 };
+	struct station_left left;
+	struct progress progress;
+	enum err err;
+
+	progress_start(&progress, "checking", "packages", 0, 0);
+	err = station_leave(cmd->io, station_home(cmd), path, import_progress,
+	    &progress, &left, &cmd->diag);
+	progress_end(&progress);
+	if (err)
+		return err;
+	memcpy(pack.id, left.pack, sizeof(pack.id));
+	memcpy(pack.product, left.product, sizeof(pack.product));
+	pack.count = left.count;
+	import_print(cmd, path, left.known ? STATION_IMPORTED_BEFORE :
+	    STATION_IMPORTED, &pack);
+	return ERR_OK;
+}
+
 static enum err
 import_one(struct cmd *cmd, struct station *station, const char *path)
 {
@@ -58,6 +81,7 @@ enum exit_code
 station_cmd_import(struct cmd *cmd)
 {
 	_cleanup_station_ struct station station = STATION_INIT;
+	bool busy = false;
 	enum err err;
 	int i;
 
@@ -69,7 +93,17 @@ station_cmd_import(struct cmd *cmd)
 		    &station, &cmd->diag);
 	if (!err)
 		moved_warn(cmd, &station);
+	if (err == ERR_BUSY) {
+		busy = true;
+		cmd->diag = (struct diag)DIAG_INIT;
+		err = ERR_OK;
+	}
+	if (err)
+		return cmd_fail(cmd, err);
 	for (i = 0; i < cmd->argc && !err; i++)
-		err = import_one(cmd, &station, cmd->argv[i]);
+		err = busy ? leave_one(cmd, cmd->argv[i]) :
+		    import_one(cmd, &station, cmd->argv[i]);
+	if (!busy)
+		anchor_move(cmd, &station);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

@@ -3,6 +3,7 @@
 
 #include "cmd/imprint-station/commands.h"
 #include "lib/base/clock.h"
+#include "lib/identity/package_form.h"
 
 #define TIMEOUT_S	60
 #define TIMEOUT_MAX_S	86400
@@ -136,6 +137,12 @@ inject_short(struct cmd *cmd, const struct station_inject *plan,
 		    " to go on\n", cmd->program->name);
 		return EXIT_INTERRUPTED;
 	}
+	if (done->failed > 0 && plan->serial != NULL) {
+		fprintf(stderr, "%s: the package did not reach the device; it"
+		    " is kept for this serial: run it again\n",
+		    cmd->program->name);
+		return EXIT_REFUSED;
+	}
 	if (done->failed > 0) {
 		failures_explain(cmd, done);
 		return EXIT_REFUSED;
@@ -161,7 +168,9 @@ inject_run(struct cmd *cmd, struct station *station,
 		total = plan->count;
 	interrupt_catch();
 	progress_start(plan->ctx, "injecting", "packages", 0, total);
-	err = station_inject(station, plan, &summary.done, &cmd->diag);
+	err = plan->serial != NULL ?
+	    station_inject_serial(station, plan, &summary.done, &cmd->diag) :
+	    station_inject(station, plan, &summary.done, &cmd->diag);
 	progress_end(plan->ctx);
 	summary.left = packages_left(station);
 	summary.seconds = (double)(time_monotonic_ns() - start) / 1e9;
@@ -175,16 +184,38 @@ inject_run(struct cmd *cmd, struct station *station,
 	return inject_short(cmd, plan, &summary.done);
 }
 
+/* --form, and --layout with it. */
+static enum err
+form_choose(struct cmd *cmd, struct buf *layout, struct station_inject *plan)
+{
+	const char *name = cmd_value(cmd, "form");
+	const char *path = cmd_value(cmd, "layout");
+	enum err err = ERR_OK;
+
+	if (path != NULL && (name == NULL || strcmp(name, "image") != 0))
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "--layout goes with --form image");
+	if (name != NULL)
+		err = package_form_find(name, &plan->form, &cmd->diag);
+	layout->limit = PACKAGE_LAYOUT_MAX;
+	if (!err && path != NULL)
+		err = io_read_file(cmd->io, path, layout, &cmd->diag);
+	plan->layout = buf_bytes(layout);
+	return err;
+}
+
 enum exit_code
 station_cmd_inject(struct cmd *cmd)
 {
 	_cleanup_station_ struct station station = STATION_INIT;
+	_cleanup_buf_ struct buf layout = BUF_INIT;
 	struct station_inject plan = {
 		.command = cmd_value(cmd, "command"), .environment = environ,
 		.stop = inject_stop, .progress = inject_progress
 	};
 	uint64_t jobs = 1, timeout_s = TIMEOUT_S;
 	struct progress progress;
+	enum exit_code code;
 	enum err err;
 
 	if (cmd->argc > 0)
@@ -193,6 +224,11 @@ station_cmd_inject(struct cmd *cmd)
 		return cmd_usage(cmd, "--command is needed");
 	if (plan.command[strspn(plan.command, " \t\n")] == '\0')
 		return cmd_usage(cmd, "--command is empty: which plug-in?");
+	plan.serial = cmd_value(cmd, "serial");
+	if (plan.serial != NULL && (cmd_flag(cmd, "count") ||
+	    cmd_flag(cmd, "jobs")))
+		return cmd_usage(cmd, "--serial is for one device: no --count"
+		    " and no --jobs");
 	err = cmd_number(cmd, "count", 1, UINT64_MAX, UINT64_MAX,
 	    &plan.count);
 	if (!err)
@@ -201,6 +237,8 @@ station_cmd_inject(struct cmd *cmd)
 		err = cmd_number(cmd, "timeout", 1, TIMEOUT_MAX_S, TIMEOUT_S,
 		    &timeout_s);
 	if (!err)
+		err = form_choose(cmd, &layout, &plan);
+	if (!err)
 		err = cmd_check_private(cmd, station_home(cmd));
 	if (!err)
 		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
@@ -208,9 +246,13 @@ station_cmd_inject(struct cmd *cmd)
 	if (err)
 		return cmd_fail(cmd, err);
 	moved_warn(cmd, &station);
+	if (plan.serial != NULL)
+		plan.count = 1;
 	plan.ctx = &progress;
 	plan.jobs = (unsigned)jobs;
 	plan.timeout_s = (unsigned)timeout_s;
 	plan.keep_going = cmd_flag(cmd, "keep-going");
-	return inject_run(cmd, &station, &plan);
+	code = inject_run(cmd, &station, &plan);
+	anchor_move(cmd, &station);
+	return code;
 }

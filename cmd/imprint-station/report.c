@@ -73,6 +73,9 @@ station_cmd_report(struct cmd *cmd)
 		    &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
+	if (reported.anchor_behind)
+		cmd_warn(cmd, "the anchor was not moved on: the report says"
+		    " how much of the ledger it holds");
 	report_print(cmd, order, path, &reported);
 	return EXIT_OK;
 }

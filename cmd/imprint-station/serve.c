@@ -4,6 +4,7 @@
 #include "cmd/imprint-station/commands.h"
 #include "lib/base/clock.h"
 #include "lib/http/self_signed.h"
+#include "station/anchor.h"
 #include "station/line.h"
 #include "station/tokens.h"
 
@@ -14,11 +15,13 @@
 #define IDLE_S			60
 #define REQUEST_S		15
 #define STOP_S			10
+#define ANCHOR_EVERY_MAX	86400
 
 struct serving {
 	char		address[64];
 	uint16_t	port;
 	bool		plain;
+	unsigned	anchor_s;
 	struct buf	certificate;
 	struct secret	key;
 	uint8_t		fingerprint[SHA256_SIZE];
@@ -172,6 +175,7 @@ serve_run(struct cmd *cmd, struct station *station, struct line *line,
 		.connections_max = CONNECTIONS_MAX, .idle_s = IDLE_S,
 		.request_s = REQUEST_S, .stop_s = STOP_S,
 		.routes = line_routes, .ctx = line, .batch = line_batch,
+		.tick = line_tick, .tick_s = LINE_TICK_S,
 		.refusal = line_refusal
 	};
 	enum err err;
@@ -200,6 +204,11 @@ serve_open(struct cmd *cmd, struct serving *s)
 	if (err)
 		return err;
 	moved_warn(cmd, &station);
+	err = station_serving(&station, &cmd->diag);
+	if (!err)
+		err = station_take(&station, time_now(), &cmd->diag);
+	if (err)
+		return err;
 	err = tokens_read(cmd->io, station.home, &tokens, &cmd->diag);
 	if (!err && tokens.count == 0)
 		cmd_warn(cmd, "no fixture has a token yet: imprint-station"
@@ -209,10 +218,13 @@ serve_open(struct cmd *cmd, struct serving *s)
 	if (!err)
 		err = floor_open(&station, &floor, &cmd->diag);
 	if (!err)
-		err = line_new(&station, floor, &line, &cmd->diag);
+		err = line_new(&station, floor, s->anchor_s, &line,
+		    &cmd->diag);
 	if (!err)
 		err = serve_run(cmd, &station, line, s);
 	line_free(&line);
+	if (!err)
+		anchor_move(cmd, &station);
 	return err;
 }
 
@@ -223,6 +235,7 @@ station_cmd_serve(struct cmd *cmd)
 		.certificate = { .limit = PEM_MAX }, .key = SECRET_INIT
 	};
 	const char *listen = cmd_value(cmd, "listen");
+	uint64_t anchor_s = 0;
 	enum err err;
 
 	if (cmd->argc > 0)
@@ -236,6 +249,10 @@ station_cmd_serve(struct cmd *cmd)
 	if (s.plain && cmd_value(cmd, "cert") != NULL)
 		return cmd_usage(cmd, "--plain has no certificate");
 	err = listen_parse(cmd, listen, &s);
+	if (!err)
+		err = cmd_number(cmd, "anchor-every", 1, ANCHOR_EVERY_MAX,
+		    ANCHOR_INTERVAL_S, &anchor_s);
+	s.anchor_s = (unsigned)anchor_s;
 	if (err)
 		return cmd_fail(cmd, err);
 	if (s.plain && !http_is_loopback(s.address))

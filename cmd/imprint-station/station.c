@@ -21,6 +21,9 @@ static const struct cmd_option inject_options[] = {
 	{ "timeout", "SECONDS", "kill a plug-in after that long (60)" },
 	{ "keep-going", NULL, "do not stop when three plug-ins in a row"
 	    " fail" },
+	{ "serial", "TEXT", "for the one device with this serial, alone" },
+	{ "form", "FORM", "of the packages, instead of their product's" },
+	{ "layout", "FILE", "what stands where, with --form image" },
 	{ NULL, NULL, NULL }
 };
 
@@ -29,6 +32,8 @@ static const struct cmd_option serve_options[] = {
 	{ "cert", "FILE", "its TLS certificate with its chain, PEM" },
 	{ "key", "FILE", "the certificate's private key, PEM" },
 	{ "host", "NAME", "in the certificate that it makes itself (several)" },
+	{ "anchor-every", "SECONDS", "how often the ledger's anchor moves on"
+	    " (900)" },
 	{ "plain", NULL, "without TLS; only on a loopback address" },
 	{ NULL, NULL, NULL }
 };
@@ -43,6 +48,19 @@ static const struct cmd_option form_options[] = {
 static const struct cmd_option report_options[] = {
 	{ "out", "FILE", "where the report is written" },
 	{ "final", NULL, "close the order and destroy the key of its packs" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option anchor_options[] = {
+	{ "tpm", NULL, "a counter in this machine's TPM" },
+	{ "tcti", "TEXT", "how to reach the TPM (device:/dev/tpmrm0)" },
+	{ "program", NULL, "PATH is a program that keeps a counter" },
+	{ "none", NULL, "nothing holds the ledger from now on" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_option sync_options[] = {
+	{ "out", "FILE", "where the ledger stands, signed" },
 	{ NULL, NULL, NULL }
 };
 
@@ -66,7 +84,9 @@ static const struct cmd_command commands[] = {
 	{ "inject", "", "hand packages to devices through a plug-in",
 	    inject_options,
 	    "imprint-station inject --command './flash-device' --count"
-	    " 100\n", station_cmd_inject },
+	    " 100\n"
+	    "imprint-station inject --command './flash-device' --serial"
+	    " SN0042\n", station_cmd_inject },
 	{ "serve", "", "hand packages to fixtures that ask over HTTPS",
 	    serve_options,
 	    "imprint-station serve --listen 10.0.0.1:8443\n",
@@ -87,6 +107,18 @@ static const struct cmd_command commands[] = {
 	    " order", report_options,
 	    "imprint-station report 7 --out order-7.report --final\n",
 	    station_cmd_report },
+	{ "anchor set", "[PATH]", "say what holds the ledger: a"
+	    " file elsewhere, a TPM, a program", anchor_options,
+	    "imprint-station anchor set --tpm\n"
+	    "imprint-station anchor set /mnt/other/line-1.anchor\n",
+	    station_cmd_anchor_set },
+	{ "anchor show", "", "ask whether it holds the ledger", NULL,
+	    "imprint-station anchor show\n", station_cmd_anchor_show },
+	{ "sync", "[ACKNOWLEDGEMENT]", "tell the authority where the ledger"
+	    " stands, take in what it says", sync_options,
+	    "imprint-station sync --out line-1.head\n"
+	    "imprint-station sync line-1.acknowledged\n",
+	    station_cmd_sync },
 	{ "key new", "", "make a fresh sealing key for the orders to come",
 	    NULL, "imprint-station key new\n", station_cmd_key_new },
 	{ "status", "", "what was handed out, what is left", NULL,

@@ -47,6 +47,42 @@ orders_text(const struct station *s)
 	}
 }
 
+/* What the ledger says of it: the anchor itself is not asked. */
+static void
+anchor_json(const struct station *s)
+{
+	const struct station_anchor *a = &s->anchor;
+
+	printf(", \"acknowledged\": %ju, \"put_back\": %s, \"anchor\": ",
+	    (uintmax_t)a->acknowledged, a->refuted != 0 ? "true" : "false");
+	if (a->kind == LEDGER_ANCHOR_NONE) {
+		printf("null");
+		return;
+	}
+	printf("{\"by\": \"%s\", \"place\": ", anchor_kind(s));
+	json_string(stdout, a->place, strlen(a->place));
+	printf(", \"number\": %ju, \"entries\": %ju}",
+	    (uintmax_t)a->number, (uintmax_t)a->at.entries);
+}
+
+static void
+anchor_text(const struct station *s)
+{
+	const struct station_anchor *a = &s->anchor;
+
+	if (a->kind != LEDGER_ANCHOR_NONE)
+		printf("anchor       %s %s, number %ju at record %ju\n",
+		    anchor_kind(s), a->place, (uintmax_t)a->number,
+		    (uintmax_t)a->at.entries);
+	if (a->acknowledged != 0)
+		printf("             %ju records acknowledged by the"
+		    " authority\n", (uintmax_t)a->acknowledged);
+	if (a->refuted != 0)
+		printf("PUT BACK to an earlier state: nothing is handed out"
+		    " again; at the authority: imprint station lost %s\n",
+		    s->statement.name);
+}
+
 static void
 status_json(const struct station *s)
 {
@@ -58,7 +94,9 @@ status_json(const struct station *s)
 	printf("\", \"ledger\": {\"records\": %ju, \"head\": \"",
 	    (uintmax_t)s->records);
 	hex_print(stdout, s->head, SHA256_SIZE);
-	printf("\"}, \"packs\": [");
+	printf("\"");
+	anchor_json(s);
+	printf("}, \"packs\": [");
 	for (i = 0; i < s->pack_count; i++) {
 		p = &s->packs[i];
 		printf("%s{\"pack\": \"", i > 0 ? ", " : "");
@@ -96,8 +134,10 @@ status_text(const struct station *s)
 
 	printf("station      %s\nfingerprint  ", s->statement.name);
 	fingerprint_print(stdout, s->statement.kid);
-	printf("\nledger       %ju records, chain good, not anchored"
-	    " elsewhere\n", (uintmax_t)s->records);
+	printf("\nledger       %ju records, chain good%s\n",
+	    (uintmax_t)s->records, s->anchor.kind == LEDGER_ANCHOR_NONE &&
+	    s->anchor.acknowledged == 0 ? ", not anchored elsewhere" : "");
+	anchor_text(s);
 	if (s->pack_count == 0) {
 		printf("no packs yet: imprint-station import PACK\n");
 		return;

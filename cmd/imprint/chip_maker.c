@@ -1,4 +1,5 @@
 #include "cmd/imprint/imprint.h"
+#include "lib/authority/approval.h"
 #include "lib/authority/chip_maker.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
@@ -38,16 +39,19 @@ chip_maker_add_cmd(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
-	_cleanup_buf_ struct buf cert = BUF_INIT;
+	_cleanup_buf_ struct buf cert = BUF_INIT, approval = BUF_INIT;
 	const char *path = cmd_value(cmd, "cert");
+	const char *given = cmd_value(cmd, "approval");
 	enum err err;
 
 	if (cmd->argc != 1 || path == NULL)
 		return cmd_usage(cmd, "one NAME and --cert are needed");
 	err = cert_read(cmd, path, &cert);
+	if (!err && given != NULL)
+		err = input_read(cmd, given, APPROVAL_SIZE_MAX, &approval);
 	if (!err)
 		err = chip_maker_put_request(&body, cmd->argv[0],
-		    buf_bytes(&cert));
+		    buf_bytes(&cert), buf_bytes(&approval));
 	if (!err)
 		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
 	if (!err)
@@ -59,6 +63,39 @@ chip_maker_add_cmd(struct cmd *cmd)
 	    "chip maker %s is registered, its certificate has SHA-256\n  ",
 	    cmd->argv[0]);
 	hex_print(stdout, buf_bytes(&result));
+	printf(cmd->json ? "\"}\n" : "\ncompare it with what the maker "
+	    "says\n");
+	return EXIT_OK;
+}
+
+enum exit_code
+chip_maker_approve_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_buf_ struct buf subject = BUF_INIT, cert = BUF_INIT;
+	const char *path = cmd_value(cmd, "cert");
+	const char *out = cmd_value(cmd, "out");
+	uint8_t hash[SHA256_SIZE];
+	enum err err;
+
+	if (cmd->argc != 1 || path == NULL || out == NULL)
+		return cmd_usage(cmd, "one NAME, --cert and --out are needed");
+	err = cert_read(cmd, path, &cert);
+	if (!err)
+		err = sha256_once(buf_bytes(&cert), hash);
+	if (!err)
+		err = chip_maker_put_request(&subject, cmd->argv[0],
+		    buf_bytes(&cert), BYTES_NONE);
+	if (!err)
+		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
+	if (!err)
+		err = approval_write(cmd, authority, APPROVAL_CHIP_MAKER,
+		    buf_bytes(&subject), out);
+	if (err)
+		return cmd_fail(cmd, err);
+	printf(cmd->json ? "{\"chip_maker\": \"%s\", \"sha256\": \"" :
+	    "chip maker %s, its certificate has SHA-256\n  ", cmd->argv[0]);
+	hex_print(stdout, bytes_of(hash, sizeof(hash)));
 	printf(cmd->json ? "\"}\n" : "\ncompare it with what the maker "
 	    "says\n");
 	return EXIT_OK;

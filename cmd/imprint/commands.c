@@ -96,8 +96,19 @@ static const struct cmd_option approve_options[] = {
 };
 
 static const struct cmd_option chip_maker_options[] = {
-	{ "cert", "FILE", "certificate of its signing key, or of the CA "
-	    "above it" },
+	{ "cert", "FILE", "certificate of the key that signs its lists" },
+	{ "approval", "FILE", "another operator's, once there are two" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option chip_maker_approve_options[] = {
+	{ "cert", "FILE", "certificate of the key that signs its lists" },
+	{ "out", "FILE", "where the approval goes" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option operator_approve_options[] = {
+	{ "out", "FILE", "where the approval goes" },
 	{ NULL, NULL, NULL },
 };
 
@@ -105,6 +116,16 @@ static const struct cmd_option operator_options[] = {
 	{ "key", "FILE", "where the key goes (default: operators/NAME.key)" },
 	{ "new-passphrase-file", "FILE", "of the new key: the first line" },
 	{ "new-passphrase-fd", "N", "the same from an open descriptor" },
+	{ "public", "FILE", "their public key, made by 'operator key'" },
+	{ "approval", "FILE", "another operator's, once there are two" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option operator_key_options[] = {
+	{ "key", "FILE", "where the key goes (default: operators/NAME.key)" },
+	{ "new-passphrase-file", "FILE", "of the new key: the first line" },
+	{ "new-passphrase-fd", "N", "the same from an open descriptor" },
+	{ "out", "FILE", "where the public key goes" },
 	{ NULL, NULL, NULL },
 };
 
@@ -121,7 +142,8 @@ static const struct cmd_option identity_options[] = {
 };
 
 static const struct cmd_option render_options[] = {
-	{ "format", "NAME", "document, json, text, pem, der, jwt, pkcs12, c" },
+	{ "format", "NAME", "document, json, text, pem, der, jwt, pkcs12, c,"
+	    " ndjson" },
 	{ "slot", "N", "only this slot's certificate: pem, der, pkcs12" },
 	{ "order", "N", "all identities of this order" },
 	{ "out", "FILE|DIR", "where to; - is standard output (default)" },
@@ -208,6 +230,11 @@ static const struct cmd_option doctor_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cmd_option acknowledge_options[] = {
+	{ "out", "FILE", "where the acknowledgement is written" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_option reconcile_options[] = {
 	{ "report", "FILE", "a station's report; several may be given" },
 	{ "no-publish", NULL, "leave that to 'imprint publish'" },
@@ -263,6 +290,10 @@ static const struct cmd_command commands[] = {
 	{ "station lost", "NAME", "give up a station: revoke what it may still "
 	    "hold", cancel_options, "  imprint station lost line-1\n",
 	    station_lost_cmd },
+	{ "station acknowledge", "FILE", "acknowledge where a station's ledger "
+	    "stands", acknowledge_options,
+	    "  imprint station acknowledge line-1.head "
+	    "--out line-1.acknowledged\n", station_acknowledge_cmd },
 	{ "station list", "", "list registered stations", NULL,
 	    "  imprint station list\n", station_list_cmd },
 	{ "service add", "NAME", "make a service's TLS key and certificate",
@@ -287,6 +318,19 @@ static const struct cmd_command commands[] = {
 	    operator_options,
 	    "  imprint operator add bea --key /media/bea/bea.key\n",
 	    operator_add_cmd },
+	{ "operator key", "NAME", "make a key of one's own, to be approved "
+	    "and added", operator_key_options,
+	    "  imprint operator key cay --key /media/cay/cay.key \\\n"
+	    "      --out cay.operator\n", operator_key_cmd },
+	{ "operator approve", "FILE", "stand for an operator whom another one "
+	    "adds", operator_approve_options,
+	    "  imprint operator approve cay.operator --operator bea \\\n"
+	    "      --out cay.approval\n", operator_approve_cmd },
+	{ "chip-maker approve", "NAME", "stand for a chip maker whom another "
+	    "operator adds", chip_maker_approve_options,
+	    "  imprint chip-maker approve acme --cert acme-signer.pem \\\n"
+	    "      --operator bea --out acme.approval\n",
+	    chip_maker_approve_cmd },
 	{ "chip-maker add", "NAME", "believe the lists that a chip maker "
 	    "signs", chip_maker_options,
 	    "  imprint chip-maker add acme --cert acme-signer.pem\n",

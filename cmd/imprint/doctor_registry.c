@@ -8,6 +8,7 @@
 #include "lib/authority/log_publish.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_run.h"
+#include "lib/authority/rows.h"
 #include "lib/base/clock.h"
 #include "lib/log/checkpoint.h"
 #include "lib/x509/x509_read.h"
@@ -44,7 +45,10 @@ doctor_structure(struct doctor *d)
 
 	if (d->quick)
 		doctor_say(d, DOCTOR_SKIPPED, NULL, "not checked: --quick");
-	else if (store_check(authority_store(d->authority), &diag) != ERR_OK)
+	else if (store_check(authority_store(d->authority), &diag) !=
+	    ERR_OK || (d->unlocked && (rows_check_ranges(d->authority,
+	    &diag) != ERR_OK || rows_check_tables(d->authority, &diag) !=
+	    ERR_OK)))
 		doctor_diag(d, DOCTOR_PROBLEM, &diag);
 	else
 		doctor_say(d, DOCTOR_OK, NULL, "the registry is whole and "

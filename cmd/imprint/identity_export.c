@@ -1,5 +1,4 @@
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/imprint/imprint.h"
@@ -29,6 +28,7 @@ struct job {
 	enum target_kind	 kind;
 	mode_t			 mode;
 	uint64_t		 count;		/* rendered so far */
+	struct progress		 progress;	/* of an order */
 	struct buf		 text;		/* not written yet */
 	/* TARGET_FILE: grows beside its name */
 	struct file		 file;
@@ -54,14 +54,6 @@ has(const struct job *job, unsigned trait)
 	return (job->rendering->traits & trait) != 0;
 }
 
-static bool
-is_directory(const char *path)
-{
-	struct stat st;
-
-	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-}
-
 /* Where it goes: standard output, one file, or a file each. */
 static enum err
 target_choose(struct job *job)
@@ -71,7 +63,7 @@ target_choose(struct job *job)
 	job->mode = has(job, RENDERING_PUBLIC) ? MODE_PUBLIC : MODE_OWN;
 	if (job->out != NULL && strcmp(job->out, "-") == 0)
 		job->out = NULL;
-	if (job->out != NULL && is_directory(job->out)) {
+	if (job->out != NULL && list_dir_is(job->out)) {
 		job->kind = TARGET_DIR;
 		return ERR_OK;
 	}
@@ -82,15 +74,16 @@ target_choose(struct job *job)
 		(void)diag_fail(&cmd->diag, ERR_INVALID, NULL,
 		    "%s: several do not go to one stream",
 		    job->rendering->name);
-		diag_hint(&cmd->diag, "--out DIR takes a file each; json and "
-		    "jwt go one to a line");
+		diag_hint(&cmd->diag, "--out DIR takes a file each; json, jwt "
+		    "and ndjson go one to a line");
 		return ERR_INVALID;
 	}
 	if (io_exists(cmd->io, job->out)) {
 		(void)diag_fail(&cmd->diag, ERR_INVALID, NULL,
 		    "%s: is no directory", job->out);
 		diag_hint(&cmd->diag, "several identities go to a directory, "
-		    "a file each; json and jwt also to one file");
+		    "a file each; json, jwt and ndjson also to one "
+		    "file");
 		return ERR_INVALID;
 	}
 	job->kind = TARGET_DIR;
@@ -103,7 +96,7 @@ directory_open(struct job *job)
 	struct cmd *cmd = job->cmd;
 	enum err err;
 
-	if (is_directory(job->out))
+	if (list_dir_is(job->out))
 		return ERR_OK;
 	err = io_mkdir(cmd->io, job->out, 0700, &cmd->diag);
 	if (!err)
@@ -183,6 +176,17 @@ target_close(struct job *job)
 	return io_sync_parent(cmd->io, job->out, &cmd->diag);
 }
 
+/* Of a run of the whole order that was broken off: it is there already. */
+static bool
+file_same(const struct job *job, const char *path)
+{
+	_cleanup_buf_ struct buf found = { .limit = job->text.len + 1 };
+
+	return job->order != 0 && io_exists(job->cmd->io, path) &&
+	    io_read_file(job->cmd->io, path, &found, NULL) == ERR_OK &&
+	    bytes_equal(buf_bytes(&found), buf_bytes(&job->text));
+}
+
 static enum err
 file_put(struct job *job, const char *ueid)
 {
@@ -199,7 +203,8 @@ file_put(struct job *job, const char *ueid)
 		err = io_write_file(cmd->io, path, buf_bytes(&job->text),
 		    job->mode, &cmd->diag);
 	} else {
-		err = io_create_file(cmd->io, path, buf_bytes(&job->text),
+		err = file_same(job, path) ? ERR_OK :
+		    io_create_file(cmd->io, path, buf_bytes(&job->text),
 		    job->mode, &cmd->diag);
 		if (err == ERR_EXISTS)
 			diag_hint(&cmd->diag, "%llu of this run are written; "
@@ -238,6 +243,8 @@ identity_put(struct job *job, const struct address *address)
 		err = buf_err(&job->text);
 	if (!err && job->kind != TARGET_DIR && job->text.len >= FLUSH_AT)
 		err = target_flush(job);
+	if (!err && job->order != 0)
+		progress_update(&job->progress, job->count + 1);
 	if (!err)
 		job->count++;
 	return err;
@@ -273,9 +280,13 @@ order_put(struct job *job)
 	if (!err)
 		err = target_open(job);
 	interrupt_catch();
-	if (!err)
+	if (!err) {
+		progress_start(&job->progress, "exporting", "identities", 0,
+		    order.committed);
 		err = store_range_each(store, 0, (uint32_t)job->order,
 		    RANGE_COMMITTED, range_put, job, diag);
+		progress_end(&job->progress);
+	}
 	if (!err && job->count == 0)
 		err = diag_fail(diag, ERR_NOTFOUND, NULL,
 		    "order %u: nothing was issued yet", order.number);

@@ -82,11 +82,32 @@ MUST_USE enum err order_names_open(struct cmd *, struct authority *,
 MUST_USE enum err order_names_print(struct cmd *, struct authority *,
     const struct store_order *);
 
+/* A file without a name, on the disk of the ecosystem, for what messages call
+ * so: gone when it is released. */
+MUST_USE enum err input_unnamed(struct cmd *, struct authority *,
+    const char *called, struct file *ret_file);
+
+/* A directory of certification requests: its files, sorted by name. */
+struct list_dir {
+	char	**names;
+	size_t	  count;
+};
+/* Is path a directory? */
+bool	list_dir_is(const char *path);
+void	list_dir_release(struct list_dir *);
+/* One list of them all, in that order; dir: all 0. ERR_INVALID: a file that
+ * is not one request. */
+MUST_USE enum err list_dir_open(struct cmd *, struct authority *,
+    const char *path, struct list_dir *dir, struct file *ret_file);
+/* The file of a place, counted from 1; NULL: none. */
+const char *list_dir_name(const struct list_dir *, uint64_t place);
+
 #define ORDER_BAD_SHOWN	10
 #define ORDER_ALGS_MAX	16	/* above the numbers of enum key_alg */
 /* A list of devices as --mode, --list-format and --list-signature say. */
 struct order_devices {
 	struct file		file;
+	struct list_dir		dir;	/* or of this, unless it is empty */
 	struct buf		signature, approval;
 	struct devices_file	in;
 	struct devices_said	said;
@@ -96,7 +117,7 @@ struct order_devices {
 	uint64_t		bad;
 	struct {
 		uint64_t	place;
-		char		what[384], hint[256];
+		char		what[1024], hint[256];
 	}			shown[ORDER_BAD_SHOWN];
 };
 #define ORDER_DEVICES_INIT { .file = FILE_INIT, .signature = BUF_INIT,	\
@@ -116,6 +137,10 @@ MUST_USE enum err order_devices_print(struct cmd *, struct authority *,
 /* The key that signs for the operator that --operator names. */
 MUST_USE enum err operator_signer(struct cmd *, struct authority *,
     struct signer **ret_signer);
+/* That operator's approval of subject (lib/authority/approval.h), to a new
+ * file. */
+MUST_USE enum err approval_write(struct cmd *, struct authority *,
+    const char *what, struct bytes subject, const char *out);
 
 /* What became of an identity: lines of text or, with --json, the begin of
  * an object: its member "history" and a comma. Prints all, or fails. */
@@ -140,6 +165,7 @@ enum exit_code product_diff_cmd(struct cmd *);
 enum exit_code station_add_cmd(struct cmd *);
 enum exit_code station_renew_cmd(struct cmd *);
 enum exit_code station_lost_cmd(struct cmd *);
+enum exit_code station_acknowledge_cmd(struct cmd *);
 enum exit_code station_list_cmd(struct cmd *);
 enum exit_code service_add_cmd(struct cmd *);
 enum exit_code order_create_cmd(struct cmd *);
@@ -149,7 +175,10 @@ enum exit_code list_approve_cmd(struct cmd *);
 enum exit_code chip_maker_add_cmd(struct cmd *);
 enum exit_code chip_maker_remove_cmd(struct cmd *);
 enum exit_code chip_maker_list_cmd(struct cmd *);
+enum exit_code chip_maker_approve_cmd(struct cmd *);
 enum exit_code operator_add_cmd(struct cmd *);
+enum exit_code operator_key_cmd(struct cmd *);
+enum exit_code operator_approve_cmd(struct cmd *);
 enum exit_code order_show_cmd(struct cmd *);
 enum exit_code order_list_cmd(struct cmd *);
 enum exit_code order_run_cmd(struct cmd *);

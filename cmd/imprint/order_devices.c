@@ -27,6 +27,7 @@ void
 order_devices_release(struct order_devices *devices)
 {
 	file_release(&devices->file);
+	list_dir_release(&devices->dir);
 	buf_release(&devices->signature);
 	buf_release(&devices->approval);
 }
@@ -68,13 +69,14 @@ static void
 bad_taken(void *ctx, uint64_t place, const struct diag *why)
 {
 	struct order_devices *d = ctx;
+	const char *name = list_dir_name(&d->dir, place);
 	uint64_t n = d->bad++;
 
 	if (n >= ORDER_BAD_SHOWN)
 		return;
 	d->shown[n].place = place;
-	(void)snprintf(d->shown[n].what, sizeof(d->shown[n].what), "%s",
-	    why->what);
+	(void)snprintf(d->shown[n].what, sizeof(d->shown[n].what), "%s%s%s",
+	    name != NULL ? name : "", name != NULL ? ": " : "", why->what);
 	(void)snprintf(d->shown[n].hint, sizeof(d->shown[n].hint), "%s",
 	    why->hint);
 }
@@ -98,9 +100,26 @@ bad_print(struct cmd *cmd, const struct order_devices *d)
 		    (uintmax_t)(d->bad - shown));
 }
 
+/* A directory is a list of requests. */
 static enum err
-list_file_open(struct cmd *cmd, const char *path,
-    struct order_devices *devices)
+list_input_open(struct cmd *cmd, struct authority *authority,
+    const char *path, struct order_devices *devices)
+{
+	const char *format = cmd_value(cmd, "list-format");
+
+	if (!list_dir_is(path))
+		return file_open(cmd->io, path, O_RDONLY, 0, &devices->file,
+		    &cmd->diag);
+	if (format != NULL && strcmp(format, "csr") != 0)
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL, "%s: a "
+		    "directory holds requests: --list-format csr", path);
+	return list_dir_open(cmd, authority, path, &devices->dir,
+	    &devices->file);
+}
+
+static enum err
+list_file_open(struct cmd *cmd, struct authority *authority,
+    const char *path, struct order_devices *devices)
 {
 	const char *signature = cmd_value(cmd, "list-signature");
 	const char *mode = cmd_value(cmd, "mode");
@@ -110,13 +129,13 @@ list_file_open(struct cmd *cmd, const char *path,
 	    ERR_OK || devices->said.mode == ORDER_STATION)
 		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
 		    "a list of devices goes with --mode chip or device-key");
-	err = file_open(cmd->io, path, O_RDONLY, 0, &devices->file,
-	    &cmd->diag);
+	err = list_input_open(cmd, authority, path, devices);
 	if (!err && signature != NULL)
 		err = input_read(cmd, signature, SIGNATURE_MAX_FILE,
 		    &devices->signature);
 	devices->in = (struct devices_file){ .file = &devices->file,
-	    .format = cmd_value(cmd, "list-format"),
+	    .format = devices->dir.count > 0 ? "csr" :
+		cmd_value(cmd, "list-format"),
 	    .signature = buf_bytes(&devices->signature),
 	    .key_id = cmd_value(cmd, "key-id"),
 	    .challenge = cmd_value(cmd, "challenge"),
@@ -133,9 +152,10 @@ order_devices_open(struct cmd *cmd, struct authority *authority,
 	struct taking taking = { devices, put, ctx };
 	const struct device_list_sink sink = { .put = octets_taken,
 		.each = entry_taken, .ctx = &taking };
+	const char *name;
 	enum err err;
 
-	err = list_file_open(cmd, path, devices);
+	err = list_file_open(cmd, authority, path, devices);
 	if (err)
 		return err;
 	err = devices_file_read(authority, &devices->in, devices->said.mode,
@@ -143,6 +163,10 @@ order_devices_open(struct cmd *cmd, struct authority *authority,
 	/* told once: the authority reads it again */
 	devices->in.bad = NULL;
 	if (err) {
+		name = devices->bad > 0 ? list_dir_name(&devices->dir,
+		    devices->shown[0].place) : NULL;
+		if (name != NULL)
+			diag_prefix(&cmd->diag, "%s", name);
 		bad_print(cmd, devices);
 		return err;
 	}
@@ -199,8 +223,8 @@ list_print(struct cmd *cmd, const struct order_devices *devices)
 }
 
 static enum err
-approval_write(struct cmd *cmd, struct authority *authority,
-    const struct order_devices *devices, const char *out)
+approval_make(struct cmd *cmd, struct authority *authority, const char *what,
+    const uint8_t hash[SHA256_SIZE], const char *out)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
 	_cleanup_buf_ struct buf approval = BUF_INIT;
@@ -208,11 +232,21 @@ approval_write(struct cmd *cmd, struct authority *authority,
 
 	err = operator_signer(cmd, authority, &signer);
 	if (!err)
-		err = approval_sign(authority, APPROVAL_DEVICE_LIST,
-		    devices->list.hash, time_now(), signer, &approval,
-		    &cmd->diag);
+		err = approval_sign(authority, what, hash, time_now(), signer,
+		    &approval, &cmd->diag);
 	return err ? err : io_create_file(cmd->io, out,
 	    buf_bytes(&approval), 0644, &cmd->diag);
+}
+
+enum err
+approval_write(struct cmd *cmd, struct authority *authority,
+    const char *what, struct bytes subject, const char *out)
+{
+	uint8_t hash[SHA256_SIZE];
+	enum err err;
+
+	err = sha256_once(subject, hash);
+	return err ? err : approval_make(cmd, authority, what, hash, out);
 }
 
 /* What both commands do first. */
@@ -333,7 +367,8 @@ list_approve_cmd(struct cmd *cmd)
 		    "needed");
 	err = list_open(cmd, &authority, NULL, NULL, &devices);
 	if (!err)
-		err = approval_write(cmd, authority, &devices, out);
+		err = approval_make(cmd, authority, APPROVAL_DEVICE_LIST,
+		    devices.list.hash, out);
 	if (err)
 		return cmd_fail(cmd, err);
 	list_print(cmd, &devices);

@@ -37,19 +37,14 @@ input_copy(struct cmd *cmd, const struct file *in, const struct file *out)
 	return err;
 }
 
-/* Names are read twice: what can be read once goes to a file without a name,
- * on the disk that will hold them anyway. */
-static enum err
-input_open(struct cmd *cmd, struct authority *authority,
-    struct file *ret_file)
+enum err
+input_unnamed(struct cmd *cmd, struct authority *authority,
+    const char *called, struct file *ret_file)
 {
-	_cleanup_file_ struct file in = FILE_INIT;
 	char path[PATH_SIZE], *title;
 	enum err err;
 
-	err = file_open(cmd->io, "/dev/stdin", O_RDONLY, 0, &in, &cmd->diag);
-	if (!err)
-		err = path_join(path, authority_dir(authority), "names.tmp");
+	err = path_join(path, authority_dir(authority), "names.tmp");
 	if (!err)
 		err = io_unlink(cmd->io, path, &cmd->diag);
 	if (!err)
@@ -57,16 +52,28 @@ input_open(struct cmd *cmd, struct authority *authority,
 		    O_NOFOLLOW, 0600, ret_file, &cmd->diag);
 	if (!err)
 		err = io_unlink(cmd->io, path, &cmd->diag);
-	if (!err)
-		err = input_copy(cmd, &in, ret_file);
 	if (err)
 		return err;
-	title = strdup(INPUT_TITLE);
+	title = strdup(called);
 	if (title == NULL)
 		return diag_nomem(&cmd->diag);
 	free(ret_file->path);
 	ret_file->path = title;
 	return ERR_OK;
+}
+
+/* Names are read twice: what can be read once goes to a file. */
+static enum err
+input_open(struct cmd *cmd, struct authority *authority,
+    struct file *ret_file)
+{
+	_cleanup_file_ struct file in = FILE_INIT;
+	enum err err;
+
+	err = file_open(cmd->io, "/dev/stdin", O_RDONLY, 0, &in, &cmd->diag);
+	if (!err)
+		err = input_unnamed(cmd, authority, INPUT_TITLE, ret_file);
+	return err ? err : input_copy(cmd, &in, ret_file);
 }
 
 enum err

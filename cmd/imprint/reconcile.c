@@ -68,6 +68,41 @@ result_take(struct table *t, struct bytes encoded, const char *path)
 	return ERR_OK;
 }
 
+/* All of them, before any is loaded: a file that is no report, or cut off,
+ * leaves nothing half done. */
+static enum err
+reports_look(struct table *t, const char *const *paths, size_t count)
+{
+	struct report *report = calloc(1, sizeof(*report));
+	size_t i;
+	enum err err = ERR_OK;
+
+	if (report == NULL)
+		return diag_nomem(&t->cmd->diag);
+	for (i = 0; i < count && !err; i++)
+		err = report_peek(t->cmd->io, paths[i], report,
+		    &t->cmd->diag);
+	free(report);
+	return err;
+}
+
+/* What became of the others when one was refused. */
+static void
+rest_tell(struct table *t, const char *const *paths, size_t done,
+    size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count && count > 1; i++)
+		cmd_warn(t->cmd, "%s: %s", paths[i], i < done ?
+		    "is loaded and stays so" : i == done ?
+		    "is the one that was refused" : "was not looked at");
+	if (t->loaded > 0)
+		cmd_warn(t->cmd, "publish what was revoked with 'imprint "
+		    "publish', or load all of them again when this is "
+		    "mended: those that are loaded change nothing");
+}
+
 static enum err
 report_load(struct table *t, const char *path)
 {
@@ -150,11 +185,48 @@ sums_print(const struct sums *s, bool json)
 	    json ? (sums_fit(s) ? "true" : "false") : "");
 }
 
+static const char *const anchor_names[] = {
+	[REPORT_TPM] = "tpm", [REPORT_ACKNOWLEDGED] = "acknowledgement",
+	[REPORT_FILE] = "file", [REPORT_PROGRAM] = "program"
+};
+
+/* By what, and up to which entry of how many: what is newer is held by
+ * nothing yet. */
+static void
+anchor_print(const struct reported *r, bool json)
+{
+	bool own = r->anchor_entries != 0;
+
+	if (json)
+		printf(", \"ledger_entries\": %llu, \"anchor\": ",
+		    (unsigned long long)r->ledger_entries);
+	if (json && own)
+		printf("{\"by\": \"%s\", \"entries\": %llu}",
+		    anchor_names[r->anchor],
+		    (unsigned long long)r->anchor_entries);
+	else if (json)
+		printf("null");
+	else if (own)
+		printf("anchored by %s to %llu of %llu",
+		    anchor_names[r->anchor],
+		    (unsigned long long)r->anchor_entries,
+		    (unsigned long long)r->ledger_entries);
+	else
+		printf("%s", r->acknowledged == 0 ? "unanchored" : "");
+	if (json)
+		printf(", \"acknowledged\": %llu}",
+		    (unsigned long long)r->acknowledged);
+	else if (r->acknowledged != 0)
+		printf("%sacknowledged to %llu of %llu", own ? ", " : "",
+		    (unsigned long long)r->acknowledged,
+		    (unsigned long long)r->ledger_entries);
+}
+
 static void
 report_print(const struct reconcile_line *line, bool json)
 {
 	const struct reported *r = &line->reported;
-	bool anchored = r->anchor != REPORT_UNANCHORED;
+	bool anchored = r->anchor_entries != 0 || r->acknowledged != 0;
 	char made[TIME_TEXT_SIZE];
 
 	if (r->sequence == 0) {
@@ -166,16 +238,16 @@ report_print(const struct reconcile_line *line, bool json)
 	time_format(r->made, made);
 	if (json)
 		printf(", \"imported\": %s, \"report\": {\"sequence\": %llu, "
-		    "\"made\": \"%s\", \"final\": %s, \"anchored\": %s}",
+		    "\"made\": \"%s\", \"final\": %s, \"anchored\": %s",
 		    line->figures.there ? "true" : "false",
 		    (unsigned long long)r->sequence, made,
 		    r->final ? "true" : "false", anchored ? "true" : "false");
 	else
-		printf("  %llu of %s%s, %s%s",
+		printf("  %llu of %s%s%s, ",
 		    (unsigned long long)r->sequence, made,
 		    r->final ? ", final" : "",
-		    anchored ? "anchored" : "unanchored",
 		    line->figures.there ? "" : ", never imported");
+	anchor_print(r, json);
 }
 
 static enum err
@@ -196,7 +268,8 @@ line_print(struct table *t, uint32_t no)
 	sums_of(line, &sums);
 	sums_add(&t->total, &sums);
 	t->unanchored += line->reported.sequence != 0 &&
-	    line->reported.anchor == REPORT_UNANCHORED;
+	    line->reported.anchor_entries == 0 &&
+	    line->reported.acknowledged == 0;
 	if (t->cmd->json)
 		printf("%s\n  {\"pack\": %u, \"station\": \"%s\", ",
 		    no > 1 ? "," : "", no, line->station);
@@ -287,14 +360,17 @@ order_reconcile_cmd(struct cmd *cmd)
 		err = ecosystem_open(cmd, count > 0 ? AUTHORITY_WRITE :
 		    AUTHORITY_READ, true, &authority);
 	t.authority = authority;
+	if (!err)
+		err = reports_look(&t, reports, count);
+	if (err) {
+		code = cmd_fail(cmd, err);
+		return is_verdict(err) ? EXIT_REFUSED : code;
+	}
 	for (i = 0; i < count && !err; i++)
 		err = report_load(&t, reports[i]);
 	if (err) {
 		code = cmd_fail(cmd, err);
-		if (t.loaded > 0)
-			cmd_warn(cmd, "reports before it were loaded: "
-			    "publish what was revoked with 'imprint "
-			    "publish'");
+		rest_tell(&t, reports, i - 1, count);
 		return is_verdict(err) ? EXIT_REFUSED : code;
 	}
 	err = table_print(&t);

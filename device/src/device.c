@@ -39,6 +39,7 @@ imprint_device_load(struct imprint_device *device, int64_t now)
 	trust.root = NULL;
 	trust.now = now;
 	trust.floor = device->floor;
+	trust.keys = device->keys;
 	return imprint_device_verify(device->crypto, device->record, &trust,
 	    &device->identity, &device->report);
 }
@@ -102,7 +103,7 @@ imprint_device_install(struct imprint_device *device,
     struct imprint_device_report *ret_report,
     enum imprint_device_install *ret_install)
 {
-	struct imprint_device_trust trust = { NULL, 0, 0 };
+	struct imprint_device_trust trust = { NULL, 0, 0, NULL };
 	enum imprint_device_error error;
 	bool first;
 
@@ -113,6 +114,8 @@ imprint_device_install(struct imprint_device *device,
 		return error;
 	trust.now = now;
 	trust.floor = device->floor;
+	trust.keys = device->new_keys != NULL ? device->new_keys :
+	    device->keys;
 	if (!first && sound(&device->report)) {
 		trust.root = device->report.root;
 		trust.floor = device->report.floor;

@@ -80,11 +80,27 @@ int	imprint_device_p256_verify(const struct imprint_device_crypto *,
 	    const struct imprint_bytes *parts, size_t count,
 	    const uint8_t signature[IMPRINT_DEVICE_SIGNATURE_SIZE],
 	    bool *ret_good);
-/* SHA-256 of the COSE_Key (RFC 9679 4) of a P-256 key. */
+/* The COSE_Key of a P-256 or X25519 key, deterministic and without alg. */
+#define COSE_KEY_PARTS	4
+void	imprint_device_cose_key_parts(const struct imprint_device_public *,
+	    struct imprint_bytes ret_parts[COSE_KEY_PARTS]);
+/* SHA-256 of it (RFC 9679 4). */
 int	imprint_device_thumbprint(const struct imprint_device_crypto *,
 	    const struct imprint_device_public *,
 	    uint8_t ret_kid[IMPRINT_DEVICE_HASH_SIZE]);
-/* COSE_Sign1 without external data (RFC 9052 4.4). */
+/* What a COSE_Sign1 without external data signs (RFC 9052 4.4); heads is
+ * room that the parts point into. */
+#define SIGN1_PARTS	6
+#define CBOR_HEAD_MAX	9
+void	imprint_device_sign1_parts(struct imprint_bytes protected_header,
+	    struct imprint_bytes payload, uint8_t heads[2][CBOR_HEAD_MAX],
+	    struct imprint_bytes ret_parts[SIGN1_PARTS]);
+/* The head of an item (RFC 8949 3) of a major type, shortest; its length. */
+size_t	imprint_device_cbor_head(uint8_t head[CBOR_HEAD_MAX], unsigned major,
+	    uint64_t value);
+/* Nobody reads it any more, and no compiler leaves it out for that. */
+void	imprint_device_wipe(void *, size_t len);
+/* Its signature. */
 int	imprint_device_sign1_verify(const struct imprint_device_crypto *,
 	    const struct imprint_device_public *,
 	    struct imprint_bytes protected_header,

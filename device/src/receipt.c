@@ -125,34 +125,6 @@ imprint_device_receipt_status(struct cbor *c, struct imprint_device_receipt *r)
 	    idx == (index & ((UINT64_C(1) << LIST_BITS) - 1));
 }
 
-/* An unsigned integer in its shortest form; returns its length. */
-static size_t
-uint_put(uint8_t *out, uint64_t value)
-{
-	if (value < 24) {
-		out[0] = (uint8_t)value;
-		return 1;
-	}
-	if (value <= UINT8_MAX) {
-		out[0] = 0x18;
-		out[1] = (uint8_t)value;
-		return 2;
-	}
-	if (value <= UINT16_MAX) {
-		out[0] = 0x19;
-		put_be16(out + 1, (uint16_t)value);
-		return 3;
-	}
-	if (value <= UINT32_MAX) {
-		out[0] = 0x1a;
-		put_be32(out + 1, (uint32_t)value);
-		return 5;
-	}
-	out[0] = 0x1b;
-	put_be64(out + 1, value);
-	return 9;
-}
-
 /* SHA-256 of the log's leaf: 0x00 || [1, 1, index, evidence, commitment]. */
 static int
 leaf_hash(const struct imprint_device_crypto *crypto,
@@ -165,8 +137,10 @@ leaf_hash(const struct imprint_device_crypto *crypto,
 
 	if (crypto->sha256(crypto->state, &id->claims, 1, commitment) != 0)
 		return -1;
-	len += uint_put(entry + len, id->receipt.first + id->receipt.leaf);
-	len += uint_put(entry + len, id->receipt.evidence);
+	len += imprint_device_cbor_head(entry + len, 0,
+	    id->receipt.first + id->receipt.leaf);
+	len += imprint_device_cbor_head(entry + len, 0,
+	    id->receipt.evidence);
 	entry[len++] = 0x58;
 	entry[len++] = HASH_SIZE;
 	parts[0].ptr = entry;

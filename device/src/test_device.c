@@ -441,7 +441,7 @@ failing_library(struct imprint_bytes good)
 	struct failing f = { 0, 0 };
 	const struct imprint_device_crypto crypto = {
 		&f, failing_sha256, failing_verify, supports,
-		failing_matches, NULL
+		failing_matches, NULL, NULL
 	};
 	struct imprint_device_report report;
 	unsigned calls;

@@ -257,11 +257,44 @@ private_canonical(const struct imprint_device_key *key)
 	    ((k[0] & 7) == 0 && (k[31] & 0xc0) == 0x40);
 }
 
+/* The private key of a key that is with it, or in this device. */
+static enum imprint_device_error
+key_check(struct work *w, const struct imprint_device_key *key)
+{
+	static const struct imprint_device_public none;
+	const struct imprint_device_keystore *keys = w->trust->keys;
+	uint8_t room[IMPRINT_DEVICE_HELD_SIZE];
+	struct imprint_device_public held = none;
+	bool match = false;
+
+	if (key->private_key.len == 0 && keys == NULL)
+		return deny(w, IMPRINT_DEVICE_ACCEPT, "");
+	if (key->private_key.len == 0) {
+		if (keys->get(keys->state, key->slot, room, &held) != 0)
+			return IMPRINT_DEVICE_ERROR_CRYPTO;
+		if (!public_equal(&held, &key->public_key))
+			return deny(w, IMPRINT_DEVICE_DENY_KEYS, "a private"
+			    " key that was made in a device is not in this"
+			    " one");
+		return deny(w, IMPRINT_DEVICE_ACCEPT, "");
+	}
+	if (!w->crypto->supports(w->crypto->state, key->public_key.alg))
+		return deny(w, IMPRINT_DEVICE_DENY_UNSUPPORTED,
+		    "the cryptographic library lacks a key's algorithm");
+	if (w->crypto->matches(w->crypto->state, &key->public_key,
+	    key->private_key, &match) != 0)
+		return IMPRINT_DEVICE_ERROR_CRYPTO;
+	if (!match || !private_canonical(key))
+		return deny(w, IMPRINT_DEVICE_DENY_KEYS, "a private key is"
+		    " not that of the document's public key");
+	return deny(w, IMPRINT_DEVICE_ACCEPT, "");
+}
+
 static enum imprint_device_error
 keys_check(struct work *w)
 {
 	const struct imprint_device_key *key;
-	bool match;
+	enum imprint_device_error error;
 	size_t i, authenticate = 0;
 
 	for (i = 0; i < w->id->key_count; i++) {
@@ -273,20 +306,10 @@ keys_check(struct work *w)
 				return deny(w, IMPRINT_DEVICE_DENY_KEYS,
 				    "cnf is not the authentication key");
 		}
-		if (key->private_key.len == 0)
-			continue;
-		if (!w->crypto->supports(w->crypto->state,
-		    key->public_key.alg))
-			return deny(w, IMPRINT_DEVICE_DENY_UNSUPPORTED,
-			    "the cryptographic library lacks a key's"
-			    " algorithm");
-		match = false;
-		if (w->crypto->matches(w->crypto->state, &key->public_key,
-		    key->private_key, &match) != 0)
-			return IMPRINT_DEVICE_ERROR_CRYPTO;
-		if (!match || !private_canonical(key))
-			return deny(w, IMPRINT_DEVICE_DENY_KEYS, "a private"
-			    " key is not that of the document's public key");
+		error = key_check(w, key);
+		if (error != IMPRINT_DEVICE_OK ||
+		    w->report->verdict != IMPRINT_DEVICE_ACCEPT)
+			return error;
 	}
 	if (authenticate != 1)
 		return deny(w, IMPRINT_DEVICE_DENY_KEYS,

@@ -151,3 +151,53 @@ approval_check(struct authority *authority, struct bytes encoded,
 		    "made in the future: check both clocks");
 	return ERR_OK;
 }
+
+static enum err
+count_one(void *ctx, const struct store_object *object)
+{
+	(void)object;
+	++*(uint64_t *)ctx;
+	return ERR_OK;
+}
+
+enum err
+approval_operators(struct authority *authority, uint64_t *ret_count,
+    struct diag *diag)
+{
+	uint64_t count = 0;
+	enum err err;
+
+	err = authority_object_each(authority, STORE_OPERATOR, count_one,
+	    &count, diag);
+	if (!err)
+		*ret_count = count;
+	return err;
+}
+
+enum err
+approval_second(struct authority *authority, struct bytes encoded,
+    const char *what, struct bytes subject, const char *requester,
+    int64_t now, struct diag *diag)
+{
+	uint8_t hash[SHA256_SIZE];
+	uint64_t operators = 0;
+	enum err err;
+
+	err = approval_operators(authority, &operators, diag);
+	if (!err)
+		err = sha256_once(subject, hash);
+	if (err)
+		return err;
+	if (encoded.len > 0)
+		return approval_check(authority, encoded, what, hash,
+		    requester, now, diag);
+	if (operators < 2)
+		return ERR_OK;
+	(void)diag_fail(diag, ERR_AUTH, NULL, "%s: no other operator approved "
+	    "it: of %ju operators two must agree", what,
+	    (uintmax_t)operators);
+	diag_hint(diag, "another operator runs 'imprint %s approve', you add "
+	    "with --approval FILE", strcmp(what, APPROVAL_OPERATOR) == 0 ?
+	    "operator" : "chip-maker");
+	return ERR_AUTH;
+}

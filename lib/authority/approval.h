@@ -16,6 +16,8 @@
 #define APPROVAL_SIZE_MAX	((size_t)4 << 10)
 #define APPROVAL_DAYS		30	/* until it expires */
 #define APPROVAL_DEVICE_LIST	"device list"
+#define APPROVAL_OPERATOR	"operator"	/* [name, COSE_Key] */
+#define APPROVAL_CHIP_MAKER	"chip maker"	/* [name, certificate] */
 
 /* Sign; appended to out. */
 MUST_USE enum err approval_sign(struct authority *, const char *what,
@@ -27,6 +29,20 @@ MUST_USE enum err approval_sign(struct authority *, const char *what,
  */
 MUST_USE enum err approval_check(struct authority *, struct bytes encoded,
     const char *what, const uint8_t hash[SHA256_SIZE], const char *requester,
+    int64_t now, struct diag *);
+
+/* How many operators there are. */
+MUST_USE enum err approval_operators(struct authority *,
+    uint64_t *ret_count, struct diag *);
+/*
+ * Whom to believe is more than one operator's word, or one alone could add a
+ * second who approves, or a chip maker that signs: once there are two, who
+ * asks for either needs another's approval of subject, an encoded item. The
+ * first operator adds the second alone; one given is checked in any case.
+ * ERR_AUTH, ERR_CLOCK.
+ */
+MUST_USE enum err approval_second(struct authority *, struct bytes encoded,
+    const char *what, struct bytes subject, const char *requester,
     int64_t now, struct diag *);
 
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/blob.h"
 #include "lib/base/cbor_write.h"
 
 void
@@ -12,28 +13,6 @@ associations_release(struct associations *a)
 	free(a->records);
 	a->records = NULL;
 	a->count = 0;
-}
-
-static enum err
-blob_mac(struct authority *authority, const struct store_range *range,
-    struct bytes octets, uint8_t ret_mac[SHA256_SIZE])
-{
-	_cleanup_buf_ struct buf head = BUF_INIT;
-	struct bytes parts[2];
-	enum err err;
-
-	/* four parts, as names_block.c, and another word */
-	cbor_put_array(&head, 4);
-	cbor_put_text(&head, "association");
-	cbor_put_uint(&head, range->log);
-	cbor_put_uint(&head, range->first);
-	cbor_put_bstr_head(&head, octets.len);
-	err = buf_err(&head);
-	if (err)
-		return err;
-	parts[0] = buf_bytes(&head);
-	parts[1] = octets;
-	return hmac_parts(authority->row_mac, parts, 2, ret_mac);
 }
 
 void
@@ -66,10 +45,12 @@ association_put(struct buf *out, uint32_t offset,
 enum err
 associations_put(struct authority *authority,
     const struct store_range *range, const uint8_t kid[COSE_KID_SIZE],
-    uint64_t sequence, size_t count, struct bytes items, struct diag *diag)
+    uint64_t sequence, size_t count, struct bytes items,
+    struct row_sum *rows, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
-	uint8_t mac[SHA256_SIZE];
+	struct store_row row = { .table = STORE_ASSOCIATION_ROWS,
+	    .numbers = { range->log, range->first } };
 	enum err err;
 
 	cbor_put_array(&body, 5);
@@ -79,14 +60,26 @@ associations_put(struct authority *authority,
 	cbor_put_bstr(&body, bytes_of(kid, COSE_KID_SIZE));
 	cbor_put_array(&body, count);
 	buf_put_bytes(&body, items);
-	err = buf_err(&body);
+	err = blob_seal(authority, "association", range->log, range->first,
+	    &body);
+	row.blob = buf_bytes(&body);
 	if (!err)
-		err = blob_mac(authority, range, buf_bytes(&body), mac);
-	buf_put(&body, mac, sizeof(mac));
-	if (!err)
-		err = buf_err(&body);
+		err = rows_add(authority, rows, &row, true);
 	return err ? err : store_association_put(authority->store,
-	    range->log, range->first, buf_bytes(&body), diag);
+	    range->log, range->first, row.blob, diag);
+}
+
+enum err
+associations_replace(struct authority *authority,
+    const struct store_range *range, const struct associations *a,
+    struct row_sum *rows)
+{
+	const struct store_row row = { .table = STORE_ASSOCIATION_ROWS,
+	    .numbers = { range->log, range->first },
+	    .blob = buf_bytes(&a->body) };
+
+	return a->count == 0 ? ERR_OK : rows_add(authority, rows, &row,
+	    false);
 }
 
 static void
@@ -146,8 +139,8 @@ blob_decode(struct bytes octets, const struct store_range *range,
 	    a->pack == range->pack;
 }
 
-static enum err
-altered(const struct store_range *range, struct diag *diag)
+enum err
+associations_altered(const struct store_range *range, struct diag *diag)
 {
 	enum err err;
 
@@ -165,9 +158,7 @@ associations_get(struct authority *authority,
     const struct store_range *range, struct associations *a,
     struct diag *diag)
 {
-	uint8_t mac[SHA256_SIZE];
-	struct bytes octets;
-	bool good;
+	struct bytes octets = BYTES_NONE;
 	enum err err;
 
 	associations_release(a);
@@ -180,17 +171,12 @@ associations_get(struct authority *authority,
 	if (a->records == NULL)
 		return diag_nomem(diag);
 	a->count = range->count;
-	good = a->body.len > SHA256_SIZE;
-	octets = bytes_of(a->body.ptr, good ? a->body.len - SHA256_SIZE : 0);
-	if (good && authority->row_mac != NULL) {
-		err = blob_mac(authority, range, octets, mac);
-		if (err)
-			return err;
-		good = secret_equal(bytes_of(mac, sizeof(mac)),
-		    bytes_of(octets.ptr + octets.len, SHA256_SIZE));
-	}
-	return good && blob_decode(octets, range, a) ? ERR_OK :
-	    altered(range, diag);
+	err = blob_open(authority, "association", range->log, range->first,
+	    buf_bytes(&a->body), &octets);
+	if (err && err != ERR_CORRUPT)
+		return err;
+	return !err && blob_decode(octets, range, a) ? ERR_OK :
+	    associations_altered(range, diag);
 }
 
 /* The key that the identity's pack was sealed to, and what was reported. */
@@ -211,7 +197,7 @@ reported_of_range(struct authority *authority,
 	if (err)
 		return err;
 	if (range->pack == 0 || range->pack > record.pack_count)
-		return altered(range, diag);
+		return associations_altered(range, diag);
 	err = reported_get(authority, range->order,
 	    record.packs[range->pack - 1].kid, ret_reported, diag);
 	if (err)
@@ -243,7 +229,7 @@ association_find(struct authority *authority, const struct address *address,
 	err = associations_get(authority, &range, a, diag);
 	if (err == ERR_NOTFOUND || (!err &&
 	    a->sequence != ret_reported->sequence))
-		return altered(&range, diag);
+		return associations_altered(&range, diag);
 	if (!err)
 		*ret_record = a->records[address->index - range.first];
 	return err;

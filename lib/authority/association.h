@@ -13,6 +13,7 @@
 
 #include "lib/authority/lookup.h"
 #include "lib/authority/order_record.h"
+#include "lib/authority/rows.h"
 #include "lib/identity/report.h"
 
 /* A report that was loaded. */
@@ -27,6 +28,8 @@ struct reported {
 	uint64_t	ledger_entries;
 	uint8_t		ledger_head[SHA256_SIZE];
 	enum report_anchor anchor;
+	uint64_t	anchor_entries;	/* held by its own anchor */
+	uint64_t	acknowledged;	/* entries, by the authority */
 	char		operator[STORE_NAME_MAX + 1];	/* who loaded it */
 	struct reported_pack {
 		uint32_t	no;
@@ -70,12 +73,21 @@ MUST_USE enum err associations_get(struct authority *,
     const struct store_range *, struct associations *ret_associations,
     struct diag *);
 
-/* Writing one: items are put in order of offset. */
+/* ERR_CORRUPT: it is not what was written. */
+enum err associations_altered(const struct store_range *, struct diag *);
+
+/* Writing one: items are put in order of offset. rows: what changes, for
+ * rows_change(). */
 void	association_put(struct buf *items, uint32_t offset,
 	    const struct report_record *);
 MUST_USE enum err associations_put(struct authority *,
     const struct store_range *, const uint8_t kid[COSE_KID_SIZE],
-    uint64_t sequence, size_t count, struct bytes items, struct diag *);
+    uint64_t sequence, size_t count, struct bytes items,
+    struct row_sum *rows, struct diag *);
+/* What was read of a range will be replaced: it leaves the sum. */
+MUST_USE enum err associations_replace(struct authority *,
+    const struct store_range *, const struct associations *,
+    struct row_sum *rows);
 
 /*
  * What is known of one identity. ret_reported->sequence is 0 when no report
@@ -92,6 +104,12 @@ MUST_USE enum err association_name_key(struct sha256 *, const char *space,
     struct bytes text, uint64_t *ret_key);
 MUST_USE enum err association_device_key(struct sha256 *,
     const struct report_record *, uint64_t *ret_key);
+/* The live identity that the line gave a name of this space, in canonical
+ * text. ERR_NOTFOUND, without diag. ret_kind: room for PRODUCT_NAME_MAX. */
+MUST_USE enum err line_name_find(struct authority *, struct sha256 *,
+    const char *space, const char *text, struct address *ret_address,
+    char *ret_kind, bool *ret_live, struct diag *);
+
 /* May the record's identity still be a device's: handed out, not void? */
 bool	association_live(const struct report_record *);
 

@@ -21,6 +21,8 @@ struct authority {
 	struct hmac		*row_mac;	/* of objects; with keystore */
 	struct authority_info	 info;
 	unsigned		 accepted;	/* AUTHORITY_CLOCK, ... */
+	bool			 enrolling;	/* what LOG_ONLINE reserved
+						 * is in use: enrol.h */
 	struct diag		 warning;	/* see authority_warning() */
 };
 
@@ -53,6 +55,11 @@ MUST_USE enum err authority_template_issuer(struct authority *,
 /* The product's template under a log; made, checked with a sample signed by
  * a throw-away key, and stored at first use. Within a transaction. */
 MUST_USE enum err authority_template_for(struct authority *,
+    const struct product *, const struct store_log *, int64_t now,
+    uint32_t *ret_id, struct diag *);
+
+/* The same in a transaction of its own, what it made on record. */
+MUST_USE enum err authority_template_recorded(struct authority *,
     const struct product *, const struct store_log *, int64_t now,
     uint32_t *ret_id, struct diag *);
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/authority/approval.h"
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/request_internal.h"
 #include "lib/base/cbor_write.h"
@@ -37,14 +38,15 @@ maker_collect(void *ctx, const struct store_object *object)
 {
 	struct chip_makers *makers = ctx;
 	struct chip_maker *maker = maker_find(makers, object->name);
+	size_t i;
 
 	if (strcmp(object->version, REMOVED) == 0) {
-		if (maker == NULL)
-			return ERR_CORRUPT;
-		maker->removed = true;
-		return ERR_OK;
+		for (i = 0; i < makers->count; i++)
+			if (strcmp(makers->list[i].name, object->name) == 0)
+				makers->list[i].removed = true;
+		return maker == NULL ? ERR_CORRUPT : ERR_OK;
 	}
-	if (maker != NULL || makers->count == CHIP_MAKERS_MAX)
+	if (makers->count == CHIP_MAKERS_MAX)
 		return ERR_CORRUPT;
 	maker = &makers->list[makers->count++];
 	*maker = (struct chip_maker){ .cert = BUF_INIT,
@@ -82,11 +84,14 @@ chip_makers_load(struct authority *authority, struct chip_makers *ret_makers,
 }
 
 enum err
-chip_maker_put_request(struct buf *out, const char *name, struct bytes cert)
+chip_maker_put_request(struct buf *out, const char *name, struct bytes cert,
+    struct bytes approval)
 {
-	cbor_put_array(out, 2);
+	cbor_put_array(out, approval.len > 0 ? 3 : 2);
 	cbor_put_text(out, name);
 	cbor_put_bstr(out, cert);
+	if (approval.len > 0)
+		cbor_put_bstr(out, approval);
 	return buf_err(out);
 }
 
@@ -107,7 +112,11 @@ maker_word(struct bytes text, char ret_name[STORE_NAME_MAX + 1],
 	    "to %d of a-z, 0-9 and -, not first -", DEVICE_SOURCE_MAX);
 }
 
-/* A key that signs, in a certificate that every parser takes. */
+/*
+ * A key that signs, in a certificate that every parser takes, and of somebody
+ * who signs: not of a CA, whose key signs certificates (RFC 5280 4.2.1.3,
+ * 4.2.1.9).
+ */
 static enum err
 cert_check(const char *name, struct bytes cert, struct diag *diag)
 {
@@ -118,9 +127,83 @@ cert_check(const char *name, struct bytes cert, struct diag *diag)
 	if (!err && key_algorithm(info.public_key.alg)->signature_len == 0)
 		err = diag_fail(diag, ERR_INVALID, NULL,
 		    "its key cannot sign");
-	if (err)
-		diag_prefix(diag, "chip maker %s: certificate", name);
+	else if (!err && (info.ca || (info.key_usage != 0 &&
+	    (info.key_usage & KU_DIGITAL_SIGNATURE) == 0)))
+		err = diag_fail(diag, ERR_INVALID, "RFC 5280 4.2.1.3", "%s",
+		    info.ca ? "is a CA's" : "its key usage is not "
+		    "digitalSignature");
+	if (!err)
+		return ERR_OK;
+	diag_prefix(diag, "chip maker %s: certificate", name);
+	diag_hint(diag, "register the certificate of the key that signs the "
+	    "lists: ask the maker for it");
 	return err;
+}
+
+static enum err
+maker_parse(struct bytes body, struct store_object *object,
+    struct bytes *ret_approval, struct diag *diag)
+{
+	struct bytes name, approval = BYTES_NONE;
+	struct cbor cbor;
+	size_t fields;
+	enum err err;
+
+	cbor_open(&cbor, body);
+	fields = cbor_get_array(&cbor);
+	name = cbor_get_tstr(&cbor);
+	object->body = cbor_get_bstr(&cbor);
+	if (fields == 3)
+		approval = cbor_get_bstr(&cbor);
+	if (!cbor_close(&cbor) || fields < 2 || fields > 3)
+		return diag_fail(diag, ERR_SYNTAX, NULL,
+		    "chip maker request: %s", cbor.error != NULL ?
+		    cbor.error : "not of two or three fields");
+	err = maker_word(name, object->name, diag);
+	if (!err)
+		err = cert_check(object->name, object->body, diag);
+	if (!err)
+		err = sha256_once(object->body, object->hash);
+	if (!err)
+		*ret_approval = approval;
+	return err;
+}
+
+/* Another operator's approval, once there is one. */
+static enum err
+maker_approved(struct authority *authority, const struct request *request,
+    const struct store_object *object, struct bytes approval, int64_t now,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf subject = BUF_INIT;
+	enum err err;
+
+	err = chip_maker_put_request(&subject, object->name, object->body,
+	    BYTES_NONE);
+	return err ? err : approval_second(authority, approval,
+	    APPROVAL_CHIP_MAKER, buf_bytes(&subject), request->signed_by, now,
+	    diag);
+}
+
+/* The version of a maker's n-th certificate. ret_known: it has this one. */
+static void
+maker_version(const struct chip_makers *makers, struct store_object *object,
+    bool *ret_known)
+{
+	unsigned number = 1;
+	size_t i;
+
+	*ret_known = false;
+	for (i = 0; i < makers->count; i++) {
+		if (strcmp(makers->list[i].name, object->name) != 0)
+			continue;
+		number++;
+		*ret_known = *ret_known || bytes_equal(object->body,
+		    buf_bytes(&makers->list[i].cert));
+	}
+	if (number > 1)
+		(void)snprintf(object->version, sizeof(object->version), "%u",
+		    number);
 }
 
 enum err
@@ -131,40 +214,31 @@ request_chip_maker_add(struct authority *authority,
 	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
 	struct store_object object = { .kind = STORE_CHIP_MAKER,
 	    .created = now };
-	struct chip_maker *known;
-	struct bytes name;
-	struct cbor cbor;
+	struct bytes approval = BYTES_NONE;
+	struct chip_maker *maker;
+	bool known = false;
 	enum err err;
 
-	cbor_open(&cbor, request->body);
-	cbor_get_array_sized(&cbor, 2);
-	name = cbor_get_tstr(&cbor);
-	object.body = cbor_get_bstr(&cbor);
-	if (!cbor_close(&cbor))
-		return diag_fail(diag, ERR_SYNTAX, NULL,
-		    "chip maker request: %s", cbor.error);
-	err = maker_word(name, object.name, diag);
+	err = maker_parse(request->body, &object, &approval, diag);
 	if (!err)
-		err = cert_check(object.name, object.body, diag);
-	if (!err)
-		err = sha256_once(object.body, object.hash);
+		err = maker_approved(authority, request, &object, approval,
+		    now, diag);
 	if (!err)
 		err = chip_makers_load(authority, &makers, diag);
 	if (err)
 		return err;
-	known = maker_find(&makers, object.name);
-	if (known != NULL && known->removed)
+	maker = maker_find(&makers, object.name);
+	if (maker != NULL && maker->removed)
 		return diag_fail(diag, ERR_CONFLICT, NULL, "chip maker %s: was "
 		    "removed: a new one needs a new name", object.name);
-	if (known == NULL && makers.count == CHIP_MAKERS_MAX)
-		return diag_fail(diag, ERR_LIMIT, NULL,
-		    "chip makers: more than %d", CHIP_MAKERS_MAX);
-	err = object_put(authority->store, authority->row_mac, &object, NULL);
-	if (err == ERR_CONFLICT)
-		return diag_fail(diag, err, NULL, "chip maker %s: registered "
-		    "with another certificate: give a new one a new name",
-		    object.name);
-	if (err && err != ERR_EXISTS)
+	maker_version(&makers, &object, &known);
+	if (!known && makers.count == CHIP_MAKERS_MAX)
+		return diag_fail(diag, ERR_LIMIT, NULL, "chip makers: more "
+		    "than %d certificates", CHIP_MAKERS_MAX);
+	if (!known)
+		err = object_put(authority->store, authority->row_mac,
+		    &object, NULL);
+	if (err)
 		return diag_fail(diag, err, NULL,
 		    "chip maker %s: cannot be registered", object.name);
 	buf_put(result, object.hash, SHA256_SIZE);

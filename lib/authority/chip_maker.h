@@ -1,7 +1,10 @@
 /*
  * Chip makers whose signed lists are believed: registered by an operator's
- * request with the certificate that signs, or that issued the signing one.
- * A name is one maker's for ever; removed, its lists are taken no more.
+ * request, which another one approved (approval.h), with the certificate that
+ * signs. What a CA issued does not count: it must be registered itself. A
+ * maker's next certificate is added under its name, for a chip's id is known
+ * by that. A name is one maker's for ever; removed, its lists are taken no
+ * more, whatever they are signed by.
  */
 #ifndef IMPRINT_AUTHORITY_CHIP_MAKER_H
 #define IMPRINT_AUTHORITY_CHIP_MAKER_H
@@ -11,7 +14,7 @@
 
 #define CHIP_MAKERS_MAX	64
 
-struct chip_maker {
+struct chip_maker {	/* one of its certificates */
 	char		name[DEVICE_SOURCE_MAX + 1];
 	struct buf	cert;		/* DER */
 	int64_t		created;
@@ -33,8 +36,9 @@ void	chip_makers_release(struct chip_makers *);
 MUST_USE enum err chip_makers_load(struct authority *,
     struct chip_makers *ret_makers, struct diag *);
 
-/* Body of the request that registers one: [name, certificate]. */
+/* Body of the request that registers one: [name, certificate, ? approval],
+ * the last one empty: none. What is approved is [name, certificate]. */
 MUST_USE enum err chip_maker_put_request(struct buf *, const char *name,
-    struct bytes cert);
+    struct bytes cert, struct bytes approval);
 
 #endif

@@ -94,12 +94,14 @@ struct import {
 	const struct store_order	*order;
 	const struct product		*product;
 	struct store_device_list	 list;
+	const struct devices_said	*said;
 	struct sha256			*sha256;
 	struct buf			 block;
 	unsigned			 in_block;
 	uint64_t			 block_number;
 	struct mark			*marks;
 	size_t				 mark_count;
+	struct row_sum			 rows;	/* what changes of them */
 	char				 title[NAMES_TITLE_SIZE];
 	struct diag			*diag;
 };
@@ -118,6 +120,8 @@ marks_flush(struct import *import)
 {
 	struct store *store = import->authority->store;
 	const struct mark *mark = import->marks;
+	struct store_row row = { .table = STORE_DEVICE_MARK_ROWS,
+	    .numbers = { import->order->number } };
 	uint64_t entry = 0;
 	uint32_t order = 0;
 	size_t i;
@@ -127,6 +131,11 @@ marks_flush(struct import *import)
 	for (i = 0; i < import->mark_count && !err; i++, mark++) {
 		err = store_device_mark_put(store, mark->mark,
 		    import->order->number, mark->entry, import->diag);
+		row.numbers[1] = mark->entry;
+		row.blob = bytes_of(mark->mark, STORE_MARK_SIZE);
+		if (!err)
+			err = rows_add(import->authority, &import->rows,
+			    &row, true);
 		if (err != ERR_EXISTS)
 			continue;
 		err = store_device_mark_get(store, mark->mark, &order, &entry,
@@ -250,23 +259,24 @@ unbelieved(const struct import *import, const char *what, const char *hint)
 	return err;
 }
 
-/* Why this list may be believed; who made the keys is what documents say. */
+/* Why this list may be believed; who made the keys is what documents say. An
+ * approval is looked at when the list was read: it is for its hash. */
 static enum err
-trust_check(const struct import *import, const struct devices_list *list,
-    const struct devices_said *said, int64_t now)
+trust_check(const struct import *import, const struct device_list_head *head)
 {
 	enum product_maker maker = import->product->credentials[0].maker;
+	enum order_mode mode = import->said->mode;
 
-	switch (list->head.trust) {
+	switch (head->trust) {
 	case DEVICE_LIST_SIGNED:
 	case DEVICE_LIST_MANIFEST:
-		if (said->mode == ORDER_DEVICE_KEY && maker != MAKER_CHIP)
+		if (mode == ORDER_DEVICE_KEY && maker != MAKER_CHIP)
 			return unbelieved(import, "a chip maker signed it, "
 			    "the product says that devices make their keys",
 			    "say key-from: chip in the product");
 		return ERR_OK;
 	case DEVICE_LIST_POSSESSION:
-		if (said->mode != ORDER_DEVICE_KEY)
+		if (mode != ORDER_DEVICE_KEY)
 			break;
 		if (maker != MAKER_DEVICE)
 			return unbelieved(import, "devices proved their keys, "
@@ -276,21 +286,28 @@ trust_check(const struct import *import, const struct devices_list *list,
 	case DEVICE_LIST_APPROVED:
 		break;
 	}
-	if (said->approval.len == 0)
-		return unbelieved(import, "no registered chip maker signed "
-		    "it, and no second operator approved it", "another "
-		    "operator runs 'imprint list approve FILE', you order "
-		    "with --approval FILE");
-	return approval_check(import->authority, said->approval,
-	    APPROVAL_DEVICE_LIST, list->hash, import->order->operator, now,
-	    import->diag);
+	return import->said->approval.len > 0 ? ERR_OK : unbelieved(import,
+	    "no registered chip maker signed it, and no second operator "
+	    "approved it", "another operator runs 'imprint list approve "
+	    "FILE', you order with --approval FILE");
+}
+
+/* Whose list it is decides what its ids are known by. */
+static enum err
+list_begun(void *ctx, const struct device_list_head *head)
+{
+	struct import *import = ctx;
+
+	import->list.trust = head->trust;
+	memcpy(import->list.source, head->source, sizeof(head->source));
+	return trust_check(import, head);
 }
 
 /* Is what was read what was signed for? */
 static enum err
-said_check(const struct import *import, const struct devices_list *list,
-    const struct devices_said *said)
+said_check(const struct import *import, const struct devices_list *list)
 {
+	const struct devices_said *said = import->said;
 	uint64_t count = import->order->count;
 
 	if (list->entries != count)
@@ -307,38 +324,35 @@ said_check(const struct import *import, const struct devices_list *list,
 
 static enum err
 import_run(struct import *import, const struct devices_file *file,
-    const struct devices_said *said, int64_t now)
+    int64_t now)
 {
-	const struct device_list_sink only = { .ctx = NULL };
-	const struct device_list_sink sink = { NULL, entry_import, import };
+	const struct device_list_sink sink = { .each = entry_import,
+		.begun = list_begun, .ctx = import };
 	struct store *store = import->authority->store;
 	struct devices_list list;
 	enum err err;
 
-	/* whose list it is decides what its ids are known by: read twice */
-	err = devices_file_read(import->authority, file, said->mode,
-	    import->product, now, &only, &list, import->diag);
-	if (!err)
-		err = said_check(import, &list, said);
-	if (!err)
-		err = trust_check(import, &list, said, now);
-	if (!err)
-		err = store_device_list_begin(store, &import->list,
-		    import->diag);
+	err = store_block_next(store, STORE_DEVICE_BLOCKS,
+	    &import->list.first, import->diag);
 	if (err)
 		return err;
 	import->block_number = import->list.first;
-	import->list.trust = list.head.trust;
-	memcpy(import->list.source, list.head.source,
-	    sizeof(list.head.source));
-	err = devices_file_read(import->authority, file, said->mode,
+	err = devices_file_read(import->authority, file, import->said->mode,
 	    import->product, now, &sink, &list, import->diag);
 	if (!err)
-		err = said_check(import, &list, said);
+		err = said_check(import, &list);
+	if (!err && (list.head.trust == DEVICE_LIST_APPROVED ||
+	    import->said->approval.len > 0))
+		err = approval_check(import->authority,
+		    import->said->approval, APPROVAL_DEVICE_LIST, list.hash,
+		    import->order->operator, now, import->diag);
 	if (!err)
 		err = block_flush(import);
 	if (!err)
 		err = marks_flush(import);
+	if (!err)
+		err = rows_change(import->authority, &import->rows,
+		    import->diag);
 	if (err)
 		return err;
 	import->list.entries = list.entries;
@@ -352,7 +366,8 @@ devices_import(struct authority *authority, const struct store_order *order,
     const struct devices_said *said, int64_t now, struct diag *diag)
 {
 	struct import import = { .authority = authority, .order = order,
-	    .product = product, .block = BUF_INIT, .diag = diag,
+	    .product = product, .said = said, .block = BUF_INIT,
+	    .diag = diag,
 	    .list = { .order = order->number, .mode = said->mode } };
 	enum err err;
 
@@ -361,20 +376,39 @@ devices_import(struct authority *authority, const struct store_order *order,
 	err = import.marks == NULL ? diag_nomem(diag) :
 	    sha256_new(&import.sha256, diag);
 	if (!err)
-		err = import_run(&import, file, said, now);
+		err = import_run(&import, file, now);
 	sha256_free(&import.sha256);
 	buf_release(&import.block);
 	free(import.marks);
 	return err;
 }
 
+/* The marks that an order gives back. */
+struct given_back {
+	struct authority	*authority;
+	uint32_t		 order;
+	uint64_t		 from;		/* entry */
+	struct row_sum		 rows;
+};
+
+static enum err
+mark_leave(void *ctx, const struct store_row *row)
+{
+	struct given_back *g = ctx;
+
+	if (row->numbers[0] != g->order || row->numbers[1] < g->from)
+		return ERR_OK;
+	return rows_add(g->authority, &g->rows, row, false);
+}
+
 enum err
 devices_release(struct authority *authority,
     const struct store_order *order, struct diag *diag)
 {
+	struct given_back g = { .authority = authority,
+	    .order = order->number };
 	struct store_device_list list;
 	struct store_pack pack;
-	uint64_t left = 0;
 	uint32_t no;
 	enum err err;
 
@@ -386,8 +420,13 @@ devices_release(struct authority *authority,
 		err = store_pack_get(authority->store, order->number, no,
 		    &pack, diag);
 		if (!err && pack.complete)
-			left += pack.count;
+			g.from += pack.count;
 	}
+	if (!err)
+		err = store_row_each(authority->store,
+		    STORE_DEVICE_MARK_ROWS, mark_leave, &g, diag);
+	if (!err)
+		err = rows_change(authority, &g.rows, diag);
 	return err ? err : store_device_mark_drop(authority->store,
-	    order->number, left, diag);
+	    order->number, g.from, diag);
 }

@@ -1,7 +1,6 @@
 /* Entries of lists of devices as the registry keeps them. */
+#include "lib/authority/blob.h"
 #include "lib/authority/devices_internal.h"
-#include "lib/base/cbor_write.h"
-#include "lib/base/secret.h"
 
 void
 device_stored_put(struct buf *out, const struct device_entry *entry)
@@ -53,43 +52,18 @@ device_stored_take(struct bytes *rest, struct device_held *ret_device)
 	return true;
 }
 
-static enum err
-block_mac(struct authority *authority, uint32_t order, uint64_t number,
-    struct bytes octets, uint8_t ret_mac[SHA256_SIZE])
-{
-	_cleanup_buf_ struct buf head = BUF_INIT;
-	struct bytes parts[2];
-	enum err err;
-
-	/* as names_block.c, under another word */
-	cbor_put_array(&head, 4);
-	cbor_put_text(&head, "devices");
-	cbor_put_uint(&head, order);
-	cbor_put_uint(&head, number);
-	cbor_put_bstr_head(&head, octets.len);
-	err = buf_err(&head);
-	if (err)
-		return err;
-	parts[0] = buf_bytes(&head);
-	parts[1] = octets;
-	return hmac_parts(authority->row_mac, parts, 2, ret_mac);
-}
-
 enum err
 device_block_put(struct authority *authority, uint32_t order,
     uint64_t number, struct bytes entries, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
-	uint8_t mac[SHA256_SIZE];
 	enum err err;
 
-	err = block_mac(authority, order, number, entries, mac);
 	buf_put_bytes(&body, entries);
-	buf_put(&body, mac, sizeof(mac));
-	if (!err)
-		err = buf_err(&body);
-	return err ? err : store_device_block_put(authority->store, number,
-	    order, buf_bytes(&body), diag);
+	err = blob_seal(authority, "devices", order, number, &body);
+	return err ? err :
+		     store_block_put(authority->store, STORE_DEVICE_BLOCKS,
+			 number, order, buf_bytes(&body), diag);
 }
 
 enum err
@@ -97,29 +71,22 @@ device_block_get(struct authority *authority, uint32_t order,
     uint64_t number, struct buf *out, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
-	uint8_t mac[SHA256_SIZE];
-	struct bytes octets;
+	struct bytes octets = BYTES_NONE;
 	uint32_t owner = 0;
-	bool good;
 	enum err err;
 
-	err = store_device_block_get(authority->store, number, &owner, &body,
-	    diag);
+	err = store_block_get(authority->store, STORE_DEVICE_BLOCKS, number,
+	    &owner, &body, diag);
 	if (err)
 		return err;
-	good = body.len > SHA256_SIZE && owner == order;
-	octets = bytes_of(body.ptr, good ? body.len - SHA256_SIZE : 0);
-	if (good && authority->row_mac != NULL) {
-		err = block_mac(authority, order, number, octets, mac);
-		if (err)
-			return err;
-		good = secret_equal(bytes_of(mac, sizeof(mac)),
-		    bytes_of(octets.ptr + octets.len, SHA256_SIZE));
-	}
-	if (good) {
+	err = owner == order ? blob_open(authority, "devices", order, number,
+	    buf_bytes(&body), &octets) : ERR_CORRUPT;
+	if (!err) {
 		buf_put_bytes(out, octets);
 		return buf_err(out);
 	}
+	if (err != ERR_CORRUPT)
+		return err;
 	err = diag_fail(diag, ERR_CORRUPT, NULL, "registry: devices of order "
 	    "%u, block %ju: altered", order, (uintmax_t)number);
 	diag_hint(diag, "somebody or something wrote to registry.db: restore "

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/chunk_receipt.h"
+#include "lib/authority/field.h"
 #include "lib/authority/lookup_internal.h"
 #include "lib/authority/names_internal.h"
 #include "lib/authority/signer.h"
@@ -19,6 +20,7 @@ struct lookup {
 	struct identity_maker	*maker;
 	struct store_range	 range;		/* the maker's; count 0: none */
 	struct names_held	 names;		/* of the range */
+	struct identity_birth	 birth;		/* of the range, in the field */
 	struct buf		 entry;
 	struct verifier		*verifier;	/* of documents, and whose */
 	uint8_t			 verifier_kid[COSE_KID_SIZE];
@@ -102,6 +104,29 @@ serial_key_get(struct authority *authority, const char *log, uint8_t epoch,
 	return keystore_secret(authority->keystore, label, ret_key, diag);
 }
 
+/* What an identity of the field has of its birth. */
+static enum err
+birth_load(struct lookup *lookup, const struct store_range *range,
+    struct diag *diag)
+{
+	struct field_enrolment enrolment;
+	enum err err;
+
+	err = field_enrolment_get(lookup->authority, range->first,
+	    &enrolment, diag);
+	if (err == ERR_NOTFOUND)
+		return diag_fail(diag, ERR_CORRUPT, NULL, "registry: what "
+		    "identity " LOG_ONLINE "/%ju was made of is gone",
+		    (uintmax_t)range->first);
+	if (err)
+		return err;
+	lookup->birth.log = enrolment.birth.log;
+	lookup->birth.index = enrolment.birth.index;
+	memcpy(lookup->birth.text, enrolment.text,
+	    sizeof(lookup->birth.text));
+	return ERR_OK;
+}
+
 /* Get the maker ready for a range. */
 static enum err
 lookup_enter(struct lookup *lookup, const struct store_range *range,
@@ -131,6 +156,10 @@ lookup_enter(struct lookup *lookup, const struct store_range *range,
 	if (!err)
 		err = names_load(authority, lookup->template, range,
 		    &lookup->names, diag);
+	if (!err && range->log == LOG_ONLINE_NUMBER) {
+		err = birth_load(lookup, range, diag);
+		part.birth = &lookup->birth;
+	}
 	if (!err)
 		err = identity_maker_new(lookup->template,
 		    secret_bytes(&lookup->serial_key),
@@ -429,8 +458,8 @@ serial_try(void *ctx, const struct store_log *log)
 	return err;
 }
 
-static enum err
-find_serial(struct authority *authority, const uint8_t octets[SERIAL_SIZE],
+enum err
+lookup_serial(struct authority *authority, const uint8_t octets[SERIAL_SIZE],
     struct address *ret_address, struct diag *diag)
 {
 	struct serial_walk walk = { .authority = authority,
@@ -463,7 +492,7 @@ find_octets(struct authority *authority, const uint8_t octets[SERIAL_SIZE],
 	if (err != ERR_NOTFOUND)
 		return err;
 	*ret_kind = ADDRESS_SERIAL;
-	return find_serial(authority, octets, ret_address, diag);
+	return lookup_serial(authority, octets, ret_address, diag);
 }
 
 /* A number without its log could be a name as well. */
@@ -504,6 +533,7 @@ lookup_find(struct authority *authority, const char *word,
     struct diag *diag)
 {
 	uint8_t octets[SERIAL_SIZE];
+	struct address birth;
 	enum err err;
 
 	err = find_number(authority, word, ret_address, ret_kind, diag);
@@ -513,6 +543,11 @@ lookup_find(struct authority *authority, const char *word,
 	if (err == ERR_NOTFOUND) {
 		*ret_kind = ADDRESS_NAME;
 		err = lookup_name(authority, word, ret_address, diag);
+	}
+	/* a device's UEID and names are those of its birth: who it is now */
+	if (!err && (*ret_kind == ADDRESS_UEID || *ret_kind == ADDRESS_NAME)) {
+		birth = *ret_address;
+		return field_current(authority, &birth, ret_address, diag);
 	}
 	if (err == ERR_NOTFOUND) {
 		err = diag_fail(diag, err, NULL, "\"%.80s\": no index, UEID, "

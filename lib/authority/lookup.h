@@ -23,7 +23,8 @@ const char *address_kind_name(enum address_kind);
  * What people type: "123" or "bulk/123" (an index), 34 hexadecimal digits
  * starting 01 (a UEID) or else (a certificate's serial number; colons
  * allowed), anything else a name, in any form that name_read() takes, with
- * its kind before it or not: "imei=490154203237518". Nothing is guessed:
+ * its kind before it or not: "imei=490154203237518". A UEID and a name lead
+ * to the identity that the device has now (field.h). Nothing is guessed:
  * ERR_CONFLICT when a number is an index and somebody's name, or a name is
  * that of several identities; it says which. ERR_NOTFOUND says what was
  * tried, and of a name that is kept for an order, which.

@@ -11,4 +11,9 @@
 MUST_USE enum err lookup_name(struct authority *, const char *word,
     struct address *ret_address, struct diag *);
 
+/* Whose certificate has this serial number? ERR_NOTFOUND, without diag. */
+MUST_USE enum err lookup_serial(struct authority *,
+    const uint8_t octets[SERIAL_SIZE], struct address *ret_address,
+    struct diag *);
+
 #endif

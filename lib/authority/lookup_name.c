@@ -116,8 +116,8 @@ find_block(void *ctx, uint64_t number)
 	size_t n, i;
 	enum err err;
 
-	err = store_name_block_get(find->authority->store, number, &owner,
-	    &body, find->diag);
+	err = store_block_get(find->authority->store, STORE_NAME_BLOCKS, number,
+	    &owner, &body, find->diag);
 	if (!err)
 		err = names_order_get(find->authority, owner, order,
 		    find->diag);

@@ -147,8 +147,8 @@ names_order_dead(const struct names_order *order, uint64_t line)
 }
 
 /* "bulk/17" */
-static enum err
-index_text(struct authority *authority, uint32_t log, uint64_t index,
+enum err
+names_identity(struct authority *authority, uint32_t log, uint64_t index,
     char *out, size_t size, struct diag *diag)
 {
 	struct store_log row;
@@ -183,8 +183,8 @@ names_owner(struct authority *authority, const struct names_order *order,
 		    order->order.number, (uintmax_t)line + 2);
 		return ERR_OK;
 	}
-	err = index_text(authority, part.log, part.range + value - part.first,
-	    where, sizeof(where), diag);
+	err = names_identity(authority, part.log,
+	    part.range + value - part.first, where, sizeof(where), diag);
 	if (!err)
 		(void)snprintf(ret_owner, NAMES_OWNER_SIZE,
 		    "identity %s of order %u has it", where,
@@ -275,7 +275,7 @@ holder_try(void *ctx, const struct names_form *form)
 		return err;
 	}
 	if (!err)
-		err = index_text(holder->authority, log, index, where,
+		err = names_identity(holder->authority, log, index, where,
 		    sizeof(where), holder->diag);
 	if (err)
 		return diag_fail(holder->diag, err, NULL,
@@ -333,6 +333,9 @@ template_walk(void *ctx, const struct store_object *object)
 
 	err = template_decode(object->body, &template, walk->diag);
 	for (i = 0; !err && i < template->name_count; i++) {
+		/* given to another template's identities before */
+		if (template->names[i].from == NAME_FROM_BIRTH)
+			continue;
 		form.name = template->names[i];
 		form.log = template->log;
 		err = walk->each(walk->ctx, &form);

@@ -1,29 +1,6 @@
 /* Lines of names as the registry keeps them. */
+#include "lib/authority/blob.h"
 #include "lib/authority/names_internal.h"
-#include "lib/base/cbor_write.h"
-#include "lib/base/secret.h"
-
-static enum err
-block_mac(struct authority *authority, uint32_t order, uint64_t number,
-    struct bytes octets, uint8_t ret_mac[SHA256_SIZE])
-{
-	_cleanup_buf_ struct buf head = BUF_INIT;
-	struct bytes parts[2];
-	enum err err;
-
-	/* four parts: no object's (object.c) is taken for one */
-	cbor_put_array(&head, 4);
-	cbor_put_text(&head, "names");
-	cbor_put_uint(&head, order);
-	cbor_put_uint(&head, number);
-	cbor_put_bstr_head(&head, octets.len);
-	err = buf_err(&head);
-	if (err)
-		return err;
-	parts[0] = buf_bytes(&head);
-	parts[1] = octets;
-	return hmac_parts(authority->row_mac, parts, 2, ret_mac);
-}
 
 enum err
 name_block_put(struct authority *authority, uint32_t order, uint64_t number,
@@ -31,7 +8,6 @@ name_block_put(struct authority *authority, uint32_t order, uint64_t number,
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	const char *text, *above;
-	uint8_t mac[SHA256_SIZE];
 	size_t line, column, len, same;
 	enum err err;
 
@@ -47,12 +23,10 @@ name_block_put(struct authority *authority, uint32_t order, uint64_t number,
 			buf_put_u8(&body, (uint8_t)(len - same));
 			buf_put(&body, text + same, len - same);
 		}
-	err = block_mac(authority, order, number, buf_bytes(&body), mac);
-	buf_put(&body, mac, sizeof(mac));
-	if (!err)
-		err = buf_err(&body);
-	return err ? err : store_name_block_put(authority->store, number,
-	    order, buf_bytes(&body), diag);
+	err = blob_seal(authority, "names", order, number, &body);
+	return err ? err :
+		     store_block_put(authority->store, STORE_NAME_BLOCKS,
+			 number, order, buf_bytes(&body), diag);
 }
 
 /* One name; false when it is none. */
@@ -101,26 +75,19 @@ name_block_get(struct authority *authority, uint32_t order, uint64_t number,
     size_t columns, struct name_block *ret_block, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
-	uint8_t mac[SHA256_SIZE];
-	struct bytes octets;
+	struct bytes octets = BYTES_NONE;
 	uint32_t owner = 0;
-	bool good;
 	enum err err;
 
-	err = store_name_block_get(authority->store, number, &owner, &body,
-	    diag);
+	err = store_block_get(authority->store, STORE_NAME_BLOCKS, number,
+	    &owner, &body, diag);
 	if (err)
 		return err;
-	good = body.len > SHA256_SIZE && owner == order && columns > 0;
-	octets = bytes_of(body.ptr, good ? body.len - SHA256_SIZE : 0);
-	if (good && authority->row_mac != NULL) {
-		err = block_mac(authority, order, number, octets, mac);
-		if (err)
-			return err;
-		good = secret_equal(bytes_of(mac, sizeof(mac)),
-		    bytes_of(octets.ptr + octets.len, SHA256_SIZE));
-	}
-	if (good && block_decode(octets, columns, ret_block))
+	err = owner == order && columns > 0 ? blob_open(authority, "names",
+	    order, number, buf_bytes(&body), &octets) : ERR_CORRUPT;
+	if (err && err != ERR_CORRUPT)
+		return err;
+	if (!err && block_decode(octets, columns, ret_block))
 		return ERR_OK;
 	err = diag_fail(diag, ERR_CORRUPT, NULL, "registry: names of order "
 	    "%u, block %ju: altered", order, (uintmax_t)number);

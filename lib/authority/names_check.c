@@ -1,5 +1,7 @@
 /* What keeps names unique before anything is made. */
+#include "lib/authority/association.h"
 #include "lib/authority/names_internal.h"
+#include "lib/authority/status.h"
 
 /* A template that wants to come to the others. */
 struct coming {
@@ -7,6 +9,8 @@ struct coming {
 	const struct template	*template;
 	/* by its names: their form is there already, with what follows */
 	bool			 known[PRODUCT_NAMES_MAX];
+	bool			 lines;		/* names of the line matter */
+	const struct template	*of;		/* of the reported names */
 	struct diag		*diag;
 };
 
@@ -54,8 +58,12 @@ coming_against(void *ctx, const struct names_form *other)
 		if (strcmp(name->kind, other->name.kind) == 0 &&
 		    name->type != other->name.type)
 			return type_conflict(c, name, other);
-		if (!name_has_form(name) || !name_has_form(&other->name) ||
+		if (!name_has_form(name) ||
 		    strcmp(name_space(name), name_space(&other->name)) != 0)
+			continue;
+		if (other->name.from == NAME_FROM_LINE)
+			c->lines = true;
+		if (!name_has_form(&other->name))
 			continue;
 		if (name_same_block(name, &other->name)) {
 			c->known[i] = true;
@@ -163,6 +171,87 @@ file_against(void *ctx, const struct store_name_file *file)
 	return err;
 }
 
+/* Is a name that the line gave one that a new form could give? */
+static enum err
+reported_against(struct coming *c, const struct address *address,
+    const struct report_name *reported)
+{
+	char text[REPORT_NAME_TEXT_MAX + 1], owner[NAMES_OWNER_SIZE];
+	const struct product_name *name = c->template->names;
+	const char *space = NULL;
+	uint64_t value;
+	size_t i;
+	enum err err;
+
+	if (reported->text.len >= sizeof(text))
+		return ERR_CORRUPT;
+	memcpy(text, reported->text.ptr, reported->text.len);
+	text[reported->text.len] = '\0';
+	for (i = 0; i < c->of->name_count; i++)
+		if (bytes_equal(bytes_text(c->of->names[i].kind),
+		    reported->kind))
+			space = name_space(&c->of->names[i]);
+	for (i = 0; i < c->template->name_count && space != NULL; i++,
+	    name++) {
+		if (c->known[i] || strcmp(name_space(name), space) != 0 ||
+		    name_parse(name, text, &value) != ERR_OK)
+			continue;
+		err = names_identity(c->authority, address->log,
+		    address->index, owner, sizeof(owner), c->diag);
+		return err ? err : diag_fail(c->diag, ERR_CONFLICT, NULL,
+		    "name %s: would give \"%s\"; identity %s has it",
+		    name->kind, text, owner);
+	}
+	return ERR_OK;
+}
+
+static enum err
+records_against(struct coming *c, const struct store_range *range,
+    const struct associations *a)
+{
+	struct address address = { .log = range->log };
+	const struct report_record *record;
+	struct store_status row;
+	enum status status;
+	uint32_t i;
+	size_t k;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < a->count && !err; i++) {
+		record = &a->records[i];
+		if (!association_live(record) || record->name_count == 0)
+			continue;
+		address.index = range->first + i;
+		err = status_get(c->authority, address.log, address.index,
+		    &status, &row, c->diag);
+		for (k = 0; !err && status != STATUS_REVOKED &&
+		    k < record->name_count; k++)
+			err = reported_against(c, &address,
+			    &record->names[k]);
+	}
+	return err;
+}
+
+static enum err
+place_against(void *ctx, const struct store_row *row)
+{
+	_cleanup_associations_ struct associations a = ASSOCIATIONS_INIT;
+	_cleanup_template_ struct template *template = NULL;
+	struct coming *c = ctx;
+	struct store_range range;
+	enum err err;
+
+	err = store_range_get(c->authority->store,
+	    (uint32_t)row->numbers[0], row->numbers[1], &range, c->diag);
+	if (!err)
+		err = associations_get(c->authority, &range, &a, c->diag);
+	if (!err)
+		err = authority_template(c->authority, range.template,
+		    &template, c->diag);
+	c->of = template;
+	return err ? err : records_against(c, &range, &a);
+}
+
 enum err
 names_check_template(struct authority *authority,
     const struct template *template, struct diag *diag)
@@ -177,6 +266,9 @@ names_check_template(struct authority *authority,
 	if (!err)
 		err = store_name_file_each(authority->store, file_against,
 		    &c, diag);
+	if (!err && c.lines)
+		err = store_row_each(authority->store,
+		    STORE_ASSOCIATION_ROWS, place_against, &c, diag);
 	return err;
 }
 

@@ -8,10 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/authority/association.h"
 #include "lib/authority/names_internal.h"
 
 #define BATCH		((size_t)1 << 20)	/* keys; 8 MB */
-#define BLOCK_MASK	(STORE_NAME_BLOCKS_MAX - 1)
+#define BLOCK_MASK	(STORE_BLOCKS_MAX - 1)
 #define KEY_HASH(key)	((uint32_t)((key) >> 31))
 #define KEY_BLOCK(key) ((key)&BLOCK_MASK)
 
@@ -34,10 +35,13 @@ struct import {
 	struct names_order	 own;
 	struct sha256		*sha256;
 	struct forms		 forms;
+	/* by its columns: the line gives such names too */
+	bool			 of_line[PRODUCT_NAMES_MAX];
 	struct name_block	 block;
 	uint64_t		 block_number;
 	uint64_t		*keys;
 	size_t			 key_count;
+	struct row_sum		 rows;		/* what changes of them */
 	unsigned		 column_in_file[PRODUCT_NAMES_MAX];
 	char			 title[NAMES_TITLE_SIZE];
 	/* of the keys at hand */
@@ -80,9 +84,14 @@ form_collect(void *ctx, const struct names_form *form)
 	bool matters = false;
 	size_t i;
 
-	for (i = 0; i < import->own.columns; i++)
-		matters = matters || strcmp(name_space(&form->name),
-		    name_space(&import->own.names[i])) == 0;
+	for (i = 0; i < import->own.columns; i++) {
+		if (strcmp(name_space(&form->name),
+		    name_space(&import->own.names[i])) != 0)
+			continue;
+		matters = true;
+		if (form->name.from == NAME_FROM_LINE)
+			import->of_line[i] = true;
+	}
 	if (!matters || !name_has_form(&form->name) ||
 	    form_known(forms, &form->name))
 		return ERR_OK;
@@ -126,6 +135,30 @@ name_form_check(struct import *import, uint64_t line, size_t column,
 		return ERR_OK;
 	err = names_form_holder(import->authority, space, text, owner,
 	    import->diag);
+	return err ? err : import_fail(import, line, column, text, owner);
+}
+
+/* Has a device that was reported the name? */
+static enum err
+name_line_check(struct import *import, uint64_t line, size_t column,
+    const char *text)
+{
+	char owner[NAMES_OWNER_SIZE], where[64], kind[PRODUCT_NAME_MAX + 1];
+	struct address address;
+	bool live = false;
+	enum err err;
+
+	if (!import->of_line[column])
+		return ERR_OK;
+	err = line_name_find(import->authority, import->sha256,
+	    name_space(&import->own.names[column]), text, &address, kind,
+	    &live, import->diag);
+	if (err || !live)
+		return err == ERR_NOTFOUND ? ERR_OK : err;
+	err = names_identity(import->authority, address.log, address.index,
+	    where, sizeof(where), import->diag);
+	(void)snprintf(owner, sizeof(owner), "the line gave it to identity "
+	    "%s", where);
 	return err ? err : import_fail(import, line, column, text, owner);
 }
 
@@ -191,8 +224,8 @@ suspects_stored(void *ctx, uint64_t number)
 
 	if (number >= import->own.file.first)
 		return suspects_of(import, &import->own, number);
-	err = store_name_block_get(import->authority->store, number, &order,
-	    &body, import->diag);
+	err = store_block_get(import->authority->store, STORE_NAME_BLOCKS,
+	    number, &order, &body, import->diag);
 	if (!err && import->other.order.number != order)
 		err = names_order_get(import->authority, order,
 		    &import->other, import->diag);
@@ -308,7 +341,9 @@ keys_check(struct import *import, size_t at, size_t *ret_end)
 static enum err
 keys_flush(struct import *import)
 {
+	struct store_row row = { .table = STORE_NAME_KEY_ROWS };
 	size_t at, end = 0;
+	bool new = false;
 	enum err err = ERR_OK;
 
 	qsort(import->keys, import->key_count, sizeof(*import->keys),
@@ -317,10 +352,16 @@ keys_flush(struct import *import)
 		err = keys_check(import, at, &end);
 	if (!err && import->conflict)
 		err = conflict_report(import);
-	for (at = 0; at < import->key_count && !err; at++)
+	for (at = 0; at < import->key_count && !err; at++) {
+		row.numbers[0] = KEY_HASH(import->keys[at]);
+		row.numbers[1] = KEY_BLOCK(import->keys[at]);
 		err = store_name_key_put(import->authority->store,
-		    KEY_HASH(import->keys[at]), KEY_BLOCK(import->keys[at]),
+		    (uint32_t)row.numbers[0], row.numbers[1], &new,
 		    import->diag);
+		if (!err && new)
+			err = rows_add(import->authority, &import->rows,
+			    &row, true);
+	}
 	import->key_count = 0;
 	return err;
 }
@@ -364,6 +405,9 @@ line_import(void *ctx, const struct name_csv_line *line)
 		import->column_in_file[column] = line->column[i];
 		err = name_form_check(import, line->number - 1, column, text);
 		if (!err)
+			err = name_line_check(import, line->number - 1,
+			    column, text);
+		if (!err)
 			err = names_hash(import->sha256,
 			    name_space(&import->own.names[column]), text,
 			    &hash);
@@ -402,13 +446,14 @@ import_run(struct import *import, const struct template *template,
 {
 	struct store *store = import->authority->store;
 	struct names_file found;
+	struct store_row row;
 	enum err err;
 
 	err = names_each(import->authority, form_collect, import,
 	    import->diag);
 	if (!err)
-		err = store_name_file_begin(store, &import->own.file,
-		    import->diag);
+		err = store_block_next(store, STORE_NAME_BLOCKS,
+		    &import->own.file.first, import->diag);
 	import->block_number = import->own.file.first;
 	if (!err)
 		err = names_file_read(file, template->names,
@@ -424,7 +469,16 @@ import_run(struct import *import, const struct template *template,
 		return err;
 	import->own.file.lines = found.lines;
 	memcpy(import->own.file.hash, found.hash, SHA256_SIZE);
-	return store_name_file_put(store, &import->own.file, import->diag);
+	row = (struct store_row){ .table = STORE_NAME_FILE_ROWS,
+	    .numbers = { import->own.order.number, import->own.file.first,
+		found.lines },
+	    .blob = bytes_of(import->own.file.hash, STORE_HASH_SIZE) };
+	err = rows_add(import->authority, &import->rows, &row, true);
+	if (!err)
+		err = rows_change(import->authority, &import->rows,
+		    import->diag);
+	return err ? err : store_name_file_put(store, &import->own.file,
+	    import->diag);
 }
 
 enum err

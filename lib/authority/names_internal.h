@@ -43,6 +43,10 @@ bool	names_order_dead(const struct names_order *, uint64_t line);
 MUST_USE enum err names_owner(struct authority *, const struct names_order *,
     uint64_t line, char ret_owner[NAMES_OWNER_SIZE], struct diag *);
 
+/* "bulk/17" */
+MUST_USE enum err names_identity(struct authority *, uint32_t log,
+    uint64_t index, char *out, size_t size, struct diag *);
+
 /* 32 bits of SHA-256(space || 00 || text). */
 MUST_USE enum err names_hash(struct sha256 *, const char *space,
     const char *text, uint32_t *ret_hash);

@@ -1,11 +1,12 @@
 #include "lib/authority/operation.h"
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/order_record.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 
 #define META_HEAD	"operations-head"
-#define HEAD_VERSION	1
+#define HEAD_VERSION	2
 #define HEAD_SIZE_MAX	384
 #define READER_TRIES	8
 
@@ -19,6 +20,8 @@ operation_kind_name(unsigned kind)
 		[OPERATION_PUBLISH] = "publish",
 		[OPERATION_EPOCH] = "epoch",
 		[OPERATION_TEMPLATE] = "template",
+		[OPERATION_RESERVE] = "reserve", [OPERATION_FIELD] = "field",
+		[OPERATION_SERVER] = "server",
 	};
 
 	return kind >= 1 && kind < sizeof(names) / sizeof(names[0]) ?
@@ -35,7 +38,7 @@ sum_put(struct buf *out, const struct row_sum *sum)
 static void
 head_put(struct buf *out, const struct operation_head *head)
 {
-	cbor_put_array(out, 14);
+	cbor_put_array(out, 16);
 	cbor_put_uint(out, HEAD_VERSION);
 	cbor_put_uint(out, head->size);
 	cbor_put_bstr(out, bytes_of(head->root, SHA256_SIZE));
@@ -47,6 +50,7 @@ head_put(struct buf *out, const struct operation_head *head)
 	cbor_put_uint(out, head->object_place);
 	sum_put(out, &head->ranges);
 	sum_put(out, &head->published);
+	sum_put(out, &head->rows);
 }
 
 static void
@@ -83,8 +87,8 @@ head_get(struct bytes encoded, struct operation_head *ret_head,
 	struct cbor cbor;
 
 	cbor_open(&cbor, encoded);
-	version = cbor_get_versioned(&cbor, 14, HEAD_VERSION);
-	if (cbor_ok(&cbor) && version != HEAD_VERSION)
+	version = cbor_get_versioned(&cbor, 16, HEAD_VERSION);
+	if (cbor_ok(&cbor) && version != HEAD_VERSION && version != 1)
 		return diag_fail(diag, ERR_VERSION, NULL, "registry: head of "
 		    "the operations log: version %llu, this build knows %d",
 		    (unsigned long long)version, HEAD_VERSION);
@@ -98,6 +102,9 @@ head_get(struct bytes encoded, struct operation_head *ret_head,
 	head.object_place = cbor_get_uint(&cbor);
 	sum_get(&cbor, &head.ranges);
 	sum_get(&cbor, &head.published);
+	head.without_rows = version == 1;
+	if (!head.without_rows)
+		sum_get(&cbor, &head.rows);
 	if (!cbor_close(&cbor) || epoch == 0 || epoch > UINT32_MAX)
 		return head_altered(diag);
 	head.epoch = (uint32_t)epoch;
@@ -372,6 +379,8 @@ operation_begin(struct authority *authority, int64_t now, struct diag *diag)
 		err = merkle_root(&empty, sha256, head.root);
 	if (!err)
 		err = rows_all(authority, &head.ranges, diag);
+	if (!err)
+		err = rows_tables(authority, &head.rows, diag);
 	if (err)
 		return err;
 	cbor_put_array(&body, 3);
@@ -416,12 +425,33 @@ trees_seal(struct authority *authority, struct diag *diag)
 	return err;
 }
 
+struct cancelled_walk {
+	struct authority	*authority;
+	int64_t			 now;
+	struct diag		*diag;
+};
+
+/* Schema 1 had a cancelled order's row alone. */
+static enum err
+cancelled_record(void *ctx, const struct store_order *order)
+{
+	struct cancelled_walk *walk = ctx;
+	enum err err;
+
+	if (order->state != ORDER_CANCELLED)
+		return ERR_OK;
+	err = order_record_cancel(walk->authority, order, walk->now, NULL);
+	return !err || err == ERR_EXISTS ? ERR_OK : diag_fail(walk->diag,
+	    err, NULL, "order %u: that it was cancelled", order->number);
+}
+
 /* An ecosystem of schema 1 has no operations: its log begins with what is
  * there, void ranges included. */
 static enum err
 operation_migrate(struct authority *authority, bool begun, int64_t now,
     struct diag *diag)
 {
+	struct cancelled_walk walk = { authority, now, diag };
 	enum err err;
 
 	if (authority->mode != AUTHORITY_WRITE)
@@ -429,6 +459,9 @@ operation_migrate(struct authority *authority, bool begun, int64_t now,
 	err = store_begin(authority->store, diag);
 	if (!err && !begun)
 		err = trees_seal(authority, diag);
+	if (!err)
+		err = store_order_each(authority->store, cancelled_record,
+		    &walk, diag);
 	if (!err)
 		err = operation_begin(authority, now, diag);
 	if (!err)
@@ -517,6 +550,26 @@ head_missing(struct authority *authority, const struct store_log *row,
 	    begun_mark(authority, diag);
 }
 
+/* Written by version 1: what it had no sum of is taken as it is found. */
+static enum err
+rows_begin(struct authority *authority, struct operation_head *head,
+    struct diag *diag)
+{
+	enum err err;
+
+	if (!head->without_rows || authority->mode != AUTHORITY_WRITE)
+		return ERR_OK;
+	err = store_begin(authority->store, diag);
+	if (!err)
+		err = rows_tables(authority, &head->rows, diag);
+	if (!err)
+		err = operation_head_put(authority, head, diag);
+	if (!err)
+		return store_commit(authority->store, diag);
+	store_rollback(authority->store);
+	return err;
+}
+
 static enum err
 unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 {
@@ -551,6 +604,8 @@ unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 		    (unsigned long long)head.size);
 	if (!err)
 		err = rows_check_objects(authority, &head, diag);
+	if (!err)
+		err = rows_begin(authority, &head, diag);
 	if (!err)
 		err = begun_mark(authority, diag);
 	/* who only looks does not need the right time */

@@ -25,7 +25,7 @@
 #define LOG_OPERATIONS		"operations"
 #define LOG_OPERATIONS_NUMBER	3
 #define OPERATION_VERSION	1
-#define OPERATION_SIZE_MAX	(2 * ((size_t)1 << 20))
+#define OPERATION_SIZE_MAX	(8 * ((size_t)1 << 20))
 
 enum operation_kind {
 	/* [ecosystem id, name, [[kind, name, version, hash], ...]]: what was
@@ -42,10 +42,23 @@ enum operation_kind {
 				 * SHA-256 of the CRL] */
 	/* [[[kind, name, version, hash], ...]]: made for an order's run */
 	OPERATION_TEMPLATE = 9,
+	OPERATION_RESERVE = 10,	/* [log, first, count]: before one is signed */
+	/* [[[what, log and index of birth, index / null], ...]]: a turn of
+	 * enrolment (enrol.h); what is FIELD_SUPERSEDED is revoked by it */
+	OPERATION_FIELD = 11,
+	/* [DNS name, SHA-256 of the certificate, its end]: made for a server
+	 * of our own (server_certificate.h) */
+	OPERATION_SERVER = 12,
 	OPERATION_EPOCH = 8	/* [epoch, anchor, [[log, first, count],
 				 * ...]]: see anchor.h */
 };
 const char *operation_kind_name(unsigned kind);
+
+/* What an entry of OPERATION_FIELD says of an identity. */
+enum field_event {
+	FIELD_ISSUED = 1, FIELD_CONFIRMED = 2, FIELD_SUPERSEDED = 3,
+	FIELD_REFUSED = 4	/* a key more for who has one: no index */
+};
 
 struct operation_head {
 	uint64_t	size;
@@ -57,8 +70,9 @@ struct operation_head {
 	uint8_t		status_sum[SHA256_SIZE];
 	/* see rows.h; objects up to a place of store_object_last();
 	 * published: what authority_published() says of each log */
-	struct row_sum	objects, ranges, published;
+	struct row_sum	objects, ranges, published, rows;
 	uint64_t	object_place;
+	bool		without_rows;	/* as version 1 wrote it */
 };
 
 /* An entry; body holds one CBOR item. */

@@ -16,7 +16,6 @@ struct replay {
 	struct status_replay	*status;
 	uint64_t		 seq;
 	uint64_t		 objects;	/* that entries speak of */
-	uint64_t		 cancelled;
 	void			(*progress)(void *ctx, uint64_t done);
 	void			*progress_ctx;
 	struct diag		*diag;
@@ -112,27 +111,6 @@ replay_template(struct replay *r, const struct operation *operation)
 }
 
 static enum err
-replay_cancel(struct replay *r, struct bytes body)
-{
-	struct store_order order;
-	uint64_t number;
-	struct cbor cbor;
-	enum err err;
-
-	cbor_open(&cbor, body);
-	number = cbor_get_uint(&cbor);
-	if (!cbor_close(&cbor) || number > UINT32_MAX)
-		return replay_fail(r, "cancels no order");
-	err = store_order_get(r->authority->store, (uint32_t)number, &order,
-	    NULL);
-	if (err || order.state != ORDER_CANCELLED)
-		return replay_fail(r, "cancelled an order that is not "
-		    "cancelled in the registry");
-	r->cancelled++;
-	return ERR_OK;
-}
-
-static enum err
 replay_request(struct replay *r, const struct operation *operation)
 {
 	enum request_type type = (enum request_type)0;
@@ -151,8 +129,6 @@ replay_request(struct replay *r, const struct operation *operation)
 		return replay_fail(r, "its request is not one that an "
 		    "operator signed");
 	err = status_replay_entry(r->status, operation, type, body, r->diag);
-	if (!err && type == REQUEST_ORDER_CANCEL)
-		err = replay_cancel(r, body);
 	return err ? err : replay_objects(r, &cbor);
 }
 
@@ -204,7 +180,7 @@ count_object(void *ctx, const struct store_object *object)
 
 struct orders {
 	struct authority	*authority;
-	uint64_t		 rows, records, cancelled;
+	uint64_t		 rows, records;
 	struct diag		*diag;
 };
 
@@ -224,17 +200,13 @@ order_look(void *ctx, const struct store_order *order)
 	enum err err;
 
 	orders->rows++;
-	if (order->state == ORDER_CANCELLED) {
-		orders->cancelled++;
-		return ERR_OK;
-	}
 	err = order_record_check(orders->authority, order, orders->diag);
-	return err ? err : rows_check_order(orders->authority, order,
-	    orders->diag);
+	return err || order->state == ORDER_CANCELLED ?
+	    err :
+	    rows_check_order(orders->authority, order, orders->diag);
 }
 
-/* Nothing but what the entries made. Orders cancelled before the log began
- * (schema 1) are on no entry. */
+/* Nothing but what the entries made. */
 static enum err
 replay_tables(struct replay *r)
 {
@@ -263,11 +235,6 @@ replay_tables(struct replay *r)
 		    "registry: %llu objects, but the operations made %llu",
 		    (unsigned long long)objects,
 		    (unsigned long long)r->objects);
-	if (orders.cancelled < r->cancelled)
-		return diag_fail(r->diag, ERR_CORRUPT, NULL,
-		    "registry: %llu orders are cancelled, but the operations "
-		    "cancelled %llu", (unsigned long long)orders.cancelled,
-		    (unsigned long long)r->cancelled);
 	return ERR_OK;
 }
 
@@ -305,6 +272,8 @@ replay_all(struct replay *r)
 		err = replay_tables(r);
 	if (!err)
 		err = rows_check_ranges(r->authority, r->diag);
+	if (!err)
+		err = rows_check_tables(r->authority, r->diag);
 	if (!err)
 		err = status_check(r->authority, r->diag);
 	if (!err)

@@ -310,14 +310,17 @@ order_record_check(struct authority *authority,
 	char name[STORE_NAME_MAX + 1];
 	struct order_record record;
 	struct store_object object;
+	bool cancelled;
 	enum err err;
 
 	(void)snprintf(name, sizeof(name), "%u", order->number);
 	err = authority_object_get(authority, STORE_ORDER, name, CANCELLED,
 	    &body, &object, NULL);
-	if (err != ERR_NOTFOUND)
-		return diag_fail(diag, err ? err : ERR_STATE, NULL,
-		    "order %u: was cancelled", order->number);
+	if (err && err != ERR_NOTFOUND)
+		return diag_fail(diag, err, NULL, "order %u: its record "
+		    "cannot be trusted", order->number);
+	cancelled = err == ERR_OK;
+	buf_clear(&body);
 	err = authority_object_get(authority, STORE_ORDER, name, "", &body,
 	    &object, diag);
 	if (!err)
@@ -327,11 +330,12 @@ order_record_check(struct authority *authority,
 		    &now, diag);
 	if (err)
 		return err;
-	if (bytes_equal(object.body, buf_bytes(&now)))
+	if (bytes_equal(object.body, buf_bytes(&now)) &&
+	    cancelled == (order->state == ORDER_CANCELLED))
 		return ERR_OK;
 	err = diag_fail(diag, ERR_CORRUPT, NULL,
-	    "order %u: the registry's rows are not what was ordered",
-	    order->number);
+	    "order %u: the registry's rows are not what was %s",
+	    order->number, cancelled ? "cancelled" : "ordered");
 	diag_hint(diag, "somebody wrote to registry.db: restore it from a "
 	    "backup; nothing was signed");
 	return err;

@@ -51,7 +51,8 @@ MUST_USE enum err order_record_put(struct authority *,
 /* Record that it was cancelled: it never runs again, whatever its row says. */
 MUST_USE enum err order_record_cancel(struct authority *,
     const struct store_order *, int64_t now, struct diag *);
-/* ERR_CORRUPT when rows and record differ; ERR_STATE: it was cancelled. */
+/* ERR_CORRUPT when rows and record differ, in whether it was cancelled
+ * too. */
 MUST_USE enum err order_record_check(struct authority *,
     const struct store_order *, struct diag *);
 

@@ -346,6 +346,24 @@ time_after(int64_t before, int64_t base, int64_t *time)
 		*time = before + 1;
 }
 
+/* Is one of its lists gone? */
+static bool
+list_missing(const struct publication *p)
+{
+	char path[PATH_SIZE];
+	uint64_t list;
+
+	for (list = 0; list < p->what.lists; list++) {
+		_cleanup_file_ struct file file = FILE_INIT;
+
+		if (list_path(p, list, false, path, NULL) != ERR_OK ||
+		    file_open(p->authority->io, path, O_RDONLY, 0, &file,
+		    NULL) != ERR_OK)
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_needed(const struct publishing *all, const struct publication *p,
     const struct look *look, int64_t now)
@@ -354,7 +372,7 @@ is_needed(const struct publishing *all, const struct publication *p,
 
 	return !all->request->if_needed || last->number == 0 ||
 	    !look->there || look->number != last->number ||
-	    last->lists != lists_of(&p->log) ||
+	    last->lists != lists_of(&p->log) || list_missing(p) ||
 	    last->status_count != all->head.status_count ||
 	    memcmp(last->status_sum, all->head.status_sum,
 	    SHA256_SIZE) != 0 ||
@@ -552,6 +570,9 @@ reserved_void(struct publishing *all, struct publication *p)
 	enum err err;
 
 	if (p->log.size == p->log.reserved)
+		return ERR_OK;
+	/* of a run that lives, which signed nothing beyond the log's end */
+	if (all->authority->enrolling && p->log.log == LOG_ONLINE_NUMBER)
 		return ERR_OK;
 	err = authority_void_within(all->authority, p->log.log,
 	    all->request->now, all->diag);

@@ -43,8 +43,9 @@ struct publish {
 	unsigned	 days;		/* until nextUpdate; 0: as last time,
 					 * PUBLISH_DAYS the first time */
 	bool		 if_needed;	/* only if a log's status or number
-					 * of lists changed, or half of the
-					 * time to nextUpdate is over */
+					 * of lists changed, half of the time
+					 * to nextUpdate is over, or a file
+					 * is not there */
 	/* told of each log that was published; may be NULL */
 	void		(*done)(void *ctx, const struct published *,
 			    uint64_t certificates, uint64_t crl_bytes);

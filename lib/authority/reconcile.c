@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "lib/authority/acknowledge.h"
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/reconcile_internal.h"
@@ -26,6 +27,8 @@ struct load {
 	struct template		*template;
 	unsigned		 evidence;	/* that the product asks for */
 	struct keys		 keys;
+	struct row_sum		 rows;		/* what changes of them */
+	struct lookup		*lookup;
 	struct place		*places;	/* by pack and position */
 	size_t			 place_count, place_cap;
 	uint32_t		 nos[REPORT_PACKS_MAX];	/* of its packs */
@@ -45,6 +48,7 @@ load_release(struct load *l)
 {
 	template_free(&l->template);
 	keys_release(&l->keys);
+	lookup_free(&l->lookup);
 	free(l->places);
 	buf_release(&l->items);
 	associations_release(&l->before);
@@ -146,6 +150,28 @@ sequence_check(struct load *l, bool *ret_before)
 	if (l->old.ledger_entries > l->report.ledger_entries)
 		return refuse(l, ERR_CONFLICT, "its ledger is shorter than "
 		    "at the report before: it was put back", NULL);
+	return ERR_OK;
+}
+
+/* Was its ledger put back since the authority last heard of it? */
+static enum err
+anchor_check(struct load *l)
+{
+	struct acknowledge_basis basis;
+	enum err err;
+
+	err = acknowledge_report_check(l->authority, &l->station.signing,
+	    &l->report, &basis, l->diag);
+	if (err)
+		return err;
+	if (basis.wrong != NULL)
+		return refuse(l, ERR_CONFLICT, basis.wrong, "sync first: "
+		    "'imprint-station sync --out F', 'imprint station "
+		    "acknowledge F --out A', 'imprint-station sync A', and "
+		    "report again. A station that refuses A was put back: "
+		    "'imprint station lost'");
+	l->now.anchor_entries = basis.entries;
+	l->now.acknowledged = basis.acknowledged;
 	return ERR_OK;
 }
 
@@ -293,40 +319,94 @@ reason_for(uint8_t state, bool final)
 	}
 }
 
-/* What was scrapped or reworked is revoked since it was first told. */
+/* The reason why an identity is revoked now; what was scrapped or reworked is
+ * since it was first told. */
+static enum err
+place_reason(struct load *l, uint32_t i, unsigned *ret_reason)
+{
+	const struct report_record *was = l->before.count > 0 ?
+	    &l->before.records[i] : NULL;
+	uint8_t state = l->states[i];
+
+	if (was != NULL && !follows(was, state))
+		return refuse(l, ERR_CONFLICT, "takes back what the one "
+		    "before said of an identity", "its ledger was put back "
+		    "to an earlier state, or copied: nothing it says can be "
+		    "relied on");
+	*ret_reason = was != NULL && state != 0 && state != REPORT_OPEN &&
+	    was->state == state ? CRL_UNSPECIFIED :
+	    reason_for(state, l->report.final);
+	return ERR_OK;
+}
+
+/* A run of identities, but for those that are revoked already: so that a
+ * report of too many runs can be loaded when some were revoked first. */
+static enum err
+run_revoke(struct load *l, const struct store_range *range, uint64_t first,
+    uint64_t count, unsigned reason)
+{
+	uint64_t end = first + count, next;
+	struct store_status row;
+	enum status status;
+	enum err err = ERR_OK;
+
+	for (; first < end && !err; first = next) {
+		next = end;
+		err = status_get(l->authority, range->log, first, &status,
+		    &row, l->diag);
+		if (!err && status == STATUS_REVOKED)
+			next = row.first + row.count;
+		else if (!err)
+			err = reconcile_revoke_add(&l->result, reason,
+			    range->log, first, end - first, l->diag);
+	}
+	return err;
+}
+
 static enum err
 place_revoke(struct load *l, const struct place *place)
 {
 	const struct store_range *range = &place->range;
-	unsigned reason;
-	uint32_t i;
+	unsigned reason = CRL_UNSPECIFIED, before = CRL_UNSPECIFIED;
+	uint32_t i, start = 0;
 	enum err err = ERR_OK;
 
-	for (i = 0; i < range->count && !err; i++) {
-		if (l->before.count > 0 &&
-		    !follows(&l->before.records[i], l->states[i]))
-			return refuse(l, ERR_CONFLICT, "takes back what the "
-			    "one before said of an identity", "its ledger "
-			    "was put back to an earlier state, or copied: "
-			    "nothing it says can be relied on");
-		if (l->before.count > 0 && l->states[i] != 0 &&
-		    l->states[i] != REPORT_OPEN &&
-		    l->before.records[i].state == l->states[i])
+	for (i = 0; i <= range->count && !err; i++, before = reason) {
+		reason = CRL_UNSPECIFIED;
+		if (i < range->count)
+			err = place_reason(l, i, &reason);
+		if (err || reason == before)
 			continue;
-		reason = reason_for(l->states[i], l->report.final);
-		if (reason != CRL_UNSPECIFIED)
-			err = reconcile_revoke_add(&l->result, reason,
-			    range->log, range->first + i, 1, l->diag);
+		if (before != CRL_UNSPECIFIED)
+			err = run_revoke(l, range, range->first + start,
+			    i - start, before);
+		start = i;
 	}
 	return err;
+}
+
+/* Did the last report tell of this pack? Then each place has its blob. */
+static bool
+told_before(const struct load *l, const struct place *place)
+{
+	size_t i;
+
+	for (i = 0; i < l->old.pack_count; i++)
+		if (l->old.packs[i].no == place->range.pack)
+			return l->old.packs[i].there;
+	return false;
 }
 
 static enum err
 place_enter(struct load *l)
 {
 	const struct place *place = &l->places[l->at];
+	bool told = told_before(l, place);
 	enum err err;
 
+	/* another station's: nothing more to come */
+	if (place->pack == l->report.pack_count)
+		return ERR_OK;
 	buf_clear(&l->items);
 	l->item_count = 0;
 	free(l->states);
@@ -335,7 +415,13 @@ place_enter(struct load *l)
 		return diag_nomem(l->diag);
 	err = associations_get(l->authority, &place->range, &l->before,
 	    l->diag);
-	return err == ERR_NOTFOUND ? ERR_OK : err;
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	if (told != (err == ERR_OK) ||
+	    (told && l->before.sequence != l->old.sequence))
+		return associations_altered(&place->range, l->diag);
+	return associations_replace(l->authority, &place->range, &l->before,
+	    &l->rows);
 }
 
 static enum err
@@ -350,7 +436,7 @@ place_leave(struct load *l)
 	if (!err)
 		err = associations_put(l->authority, &place->range,
 		    l->report.station, l->report.sequence, l->item_count,
-		    buf_bytes(&l->items), l->diag);
+		    buf_bytes(&l->items), &l->rows, l->diag);
 	l->at++;
 	return err;
 }
@@ -428,6 +514,11 @@ record_load(void *ctx, const struct report *report,
 	    (unsigned)record.evidence < l->evidence)
 		return refuse(l, ERR_CONFLICT, "calls an identity injected "
 		    "without the evidence that its product asks for", NULL);
+	err = evidence_check(l->authority, &l->lookup, &address, &record,
+	    l->before.count > 0 ? &l->before.records[offset] : NULL,
+	    l->diag);
+	if (err)
+		return err;
 	association_put(&l->items, offset, &record);
 	l->item_count++;
 	l->states[offset] = (uint8_t)record.state;
@@ -574,6 +665,11 @@ load_check(struct load *l, bool *ret_before)
 	if (!err)
 		err = store_order_get(l->authority->store, number, &l->row,
 		    l->diag);
+	/* its template and state are the row's */
+	if (!err)
+		err = order_record_check(l->authority, &l->row, l->diag);
+	if (!err && l->row.state != ORDER_CANCELLED)
+		err = rows_check_order(l->authority, &l->row, l->diag);
 	if (!err)
 		err = station_find(l);
 	if (!err)
@@ -586,6 +682,9 @@ load_check(struct load *l, bool *ret_before)
 	if (!err)
 		err = sequence_check(l, ret_before);
 	if (err || *ret_before)
+		return err;
+	err = anchor_check(l);
+	if (err)
 		return err;
 	if (l->report.final && l->row.state == ORDER_OPEN)
 		return refuse(l, ERR_STATE, "is final, but the order is not "
@@ -627,8 +726,11 @@ load_run(struct load *l, int64_t now)
 		err = keys_open(&l->keys, l->authority, l->template, l->diag);
 	if (err)
 		return err;
+	l->keys.rows = &l->rows;
 	figures_take(l, now);
 	err = records_load(l);
+	if (!err)
+		err = rows_change(l->authority, &l->rows, l->diag);
 	if (!err && l->report.final)
 		err = absent_return(l);
 	if (!err)

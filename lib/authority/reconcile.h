@@ -21,7 +21,8 @@
 #include "lib/authority/association.h"
 #include "lib/authority/status.h"
 
-#define RECONCILE_RANGES_MAX	100000	/* that one report revokes */
+#define RECONCILE_RANGES_MAX	500000	/* runs that one report revokes: their
+					 * entry must hold them all */
 
 /* The request's body, [order, station's key, sequence, final, SHA-256 of the
  * records]: of a report that was looked at. */

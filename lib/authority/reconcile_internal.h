@@ -6,6 +6,7 @@
 
 #include "lib/authority/names_internal.h"
 #include "lib/authority/reconcile.h"
+#include "lib/identity/document.h"
 
 /* Two identities with one key: alike only if their names or devices are. */
 struct suspect {
@@ -17,6 +18,7 @@ struct keys {
 	struct authority	*authority;
 	const struct template	*template;
 	struct sha256		*sha256;
+	struct row_sum		*rows;	/* the caller's: what changes */
 	/* by the template's names: could others give such a name? */
 	bool			 forms[PRODUCT_NAMES_MAX];
 	bool			 files[PRODUCT_NAMES_MAX];
@@ -44,10 +46,13 @@ MUST_USE enum err keys_put(struct keys *, const struct address *,
  * device is in two live identities. */
 MUST_USE enum err keys_check(struct keys *, struct diag *);
 
-/* The live identity that the line gave a name of this space, in canonical
- * text. ERR_NOTFOUND, without diag. ret_kind: room for PRODUCT_NAME_MAX. */
-MUST_USE enum err line_name_find(struct authority *, struct sha256 *,
-    const char *space, const char *text, struct address *ret_address,
-    char *ret_kind, bool *ret_live, struct diag *);
+/*
+ * Is a signature that shall prove an identity one of its key? One that the
+ * report before had (was, or NULL) is not looked at again. *lookup: made when
+ * it is NULL; the caller's. ERR_CONFLICT.
+ */
+MUST_USE enum err evidence_check(struct authority *, struct lookup **lookup,
+    const struct address *, const struct report_record *,
+    const struct report_record *was, struct diag *);
 
 #endif

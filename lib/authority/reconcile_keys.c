@@ -64,8 +64,8 @@ file_try(void *ctx, uint64_t number)
 	size_t n, i;
 	enum err err;
 
-	err = store_name_block_get(walk->authority->store, number, &owner,
-	    &body, walk->diag);
+	err = store_block_get(walk->authority->store, STORE_NAME_BLOCKS, number,
+	    &owner, &body, walk->diag);
 	if (!err)
 		err = names_order_get(walk->authority, owner, &order,
 		    walk->diag);
@@ -180,12 +180,18 @@ suspect_add(void *ctx, uint32_t log, uint64_t index)
 static enum err
 key_put(struct keys *k)
 {
+	const struct store_row row = { .table = STORE_LINE_KEY_ROWS,
+	    .numbers = { k->key, k->own.log, k->own.index } };
+	bool new = false;
 	enum err err;
 
 	err = store_line_key_each(k->authority->store, k->key, suspect_add,
 	    k, k->diag);
-	return err ? err : store_line_key_put(k->authority->store, k->key,
-	    k->own.log, k->own.index, k->diag);
+	if (!err)
+		err = store_line_key_put(k->authority->store, k->key,
+		    k->own.log, k->own.index, &new, k->diag);
+	return err || !new ? err : rows_add(k->authority, k->rows, &row,
+	    true);
 }
 
 static const char *

@@ -47,7 +47,7 @@ reconcile_revoke_add(struct reconcile_result *result, unsigned reason,
 {
 	struct reconcile_revoked *r = result->revoked;
 	struct status_range *more, *last;
-	size_t i;
+	size_t i, all = 0;
 
 	for (i = 0; i < result->reasons && r->reason != reason; i++)
 		r++;
@@ -63,9 +63,11 @@ reconcile_revoke_add(struct reconcile_result *result, unsigned reason,
 		last->count += count;
 		return ERR_OK;
 	}
+	for (i = 0; i < result->reasons; i++)
+		all += result->revoked[i].count;
+	if (all >= RECONCILE_RANGES_MAX)
+		return too_many(diag);
 	if (r->ranges == NULL || r->count == r->cap) {
-		if (r->cap >= RECONCILE_RANGES_MAX)
-			return too_many(diag);
 		r->cap = r->cap * 2 + 64;
 		more = reallocarray(r->ranges, r->cap, sizeof(*more));
 		if (more == NULL)

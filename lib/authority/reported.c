@@ -6,6 +6,8 @@
 #include "lib/base/cbor_write.h"
 
 #define KID_SHORT	16	/* octets of it in a name */
+#define BODY_ELEMENTS	15
+#define BODY_ELEMENTS_1	13	/* before ledgers were anchored */
 
 static void
 kid_text(const uint8_t kid[COSE_KID_SIZE], char out[2 * KID_SHORT + 1])
@@ -32,7 +34,7 @@ body_put(struct buf *out, const struct reported *r)
 	const struct reported_pack *p;
 	size_t i;
 
-	cbor_put_array(out, 13);
+	cbor_put_array(out, BODY_ELEMENTS);
 	cbor_put_uint(out, r->order);
 	cbor_put_text(out, r->station);
 	cbor_put_bstr(out, bytes_of(r->kid, COSE_KID_SIZE));
@@ -44,6 +46,8 @@ body_put(struct buf *out, const struct reported *r)
 	cbor_put_uint(out, r->ledger_entries);
 	cbor_put_bstr(out, bytes_of(r->ledger_head, SHA256_SIZE));
 	cbor_put_uint(out, r->anchor);
+	cbor_put_uint(out, r->anchor_entries);
+	cbor_put_uint(out, r->acknowledged);
 	cbor_put_text(out, r->operator);
 	cbor_put_array(out, r->pack_count);
 	for (i = 0; i < r->pack_count; i++) {
@@ -113,9 +117,12 @@ static bool
 body_get(struct bytes body, struct reported *r)
 {
 	struct cbor cbor;
+	size_t count;
 
 	cbor_open(&cbor, body);
-	cbor_get_array_sized(&cbor, 13);
+	count = cbor_get_array(&cbor);
+	if (count != BODY_ELEMENTS && count != BODY_ELEMENTS_1)
+		cbor_fail(&cbor, "array of another size expected");
 	r->order = (uint32_t)cbor_get_uint(&cbor);
 	text_get(&cbor, r->station);
 	fixed_get(&cbor, r->kid, COSE_KID_SIZE);
@@ -127,6 +134,10 @@ body_get(struct bytes body, struct reported *r)
 	r->ledger_entries = cbor_get_uint(&cbor);
 	fixed_get(&cbor, r->ledger_head, SHA256_SIZE);
 	r->anchor = (enum report_anchor)cbor_get_uint(&cbor);
+	if (count == BODY_ELEMENTS) {
+		r->anchor_entries = cbor_get_uint(&cbor);
+		r->acknowledged = cbor_get_uint(&cbor);
+	}
 	text_get(&cbor, r->operator);
 	packs_get(&cbor, r);
 	return cbor_close(&cbor);

@@ -164,6 +164,7 @@ static const struct {
 	{ REQUEST_RECONCILE, request_reconcile },
 	{ REQUEST_STATION_LOST, request_station_lost },
 	{ REQUEST_STATION_RENEW, request_station_renew },
+	{ REQUEST_STATION_ACKNOWLEDGE, request_station_acknowledge },
 };
 
 static enum err
@@ -260,8 +261,8 @@ request_run(struct authority *authority, const struct request *request,
 	return err;
 }
 
-static bool
-is_refusal(enum err err)
+bool
+request_is_refusal(enum err err)
 {
 	switch (err) {
 	case ERR_OK:
@@ -287,7 +288,7 @@ refusal_log(struct authority *authority, struct bytes encoded, int64_t now,
 	_cleanup_buf_ struct buf body = { .limit = OPERATION_SIZE_MAX };
 	uint8_t hash[SHA256_SIZE];
 
-	if (!is_refusal(why) || authority->mode != AUTHORITY_WRITE ||
+	if (!request_is_refusal(why) || authority->mode != AUTHORITY_WRITE ||
 	    sha256_once(encoded, hash) != ERR_OK)
 		return;
 	cbor_put_array(&body, 3);

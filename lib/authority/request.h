@@ -46,7 +46,9 @@ enum request_type {
 	REQUEST_STATION_LOST = 23,	/* body: name; its answer is that of
 					 * a reconciliation */
 	REQUEST_STATION_RENEW = 24,	/* body: the station's statement */
-	REQUEST_OPERATOR_ADD = 25	/* body: [name, COSE_Key] */
+	REQUEST_OPERATOR_ADD = 25,	/* body: [name, COSE_Key,
+					 * ? approval] */
+	REQUEST_STATION_ACKNOWLEDGE = 26 /* lib/authority/acknowledge.h */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */
@@ -97,8 +99,14 @@ MUST_USE enum err request_put_order_files(struct buf *,
     const uint8_t product[SHA256_SIZE], uint64_t count,
     const char *const *stations, size_t packs, const struct names_file *,
     const struct devices_said *);
+/* approval: of the body without it (approval.h); empty: none. */
 MUST_USE enum err request_put_operator(struct buf *, const char *name,
-    const struct public_key *);
+    const struct public_key *, struct bytes approval);
+/* Such a body: an operator's name and key, approval empty if there is none.
+ * ERR_SYNTAX, ERR_INVALID. */
+MUST_USE enum err request_get_operator(struct bytes body,
+    char ret_name[STORE_NAME_MAX + 1], struct public_key *ret_key,
+    struct bytes *ret_approval, struct diag *);
 /* What an order is beyond what is to be built. */
 struct order_extra {
 	uint64_t	attrition;	/* of its count: expected to be lost */

@@ -1,11 +1,14 @@
 /* Requests that register: products, stations, services. */
 #include <stdio.h>
 
+#include "lib/authority/approval.h"
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/fit.h"
 #include "lib/authority/operator.h"
 #include "lib/authority/outside.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/request_internal.h"
+#include "lib/authority/server_certificate.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 #include "lib/identity/station.h"
@@ -14,6 +17,7 @@
 #define DNS_NAME_MAX	253
 #define SERVICE_NAME_MAX (STORE_NAME_MAX + 1 - sizeof(SERVICE_PREFIX))
 #define DNS_LABEL_MAX	63
+#define DNS_ALPHABET	"abcdefghijklmnopqrstuvwxyz0123456789-"
 
 static enum err
 product_conflict(const struct product *product, enum err err,
@@ -29,6 +33,97 @@ product_conflict(const struct product *product, enum err err,
 	return err == ERR_EXISTS ? ERR_OK : err;
 }
 
+struct field_walk {
+	const struct product	*product;
+	struct diag		*diag;
+};
+
+/* A bootstrap identity leads to one product. */
+static enum err
+field_against(void *ctx, const struct store_object *object)
+{
+	struct field_walk *walk = ctx;
+	const struct product *product = walk->product;
+	struct product other;
+	enum err err;
+
+	err = product_decode(object->body, &other, walk->diag);
+	if (err || strcmp(other.name, product->name) == 0 ||
+	    strcmp(other.field.bootstrap, product->field.bootstrap) != 0)
+		return err;
+	return diag_fail(walk->diag, ERR_CONFLICT, NULL, "field: devices of "
+	    "%s get %s already", product->field.bootstrap, other.name);
+}
+
+/* Every name from birth must be one of the bootstrap product's documents. */
+static enum err
+field_names(const struct product *product, const struct product *bootstrap,
+    struct diag *diag)
+{
+	const struct product_name *name = product->names, *born;
+	size_t i, n;
+
+	for (i = 0; i < product->name_count; i++, name++) {
+		born = bootstrap->names;
+		for (n = 0; n < bootstrap->name_count; n++, born++)
+			if (strcmp(born->kind, name->kind) == 0 &&
+			    born->type == name->type &&
+			    born->from != NAME_FROM_LINE)
+				break;
+		if (n == bootstrap->name_count)
+			return diag_fail(diag, ERR_INVALID, NULL, "names: "
+			    "%s: %s gives no such name of type %s at birth",
+			    name->kind, bootstrap->name,
+			    name_type_name(name->type));
+	}
+	return ERR_OK;
+}
+
+static enum err
+product_field_check(struct authority *authority,
+    const struct product *product, struct diag *diag)
+{
+	struct field_walk walk = { .product = product, .diag = diag };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_object object;
+	struct product bootstrap;
+	enum err err;
+
+	if (product->field.bootstrap[0] == '\0')
+		return ERR_OK;
+	err = object_get(authority->store, authority->row_mac, STORE_PRODUCT,
+	    product->field.bootstrap, NULL, &body, &object, NULL);
+	if (err == ERR_NOTFOUND) {
+		err = diag_fail(diag, err, NULL, "field: no product %s",
+		    product->field.bootstrap);
+		diag_hint(diag, "add the product that devices leave the "
+		    "factory with first");
+	}
+	if (!err)
+		err = product_decode(object.body, &bootstrap, diag);
+	if (!err && bootstrap.field.bootstrap[0] != '\0')
+		err = diag_fail(diag, ERR_INVALID, NULL, "field: %s is itself "
+		    "had in the field", bootstrap.name);
+	if (!err)
+		err = field_names(product, &bootstrap, diag);
+	return err ? err : object_each(authority->store, authority->row_mac,
+	    STORE_PRODUCT, field_against, &walk, diag);
+}
+
+/* What can be known before there is an order; makers are all the same. */
+static enum err
+product_fit(struct authority *authority, const struct product *product,
+    uint32_t template, uint64_t last, int64_t now, struct diag *diag)
+{
+	const struct fit_case fit = { .product = product,
+		.template = template, .last = last,
+		.chunk_size = order_chunk_size(product),
+		.mode = product->credentials[0].maker == MAKER_AUTHORITY ?
+		    ORDER_STATION : ORDER_DEVICE_KEY };
+
+	return fit_check(authority, &fit, now, diag);
+}
+
 enum err
 request_product_add(struct authority *authority,
     const struct request *request, int64_t now, struct buf *result,
@@ -36,12 +131,14 @@ request_product_add(struct authority *authority,
 {
 	struct store_object object = { .kind = STORE_PRODUCT,
 	    .body = request->body, .created = now };
-	struct store_log bulk;
+	struct store_log log;
 	struct product product;
 	uint32_t id;
 	enum err err;
 
 	err = product_decode(request->body, &product, diag);
+	if (!err)
+		err = product_field_check(authority, &product, diag);
 	if (!err)
 		err = product_hash(&product, object.hash);
 	if (err)
@@ -52,11 +149,15 @@ request_product_add(struct authority *authority,
 	    object_put(authority->store, authority->row_mac, &object,
 	    NULL), diag);
 	if (!err)
-		err = store_log_by_name(authority->store, LOG_BULK, &bulk,
-		    diag);
+		err = store_log_by_name(authority->store,
+		    product.field.bootstrap[0] == '\0' ? LOG_BULK :
+		    LOG_ONLINE, &log, diag);
 	if (!err)
-		err = authority_template_for(authority, &product, &bulk, now,
+		err = authority_template_for(authority, &product, &log, now,
 		    &id, diag);
+	if (!err)
+		err = product_fit(authority, &product, id, log.reserved, now,
+		    diag);
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "product %s %s: cannot be added", product.name,
@@ -102,12 +203,63 @@ request_station_add(struct authority *authority,
 
 enum err
 request_put_operator(struct buf *out, const char *name,
-    const struct public_key *key)
+    const struct public_key *key, struct bytes approval)
 {
-	cbor_put_array(out, 2);
+	cbor_put_array(out, approval.len > 0 ? 3 : 2);
 	cbor_put_text(out, name);
 	cose_key_put(out, key);
+	if (approval.len > 0)
+		cbor_put_bstr(out, approval);
 	return buf_err(out);
+}
+
+static enum err
+operator_name(struct bytes text, char ret_name[STORE_NAME_MAX + 1],
+    struct diag *diag)
+{
+	if (text.len > STORE_NAME_MAX)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "operator: a name of %zu octets; allowed are 1 to %d",
+		    text.len, STORE_NAME_MAX);
+	memcpy(ret_name, text.ptr, text.len);
+	ret_name[text.len] = '\0';
+	if (station_name_check(ret_name, NULL) != ERR_OK ||
+	    strlen(ret_name) != text.len)
+		return diag_fail(diag, ERR_INVALID, NULL, "operator: its "
+		    "name has a-z, 0-9 and -, not first -");
+	return ERR_OK;
+}
+
+enum err
+request_get_operator(struct bytes body, char ret_name[STORE_NAME_MAX + 1],
+    struct public_key *ret_key, struct bytes *ret_approval,
+    struct diag *diag)
+{
+	struct bytes text, encoded, none = BYTES_NONE, approval = BYTES_NONE;
+	struct cbor cbor;
+	size_t fields;
+	enum err err;
+
+	cbor_open(&cbor, body);
+	fields = cbor_get_array(&cbor);
+	text = cbor_get_tstr(&cbor);
+	encoded = cbor_get_item(&cbor);
+	if (fields == 3)
+		approval = cbor_get_bstr(&cbor);
+	if (!cbor_close(&cbor) || fields < 2 || fields > 3)
+		return diag_fail(diag, ERR_SYNTAX, NULL, "operator request: "
+		    "%s", cbor.error != NULL ? cbor.error :
+		    "not of two or three fields");
+	err = operator_name(text, ret_name, diag);
+	if (!err)
+		err = cose_key_parse(encoded, ret_key, &none, diag);
+	if (err)
+		return err;
+	if (ret_key->alg != KEY_P256 || none.len != 0)
+		return diag_fail(diag, ERR_INVALID, NULL, "operator %s: the "
+		    "key must be a P-256 public key", ret_name);
+	*ret_approval = approval;
+	return ERR_OK;
 }
 
 enum err
@@ -115,35 +267,21 @@ request_operator_add(struct authority *authority,
     const struct request *request, int64_t now, struct buf *result,
     struct diag *diag)
 {
-	struct bytes text, encoded, none = BYTES_NONE;
+	_cleanup_buf_ struct buf subject = BUF_INIT;
+	struct bytes approval = BYTES_NONE;
 	char name[STORE_NAME_MAX + 1];
 	struct public_key key;
-	struct cbor cbor;
 	enum err err;
 
-	cbor_open(&cbor, request->body);
-	cbor_get_array_sized(&cbor, 2);
-	text = cbor_get_tstr(&cbor);
-	encoded = cbor_get_item(&cbor);
-	if (!cbor_close(&cbor))
-		return diag_fail(diag, ERR_SYNTAX, NULL,
-		    "operator request: %s", cbor.error);
-	if (text.len > STORE_NAME_MAX)
-		return diag_fail(diag, ERR_INVALID, NULL,
-		    "operator: a name of %zu octets; allowed are 1 to %d",
-		    text.len, STORE_NAME_MAX);
-	memcpy(name, text.ptr, text.len);
-	name[text.len] = '\0';
-	err = station_name_check(name, NULL);
-	if (err || strlen(name) != text.len)
-		return diag_fail(diag, ERR_INVALID, NULL, "operator: its "
-		    "name has a-z, 0-9 and -, not first -");
-	err = cose_key_parse(encoded, &key, &none, diag);
+	err = request_get_operator(request->body, name, &key, &approval,
+	    diag);
+	if (!err)
+		err = request_put_operator(&subject, name, &key, BYTES_NONE);
+	if (!err)
+		err = approval_second(authority, approval, APPROVAL_OPERATOR,
+		    buf_bytes(&subject), request->signed_by, now, diag);
 	if (err)
 		return err;
-	if (key.alg != KEY_P256 || none.len != 0)
-		return diag_fail(diag, ERR_INVALID, NULL,
-		    "operator %s: the key must be a P-256 public key", name);
 	err = operator_put(authority->store, authority->row_mac, name, &key,
 	    now, NULL);
 	if (err == ERR_CONFLICT)
@@ -192,8 +330,8 @@ text_take(struct bytes text, char *out, size_t size, const char *what,
 
 /* RFC 1123 2.1: labels of 1 to 63, no - at their ends, the last one not all
  * digits, or it would be an address. */
-static enum err
-dns_name_check(const char *name, struct diag *diag)
+enum err
+authority_dns_name_check(const char *name, struct diag *diag)
 {
 	const char *label = name;
 	size_t len;
@@ -201,7 +339,7 @@ dns_name_check(const char *name, struct diag *diag)
 	for (;;) {
 		len = strcspn(label, ".");
 		if (len == 0 || len > DNS_LABEL_MAX || label[0] == '-' ||
-		    label[len - 1] == '-')
+		    label[len - 1] == '-' || strspn(label, DNS_ALPHABET) < len)
 			break;
 		if (label[len] != '\0') {
 			label += len + 1;
@@ -212,7 +350,7 @@ dns_name_check(const char *name, struct diag *diag)
 		break;
 	}
 	return diag_fail(diag, ERR_INVALID, "RFC 1123 2.1",
-	    "service: DNS name \"%s\": not a host name", name);
+	    "DNS name \"%s\": not a host name", name);
 }
 
 static enum err
@@ -237,7 +375,7 @@ service_parse(struct bytes body, struct service *service, struct diag *diag)
 		    sizeof(service->dns_name), "DNS name",
 		    "abcdefghijklmnopqrstuvwxyz0123456789-.", diag);
 	if (!err)
-		err = dns_name_check(service->dns_name, diag);
+		err = authority_dns_name_check(service->dns_name, diag);
 	if (!err)
 		err = cose_key_parse(key, &service->key, &none, diag);
 	if (!err && (service->key.alg != KEY_P256 || none.len != 0))

@@ -15,6 +15,12 @@ struct request {
 	char		signed_by[STORE_NAME_MAX + 1];
 };
 
+/* Is it about what was asked, rather than about this machine? */
+bool	request_is_refusal(enum err);
+/* A run that is broken off loses a chunk for each worker: where key pairs take
+ * long, chunks are small. */
+uint32_t order_chunk_size(const struct product *);
+
 #define REQUEST_HANDLER(name)						\
 	MUST_USE enum err name(struct authority *, const struct request *, \
 	    int64_t now, struct buf *result, struct diag *)
@@ -35,5 +41,6 @@ REQUEST_HANDLER(request_chip_maker_remove);
 REQUEST_HANDLER(request_reconcile);
 REQUEST_HANDLER(request_station_lost);
 REQUEST_HANDLER(request_station_renew);
+REQUEST_HANDLER(request_station_acknowledge);
 
 #endif

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/authority/fit.h"
 #include "lib/authority/names_internal.h"
 #include "lib/authority/association.h"
 #include "lib/authority/operation.h"
@@ -290,10 +291,8 @@ order_room(struct authority *authority, const struct product *product,
 	return err;
 }
 
-/* A run that is broken off loses a chunk for each worker: where key pairs take
- * long, chunks are small. */
-static uint32_t
-chunk_size(const struct product *product)
+uint32_t
+order_chunk_size(const struct product *product)
 {
 	size_t i;
 
@@ -302,6 +301,20 @@ chunk_size(const struct product *product)
 		    KEY_RSA)
 			return CHUNK_SIZE_RSA;
 	return CHUNK_SIZE;
+}
+
+static enum err
+field_refuse(const struct product *product, struct diag *diag)
+{
+	enum err err;
+
+	if (product->field.bootstrap[0] == '\0')
+		return ERR_OK;
+	err = diag_fail(diag, ERR_INVALID, NULL, "order: product %s is had "
+	    "in the field", product->name);
+	diag_hint(diag, "order %s, which devices enrol with",
+	    product->field.bootstrap);
+	return err;
 }
 
 /* The product must be ours, and its template made and checked. */
@@ -326,6 +339,8 @@ order_template(struct authority *authority, const struct order_body *body,
 	if (!err)
 		err = product_decode(object.body, &product, diag);
 	if (!err)
+		err = field_refuse(&product, diag);
+	if (!err)
 		err = devices_product_check(&product, body->listed ?
 		    body->devices.mode : ORDER_STATION, diag);
 	if (!err)
@@ -336,7 +351,7 @@ order_template(struct authority *authority, const struct order_body *body,
 		    &order->template, diag);
 	if (err)
 		return err;
-	order->chunk_size = chunk_size(&product);
+	order->chunk_size = order_chunk_size(&product);
 	*ret_product = product;
 	return ERR_OK;
 }
@@ -368,6 +383,22 @@ order_file(struct authority *authority, const struct request *request,
 		    "product takes no names from a file");
 	return wanted ? names_import(authority, order, template,
 	    request->files.file, &body->names, diag) : ERR_OK;
+}
+
+/* What would be made is held against the product's target. */
+static enum err
+order_fits(struct authority *authority, const struct request *request,
+    const struct order_body *body, const struct store_order *order,
+    const struct product *product, uint64_t last, int64_t now,
+    struct diag *diag)
+{
+	const struct fit_case fit = { .product = product,
+		.template = order->template, .chunk_size = order->chunk_size,
+		.mode = body->listed ? body->devices.mode : ORDER_STATION,
+		.last = last, .names = request->files.file,
+		.said = &body->names };
+
+	return fit_check(authority, &fit, now, diag);
 }
 
 static enum err
@@ -417,6 +448,9 @@ request_order_create(struct authority *authority,
 	err = store_order_create(authority->store, &order, diag);
 	if (!err)
 		err = order_file(authority, request, &body, &order, diag);
+	if (!err)
+		err = order_fits(authority, request, &body, &order, &product,
+		    log.reserved + body.count, now, diag);
 	if (!err)
 		err = order_devices(authority, request, &body, &order,
 		    &product, now, diag);

@@ -184,6 +184,28 @@ rows_range_add(struct authority *authority, const struct store_range *range,
 }
 
 enum err
+rows_carve(struct authority *authority, struct operation_head *head,
+    const struct store_range *whole, const struct store_range *parts,
+    size_t count, const struct store_range *left, struct diag *diag)
+{
+	struct range_walk walk = { .authority = authority,
+	    .sum = head->ranges };
+	size_t i;
+	enum err err;
+
+	err = range_sum(&walk, whole);
+	walk.add = true;
+	for (i = 0; i < count && !err; i++)
+		err = range_sum(&walk, &parts[i]);
+	if (!err && left->count > 0)
+		err = range_sum(&walk, left);
+	if (err)
+		return diag_fail(diag, err, NULL, "registry: sum of ranges");
+	head->ranges = walk.sum;
+	return ERR_OK;
+}
+
+enum err
 rows_part_take(struct authority *authority, uint64_t pool,
     const struct store_range *range, struct diag *diag)
 {
@@ -199,6 +221,96 @@ rows_part_take(struct authority *authority, uint64_t pool,
 		    range->first, part_sum, &walk, diag);
 	head.ranges = walk.sum;
 	return err ? err : operation_head_put(authority, &head, diag);
+}
+
+enum err
+rows_add(struct authority *authority, struct row_sum *changes,
+    const struct store_row *row, bool add)
+{
+	uint8_t room[64], code[SHA256_SIZE];
+	struct buf head = { .ptr = room, .cap = sizeof(room),
+	    .limit = sizeof(room) };
+	struct bytes parts[2] = { BYTES_NONE, row->blob };
+	enum err err;
+
+	cbor_put_array(&head, 6);
+	cbor_put_text(&head, "row");
+	cbor_put_uint(&head, row->table);
+	cbor_put_uint(&head, row->numbers[0]);
+	cbor_put_uint(&head, row->numbers[1]);
+	cbor_put_uint(&head, row->numbers[2]);
+	cbor_put_bstr_head(&head, row->blob.len);
+	err = buf_err(&head);
+	parts[0] = buf_bytes(&head);
+	if (!err)
+		err = hmac_parts(authority->row_mac, parts, 2, code);
+	if (!err)
+		row_sum_change(changes, code, add);
+	return err;
+}
+
+enum err
+rows_change(struct authority *authority, const struct row_sum *changes,
+    struct diag *diag)
+{
+	struct operation_head head;
+	enum err err;
+
+	err = operation_head(authority, &head, diag);
+	if (err)
+		return err;
+	row_sum_change(&head.rows, changes->sum, true);
+	/* that counted one row */
+	head.rows.count += changes->count - 1;
+	return operation_head_put(authority, &head, diag);
+}
+
+struct table_walk {
+	struct authority	*authority;
+	struct row_sum		 sum;
+};
+
+static enum err
+table_row(void *ctx, const struct store_row *row)
+{
+	struct table_walk *walk = ctx;
+
+	return rows_add(walk->authority, &walk->sum, row, true);
+}
+
+enum err
+rows_tables(struct authority *authority, struct row_sum *ret_rows,
+    struct diag *diag)
+{
+	struct table_walk walk = { .authority = authority };
+	unsigned table;
+	enum err err = ERR_OK;
+
+	for (table = 1; table <= STORE_TABLES && !err; table++)
+		err = store_row_each(authority->store,
+		    (enum store_table)table, table_row, &walk, diag);
+	if (!err)
+		*ret_rows = walk.sum;
+	return err;
+}
+
+enum err
+rows_check_tables(struct authority *authority, struct diag *diag)
+{
+	struct operation_head head;
+	struct row_sum sum;
+	enum err err;
+
+	err = operation_head(authority, &head, diag);
+	if (!err && !head.without_rows)
+		err = rows_tables(authority, &sum, diag);
+	if (err || head.without_rows)
+		return err;
+	if (sum.count != head.rows.count ||
+	    memcmp(sum.sum, head.rows.sum, SHA256_SIZE) != 0)
+		return altered("reports, names or devices that came with "
+		    "orders", diag);
+	return ERR_OK;
 }
 
 /* No index twice, none left out. */
@@ -229,7 +341,8 @@ log_ranges(void *ctx, const struct store_log *log)
 	walk->closed = 0;
 	err = store_range_each(walk->authority->store, log->log, 0, 0,
 	    range_next, walk, NULL);
-	if (walk->end != log->reserved || walk->closed != log->size)
+	if (walk->end != log->reserved || walk->closed != log->size ||
+	    log->epoch != EPOCH_FIRST)
 		walk->broken = true;
 	return err;
 }

@@ -6,7 +6,8 @@
  *
  * Objects are summed when an entry is appended, in the same transaction;
  * ranges, as they were reserved, and the parts of name blocks that they took,
- * when they are reserved. What changes later of a range (state, place in its
+ * when they are reserved; rows of the tables of enum store_table as they
+ * change. What changes later of a range (state, place in its
  * pack) is held by the log's tree and by status: a void range is never valid.
  */
 #ifndef IMPRINT_AUTHORITY_ROWS_H
@@ -32,9 +33,23 @@ MUST_USE enum err rows_objects_add(struct authority *,
  * transaction. */
 MUST_USE enum err rows_range_add(struct authority *,
     const struct store_range *, struct diag *);
+/* A reserved range that comes apart (store_range_carve()): head, which the
+ * caller puts, has the parts and what is left in its place. */
+MUST_USE enum err rows_carve(struct authority *, struct operation_head *head,
+    const struct store_range *whole, const struct store_range *parts,
+    size_t count, const struct store_range *left, struct diag *);
 /* Before a range gives back what it took of a pool. */
 MUST_USE enum err rows_part_take(struct authority *, uint64_t pool,
     const struct store_range *, struct diag *);
+/* A row joins or leaves a sum of changes, to which the head's is put in the
+ * same transaction, when all have been made. */
+MUST_USE enum err rows_add(struct authority *, struct row_sum *changes,
+    const struct store_row *, bool add);
+MUST_USE enum err rows_change(struct authority *,
+    const struct row_sum *changes, struct diag *);
+/* All of their rows that are there. */
+MUST_USE enum err rows_tables(struct authority *, struct row_sum *ret_rows,
+    struct diag *);
 /* All ranges and parts that are there, for a log that begins. */
 MUST_USE enum err rows_all(struct authority *, struct row_sum *ret_ranges,
     struct diag *);
@@ -44,6 +59,7 @@ MUST_USE enum err rows_all(struct authority *, struct row_sum *ret_ranges,
 MUST_USE enum err rows_check_objects(struct authority *,
     const struct operation_head *, struct diag *);
 MUST_USE enum err rows_check_ranges(struct authority *, struct diag *);
+MUST_USE enum err rows_check_tables(struct authority *, struct diag *);
 /* Is the progress of an order and its packs what its ranges say, each void
  * one not valid? */
 MUST_USE enum err rows_check_order(struct authority *,

@@ -225,6 +225,38 @@ replay_void(struct status_replay *r, const struct operation *operation,
 	return err;
 }
 
+/* [[[what, log and index of birth, index / null], ...]]: what another
+ * identity took the place of is revoked. */
+static enum err
+replay_field(struct status_replay *r, const struct operation *operation,
+    struct diag *diag)
+{
+	uint64_t what, index;
+	struct cbor cbor;
+	size_t events, i;
+	enum err err;
+
+	cbor_open(&cbor, operation->body);
+	cbor_get_array_sized(&cbor, 1);
+	events = cbor_get_array(&cbor);
+	err = cause_add(r, operation, STATUS_REVOKE, CRL_SUPERSEDED, diag);
+	for (i = 0; i < events && cbor_ok(&cbor) && !err; i++) {
+		cbor_get_array_sized(&cbor, 4);
+		what = cbor_get_uint(&cbor);
+		cbor_skip(&cbor);
+		cbor_skip(&cbor);
+		if (what != FIELD_SUPERSEDED) {
+			cbor_skip(&cbor);
+			continue;
+		}
+		index = cbor_get_uint(&cbor);
+		err = touch_add(r, LOG_ONLINE_NUMBER, index, 1, diag);
+	}
+	if (!err && !cbor_close(&cbor))
+		err = bad_entry(operation, "no turn of enrolment", diag);
+	return err;
+}
+
 /* [epoch, anchor, [[log, first, count], ...]]: suspended. */
 static enum err
 replay_epoch(struct status_replay *r, const struct operation *operation,
@@ -305,6 +337,8 @@ status_replay_entry(struct status_replay *r,
 		return replay_void(r, operation, diag);
 	case OPERATION_EPOCH:
 		return replay_epoch(r, operation, diag);
+	case OPERATION_FIELD:
+		return replay_field(r, operation, diag);
 	case OPERATION_PUBLISH:
 		return replay_publish(r, operation, diag);
 	default:

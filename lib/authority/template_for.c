@@ -276,6 +276,20 @@ sample_names(const struct product *product, uint64_t index,
 }
 
 static enum err
+sample_birth(const struct product *product, uint64_t index,
+    struct identity_birth *birth)
+{
+	size_t i;
+	enum err err = ERR_OK;
+
+	birth->index = index;
+	for (i = 0; i < product->name_count && !err; i++)
+		if (product->names[i].from == NAME_FROM_BIRTH)
+			err = name_sample(&product->names[i], birth->text[i]);
+	return err;
+}
+
+static enum err
 sample_check(const struct product *product, const struct template *template,
     const struct template_issuer *issuer, struct sample *sample, int64_t now,
     struct diag *diag)
@@ -284,6 +298,7 @@ sample_check(const struct product *product, const struct template *template,
 	struct identity_range range = { .epoch = EPOCH_FIRST,
 	    .issued = now, .evidence = EVIDENCE_ORDER };
 	char text[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
+	struct identity_birth birth = { .log = LOG_BULK_NUMBER };
 	uint64_t index = sample_index(product);
 	struct identity_names names;
 	struct identity identity;
@@ -292,9 +307,13 @@ sample_check(const struct product *product, const struct template *template,
 	err = sample_keys(template, sample, diag);
 	if (!err)
 		err = sample_names(product, index, text, &names);
+	if (!err)
+		err = sample_birth(product, index, &birth);
 	if (err)
 		return err;
 	range.names = &names;
+	if (product->field.bootstrap[0] != '\0')
+		range.birth = &birth;
 	range.seed = secret_bytes(&sample->secret);
 	err = identity_maker_new(template, range.seed, range.seed, &maker,
 	    diag);
@@ -442,6 +461,29 @@ template_record(struct authority *authority, uint64_t since, int64_t now,
 	    now, buf_bytes(&body), NULL, diag);
 }
 
+enum err
+authority_template_recorded(struct authority *authority,
+    const struct product *product, const struct store_log *log, int64_t now,
+    uint32_t *ret_id, struct diag *diag)
+{
+	uint64_t since = 0;
+	enum err err;
+
+	err = store_object_last(authority->store, &since, diag);
+	if (!err)
+		err = store_begin(authority->store, diag);
+	if (err)
+		return err;
+	err = authority_template_for(authority, product, log, now, ret_id,
+	    diag);
+	if (!err)
+		err = template_record(authority, since, now, diag);
+	if (!err)
+		return store_commit(authority->store, diag);
+	store_rollback(authority->store);
+	return err;
+}
+
 static enum err
 template_renew(struct authority *authority, const struct store_order *order,
     const struct store_log *log, int64_t now, uint32_t *ret_id,
@@ -450,27 +492,14 @@ template_renew(struct authority *authority, const struct store_order *order,
 	_cleanup_buf_ struct buf encoded = BUF_INIT;
 	struct store_object object;
 	struct product product;
-	uint64_t since = 0;
 	enum err err;
 
 	err = authority_object_by_hash(authority, STORE_PRODUCT,
 	    order->product, &encoded, &object, diag);
 	if (!err)
 		err = product_decode(object.body, &product, diag);
-	if (!err)
-		err = store_object_last(authority->store, &since, diag);
-	if (!err)
-		err = store_begin(authority->store, diag);
-	if (err)
-		return err;
-	err = authority_template_for(authority, &product, log, now, ret_id,
-	    diag);
-	if (!err)
-		err = template_record(authority, since, now, diag);
-	if (!err)
-		return store_commit(authority->store, diag);
-	store_rollback(authority->store);
-	return err;
+	return err ? err : authority_template_recorded(authority, &product,
+	    log, now, ret_id, diag);
 }
 
 enum err

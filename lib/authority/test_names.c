@@ -28,7 +28,8 @@ nothing_left(struct world *w, uint64_t first)
 	struct store_name_file file = { .order = 0 };
 
 	good(store_begin(store, NULL), NULL);
-	good(store_name_file_begin(store, &file, NULL), NULL);
+	good(store_block_next(store, STORE_NAME_BLOCKS, &file.first, NULL),
+	    NULL);
 	store_rollback(store);
 	assert_int_equal(file.first, first);
 }

@@ -1,6 +1,7 @@
 /* Names in a registry that somebody wrote to, on a bad disk, after a loss. */
 #include "lib/authority/test_names.h"
 
+#include "lib/authority/operation.h"
 #include "tests/support/io_fault.h"
 
 #define CSV	"serial-number,tag\nA1,T1\nA2,T2\nA3,T3\nA4,T4\nA5,T5\n"
@@ -69,7 +70,7 @@ static const struct {
 	    "names of order 2, block 1: altered" },
 	{ "UPDATE name_block SET body = (SELECT body FROM name_block "
 	    "WHERE block = 2) WHERE block = 1", RUN, "altered" },
-	{ "DELETE FROM name_block WHERE block = 1", RUN, "no block of names" },
+	{ "DELETE FROM name_block WHERE block = 1", RUN, "no block 1" },
 	/* another file in place of the one that was signed for */
 	{ "UPDATE name_file SET hash = zeroblob(32) WHERE order_number = 2",
 	    RUN, "not what was ordered" },
@@ -130,6 +131,34 @@ test_harmed(void **state)
 			continue;
 		assert_int_equal(lookup_find(w->authority, "A5", &address,
 		    &kind, NULL), ERR_CORRUPT);
+	}
+}
+
+/* What leads to names, and from where, is summed too. */
+static void
+test_rows(void **state)
+{
+	static const char *const changes[] = {
+		"DELETE FROM name_key WHERE key = (SELECT max(key) "
+		    "FROM name_key)",
+		"UPDATE name_key SET key = key + 1 WHERE key = (SELECT "
+		    "max(key) FROM name_key)",
+		"INSERT INTO name_key VALUES (7)",
+		"UPDATE name_file SET first = 2 WHERE order_number = 2",
+	};
+	struct world *w = *state;
+	size_t i;
+
+	for (i = 0; i < COUNT(changes); i++) {
+		struct diag diag = DIAG_INIT;
+
+		world_copy(w, io_posix());
+		good(operation_replay(w->authority, NULL, NULL, &diag),
+		    &diag);
+		registry_change(w, changes[i]);
+		if (operation_replay(w->authority, NULL, NULL, &diag) !=
+		    ERR_CORRUPT || strstr(diag.what, "names") == NULL)
+			fail_msg("%s: %s", changes[i], diag.what);
 	}
 }
 
@@ -275,6 +304,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_harmed),
+		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_led_astray),
 		cmocka_unit_test_setup(test_check, world_fresh),
 		cmocka_unit_test_setup(test_burn, world_fresh),

@@ -522,6 +522,13 @@ test_if_needed(void **state)
 	assert_int_equal(number_now(w), 3);
 	good(publish_at(w, NOW + 7 * DAY_S, false, &diag), &diag);
 	assert_int_equal(number_now(w), 4);
+	/* a file is gone */
+	good(publish_at(w, NOW + 7 * DAY_S, true, &diag), &diag);
+	assert_int_equal(number_now(w), 4);
+	shell("rm '%s/publish/status/bulk-00000000.cwt'", w->dir);
+	good(publish_at(w, NOW + 7 * DAY_S, true, &diag), &diag);
+	assert_int_equal(number_now(w), 5);
+	shell("test -s '%s/publish/status/bulk-00000000.cwt'", w->dir);
 }
 
 static void

@@ -1,4 +1,5 @@
 /* Reports of stations, and what becomes of them. */
+#include "lib/authority/request_status.h"
 #include "lib/authority/test_reconcile.h"
 
 #include "tests/support/io_fault.h"
@@ -136,6 +137,9 @@ test_refused(void **state)
 		{ { .pack = 1, .kind = "serial-number", .recs = { { 0,
 		    REPORT_INJECTED, "A", "G-000000", 0 } } },
 		    ERR_CONFLICT, "leaves to the line" },
+		{ { .pack = 1, .forged = true, .recs = { { 0,
+		    REPORT_INJECTED, "A", NULL, 0 } } }, ERR_CONFLICT,
+		    "not a signature of its key" },
 		{ { .pack = 1, .recs = { { 0, REPORT_INJECTED, "A",
 		    "02:00", 0 } } }, ERR_CONFLICT, "mac \"02:00\"" },
 		{ { .pack = 1, .recs = { { 0, REPORT_INJECTED, "A", MAC_0, 0 },
@@ -196,6 +200,47 @@ test_across(void **state)
 	all_agrees(w);
 }
 
+static void
+order_with(struct world *w, const uint8_t product[SHA256_SIZE],
+    const char *csv, enum err want, const char *what)
+{
+	struct diag diag = DIAG_INIT;
+	uint32_t number;
+	enum err err;
+
+	err = order_try(w, product, 2, csv, &number, &diag);
+	if (err != want || (err && strstr(diag.what, what) == NULL))
+		fail_msg("%s: %s", err_name(err), diag.what);
+}
+
+/* What the line gave is not given again: 02:00:00:00:01:01 is identity 0's.
+ */
+static void
+named_after(struct world *w, const uint8_t filed[SHA256_SIZE])
+{
+	struct say done = { .order = 1, .pack = 1, .sequence = 2,
+	    .recs = { { 0, REPORT_REWORKED, "A", "02:00:00:00:01:01", 0 } } };
+	static const char block[] = "{kind: mac-3, from: range, type: mac, "
+	    "first: \"02:00:00:00:01:01\", last: \"02:00:00:00:01:0f\"}";
+	static const char taken[] = "mac\n02:00:00:00:02:00\n"
+	    "02-00-00-00-01-01\n";
+	uint8_t product[SHA256_SIZE];
+
+	order_with(w, filed, taken, ERR_CONFLICT, ":3: column 1, mac: "
+	    "\"02:00:00:00:01:01\" is taken: the line gave it to identity "
+	    "bulk/0");
+	product_refused(w, block, "would give \"02:00:00:00:01:01\"; "
+	    "identity bulk/0 has it");
+	/* nobody's again */
+	loaded(w, &done, RECONCILE_LOADED);
+	order_with(w, filed, taken, ERR_OK, "");
+	product_refused(w, block, "order ");
+	product_make(w, "later", "{kind: mac-4, from: range, type: mac, "
+	    "first: \"02:00:00:00:03:01\", last: \"02:00:00:00:03:0f\"}",
+	    product);
+	all_agrees(w);
+}
+
 /* Names that the authority gives, by a form or a file. */
 static void
 test_names_given(void **state)
@@ -217,6 +262,7 @@ test_names_given(void **state)
 	refused(w, &say, ERR_CONFLICT, "has it");
 	say.recs[0].mac = "02:00:00:00:01:01";
 	loaded(w, &say, RECONCILE_LOADED);
+	named_after(w, product);
 }
 
 /* A file altered on its way, or exchanged after the request was signed. */
@@ -336,6 +382,125 @@ test_harmed(void **state)
 	}
 }
 
+/* Rows that no MAC of their own holds, or whose absence is the harm. */
+static void
+test_rows_harmed(void **state)
+{
+	static const char keep[] = "INSERT INTO meta SELECT 'kept', body "
+	    "FROM association WHERE first = 2";
+	static const struct {
+		const char	*change;
+		bool		 seen;		/* by the next report too */
+	} harms[] = {
+		{ "UPDATE association SET body = zeroblob(40) "
+		    "WHERE first = 0", true },
+		{ "DELETE FROM association WHERE first = 2", true },
+		{ "UPDATE association SET body = (SELECT value FROM meta "
+		    "WHERE name = 'kept') WHERE first = 2", true },
+		{ "INSERT INTO association SELECT log, first + 90, body "
+		    "FROM association", false },
+		{ "DELETE FROM line_key", false },
+		{ "DELETE FROM line_key WHERE hash = (SELECT min(hash) "
+		    "FROM line_key)", false },
+		{ "UPDATE line_key SET idx = 4 WHERE idx = 1", false },
+		{ "UPDATE line_key SET hash = hash + 1", false },
+		{ "INSERT INTO line_key VALUES (1, 1, 1)", false },
+		{ "UPDATE log SET epoch = 2 WHERE log = 1", false },
+		{ "UPDATE orders SET state = 3 WHERE number = 1", true },
+		{ "UPDATE orders SET state = 3 WHERE number = 2", false },
+		{ "UPDATE orders SET template = 2", true },
+	};
+	struct world *w = *state;
+	struct say say = early;
+	struct report report;
+	struct diag diag;
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < COUNT(harms); i++) {
+		say.sequence = 1;
+		world_copy(w, io_posix());
+		loaded(w, &say, RECONCILE_LOADED);
+		registry_change(w, keep);
+		say.sequence = 2;
+		loaded(w, &say, RECONCILE_LOADED);
+		all_agrees(w);
+		registry_change(w, harms[i].change);
+		diag = (struct diag)DIAG_INIT;
+		if (operation_replay(w->authority, NULL, NULL, &diag) !=
+		    ERR_CORRUPT || diag.what[0] == '\0')
+			fail_msg("harm %zu: %s", i, diag.what);
+		say.sequence = 3;
+		say_it(w, &say, &report);
+		err = submit_report(w, &say, &report, NULL, &diag);
+		if (err != (harms[i].seen ? ERR_CORRUPT : ERR_OK))
+			fail_msg("harm %zu: %s", i, err_name(err));
+		/* it does not pass for good by what came after */
+		if (!err && operation_replay(w->authority, NULL, NULL,
+		    &diag) != ERR_CORRUPT)
+			fail_msg("harm %zu: forgotten", i);
+	}
+}
+
+/* What was revoked before the report came is not revoked by it. */
+static void
+test_revoked_before(void **state)
+{
+	static const struct status_range ranges[] = { { LOG_BULK_NUMBER, 2,
+	    2 } };
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	struct world *w = *state;
+
+	assert_int_equal(request_put_status(&body, STATUS_REVOKE,
+	    CRL_KEY_COMPROMISE, ranges, 1, "2 3"), ERR_OK);
+	good(submit(w, REQUEST_STATUS, buf_bytes(&body), &result, NULL),
+	    NULL);
+	assert_int_equal(loaded(w, &early, RECONCILE_LOADED), 0);
+	status_is(w, 2, STATUS_REVOKED, CRL_KEY_COMPROMISE);
+	/* final: 0 superseded, 1 withdrawn, 4 returned; 3 is what it was */
+	assert_int_equal(loaded(w, &last, RECONCILE_LOADED), 3);
+	status_is(w, 3, STATUS_REVOKED, CRL_KEY_COMPROMISE);
+	all_agrees(w);
+}
+
+/* As much as a report may revoke goes into an entry, and no more. */
+static void
+test_result_large(void **state)
+{
+	static const unsigned reasons[] = { CRL_CESSATION_OF_OPERATION,
+		CRL_SUPERSEDED, CRL_PRIVILEGE_WITHDRAWN };
+	_cleanup_reconcile_result_ struct reconcile_result result = { 0 },
+	    again = { 0 };
+	_cleanup_buf_ struct buf body = { .limit = OPERATION_SIZE_MAX };
+	uint64_t index = UINT64_C(1) << 40;
+	struct diag diag = DIAG_INIT;
+	struct world *w = *state;
+	size_t i;
+
+	for (i = 0; i < RECONCILE_RANGES_MAX; i++)
+		good(reconcile_revoke_add(&result, reasons[i % 3],
+		    LOG_BULK_NUMBER, index + 2 * i, 1, &diag), &diag);
+	/* the last one grows */
+	good(reconcile_revoke_add(&result, reasons[(i - 1) % 3],
+	    LOG_BULK_NUMBER, index + 2 * i - 1, 1, &diag), &diag);
+	assert_int_equal(reconcile_revoke_add(&result, reasons[0],
+	    LOG_BULK_NUMBER, index + 2 * i, 1, &diag), ERR_LIMIT);
+	assert_non_null(strstr(diag.hint, "revoke --from"));
+	cbor_put_array(&body, 3);
+	cbor_put_bstr(&body, bytes_of("", 0));
+	reconcile_result_put(&body, &result);
+	cbor_put_array(&body, 0);
+	assert_int_equal(buf_err(&body), ERR_OK);
+	good(operation_record(w->authority, OPERATION_REQUEST, NOW,
+	    buf_bytes(&body), &diag), &diag);
+	buf_clear(&body);
+	reconcile_result_put(&body, &result);
+	good(reconcile_result_get(buf_bytes(&body), &again, &diag), &diag);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(again.revoked[i].count,
+		    result.revoked[i].count);
+}
+
 /* Disk full, failed write, failed sync at any operation: none of it, or all;
  * and once more gives all of it. */
 static void
@@ -397,6 +562,9 @@ main(void)
 		cmocka_unit_test_setup(test_altered, world_fresh),
 		cmocka_unit_test_setup(test_final, world_fresh),
 		cmocka_unit_test_setup(test_harmed, world_fresh),
+		cmocka_unit_test_setup(test_rows_harmed, world_fresh),
+		cmocka_unit_test_setup(test_revoked_before, world_fresh),
+		cmocka_unit_test_setup(test_result_large, world_fresh),
 		cmocka_unit_test_setup(test_faults, world_fresh),
 	};
 

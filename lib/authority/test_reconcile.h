@@ -114,6 +114,7 @@ struct say {
 	size_t			 signed_by;	/* 1 + floor; 0: right */
 	bool			 other_order, other_pack;
 	const char		*kind;
+	bool			 forged;	/* evidence */
 };
 
 static inline void
@@ -121,6 +122,7 @@ record_make(const struct say *say, const struct rec *rec,
     struct report_record *r)
 {
 	static const uint8_t hash[SHA256_SIZE] = { 5 };
+	static const uint8_t forged[REPORT_NONCE_SIZE + 64] = { 6 };
 
 	*r = (struct report_record){ .position = rec->position,
 	    .state = rec->state, .time = NOW + 60,
@@ -136,6 +138,10 @@ record_make(const struct say *say, const struct rec *rec,
 	if (rec->state == REPORT_INJECTED && rec->position % 2 == 0) {
 		r->evidence = REPORT_READBACK;
 		r->proof = bytes_of(hash, sizeof(hash));
+	}
+	if (rec->state == REPORT_INJECTED && say->forged) {
+		r->evidence = REPORT_SIGNED;
+		r->proof = bytes_of(forged, sizeof(forged));
 	}
 	if (rec->state == REPORT_SCRAPPED)
 		r->reason = bytes_text("fell");

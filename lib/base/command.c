@@ -21,7 +21,7 @@ command_fail(struct diag *diag, const char *path, int number)
 
 static int
 command_prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
-    int input)
+    int input, int output)
 {
 	sigset_t signals;
 	int error;
@@ -44,13 +44,13 @@ command_prepare(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attr,
 		    STDIN_FILENO);
 	if (error == 0)
 		error = posix_spawn_file_actions_adddup2(actions,
-		    STDERR_FILENO, STDOUT_FILENO);
+		    output < 0 ? STDERR_FILENO : output, STDOUT_FILENO);
 	return error;
 }
 
 int
 command_spawn(const char *path, char *const argv[],
-    char *const environment[], int input, pid_t *ret_pid)
+    char *const environment[], int input, int output, pid_t *ret_pid)
 {
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attr;
@@ -61,7 +61,7 @@ command_spawn(const char *path, char *const argv[],
 		return error;
 	error = posix_spawnattr_init(&attr);
 	if (error == 0) {
-		error = command_prepare(&actions, &attr, input);
+		error = command_prepare(&actions, &attr, input, output);
 		if (error == 0)
 			error = posix_spawn(ret_pid, path, &actions, &attr,
 			    argv, environment);
@@ -117,7 +117,8 @@ command_run(const char *path, const char *argument, struct bytes input,
 	error = sent == (ssize_t)input.len ? 0 : EIO;
 	(void)close(ends[1]);
 	if (error == 0)
-		error = command_spawn(path, argv, environment, ends[0], &pid);
+		error = command_spawn(path, argv, environment, ends[0], -1,
+		    &pid);
 	(void)close(ends[0]);
 	if (error != 0)
 		return command_fail(diag, path, error);

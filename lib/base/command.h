@@ -14,11 +14,12 @@
 
 /*
  * Start path with argv and environment: a process group of its own, default
- * signals, input (a descriptor of the caller's) as standard input, standard
- * output where our messages go. Returns 0 or an errno.
+ * signals, input (a descriptor of the caller's) as standard input, output as
+ * standard output, or -1: where our messages go. Returns 0 or an errno.
  */
 int	command_spawn(const char *path, char *const argv[],
-	    char *const environment[], int input, pid_t *ret_pid);
+	    char *const environment[], int input, int output,
+	    pid_t *ret_pid);
 
 /*
  * path is executed, not searched and no shell; argument is its only one. It

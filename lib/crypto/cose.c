@@ -11,7 +11,8 @@ enum header {
 	HEADER_ALG = 1,
 	HEADER_CRIT = 2,
 	HEADER_KID = 4,
-	HEADER_TYP = 16
+	HEADER_TYP = 16,
+	HEADER_X5CHAIN = 33
 };
 
 static enum err
@@ -40,6 +41,8 @@ header_read(struct cbor *c, int64_t label, struct cose_sign1 *msg,
 		    "COSE_Sign1: alg: no signature known here");
 	} else if (label == HEADER_KID) {
 		msg->kid = cbor_get_bstr(c);
+	} else if (label == HEADER_X5CHAIN) {
+		msg->x5chain = cbor_get_item(c);
 	} else if (cbor_peek(c) != CBOR_TSTR) {
 		return diag_fail(diag, ERR_UNSUPPORTED, "RFC 9596 2",
 		    "COSE_Sign1: typ: not text");
@@ -55,7 +58,7 @@ static bool
 label_understood(int64_t label)
 {
 	return label == HEADER_ALG || label == HEADER_KID ||
-	    label == HEADER_TYP;
+	    label == HEADER_TYP || label == HEADER_X5CHAIN;
 }
 
 /* Integer label of the next pair; 0, which is reserved, for a text label. */
@@ -73,7 +76,7 @@ label_read(struct cbor *c)
  * understood labels present, as bits.
  */
 static enum err
-crit_check(struct bytes crit, unsigned int seen, struct diag *diag)
+crit_check(struct bytes crit, uint64_t seen, struct diag *diag)
 {
 	struct cbor c;
 	int64_t label;
@@ -91,7 +94,7 @@ crit_check(struct bytes crit, unsigned int seen, struct diag *diag)
 			return diag_fail(diag, ERR_UNSUPPORTED,
 			    "RFC 9052 3.1", "COSE_Sign1: crit: a critical "
 			    "header is not understood");
-		if ((seen & (1U << label)) == 0)
+		if ((seen & (UINT64_C(1) << label)) == 0)
 			cbor_fail(&c, "lists a header that is absent");
 	}
 	if (!cbor_close(&c))
@@ -103,7 +106,7 @@ static enum err
 protected_parse(struct cose_sign1 *msg, struct diag *diag)
 {
 	struct bytes crit = BYTES_NONE;
-	unsigned int seen = 0;
+	uint64_t seen = 0;
 	size_t i, pairs;
 	int64_t label;
 	struct cbor c;
@@ -121,10 +124,10 @@ protected_parse(struct cose_sign1 *msg, struct diag *diag)
 			err = header_read(&c, label, msg, diag);
 			if (err)
 				return err;
-			seen |= 1U << label;
+			seen |= UINT64_C(1) << label;
 		}
 	}
-	if (cbor_close(&c) && (seen & (1U << HEADER_ALG)) == 0)
+	if (cbor_close(&c) && (seen & (UINT64_C(1) << HEADER_ALG)) == 0)
 		cbor_fail(&c, "alg is missing");
 	if (!cbor_ok(&c))
 		return parse_fail(diag, &c, "protected header");
@@ -429,4 +432,66 @@ cose_sign1_sign(struct buf *out, struct signer *signer, struct bytes kid,
 		out->len = start;
 	return diag_fail(diag, err, NULL, "COSE_Sign1: not signed: %s",
 	    err_name(err));
+}
+
+enum err
+cose_x5chain_leaf(const struct cose_sign1 *msg, struct bytes *ret_leaf,
+    struct diag *diag)
+{
+	struct bytes leaf;
+	struct cbor c;
+	size_t i, count;
+
+	if (msg->x5chain.len == 0)
+		return diag_fail(diag, ERR_NOTFOUND, "RFC 9360 2",
+		    "COSE_Sign1: x5chain is missing");
+	cbor_open_checked(&c, msg->x5chain);
+	if (cbor_peek(&c) == CBOR_BSTR) {
+		leaf = cbor_get_bstr(&c);
+	} else {
+		count = cbor_get_array(&c);
+		if (cbor_ok(&c) && count < 2)
+			cbor_fail(&c, "one certificate stands without array");
+		leaf = cbor_get_bstr(&c);
+		for (i = 1; i < count && cbor_ok(&c); i++)
+			(void)cbor_get_bstr(&c);
+	}
+	if (!cbor_close(&c))
+		return parse_fail(diag, &c, "x5chain");
+	*ret_leaf = leaf;
+	return ERR_OK;
+}
+
+enum err
+cose_sign1_sign_x5chain(struct buf *out, struct signer *signer,
+    const char *typ, struct bytes leaf, struct bytes payload,
+    struct diag *diag)
+{
+	const struct key_algorithm *a = key_algorithm(signer_alg(signer));
+	_cleanup_buf_ struct buf protected = BUF_INIT;
+	uint8_t sig[SIGNATURE_MAX];
+	struct to_be_signed t;
+	enum err err;
+
+	cbor_put_map(&protected, 3);
+	cbor_put_uint(&protected, HEADER_ALG);
+	cbor_put_int(&protected, a->cose_alg);
+	cbor_put_uint(&protected, HEADER_TYP);
+	cbor_put_text(&protected, typ);
+	cbor_put_uint(&protected, HEADER_X5CHAIN);
+	cbor_put_bstr(&protected, leaf);
+	err = buf_err(&protected);
+	if (err)
+		return diag_fail(diag, err, NULL, "COSE_Sign1: too large");
+	to_be_signed_init(&t, buf_bytes(&protected), BYTES_NONE, payload);
+	err = signer_sign_parts(signer, t.parts, PART_COUNT, sig);
+	if (err)
+		return diag_fail(diag, err, NULL, "COSE_Sign1: not signed");
+	cbor_put_tag(out, TAG_SIGN1);
+	cbor_put_array(out, 4);
+	cbor_put_bstr(out, buf_bytes(&protected));
+	cbor_put_map(out, 0);
+	cbor_put_bstr(out, payload);
+	cbor_put_bstr(out, bytes_of(sig, a->signature_len));
+	return buf_err(out);
 }

@@ -3,9 +3,9 @@
  * that signs.
  *
  * Messages carry tag 18. Protected headers used: alg (1), kid (4), typ (16,
- * RFC 9596), x5t (34); unprotected: none, except that a reader passes over
- * an unprotected map it does not understand. crit (2) is refused unless
- * every label it lists is understood.
+ * RFC 9596), x5chain (33, RFC 9360), x5t (34); unprotected: none, except that
+ * a reader passes over an unprotected map it does not understand. crit (2) is
+ * refused unless every label it lists is understood.
  */
 #ifndef IMPRINT_CRYPTO_COSE_H
 #define IMPRINT_CRYPTO_COSE_H
@@ -24,6 +24,8 @@ struct cose_sign1 {
 	enum cose_alg	alg;
 	struct bytes	kid;		/* empty: absent */
 	struct bytes	typ;		/* text; empty: absent */
+	struct bytes	x5chain;	/* item, not looked into; empty:
+					 * absent */
 	struct bytes	payload;
 	struct bytes	signature;	/* as long as alg's are */
 };
@@ -43,6 +45,13 @@ MUST_USE enum err cose_sign1_verify(const struct cose_sign1 *,
 MUST_USE enum err cose_sign1_sign(struct buf *out, struct signer *,
     struct bytes kid, const char *typ, struct bytes payload,
     struct bytes external_aad, struct diag *);
+/* The same with x5chain of one certificate (DER) in place of the kid, as
+ * devices identify themselves. */
+MUST_USE enum err cose_sign1_sign_x5chain(struct buf *out, struct signer *,
+    const char *typ, struct bytes leaf, struct bytes payload, struct diag *);
+/* The certificate that comes first. ERR_SYNTAX; ERR_NOTFOUND: none. */
+MUST_USE enum err cose_x5chain_leaf(const struct cose_sign1 *,
+    struct bytes *ret_leaf, struct diag *);
 /* The signature alone, for a message put together by the caller. */
 MUST_USE enum err cose_sign1_signature(struct signer *,
     struct bytes protected, struct bytes payload,

@@ -21,6 +21,8 @@ struct hpke {
 	uint8_t		 base_nonce[NONCE_SIZE];
 	uint64_t	 sequence;
 	bool		 is_sender;
+	/* a sender's, of P-256 and X25519: made when they are needed */
+	struct keygen	*keygen[2];
 };
 
 /* The ephemeral side and the recipient's, as the KEM mixes them in. */
@@ -140,7 +142,10 @@ schedule_expand(struct hpke *h, struct hmac *secret, struct bytes context,
 		err = labeled_expand(secret, suite, "exp", context, exporter,
 		    sizeof(exporter));
 	if (!err)
-		err = hmac_new(bytes_of(exporter, sizeof(exporter)),
+		err = h->exporter != NULL ?
+		    hmac_key(h->exporter, bytes_of(exporter,
+		    sizeof(exporter)), diag) :
+		    hmac_new(bytes_of(exporter, sizeof(exporter)),
 		    &h->exporter, diag);
 	wipe(exporter, sizeof(exporter));
 	return err;
@@ -174,34 +179,42 @@ schedule_run(struct hpke *h, struct bytes shared, struct bytes info,
 }
 
 static enum err
-context_new(const struct kem *kem, struct bytes info, bool is_sender,
-    struct hpke **ret_hpke, struct diag *diag)
+context_new(bool is_sender, struct hpke **ret_hpke, struct diag *diag)
 {
 	_cleanup_hpke_ struct hpke *h = calloc(1, sizeof(*h));
-	uint8_t shared[SHA256_SIZE];
 	enum err err;
 
 	if (h == NULL)
 		return diag_nomem(diag);
 	h->is_sender = is_sender;
+	err = aead_new(&h->aead, diag);
+	if (err)
+		return err;
+	*ret_hpke = h;
+	h = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+/* Begin with this secret, whatever was there before. */
+static enum err
+context_set(struct hpke *h, const struct kem *kem, struct bytes info,
+    struct diag *diag)
+{
+	uint8_t shared[SHA256_SIZE];
+	enum err err;
+
+	h->sequence = 0;
 	memcpy(h->suite, "HPKE", 4);
 	put_be16(h->suite + 4, kem_id(kem->alg));
 	put_be16(h->suite + 6, KDF_SHA256);
 	put_be16(h->suite + 8, AEAD_AES256GCM);
-	err = aead_new(&h->aead, diag);
-	if (err)
-		return err;
 	err = shared_secret(kem, shared, diag);
 	if (!err)
 		err = schedule_run(h, bytes_of(shared, sizeof(shared)), info,
 		    diag);
 	wipe(shared, sizeof(shared));
-	if (err)
-		return diag_fail(diag, err, "RFC 9180 5.1",
-		    "HPKE: key schedule failed");
-	*ret_hpke = h;
-	h = NULL;	/* transferred */
-	return ERR_OK;
+	return err ? diag_fail(diag, err, "RFC 9180 5.1",
+	    "HPKE: key schedule failed") : ERR_OK;
 }
 
 /* DH(skX, pkY); the peer's key has been checked (7.1.4). */
@@ -238,26 +251,45 @@ alg_check(enum key_alg alg, struct diag *diag)
 	    "HPKE: algorithm %d is no key agreement", (int)alg);
 }
 
+static enum err
+sender_keygen(struct hpke *h, enum key_alg alg, struct keygen **ret_keygen,
+    struct diag *diag)
+{
+	struct keygen **own = &h->keygen[alg == KEY_X25519];
+	enum err err = ERR_OK;
+
+	if (*own == NULL)
+		err = keygen_new(alg, own, diag);
+	*ret_keygen = *own;
+	return err;
+}
+
 /* Encap (4.1) with the ephemeral pair given. */
 static enum err
-sender_start(const struct public_key *recipient,
+sender_start(struct hpke *h, const struct public_key *recipient,
     const struct public_key *ephemeral, struct bytes private,
-    struct bytes info, struct hpke **ret_hpke, struct diag *diag)
+    struct bytes info, struct diag *diag)
 {
+	struct keygen *keygen = NULL;
 	struct public_key checked;
 	struct kem kem;
 	enum err err;
 
 	err = public_key_check(recipient->alg,
 	    bytes_of(recipient->raw, recipient->len), &checked, diag);
+	if (!err)
+		err = sender_keygen(h, recipient->alg, &keygen, diag);
 	if (err)
 		return err;
 	kem.alg = recipient->alg;
 	kem.enc = bytes_of(ephemeral->raw, ephemeral->len);
 	kem.recipient = bytes_of(checked.raw, checked.len);
-	err = dh_run(ephemeral, private, &checked, kem.dh, diag);
+	/* a shared x of 0 is no point that a checked one leads to */
+	err = kem.alg == KEY_P256 ?
+	    keygen_agree(keygen, private, &checked, kem.dh) :
+	    dh_run(ephemeral, private, &checked, kem.dh, diag);
 	if (!err)
-		err = context_new(&kem, info, true, ret_hpke, diag);
+		err = context_set(h, &kem, info, diag);
 	wipe(kem.dh, sizeof(kem.dh));
 	return err;
 }
@@ -267,21 +299,71 @@ hpke_sender_new_fixed(const struct public_key *recipient,
     struct bytes ephemeral, struct bytes info, uint8_t ret_enc[HPKE_ENC_MAX],
     size_t *ret_enc_len, struct hpke **ret_hpke, struct diag *diag)
 {
+	_cleanup_hpke_ struct hpke *h = NULL;
 	struct public_key public;
 	enum err err;
 
 	err = alg_check(recipient->alg, diag);
-	if (err)
-		return err;
-	err = key_derive_public(recipient->alg, ephemeral, &public, diag);
-	if (err)
-		return err;
-	err = sender_start(recipient, &public, ephemeral, info, ret_hpke,
-	    diag);
+	if (!err)
+		err = key_derive_public(recipient->alg, ephemeral, &public,
+		    diag);
+	if (!err)
+		err = context_new(true, &h, diag);
+	if (!err)
+		err = sender_start(h, recipient, &public, ephemeral, info,
+		    diag);
 	if (err)
 		return err;
 	memcpy(ret_enc, public.raw, public.len);
 	*ret_enc_len = public.len;
+	*ret_hpke = h;
+	h = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+static enum err
+sender_run(struct hpke *h, const struct public_key *recipient,
+    struct bytes info, struct public_key *ret_ephemeral, struct diag *diag)
+{
+	uint8_t private[KEY_PRIVATE_SIZE];
+	struct keygen *keygen = NULL;
+	size_t len = 0;
+	enum err err;
+
+	err = sender_keygen(h, recipient->alg, &keygen, diag);
+	if (!err)
+		err = keygen_run(keygen, ret_ephemeral, private, &len);
+	if (!err)
+		err = sender_start(h, recipient, ret_ephemeral,
+		    bytes_of(private, len), info, diag);
+	wipe(private, sizeof(private));
+	return err;
+}
+
+enum err
+hpke_sender_renew(struct hpke **hpke, const struct public_key *recipient,
+    struct bytes info, uint8_t ret_enc[HPKE_ENC_MAX], size_t *ret_enc_len,
+    struct diag *diag)
+{
+	_cleanup_hpke_ struct hpke *h = *hpke;
+	struct public_key public;
+	enum err err;
+
+	*hpke = NULL;	/* nothing is sealed under the last one again */
+	err = alg_check(recipient->alg, diag);
+	if (err)
+		return err;
+	if (h == NULL)
+		err = context_new(true, &h, diag);
+	if (!err)
+		err = sender_run(h, recipient, info, &public, diag);
+	if (err)
+		return diag_fail(diag, err, "RFC 9180 4.1",
+		    "HPKE: encapsulation failed");
+	memcpy(ret_enc, public.raw, public.len);
+	*ret_enc_len = public.len;
+	*hpke = h;
+	h = NULL;	/* transferred */
 	return ERR_OK;
 }
 
@@ -290,28 +372,15 @@ hpke_sender_new(const struct public_key *recipient, struct bytes info,
     uint8_t ret_enc[HPKE_ENC_MAX], size_t *ret_enc_len,
     struct hpke **ret_hpke, struct diag *diag)
 {
-	_cleanup_keygen_ struct keygen *keygen = NULL;
-	uint8_t private[KEY_PRIVATE_SIZE];
-	struct public_key public;
-	size_t len = 0;
+	_cleanup_hpke_ struct hpke *h = NULL;
 	enum err err;
 
-	err = alg_check(recipient->alg, diag);
+	err = hpke_sender_renew(&h, recipient, info, ret_enc, ret_enc_len,
+	    diag);
 	if (err)
 		return err;
-	err = keygen_new(recipient->alg, &keygen, diag);
-	if (err)
-		return err;
-	err = keygen_run(keygen, &public, private, &len);
-	if (!err)
-		err = sender_start(recipient, &public,
-		    bytes_of(private, len), info, ret_hpke, diag);
-	wipe(private, sizeof(private));
-	if (err)
-		return diag_fail(diag, err, "RFC 9180 4.1",
-		    "HPKE: encapsulation failed");
-	memcpy(ret_enc, public.raw, public.len);
-	*ret_enc_len = public.len;
+	*ret_hpke = h;
+	h = NULL;	/* transferred */
 	return ERR_OK;
 }
 
@@ -319,6 +388,7 @@ enum err
 hpke_recipient_new(enum key_alg alg, struct bytes private, struct bytes enc,
     struct bytes info, struct hpke **ret_hpke, struct diag *diag)
 {
+	_cleanup_hpke_ struct hpke *h = NULL;
 	struct public_key own, ephemeral;
 	struct kem kem = { .alg = alg };
 	enum err err;
@@ -338,9 +408,15 @@ hpke_recipient_new(enum key_alg alg, struct bytes private, struct bytes enc,
 	kem.recipient = bytes_of(own.raw, own.len);
 	err = dh_run(&own, private, &ephemeral, kem.dh, diag);
 	if (!err)
-		err = context_new(&kem, info, false, ret_hpke, diag);
+		err = context_new(false, &h, diag);
+	if (!err)
+		err = context_set(h, &kem, info, diag);
 	wipe(kem.dh, sizeof(kem.dh));
-	return err;
+	if (err)
+		return err;
+	*ret_hpke = h;
+	h = NULL;	/* transferred */
+	return ERR_OK;
 }
 
 void
@@ -352,6 +428,8 @@ hpke_free(struct hpke **hpke)
 		return;
 	hmac_free(&h->exporter);
 	aead_free(&h->aead);
+	keygen_free(&h->keygen[0]);
+	keygen_free(&h->keygen[1]);
 	wipe(h, sizeof(*h));
 	free(h);
 	*hpke = NULL;

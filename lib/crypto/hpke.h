@@ -22,6 +22,12 @@ struct hpke;
 MUST_USE enum err hpke_sender_new(const struct public_key *recipient,
     struct bytes info, uint8_t ret_enc[HPKE_ENC_MAX], size_t *ret_enc_len,
     struct hpke **ret_hpke, struct diag *);
+/* The next encapsulation of one who makes many: the context is forgotten, what
+ * it was made with serves again. *hpke: a sender, or NULL; NULL after an
+ * error. */
+MUST_USE enum err hpke_sender_renew(struct hpke **hpke,
+    const struct public_key *recipient, struct bytes info,
+    uint8_t ret_enc[HPKE_ENC_MAX], size_t *ret_enc_len, struct diag *);
 /* Recipient. ERR_AUTH never: a wrong key shows at the first open. */
 MUST_USE enum err hpke_recipient_new(enum key_alg, struct bytes private,
     struct bytes enc, struct bytes info, struct hpke **ret_hpke,

@@ -124,6 +124,10 @@ MUST_USE enum err signer_new_ops(const struct signer_ops *, void *state,
 struct verifier;
 MUST_USE enum err verifier_new(const struct public_key *,
     struct verifier **ret_verifier, struct diag *);
+/* The same for the next key of many: *verifier is NULL or was made before,
+ * and is NULL after an error. */
+MUST_USE enum err verifier_renew(struct verifier **verifier,
+    const struct public_key *, struct diag *);
 void	verifier_free(struct verifier **);
 #define _cleanup_verifier_ __attribute__((cleanup(verifier_free)))
 /* P-256 only. ret_good false: the signature is bad; an error: could not

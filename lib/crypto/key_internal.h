@@ -36,6 +36,11 @@ bool	ec_multiply(const struct key_algorithm *, const EC_GROUP *,
 /* The point of a private key of the right length. ERR_INVALID, ERR_CRYPTO. */
 MUST_USE enum err ec_derive(const struct key_algorithm *,
     struct bytes private, uint8_t *ret_point, struct diag *);
+struct keygen;
+/* Key agreement of an EC key pair, with what keys of its algorithm are made
+ * with: the x of private * peer, half a point. peer was checked. */
+MUST_USE enum err keygen_agree(struct keygen *, struct bytes private,
+    const struct public_key *peer, uint8_t *ret_x);
 /* Is raw, of the right length, a point of the curve? */
 MUST_USE enum err ec_check(const struct key_algorithm *, struct bytes raw,
     struct diag *);

@@ -140,6 +140,36 @@ keygen_run(struct keygen *k, struct public_key *ret_public, uint8_t *private,
 	return good ? ERR_OK : ossl_fail(NULL, "key generation");
 }
 
+static bool
+agree_run(struct keygen *k, const struct public_key *peer, uint8_t *ret_x)
+{
+	BIGNUM *x = BN_CTX_get(k->bn_ctx);
+	int len = (int)k->algorithm->x_len;
+
+	return x != NULL && EC_POINT_oct2point(k->group, k->point, peer->raw,
+	    peer->len, k->bn_ctx) == 1 &&
+	    EC_POINT_mul(k->group, k->point, NULL, k->point, k->scalar,
+	    k->bn_ctx) == 1 &&
+	    EC_POINT_get_affine_coordinates(k->group, k->point, x, NULL,
+	    k->bn_ctx) == 1 && BN_bn2binpad(x, ret_x, len) == len;
+}
+
+enum err
+keygen_agree(struct keygen *k, struct bytes private,
+    const struct public_key *peer, uint8_t *ret_x)
+{
+	bool good;
+
+	if (k->algorithm->kind != KEY_EC || peer->alg != k->algorithm->alg)
+		return ERR_INVALID;
+	BN_CTX_start(k->bn_ctx);
+	good = BN_bin2bn(private.ptr, (int)private.len, k->scalar) != NULL &&
+	    agree_run(k, peer, ret_x);
+	BN_CTX_end(k->bn_ctx);
+	BN_clear(k->scalar);
+	return good ? ERR_OK : ossl_fail(NULL, "key agreement");
+}
+
 enum err
 key_pair_make(enum key_alg alg, struct public_key *ret_public,
     struct secret *ret_private, struct diag *diag)

@@ -296,6 +296,59 @@ test_round_trip(void **state)
 	}
 }
 
+/* One sender for recipient after recipient: each opens its own. */
+static void
+test_renew(void **state)
+{
+	static const enum key_alg algs[] = { KEY_P256, KEY_X25519, KEY_P256,
+	    KEY_P256, KEY_X25519 };
+	struct public_key bad = { .alg = KEY_P256, .len = 65 };
+	uint8_t private[5][32], enc[5][HPKE_ENC_MAX], keys[3][32];
+	struct bytes info = bytes_text("i");
+	_cleanup_hpke_ struct hpke *sender = NULL;
+	struct public_key public;
+	size_t i, len = 0;
+
+	(void)state;
+	for (i = 0; i < COUNT(algs); i++) {
+		_cleanup_keygen_ struct keygen *keygen = NULL;
+		_cleanup_hpke_ struct hpke *own = NULL, *last = NULL;
+		_cleanup_buf_ struct buf sealed = BUF_INIT;
+		_cleanup_secret_ struct secret opened = SECRET_INIT;
+
+		assert_int_equal(keygen_new(algs[i], &keygen, NULL), ERR_OK);
+		assert_int_equal(keygen_run(keygen, &public, private[i],
+		    &len), ERR_OK);
+		assert_int_equal(hpke_sender_renew(&sender, &public, info,
+		    enc[i], &len, NULL), ERR_OK);
+		assert_int_equal(hpke_recipient_new(algs[i],
+		    bytes_of(private[i], 32), bytes_of(enc[i], len), info,
+		    &own, NULL), ERR_OK);
+		assert_int_equal(hpke_export(sender, info, keys[0], 32),
+		    ERR_OK);
+		assert_int_equal(hpke_export(own, info, keys[1], 32), ERR_OK);
+		assert_memory_equal(keys[0], keys[1], 32);
+		/* its sequence begins anew */
+		assert_int_equal(secret_alloc(&opened, 64), ERR_OK);
+		assert_int_equal(hpke_seal(sender, info, info, &sealed),
+		    ERR_OK);
+		assert_int_equal(hpke_open(own, info, buf_bytes(&sealed),
+		    &opened), ERR_OK);
+		if (i == 0)
+			continue;
+		assert_int_equal(hpke_recipient_new(algs[i - 1],
+		    bytes_of(private[i - 1], 32), bytes_of(enc[i - 1],
+		    algs[i - 1] == KEY_P256 ? 65 : 32), info, &last, NULL),
+		    ERR_OK);
+		assert_int_equal(hpke_export(last, info, keys[2], 32),
+		    ERR_OK);
+		assert_memory_not_equal(keys[0], keys[2], 32);
+	}
+	assert_int_equal(hpke_sender_renew(&sender, &bad, info, enc[0], &len,
+	    NULL), ERR_INVALID);
+	assert_null(sender);
+}
+
 static void
 test_open_refusals(void **state)
 {
@@ -506,6 +559,7 @@ main(void)
 		cmocka_unit_test(test_vectors_export),
 		cmocka_unit_test(test_vectors_seal),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_open_refusals),
 		cmocka_unit_test(test_wrong_recipient),
 		cmocka_unit_test(test_bad_keys),

@@ -409,6 +409,45 @@ test_ecdsa_round_trip(void **state)
 	assert_true(good);
 }
 
+/* One verifier for key after key: it knows the last one and no other. */
+static void
+test_renew(void **state)
+{
+	static const enum key_alg algs[] = { KEY_P256, KEY_P256, KEY_ED25519,
+	    KEY_P256, KEY_P256 };
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	uint8_t private[KEY_PRIVATE_MAX], sigs[5][SIGNATURE_SIZE];
+	struct public_key public;
+	size_t i, j, len;
+	bool good = false;
+
+	(void)state;
+	for (i = 0; i < COUNT(algs); i++) {
+		_cleanup_keygen_ struct keygen *keygen = NULL;
+		_cleanup_signer_ struct signer *signer = NULL;
+
+		assert_int_equal(keygen_new(algs[i], &keygen, NULL), ERR_OK);
+		assert_int_equal(keygen_run(keygen, &public, private, &len),
+		    ERR_OK);
+		assert_int_equal(signer_new(algs[i], bytes_of(private, len),
+		    &signer, NULL), ERR_OK);
+		assert_int_equal(signer_sign(signer, bytes_text("abc"),
+		    sigs[i]), ERR_OK);
+		assert_int_equal(verifier_renew(&verifier, &public, NULL),
+		    ERR_OK);
+		for (j = 0; j <= i; j++) {
+			assert_int_equal(verifier_check(verifier,
+			    bytes_text("abc"), bytes_of(sigs[j],
+			    SIGNATURE_SIZE), &good), ERR_OK);
+			assert_int_equal(good, j == i);
+		}
+	}
+	public.raw[5] ^= 1;	/* no point of the curve */
+	assert_int_equal(verifier_renew(&verifier, &public, NULL),
+	    ERR_CRYPTO);
+	assert_null(verifier);
+}
+
 /* Values no signature has are bad signatures, not errors. */
 static void
 test_ecdsa_bad_values(void **state)
@@ -530,6 +569,7 @@ main(void)
 		cmocka_unit_test(test_ed25519),
 		cmocka_unit_test(test_ecdsa_vectors),
 		cmocka_unit_test(test_ecdsa_round_trip),
+		cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_ecdsa_bad_values),
 		cmocka_unit_test(test_signer_ops),
 		cmocka_unit_test(test_agreement_key_signs_nothing),

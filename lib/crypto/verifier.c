@@ -50,6 +50,26 @@ verifier_new(const struct public_key *public, struct verifier **ret_verifier,
 	return ERR_OK;
 }
 
+/* The group stays as it is set up: that is most of what a P-256 key takes. */
+enum err
+verifier_renew(struct verifier **verifier, const struct public_key *public,
+    struct diag *diag)
+{
+	_cleanup_verifier_ struct verifier *v = *verifier;
+
+	*verifier = NULL;
+	if (v == NULL || v->algorithm->alg != KEY_P256 ||
+	    public->alg != KEY_P256)
+		return verifier_new(public, verifier, diag);
+	/* it refuses what is no point */
+	if (EVP_PKEY_set1_encoded_public_key(v->pkey, public->raw,
+	    public->len) != 1)
+		return ossl_fail(diag, "verification key");
+	*verifier = v;
+	v = NULL;	/* transferred */
+	return ERR_OK;
+}
+
 void
 verifier_free(struct verifier **verifier)
 {

@@ -2,10 +2,12 @@
 #include <stdlib.h>
 
 #include "lib/base/cbor.h"
+#include "lib/base/parallel.h"
 #include "lib/devices/formats_internal.h"
 #include "lib/devices/reading.h"
 
 #define PROOF_MAX	((size_t)16 << 10)	/* octets of a message */
+#define PIECES_MAX	256		/* messages looked at together */
 #define PROOF_VERSION	1
 #define TAG_SIGN1_OCTET	0xd2
 #define ARRAY_4_OCTET	0x84
@@ -16,13 +18,24 @@ struct proof {
 	struct public_key key;
 };
 
+/* A message while it is looked at, beside others. */
+struct piece {
+	struct bytes	 octets;
+	struct cose_sign1 message;
+	struct proof	 proof;		/* views into octets */
+	bool		 by_other;	/* its key cannot sign: not checked */
+	struct verifier	*verifier;	/* these two serve message after */
+	struct sha256	*sha256;	/* message */
+	enum err	 err;
+	struct diag	 why;
+};
+
 struct proofs {
 	struct reading	 reading;
-	struct sha256	*sha256;
+	struct piece	*pieces;
 	uint64_t	 number;	/* message, from 1 */
 	uint64_t	 place;		/* of the device's first message */
 	bool		 bad;		/* one of the device's messages */
-	struct proof	 proof;
 	uint8_t		 id[DEVICE_ID_MAX];
 };
 
@@ -105,24 +118,27 @@ payload_read(struct bytes payload, struct proof *proof, struct diag *why)
 
 /* By key itself, or by the key that stands for one that cannot sign. */
 static enum err
-signature_check(struct proofs *p, const struct cose_sign1 *msg,
-    const struct public_key *key, struct diag *why)
+signature_check(struct piece *piece, const struct public_key *key)
 {
-	_cleanup_verifier_ struct verifier *verifier = NULL;
+	const struct cose_sign1 *msg = &piece->message;
+	struct diag *why = &piece->why;
 	uint8_t kid[COSE_KID_SIZE];
 	bool good = false;
-	enum err err;
+	enum err err = ERR_OK;
 
-	err = cose_key_thumbprint(key, kid);
+	if (msg->kid.len > 0)
+		err = cose_key_thumbprint(key, kid);
 	if (!err && msg->kid.len > 0 &&
 	    !bytes_equal(msg->kid, bytes_of(kid, sizeof(kid))))
 		return diag_fail(why, ERR_AUTH, "RFC 9679", "proof: kid: "
 		    "the thumbprint of another key");
+	if (!err && piece->sha256 == NULL)
+		err = sha256_new(&piece->sha256, why);
 	if (!err)
-		err = verifier_new(key, &verifier, why);
+		err = verifier_renew(&piece->verifier, key, why);
 	if (!err)
-		err = cose_sign1_verify(msg, verifier, key->alg, BYTES_NONE,
-		    p->sha256, &good);
+		err = cose_sign1_verify(msg, piece->verifier, key->alg,
+		    BYTES_NONE, piece->sha256, &good);
 	if (err || good)
 		return err;
 	(void)diag_fail(why, ERR_AUTH, "RFC 9052 4.4", "proof: its signature "
@@ -132,55 +148,74 @@ signature_check(struct proofs *p, const struct cose_sign1 *msg,
 	return ERR_AUTH;
 }
 
-/* The first key of the device at hand, when this message is about it too. */
-static const struct public_key *
-first_key(const struct proofs *p)
-{
-	const struct device_entry *entry = p->reading.entry;
-
-	if (entry->key_count == 0 || entry->id.len == 0 ||
-	    !bytes_equal(entry->id, p->proof.id))
-		return NULL;
-	return &entry->key[0].key;
-}
-
 static enum err
-proof_verify(struct proofs *p, const struct cose_sign1 *msg, struct diag *why)
+proof_verify(const struct device_list_input *input, struct piece *piece)
 {
-	const char *challenge = p->reading.input->challenge;
-	const struct public_key *key = &p->proof.key;
+	const struct public_key *key = &piece->proof.key;
+	struct diag *why = &piece->why;
 
-	if (challenge != NULL &&
-	    !bytes_equal(p->proof.text, bytes_text(challenge))) {
+	if (input->challenge != NULL && !bytes_equal(piece->proof.text,
+	    bytes_text(input->challenge))) {
 		(void)diag_fail(why, ERR_AUTH, NULL, "proof: is over another "
 		    "text than was asked for");
 		diag_hint(why, "it was made for something else, or before: "
 		    "have the device make one over the text it is given");
 		return ERR_AUTH;
 	}
-	if ((key_algorithm(key->alg)->can & KEY_SIGNS) == 0)
-		key = first_key(p);
-	if (key == NULL)
-		return diag_fail(why, ERR_AUTH, NULL, "proof: a key that "
-		    "cannot sign needs one of the same device that can, in a "
-		    "message before it");
-	return signature_check(p, msg, key, why);
+	piece->by_other = (key_algorithm(key->alg)->can & KEY_SIGNS) == 0;
+	return piece->by_other ? ERR_OK : signature_check(piece, key);
 }
 
-/* p->proof, whose views point into message. */
 static enum err
-message_read(struct proofs *p, struct bytes message, struct diag *why)
+piece_read(const struct device_list_input *input, struct piece *piece)
 {
-	struct cose_sign1 msg;
+	struct diag *why = &piece->why;
 	enum err err;
 
-	err = cose_sign1_parse(message, &msg, why);
-	if (!err && !bytes_equal(msg.typ, bytes_text(DEVICE_PROOF_TYP)))
+	err = cose_sign1_parse(piece->octets, &piece->message, why);
+	if (!err && !bytes_equal(piece->message.typ,
+	    bytes_text(DEVICE_PROOF_TYP)))
 		err = diag_fail(why, ERR_INVALID, "RFC 9596",
 		    "proof: typ: not " DEVICE_PROOF_TYP);
 	if (!err)
-		err = payload_read(msg.payload, &p->proof, why);
-	return err ? err : proof_verify(p, &msg, why);
+		err = payload_read(piece->message.payload, &piece->proof,
+		    why);
+	return err ? err : proof_verify(input, piece);
+}
+
+/* On a thread of its own: nothing but the piece is touched. */
+static void
+piece_check(void *ctx, size_t i)
+{
+	struct proofs *p = ctx;
+	struct piece *piece = &p->pieces[i];
+
+	piece->why = (struct diag)DIAG_INIT;
+	piece->by_other = false;
+	piece->err = piece_read(p->reading.input, piece);
+}
+
+/* The first key of the device at hand, when this proof is about it too. */
+static const struct public_key *
+first_key(const struct proofs *p, const struct proof *proof)
+{
+	const struct device_entry *entry = p->reading.entry;
+
+	if (entry->key_count == 0 || entry->id.len == 0 ||
+	    !bytes_equal(entry->id, proof->id))
+		return NULL;
+	return &entry->key[0].key;
+}
+
+static enum err
+other_check(const struct proofs *p, struct piece *piece)
+{
+	const struct public_key *key = first_key(p, &piece->proof);
+
+	return key != NULL ? signature_check(piece, key) :
+	    diag_fail(&piece->why, ERR_AUTH, NULL, "proof: a key that cannot "
+	    "sign needs one of the same device that can, in a message before "
+	    "it");
 }
 
 /* The device at hand has all its keys. */
@@ -200,70 +235,92 @@ device_end(struct proofs *p, struct diag *diag)
 }
 
 static enum err
-key_add(struct proofs *p, struct diag *why)
+key_add(struct proofs *p, const struct proof *proof, struct diag *why)
 {
 	struct device_entry *entry = p->reading.entry;
 	size_t n = entry->key_count;
 
-	if (n > 0 && p->proof.slot <= entry->key[n - 1].slot)
+	if (n > 0 && proof->slot <= entry->key[n - 1].slot)
 		return diag_fail(why, ERR_INVALID, NULL, "proof: slot %ju "
 		    "behind slot %u: a device's slots ascend",
-		    (uintmax_t)p->proof.slot, entry->key[n - 1].slot);
-	entry->key[n].slot = (unsigned)p->proof.slot;
-	public_key_copy(&entry->key[n].key, &p->proof.key);
+		    (uintmax_t)proof->slot, entry->key[n - 1].slot);
+	entry->key[n].slot = (unsigned)proof->slot;
+	public_key_copy(&entry->key[n].key, &proof->key);
 	entry->key_count++;
 	return ERR_OK;
 }
 
 /* One message: a key more of the device at hand, or the next device's. */
 static enum err
-message_take(struct proofs *p, struct bytes message, struct diag *diag)
+piece_take(struct proofs *p, struct piece *piece, struct diag *diag)
 {
 	struct device_entry *entry = p->reading.entry;
-	struct diag why = DIAG_INIT;
-	enum err err, other;
+	const struct proof *proof = &piece->proof;
+	enum err err = piece->err, other;
 
 	p->number++;
-	err = message_read(p, message, &why);
-	if (!err && first_key(p) == NULL) {
+	if (!err && piece->by_other)
+		err = other_check(p, piece);
+	if (!err && first_key(p, proof) == NULL) {
 		other = device_end(p, diag);
 		if (other)
 			return other;
-		if (p->proof.id.len > 0)
-			memcpy(p->id, p->proof.id.ptr, p->proof.id.len);
-		entry->id = bytes_of(p->id, p->proof.id.len);
+		if (proof->id.len > 0)
+			memcpy(p->id, proof->id.ptr, proof->id.len);
+		entry->id = bytes_of(p->id, proof->id.len);
 		p->place = p->number;
 	}
 	if (!err)
-		err = key_add(p, &why);
+		err = key_add(p, proof, &piece->why);
 	if (!err)
 		return ERR_OK;
 	p->bad = true;
-	return reading_entry(&p->reading, p->number, err, &why, diag);
+	return reading_entry(&p->reading, p->number, err, &piece->why, diag);
+}
+
+/* Messages at the front of view; their octets are ret_used. */
+static size_t
+pieces_cut(struct proofs *p, struct bytes view, size_t *ret_used)
+{
+	size_t count = 0, used = 0, len, rest;
+
+	for (; count < PIECES_MAX && used < view.len; count++, used += len) {
+		rest = view.len - used;
+		len = item_len(bytes_of(view.ptr + used, rest < PROOF_MAX ?
+		    rest : PROOF_MAX));
+		if (len == 0)
+			break;
+		p->pieces[count].octets = bytes_of(view.ptr + used, len);
+	}
+	*ret_used = used;
+	return count;
 }
 
 static enum err
 messages_read(struct proofs *p, struct diag *diag)
 {
 	struct bytes view = BYTES_NONE;
+	size_t count, used, i;
 	uint64_t at = 0;
-	size_t len;
 	enum err err;
 
 	for (;;) {
-		err = reading_view(&p->reading, at, PROOF_MAX, &view, diag);
+		err = reading_view(&p->reading, at, READING_VIEW_MAX, &view,
+		    diag);
 		if (err || view.len == 0)
 			return err;
-		len = item_len(view);
-		if (len == 0)
+		count = pieces_cut(p, view, &used);
+		if (count == 0)
 			return reading_fail(&p->reading, ERR_SYNTAX, diag,
 			    "octet %ju, after %ju messages: no CBOR item, or "
 			    "one longer than %zu octets", (uintmax_t)at,
 			    (uintmax_t)p->number, PROOF_MAX);
-		err = message_take(p, bytes_of(view.ptr, len), diag);
+		parallel_each(piece_check, p, count);
+		for (i = 0; i < count && !err; i++)
+			err = piece_take(p, &p->pieces[i], diag);
 		if (err)
 			return err;
-		at += len;
+		at += used;
 	}
 }
 
@@ -276,9 +333,10 @@ proofs_read(struct proofs *p, struct diag *diag)
 		    DEVICE_LIST_APPROVED : DEVICE_LIST_POSSESSION };
 	enum err err;
 
-	err = sha256_new(&p->sha256, diag);
-	if (!err)
-		err = device_list_begin(p->reading.writer, &head, diag);
+	p->pieces = calloc(PIECES_MAX, sizeof(*p->pieces));
+	if (p->pieces == NULL)
+		return diag_nomem(diag);
+	err = device_list_begin(p->reading.writer, &head, diag);
 	if (!err)
 		err = messages_read(p, diag);
 	if (!err)
@@ -292,6 +350,7 @@ cose_list_read(const struct device_list_input *input,
 {
 	struct proofs *p;
 	enum err err;
+	size_t i;
 
 	p = calloc(1, sizeof(*p));
 	if (p == NULL)
@@ -301,7 +360,11 @@ cose_list_read(const struct device_list_input *input,
 	if (!err)
 		err = proofs_read(p, diag);
 	reading_release(&p->reading);
-	sha256_free(&p->sha256);
+	for (i = 0; p->pieces != NULL && i < PIECES_MAX; i++) {
+		verifier_free(&p->pieces[i].verifier);
+		sha256_free(&p->pieces[i].sha256);
+	}
+	free(p->pieces);
 	free(p);
 	return err;
 }

@@ -282,6 +282,7 @@ http_reason(enum http_status status)
 {
 	switch (status) {
 	case HTTP_OK: return "OK";
+	case HTTP_ACCEPTED: return "Accepted";
 	case HTTP_BAD_REQUEST: return "Bad Request";
 	case HTTP_UNAUTHORIZED: return "Unauthorized";
 	case HTTP_FORBIDDEN: return "Forbidden";
@@ -293,6 +294,7 @@ http_reason(enum http_status status)
 	case HTTP_CONTENT_TOO_LARGE: return "Content Too Large";
 	case HTTP_UNSUPPORTED_TYPE: return "Unsupported Media Type";
 	case HTTP_UNPROCESSABLE: return "Unprocessable Content";
+	case HTTP_TOO_MANY: return "Too Many Requests";
 	case HTTP_HEAD_TOO_LARGE: return "Request Header Fields Too Large";
 	case HTTP_SERVER_ERROR: return "Internal Server Error";
 	case HTTP_NOT_IMPLEMENTED: return "Not Implemented";

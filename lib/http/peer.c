@@ -5,10 +5,12 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent_ssl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/http/server_internal.h"
 
 #define DRAIN_S	2	/* see peer_drain() */
+#define FILE_PART	((size_t)64 << 10)
 
 static void
 reply_release(const void *data, size_t len, void *extra)
@@ -24,14 +26,32 @@ reply_release(const void *data, size_t len, void *extra)
 }
 
 static void
-request_release(struct http_request *r)
+request_begin(struct peer *peer)
 {
+	peer->request = (struct http_request){ .peer = peer, .file = -1,
+		.reply = BUF_INIT, .fields = { .limit = REPLY_FIELDS_MAX } };
+}
+
+static void
+request_release(struct peer *peer)
+{
+	struct http_request *r = &peer->request;
+
 	if (r->reply.ptr != NULL)
 		wipe(r->reply.ptr, r->reply.cap);
 	buf_release(&r->reply);
 	buf_release(&r->fields);
-	*r = (struct http_request){ .reply = BUF_INIT,
-		.fields = { .limit = REPLY_FIELDS_MAX } };
+	if (r->file >= 0)
+		(void)close(r->file);
+	request_begin(peer);
+}
+
+static void
+file_release(struct peer *peer)
+{
+	if (peer->file >= 0)
+		(void)close(peer->file);
+	peer->file = -1;
 }
 
 void
@@ -41,7 +61,10 @@ peer_free(struct peer *peer)
 
 	TAILQ_REMOVE(&server->peers, peer, entry);
 	server->peer_count--;
-	request_release(&peer->request);
+	if (peer->call != NULL)
+		peer->call->peer = NULL;
+	request_release(peer);
+	file_release(peer);
 	if (peer->deadline != NULL)
 		event_free(peer->deadline);
 	if (peer->bev != NULL)
@@ -192,6 +215,32 @@ peer_read(struct bufferevent *bev, void *ctx)
 	peer_take(ctx);
 }
 
+/* The next part of a file; the slow take it in parts of their own time. */
+static void
+peer_file(struct peer *peer)
+{
+	struct evbuffer *out = bufferevent_get_output(peer->bev);
+	uint64_t left = peer->file_size - peer->file_at;
+	size_t want = left < FILE_PART ? (size_t)left : FILE_PART;
+	struct evbuffer_iovec room;
+	ssize_t n = -1;
+
+	peer_owes(peer, peer->server->config.request_s);
+	if (evbuffer_reserve_space(out, (ev_ssize_t)want, &room, 1) == 1)
+		n = pread(peer->file, room.iov_base, want,
+		    (off_t)peer->file_at);
+	if (n <= 0) {	/* what was promised cannot be kept */
+		peer_free(peer);
+		return;
+	}
+	peer->file_at += (uint64_t)n;
+	room.iov_len = (size_t)n;
+	if (peer->file_at == peer->file_size)
+		file_release(peer);
+	if (evbuffer_commit_space(out, &room, 1) != 0)
+		peer_free(peer);
+}
+
 /* All of a reply is with the system. */
 static void
 peer_written(struct bufferevent *bev, void *ctx)
@@ -201,6 +250,10 @@ peer_written(struct bufferevent *bev, void *ctx)
 	(void)bev;
 	if (peer->state != PEER_WRITING)
 		return;
+	if (peer->file >= 0) {
+		peer_file(peer);
+		return;
+	}
 	if (peer->drain) {
 		peer_drain(peer);
 		return;
@@ -219,10 +272,11 @@ peer_event(struct bufferevent *bev, short what, void *ctx)
 {
 	struct peer *peer = ctx;
 	bool owed = peer->state == PEER_WAITING || peer->state ==
-	    PEER_WRITING;
+	    PEER_WRITING || peer->state == PEER_DEFERRED;
 
 	/* it has said all that it will, and still listens; TLS ends both */
-	if ((what & BEV_EVENT_EOF) && owed && peer->server->tls == NULL) {
+	if ((what & BEV_EVENT_EOF) && owed &&
+	    bufferevent_openssl_get_ssl(bev) == NULL) {
 		peer->close = true;
 		(void)bufferevent_disable(bev, EV_READ);
 		return;
@@ -256,31 +310,38 @@ peer_reply(struct peer *peer)
 {
 	struct evbuffer *out = bufferevent_get_output(peer->bev);
 	struct http_request *r = &peer->request;
+	uint64_t len = r->file < 0 ? r->reply.len : r->file_size;
 	int done;
 
 	peer->state = PEER_WRITING;
 	peer_owes(peer, peer->server->config.request_s);
 	done = evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n"
-	    "Content-Type: %s\r\nContent-Length: %zu\r\n"
-	    "Cache-Control: no-store\r\n"
+	    "Content-Type: %s\r\nContent-Length: %llu\r\n"
+	    "Cache-Control: %s\r\n"
 	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n", r->status,
-	    http_reason(r->status), r->type, r->reply.len,
-	    buf_text(&r->fields), peer->close ? "Connection: close\r\n" :
-	    "");
+	    http_reason(r->status), r->type, (unsigned long long)len,
+	    r->file < 0 ? "no-store" : "no-cache", buf_text(&r->fields),
+	    peer->close ? "Connection: close\r\n" : "");
 	if (done < 0 || peer_body(peer, &r->reply) != ERR_OK) {
 		peer_free(peer);
 		return;
 	}
-	request_release(r);
+	if (len > 0 && r->file >= 0) {
+		peer->file = r->file;
+		peer->file_at = 0;
+		peer->file_size = len;
+		r->file = -1;
+	}
+	request_release(peer);
 }
 
 static struct bufferevent *
-bufferevent_make(struct http_server *server, int fd)
+bufferevent_make(struct http_server *server, int fd, bool plain)
 {
 	struct bufferevent *bev;
 	SSL *ssl;
 
-	if (server->tls == NULL)
+	if (plain || server->tls == NULL)
 		return bufferevent_socket_new(server->base, fd,
 		    BEV_OPT_CLOSE_ON_FREE);
 	ssl = SSL_new(server->tls);
@@ -298,7 +359,7 @@ bufferevent_make(struct http_server *server, int fd)
 }
 
 void
-peer_new(struct http_server *server, int fd)
+peer_new(struct http_server *server, int fd, bool monitor)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
 
@@ -308,11 +369,13 @@ peer_new(struct http_server *server, int fd)
 	}
 	peer->server = server;
 	peer->state = PEER_READING;
-	request_release(&peer->request);
+	peer->monitor = monitor;
+	peer->file = -1;
+	request_begin(peer);
 	TAILQ_INSERT_TAIL(&server->peers, peer, entry);
 	server->peer_count++;
 	peer->deadline = evtimer_new(server->base, peer_late, peer);
-	peer->bev = bufferevent_make(server, fd);
+	peer->bev = bufferevent_make(server, fd, monitor);
 	if (peer->bev == NULL)
 		(void)evutil_closesocket(fd);
 	if (peer->bev == NULL || peer->deadline == NULL) {

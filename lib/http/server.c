@@ -8,63 +8,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "lib/base/json_write.h"
 #include "lib/http/server_internal.h"
 
 #define BACKLOG	64
-
-struct bytes
-http_path(const struct http_request *r)
-{
-	return r->head->path;
-}
-
-struct bytes
-http_query(const struct http_request *r)
-{
-	return r->head->query;
-}
-
-struct bytes
-http_field(const struct http_request *r, const char *name)
-{
-	return http_head_field(r->head, name);
-}
-
-size_t
-http_field_count(const struct http_request *r, const char *name)
-{
-	return http_head_field_count(r->head, name);
-}
-
-struct bytes
-http_body(const struct http_request *r)
-{
-	return r->body;
-}
-
-void
-http_reply(struct http_request *r, enum http_status status, const char *type,
-    struct buf *body)
-{
-	if (buf_err(body) != ERR_OK) {
-		if (body->ptr != NULL)
-			wipe(body->ptr, body->cap);
-		buf_release(body);
-		return;
-	}
-	r->status = status;
-	r->type = type;
-	r->reply = *body;
-	*body = (struct buf)BUF_INIT;
-}
-
-void
-http_reply_field(struct http_request *r, const char *name, const char *value)
-{
-	buf_printf(&r->fields, "%s: %s\r\n", name, value);
-}
 
 void
 server_refuse(struct http_server *server, struct http_request *r,
@@ -88,13 +37,25 @@ server_refuse(struct http_server *server, struct http_request *r,
 	}
 }
 
+static bool
+route_fits(const struct http_route *route, struct bytes path)
+{
+	struct bytes want = bytes_text(route->path);
+
+	if (want.len == 0 || want.ptr[want.len - 1] != '*')
+		return bytes_equal(path, want);
+	want.len--;
+	return path.len > want.len &&
+	    memcmp(path.ptr, want.ptr, want.len) == 0;
+}
+
 /* Methods that a path takes, for Allow (RFC 9110 10.2.1). */
 static bool
 allowed_put(const struct http_route *route, struct bytes path,
     struct buf *allow)
 {
 	for (; route->method != NULL; route++)
-		if (bytes_equal(path, bytes_text(route->path)))
+		if (route_fits(route, path))
 			buf_printf(allow, "%s%s", allow->len > 0 ? ", " : "",
 			    route->method);
 	return allow->len > 0;
@@ -104,20 +65,22 @@ static void
 request_route(struct http_server *server, struct http_request *r)
 {
 	_cleanup_buf_ struct buf allow = { .limit = 256 };
-	const struct http_route *route = server->config.routes;
+	const struct http_route *routes = r->peer->monitor ?
+	    server->config.monitor_routes : server->config.routes;
+	const struct http_route *route;
 	struct bytes path = r->head->path;
 
-	for (; route->method != NULL; route++) {
-		if (!bytes_equal(path, bytes_text(route->path)) ||
+	for (route = routes; route->method != NULL; route++) {
+		if (!route_fits(route, path) ||
 		    !bytes_equal(r->head->method, bytes_text(route->method)))
 			continue;
 		route->handle(server->config.ctx, r);
-		if (r->status == 0)
+		if (r->status == 0 && r->peer->call == NULL)
 			server_refuse(server, r, HTTP_SERVER_ERROR,
 			    "no answer could be made: out of memory");
 		return;
 	}
-	if (allowed_put(server->config.routes, path, &allow)) {
+	if (allowed_put(routes, path, &allow)) {
 		http_reply_field(r, "Allow", buf_text(&allow));
 		server_refuse(server, r, HTTP_METHOD_NOT_ALLOWED,
 		    "request: not a method of this path");
@@ -130,6 +93,15 @@ void
 server_dispatch(struct http_server *server, struct peer *peer)
 {
 	request_route(server, &peer->request);
+	if (peer->call != NULL)
+		peer->state = PEER_DEFERRED;
+	else
+		server_replied(server);
+}
+
+void
+server_replied(struct http_server *server)
+{
 	/* queued behind all else that is ready in this turn */
 	event_active(server->flush, EV_TIMEOUT, 0);
 }
@@ -143,6 +115,9 @@ reply_broken(struct http_server *server, struct http_request *r,
 	if (r->reply.ptr != NULL)
 		wipe(r->reply.ptr, r->reply.cap);
 	buf_release(&r->reply);
+	if (r->file >= 0)
+		(void)close(r->file);
+	r->file = -1;
 	r->status = 0;
 	buf_clear(&r->fields);
 	if (body->len > 0) {
@@ -191,7 +166,8 @@ server_make_room(struct http_server *server)
 	struct peer *peer;
 
 	TAILQ_FOREACH(peer, &server->peers, entry) {
-		if (peer->state != PEER_WAITING) {
+		if (peer->state != PEER_WAITING &&
+		    peer->state != PEER_DEFERRED) {
 			peer_free(peer);
 			return;
 		}
@@ -205,7 +181,6 @@ server_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	struct http_server *server = ctx;
 	int one = 1;
 
-	(void)listener;
 	(void)address;
 	(void)len;
 	if (server->peer_count >= server->config.connections_max)
@@ -217,7 +192,7 @@ server_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	}
 	/* head and body are two writes */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	peer_new(server, fd);
+	peer_new(server, fd, listener == server->monitor);
 }
 
 /* Out of descriptors, most likely. */
@@ -245,6 +220,8 @@ http_server_stop(struct http_server *server)
 		return;
 	server->stopping = true;
 	(void)evconnlistener_disable(server->listener);
+	if (server->monitor != NULL)
+		(void)evconnlistener_disable(server->monitor);
 	for (peer = TAILQ_FIRST(&server->peers); peer != NULL; peer = next) {
 		next = TAILQ_NEXT(peer, entry);
 		if (peer->state == PEER_READING && !peer->begun)
@@ -367,6 +344,22 @@ address_note(struct http_server *server)
 	    host, ntohs(address.v4.sin_port));
 }
 
+/* One that somebody else has bound; backlog 0: it listens already. */
+static enum err
+listener_take(struct http_server *server, int fd,
+    struct evconnlistener **ret_listener, struct diag *diag)
+{
+	if (evutil_make_socket_nonblocking(fd) == 0)
+		*ret_listener = evconnlistener_new(server->base,
+		    server_accept, server, LEV_OPT_CLOSE_ON_FREE |
+		    LEV_OPT_DISABLED, 0, fd);
+	if (*ret_listener == NULL)
+		return diag_fail(diag, ERR_IO, NULL,
+		    "listen: descriptor %d cannot be used", fd);
+	evconnlistener_set_error_cb(*ret_listener, server_accept_failed);
+	return ERR_OK;
+}
+
 static enum err
 server_listen(struct http_server *server, struct diag *diag)
 {
@@ -374,6 +367,9 @@ server_listen(struct http_server *server, struct diag *diag)
 	socklen_t len = 0;
 	enum err err;
 
+	if (server->config.listener > 0)
+		return listener_take(server, server->config.listener,
+		    &server->listener, diag);
 	err = address_parse(&server->config, &address, &len, diag);
 	if (err)
 		return err;
@@ -384,7 +380,6 @@ server_listen(struct http_server *server, struct diag *diag)
 	if (server->listener == NULL)
 		return bind_fail(&server->config, errno, diag);
 	evconnlistener_set_error_cb(server->listener, server_accept_failed);
-	address_note(server);
 	return ERR_OK;
 }
 
@@ -436,14 +431,19 @@ http_server_new(const struct http_config *config,
 	TAILQ_INIT(&server->peers);
 	if (config->certificate.len > 0 || config->key.len > 0)
 		err = tls_server_new(config->certificate, config->key,
-		    &server->tls, diag);
+		    config->client_trust, &server->tls, diag);
 	server->config.certificate = server->config.key = BYTES_NONE;
+	server->config.client_trust = BYTES_NONE;
 	if (!err)
 		err = server_events(server, diag);
 	if (!err)
 		err = server_listen(server, diag);
+	if (!err && config->monitor > 0)
+		err = listener_take(server, config->monitor,
+		    &server->monitor, diag);
 	if (err)
 		return err;
+	address_note(server);
 	*ret_server = server;
 	server = NULL;	/* handed over */
 	return ERR_OK;
@@ -469,6 +469,8 @@ http_server_free(struct http_server **server)
 		peer_free(peer);
 	if (s->listener != NULL)
 		evconnlistener_free(s->listener);
+	if (s->monitor != NULL)
+		evconnlistener_free(s->monitor);
 	event_release(s->flush);
 	event_release(s->stop_timer);
 	event_release(s->signals[0]);
@@ -480,6 +482,31 @@ http_server_free(struct http_server **server)
 	SSL_CTX_free(s->tls);
 	free(s);
 	*server = NULL;
+}
+
+enum err
+http_server_renew(struct http_server *server, struct bytes certificate,
+    struct bytes key, struct bytes client_trust, struct diag *diag)
+{
+	SSL_CTX *fresh = NULL;
+	enum err err;
+
+	if (server->tls == NULL)
+		return diag_fail(diag, ERR_STATE, NULL,
+		    "server: it does not speak TLS");
+	err = tls_server_new(certificate, key, client_trust, &fresh, diag);
+	if (err)
+		return err;
+	/* connections hold the old one as long as they need it */
+	SSL_CTX_free(server->tls);
+	server->tls = fresh;
+	return ERR_OK;
+}
+
+unsigned
+http_server_connections(const struct http_server *server)
+{
+	return server->peer_count;
 }
 
 const char *
@@ -495,6 +522,8 @@ http_server_run(struct http_server *server, struct diag *diag)
 
 	if ((server->tick != NULL && event_add(server->tick, &often) != 0) ||
 	    evconnlistener_enable(server->listener) != 0 ||
+	    (server->monitor != NULL &&
+	    evconnlistener_enable(server->monitor) != 0) ||
 	    event_base_dispatch(server->base) < 0)
 		return diag_fail(diag, ERR_IO, NULL,
 		    "server: its event loop cannot run");

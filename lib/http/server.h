@@ -1,6 +1,7 @@
 /*
  * The one HTTP server of station, verifier and front: HTTP/1.1 (RFC 9112)
- * over TCP or TLS 1.2 and 1.3, one thread, one event loop.
+ * over TCP or TLS 1.2 and 1.3, one thread, one event loop. Clients may show
+ * certificates.
  *
  * A request is read whole, within limits and a deadline, before a handler
  * runs. Replies are held until the end of the turn of the event loop: when
@@ -28,6 +29,7 @@
 /* Status codes, RFC 9110 15 and RFC 6585. */
 enum http_status {
 	HTTP_OK = 200,
+	HTTP_ACCEPTED = 202,
 	HTTP_BAD_REQUEST = 400,
 	HTTP_UNAUTHORIZED = 401,
 	HTTP_FORBIDDEN = 403,
@@ -39,6 +41,7 @@ enum http_status {
 	HTTP_CONTENT_TOO_LARGE = 413,
 	HTTP_UNSUPPORTED_TYPE = 415,
 	HTTP_UNPROCESSABLE = 422,
+	HTTP_TOO_MANY = 429,
 	HTTP_HEAD_TOO_LARGE = 431,
 	HTTP_SERVER_ERROR = 500,
 	HTTP_NOT_IMPLEMENTED = 501,
@@ -59,6 +62,16 @@ struct bytes http_field(const struct http_request *, const char *name);
 /* How often it stands there: where two would let two readers differ. */
 size_t	http_field_count(const struct http_request *, const char *name);
 struct bytes http_body(const struct http_request *);
+/* Did it come in on the monitor's socket? */
+bool	http_is_monitor(const struct http_request *);
+/*
+ * The certificates that the client showed in the handshake, and whose key it
+ * has: DER, the leaf first, each after its length as 4 bytes big-endian
+ * (pem_next() reads them); nothing when it showed none. ERR_LIMIT: out is too
+ * small; ERR_NOMEM.
+ */
+MUST_USE enum err http_client_chain(const struct http_request *,
+    struct buf *out);
 
 /*
  * The reply, once, before the handler returns; a handler that gives none has
@@ -73,8 +86,31 @@ void	http_reply(struct http_request *, enum http_status, const char *type,
 /* One more header field of the reply; value: plain text, no line ends. */
 void	http_reply_field(struct http_request *, const char *name,
 	    const char *value);
+/* An open file of size octets in place of a body; fd is taken over. It must
+ * not be changed meanwhile: a client whose file ends early is cut off. */
+void	http_reply_file(struct http_request *, const char *type, int fd,
+	    uint64_t size);
+/* A refusal as RFC 9457 has it; reason: a word for programs, or NULL. */
+void	http_reply_problem(struct http_request *, enum http_status,
+	    const char *reason, const char *detail);
+#define HTTP_PROBLEM	"application/problem+json"
 
-/* Which handler for what. A path of the table asked with another method is
+/*
+ * A request whose reply comes later, in the same loop: the handler takes a
+ * call instead of replying, and copies what it needs, for the views end with
+ * it. NULL: no memory; the client is told 500. The owner ends each call once,
+ * within a time of its own choosing: nothing else does.
+ */
+struct http_call;
+struct http_call *http_defer(struct http_request *);
+/* For the reply; NULL: the client has gone. */
+struct http_request *http_call_request(struct http_call *);
+/* The reply goes out at the end of the turn; without one: 500. Ends the call,
+ * also after its server. */
+void	http_call_end(struct http_call **);
+
+/* Which handler for what. A path that ends in '*' stands for all that begin
+ * with what is before it. A path of the table asked with another method is
  * 405, any other path 404. A table ends with method NULL. */
 struct http_route {
 	const char	*method;	/* "GET" */
@@ -85,8 +121,19 @@ struct http_route {
 struct http_config {
 	const char	*address;	/* an IP address: "127.0.0.1", "::" */
 	uint16_t	 port;		/* 0: any that is free */
+	/* a socket that listens already, taken over, instead; 0: none */
+	int		 listener;
+	/* one more, also taken over: plain HTTP with routes of its own */
+	int		 monitor;
+	const struct http_route *monitor_routes;
 	/* PEM; both empty: no TLS. The chain's leaf first. */
 	struct bytes	 certificate, key;
+	/*
+	 * PEM; empty: clients are not asked for a certificate. Who shows one
+	 * needs a path to one of these (RFC 5280 6.1, clientAuth); only the
+	 * client's own may have expired: what that allows is for the handler.
+	 */
+	struct bytes	 client_trust;
 	size_t		 body_max;
 	unsigned	 connections_max;
 	unsigned	 idle_s;	/* between requests */
@@ -127,6 +174,14 @@ MUST_USE enum err http_server_new(const struct http_config *,
     struct http_server **ret_server, struct diag *);
 void	http_server_free(struct http_server **);
 #define _cleanup_http_server_ __attribute__((cleanup(http_server_free)))
+/*
+ * Another certificate and trust for the connections to come; those there are
+ * go on with what they have. ERR_STATE: it has no TLS; else as above, and
+ * nothing is changed.
+ */
+MUST_USE enum err http_server_renew(struct http_server *,
+    struct bytes certificate, struct bytes key, struct bytes client_trust,
+    struct diag *);
 /* Where it listens, "127.0.0.1:8443"; the port is the real one. */
 const char *http_server_address(const struct http_server *);
 /* Is "127.0.0.1", "::1" or the like an address of this machine alone? */
@@ -139,5 +194,18 @@ bool	http_is_loopback(const char *address);
  */
 MUST_USE enum err http_server_run(struct http_server *, struct diag *);
 void	http_server_stop(struct http_server *);
+unsigned http_server_connections(const struct http_server *);
+
+/*
+ * A descriptor of somebody else's in the same loop: ready is called when it
+ * can be read or, while that is wanted, written. Free it before the server;
+ * the descriptor is not closed. ERR_NOMEM, ERR_IO.
+ */
+struct http_watch;
+MUST_USE enum err http_watch_new(struct http_server *, int fd,
+    void (*ready)(void *ctx), void *ctx, struct http_watch **ret_watch,
+    struct diag *);
+void	http_watch_write(struct http_watch *, bool wanted);
+void	http_watch_free(struct http_watch **);
 
 #endif

@@ -1,4 +1,4 @@
-/* Between server.c and peer.c. */
+/* Between server.c, reply.c, peer.c and watch.c. */
 #ifndef IMPRINT_HTTP_SERVER_INTERNAL_H
 #define IMPRINT_HTTP_SERVER_INTERNAL_H
 
@@ -15,6 +15,7 @@
 /* What becomes of a connection, in this order over and over. */
 enum peer_state {
 	PEER_READING,	/* it owes us a request */
+	PEER_DEFERRED,	/* somebody has its call */
 	PEER_WAITING,	/* handled, held until the end of the turn */
 	PEER_WRITING,	/* we owe it the rest of a reply */
 	PEER_DRAINING	/* refused before it had sent all */
@@ -23,11 +24,18 @@ enum peer_state {
 struct http_request {
 	const struct http_head	*head;
 	struct bytes		 body;
+	struct peer		*peer;
 	/* reply; status 0: none yet */
 	enum http_status	 status;
 	const char		*type;
 	struct buf		 reply;
 	struct buf		 fields;
+	int			 file;		/* -1: none */
+	uint64_t		 file_size;
+};
+
+struct http_call {
+	struct peer	*peer;		/* NULL: it has gone */
 };
 
 struct peer {
@@ -40,7 +48,12 @@ struct peer {
 	bool			 continued;	/* 100 was sent */
 	bool			 close;		/* after the reply */
 	bool			 drain;		/* before that */
+	bool			 monitor;
 	size_t			 searched;	/* no head ends before it */
+	struct http_call	*call;		/* PEER_DEFERRED: its owner's */
+	/* the rest of a reply that is a file; -1: none */
+	int			 file;
+	uint64_t		 file_at, file_size;
 	struct http_request	 request;
 };
 TAILQ_HEAD(peer_list, peer);
@@ -49,7 +62,7 @@ struct http_server {
 	struct http_config	 config;
 	SSL_CTX			*tls;		/* NULL: plain */
 	struct event_base	*base;
-	struct evconnlistener	*listener;
+	struct evconnlistener	*listener, *monitor;
 	struct event		*flush, *stop_timer;
 	struct event		*signals[2];
 	struct event		*tick, *hangup;	/* NULL: not asked for */
@@ -63,7 +76,7 @@ struct http_server {
 };
 
 /* Takes fd over; without a word when there is no memory. */
-void	peer_new(struct http_server *, int fd);
+void	peer_new(struct http_server *, int fd, bool monitor);
 void	peer_free(struct peer *);
 /* The reply of one that waits goes out. */
 void	peer_reply(struct peer *);
@@ -72,6 +85,8 @@ void	server_dispatch(struct http_server *, struct peer *);
 /* The body of a refusal by the server itself. */
 void	server_refuse(struct http_server *, struct http_request *,
 	    enum http_status, const char *what);
+/* Its reply is there: to be sent at the end of the turn. */
+void	server_replied(struct http_server *);
 /* Loop ends when it stops and nobody is left. */
 void	server_left(struct http_server *);
 

@@ -82,9 +82,50 @@ key_use(SSL_CTX *ctx, struct bytes pem, struct diag *diag)
 	return ERR_OK;
 }
 
+/* An expired client may ask to be renewed; who answers it decides. */
+static int
+client_check(int good, X509_STORE_CTX *ctx)
+{
+	return good || (X509_STORE_CTX_get_error_depth(ctx) == 0 &&
+	    X509_STORE_CTX_get_error(ctx) == X509_V_ERR_CERT_HAS_EXPIRED);
+}
+
+static enum err
+clients_ask(SSL_CTX *ctx, struct bytes pem, struct diag *diag)
+{
+	static const unsigned char session[] = "imprint";
+	_cleanup_bio_ BIO *bio = bio_of(pem);
+	X509 *certificate;
+	bool some = false;
+	int done;
+
+	if (bio == NULL)
+		return diag_nomem(diag);
+	while ((certificate = PEM_read_bio_X509(bio, NULL, no_passphrase,
+	    NULL)) != NULL) {
+		/* the names help a client with several to choose */
+		done = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx),
+		    certificate) == 1 &&
+		    SSL_CTX_add_client_CA(ctx, certificate) == 1;
+		X509_free(certificate);
+		if (!done)
+			return ossl_fail(diag, "TLS trust for clients");
+		some = true;
+	}
+	ERR_clear_error();
+	if (!some)
+		return diag_fail(diag, ERR_INVALID, "RFC 7468",
+		    "TLS trust for clients: no certificate in PEM");
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, client_check);
+	if (SSL_CTX_set_session_id_context(ctx, session,
+	    sizeof(session) - 1) != 1)
+		return ossl_fail(diag, "TLS settings");
+	return ERR_OK;
+}
+
 enum err
-tls_server_new(struct bytes certificate, struct bytes key, SSL_CTX **ret_ctx,
-    struct diag *diag)
+tls_server_new(struct bytes certificate, struct bytes key,
+    struct bytes client_trust, SSL_CTX **ret_ctx, struct diag *diag)
 {
 	_cleanup_ssl_ctx_ SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	enum err err;
@@ -106,6 +147,8 @@ tls_server_new(struct bytes certificate, struct bytes key, SSL_CTX **ret_ctx,
 	err = certificate_use(ctx, certificate, diag);
 	if (!err)
 		err = key_use(ctx, key, diag);
+	if (!err && client_trust.len > 0)
+		err = clients_ask(ctx, client_trust, diag);
 	if (err)
 		return err;
 	*ret_ctx = ctx;

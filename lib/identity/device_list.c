@@ -200,6 +200,8 @@ enum err
 device_list_begin(struct device_list_writer *w,
     const struct device_list_head *head, struct diag *diag)
 {
+	enum err err;
+
 	if (w->begun)
 		return diag_fail(diag, ERR_STATE, NULL,
 		    "%s: its list was begun before", w->title);
@@ -222,7 +224,9 @@ device_list_begin(struct device_list_writer *w,
 	cbor_put_uint(&w->item, head->kind);
 	cbor_put_uint(&w->item, head->trust);
 	cbor_put_text(&w->item, head->source);
-	return item_put(w);
+	err = item_put(w);
+	return err || w->sink.begun == NULL ? err :
+	    w->sink.begun(w->sink.ctx, head);
 }
 
 /* What holds for an entry by itself, its keys apart. */

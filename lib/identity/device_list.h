@@ -67,10 +67,10 @@ struct device_entry {
 };
 
 /*
- * Writing. sink: where octets and entries go as they are made; both may be
- * NULL, then there is only count and hash. An error of theirs ends the list.
- * entry and encoded (the item, without the byte string's head) are valid
- * during the call; number counts from 0.
+ * Writing. sink: where octets and entries go as they are made; each may be
+ * NULL, then there is only count and hash. begun: before the first entry. An
+ * error of theirs ends the list. entry and encoded (the item, without the
+ * byte string's head) are valid during the call; number counts from 0.
  */
 struct device_list_sink {
 	enum err	(*put)(void *ctx, struct bytes octets);
@@ -78,6 +78,7 @@ struct device_list_sink {
 			    const struct device_entry *,
 			    struct bytes encoded);
 	void		*ctx;
+	enum err	(*begun)(void *ctx, const struct device_list_head *);
 };
 
 struct device_list_writer;
@@ -147,8 +148,9 @@ const struct device_list_head *device_list_writer_head(
  */
 struct device_list_signer {
 	const char	*name;		/* of the registered chip maker */
-	struct bytes	 cert;		/* DER: its certificate, or a CA's
-					 * that issued the signing one */
+	struct bytes	 cert;		/* DER: the one that signs; a maker
+					 * may have several, one after
+					 * another */
 };
 struct device_list_input {
 	const struct file	*file;

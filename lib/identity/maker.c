@@ -38,6 +38,7 @@ struct identity_maker {
 	char			 status_uri[STATUS_URI_SIZE];
 	size_t			 status_prefix_len;
 	const struct identity_names *given;	/* of the range */
+	const struct identity_birth *birth;	/* NULL: the index itself */
 	size_t			 csv_names;
 	char			 names[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
 	uint8_t			 ueids[PRODUCT_NAMES_MAX][NAME_UEID_MAX];
@@ -184,6 +185,10 @@ identity_maker_range(struct identity_maker *m,
 	 * refused go into no identity */
 	hmac_free(&m->seed);
 	m->given = range->names;
+	m->birth = range->birth;
+	if (template_needs_births(m->template) && m->birth == NULL)
+		return diag_fail(diag, ERR_INTERNAL, NULL,
+		    "identities: without the one that they were born with");
 	if (template_needs_names(m->template) && m->given == NULL)
 		return diag_fail(diag, ERR_INTERNAL, NULL,
 		    "identities: without the names of their range");
@@ -218,6 +223,10 @@ name_make(struct identity_maker *m, size_t i, size_t csv, uint64_t index)
 
 	if (name->from == NAME_FROM_INDEX)
 		return name_format(name, index, m->names[i]);
+	if (name->from == NAME_FROM_BIRTH) {
+		memcpy(m->names[i], m->birth->text[i], NAME_TEXT_SIZE);
+		return m->names[i][0] != '\0' ? ERR_OK : ERR_INTERNAL;
+	}
 	position = index - given->first;
 	if (index < given->first || position >= given->count)
 		return ERR_INTERNAL;
@@ -267,7 +276,9 @@ identity_begin(struct identity_maker *m, uint64_t index,
 		return ERR_INTERNAL;
 	if (index > MAKER_INDEX_MAX)
 		return ERR_LIMIT;
-	err = ueid_make(m->ueid_key, m->template->log, index, identity->ueid);
+	err = m->birth != NULL ? ueid_make(m->ueid_key, m->birth->log,
+	    m->birth->index, identity->ueid) : ueid_make(m->ueid_key,
+	    m->template->log, index, identity->ueid);
 	if (err)
 		return err;
 	hex_put(identity->ueid_hex, identity->ueid, UEID_SIZE);

@@ -34,6 +34,16 @@ struct identity_names {
 	const char	(*text)[NAME_TEXT_SIZE];
 };
 
+/*
+ * What an identity of the field keeps of the one that its device was born
+ * with. texts: by the template's names, "" unless from birth.
+ */
+struct identity_birth {
+	uint32_t	log;
+	uint64_t	index;
+	char		text[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
+};
+
 /* A reservation's part: the same for all indices in it. */
 struct identity_range {
 	uint8_t			epoch;
@@ -43,6 +53,9 @@ struct identity_range {
 	/* must live as long as the range; NULL when the template needs none
 	 * (template_needs_names()) */
 	const struct identity_names *names;
+	/* the UEID is this one's; NULL: of the index itself. As long as the
+	 * range; needed by templates with names from birth */
+	const struct identity_birth *birth;
 };
 
 /* One identity; views into the maker, valid until its next call. */

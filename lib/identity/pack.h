@@ -61,6 +61,8 @@ struct pack_header {
 	struct pack_name	names[PRODUCT_NAMES_MAX];
 	size_t			name_count;
 	enum order_mode		mode;	/* 0: as ORDER_STATION */
+	enum product_form	form;	/* of what the station hands out */
+	struct bytes		layout;	/* with FORM_IMAGE */
 };
 
 struct pack_chunk {
@@ -78,7 +80,8 @@ pack_is_for_devices(const struct pack_header *h)
 }
 
 /* Writing. */
-/* What the station is to ask for on the line; views into the product. */
+/* What the station is to ask for on the line, and in which form it hands
+ * packages out; views into the product. mode is set already. */
 void	pack_header_ask(struct pack_header *, const struct product *);
 MUST_USE enum err pack_put_header(struct buf *, const struct pack_header *);
 /* The header of a file that goes on: one that was begun as version 1 asks for

@@ -19,7 +19,8 @@
 enum pack_asks {
 	PACK_ASKS_EVIDENCE = 1,		/* enum product_evidence */
 	PACK_ASKS_NAMES = 2,		/* [+ [kind, type]] */
-	PACK_ASKS_MODE = 3	/* enum order_mode, unless it is the station */
+	PACK_ASKS_MODE = 3,	/* enum order_mode, unless it is the station */
+	PACK_ASKS_FORM = 4	/* [form, ? layout] */
 };
 
 static inline bool
@@ -32,7 +33,7 @@ static inline unsigned
 pack_version(const struct pack_header *h)
 {
 	return pack_asks_evidence(h) || h->name_count > 0 ||
-	    pack_is_for_devices(h) ? 2 : 1;
+	    pack_is_for_devices(h) || h->form != FORM_CBOR ? 2 : 1;
 }
 
 /* Octets of a chunk's encapsulation; a pack for chips has none there. */

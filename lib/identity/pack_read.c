@@ -101,6 +101,22 @@ names_read(struct cbor *cbor, struct pack_header *header)
 	header->name_count = count;
 }
 
+static void
+form_read(struct cbor *cbor, struct pack_header *header)
+{
+	size_t parts = cbor_get_array(cbor);
+
+	header->form = (enum product_form)get_u32(cbor);
+	if (parts == 2)
+		header->layout = cbor_get_tstr(cbor);
+	if (header->form == FORM_CBOR ||
+	    product_form_name(header->form) == NULL)
+		cbor_fail(cbor, "a form of no known kind");
+	if ((parts != 1 && parts != 2) ||
+	    (header->layout.len > 0) != (header->form == FORM_IMAGE))
+		cbor_fail(cbor, "a layout goes with an image");
+}
+
 /* What was asked for is asked for, or the pack is not opened: no key that is
  * not known is passed over. */
 static void
@@ -126,6 +142,9 @@ asks_read(struct cbor *cbor, struct pack_header *header)
 			header->mode = (enum order_mode)get_u32(cbor);
 			if (!pack_is_for_devices(header))
 				cbor_fail(cbor, "mode of no known kind");
+			break;
+		case PACK_ASKS_FORM:
+			form_read(cbor, header);
 			break;
 		default:
 			cbor_fail(cbor, "asks for what is not known");

@@ -10,6 +10,11 @@ pack_header_ask(struct pack_header *header, const struct product *product)
 	size_t i;
 
 	header->evidence = product->evidence;
+	/* no station opens a chip's package */
+	if (header->mode != ORDER_CHIP) {
+		header->form = product->form;
+		header->layout = bytes_text(product->layout);
+	}
 	for (i = 0; i < product->name_count; i++) {
 		name = &product->names[i];
 		if (name->from == NAME_FROM_LINE)
@@ -25,7 +30,8 @@ put_asks(struct buf *out, const struct pack_header *header)
 	size_t i;
 
 	cbor_put_map(out, (size_t)pack_asks_evidence(header) +
-	    (header->name_count > 0) + pack_is_for_devices(header));
+	    (header->name_count > 0) + pack_is_for_devices(header) +
+	    (header->form != FORM_CBOR));
 	if (pack_asks_evidence(header)) {
 		cbor_put_uint(out, PACK_ASKS_EVIDENCE);
 		cbor_put_uint(out, header->evidence);
@@ -42,6 +48,13 @@ put_asks(struct buf *out, const struct pack_header *header)
 	if (pack_is_for_devices(header)) {
 		cbor_put_uint(out, PACK_ASKS_MODE);
 		cbor_put_uint(out, header->mode);
+	}
+	if (header->form != FORM_CBOR) {
+		cbor_put_uint(out, PACK_ASKS_FORM);
+		cbor_put_array(out, header->layout.len > 0 ? 2 : 1);
+		cbor_put_uint(out, header->form);
+		if (header->layout.len > 0)
+			cbor_put_tstr(out, header->layout);
 	}
 }
 

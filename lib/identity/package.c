@@ -94,10 +94,9 @@ package_sealer_begin(struct package_sealer *sealer,
     const struct package_binding *binding, const struct public_key *recipient,
     uint8_t ret_enc[HPKE_ENC_MAX], size_t *ret_enc_len, struct diag *diag)
 {
-	hpke_free(&sealer->binder.hpke);
 	sealer->binder.binding = *binding;
-	return hpke_sender_new(recipient, bytes_text(EXPORT_LABEL), ret_enc,
-	    ret_enc_len, &sealer->binder.hpke, diag);
+	return hpke_sender_renew(&sealer->binder.hpke, recipient,
+	    bytes_text(EXPORT_LABEL), ret_enc, ret_enc_len, diag);
 }
 
 /* CBOR heads into a small fixed builder on the stack, then into the secret:

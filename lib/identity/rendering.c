@@ -120,7 +120,7 @@ static const struct rendering rendering_der = {
 const struct rendering *const renderings[] = {
 	&rendering_document, &rendering_json, &rendering_text,
 	&rendering_pem, &rendering_der, &rendering_jwt, &rendering_pkcs12,
-	&rendering_c, NULL
+	&rendering_c, &rendering_ndjson, NULL
 };
 
 enum err

@@ -8,6 +8,7 @@
 
 extern const struct rendering rendering_c;
 extern const struct rendering rendering_jwt;
+extern const struct rendering rendering_ndjson;
 extern const struct rendering rendering_pkcs12;
 
 /* The keys that have a certificate: of the slot asked for or of all.

@@ -97,6 +97,29 @@ report_record_check(const struct report_record *r)
 	return wrong;
 }
 
+#define EVIDENCE_TEXT	"imprint evidence"
+
+enum err
+report_evidence_check(const struct public_key *key, struct bytes nonce,
+    struct bytes signature, bool *ret_good, struct diag *diag)
+{
+	uint8_t message[sizeof(EVIDENCE_TEXT) - 1 + REPORT_NONCE_SIZE];
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	enum err err;
+
+	*ret_good = false;
+	if (nonce.len != REPORT_NONCE_SIZE ||
+	    signature.len != key_algorithm(key->alg)->signature_len)
+		return ERR_OK;
+	err = verifier_new(key, &verifier, diag);
+	if (err)
+		return err;
+	memcpy(message, EVIDENCE_TEXT, sizeof(EVIDENCE_TEXT) - 1);
+	memcpy(message + sizeof(EVIDENCE_TEXT) - 1, nonce.ptr, nonce.len);
+	return verifier_check(verifier, bytes_of(message, sizeof(message)),
+	    signature, ret_good);
+}
+
 bool
 report_tally_add(struct report_tally *t, const struct report_record *r)
 {

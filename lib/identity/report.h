@@ -43,7 +43,7 @@
 #define REPORT_PROOF_MAX	(REPORT_NONCE_SIZE + SIGNATURE_MAX)
 #define REPORT_NAME_KIND_MAX	31
 #define REPORT_NAME_TEXT_MAX	127
-#define REPORT_ANCHOR_MAX	256
+#define REPORT_ANCHOR_MAX	768
 
 enum report_state {
 	REPORT_OPEN = 1,	/* handed out; what became of it is not known */
@@ -67,11 +67,14 @@ enum report_evidence {
 				 * as lib/crypto/key.h: for checking again */
 };
 
-/* Of the ledger's head when the report was made. */
+/* What outside of the station's disk shows that its ledger was not put back;
+ * value: struct anchored of lib/identity/ledger_head.h. */
 enum report_anchor {
 	REPORT_UNANCHORED = 0,
-	REPORT_TPM = 1,		/* value: NV counter and its index */
-	REPORT_ACKNOWLEDGED = 2	/* value: the authority's signed receipt */
+	REPORT_TPM = 1,		/* a counter in a TPM's NV memory */
+	REPORT_ACKNOWLEDGED = 2,	/* the authority alone */
+	REPORT_FILE = 3,	/* a file elsewhere */
+	REPORT_PROGRAM = 4	/* a program of the operator's */
 };
 
 /* Views belong to who filled it in; in a reader's callback they last until it
@@ -114,6 +117,11 @@ struct report {
 	struct report_pack packs[REPORT_PACKS_MAX];
 	size_t		pack_count;
 };
+
+/* Is it the signature of a device's key over the station's nonce? */
+MUST_USE enum err report_evidence_check(const struct public_key *,
+    struct bytes nonce, struct bytes signature, bool *ret_good,
+    struct diag *);
 
 /* injected + reworked + scrapped + open, of all packs: all handed out. */
 struct report_totals {

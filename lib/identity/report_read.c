@@ -161,7 +161,7 @@ anchor_get(struct cbor *cbor, struct report *report)
 	cbor_get_array_sized(cbor, 2);
 	kind = cbor_get_uint(cbor);
 	value = cbor_get_bstr(cbor);
-	if (kind != REPORT_TPM && kind != REPORT_ACKNOWLEDGED)
+	if (kind == REPORT_UNANCHORED || kind > REPORT_PROGRAM)
 		cbor_fail(cbor, "anchor of no known kind");
 	if (value.len > REPORT_ANCHOR_MAX)
 		cbor_fail(cbor, "anchor out of bounds");

@@ -226,6 +226,12 @@ template_needs_names(const struct template *template)
 	    template_csv_names(template) > 0;
 }
 
+bool
+template_needs_births(const struct template *template)
+{
+	return names_from(template, NAME_FROM_BIRTH) > 0;
+}
+
 size_t
 template_csv_names(const struct template *template)
 {

@@ -76,6 +76,8 @@ MUST_USE enum err template_decode(struct bytes,
 
 /* Has it names that do not follow from the index? */
 bool	template_needs_names(const struct template *);
+/* Has it names that a device was born with? */
+bool	template_needs_births(const struct template *);
 /* How many of its names come with an order. */
 size_t	template_csv_names(const struct template *);
 /* Octets of one stored entry. */

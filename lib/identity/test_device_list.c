@@ -41,7 +41,8 @@ static void
 writer_make(struct heard *heard, enum device_list_kind kind,
     struct device_list_writer **ret_writer)
 {
-	const struct device_list_sink sink = { heard_put, heard_each, heard };
+	const struct device_list_sink sink = { .put = heard_put,
+		.each = heard_each, .ctx = heard };
 	const struct device_list_head head = { .kind = kind,
 	    .trust = DEVICE_LIST_APPROVED };
 

@@ -33,13 +33,20 @@ test_asks(void **state)
 	static const struct {
 		const char	*from, *to;
 	} lies[] = {
-		{ "a20102", "a20103" }, { "a20102", "a20100" },	/* evidence */
+		{ "a30102", "a30103" }, { "a30102", "a30100" },	/* evidence */
 		{ "0282826463686970", "0382826463686970" },	/* a key */
 		{ "82636d616301", "82636d616307" },	/* a name's type */
 		{ "82636d616301", "81636d616301" },
+		/* 4: [4, "size 1"] */
+		{ "0482046673697a652031", "0482066673697a652031" },
+		{ "0482046673697a652031", "0482006673697a652031" },
+		{ "0482046673697a652031", "0482016673697a652031" },
+		{ "0482046673697a652031", "0481046673697a652031" },
+		{ "0482046673697a652031", "0582046673697a652031" },
+		{ "0482046673697a652031", "0482044673697a652031" },
 	};
 	const struct product product = { .evidence = INJECTION_SIGNED,
-	    .name_count = 3,
+	    .form = FORM_IMAGE, .layout = "size 1", .name_count = 3,
 	    .names = { { .kind = "chip", .from = NAME_FROM_LINE },
 		{ .kind = "serial-number", .from = NAME_FROM_CSV },
 		{ .kind = "mac", .from = NAME_FROM_LINE,
@@ -53,7 +60,7 @@ test_asks(void **state)
 	pack_make(&w, KEY_X25519, 1, small);
 	w.header.count = 0;
 	pack_header_ask(&w.header, &product);
-	assert_int_equal(open_asking(&w, "a20102", "a20102", &pack), ERR_OK);
+	assert_int_equal(open_asking(&w, "a30102", "a30102", &pack), ERR_OK);
 	h = pack_header(pack);
 	assert_int_equal(h->evidence, INJECTION_SIGNED);
 	assert_int_equal(h->name_count, 2);
@@ -61,10 +68,35 @@ test_asks(void **state)
 	assert_int_equal(h->names[0].type, NAME_TEXT);
 	assert_true(bytes_equal(h->names[1].kind, bytes_text("mac")));
 	assert_int_equal(h->names[1].type, NAME_MAC);
+	assert_int_equal(h->form, FORM_IMAGE);
+	assert_true(bytes_equal(h->layout, bytes_text("size 1")));
 	for (i = 0; i < COUNT(lies); i++)
 		if (open_asking(&w, lies[i].from, lies[i].to, &bad) !=
 		    ERR_SYNTAX)
 			fail_msg("lie %zu", i);
+}
+
+/* A form without a layout, alone; and none for chips. */
+static void
+test_form(void **state)
+{
+	const struct product product = { .form = FORM_PEM };
+	_cleanup_pack_world_ struct pack_world w;
+	_cleanup_pack_ struct pack *pack = NULL, *bad = NULL;
+	struct pack_header chips = { .mode = ORDER_CHIP };
+
+	(void)state;
+	pack_make(&w, KEY_X25519, 1, small);
+	w.header.count = 0;
+	pack_header_ask(&w.header, &product);
+	assert_int_equal(open_asking(&w, "a1048101", "a1048101", &pack),
+	    ERR_OK);
+	assert_int_equal(pack_header(pack)->form, FORM_PEM);
+	assert_int_equal(pack_header(pack)->layout.len, 0);
+	assert_int_equal(open_asking(&w, "a1048101", "a1048104", &bad),
+	    ERR_SYNTAX);
+	pack_header_ask(&chips, &product);
+	assert_int_equal(chips.form, FORM_CBOR);
 }
 
 /* A pack that was begun goes on with the header it has. */
@@ -94,6 +126,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_asks),
+		cmocka_unit_test(test_form),
 		cmocka_unit_test(test_resume),
 	};
 

@@ -83,11 +83,11 @@ test_table(void **state)
 		assert_ptr_equal(found, renderings[i]);
 		assert_int_equal(renderings[i]->ending[0], '.');
 	}
-	assert_int_equal(i, 8);
+	assert_int_equal(i, 9);
 	assert_int_equal(rendering_find("xml", &found, &diag), ERR_INVALID);
 	assert_non_null(strstr(diag.what, "\"xml\""));
 	assert_non_null(strstr(diag.what, "document, json, text, pem, der, "
-	    "jwt, pkcs12, c"));
+	    "jwt, pkcs12, c, ndjson"));
 }
 
 static void

@@ -487,7 +487,7 @@ lie_payload(struct buf *p, enum lie lie, struct bytes hash)
 	cbor_put_uint(p, 3);
 	cbor_put_bstr(p, bytes_of(zeros, 32));
 	cbor_put_array(p, 2);
-	cbor_put_uint(p, lie == LIE_ANCHOR_KIND ? 3 : REPORT_TPM);
+	cbor_put_uint(p, lie == LIE_ANCHOR_KIND ? 5 : REPORT_TPM);
 	cbor_put_bstr(p, bytes_of(zeros, lie == LIE_ANCHOR_LONG ?
 	    sizeof(zeros) : sizeof(zeros) - 1));
 	cbor_put_bool(p, false);

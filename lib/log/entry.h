@@ -24,7 +24,12 @@ enum evidence_class {
 	/* such an order, and of its devices: */
 	EVIDENCE_CHIP_MAKER = 2, /* a registered chip maker signed the list */
 	EVIDENCE_APPROVED = 3,	/* a second operator approved the list */
-	EVIDENCE_POSSESSION = 4	/* each key signed for itself */
+	EVIDENCE_POSSESSION = 4, /* each key signed for itself */
+	/* in the field, each key signed for itself, and the device with: */
+	EVIDENCE_BOOTSTRAP = 5,	/* the identity of its factory */
+	EVIDENCE_RENEWAL = 6,	/* the identity before this one */
+	EVIDENCE_FRONT = 7	/* the server's word for its TLS client alone:
+				 * plain EST (RFC 7030) with a new key */
 };
 
 /* commitment: SHA256_SIZE octets, or empty for a void entry. */

@@ -16,7 +16,7 @@ const char *
 name_source_name(enum name_source source)
 {
 	static const char *const names[] = { "index", "range", "order-csv",
-		"line" };
+		"line", "birth" };
 
 	return (unsigned)source < sizeof(names) / sizeof(names[0]) ?
 	    names[source] : NULL;

@@ -71,6 +71,26 @@ product_evidence_name(enum product_evidence evidence)
 }
 
 const char *
+product_form_name(enum product_form form)
+{
+	switch (form) {
+	case FORM_CBOR:
+		return "cbor";
+	case FORM_PEM:
+		return "pem";
+	case FORM_DER:
+		return "der";
+	case FORM_C:
+		return "c";
+	case FORM_IMAGE:
+		return "image";
+	case FORM_NDJSON:
+		return "ndjson";
+	}
+	return NULL;
+}
+
+const char *
 maker_name(enum product_maker maker)
 {
 	switch (maker) {
@@ -102,6 +122,14 @@ credential_compare(const void *a, const void *b)
 }
 
 static int
+target_key_compare(const void *a, const void *b)
+{
+	const struct target_key *x = a, *y = b;
+
+	return x->slot < y->slot ? -1 : x->slot > y->slot;
+}
+
+static int
 anchor_compare(const void *a, const void *b)
 {
 	return strcmp(((const struct product_anchor *)a)->purpose,
@@ -127,6 +155,8 @@ product_sort(struct product *p)
 	qsort(p->anchors, p->anchor_count,
 	    sizeof(p->anchors[0]), anchor_compare);
 	qsort(p->names, p->name_count, sizeof(p->names[0]), name_compare);
+	qsort(p->target.keys, p->target.key_count,
+	    sizeof(p->target.keys[0]), target_key_compare);
 }
 
 /* A list of product_check(): where it is and how its elements compare. */
@@ -282,6 +312,13 @@ fields_check(const struct product *p, const char **ret_key, struct fault *f)
 	*ret_key = "evidence";
 	if ((err = rule_evidence(p->evidence, f)) != ERR_OK)
 		return err;
+	*ret_key = "layout";
+	err = rule_form_layout(p->form, p->layout, f);
+	if (err)
+		return err;
+	*ret_key = "target";
+	if ((err = rule_target(&p->target, f)) != ERR_OK)
+		return err;
 	*ret_key = "document.validity";
 	return rule_validity(p->document_validity_years, f);
 }
@@ -303,8 +340,14 @@ product_check(const struct product *p, struct diag *diag)
 	err = rule_authenticates(p, &f);
 	if (!err)
 		err = rule_makers(p, &f);
+	if (!err)
+		err = rule_placed(p, &f);
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "product %s: credentials: %s", p->name, f.text);
+	err = rule_field(p, &f);
+	if (err)
+		return diag_fail(diag, err, NULL, "product %s: %s: %s",
+		    p->name, f.key != NULL ? f.key : "field", f.text);
 	return ERR_OK;
 }

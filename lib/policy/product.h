@@ -24,6 +24,7 @@
 #define PRODUCT_SLOTS_MAX	8	/* slots 0..7 */
 #define PRODUCT_ANCHORS_MAX	8
 #define PRODUCT_NAMES_MAX	8
+#define PRODUCT_LAYOUT_MAX	2048	/* octets of an image's layout */
 #define PRODUCT_NEVER		(-1)	/* validity: no well-defined expiry */
 
 /*
@@ -87,7 +88,9 @@ enum name_source {
 	NAME_FROM_INDEX = 0,	/* text and digits made of the index */
 	NAME_FROM_RANGE = 1,	/* the next value of a block */
 	NAME_FROM_CSV = 2,	/* a line of the file that came along */
-	NAME_FROM_LINE = 3	/* known on the line alone: not in documents */
+	NAME_FROM_LINE = 3,	/* known on the line alone: not in documents */
+	NAME_FROM_BIRTH = 4	/* the one that the bootstrap identity has:
+				 * products of the field alone */
 };
 const char *name_source_name(enum name_source);
 
@@ -133,6 +136,69 @@ enum product_evidence {
 };
 const char *product_evidence_name(enum product_evidence);
 
+/*
+ * How a product is had in the field: by a device with an identity of another
+ * product, that made in a factory. Manufacturer CAs of others will be a kind
+ * of source beside it.
+ */
+#define PRODUCT_ATTEMPTS_MAX	16
+#define PRODUCT_GRACE_MAX	3650	/* days */
+#define PRODUCT_EST_MAX		1000000000U
+struct product_field {
+	char		bootstrap[PRODUCT_NAME_MAX + 1]; /* product's name;
+							  * empty: not had
+							  * in the field */
+	unsigned	attempts;	/* identities before one is confirmed:
+					 * 1..PRODUCT_ATTEMPTS_MAX */
+	unsigned	grace_days;	/* after expiry, for renewal */
+	/* identities that may be had by plain EST (RFC 7030) for a new key,
+	 * for which there is only the front's word: in all versions of this
+	 * product together. 0: none */
+	uint32_t	est;
+};
+
+/*
+ * The form in which a station writes the package into a device, and gives it
+ * to a fixture; lib/identity/package_form.h makes them. The numbers stand in
+ * products and packs, for ever.
+ */
+enum product_form {
+	FORM_CBOR = 0,		/* as it is */
+	FORM_PEM = 1, FORM_DER = 2, FORM_C = 3,
+	FORM_IMAGE = 4,		/* by the product's layout */
+	FORM_NDJSON = 5
+};
+const char *product_form_name(enum product_form);
+
+/* A place for a private key in the device or its chip. */
+struct target_key {
+	unsigned	slot;
+	unsigned	algs;	/* 1 << enum key_alg: what it may hold */
+};
+
+/*
+ * What the device can hold. All 0: nothing is said, nothing is refused.
+ * product_fits() holds what would be made against it.
+ */
+struct product_target {
+	struct target_key	keys[PRODUCT_SLOTS_MAX];
+	size_t			key_count;	/* 0: not said */
+	/* octets at most; 0: not said */
+	uint32_t		certificate;	/* each */
+	uint32_t		document;
+	uint32_t		package;	/* as it is handed over */
+	uint32_t		total;		/* each part kept on its own */
+};
+
+/* Octets of what one device gets, at most. */
+struct product_sizes {
+	size_t	certificate[PRODUCT_SLOTS_MAX];	/* by credential; 0: none */
+	size_t	document;
+	size_t	package;
+	/* document, certificates of slots and chain, raw private keys */
+	size_t	total;
+};
+
 struct product {
 	char		name[PRODUCT_NAME_MAX + 1];
 	char		version[PRODUCT_NAME_MAX + 1];	/* digits and dots */
@@ -156,6 +222,10 @@ struct product {
 	int			document_validity_years; /* or PRODUCT_NEVER */
 	enum product_signature	signature;
 	enum product_evidence	evidence;
+	enum product_form	form;
+	char		layout[PRODUCT_LAYOUT_MAX + 1];	/* with FORM_IMAGE */
+	struct product_target	target;
+	struct product_field	field;
 	/* delivery: station, the only one offered */
 };
 
@@ -164,10 +234,19 @@ struct product {
  * certificate; an algorithm that can do what its purpose asks for; X25519
  * without certificate; what is authorised must be a capability, bits
  * included; keys are all made in the authority, all in devices or all in
- * chips (ERR_UNSUPPORTED: in the station). Whether the installed OpenSSL has
- * an algorithm does not count here: product_yaml.h, key_alg_available().
+ * chips (ERR_UNSUPPORTED: in the station); the target has a place for each
+ * key. With a field section: keys made in the device, documents signed
+ * directly, every name from birth. Whether the installed OpenSSL has an
+ * algorithm does not count here: product_yaml.h, key_alg_available().
  */
 MUST_USE enum err product_check(const struct product *, struct diag *);
+
+/*
+ * Does what would be made fit into the target? ERR_LIMIT names the slot or
+ * part, what was found, what is allowed and what to change.
+ */
+MUST_USE enum err product_fits(const struct product *,
+    const struct product_sizes *, struct diag *);
 
 /* Canonical form, and back (checked again on the way in). */
 MUST_USE enum err product_encode(const struct product *, struct buf *out);

@@ -9,7 +9,9 @@
  *	         ? 4: [validity, with]}],
  *	 12: [* [purpose, null / [algorithm, key]]],
  *	 13: [* name],
- *	 14: [signature mode, validity], 15: delivery, ? 16: evidence}
+ *	 14: [signature mode, validity], 15: delivery, ? 16: evidence,
+ *	 ? 17: target, ? 18: [form, ? layout],
+ *	 ? 19: [bootstrap product, attempts, grace in days]}
  *
  * validity: years, or -1 for never. The key is its raw form. Signature mode:
  * 1 direct, 2 receipt.
@@ -18,6 +20,10 @@
  *	     / [kind, 1, type, prefix, digits, alphabet, first, last]	range
  *	     / [kind, 2, type]			order-csv
  *	     / [kind, 3, type]			line
+ *	     / [kind, 4, type]			birth
+ *
+ *	target = {? 1: [+ [slot, [+ algorithm]]], ? 2: certificate,
+ *	          ? 3: document, ? 4: package, ? 5: total}	octets
  */
 #include "lib/base/cbor_write.h"
 #include "lib/policy/product.h"
@@ -33,7 +39,8 @@ enum key {
 	KEY_HWVERSION = 6, KEY_SWNAME = 7, KEY_SWVERSION = 8,
 	KEY_CAPABILITIES = 9, KEY_AUTHORISATIONS = 10,
 	KEY_CREDENTIALS = 11, KEY_ANCHORS = 12, KEY_NAMES = 13,
-	KEY_DOCUMENT = 14, KEY_DELIVERY = 15, KEY_EVIDENCE = 16
+	KEY_DOCUMENT = 14, KEY_DELIVERY = 15, KEY_EVIDENCE = 16,
+	KEY_TARGET = 17, KEY_FORM = 18, KEY_FIELD = 19
 };
 
 static void
@@ -143,6 +150,20 @@ names_put(struct buf *out, const struct product *p)
 		product_name_put(out, &p->names[i]);
 }
 
+static void
+field_put(struct buf *out, const struct product_field *field)
+{
+	if (field->bootstrap[0] == '\0')
+		return;
+	cbor_put_uint(out, KEY_FIELD);
+	cbor_put_array(out, field->est > 0 ? 4 : 3);
+	cbor_put_text(out, field->bootstrap);
+	cbor_put_uint(out, field->attempts);
+	cbor_put_uint(out, field->grace_days);
+	if (field->est > 0)
+		cbor_put_uint(out, field->est);
+}
+
 static size_t
 pairs_count(const struct product *p)
 {
@@ -154,6 +175,9 @@ pairs_count(const struct product *p)
 	count += p->swname[0] != '\0';
 	count += p->swversion[0] != '\0';
 	count += p->evidence != INJECTION_UNPROVEN;
+	count += p->field.bootstrap[0] != '\0';
+	count += target_given(&p->target);
+	count += p->form != FORM_CBOR;
 	return count;
 }
 
@@ -196,6 +220,18 @@ product_encode(const struct product *p, struct buf *out)
 		cbor_put_uint(out, KEY_EVIDENCE);
 		cbor_put_uint(out, p->evidence);
 	}
+	if (target_given(&p->target)) {
+		cbor_put_uint(out, KEY_TARGET);
+		target_put(out, &p->target);
+	}
+	if (p->form != FORM_CBOR) {
+		cbor_put_uint(out, KEY_FORM);
+		cbor_put_array(out, p->layout[0] != '\0' ? 2 : 1);
+		cbor_put_uint(out, p->form);
+		if (p->layout[0] != '\0')
+			cbor_put_text(out, p->layout);
+	}
+	field_put(out, &p->field);
 	return buf_err(out);
 }
 
@@ -335,7 +371,7 @@ anchor_get(struct cbor *c, struct product_anchor *anchor)
 static void
 name_get_sourced(struct cbor *c, struct product_name *name, size_t parts)
 {
-	name->from = (enum name_source)number_get(c, NAME_FROM_LINE);
+	name->from = (enum name_source)number_get(c, NAME_FROM_BIRTH);
 	name->type = (enum name_type)number_get(c, NAME_IMEI);
 	if (name->from == NAME_FROM_INDEX ||
 	    parts != (name->from == NAME_FROM_RANGE ? 8 : 3))
@@ -379,6 +415,22 @@ signature_get(struct cbor *c)
 }
 
 static void
+field_get(struct cbor *c, struct product_field *field)
+{
+	size_t count = cbor_get_array(c);
+
+	if (count != 3 && count != 4)
+		cbor_fail(c, "field: 3 or 4 items are expected");
+	text_get(c, field->bootstrap, sizeof(field->bootstrap));
+	field->attempts = number_get(c, PRODUCT_ATTEMPTS_MAX);
+	field->grace_days = number_get(c, PRODUCT_GRACE_MAX);
+	if (count == 4)
+		field->est = number_get(c, PRODUCT_EST_MAX);
+	if (count == 4 && field->est == 0)
+		cbor_fail(c, "field: est: 0 is left out");
+}
+
+static void
 lists_get(struct cbor *c, struct product *p, enum key key)
 {
 	size_t i;
@@ -411,6 +463,18 @@ lists_get(struct cbor *c, struct product *p, enum key key)
 	case KEY_EVIDENCE:
 		p->evidence = (enum product_evidence)number_get(c,
 		    INJECTION_SIGNED);
+		break;
+	case KEY_FIELD:
+		field_get(c, &p->field);
+		break;
+	case KEY_TARGET:
+		target_get(c, &p->target);
+		break;
+	case KEY_FORM:
+		i = array_get(c, 2);
+		p->form = (enum product_form)number_get(c, FORM_NDJSON);
+		if (i == 2)
+			text_get(c, p->layout, sizeof(p->layout));
 		break;
 	default:
 		cbor_fail(c, "unknown key");
@@ -488,7 +552,7 @@ fields_get(struct cbor *c, struct product *p, struct diag *diag)
 		    "version %llu; this build reads version %d",
 		    (unsigned long long)version, FORMAT_VERSION);
 	for (; pairs > 1 && cbor_ok(c); pairs--)
-		value_get(c, p, (enum key)number_get(c, KEY_EVIDENCE));
+		value_get(c, p, (enum key)number_get(c, KEY_FIELD));
 	if (!cbor_close(c))
 		return diag_fail(diag, ERR_SYNTAX, NULL,
 		    "product: octet %zu: %s", c->pos, c->error);

@@ -5,10 +5,7 @@
 
 #include "lib/policy/name.h"
 
-static enum err fault_set(struct fault *, enum err, const char *key,
-    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
-
-static enum err
+enum err
 fault_set(struct fault *f, enum err code, const char *key,
     const char *fmt, ...)
 {
@@ -344,6 +341,58 @@ rule_makers(const struct product *p, struct fault *f)
 	return ERR_OK;
 }
 
+static enum err
+rule_births(const struct product *p, bool field, struct fault *f)
+{
+	size_t i;
+
+	for (i = 0; i < p->name_count; i++) {
+		if (field == (p->names[i].from == NAME_FROM_BIRTH))
+			continue;
+		return fault_set(f, ERR_INVALID, "names", "%s: %s",
+		    p->names[i].kind, field ? "a product of the field keeps "
+		    "the names that a device was born with: from: birth" :
+		    "from: birth is for products with a field section");
+	}
+	return ERR_OK;
+}
+
+enum err
+rule_field(const struct product *p, struct fault *f)
+{
+	const struct product_field *field = &p->field;
+	enum err err;
+
+	if (field->bootstrap[0] == '\0') {
+		if (field->attempts != 0 || field->grace_days != 0 ||
+		    field->est != 0)
+			return fault_set(f, ERR_INVALID, "field",
+			    "names no bootstrap product");
+		return rule_births(p, false, f);
+	}
+	err = rule_word(field->bootstrap, f);
+	f->key = "field";
+	if (err)
+		return err;
+	if (strcmp(field->bootstrap, p->name) == 0)
+		return fault_set(f, ERR_INVALID, "field",
+		    "a product is not its own bootstrap");
+	if (field->attempts < 1 || field->attempts > PRODUCT_ATTEMPTS_MAX ||
+	    field->grace_days > PRODUCT_GRACE_MAX ||
+	    field->est > PRODUCT_EST_MAX)
+		return fault_set(f, ERR_INVALID, "field", "attempts are 1 to "
+		    "%d, grace is at most %d days", PRODUCT_ATTEMPTS_MAX,
+		    PRODUCT_GRACE_MAX);
+	if (p->signature != SIGNATURE_DIRECT)
+		return fault_set(f, ERR_UNSUPPORTED, "field", "documents of "
+		    "the field are signed one by one: signature: direct");
+	if (p->credential_count > 0 &&
+	    p->credentials[0].maker != MAKER_DEVICE)
+		return fault_set(f, ERR_UNSUPPORTED, "field", "keys of the "
+		    "field are made in the device: key-from: device");
+	return rule_births(p, true, f);
+}
+
 enum err
 rule_authenticates(const struct product *p, struct fault *f)
 {
@@ -486,6 +535,7 @@ rule_name(const struct product_name *n, struct fault *f)
 		return rule_range(n, f);
 	case NAME_FROM_CSV:
 	case NAME_FROM_LINE:
+	case NAME_FROM_BIRTH:
 		return name_is_bare(n) ? ERR_OK : fault_set(f, ERR_INVALID,
 		    "from", "such names have no form");
 	}

@@ -22,6 +22,7 @@
 #define RULE_PRINTABLE	"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
 			"abcdefghijklmnopqrstuvwxyz0123456789 '()+,-./:=?"
 #define PRODUCT_YEARS_MAX		100
+#define PRODUCT_TARGET_MAX	(UINT32_C(1) << 20)	/* octets */
 #define CERT_WITH_ALL	(CERT_WITH_SKI | CERT_WITH_AKI | CERT_WITH_CRL | \
 			    CERT_WITH_AIA | CERT_WITH_EKU)
 
@@ -30,6 +31,10 @@ struct fault {
 	const char	*key;
 	char		text[200];
 };
+
+/* Fill in a fault; returns code. */
+enum err fault_set(struct fault *, enum err code, const char *key,
+    const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
 /* A word such as a product's name: [a-z0-9][a-z0-9-]*. */
 MUST_USE enum err rule_word(const char *, struct fault *);
@@ -54,10 +59,31 @@ MUST_USE enum err rule_credential(const struct product_credential *,
     struct fault *);
 MUST_USE enum err rule_anchor(const struct product_anchor *, struct fault *);
 MUST_USE enum err rule_name(const struct product_name *, struct fault *);
+/* Of the whole product, when it is had in the field; names from birth are
+ * nowhere else. */
+MUST_USE enum err rule_field(const struct product *, struct fault *);
 /* All keys are made in one place. */
 MUST_USE enum err rule_makers(const struct product *, struct fault *);
 /* Exactly one slot to authenticate with. */
 MUST_USE enum err rule_authenticates(const struct product *, struct fault *);
+
+/* An image, and nothing else, has a layout: visible ASCII in lines. */
+MUST_USE enum err rule_form_layout(enum product_form, const char *layout,
+    struct fault *);
+/* The target by itself; its key is that of the file, under target. */
+MUST_USE enum err rule_target(const struct product_target *, struct fault *);
+/* Has the target a place for each of the keys? */
+MUST_USE enum err rule_placed(const struct product *, struct fault *);
+
+/* The target as it stands in the canonical form: product_cbor.c. */
+void	target_put(struct buf *, const struct product_target *);
+void	target_get(struct cbor *, struct product_target *);
+static inline bool
+target_given(const struct product_target *t)
+{
+	return t->key_count > 0 || t->certificate > 0 || t->document > 0 ||
+	    t->package > 0 || t->total > 0;
+}
 
 /* Put every list into its canonical order. */
 void	product_sort(struct product *);

@@ -336,27 +336,37 @@ purpose_read(struct yamlfile *y, const struct yamlfile_key *key,
 	return err;
 }
 
-static enum err
-algorithm_read(struct yamlfile *y, const struct yamlfile_key *key,
-    yaml_node_t *node, void *target)
+enum err
+algorithm_choose(struct yamlfile *y, yaml_node_t *node, enum key_alg *ret_alg)
 {
 	struct yamlfile_choice algorithms[ALGORITHMS_MAX];
-	struct product_credential *c = target;
 	const struct key_algorithm *a;
-	struct diag why = DIAG_INIT;
 	enum err err;
 	int value = 0;
 	size_t i;
 
-	(void)key;
 	for (i = 0; i < ALGORITHMS_MAX &&
 	    (a = key_algorithm_at(i)) != NULL; i++)
 		algorithms[i] = (struct yamlfile_choice){ a->name,
 		    (int)a->alg, true };
 	err = yamlfile_choice(y, node, algorithms, i, &value);
+	if (!err)
+		*ret_alg = (enum key_alg)value;
+	return err;
+}
+
+static enum err
+algorithm_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	struct product_credential *c = target;
+	struct diag why = DIAG_INIT;
+	enum err err;
+
+	(void)key;
+	err = algorithm_choose(y, node, &c->alg);
 	if (err)
 		return err;
-	c->alg = (enum key_alg)value;
 	err = key_alg_available(c->alg, &why);
 	if (err) {
 		(void)yamlfile_fail(y, node, err, "%.160s", why.what);
@@ -599,9 +609,64 @@ evidence_read(struct yamlfile *y, const struct yamlfile_key *key,
 }
 
 static enum err
+attempts_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	struct product *p = target;
+	uint32_t value = 0;
+	enum err err;
+
+	(void)key;
+	err = yamlfile_number(y, node, 1, PRODUCT_ATTEMPTS_MAX, &value);
+	p->field.attempts = value;
+	return err;
+}
+
+static enum err
+grace_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	struct product *p = target;
+	uint32_t value = 0;
+	enum err err;
+
+	(void)key;
+	err = yamlfile_number(y, node, 0, PRODUCT_GRACE_MAX, &value);
+	p->field.grace_days = value;
+	return err;
+}
+
+static enum err
+est_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	struct product *p = target;
+
+	(void)key;
+	return yamlfile_number(y, node, 0, PRODUCT_EST_MAX, &p->field.est);
+}
+
+static enum err
+field_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	static const struct yamlfile_key keys[] = {
+		{ "bootstrap", true, word_read,
+		    FIELD(struct product, field.bootstrap) },
+		{ "attempts", true, attempts_read, 0, 0 },
+		{ "grace-days", false, grace_read, 0, 0 },
+		{ "est", false, est_read, 0, 0 },
+	};
+
+	(void)key;
+	return yamlfile_map(y, node, keys, COUNT(keys), target);
+}
+
+static enum err
 product_read(struct yamlfile *y, struct product *p)
 {
-	/* authorisations after capabilities, which they are checked against */
+	/* authorisations after capabilities, target after credentials, which
+	 * they are checked against */
 	static const struct yamlfile_key keys[] = {
 		{ "product", true, word_read, FIELD(struct product, name) },
 		{ "version", true, version_read,
@@ -615,6 +680,10 @@ product_read(struct yamlfile *y, struct product *p)
 		{ "document", true, document_read, 0, 0 },
 		{ "delivery", true, delivery_read, 0, 0 },
 		{ "evidence", false, evidence_read, 0, 0 },
+		{ "form", false, form_read, 0, 0 },
+		{ "layout", false, layout_read, 0, 0 },
+		{ "target", false, target_read, 0, 0 },
+		{ "field", false, field_read, 0, 0 },
 	};
 
 	return yamlfile_map(y, yamlfile_root(y), keys, COUNT(keys), p);

@@ -24,6 +24,18 @@ MUST_USE enum err names_read(struct yamlfile *, const struct yamlfile_key *,
     yaml_node_t *, void *product);
 void	names_write(struct buf *, const struct product *);
 
+/* form, layout and target into the product. */
+MUST_USE enum err form_read(struct yamlfile *, const struct yamlfile_key *,
+    yaml_node_t *, void *product);
+MUST_USE enum err layout_read(struct yamlfile *, const struct yamlfile_key *,
+    yaml_node_t *, void *product);
+MUST_USE enum err target_read(struct yamlfile *, const struct yamlfile_key *,
+    yaml_node_t *, void *product);
+void	target_write(struct buf *, const struct product *);
+/* The number of an algorithm's name. */
+MUST_USE enum err algorithm_choose(struct yamlfile *, yaml_node_t *,
+    enum key_alg *ret_alg);
+
 /* Writing: double-quoted. */
 void	quoted_put(struct buf *, const char *text);
 

@@ -9,6 +9,7 @@ static const struct yamlfile_choice sources[] = {
 	{ "range", NAME_FROM_RANGE, true },
 	{ "order-csv", NAME_FROM_CSV, true },
 	{ "line", NAME_FROM_LINE, true },
+	{ "birth", NAME_FROM_BIRTH, true },
 };
 
 static const struct yamlfile_choice types[] = {

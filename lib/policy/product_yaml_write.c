@@ -166,5 +166,16 @@ product_yaml_write(const struct product *p, struct buf *out)
 	if (p->evidence != INJECTION_UNPROVEN)
 		buf_printf(out, "evidence: %s\n",
 		    product_evidence_name(p->evidence));
+	target_write(out, p);
+	if (p->field.bootstrap[0] != '\0') {
+		buf_printf(out, "field:\n  bootstrap: \"%s\"\n"
+		    "  attempts: %u\n", p->field.bootstrap,
+		    p->field.attempts);
+		if (p->field.grace_days > 0)
+			buf_printf(out, "  grace-days: %u\n",
+			    p->field.grace_days);
+		if (p->field.est > 0)
+			buf_printf(out, "  est: %u\n", p->field.est);
+	}
 	return buf_err(out);
 }

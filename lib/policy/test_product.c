@@ -393,7 +393,7 @@ static const struct {
 } edits[] = {
 	{ "version 2", "ad0001", "ad0002", ERR_VERSION, "version 2" },
 	{ "no version", "ad0001", "ac", ERR_SYNTAX, "another key expected" },
-	{ "unknown key", "0f01", "1101", ERR_SYNTAX, "number out of range" },
+	{ "unknown key", "0f01", "1401", ERR_SYNTAX, "number out of range" },
 	{ "key order", "016663616d657261" "0265312e302e30",
 	    "0265312e302e30" "016663616d657261", ERR_SYNTAX, "out of order" },
 	{ "empty text", "03674578616d706c65", "0360", ERR_SYNTAX,

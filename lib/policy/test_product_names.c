@@ -220,7 +220,7 @@ static const struct {
 } decoded[] = {
 	{ "8361610200", ERR_OK },
 	{ "8361610000", ERR_SYNTAX },		/* index has no number */
-	{ "8361610400", ERR_SYNTAX },		/* no source 4 */
+	{ "8361610500", ERR_SYNTAX },		/* no source 5 */
 	{ "8361610203", ERR_SYNTAX },		/* no type 3 */
 	{ "836161026161", ERR_SYNTAX },
 	{ "82616102", ERR_SYNTAX },

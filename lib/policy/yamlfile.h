@@ -1,5 +1,5 @@
 /*
- * Reading a YAML file by tables of keys. Internal to lib/policy.
+ * Reading a YAML file by tables of keys: products, configurations.
  *
  * Invariants: everything is text until a reader asks for more, so that no
  * value changes its meaning by looking like a number, a date or a boolean;

@@ -193,4 +193,21 @@ const struct migration store_migrations[STORE_SCHEMA_VERSION] = {
 	"    order_number INTEGER NOT NULL,"
 	"    entry INTEGER NOT NULL"
 	") WITHOUT ROWID;" },
+
+	/* 4: identities of the field: what each is made of, and which one a
+	 * device has that moved on from the one it was born with */
+	{ .sql =
+	"CREATE TABLE enrolment ("
+	"    log INTEGER NOT NULL,"
+	"    idx INTEGER NOT NULL,"
+	"    body BLOB NOT NULL,"
+	"    PRIMARY KEY (log, idx)"
+	") WITHOUT ROWID;"
+
+	"CREATE TABLE device ("
+	"    log INTEGER NOT NULL,"
+	"    idx INTEGER NOT NULL,"
+	"    body BLOB NOT NULL,"
+	"    PRIMARY KEY (log, idx)"
+	") WITHOUT ROWID;" },
 };

@@ -50,7 +50,7 @@ store_association_get(struct store *st, uint32_t log, uint64_t first,
 
 enum err
 store_line_key_put(struct store *st, uint64_t hash, uint32_t log,
-    uint64_t index, struct diag *diag)
+    uint64_t index, bool *ret_new, struct diag *diag)
 {
 	static const char text[] = "INSERT OR IGNORE INTO line_key "
 	    "(hash, log, idx) VALUES (?, ?, ?)";
@@ -65,7 +65,10 @@ store_line_key_put(struct store *st, uint64_t hash, uint32_t log,
 	sql_put_u64(&q, hash);
 	sql_put_int(&q, log);
 	sql_put_u64(&q, index);
-	return sql_run(&q, diag);
+	err = sql_run(&q, diag);
+	if (!err)
+		*ret_new = sqlite3_changes(st->db) == 1;
+	return err;
 }
 
 enum err

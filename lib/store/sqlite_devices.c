@@ -1,34 +1,8 @@
-/* Lists of devices that came with orders: lists, blocks, marks. */
+/* Lists of devices that came with orders: lists and marks. */
 #include "lib/store/sqlite_internal.h"
 
 #define LIST_COLUMNS	"order_number, first, entries, mode, trust, source, " \
 			"hash"
-
-enum err
-store_device_list_begin(struct store *st, struct store_device_list *list,
-    struct diag *diag)
-{
-	static const char text[] = "SELECT coalesce(max(block) + 1, 0) "
-	    "FROM device_block";
-	_cleanup_sql_ struct sql q = SQL_INIT;
-	uint64_t first = 0;
-	bool row = false;
-	enum err err;
-
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
-	if (!err)
-		err = sql_row(&q, &row, diag);
-	if (err)
-		return err;
-	if (row)
-		first = sql_get_u64(&q);
-	err = sql_check_row(&q, "device_block", diag);
-	if (!err)
-		list->first = first;
-	return err;
-}
 
 enum err
 store_device_list_put(struct store *st, const struct store_device_list *list,
@@ -88,64 +62,6 @@ store_device_list_get(struct store *st, uint32_t order,
 	err = sql_check_row(&q, "device_list", diag);
 	if (!err)
 		*ret_list = list;
-	return err;
-}
-
-enum err
-store_device_block_put(struct store *st, uint64_t block, uint32_t order,
-    struct bytes body, struct diag *diag)
-{
-	static const char text[] = "INSERT INTO device_block "
-	    "(block, order_number, body) VALUES (?, ?, ?)";
-	_cleanup_sql_ struct sql q = SQL_INIT;
-	enum err err;
-
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
-	if (err)
-		return err;
-	sql_put_u64(&q, block);
-	sql_put_int(&q, order);
-	sql_put_bytes(&q, body);
-	err = sql_run_insert(&q, diag);
-	return err == ERR_EXISTS ? diag_fail(diag, err, NULL,
-	    "registry %s: block of devices %ju is there", st->path,
-	    (uintmax_t)block) : err;
-}
-
-enum err
-store_device_block_get(struct store *st, uint64_t block, uint32_t *ret_order,
-    struct buf *body, struct diag *diag)
-{
-	static const char text[] = "SELECT order_number, body "
-	    "FROM device_block WHERE block = ?";
-	_cleanup_sql_ struct sql q = SQL_INIT;
-	struct bytes found;
-	uint32_t order;
-	bool row = false;
-	enum err err;
-
-	err = sql_open(st, text, &q, diag);
-	if (err)
-		return err;
-	sql_put_u64(&q, block);
-	err = sql_row(&q, &row, diag);
-	if (err)
-		return err;
-	if (!row)
-		return diag_fail(diag, ERR_NOTFOUND, NULL,
-		    "registry %s: no block of devices %ju", st->path,
-		    (uintmax_t)block);
-	order = sql_get_u32(&q);
-	found = sql_get_bytes(&q);
-	err = sql_check_row(&q, "device_block", diag);
-	if (!err) {
-		buf_put_bytes(body, found);
-		err = buf_err(body);
-	}
-	if (!err)
-		*ret_order = order;
 	return err;
 }
 

@@ -221,27 +221,3 @@ store_log_grow(struct store *st, uint32_t log, uint64_t size,
 	    ERR_STATE, NULL, "registry %s: log %u cannot grow to %ju",
 	    st->path, log, (uintmax_t)size);
 }
-
-enum err
-store_log_renew(struct store *st, uint32_t log, uint8_t epoch,
-    struct diag *diag)
-{
-	static const char text[] = "UPDATE log SET epoch = ?1 "
-	    "WHERE log = ?2 AND epoch <= ?1";
-	_cleanup_sql_ struct sql q = SQL_INIT;
-	enum err err;
-
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
-	if (err)
-		return err;
-	sql_put_int(&q, epoch);
-	sql_put_int(&q, log);
-	err = sql_run(&q, diag);
-	if (err)
-		return err;
-	return sqlite3_changes(st->db) == 1 ? ERR_OK : diag_fail(diag,
-	    ERR_STATE, NULL, "registry %s: log %u: epoch %u would go back",
-	    st->path, log, epoch);
-}

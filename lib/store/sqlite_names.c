@@ -1,45 +1,10 @@
-/* Names that do not follow from the index: files, blocks, keys, parts. */
+/* Names that do not follow from the index: files, keys, parts. */
 #include "lib/store/sqlite_internal.h"
 
 #define FILE_COLUMNS	"order_number, first, lines, hash"
 #define PART_COLUMNS	"pool, first, count, log, range"
 /* A key: 32 bits of hash, then the block. */
 #define BLOCK_BITS	31
-
-/* An integer of one row. */
-static enum err
-number_read(struct sql *q, const char *table, uint64_t *ret_number,
-    struct diag *diag)
-{
-	uint64_t number = 0;
-	bool row = false;
-	enum err err;
-
-	err = sql_row(q, &row, diag);
-	if (err)
-		return err;
-	if (row)
-		number = sql_get_u64(q);
-	err = sql_check_row(q, table, diag);
-	if (!err)
-		*ret_number = number;
-	return err;
-}
-
-enum err
-store_name_file_begin(struct store *st, struct store_name_file *file,
-    struct diag *diag)
-{
-	static const char text[] = "SELECT coalesce(max(block) + 1, 0) "
-	    "FROM name_block";
-	_cleanup_sql_ struct sql q = SQL_INIT;
-	enum err err;
-
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
-	return err ? err : number_read(&q, "name_block", &file->first, diag);
-}
 
 enum err
 store_name_file_put(struct store *st, const struct store_name_file *file,
@@ -75,7 +40,7 @@ file_read(struct sql *q, struct store_name_file *ret_file, struct diag *diag)
 	file.first = sql_get_u64(q);
 	file.lines = sql_get_u64(q);
 	sql_get_fixed(q, file.hash, STORE_HASH_SIZE);
-	if (file.first >= STORE_NAME_BLOCKS_MAX)
+	if (file.first >= STORE_BLOCKS_MAX)
 		q->bad_row = true;
 	err = sql_check_row(q, "name_file", diag);
 	if (!err)
@@ -133,69 +98,8 @@ store_name_file_each(struct store *st,
 }
 
 enum err
-store_name_block_put(struct store *st, uint64_t block, uint32_t order,
-    struct bytes body, struct diag *diag)
-{
-	static const char text[] = "INSERT INTO name_block "
-	    "(block, order_number, body) VALUES (?, ?, ?)";
-	_cleanup_sql_ struct sql q = SQL_INIT;
-	enum err err;
-
-	err = store_writable(st, diag);
-	if (!err && block >= STORE_NAME_BLOCKS_MAX)
-		err = diag_fail(diag, ERR_LIMIT, NULL,
-		    "registry %s: blocks of names are used up", st->path);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
-	if (err)
-		return err;
-	sql_put_u64(&q, block);
-	sql_put_int(&q, order);
-	sql_put_bytes(&q, body);
-	err = sql_run_insert(&q, diag);
-	return err == ERR_EXISTS ? diag_fail(diag, err, NULL,
-	    "registry %s: block of names %ju is there", st->path,
-	    (uintmax_t)block) : err;
-}
-
-enum err
-store_name_block_get(struct store *st, uint64_t block, uint32_t *ret_order,
-    struct buf *body, struct diag *diag)
-{
-	static const char text[] = "SELECT order_number, body "
-	    "FROM name_block WHERE block = ?";
-	_cleanup_sql_ struct sql q = SQL_INIT;
-	struct bytes found;
-	uint32_t order;
-	bool row = false;
-	enum err err;
-
-	err = sql_open(st, text, &q, diag);
-	if (err)
-		return err;
-	sql_put_u64(&q, block);
-	err = sql_row(&q, &row, diag);
-	if (err)
-		return err;
-	if (!row)
-		return diag_fail(diag, ERR_NOTFOUND, NULL,
-		    "registry %s: no block of names %ju", st->path,
-		    (uintmax_t)block);
-	order = sql_get_u32(&q);
-	found = sql_get_bytes(&q);
-	err = sql_check_row(&q, "name_block", diag);
-	if (!err) {
-		buf_put_bytes(body, found);
-		err = buf_err(body);
-	}
-	if (!err)
-		*ret_order = order;
-	return err;
-}
-
-enum err
 store_name_key_put(struct store *st, uint32_t hash, uint64_t block,
-    struct diag *diag)
+    bool *ret_new, struct diag *diag)
 {
 	static const char text[] = "INSERT OR IGNORE INTO name_key (key) "
 	    "VALUES (?)";
@@ -203,7 +107,7 @@ store_name_key_put(struct store *st, uint32_t hash, uint64_t block,
 	enum err err;
 
 	err = store_writable(st, diag);
-	if (!err && block >= STORE_NAME_BLOCKS_MAX)
+	if (!err && block >= STORE_BLOCKS_MAX)
 		err = diag_fail(diag, ERR_LIMIT, NULL,
 		    "registry %s: no block of names %ju", st->path,
 		    (uintmax_t)block);
@@ -212,7 +116,10 @@ store_name_key_put(struct store *st, uint32_t hash, uint64_t block,
 	if (err)
 		return err;
 	sql_put_u64(&q, (uint64_t)hash << BLOCK_BITS | block);
-	return sql_run(&q, diag);
+	err = sql_run(&q, diag);
+	if (!err)
+		*ret_new = sqlite3_changes(st->db) == 1;
+	return err;
 }
 
 /* One key at a time, so that the callback finds the statement free. */
@@ -252,9 +159,9 @@ store_name_key_each(struct store *st, uint32_t hash, uint64_t from,
 	uint64_t base = (uint64_t)hash << BLOCK_BITS, key = 0;
 	enum err err;
 
-	while (from < STORE_NAME_BLOCKS_MAX) {
+	while (from < STORE_BLOCKS_MAX) {
 		err = key_next(st, base | from,
-		    base | (STORE_NAME_BLOCKS_MAX - 1), &key, diag);
+		    base | (STORE_BLOCKS_MAX - 1), &key, diag);
 		if (err)
 			return err == ERR_NOTFOUND ? ERR_OK : err;
 		err = each(ctx, key - base);

@@ -229,6 +229,79 @@ store_range_close(struct store *st, const struct store_range *range,
 	    range->first + range->count, frontier, diag);
 }
 
+static enum err
+range_drop(struct store *st, const struct store_range *range,
+    struct diag *diag)
+{
+	static const char text[] = "DELETE FROM range WHERE log = ? "
+	    "AND first = ?";
+	_cleanup_sql_ struct sql q = SQL_INIT;
+	enum err err;
+
+	err = sql_open(st, text, &q, diag);
+	if (err)
+		return err;
+	sql_put_int(&q, range->log);
+	sql_put_u64(&q, range->first);
+	return sql_run(&q, diag);
+}
+
+/* Do parts and what is left make up the reserved range they begin with? */
+static bool
+carve_fits(const struct store_range *whole, const struct store_log *log,
+    const struct store_range *parts, size_t count,
+    const struct store_range *left)
+{
+	uint64_t at = log->size;
+	size_t i;
+
+	if (count == 0 || whole->first != at ||
+	    whole->state != RANGE_RESERVED)
+		return false;
+	for (i = 0; i < count; i++) {
+		if (parts[i].log != whole->log || parts[i].first != at ||
+		    parts[i].count == 0 ||
+		    parts[i].count > whole->first + whole->count - at ||
+		    (parts[i].state != RANGE_COMMITTED &&
+		    parts[i].state != RANGE_VOID))
+			return false;
+		at += parts[i].count;
+	}
+	return left->count == whole->first + whole->count - at &&
+	    (left->count == 0 || (left->log == whole->log &&
+	    left->first == at && left->state == RANGE_RESERVED));
+}
+
+enum err
+store_range_carve(struct store *st, const struct store_range *parts,
+    size_t count, const struct store_range *left, struct bytes frontier,
+    struct diag *diag)
+{
+	struct store_range whole = { .log = 0 };
+	struct store_log log;
+	size_t i;
+	enum err err;
+
+	err = store_writable(st, diag);
+	if (!err)
+		err = store_log_get(st, parts[0].log, &log, NULL, NULL, diag);
+	if (!err)
+		err = store_range_get(st, log.log, log.size, &whole, diag);
+	if (err)
+		return err;
+	if (!carve_fits(&whole, &log, parts, count, left))
+		return diag_fail(diag, ERR_STATE, NULL, "log %u: range at "
+		    "%ju: not the one that is reserved there", log.log,
+		    (uintmax_t)log.size);
+	err = range_drop(st, &whole, diag);
+	for (i = 0; i < count && !err; i++)
+		err = range_insert(st, &parts[i], diag);
+	if (!err && left->count > 0)
+		err = range_insert(st, left, diag);
+	return err ? err : log_set_size(st, log.log, whole.first +
+	    whole.count - left->count, frontier, diag);
+}
+
 /*
  * Few ranges are other than committed, and each order has few; both have an
  * index, which the planner takes only from a condition in plain words.

@@ -23,7 +23,7 @@
 #define STORE_ID_SIZE		16	/* order, pack and request ids */
 #define STORE_HASH_SIZE		32
 #define STORE_NAME_MAX		63
-#define STORE_SCHEMA_VERSION	3
+#define STORE_SCHEMA_VERSION	4
 
 struct store;
 
@@ -135,9 +135,6 @@ MUST_USE enum err store_log_grow(struct store *, uint32_t log, uint64_t size,
 /* The frontier alone: of what is there already. */
 MUST_USE enum err store_log_frontier_put(struct store *, uint32_t log,
     struct bytes frontier, struct diag *);
-/* The epoch of the next serial numbers. ERR_STATE when it would go back. */
-MUST_USE enum err store_log_renew(struct store *, uint32_t log,
-    uint8_t epoch, struct diag *);
 
 enum order_state {
 	ORDER_OPEN = 1,		/* made, may have begun */
@@ -223,6 +220,15 @@ MUST_USE enum err store_range_reserve(struct store *, struct store_range *,
 MUST_USE enum err store_range_close(struct store *,
     const struct store_range *, enum range_state, struct bytes frontier,
     struct diag *);
+/*
+ * Indices at the beginning of the reserved range at log.size become ranges of
+ * their own, committed or void as each says: parts[0].first is log.size, the
+ * next begins where one ends, all within that range, which keeps the rest, if
+ * there is any, as the caller gave it in left (count 0: none). ERR_STATE.
+ */
+MUST_USE enum err store_range_carve(struct store *,
+    const struct store_range *parts, size_t count,
+    const struct store_range *left, struct bytes frontier, struct diag *);
 MUST_USE enum err store_checkpoint_put(struct store *, uint32_t log,
     struct bytes checkpoint, struct diag *);
 /* The range an index lies in. ERR_NOTFOUND when not even reserved. */
@@ -331,16 +337,27 @@ MUST_USE enum err store_receipt_each(struct store *, uint32_t log,
  * caller's. A key is kept for each name: 32 bits of its hash and its block.
  */
 #define STORE_NAME_LINES	64
-#define STORE_NAME_BLOCKS_MAX	(UINT64_C(1) << 31)
+#define STORE_BLOCKS_MAX	(UINT64_C(1) << 31)
+enum store_blocks {
+	STORE_NAME_BLOCKS,
+	STORE_DEVICE_BLOCKS
+};
+/* The block behind the last one there is: where a file or list begins. */
+MUST_USE enum err store_block_next(struct store *, enum store_blocks,
+    uint64_t *ret_block, struct diag *);
+/* ERR_EXISTS; ERR_LIMIT beyond STORE_BLOCKS_MAX. */
+MUST_USE enum err store_block_put(struct store *, enum store_blocks,
+    uint64_t block, uint32_t order, struct bytes body, struct diag *);
+/* body appended. ERR_NOTFOUND. */
+MUST_USE enum err store_block_get(struct store *, enum store_blocks,
+    uint64_t block, uint32_t *ret_order, struct buf *body, struct diag *);
+
 struct store_name_file {
 	uint32_t	order;
 	uint64_t	first;		/* block, assigned */
 	uint64_t	lines;
 	uint8_t		hash[STORE_HASH_SIZE];	/* SHA-256 of the file */
 };
-/* Begin a file: first is the block behind the last one there is. */
-MUST_USE enum err store_name_file_begin(struct store *,
-    struct store_name_file *, struct diag *);
 /* Its lines and hash are known now. ERR_EXISTS: the order has one. */
 MUST_USE enum err store_name_file_put(struct store *,
     const struct store_name_file *, struct diag *);
@@ -351,16 +368,10 @@ MUST_USE enum err store_name_file_get(struct store *, uint32_t order,
 MUST_USE enum err store_name_file_each(struct store *,
     enum err (*each)(void *ctx, const struct store_name_file *), void *ctx,
     struct diag *);
-/* ERR_EXISTS; ERR_LIMIT beyond STORE_NAME_BLOCKS_MAX. */
-MUST_USE enum err store_name_block_put(struct store *, uint64_t block,
-    uint32_t order, struct bytes body, struct diag *);
-/* body appended. ERR_NOTFOUND. */
-MUST_USE enum err store_name_block_get(struct store *, uint64_t block,
-    uint32_t *ret_order, struct buf *body, struct diag *);
-/* A key of a block; one that is there stays. Many go fastest in order of
- * hash, then block. */
+/* A key of a block; one that is there stays: ret_new is false then. Many go
+ * fastest in order of hash, then block. */
 MUST_USE enum err store_name_key_put(struct store *, uint32_t hash,
-    uint64_t block, struct diag *);
+    uint64_t block, bool *ret_new, struct diag *);
 /* Blocks in which a name with this hash is, ascending, from block from on.
  * The callback may read. */
 MUST_USE enum err store_name_key_each(struct store *, uint32_t hash,
@@ -413,21 +424,12 @@ struct store_device_list {
 	char		source[STORE_NAME_MAX + 1];	/* chip maker, or "" */
 	uint8_t		hash[STORE_HASH_SIZE];	/* of the canonical form */
 };
-/* Begin a list: first is the block behind the last one there is. */
-MUST_USE enum err store_device_list_begin(struct store *,
-    struct store_device_list *, struct diag *);
 /* ERR_EXISTS: the order has one. */
 MUST_USE enum err store_device_list_put(struct store *,
     const struct store_device_list *, struct diag *);
 /* ERR_NOTFOUND: the order has none. */
 MUST_USE enum err store_device_list_get(struct store *, uint32_t order,
     struct store_device_list *ret_list, struct diag *);
-/* ERR_EXISTS. */
-MUST_USE enum err store_device_block_put(struct store *, uint64_t block,
-    uint32_t order, struct bytes body, struct diag *);
-/* body appended. ERR_NOTFOUND. */
-MUST_USE enum err store_device_block_get(struct store *, uint64_t block,
-    uint32_t *ret_order, struct buf *body, struct diag *);
 /* ERR_EXISTS, without diag: it is some entry's. Many go fastest sorted. */
 MUST_USE enum err store_device_mark_put(struct store *,
     const uint8_t mark[STORE_MARK_SIZE], uint32_t order, uint64_t entry,
@@ -450,12 +452,51 @@ MUST_USE enum err store_association_put(struct store *, uint32_t log,
 MUST_USE enum err store_association_get(struct store *, uint32_t log,
     uint64_t first, struct buf *body, struct diag *);
 /* Who may have a name that the line gave, or be in a device: hash leads to
- * identities. One that is there stays. */
+ * identities. One that is there stays: ret_new is false then. */
 MUST_USE enum err store_line_key_put(struct store *, uint64_t hash,
-    uint32_t log, uint64_t index, struct diag *);
+    uint32_t log, uint64_t index, bool *ret_new, struct diag *);
 /* The callback may read. */
 MUST_USE enum err store_line_key_each(struct store *, uint64_t hash,
     enum err (*each)(void *ctx, uint32_t log, uint64_t index), void *ctx,
+    struct diag *);
+
+/*
+ * Identities of the field; what is in the bodies is the caller's.
+ * enrolment: what the identity at an index is made of, put once (ERR_EXISTS).
+ * device: by log and index of birth, what it has now; put replaces.
+ */
+enum store_field { STORE_ENROLMENT = 1, STORE_DEVICE = 2 };
+MUST_USE enum err store_field_put(struct store *, enum store_field,
+    uint32_t log, uint64_t index, struct bytes body, struct diag *);
+/* body appended. ERR_NOTFOUND, without diag. */
+MUST_USE enum err store_field_get(struct store *, enum store_field,
+    uint32_t log, uint64_t index, struct buf *body, struct diag *);
+/* By log and index; body valid during the call. */
+MUST_USE enum err store_field_each(struct store *, enum store_field,
+    enum err (*each)(void *ctx, uint32_t log, uint64_t index,
+    struct bytes body), void *ctx, struct diag *);
+
+/*
+ * Rows of some tables as they stand, numbers and a blob, for sums over them.
+ * In order of their key; the callback may read. ERR_CORRUPT.
+ */
+enum store_table {
+	STORE_NAME_FILE_ROWS = 1,	/* order, first, lines; hash */
+	STORE_NAME_KEY_ROWS = 2,	/* hash, block */
+	STORE_DEVICE_MARK_ROWS = 3,	/* order, entry; mark */
+	STORE_ASSOCIATION_ROWS = 4,	/* log, first; body */
+	STORE_LINE_KEY_ROWS = 5,	/* hash, log, index */
+	STORE_ENROLMENT_ROWS = 6,	/* log, index; body */
+	STORE_DEVICE_ROWS = 7		/* log, index; body */
+};
+#define STORE_TABLES	7
+struct store_row {
+	enum store_table	table;
+	uint64_t		numbers[3];	/* 0 where there is none */
+	struct bytes		blob;		/* a view */
+};
+MUST_USE enum err store_row_each(struct store *, enum store_table,
+    enum err (*each)(void *ctx, const struct store_row *), void *ctx,
     struct diag *);
 
 /* Check the file itself: structure and checksums. ERR_CORRUPT. */

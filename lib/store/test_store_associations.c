@@ -53,17 +53,21 @@ test_keys(void **state)
 {
 	struct world *w = *state;
 	struct walk walk = { .stop = 4 };
+	bool new = false;
 
 	begin(w->st);
-	assert_int_equal(store_line_key_put(w->st, 7, 2, 5, NULL), ERR_OK);
-	assert_int_equal(store_line_key_put(w->st, 7, 1, 9, NULL), ERR_OK);
-	assert_int_equal(store_line_key_put(w->st, 7, 1, 9, NULL), ERR_OK);
-	assert_int_equal(store_line_key_put(w->st, INT64_MAX, 1, 3, NULL),
+	assert_int_equal(store_line_key_put(w->st, 7, 2, 5, &new, NULL),
+	    ERR_OK);
+	assert_int_equal(store_line_key_put(w->st, 7, 1, 9, &new, NULL),
+	    ERR_OK);
+	assert_int_equal(store_line_key_put(w->st, 7, 1, 9, &new, NULL),
+	    ERR_OK);
+	assert_int_equal(store_line_key_put(w->st, INT64_MAX, 1, 3, &new, NULL),
 	    ERR_OK);
 	commit(w->st);
 	begin(w->st);
-	assert_int_equal(store_line_key_put(w->st, UINT64_MAX, 1, 3, NULL),
-	    ERR_LIMIT);
+	assert_int_equal(
+	    store_line_key_put(w->st, UINT64_MAX, 1, 3, &new, NULL), ERR_LIMIT);
 	store_rollback(w->st);
 	assert_int_equal(store_line_key_each(w->st, 7, on_key, &walk, NULL),
 	    ERR_OK);
@@ -107,6 +111,7 @@ test_from_schema_2(void **state)
 	char path[PATH_SIZE + 32];
 	int64_t version = 0;
 	FILE *empty;
+	bool new = false;
 
 	(void)snprintf(path, sizeof(path), "%s.two", w->path);
 	store_close(&w->st);
@@ -132,12 +137,73 @@ test_from_schema_2(void **state)
 	begin(w->st);
 	assert_int_equal(store_association_put(w->st, 1, 0,
 	    bytes_text("body"), NULL), ERR_OK);
-	assert_int_equal(store_line_key_put(w->st, 1, 1, 0, NULL), ERR_OK);
+	assert_int_equal(store_line_key_put(w->st, 1, 1, 0, &new, NULL),
+	    ERR_OK);
 	commit(w->st);
 	store_close(&w->st);
 	assert_int_equal(unlink(path), 0);
 	(void)snprintf(path, sizeof(path), "%s.two.schema-2.backup", w->path);
 	assert_int_equal(unlink(path), 0);
+}
+
+struct rows {
+	struct store	*st;
+	char		 text[256];
+};
+
+static enum err
+on_row(void *ctx, const struct store_row *row)
+{
+	struct rows *rows = ctx;
+	size_t len = strlen(rows->text);
+
+	(void)snprintf(rows->text + len, sizeof(rows->text) - len,
+	    "%u:%ju,%ju,%ju,%.2s ", row->table, (uintmax_t)row->numbers[0],
+	    (uintmax_t)row->numbers[1], (uintmax_t)row->numbers[2],
+	    row->blob.len > 0 ? (const char *)row->blob.ptr : "");
+	return ERR_OK;
+}
+
+/* Every column of every table that is summed comes out. */
+static void
+test_rows(void **state)
+{
+	static const uint8_t mark[STORE_MARK_SIZE] = "mark";
+	struct store_name_file file = { .order = 3, .first = 5, .lines = 70,
+	    .hash = "hash" };
+	struct world *w = *state;
+	struct rows rows = { .st = w->st };
+	unsigned table;
+	bool new = false;
+
+	begin(w->st);
+	assert_int_equal(store_name_file_put(w->st, &file, NULL), ERR_OK);
+	assert_int_equal(store_name_key_put(w->st, UINT32_MAX,
+	    STORE_BLOCKS_MAX - 1, &new, NULL), ERR_OK);
+	assert_true(new);
+	assert_int_equal(store_name_key_put(w->st, UINT32_MAX,
+	    STORE_BLOCKS_MAX - 1, &new, NULL), ERR_OK);
+	assert_false(new);
+	assert_int_equal(store_device_mark_put(w->st, mark, 4, 9, NULL),
+	    ERR_OK);
+	assert_int_equal(store_association_put(w->st, 1, 8,
+	    bytes_text("body"), NULL), ERR_OK);
+	assert_int_equal(store_line_key_put(w->st, 7, 2, 5, &new, NULL),
+	    ERR_OK);
+	assert_true(new);
+	assert_int_equal(store_line_key_put(w->st, 7, 2, 6, &new, NULL),
+	    ERR_OK);
+	commit(w->st);
+	for (table = 1; table <= STORE_TABLES; table++)
+		assert_int_equal(store_row_each(w->st,
+		    (enum store_table)table, on_row, &rows, NULL), ERR_OK);
+	assert_string_equal(rows.text, "1:3,5,70,ha "
+	    "2:4294967295,2147483647,0, 3:4,9,0,ma 4:1,8,0,bo 5:7,2,5, "
+	    "5:7,2,6, ");
+	assert_int_equal(store_exec(w->st, "UPDATE line_key SET log = -1 "
+	    "WHERE idx = 6", NULL), ERR_OK);
+	assert_int_equal(store_row_each(w->st, STORE_LINE_KEY_ROWS, on_row,
+	    &rows, NULL), ERR_CORRUPT);
 }
 
 int
@@ -149,6 +215,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_keys, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_bad_rows, set_up,
 		    tear_down),
+		cmocka_unit_test_setup_teardown(test_rows, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_from_schema_2, set_up,
 		    tear_down),
 	};

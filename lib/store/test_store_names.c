@@ -23,25 +23,26 @@ keys_are(struct store *st, uint32_t hash, uint64_t from, const char *blocks)
 static void
 test_keys(void **state)
 {
-	static const uint64_t last = STORE_NAME_BLOCKS_MAX - 1;
+	static const uint64_t last = STORE_BLOCKS_MAX - 1;
 	static const uint32_t hashes[] = { 0, 1, 0x80000000, UINT32_MAX };
 	struct store *st = ((struct world *)*state)->st;
 	struct seen seen = { .st = st, .stop_at = 2 };
+	bool new = false;
 	size_t i;
 
 	begin(st);
 	for (i = 0; i < 4; i++) {
 		assert_int_equal(store_name_key_put(st, hashes[i], last,
-		    NULL), ERR_OK);
-		assert_int_equal(store_name_key_put(st, hashes[i], 7, NULL),
-		    ERR_OK);
-		assert_int_equal(store_name_key_put(st, hashes[i], 0, NULL),
-		    ERR_OK);
+		    &new, NULL), ERR_OK);
+		assert_int_equal(
+		    store_name_key_put(st, hashes[i], 7, &new, NULL), ERR_OK);
+		assert_int_equal(
+		    store_name_key_put(st, hashes[i], 0, &new, NULL), ERR_OK);
 		/* once more is no harm */
-		assert_int_equal(store_name_key_put(st, hashes[i], 7, NULL),
-		    ERR_OK);
+		assert_int_equal(
+		    store_name_key_put(st, hashes[i], 7, &new, NULL), ERR_OK);
 	}
-	assert_int_equal(store_name_key_put(st, 5, last + 1, NULL),
+	assert_int_equal(store_name_key_put(st, 5, last + 1, &new, NULL),
 	    ERR_LIMIT);
 	commit(st);
 	for (i = 0; i < 4; i++) {
@@ -79,22 +80,30 @@ test_files(void **state)
 
 	memset(file.hash, 0x5a, sizeof(file.hash));
 	begin(w->st);
-	assert_int_equal(store_name_file_begin(w->st, &file, NULL), ERR_OK);
-	assert_int_equal(file.first, 0);
-	assert_int_equal(store_name_block_put(w->st, 0, 9, bytes_text("ab"),
-	    NULL), ERR_OK);
-	assert_int_equal(store_name_block_put(w->st, 2, 9, BYTES_NONE, NULL),
+	assert_int_equal(store_block_next(w->st, STORE_NAME_BLOCKS, &file.first,
+			     NULL),
 	    ERR_OK);
-	assert_int_equal(store_name_block_put(w->st, 2, 9, BYTES_NONE, NULL),
+	assert_int_equal(file.first, 0);
+	assert_int_equal(store_block_put(w->st, STORE_NAME_BLOCKS, 0, 9,
+			     bytes_text("ab"), NULL),
+	    ERR_OK);
+	assert_int_equal(store_block_put(w->st, STORE_NAME_BLOCKS, 2, 9,
+			     BYTES_NONE, NULL),
+	    ERR_OK);
+	assert_int_equal(store_block_put(w->st, STORE_NAME_BLOCKS, 2, 9,
+			     BYTES_NONE, NULL),
 	    ERR_EXISTS);
-	assert_int_equal(store_name_block_put(w->st, STORE_NAME_BLOCKS_MAX, 9,
-	    BYTES_NONE, NULL), ERR_LIMIT);
+	assert_int_equal(store_block_put(w->st, STORE_NAME_BLOCKS,
+			     STORE_BLOCKS_MAX, 9, BYTES_NONE, NULL),
+	    ERR_LIMIT);
 	store_rollback(w->st);
 
 	begin(w->st);
-	assert_int_equal(store_name_block_put(w->st, 0, 9, bytes_text("ab"),
-	    NULL), ERR_OK);
-	assert_int_equal(store_name_block_put(w->st, 2, 9, BYTES_NONE, NULL),
+	assert_int_equal(store_block_put(w->st, STORE_NAME_BLOCKS, 0, 9,
+			     bytes_text("ab"), NULL),
+	    ERR_OK);
+	assert_int_equal(store_block_put(w->st, STORE_NAME_BLOCKS, 2, 9,
+			     BYTES_NONE, NULL),
 	    ERR_OK);
 	assert_int_equal(store_name_file_put(w->st, &file, NULL), ERR_OK);
 	commit(w->st);
@@ -105,7 +114,9 @@ test_files(void **state)
 	store_rollback(w->st);
 	begin(w->st);
 	file.order = 4;
-	assert_int_equal(store_name_file_begin(w->st, &file, NULL), ERR_OK);
+	assert_int_equal(store_block_next(w->st, STORE_NAME_BLOCKS, &file.first,
+			     NULL),
+	    ERR_OK);
 	assert_int_equal(file.first, 3);
 	assert_int_equal(store_name_file_put(w->st, &file, NULL), ERR_OK);
 	commit(w->st);
@@ -123,11 +134,13 @@ test_files(void **state)
 	assert_string_equal(seen.text, "4:3:130 9:0:130 ");
 
 	buf_put_u8(&body, '+');
-	assert_int_equal(store_name_block_get(w->st, 0, &order, &body, NULL),
+	assert_int_equal(store_block_get(w->st, STORE_NAME_BLOCKS, 0, &order,
+			     &body, NULL),
 	    ERR_OK);
 	assert_int_equal(order, 9);
 	assert_string_equal(buf_text(&body), "+ab");
-	assert_int_equal(store_name_block_get(w->st, 1, &order, &body, NULL),
+	assert_int_equal(store_block_get(w->st, STORE_NAME_BLOCKS, 1, &order,
+			     &body, NULL),
 	    ERR_NOTFOUND);
 	assert_string_equal(buf_text(&body), "+ab");
 }
@@ -226,12 +239,16 @@ test_needs_transaction(void **state)
 {
 	struct store *st = ((struct world *)*state)->st;
 	struct store_name_file file = { .order = 1 };
+	bool new;
 
-	assert_int_equal(store_name_file_begin(st, &file, NULL), ERR_STATE);
-	assert_int_equal(store_name_file_put(st, &file, NULL), ERR_STATE);
-	assert_int_equal(store_name_block_put(st, 0, 1, BYTES_NONE, NULL),
+	assert_int_equal(store_block_next(st, STORE_NAME_BLOCKS, &file.first,
+			     NULL),
 	    ERR_STATE);
-	assert_int_equal(store_name_key_put(st, 0, 0, NULL), ERR_STATE);
+	assert_int_equal(store_name_file_put(st, &file, NULL), ERR_STATE);
+	assert_int_equal(store_block_put(st, STORE_NAME_BLOCKS, 0, 1,
+			     BYTES_NONE, NULL),
+	    ERR_STATE);
+	assert_int_equal(store_name_key_put(st, 0, 0, &new, NULL), ERR_STATE);
 	assert_int_equal(put_part(st, 1, 0, 1, 0), ERR_STATE);
 	assert_int_equal(store_name_part_drop(st, 1, 0, 0, NULL), ERR_STATE);
 }
@@ -261,8 +278,9 @@ test_bad_rows(void **state)
 
 	begin(st);
 	assert_int_equal(store_name_file_put(st, &file, NULL), ERR_OK);
-	assert_int_equal(store_name_block_put(st, 0, 1, bytes_text("x"),
-	    NULL), ERR_OK);
+	assert_int_equal(store_block_put(st, STORE_NAME_BLOCKS, 0, 1,
+			     bytes_text("x"), NULL),
+	    ERR_OK);
 	assert_int_equal(put_part(st, 1, 0, 1, 0), ERR_OK);
 	commit(st);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -272,8 +290,8 @@ test_bad_rows(void **state)
 		assert_int_equal(store_exec(st, rows[i], NULL), ERR_OK);
 		err = store_name_file_get(st, 1, &file, NULL);
 		if (!err)
-			err = store_name_block_get(st, 0, &order, &body,
-			    NULL);
+			err = store_block_get(st, STORE_NAME_BLOCKS, 0, &order,
+			    &body, NULL);
 		if (!err)
 			err = store_name_part_get(st, 1, 5, &part, NULL);
 		if (err != ERR_CORRUPT)

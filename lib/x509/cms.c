@@ -125,7 +125,7 @@ digest_read(CMS_ContentInfo *info, struct cms *cms, struct diag *diag)
 	return ERR_OK;
 }
 
-/* Paths end at the trusted certificate, be it a root or not. */
+/* The path is the trusted certificate alone, be it a root or not. */
 static X509_STORE *
 store_make(X509 *trusted, int64_t now)
 {
@@ -160,13 +160,13 @@ refusal(struct diag *diag)
 	if (reason == CMS_R_CERTIFICATE_VERIFY_ERROR ||
 	    reason == CMS_R_SIGNER_CERTIFICATE_NOT_FOUND) {
 		if (reason == CMS_R_SIGNER_CERTIFICATE_NOT_FOUND)
-			why = "its signer's certificate is not there";
+			why = "is another one";
 		err = diag_fail(diag, ERR_NOTFOUND, "RFC 5652 5.6",
 		    "CMS signature: signer: no good path to the registered "
 		    "certificate: %.100s", why);
-		diag_hint(diag, "register the certificate that signs, or that "
-		    "of the CA which issued it; an expired one needs a "
-		    "signature by its successor");
+		diag_hint(diag, "register the very certificate that signs, "
+		    "not the CA's above it; an expired one needs a signature "
+		    "by its successor");
 	} else {
 		err = diag_fail(diag, ERR_AUTH, "RFC 5652 5.6",
 		    "CMS signature: is not by the key of its signer's "
@@ -192,7 +192,7 @@ signature_check(CMS_ContentInfo *info, X509 *trusted, int64_t now,
 		return ossl_fail(diag, "CMS signature");
 	/* the content's digest is compared in cms_end() */
 	if (CMS_verify(info, extra, store, nothing, NULL,
-	    CMS_BINARY | CMS_NO_CONTENT_VERIFY) == 1)
+	    CMS_BINARY | CMS_NO_CONTENT_VERIFY | CMS_NOINTERN) == 1)
 		return ERR_OK;
 	return refusal(diag);
 }

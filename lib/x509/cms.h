@@ -16,11 +16,11 @@
 
 struct cms;
 /*
- * Check who signed: one signer, whose certificate (in der, or trusted itself)
- * is trusted or has a path to it that is good at time now. Extended key usage
- * does not count. trusted: DER. Digests: SHA-256, SHA-384, SHA-512.
- * ERR_SYNTAX, ERR_LIMIT, ERR_UNSUPPORTED, ERR_AUTH: the signature is not
- * good; ERR_NOTFOUND: its signer has no good path to trusted.
+ * Check who signed: one signer, whose certificate is trusted itself (DER) and
+ * valid at time now. Certificates in der do not count, nor does what a CA
+ * issued: a maker's CA also issues for mail, servers and its chips. Digests:
+ * SHA-256, SHA-384, SHA-512. ERR_SYNTAX, ERR_LIMIT, ERR_UNSUPPORTED,
+ * ERR_AUTH: the signature is not good; ERR_NOTFOUND: its signer is another.
  */
 MUST_USE enum err cms_open(struct bytes der, struct bytes trusted,
     int64_t now, struct cms **ret_cms, struct diag *);
@@ -30,5 +30,13 @@ void	cms_free(struct cms **);
 MUST_USE enum err cms_update(struct cms *, struct bytes);
 /* That was all of it. ERR_AUTH: it is not what was signed. */
 MUST_USE enum err cms_end(struct cms *, struct diag *);
+
+/*
+ * Certificates alone: "certs-only" SignedData without content or signers
+ * (RFC 5652 5.1, RFC 8551 3.2.2 smime-type certs-only), which is how EST hands
+ * certificates out. DER appended.
+ */
+void	cms_put_certificates(struct buf *, const struct bytes *certificates,
+	    size_t count);
 
 #endif

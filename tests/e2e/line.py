@@ -32,6 +32,7 @@ class Served:
         line = self.process.stdout.readline()
         assert line, self.process.stderr.read().decode()
         self.hello = json.loads(line)
+        assert "url" in self.hello, self.hello
         self.address = self.hello["url"].split("/")[2]
         self.port = int(self.address.rsplit(":")[-1])
 

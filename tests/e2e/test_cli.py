@@ -13,12 +13,14 @@ import reader
 from conftest import (BIN, PASSPHRASE, PRODUCTS, URL, init, let_through,
                       make_ecosystem, on_terminal, program_needed, run)
 
-PROGRAMS = ["imprint", "imprint-station", "imprint-device"]
+PROGRAMS = ["imprint", "imprint-station", "imprint-device", "imprint-tpm"]
 COMMANDS = {
     "imprint": ["init", "doctor", "anchor set", "anchor show", "epoch begin",
         "clock accept", "product add", "product show", "product list",
         "product diff", "station add", "station renew", "station lost",
+        "station acknowledge",
         "station list", "service add", "order create", "operator add",
+        "operator key", "operator approve", "chip-maker approve",
         "chip-maker add", "chip-maker list", "chip-maker remove",
         "list check", "list make", "list approve", "order list", "order show",
         "order run", "order cancel", "order reconcile", "order export",
@@ -28,9 +30,10 @@ COMMANDS = {
         "log verify", "log prove", "log export", "log publish"],
     "imprint-station": ["init", "import", "trust", "inject", "serve",
         "fixture add", "fixture list", "fixture remove", "form", "report",
-        "key new", "status", "sealed"],
+        "anchor set", "anchor show", "sync", "key new", "status", "sealed"],
     "imprint-device": ["install", "show", "verify", "status", "connect",
-        "export"],
+        "export", "key", "request", "evidence"],
+    "imprint-tpm": ["new", "raise"],
 }
 
 

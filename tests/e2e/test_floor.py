@@ -115,13 +115,15 @@ def ledger(path):
     chain checked; yields the records."""
     data = path.read_bytes()
     magic, version, zero, _ = struct.unpack(">8sHH32s", data[:44])
-    assert magic == b"IMPRLEDG" and version == 2 and zero == 0
-    last, at = reader.sha256(data[:44]), 44
+    assert magic == b"IMPRLEDG" and version == 3 and zero == 0
+    last, at, write = reader.sha256(data[:44]), 44, 0
     while at < len(data):
-        length = int.from_bytes(data[at:at + 4], "big")
+        mark, length = struct.unpack(">HH", data[at:at + 4])
+        assert mark in (0x8000 | write, 0x8000 | write + 1)
+        write = mark & 0x7fff
         body = data[at + 4:at + 4 + length]
         chained = data[at + 4 + length:at + 36 + length]
-        last = reader.sha256(last, body)
+        last = reader.sha256(last, data[at:at + 4], body)
         assert chained == last, "the ledger's chain is broken"
         yield reader.cbor_decode(body)
         at += 36 + length
@@ -630,17 +632,24 @@ def test_device_mixed_packages(packages, tmp_path):
 def test_device_storage_damaged(packages, tmp_path):
     device = Device(tmp_path / "device")
     device.install(packages[0])
-    path = device.home / "identity"
+    path = device.home / "identity.0"
     data = path.read_bytes()
     for at in range(0, len(data), 97):
         path.write_bytes(data[:at] + bytes([data[at] ^ 1]) + data[at + 1:])
-        device("verify", code=(1, 8))
+        device("verify", code=8)
         device("connect", "--to", "127.0.0.1:1", "--object", "photo",
-               "--method", "POST", code=1)
+               "--method", "POST", code=8)
     path.write_bytes(b"\0" * 100000)
     device("show", code=8)
     path.write_bytes(b"")
-    device("show", code=(3, 8))
+    device("show", code=3)
+    # the one before, where the newest does not hold together
+    path.write_bytes(data)
+    device.install(packages[1], "--replace")
+    path = device.home / "identity.1"
+    assert device("show", "--json").json["ueid"] == Package(packages[1]).ueid
+    path.write_bytes(path.read_bytes()[:-1])
+    assert device("show", "--json").json["ueid"] == Package(packages[0]).ueid
 
 
 @pytest.mark.parametrize("kind", FAULTS)

@@ -8,14 +8,17 @@ import json
 import shutil
 import sqlite3
 import subprocess
+import types
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import x25519
 
 import reader
 from conftest import (BIN, FAULTS, ROOT, Ecosystem, Station, fault_text,
                       parallel, run, sample)
+from line import Fixture, Served
 
 GOLDEN = sorted(p for p in (ROOT / "tests/golden").iterdir() if p.is_dir())
 LATER = 99
@@ -296,6 +299,13 @@ def test_station_goes_on(golden):
     assert document == package[2] and keys == package[3]
 
 
+def installed(golden):
+    """What the device has: until schema 2 a file, then a slot with a head."""
+    path = golden.source / "device/identity"
+    return path.read_bytes() if path.exists() else \
+        path.with_name("identity.0").read_bytes()[96:]
+
+
 def test_device_goes_on(golden, tmp_path):
     assert contains(golden.device("show", "--json").json,
                     golden.expected("device.json"))
@@ -305,8 +315,92 @@ def test_device_goes_on(golden, tmp_path):
     assert result["before"]
     golden.device_home = tmp_path / "fresh"
     golden.device("install", stdin=package)
-    assert (golden.device_home / "identity").read_bytes() == \
-        (golden.source / "device/identity").read_bytes()
+    assert (golden.device_home / "identity.0").read_bytes()[96:] == \
+        installed(golden)
+
+
+# What only later versions wrote
+
+@pytest.fixture(params=[p for p in GOLDEN if (p / "extra").is_dir()],
+                ids=lambda p: "schema-" + p.name)
+def more(request, tmp_path):
+    found = Golden(request.param, tmp_path / "golden")
+    found.extra = found.root / "extra"
+    return found
+
+
+def test_versions_are_those_said(more):
+    """The files are of the versions that they stand for."""
+    assert schema(more.db) == 3
+    assert [int.from_bytes(p.read_bytes()[8:10], "big") for p in (
+        more.pack(1), more.pack(6), more.pack(7),
+        more.station_home / "ledger", more.extra / "order-1.report")] == \
+        [1, 2, 2, 3, 1]
+    head = reader.rows(more.db, "SELECT value FROM meta WHERE name = "
+                       "'operations-head'")[0][0]
+    assert reader.cbor_decode(head[:-32])[0] == 2
+
+
+def test_report_is_loaded(more):
+    table = more.imprint("order", "reconcile", 1, "--report",
+                         more.extra / "order-1.report", "--json").json
+    wanted = json.loads((more.extra / "reconcile.json").read_text())
+    # published now
+    for found in (table, wanted):
+        del found["published"]
+    assert table == wanted and table["adds_up"]
+    more.imprint("log", "verify", "--rebuild")
+
+
+def test_devices_own_packs(more):
+    """Those of chips and of devices with keys of their own: a station takes
+    them in, the chip opens its package."""
+    more.migrate()
+    keys = json.loads((more.extra / "chips.json").read_text())
+    pack = reader.Pack(more.pack(6).read_bytes())
+    pack.verify()
+    for number in (6, 7):
+        more.station("import", more.pack(number))
+    for name, pem in keys.items():
+        key = serialization.load_pem_private_key(pem.encode(), None)
+        index, document, secrets = pack.open_chip(key)
+        assert len(secrets) == 2
+        assert document == more.imprint("identity", "show", index,
+                                        "--format", "cose").raw
+        more.station("sealed", more.pack(6), "--device", name, "--out",
+                     more.root / name)
+        assert reader.cbor_decode((more.root / name).read_bytes())[4] == \
+            index
+    other = reader.Pack(more.pack(7).read_bytes())
+    other.verify()
+    assert other.mode == "device-key" and other.count == 3
+
+
+def test_lists_are_read(more):
+    """The same devices, in an order of today: they have identities."""
+    more.migrate()
+    for name, mode, product in (("chips.cbor", "chip", "camera"),
+                                ("devices.cbor", "device-key", "meter")):
+        argv = [more.extra / name, "--product", product, "--mode", mode]
+        more.imprint("list", "check", *argv)
+        approval = more.root / f"{name}.approval"
+        more.imprint("list", "approve", *argv, "--out", approval,
+                     "--operator", "bea")
+        done = more.imprint("order", "create", "--product", product,
+                            "--mode", mode, "--list", more.extra / name,
+                            "--approval", approval, "--station", "line-1",
+                            code=4)
+        assert "one device has one identity" in done.err
+
+
+def test_fixture_is_known(more):
+    """A token of then opens the line of today."""
+    floor = types.SimpleNamespace(home=more.station_home)
+    with Served(floor, "--plain") as served:
+        fixture = Fixture(served, "bench", token=(
+            more.extra / "token").read_text().strip())
+        assert fixture.reserve("SN-1")["code"] == 0
+    more.station("sync", more.extra / "acknowledged")
 
 
 # Accidents on the way to the present schema
@@ -347,7 +441,7 @@ def refused(result, found, known=None):
     assert str(found) in result.err, result
     assert any(word in result.err for word in (
         f"reads {known}", f"reads version {known}", f"knows {known}",
-        f"up to {known}")), result
+        f"up to {known}", f"reads 1 to {known}")), result
 
 
 def test_later_registry(golden):
@@ -447,6 +541,8 @@ def test_later_package(golden, tmp_path):
         # what is installed, after a step back to an older program
         other = tmp_path / f"device-{len(more)}"
         shutil.copytree(golden.device_home, other)
+        for slot in other.glob("identity.*"):
+            slot.unlink()
         (other / "identity").write_bytes(later)
         before = tree(other)
         for argv, code in ((["show"], 8), (["verify"], 1)):

@@ -213,11 +213,15 @@ def broken_line(line, root, fault):
         served = Served(line, "--plain", fault=fault)
     except AssertionError:      # it did not get as far as that
         return 0
-    f, told, refused = Fixture(served, "bench-0"), {}, 0
+    f, told, refused, full = Fixture(served, "bench-0"), {}, 0, False
     try:
         for n in range(COUNT // 4):
             answer = f.reserve(f"d{n}")
-            assert answer["code"] in (0, 50), answer
+            assert answer["code"] in (0, 50, 51), answer
+            if answer["code"] == 51:        # full, and it goes on
+                assert "package" not in answer and "enospc" in fault
+                full = True
+                continue
             if answer["code"] == 50:
                 assert "package" not in answer
                 refused += 1
@@ -238,7 +242,7 @@ def broken_line(line, root, fault):
             answer = f.reserve(device)
             assert (answer["code"], answer["package"]) == (1, package)
         assert f.reserve("more")["code"] == 0
-    return refused
+    return refused + full
 
 
 @pytest.mark.parametrize("kind", ["syncfail", "enospc", "eio", "powercut",
@@ -249,6 +253,26 @@ def test_disk_fails(line, tmp_path, kind):
                               fault_text(kind, n + 1))
                   for n in sample(24, 5))
     assert refused or kind in ("powercut", "killafter")
+
+
+def test_disk_full_and_not(line, tmp_path):
+    """No room is said so; what is there is answered; with room it goes on."""
+    with Served(line, "--plain"):
+        pass
+    count = tmp_path / "count"
+    with Served(line, "--plain", fault=f"count:{count}"):
+        pass
+    fault = f"enospc-once:{int(count.read_text()) + 1}"
+    with Served(line, "--plain", fault=fault) as served:
+        f = Fixture(served, "bench-0")
+        status, _, answer = f.ask("POST", "/v1/reserve", json.dumps(GOOD))
+        assert (status, answer["code"]) == (503, 51)
+        assert f.query("S")["code"] == 21
+        made = f.reserve("S")
+        assert (made["code"], made["position"]) == (0, 0)
+    assert served.process.returncode == 0
+    with Served(line) as again:
+        assert f.moved(again).reserve("S")["package"] == made["package"]
 
 
 GOOD = {"device": {"serial": "S"}}
@@ -385,6 +409,11 @@ def test_product_asks_for_more(tmp_path):
         assert f.commit("B", names={"wifi": "001b21000002"},
                         evidence=proofs[1])["code"] == 0
         assert f.ask("GET", "/v1/line")[2]["orders"][0]["unproven"] == 0
+    # the authority looks at the signatures once more
+    floor.station("report", 1, "--out", tmp_path / "report")
+    table = eco.imprint("order", "reconcile", 1, "--report",
+                        tmp_path / "report", "--json").json
+    assert (table["injected"], table["unproven"]) == (2, 0)
 
 
 def test_tokens(line):
@@ -420,6 +449,81 @@ def test_tokens(line):
     assert names == FIXTURES[1:] + ["late"]
     (line.home / "fixtures").write_text("bench-0 00 1\n")
     assert "line 1" in line.station("fixture", "list", code=8).err
+
+
+def test_import_while_it_serves(tmp_path):
+    """Packs come in without a restart, and what is none does not."""
+    eco = make_ecosystem(tmp_path / "ca")
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    floor = make_floor(eco, tmp_path / "floor", count=3)
+    other = tmp_path / "other"
+    run(BIN / "imprint-station", "--home", other, "init", "--name", "line-8",
+        "--trust", eco.dir / "publish/trust.pem")
+    eco.imprint("station", "add", other / "line-8.station")
+    for station in ("line-9", "line-8"):
+        number = eco.order(3, station)
+        eco.imprint("order", "run", number)
+    token = floor.station("fixture", "add", "f").out.strip()
+    with Served(floor) as served:
+        f = Fixture(served, "f", token=token)
+        assert f.reserve("A")["code"] == 20
+        done = floor.station("import", eco.pack(1), "--json").json
+        assert (done["packages"], done["before"]) == (3, False)
+        # on record when import has ended: no need to wait
+        assert f.reserve("A")["code"] == 0
+        assert floor.station("import", eco.pack(1), "--json").json["before"]
+        assert f.reserve("B")["order"] == 1
+        # another station's, half of one, and none at all
+        assert "another station" in floor.station(
+            "import", eco.pack(3), code=4).err
+        half = tmp_path / "half.pack"
+        half.write_bytes(eco.pack(2).read_bytes()[:-9])
+        floor.station("import", half, code=(4, 7, 8))
+        altered = bytearray(eco.pack(2).read_bytes())
+        altered[len(altered) // 2] ^= 1
+        half.write_bytes(altered)
+        assert "differs" in floor.station("import", half, code=8).err
+        floor.station("import", floor.home, code=2)
+        assert len(f.ask("GET", "/v1/line")[2]["orders"]) == 1
+        assert "3 packages" in floor.station("import", eco.pack(2)).out
+        assert f.reserve("C", order=2)["code"] == 0
+        assert f.reserve("C", order=1)["code"] == 10
+        left = [p.name for p in (floor.home / "incoming").iterdir()]
+        assert set(left) <= {"lock", "copy.tmp"}, left
+    assert [p["left"] for p in floor.status()["packs"]] == [1, 2]
+    # nobody serves, and somebody works
+    floor.station("import", eco.pack(2))
+
+
+def test_killed_while_it_takes_in(tmp_path):
+    """At any step of taking a pack in: it can be imported after that."""
+    eco = make_ecosystem(tmp_path / "ca")
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    pristine = make_floor(eco, tmp_path / "floor", count=3)
+    token = pristine.station("fixture", "add", "f").out.strip()
+    with Served(pristine, "--plain"):
+        pass
+    count = tmp_path / "count"
+    with Served(pristine, "--plain", fault=f"count:{count}"):
+        pass
+    serves, taken = int(count.read_text()), 0
+    for n in range(serves + 1, serves + 9):
+        floor = Floor(tmp_path / f"floor-{n}")
+        shutil.copytree(pristine.root, floor.root)
+        served = Served(floor, "--plain", fault=f"kill:{n}")
+        # it dies under the pack, or has it
+        result = run(BIN / "imprint-station", "--home", floor.home, "import",
+                     floor.pack, code=(0, 7))
+        taken += result.code == 0
+        if served.process.poll() is None:
+            served.process.kill()
+        served.wait()
+        served.process.stdout.close()
+        with Served(floor, "--plain") as again:
+            f = Fixture(again, "f", token=token)
+            floor.station("import", floor.pack)
+            assert [f.reserve(d)["code"] for d in "ABCD"] == [0, 0, 0, 20]
+    assert 0 < taken < 8
 
 
 def wait_until(condition):
@@ -512,9 +616,10 @@ def test_example(line):
         f = Fixture(served, "bench-1")
         state = f.query("S-1")
         assert (state["state"], state["evidence"]) == ("injected", "readback")
-    ueid, names = re.fullmatch(r"urn:dev:ueid:([\w-]+)\?=(.*)", qr).groups()
+    ueid, names = re.fullmatch(r"urn:dev:ueid:([0-9a-f]+)\?=(.*)",
+                               qr).groups()
     package = Package((line.root / "device").read_bytes())
-    assert base64.urlsafe_b64decode(ueid + "==").hex() == package.ueid
+    assert ueid == package.ueid
     assert dict(n.split("=") for n in names.split("&")) == {
         kind: text for kind, text in package.claims[-66006].items()}
 

@@ -250,6 +250,40 @@ def test_repeated(eco, bea, tmp_path):
     assert "entry 4" in done.err
 
 
+MARKS = [
+    "DELETE FROM device_mark WHERE entry = 2 AND order_number = 2",
+    "UPDATE device_mark SET mark = zeroblob(16) WHERE mark = "
+    "(SELECT min(mark) FROM device_mark)",
+    "UPDATE device_mark SET entry = entry + 1 WHERE order_number = 2",
+    "UPDATE device_mark SET order_number = 1",
+    "INSERT INTO device_mark VALUES (zeroblob(16), 1, 1)"]
+
+
+def test_marks_altered(eco, bea, tmp_path):
+    """Marks lie in the open: what somebody does to them is seen."""
+    for count in (3, 4):
+        path = chips_list(tmp_path / f"{count}.cbor", chips_make(count))
+        number = create(eco, path, approval=approve(eco, path, bea))
+        if number == 1:
+            eco.imprint("order", "cancel", number)  # gives its marks back
+    eco.imprint("log", "verify")
+    said = "devices that came with orders are not those"
+    for at, change in enumerate(MARKS):
+        copy = eco.copy(tmp_path / f"copy-{at}")
+        with reader.sqlite3.connect(copy.db) as db:
+            assert db.execute("SELECT count(*) FROM device_mark").fetchone()[
+                0] == 8
+            assert db.execute(change).rowcount > 0
+        db.close()
+        assert said in copy.imprint("log", "verify", code=8).out
+    assert said in copy.imprint("doctor", code=None).out
+    # nor does an order after it make it good
+    path = chips_list(tmp_path / "more.cbor", {
+        b"other": x25519.X25519PrivateKey.generate()})
+    create(copy, path, approval=approve(copy, path, bea))
+    assert said in copy.imprint("log", "verify", code=8).out
+
+
 @pytest.mark.parametrize("key, said", [
     ({1: 1, -1: 4, -2: bytes(32)}, "entry 2"),
     ({1: 1, -1: 4, -2: b"\x01" + bytes(31)}, "entry 2"),

@@ -149,7 +149,7 @@ def test_table(line):
     assert result["adds_up"] and result["revoked"] == 2
     assert not pack["report"]["anchored"]
     final = line.report("line-1", 2, first(line), final=True, anchor=[
-        1, b"counter 7"])
+        1, reader.cbor_encode([200, 7, "0x01800001", b""])])
     text = line.reconcile(final, line.report(
         "line-2", 1, second(line), final=True))
     assert "ordered 20 = injected 12 + reworked 1 + scrapped 1 + open 1 + " \
@@ -238,6 +238,51 @@ def test_refused(line):
     assert status(line.eco) == before
     assert line.eco.imprint("order", "reconcile", 1, "--json").json[
         "packs"][0]["report"] is None
+
+
+def test_several(line):
+    """Of several reports in one run it is said which are loaded."""
+    good = line.report("line-1", 1, first(line))
+    bad = line.report("line-2", 1, {2: [line.record(
+        2, 0, INJECTED, device="SN-1")]})
+    result = line.reconcile(good, bad, code=1)
+    assert "in one device" in result.err
+    assert f"{good}: is loaded and stays so" in result.err
+    assert f"{bad}: is the one that was refused" in result.err
+    packs = line.eco.imprint("order", "reconcile", 1, "--json").json["packs"]
+    assert packs[0]["report"] and packs[1]["report"] is None
+    # one that is no report at all: none is loaded
+    junk = line.eco.root / "junk"
+    junk.write_bytes(good.read_bytes()[:-1])
+    newer = line.report("line-1", 2, first(line))
+    assert "is loaded" not in line.reconcile(newer, junk, code=1).err
+    result = line.eco.imprint("order", "reconcile", 1, "--report", good,
+                              "--report", line.report("line-2", 1,
+                                                      second(line)),
+                              "--json").json
+    assert (result["loaded"], result["loaded_before"]) == (1, 1)
+
+
+def test_harmed(line):
+    """Somebody writes to the registry: the next report, log verify and
+    doctor find it."""
+    line.reconcile(line.report("line-1", 1, first(line)))
+    for at, (sql, seen) in enumerate([
+            ("DELETE FROM association", True),
+            ("DELETE FROM line_key", False),
+            ("UPDATE line_key SET idx = idx + 1", False),
+            ("UPDATE orders SET state = 3", True),
+            ("UPDATE log SET epoch = 7 WHERE log = 1", False)]):
+        copy = line.copy(line.eco.root.parent / f"copy-{at}")
+        with reader.sqlite3.connect(copy.eco.db) as db:
+            assert db.execute(sql).rowcount > 0
+        db.close()
+        assert "NO " in copy.eco.imprint("log", "verify", code=8).out
+        if seen:
+            copy.reconcile(copy.report("line-1", 2, first(copy)), code=8)
+        if at < 3:
+            assert "are not those that the operations made" in \
+                copy.eco.imprint("doctor", code=None).out
 
 
 def test_rolled_back(line):

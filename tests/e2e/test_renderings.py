@@ -24,7 +24,7 @@ from conftest import (BIN, FAULTS, PASSPHRASE, ROOT, fault_text, on_terminal,
 PASSWORD = "battery staple"
 FORMATS = {"document": ".cose", "json": ".json", "text": ".txt",
            "pem": ".pem", "der": ".cer", "jwt": ".jwt", "pkcs12": ".p12",
-           "c": ".h"}
+           "c": ".h", "ndjson": ".ndjson"}
 TAG = "tag:imprint.example,2026:"
 METHODS = ["GET", "POST", "PUT", "DELETE", "FETCH", "PATCH", "iPATCH"]
 PURPOSES = {1: "authenticate", 2: "encrypt", 3: "sign"}
@@ -400,7 +400,7 @@ def test_c_header(shelf, tmp_path, word):
 def test_files_of_several(shelf, tmp_path, name):
     """A file each, named by the UEID; modes by what is in it."""
     out = tmp_path / "new"
-    if name in ("json", "jwt"):     # else it would be one file
+    if name in ("json", "jwt", "ndjson"):     # else it would be one file
         out.mkdir()
     old = os.umask(0)
     try:
@@ -419,7 +419,7 @@ def test_files_of_several(shelf, tmp_path, name):
         assert stat.S_IMODE(path.stat().st_mode) == \
             (0o644 if public else 0o600)
         assert path.stat().st_size > 100
-    if name not in ("json", "jwt"):
+    if name not in ("json", "jwt", "ndjson"):
         assert stat.S_IMODE(out.stat().st_mode) == 0o700
 
 
@@ -765,11 +765,11 @@ def test_device_refuses(devices, tmp_path, clock):
     result = camera(*argv, tmp_path / "y", code=1,
                     env=clock("2099-01-01T00:00:00Z"))
     assert "refused: expired" in result.err
-    record = camera.home / "identity"
+    record = camera.home / "identity.0"
     data = bytearray(record.read_bytes())
     data[len(data) // 2] ^= 1
     record.write_bytes(data)
-    camera(*argv, tmp_path / "y", code=1)
+    camera(*argv, tmp_path / "y", code=8)
     assert not (tmp_path / "y").exists()
 
 

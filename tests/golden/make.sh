@@ -2,7 +2,8 @@
 # Make the golden files of a version: tests/golden/make.sh BIN OUT
 #   BIN  the programs, built (preset dev) from the commit that OUT/README.md
 #        names, with their -faulty twins
-#   OUT  tests/golden/N; its products/ is there, everything else is made
+#   OUT  tests/golden/N, N the registry's schema; products/ is there (those of
+#        the version before, with what is new), everything else is made
 # Golden files are made once, by the version they stand for, and never again:
 # what later builds must read is what that one wrote, not what they would.
 # The clock stands at a fixed time so that no reader's clock is behind it.
@@ -16,7 +17,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 umask 077
-for name in home wal station device expected service; do
+for name in home wal station device expected service extra; do
 	if [ -e "$out/$name" ]; then
 		echo "$out/$name is there: golden files are not made again" >&2
 		exit 1
@@ -83,9 +84,19 @@ killed_run() {
 	[ -n "$at" ]
 }
 
+# An order for devices whose keys a second operator vouches for.
+order_of_list() {
+	imprint list approve "$extra/$3" --product "$1" --mode "$2" \
+	    --out "$work/$3.approval" --operator bea
+	imprint order create --product "$1" --mode "$2" --list "$extra/$3" \
+	    --approval "$work/$3.approval" --station line-1
+}
+
 imprint init --publish-url https://pki.example.net
 imprint product add "$out/products/camera.yaml" \
-    "$out/products/wind-turbine-sensor.yaml" "$out/products/beacon.yaml"
+    "$out/products/wind-turbine-sensor.yaml" "$out/products/beacon.yaml" \
+    "$out/products/meter.yaml"
+imprint operator add bea --new-passphrase-file "$out/operator-passphrase"
 station init --name line-1 --trust "$dir/publish/trust.pem"
 imprint station add "$out/station/line-1.station"
 mkdir "$out/service"
@@ -102,6 +113,14 @@ imprint order run 2
 order beacon 14 3
 order camera 5 2
 order camera 3 2
+# 6: for three chips. 7: for three devices with keys of their own.
+extra=$out/extra
+mkdir "$extra"
+"$root/tests/golden/lists.py" "$extra"
+order_of_list camera chip chips.cbor
+order_of_list meter device-key devices.cbor
+imprint order run 6
+imprint order run 7
 killed_run 3
 # as the kill left it: the last commits are in the write-ahead log
 mkdir "$out/wal"
@@ -119,6 +138,21 @@ station inject --count 1 --command 'cat > /dev/null; exit 3' || true
 IMPRINT_FAULT=kill:3 LD_PRELOAD=$work/clock.so "$bin/imprint-station-faulty" \
     inject --home "$out/station" --count 1 --command "$keep" || true
 
+# A fixture's token; where the ledger stands, acknowledged; a report, and what
+# an authority makes of it.
+station fixture add bench --json |
+    sed -n 's/.*"token": "\([^"]*\)".*/\1/p' > "$extra/token"
+station sync --out "$extra/head"
+imprint station acknowledge "$extra/head" --out "$extra/acknowledged"
+station sync "$extra/acknowledged"
+station report 1 --out "$extra/order-1.report"
+cp -r "$out/home" "$work/reconciled"
+program imprint --home "$work/reconciled" \
+    --passphrase-file "$out/passphrase" \
+    --operator-passphrase-file "$out/operator-passphrase" \
+    order reconcile 1 --report "$extra/order-1.report" --json \
+    > "$extra/reconcile.json"
+
 # A device, and what it was made from.
 cp "$work/packages/2" "$out/package"
 program imprint-device install --home "$out/device" < "$out/package"
@@ -134,7 +168,7 @@ imprint order list --json > "$said/orders.json"
 imprint identity list --count 1000 --json > "$said/identities.json"
 station status --json > "$said/station.json"
 program imprint-device show --home "$out/device" --json > "$said/device.json"
-for name in camera wind-turbine-sensor beacon; do
+for name in camera wind-turbine-sensor beacon meter; do
 	imprint product show --cbor "$name" > "$said/$name.cbor"
 done
 sed -n 's/.*"index": \([0-9]*\),.*/\1/p' "$said/identities.json" |

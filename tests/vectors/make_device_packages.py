@@ -638,10 +638,15 @@ case("akp-short", "malformed", of(
 case("cnf-does-not-sign", "malformed", claim(
     8, {1: {1: 1, -1: 4, -2: bytes([9]) + bytes(31)}}))
 
-here = os.path.dirname(os.path.abspath(__file__))
-for file, rows in (("device-packages.txt", packages),
-                   ("device-algorithms.txt", cases),
-                   ("device-services.txt", services)):
+
+def write(file, rows):
+    here = os.path.dirname(os.path.abspath(__file__))
     with open(os.path.join(here, file), "w", encoding="ascii") as out:
         for row in rows:
             out.write("|".join(str(cell) for cell in row) + "\n")
+
+
+if __name__ == "__main__":
+    write("device-packages.txt", packages)
+    write("device-algorithms.txt", cases)
+    write("device-services.txt", services)

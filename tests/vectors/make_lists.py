@@ -285,8 +285,8 @@ def csvs():
     data = text.encode()
     good("csv", fmt, C, text, "approved", chips)
     good("csv-signed", fmt, C, text, "signed", chips, cms(data), "acme")
-    good("csv-ca", fmt, C, text, "signed", chips, cms(data, LEAF, LEAF_CERT),
-         "acme-ca")
+    bad("csv-ca", fmt, C, text, "authentication", "signer: none of the 4",
+        cms(data, LEAF, LEAF_CERT))
     good("csv-keys", fmt, K, text, "manifest", chips, cms(data), "acme")
     good("csv-sha384", fmt, C, text, "signed", chips,
          cms(data, MAKER, MAKER_CERT, "-md", "sha384"), "acme")

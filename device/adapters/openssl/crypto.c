@@ -1,8 +1,10 @@
+#include <limits.h>
 #include <string.h>
 
 #include "device/adapters/openssl/internal.h"
 
 #define ECDSA_DER_MAX	72
+#define GCM_TAG_SIZE	16
 
 static const struct imprint_bytes no_key;
 
@@ -127,6 +129,37 @@ adapter_issuers(const struct imprint_device_identity *id, X509 *leaf)
 	return out;
 }
 
+int
+adapter_open(void *state, const uint8_t key[32], struct imprint_bytes aad,
+    struct imprint_bytes sealed, uint8_t *out, bool *ret_good)
+{
+	static const uint8_t nonce[12];
+	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+	uint8_t tag[GCM_TAG_SIZE];
+	int len, result = -1;
+
+	(void)state;
+	*ret_good = false;
+	if (sealed.len < sizeof(tag) || sealed.len > INT_MAX ||
+	    aad.len > INT_MAX)
+		goto out;
+	len = (int)(sealed.len - sizeof(tag));
+	memcpy(tag, sealed.ptr + len, sizeof(tag));
+	if (ctx == NULL || EVP_DecryptInit_ex2(ctx, EVP_aes_256_gcm(), key,
+	    nonce, NULL) != 1 || EVP_CIPHER_CTX_ctrl(ctx,
+	    EVP_CTRL_AEAD_SET_TAG, sizeof(tag), tag) != 1)
+		goto out;
+	result = 0;
+	*ret_good = EVP_DecryptUpdate(ctx, NULL, &(int){ 0 }, aad.ptr,
+	    (int)aad.len) == 1 && EVP_DecryptUpdate(ctx, out, &(int){ 0 },
+	    sealed.ptr, len) == 1 && EVP_DecryptFinal_ex(ctx, tag,
+	    &(int){ 0 }) == 1;
+out:
+	EVP_CIPHER_CTX_free(ctx);
+	ERR_clear_error();
+	return result;
+}
+
 static bool
 crypto_supports(void *state, enum imprint_device_alg alg)
 {
@@ -153,6 +186,7 @@ imprint_device_openssl(void)
 		.supports = crypto_supports,
 		.matches = crypto_matches,
 		.inflate = adapter_inflate,
+		.open = adapter_open,
 	};
 
 	return &crypto;

@@ -10,6 +10,44 @@
 /* Without state; for any number of threads. */
 const struct imprint_device_crypto *imprint_device_openssl(void);
 
+/*
+ * A key store in software, the reference for those in hardware: P-256 and
+ * X25519 keys that this device made, in one record of the caller's storage,
+ * not encrypted. Nothing here gives a private key out. One thread.
+ */
+#define IMPRINT_OPENSSL_KEYS_SIZE	512	/* the record, at most */
+struct imprint_openssl_keys {
+	const struct imprint_device_storage	*storage;
+	/* the library's: EVP_PKEY */
+	void	*held[IMPRINT_DEVICE_HANDLES];
+};
+/*
+ * Read the record; there may be none yet. storage must stay; ret_table refers
+ * to keys. IMPRINT_DEVICE_ERROR_STORAGE: also of a record that is not one;
+ * keys is closed then.
+ */
+enum imprint_device_error imprint_openssl_keys_open(
+    struct imprint_openssl_keys *, const struct imprint_device_storage *,
+    struct imprint_device_keystore *ret_table);
+void	imprint_openssl_keys_close(struct imprint_openssl_keys *);
+/*
+ * The set of a new identity, in one record that replaces what keys has: what
+ * from holds, but a new key for each handle that algs names (0: none). keys is
+ * open, and closed after a failure.
+ */
+enum imprint_device_error imprint_openssl_keys_renew(
+    struct imprint_openssl_keys *, const struct imprint_openssl_keys *from,
+    const enum imprint_device_alg algs[IMPRINT_DEVICE_HANDLES]);
+
+/*
+ * A certification request (RFC 2986) in DER for a P-256 key of any key store:
+ * its public key and the proof, by its own signature, that it is there; subject
+ * and attributes are empty. 0, or not: it does not fit, the library or the key
+ * store failed, or the key cannot sign.
+ */
+int	imprint_openssl_request(const struct imprint_device_keystore *,
+    unsigned handle, uint8_t *out, size_t size, size_t *ret_len);
+
 #define IMPRINT_TLS_REASON_SIZE	256
 #define IMPRINT_TLS_ANSWER_MAX	((size_t)64 << 10)
 
@@ -17,6 +55,8 @@ const struct imprint_device_crypto *imprint_device_openssl(void);
 struct imprint_tls_request {
 	/* verified; its authentication certificate and key are used */
 	const struct imprint_device_identity *identity;
+	/* signs when that key is not with the identity; then P-256. Or NULL */
+	const struct imprint_device_keystore *keys;
 	const char		*host;
 	const char		*port;
 	/* what the server's certificate must be for (RFC 6125): a DNS name
@@ -45,6 +85,8 @@ struct imprint_tls_answer {
 	char			 reason[IMPRINT_TLS_REASON_SIZE];
 	char			 server[IMPRINT_TLS_REASON_SIZE]; /* subject */
 	int			 status;		/* 200, ... */
+	unsigned		 retry_after_s;		/* RFC 9110 10.2.3, in
+							 * seconds; 0: none */
 	struct imprint_bytes	 body;		/* in the caller's buffer */
 };
 

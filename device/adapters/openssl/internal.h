@@ -50,6 +50,30 @@ bool	adapter_matches(const struct imprint_device_public *,
 	    struct imprint_bytes private_key);
 /* The same of a key of the identity; NULL when its private key is not here. */
 EVP_PKEY *adapter_private(const struct imprint_device_key *);
+/* A public key of P-256 or X25519; NULL when it is none. */
+EVP_PKEY *adapter_public(const struct imprint_device_public *);
+/* The open() of the table. */
+int	adapter_open(void *state, const uint8_t key[32],
+	    struct imprint_bytes aad, struct imprint_bytes sealed,
+	    uint8_t *out, bool *ret_good);
+
+/*
+ * A P-256 key that signs through a key store, as OpenSSL's. What pkey was
+ * given to must be released before this is.
+ */
+struct adapter_handle {
+	const struct imprint_device_keystore	*keys;
+	struct imprint_device_key		 key;
+	EC_KEY_METHOD				*method;
+	EVP_PKEY				*pkey;
+};
+/* handle must stay where it is. NULL when it cannot be made. */
+EVP_PKEY *adapter_handle_open(struct adapter_handle *handle,
+	    const struct imprint_device_keystore *,
+	    const struct imprint_device_key *);
+void	adapter_handle_close(struct adapter_handle *);
+#define _cleanup_handle_ __attribute__((cleanup(adapter_handle_close)))
+
 /* The inflate() of the table. */
 int	adapter_inflate(void *state, struct imprint_bytes compressed,
 	    size_t at, uint8_t *ret_octet, bool *ret_there);

@@ -148,6 +148,21 @@ adapter_key(const struct imprint_device_public *public,
 }
 
 EVP_PKEY *
+adapter_public(const struct imprint_device_public *public)
+{
+	static const struct imprint_bytes none;
+	EVP_PKEY *key = NULL;
+
+	if (public->alg == IMPRINT_DEVICE_P256)
+		key = adapter_key(public, none);
+	else if (public->alg == IMPRINT_DEVICE_X25519)
+		key = EVP_PKEY_new_raw_public_key_ex(NULL, "X25519", NULL,
+		    public->x.ptr, public->x.len);
+	ERR_clear_error();
+	return key;
+}
+
+EVP_PKEY *
 adapter_private(const struct imprint_device_key *key)
 {
 	return key->private_key.len == 0 ? NULL :

@@ -31,7 +31,7 @@ static int
 world_open(void **state)
 {
 	FILE *f = fopen(VECTORS, "r");
-	struct imprint_device_trust trust = { NULL, NOW, 1 };
+	struct imprint_device_trust trust = { NULL, NOW, 1, NULL };
 	struct imprint_device_report report;
 	struct imprint_bytes package = { NULL, 0 }, scalar;
 	uint8_t hash[SHA256_DIGEST_LENGTH];
@@ -240,7 +240,7 @@ static struct imprint_device_standing
 ask(const struct imprint_device_crypto *crypto, const struct out *list,
     int64_t now, int64_t floor)
 {
-	const struct imprint_device_trust trust = { NULL, now, floor };
+	const struct imprint_device_trust trust = { NULL, now, floor, NULL };
 	const struct imprint_bytes input = { list->octets, list->len };
 	const struct imprint_bytes none = { NULL, 0 };
 	struct imprint_device_standing standing;

@@ -21,6 +21,7 @@ struct ask {
 	const struct imprint_tls_request	*request;
 	struct imprint_tls_answer		*answer;
 	const struct imprint_device_key		*key;
+	struct adapter_handle			 handle;
 	SSL_CTX					*ctx;
 	SSL					*ssl;
 	int					 fd;
@@ -67,11 +68,14 @@ chain_show(struct ask *a, X509 *leaf)
 static bool
 identity_show(struct ask *a)
 {
-	_cleanup_pkey_ EVP_PKEY *key = NULL;
+	_cleanup_pkey_ EVP_PKEY *here = adapter_private(a->key);
 	_cleanup_x509_ X509 *leaf = NULL;
+	EVP_PKEY *key = here;
 
 	leaf = adapter_certificate(a->key->certificate);
-	key = adapter_private(a->key);
+	if (key == NULL && a->key->private_key.len == 0)
+		key = adapter_handle_open(&a->handle, a->request->keys,
+		    a->key);
 	return leaf != NULL && key != NULL &&
 	    SSL_CTX_use_certificate(a->ctx, leaf) == 1 &&
 	    SSL_CTX_use_PrivateKey(a->ctx, key) == 1 &&
@@ -410,6 +414,9 @@ head_read(const struct ask *a, size_t *ret_start, size_t *ret_len)
 	field = field_find(head, "content-length");
 	if (field != NULL && *field >= '0' && *field <= '9')
 		*ret_len = strtoul(field, NULL, 10);
+	field = field_find(head, "retry-after");
+	if (field != NULL && *field >= '0' && *field <= '9')
+		a->answer->retry_after_s = (unsigned)strtoul(field, NULL, 10);
 	return true;
 }
 
@@ -466,14 +473,16 @@ answer_read(struct ask *a)
 }
 
 static const struct imprint_device_key *
-key_find(const struct imprint_device_identity *id)
+key_find(const struct imprint_tls_request *request)
 {
+	const struct imprint_device_identity *id = request->identity;
 	size_t i;
 
 	for (i = 0; i < id->key_count; i++)
 		if (id->keys[i].purpose == IMPRINT_DEVICE_AUTHENTICATE &&
 		    id->keys[i].certificate.len > 0 &&
-		    id->keys[i].private_key.len > 0)
+		    (id->keys[i].private_key.len > 0 ||
+		    request->keys != NULL))
 			return &id->keys[i];
 	return NULL;
 }
@@ -488,7 +497,7 @@ imprint_tls_ask(const struct imprint_tls_request *request, uint8_t *buffer,
 	};
 
 	*ret_answer = (struct imprint_tls_answer){ 0 };
-	a.key = key_find(request->identity);
+	a.key = key_find(request);
 	if (a.key == NULL)
 		(void)outcome(&a, IMPRINT_TLS_FAILED, "the identity has no"
 		    " authentication key with a certificate");
@@ -497,6 +506,7 @@ imprint_tls_ask(const struct imprint_tls_request *request, uint8_t *buffer,
 		(void)SSL_shutdown(a.ssl);
 	SSL_free(a.ssl);
 	SSL_CTX_free(a.ctx);
+	adapter_handle_close(&a.handle);
 	if (a.fd >= 0)
 		(void)close(a.fd);
 	ERR_clear_error();

@@ -152,6 +152,12 @@ struct imprint_device_crypto {
 	 * no such data. */
 	int	(*inflate)(void *state, struct imprint_bytes compressed,
 		    size_t at, uint8_t *ret_octet, bool *ret_there);
+	/* For imprint_device_unseal() alone, else NULL. AES-256-GCM with a
+	 * nonce of 12 zeros; the last 16 octets of sealed are the tag, all
+	 * before it goes to out. Not good: out is of no use. */
+	int	(*open)(void *state, const uint8_t key[32],
+		    struct imprint_bytes aad, struct imprint_bytes sealed,
+		    uint8_t *out, bool *ret_good);
 };
 
 /*
@@ -218,6 +224,39 @@ struct imprint_device_key {
 };
 
 /*
+ * Private keys, which stay where they are: in a secure element, in PSA's key
+ * store, in a file. A handle is the slot of the document that the key is for,
+ * or IMPRINT_DEVICE_CHIP. Keys are P-256, or X25519 where they agree. Every
+ * function returns 0 when it has done its work, anything else when not.
+ */
+#define IMPRINT_DEVICE_CHIP	8	/* what packages are sealed to */
+#define IMPRINT_DEVICE_HANDLES	9
+#define IMPRINT_DEVICE_HELD_SIZE 64	/* public keys, at most */
+struct imprint_device_keystore {
+	void	*state;
+	/* The public key of a handle, in room; x.len 0 when there is none. */
+	int	(*get)(void *state, unsigned handle,
+		    uint8_t room[IMPRINT_DEVICE_HELD_SIZE],
+		    struct imprint_device_public *ret_key);
+	/* Make a pair that is kept over a restart. The key store never
+	 * replaces one: there must be none. Of purpose _ENCRYPT: for agree,
+	 * else for sign. */
+	int	(*make)(void *state, unsigned handle, enum imprint_device_alg,
+		    enum imprint_device_purpose);
+	/* The next two use key->private_key or, when that is empty, what is
+	 * held for key->slot. ES256 (RFC 9053 2.1) over a digest. */
+	int	(*sign)(void *state, const struct imprint_device_key *key,
+		    const uint8_t digest[IMPRINT_DEVICE_HASH_SIZE],
+		    uint8_t ret_signature[IMPRINT_DEVICE_SIGNATURE_SIZE]);
+	/* Diffie-Hellman with a peer's public key of the same algorithm, which
+	 * may be none: then not good. The x coordinate of the shared point
+	 * (SEC 1 3.3.1), or X25519 of both (RFC 7748 6.1). */
+	int	(*agree)(void *state, const struct imprint_device_key *key,
+		    const struct imprint_device_public *peer,
+		    uint8_t ret_secret[32], bool *ret_good);
+};
+
+/*
  * A document is signed directly, or by a receipt (RFC 9942): one signature
  * for a chunk of identities, and the proof that this is one of them.
  */
@@ -270,6 +309,9 @@ struct imprint_device_trust {
 	const uint8_t	*root;	/* SHA-256 of pinned root; NULL: first */
 	int64_t		 now;	/* or IMPRINT_DEVICE_TIME_UNKNOWN */
 	int64_t		 floor;	/* build time or last known time */
+	/* where the keys are that the package says were made in device or
+	 * chip; NULL: whether they are there is not looked at */
+	const struct imprint_device_keystore *keys;
 };
 
 /*
@@ -360,6 +402,12 @@ bool	imprint_device_anchor_at(const struct imprint_device_identity *,
 struct imprint_device {
 	const struct imprint_device_crypto	*crypto;
 	const struct imprint_device_storage	*storage;
+	/* as in the trust; NULL after imprint_device_init(), then the
+	 * caller's to set */
+	const struct imprint_device_keystore	*keys;
+	/* where the keys of a package are that is to be installed; NULL: as
+	 * above */
+	const struct imprint_device_keystore	*new_keys;
 	int64_t					 floor;	/* see below */
 	uint8_t					*buffer;
 	size_t					 buffer_size;
@@ -405,6 +453,51 @@ enum imprint_device_error imprint_device_install(struct imprint_device *,
     struct imprint_device_identity *ret_identity,
     struct imprint_device_report *ret_report,
     enum imprint_device_install *ret_install);
+
+/*
+ * Packages that are sealed to the device's chip (docs/protocol/pack.md): what
+ * the chip alone can open, into the package that imprint_device_install()
+ * takes, which verifies it; nothing but the seal is judged here.
+ */
+bool	imprint_device_is_sealed(struct imprint_bytes);
+/*
+ * keys: IMPRINT_DEVICE_CHIP must be there. room: the caller's, who wipes it;
+ * at least sealed.len + 32 octets, else IMPRINT_DEVICE_ERROR_LIMIT. Verdict in
+ * the report, which has no steps: _ACCEPT; _MALFORMED, _UNSUPPORTED; _KEYS:
+ * another chip's, altered, or there is no such key here; ret_len is 0 then.
+ */
+enum imprint_device_error imprint_device_unseal(
+    const struct imprint_device_crypto *,
+    const struct imprint_device_keystore *, struct imprint_bytes sealed,
+    uint8_t *room, size_t size, size_t *ret_len,
+    struct imprint_device_report *ret_report);
+
+/*
+ * What a device says of itself with its keys. IMPRINT_DEVICE_ERROR_NONE: the
+ * key is not there; _LIMIT: the buffer is too small; _CRYPTO.
+ *
+ * That it has the key of a handle, over a text that somebody chose (a challenge
+ * or an order's words): the COSE_Sign1 that goes into a list of devices
+ * (docs/protocol/lists.md, cose). signer: the same handle, or of a key that
+ * cannot sign the first one of the device that can. 512 octets and the lengths
+ * of id and text are enough.
+ */
+enum imprint_device_error imprint_device_proof(
+    const struct imprint_device_crypto *,
+    const struct imprint_device_keystore *, unsigned handle, unsigned signer,
+    struct imprint_bytes id, struct imprint_bytes text, uint8_t *out,
+    size_t size, size_t *ret_len);
+#define IMPRINT_DEVICE_NONCE_SIZE	32
+/*
+ * For the station's nonce (docs/protocol/line.md, commit): that the identity
+ * is in this device. Its key must be P-256.
+ */
+enum imprint_device_error imprint_device_evidence(
+    const struct imprint_device_crypto *,
+    const struct imprint_device_keystore *,
+    const struct imprint_device_identity *,
+    const uint8_t nonce[IMPRINT_DEVICE_NONCE_SIZE],
+    uint8_t ret_signature[IMPRINT_DEVICE_SIGNATURE_SIZE]);
 
 /* Words for people; never NULL. */
 const char *imprint_device_verdict_name(enum imprint_device_verdict);

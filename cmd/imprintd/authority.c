@@ -1,0 +1,382 @@
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "cmd/imprintd/desk.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+#include "lib/crypto/random.h"
+
+#define WAIT_MS		1000
+#define UPKEEP_FIRST_S	60
+#define TOKENS		4	/* certificates at once; one more a minute */
+
+static void
+peer_drop(struct desk *desk, struct desk_peer *peer)
+{
+	size_t i;
+
+	for (i = 0; i < COUNTS; i++)
+		if (i != COUNT_CONNECTIONS && i != COUNT_CERTIFICATE_END)
+			desk->ended[i] += peer->counts[i];
+	channel_release(&peer->channel);
+	memset(peer, 0, sizeof(*peer));
+	peer->channel = (struct channel)CHANNEL_INIT;
+}
+
+static void
+peer_cut_off(struct desk *desk, struct desk_peer *peer,
+    const struct diag *diag)
+{
+	desk->cut_off++;
+	log_diag("authority", "a front is cut off", diag);
+	peer_drop(desk, peer);
+}
+
+static void
+peer_new(struct desk *desk, int fd)
+{
+	struct desk_peer *peer = NULL;
+	struct diag diag = DIAG_INIT;
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < PEERS_MAX && peer == NULL; i++)
+		if (!desk->peers[i].used)
+			peer = &desk->peers[i];
+	if (peer == NULL) {
+		(void)close(fd);
+		return;
+	}
+	err = channel_open(&peer->channel, fd, &diag);
+	if (!err)
+		err = random_bytes(peer->challenge, CHALLENGE_SIZE, &diag);
+	if (err) {
+		log_diag("authority", "a front cannot be taken on", &diag);
+		(void)close(fd);
+		return;
+	}
+	peer->used = true;
+	peer->tokens = TOKENS;
+	peer->tokens_at = time_monotonic_ns();
+	desk->front_starts++;
+}
+
+static void
+control_take(struct desk *desk)
+{
+	char octet = 0;
+	int fd = -1;
+
+	if (control_receive(desk->control, &octet, &fd) != ERR_OK ||
+	    octet == 0)
+		desk->ending = true;	/* the supervisor is gone */
+	else if (octet == CONTROL_FRONT && fd >= 0)
+		peer_new(desk, fd);
+	else if (fd >= 0)
+		(void)close(fd);
+}
+
+/* false: the rules were broken. */
+static bool
+message_take(struct desk *desk, struct desk_peer *peer,
+    const struct internal_message *message, struct diag *diag)
+{
+	struct desk_job *job;
+	enum err err;
+
+	if (!internal_allowed(INTERNAL_FRONT, message->type)) {
+		(void)diag_fail(diag, ERR_PERMISSION, NULL,
+		    "internal message: type %llu is not a front's to send",
+		    (unsigned long long)message->type);
+		return false;
+	}
+	if (message->type != INTERNAL_IDENTITY &&
+	    message->type != INTERNAL_EST) {
+		if (request_answer(desk, peer, message))
+			return true;
+		(void)diag_fail(diag, ERR_SYNTAX, NULL,
+		    "internal message: type %llu: its body is malformed",
+		    (unsigned long long)message->type);
+		return false;
+	}
+	job = &desk->jobs[desk->job_count];
+	*job = (struct desk_job){ .peer = peer, .call = message->call,
+		.is_est = message->type == INTERNAL_EST,
+		.answer = { .limit = INTERNAL_SIZE_MAX } };
+	err = job->is_est ? internal_get_est(message->body, &job->est,
+	    diag) : internal_get_octets(message->body, INTERNAL_SIZE_MAX,
+	    &job->request, diag);
+	desk->job_count += err == ERR_OK;
+	return err == ERR_OK;
+}
+
+/* Whole messages that are here; what the turn has no room for stays. */
+static void
+peer_messages(struct desk *desk, struct desk_peer *peer)
+{
+	struct internal_message message;
+	struct diag diag = DIAG_INIT;
+	size_t i, before = desk->job_count;
+	bool there = true, good = true;
+
+	while (good && desk->job_count < TURN_MAX &&
+	    channel_queued(&peer->channel) <= CHANNEL_QUEUE_MAX / 2) {
+		good = channel_next(&peer->channel, &message, &there,
+		    &diag) == ERR_OK;
+		if (!good || !there)
+			break;
+		good = message_take(desk, peer, &message, &diag);
+	}
+	peer->more = good && there;
+	if (good)
+		return;
+	for (i = before; i < desk->job_count; i++)
+		buf_release(&desk->jobs[i].answer);
+	desk->job_count = before;
+	peer_cut_off(desk, peer, &diag);
+}
+
+static void
+peer_read(struct desk *desk, struct desk_peer *peer)
+{
+	struct diag diag = DIAG_INIT;
+	enum err err;
+
+	err = channel_read(&peer->channel, &diag);
+	if (err == ERR_STATE)
+		peer_drop(desk, peer);
+	else if (err)
+		peer_cut_off(desk, peer, &diag);
+}
+
+static void
+peer_write(struct desk *desk, struct desk_peer *peer)
+{
+	struct diag diag = DIAG_INIT;
+
+	if (channel_queued(&peer->channel) > 0 &&
+	    channel_write(&peer->channel, &diag) != ERR_OK)
+		peer_drop(desk, peer);
+}
+
+void
+answer_put(struct desk_peer *peer, uint64_t call, enum internal_type type,
+    const struct buf *body)
+{
+	const struct internal_message message = { .call = call,
+		.type = type, .body = buf_bytes(body) };
+
+	/* one that is lost is asked for again: the device has no answer */
+	if (buf_err(body) == ERR_OK &&
+	    channel_put(&peer->channel, &message) != ERR_OK)
+		log_line("authority", "an answer is lost: its front does not"
+		    " read");
+}
+
+void
+refusal_put(struct desk_peer *peer, uint64_t call,
+    const struct internal_refusal *refusal)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	internal_put_refusal(&body, refusal);
+	answer_put(peer, call, INTERNAL_REFUSAL, &body);
+}
+
+static void
+jobs_answer(struct desk *desk)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct desk_job *job;
+	size_t i;
+
+	for (i = 0; i < desk->job_count; i++) {
+		job = &desk->jobs[i];
+		buf_clear(&body);
+		if (job->done) {
+			cbor_put_bstr(&body, buf_bytes(&job->answer));
+			answer_put(job->peer, job->call, INTERNAL_ANSWER,
+			    &body);
+		} else {
+			refusal_put(job->peer, job->call, &job->refusal);
+		}
+	}
+}
+
+static enum err
+turn_run(struct desk *desk, struct diag *diag)
+{
+	static const int64_t bounds[] = INTERNAL_LATENCY_MS;
+	int64_t begun = time_monotonic_ns(), took;
+	size_t i = 0;
+	enum err err;
+
+	if (desk->job_count == 0)
+		return ERR_OK;
+	err = identities_run(desk, diag);
+	if (!err)
+		jobs_answer(desk);
+	for (i = 0; i < desk->job_count; i++)
+		buf_release(&desk->jobs[i].answer);
+	desk->job_count = 0;
+	took = time_monotonic_ns() - begun;
+	for (i = 0; i < INTERNAL_LATENCIES; i++)
+		if (took <= bounds[i] * 1000000)
+			break;
+	desk->turn_ms[i]++;
+	desk->turns++;
+	desk->turn_ns += (uint64_t)took;
+	return err;
+}
+
+/* Wait, unless something is left; then who can be read from is. */
+static void
+peers_wait(struct desk *desk, bool more)
+{
+	struct pollfd fds[PEERS_MAX + 2];
+	struct desk_peer *peer;
+	size_t i;
+
+	for (i = 0; i < PEERS_MAX; i++) {
+		peer = &desk->peers[i];
+		fds[i] = (struct pollfd){ .fd = peer->used ?
+			peer->channel.fd : -1 };
+		/* who does not take answers is not listened to */
+		if (!peer->more && channel_queued(&peer->channel) <=
+		    CHANNEL_QUEUE_MAX / 2)
+			fds[i].events |= POLLIN;
+		if (channel_queued(&peer->channel) > 0)
+			fds[i].events |= POLLOUT;
+	}
+	fds[i] = (struct pollfd){ .fd = desk->control, .events = POLLIN };
+	fds[i + 1] = (struct pollfd){ .fd = desk->signals, .events = POLLIN };
+	if (poll(fds, PEERS_MAX + 2, more ? 0 : WAIT_MS) <= 0)
+		return;
+	for (i = 0; i < PEERS_MAX; i++) {
+		peer = &desk->peers[i];
+		if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+		    (fds[i].events & POLLIN) != 0)
+			peer_read(desk, peer);
+		else if ((fds[i].revents & (POLLHUP | POLLERR)) != 0)
+			peer_drop(desk, peer);
+	}
+	if (fds[i].revents != 0)
+		control_take(desk);
+	if (fds[i + 1].revents != 0)
+		desk->ending = true;
+}
+
+static enum err
+desk_run(struct desk *desk, struct diag *diag)
+{
+	struct desk_peer *peer;
+	bool more = false;
+	unsigned i;
+	enum err err = ERR_OK;
+
+	while (!desk->ending && !err) {
+		peers_wait(desk, more);
+		for (i = 0; i < PEERS_MAX; i++) {
+			peer = &desk->peers[(desk->first + i) % PEERS_MAX];
+			if (peer->used)
+				peer_messages(desk, peer);
+		}
+		desk->first = (desk->first + 1) % PEERS_MAX;
+		err = turn_run(desk, diag);
+		more = false;
+		for (i = 0; i < PEERS_MAX; i++) {
+			peer = &desk->peers[i];
+			if (peer->used)
+				peer_write(desk, peer);
+			more = more || (peer->used && peer->more &&
+			    channel_queued(&peer->channel) <=
+			    CHANNEL_QUEUE_MAX / 2);
+		}
+		if (!err && !more)
+			upkeep(desk, time_now());
+	}
+	return err;
+}
+
+/* Only the supervisor ends it, when the fronts have ended. */
+static enum err
+signals_keep(struct desk *desk, struct diag *diag)
+{
+	sigset_t set;
+
+	(void)signal(SIGINT, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+		desk->signals = signalfd(-1, &set, SFD_CLOEXEC);
+	return desk->signals >= 0 ? ERR_OK : diag_fail(diag, ERR_IO, NULL,
+	    "signals: %s", strerror(errno));
+}
+
+static enum err
+authority_begin(struct cmd *cmd, struct authority **ret_authority)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_secret_ struct secret passphrase = SECRET_INIT;
+	const struct cmd_passphrase ask = { .name = "passphrase",
+		.prompt = "Passphrase of the keystore" };
+	struct config config;
+	enum err err;
+
+	err = config_load(cmd, &config);
+	if (!err)
+		err = cmd_passphrase(cmd, &ask, &passphrase);
+	if (!err)
+		err = authority_open(cmd->io, config.dir, AUTHORITY_WRITE,
+		    &authority, &cmd->diag);
+	if (!err)
+		err = authority_unlock(authority, secret_bytes(&passphrase),
+		    time_now(), &cmd->diag);
+	if (err)
+		return err;
+	*ret_authority = authority;
+	authority = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+enum exit_code
+authority_role(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_enrol_ struct enrol *enrol = NULL;
+	struct desk *desk;
+	size_t i;
+	enum err err;
+
+	desk = calloc(1, sizeof(*desk));
+	if (desk == NULL)
+		return cmd_fail(cmd, diag_nomem(&cmd->diag));
+	for (i = 0; i < PEERS_MAX; i++)
+		desk->peers[i].channel = (struct channel)CHANNEL_INIT;
+	desk->cmd = cmd;
+	desk->control = FD_CHANNEL;
+	desk->name = cmd_value(cmd, "name");
+	desk->upkeep_at = time_now() + UPKEEP_FIRST_S;
+	err = authority_begin(cmd, &authority);
+	if (!err)
+		err = signals_keep(desk, &cmd->diag);
+	if (!err)
+		err = enrol_open(authority, time_now(), &enrol, &cmd->diag);
+	desk->authority = authority;
+	desk->enrol = enrol;
+	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
+		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
+		    "authority: only imprintd serve starts it");
+	if (!err)
+		err = desk_run(desk, &cmd->diag);
+	for (i = 0; i < PEERS_MAX; i++)
+		channel_release(&desk->peers[i].channel);
+	free(desk);
+	return err ? cmd_fail(cmd, err) : EXIT_OK;
+}

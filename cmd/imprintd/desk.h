@@ -1,0 +1,82 @@
+/*
+ * The authority of imprintd at work: what fronts send is taken in turns. All
+ * that waits is gathered, carried out, made durable by one commit, and only
+ * then answered. It believes a front nothing but which channel it is.
+ */
+#ifndef IMPRINT_CMD_IMPRINTD_DESK_H
+#define IMPRINT_CMD_IMPRINTD_DESK_H
+
+#include "cmd/imprintd/imprintd.h"
+#include "lib/authority/enrol.h"
+#include "lib/proto/channel.h"
+
+#define PEERS_MAX	(2 * FRONTS_MAX)
+#define TURN_MAX	64	/* requests of one commit */
+#define VERDICTS_MAX	24	/* that are told apart in the figures */
+
+/* A front's channel; used false: free. */
+struct desk_peer {
+	bool		used;
+	bool		more;		/* whole messages may be left in it */
+	struct channel	channel;
+	uint8_t		challenge[CHALLENGE_SIZE];
+	/* certificates it may still have, and when that was counted */
+	unsigned	tokens;
+	int64_t		tokens_at;
+	uint64_t	counts[COUNTS];
+};
+
+/* One request of a device in the turn at hand. */
+struct desk_job {
+	struct desk_peer	*peer;
+	uint64_t		 call;
+	bool			 is_est;
+	/* in the peer's channel */
+	struct bytes		 request;
+	struct internal_est	 est;
+	struct buf		 answer;	/* or, refused, none */
+	struct internal_refusal	 refusal;
+	bool			 done;
+};
+
+struct desk {
+	struct cmd		*cmd;
+	struct authority	*authority;
+	struct enrol		*enrol;
+	const char		*name;		/* of the server */
+	int			 control, signals;
+	struct desk_peer	 peers[PEERS_MAX];
+	unsigned		 first;		/* whose turn to begin it is */
+	struct desk_job		 jobs[TURN_MAX];
+	size_t			 job_count;
+	bool			 ending;
+	int64_t			 upkeep_at, anchor_at;
+	/* figures */
+	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
+	uint64_t		 verdicts[VERDICTS_MAX];
+	uint64_t		 turns, turns_lost, turn_ns;
+	uint64_t		 turn_ms[INTERNAL_LATENCIES + 1];
+	uint64_t		 front_starts, cut_off, upkeep_failed;
+};
+
+/* requests.c: one message that is no device's request; answered at once.
+ * false: the peer broke a rule and is to be cut off. */
+bool	request_answer(struct desk *, struct desk_peer *,
+	    const struct internal_message *);
+/* Queue an answer or a refusal. */
+void	answer_put(struct desk_peer *, uint64_t call, enum internal_type,
+	    const struct buf *body);
+void	refusal_put(struct desk_peer *, uint64_t call,
+	    const struct internal_refusal *);
+
+/* identities.c: all jobs of a turn, durable when it returns ERR_OK; else
+ * nothing may be told of them. */
+MUST_USE enum err identities_run(struct desk *, struct diag *);
+const char *identity_verdict_name(unsigned verdict);
+
+/* figures.c: Prometheus' text. */
+void	figures_put(struct desk *, struct buf *);
+/* Publishes what is due; what fails is told, and tried again. */
+void	upkeep(struct desk *, int64_t now);
+
+#endif

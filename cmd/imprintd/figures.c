@@ -1,0 +1,202 @@
+/* What the authority tells of itself, and what it does by the clock. */
+#include <stdio.h>
+#include <sys/statvfs.h>
+
+#include "cmd/imprintd/desk.h"
+#include "lib/authority/log_publish.h"
+#include "lib/authority/operation.h"
+#include "lib/authority/publish.h"
+#include "lib/base/clock.h"
+
+#define UPKEEP_S	3600
+#define UPKEEP_AGAIN_S	300
+#define ANCHOR_AGAIN_S	10
+
+static uint64_t
+count_sum(const struct desk *desk, size_t which)
+{
+	uint64_t sum = desk->ended[which];
+	size_t i;
+
+	for (i = 0; i < PEERS_MAX; i++)
+		if (desk->peers[i].used)
+			sum += desk->peers[i].counts[which];
+	return sum;
+}
+
+static void
+head_put(struct buf *out, const char *name, const char *type,
+    const char *help)
+{
+	buf_printf(out, "# HELP imprint_%s %s\n# TYPE imprint_%s %s\n", name,
+	    help, name, type);
+}
+
+/* by: how many in each of the bounds, and above. */
+static void
+histogram_put(struct buf *out, const char *name, const char *help,
+    const uint64_t by[INTERNAL_LATENCIES + 1], double sum)
+{
+	static const unsigned bounds[] = INTERNAL_LATENCY_MS;
+	uint64_t count = 0;
+	size_t i;
+
+	head_put(out, name, "histogram", help);
+	for (i = 0; i < INTERNAL_LATENCIES; i++) {
+		count += by[i];
+		buf_printf(out, "imprint_%s_bucket{le=\"%g\"} %llu\n", name,
+		    bounds[i] / 1000.0, (unsigned long long)count);
+	}
+	count += by[i];
+	buf_printf(out, "imprint_%s_bucket{le=\"+Inf\"} %llu\n"
+	    "imprint_%s_sum %.6f\nimprint_%s_count %llu\n", name,
+	    (unsigned long long)count, name, sum, name,
+	    (unsigned long long)count);
+}
+
+static void
+fronts_put(struct desk *desk, struct buf *out)
+{
+	static const struct {
+		enum internal_count	 which;
+		const char		*class;
+	} replies[] = {
+		{ COUNT_DONE, "2xx" }, { COUNT_REFUSED, "4xx" },
+		{ COUNT_FAILED, "5xx" },
+	};
+	uint64_t by[INTERNAL_LATENCIES + 1];
+	size_t i;
+
+	head_put(out, "connections", "gauge", "open to all fronts");
+	buf_printf(out, "imprint_connections %llu\n",
+	    (unsigned long long)count_sum(desk, COUNT_CONNECTIONS));
+	head_put(out, "replies_total", "counter", "by class of status");
+	for (i = 0; i < 3; i++)
+		buf_printf(out, "imprint_replies_total{class=\"%s\"} %llu\n",
+		    replies[i].class, (unsigned long long)count_sum(desk,
+		    replies[i].which));
+	head_put(out, "files_total", "counter", "published files served");
+	buf_printf(out, "imprint_files_total %llu\n",
+	    (unsigned long long)count_sum(desk, COUNT_FILES));
+	for (i = 0; i <= INTERNAL_LATENCIES; i++)
+		by[i] = count_sum(desk, COUNT_LATENCY + i);
+	histogram_put(out, "identity_seconds",
+	    "from a request to its answer, at the front", by,
+	    (double)count_sum(desk, COUNT_CALLS_US) / 1e6);
+	head_put(out, "front_starts_total", "counter", "of fronts");
+	buf_printf(out, "imprint_front_starts_total %llu\n",
+	    (unsigned long long)desk->front_starts);
+	head_put(out, "front_cut_off_total", "counter",
+	    "fronts that broke a rule of the channel");
+	buf_printf(out, "imprint_front_cut_off_total %llu\n",
+	    (unsigned long long)desk->cut_off);
+	head_put(out, "front_certificate_expiry_seconds", "gauge",
+	    "when the TLS certificate of a front ends");
+	for (i = 0; i < PEERS_MAX; i++)
+		if (desk->peers[i].used &&
+		    desk->peers[i].counts[COUNT_CERTIFICATE_END] > 0)
+			buf_printf(out,
+			    "imprint_front_certificate_expiry_"
+			    "seconds{front=\"%zu\"} %llu\n",
+			    i,
+			    (unsigned long long)desk->peers[i]
+				.counts[COUNT_CERTIFICATE_END]);
+}
+
+static void
+published_put(struct desk *desk, struct buf *out)
+{
+	static const char *const logs[] = { LOG_BULK, LOG_ONLINE };
+	struct published what;
+	int64_t now = time_now();
+	size_t i;
+
+	head_put(out, "crl_age_seconds", "gauge", "since thisUpdate");
+	for (i = 0; i < 2; i++)
+		if (authority_published(desk->authority, logs[i], &what,
+		    NULL) == ERR_OK)
+			buf_printf(out, "imprint_crl_age_seconds{log=\"%s\"}"
+			    " %lld\n", logs[i],
+			    (long long)(now - what.this_update));
+	head_put(out, "crl_expiry_seconds", "gauge", "until nextUpdate");
+	for (i = 0; i < 2; i++)
+		if (authority_published(desk->authority, logs[i], &what,
+		    NULL) == ERR_OK)
+			buf_printf(out, "imprint_crl_expiry_seconds{log="
+			    "\"%s\"} %lld\n", logs[i],
+			    (long long)(what.next_update - now));
+	head_put(out, "upkeep_failed_total", "counter",
+	    "publications that failed");
+	buf_printf(out, "imprint_upkeep_failed_total %llu\n",
+	    (unsigned long long)desk->upkeep_failed);
+}
+
+static void
+disk_put(struct desk *desk, struct buf *out)
+{
+	struct statvfs disk;
+
+	if (statvfs(authority_dir(desk->authority), &disk) != 0)
+		return;
+	head_put(out, "disk_free_bytes", "gauge", "where the registry is");
+	buf_printf(out, "imprint_disk_free_bytes %llu\n",
+	    (unsigned long long)disk.f_bavail * disk.f_frsize);
+}
+
+void
+figures_put(struct desk *desk, struct buf *out)
+{
+	const char *name;
+	unsigned i;
+
+	head_put(out, "up", "gauge", "the authority answers");
+	buf_printf(out, "imprint_up 1\n");
+	head_put(out, "requests_total", "counter",
+	    "of devices, by what was decided");
+	for (i = 0; i < VERDICTS_MAX; i++) {
+		name = identity_verdict_name(i);
+		if (name != NULL)
+			buf_printf(out, "imprint_requests_total{verdict="
+			    "\"%s\"} %llu\n", name,
+			    (unsigned long long)desk->verdicts[i]);
+	}
+	histogram_put(out, "turn_seconds",
+	    "requests carried out and committed together", desk->turn_ms,
+	    (double)desk->turn_ns / 1e9);
+	head_put(out, "turns_lost_total", "counter",
+	    "whose requests were told to come again");
+	buf_printf(out, "imprint_turns_lost_total %llu\n",
+	    (unsigned long long)desk->turns_lost);
+	fronts_put(desk, out);
+	published_put(desk, out);
+	disk_put(desk, out);
+}
+
+void
+upkeep(struct desk *desk, int64_t now)
+{
+	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER,
+		LOG_OPERATIONS_NUMBER };
+	struct publish publish = { .now = now, .if_needed = true };
+	struct diag diag = DIAG_INIT;
+	size_t i;
+	enum err err;
+
+	if (now >= desk->anchor_at &&
+	    enrol_idle(desk->enrol, now, &diag) != ERR_OK) {
+		desk->anchor_at = now + ANCHOR_AGAIN_S;
+		desk->upkeep_failed++;
+		log_diag("authority", "the anchor cannot be moved", &diag);
+		diag = (struct diag)DIAG_INIT;
+	}
+	if (now < desk->upkeep_at)
+		return;
+	err = authority_publish_status(desk->authority, &publish, &diag);
+	for (i = 0; i < 3 && !err; i++)
+		err = authority_log_publish(desk->authority, logs[i], &diag);
+	desk->upkeep_at = now + (err ? UPKEEP_AGAIN_S : UPKEEP_S);
+	if (!err)
+		return;
+	desk->upkeep_failed++;
+	log_diag("authority", "publication failed", &diag);
+}

@@ -1,0 +1,74 @@
+/* What the files of imprintd share. */
+#ifndef IMPRINT_CMD_IMPRINTD_IMPRINTD_H
+#define IMPRINT_CMD_IMPRINTD_IMPRINTD_H
+
+#include "cmd/common/cmd.h"
+#include "lib/base/buf.h"
+
+#define FRONTS_MAX	64
+#define SERVER_NAME_MAX	64	/* X.520 ub-common-name */
+#define USER_NAME_MAX	32
+
+/* Command line, then --config FILE, then what is usual. */
+struct config {
+	char		home[PATH_SIZE];
+	char		ecosystem[64];
+	char		passphrase_file[PATH_SIZE];	/* "": none said */
+	char		name[SERVER_NAME_MAX + 1];	/* DNS */
+	char		listen[80], monitor[80];	/* "": no monitor */
+	uint32_t	fronts;			/* processes */
+	uint32_t	connections;		/* of each */
+	bool		publish;		/* serve publish/ */
+	char		authority_user[USER_NAME_MAX + 1];	/* "": as is */
+	char		front_user[USER_NAME_MAX + 1];
+	char		dir[PATH_SIZE];		/* the ecosystem's */
+};
+/* ERR_INVALID and others name file and line. */
+MUST_USE enum err config_load(struct cmd *, struct config *ret_config);
+
+/* "[::]:8443" in its parts. ERR_INVALID. */
+#define ADDRESS_SIZE	64
+MUST_USE enum err address_split(const char *what, const char *text,
+    char ret_address[ADDRESS_SIZE], uint16_t *ret_port, struct diag *);
+
+/* Descriptors that children are started with. */
+enum {
+	FD_CHANNEL = 3,		/* front: to the authority; authority: to
+				 * the supervisor */
+	FD_LISTEN = 4,		/* front; authority: the passphrase */
+	FD_MONITOR = 5,
+	FD_PUBLISH = 6,
+	FD_END = 7
+};
+#define FD_PASSPHRASE	FD_LISTEN
+
+/* What the supervisor and the authority say to each other, one octet each:
+ * the authority can be asked; a front's channel comes with this. */
+#define CONTROL_READY	'R'
+#define CONTROL_FRONT	'F'
+
+/* A line of the log: to standard error, for the journal. */
+void	log_line(const char *role, const char *text);
+void	log_diag(const char *role, const char *what, const struct diag *);
+
+/* supervisor.c: until it is told to end, or the authority has. */
+enum exit_code supervise(struct cmd *, const struct config *);
+
+/* sockets.c: fronts sockets that share one address (SO_REUSEPORT), so that
+ * what waits for a front that has ended waits for its successor. shown: the
+ * address with its port. */
+MUST_USE enum err sockets_listen(const char *what, const char *text,
+    unsigned count, int *ret_fds, char shown[ADDRESS_SIZE + 8],
+    struct diag *);
+/* Over a control socket: an octet, with a descriptor unless fd is -1. */
+MUST_USE enum err control_send(int control, char octet, int fd);
+/* ret_octet 0: the other end is gone; ret_fd -1: none came. */
+MUST_USE enum err control_receive(int control, char *ret_octet, int *ret_fd);
+
+/* The roles of children, which only the supervisor starts. */
+enum exit_code authority_role(struct cmd *);
+enum exit_code front_role(struct cmd *);
+
+int	imprintd_main(int argc, char **argv, const struct io *);
+
+#endif

@@ -1,0 +1,161 @@
+/* What a front asks for itself. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/imprintd/desk.h"
+#include "lib/authority/server_certificate.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+#include "lib/proto/front_key.h"
+
+#define TOKENS_MAX	4
+#define TOKEN_NS	INT64_C(60000000000)
+
+static void
+failed_put(struct desk_peer *peer, uint64_t call, unsigned status,
+    const char *reason, const struct diag *diag)
+{
+	struct internal_refusal refusal = { .status = status };
+
+	(void)snprintf(refusal.reason, sizeof(refusal.reason), "%s", reason);
+	(void)snprintf(refusal.detail, sizeof(refusal.detail), "%s",
+	    diag->what);
+	refusal_put(peer, call, &refusal);
+}
+
+static void
+welcome_answer(struct desk *desk, struct desk_peer *peer, uint64_t call)
+{
+	static const char *const names[] = { KEY_ROOT, LOG_BULK, LOG_ONLINE };
+	struct buf ders[3] = { BUF_INIT, BUF_INIT, BUF_INIT };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct internal_welcome welcome = { .trust_count = 0 };
+	struct diag diag = DIAG_INIT;
+	size_t i;
+	enum err err = ERR_OK;
+
+	memcpy(welcome.challenge, peer->challenge, CHALLENGE_SIZE);
+	(void)snprintf(welcome.name, sizeof(welcome.name), "%s", desk->name);
+	for (i = 0; i < 3 && !err; i++) {
+		err = authority_certificate(desk->authority, names[i],
+		    &ders[i], &diag);
+		welcome.trust[i] = buf_bytes(&ders[i]);
+	}
+	welcome.trust_count = i;
+	if (err) {
+		log_diag("authority", "welcome", &diag);
+		failed_put(peer, call, 500, "internal", &diag);
+	} else {
+		internal_put_welcome(&body, &welcome);
+		answer_put(peer, call, INTERNAL_ANSWER, &body);
+	}
+	for (i = 0; i < 3; i++)
+		buf_release(&ders[i]);
+}
+
+/* Each is an entry of a log that lasts: a front cannot have them without
+ * end. */
+static bool
+token_take(struct desk_peer *peer)
+{
+	int64_t now = time_monotonic_ns();
+
+	while (peer->tokens < TOKENS_MAX &&
+	    now - peer->tokens_at >= TOKEN_NS) {
+		peer->tokens++;
+		peer->tokens_at += TOKEN_NS;
+	}
+	if (peer->tokens == TOKENS_MAX)
+		peer->tokens_at = now;
+	if (peer->tokens == 0)
+		return false;
+	peer->tokens--;
+	return true;
+}
+
+static enum err
+certificate_make(struct desk *desk, struct desk_peer *peer,
+    struct bytes proof, struct buf *body, struct diag *diag)
+{
+	_cleanup_buf_ struct buf leaf = BUF_INIT, infra = BUF_INIT;
+	struct internal_certificate certificate = { .chain_count = 2 };
+	struct public_key key;
+	enum err err;
+
+	err = front_key_verify(proof, peer->challenge, &key, diag);
+	if (!err)
+		err = authority_server_certificate(desk->authority,
+		    desk->name, &key, time_now(), &leaf,
+		    &certificate.not_after, diag);
+	if (!err)
+		err = authority_certificate(desk->authority, KEY_INFRA,
+		    &infra, diag);
+	if (err)
+		return err;
+	certificate.chain[0] = buf_bytes(&leaf);
+	certificate.chain[1] = buf_bytes(&infra);
+	internal_put_certificate(body, &certificate);
+	return buf_err(body);
+}
+
+static bool
+certificate_answer(struct desk *desk, struct desk_peer *peer,
+    const struct internal_message *message)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+	struct bytes proof;
+	enum err err;
+
+	if (internal_get_octets(message->body, FRONT_KEY_MAX, &proof,
+	    &diag) != ERR_OK)
+		return false;
+	if (!token_take(peer)) {
+		(void)diag_fail(&diag, ERR_BUSY, NULL,
+		    "TLS certificate: too many in this minute");
+		failed_put(peer, message->call, 429, "busy", &diag);
+		return true;
+	}
+	err = certificate_make(desk, peer, proof, &body, &diag);
+	if (err) {
+		log_diag("authority", "TLS certificate", &diag);
+		failed_put(peer, message->call, 403, "refused", &diag);
+		return true;
+	}
+	answer_put(peer, message->call, INTERNAL_ANSWER, &body);
+	return true;
+}
+
+static bool
+figures_answer(struct desk *desk, struct desk_peer *peer,
+    const struct internal_message *message)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT;
+
+	if (internal_get_counts(message->body, peer->counts, NULL) != ERR_OK)
+		return false;
+	text.limit = INTERNAL_SIZE_MAX / 2;
+	figures_put(desk, &text);
+	internal_put_figures(&body, true, buf_bytes(&text));
+	answer_put(peer, message->call, INTERNAL_ANSWER, &body);
+	return true;
+}
+
+bool
+request_answer(struct desk *desk, struct desk_peer *peer,
+    const struct internal_message *message)
+{
+	switch (message->type) {
+	case INTERNAL_WELCOME:
+		if (!bytes_equal(message->body, bytes_of("\xf6", 1)))
+			return false;
+		welcome_answer(desk, peer, message->call);
+		return true;
+	case INTERNAL_CERTIFICATE:
+		return certificate_answer(desk, peer, message);
+	case INTERNAL_FIGURES:
+		return figures_answer(desk, peer, message);
+	default:
+		return false;
+	}
+}

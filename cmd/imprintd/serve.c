@@ -1,0 +1,154 @@
+#include <string.h>
+
+#include "cmd/imprintd/imprintd.h"
+#include "front/front.h"
+
+void
+log_line(const char *role, const char *text)
+{
+	/* one write, or lines of several processes mix */
+	char line[1024];
+	int len = snprintf(line, sizeof(line), "imprintd[%s]: %s\n", role,
+	    text);
+
+	if (len >= (int)sizeof(line))
+		line[sizeof(line) - 2] = '\n';
+	(void)fputs(line, stderr);
+}
+
+void
+log_diag(const char *role, const char *what, const struct diag *diag)
+{
+	char text[900];
+
+	(void)snprintf(text, sizeof(text), "%s: %s%s%s%s%s", what,
+	    diag->what, diag->hint[0] != '\0' ? "; " : "", diag->hint,
+	    diag->internal[0] != '\0' ? "; " : "", diag->internal);
+	log_line(role, text);
+}
+
+static enum exit_code
+serve(struct cmd *cmd)
+{
+	struct config config;
+	enum err err;
+
+	if (cmd->argc > 0)
+		return cmd_usage(cmd, "serve takes no arguments");
+	err = config_load(cmd, &config);
+	return err ? cmd_fail(cmd, err) : supervise(cmd, &config);
+}
+
+static enum exit_code
+check(struct cmd *cmd)
+{
+	struct config config;
+	enum err err;
+
+	if (cmd->argc > 0)
+		return cmd_usage(cmd, "check takes no arguments");
+	err = config_load(cmd, &config);
+	if (err)
+		return cmd_fail(cmd, err);
+	printf("home %s, ecosystem %s\nlisten %s as %s, monitor %s\n"
+	    "%u fronts of %u connections, publish %s\n", config.home,
+	    config.ecosystem, config.listen, config.name,
+	    config.monitor[0] != '\0' ? config.monitor : "none",
+	    config.fronts, config.connections,
+	    config.publish ? "served" : "not served");
+	return EXIT_OK;
+}
+
+static void
+front_log(const char *text)
+{
+	log_line("front", text);
+}
+
+enum exit_code
+front_role(struct cmd *cmd)
+{
+	struct front_config config = { .channel = FD_CHANNEL,
+		.listener = FD_LISTEN, .tell = front_log };
+	uint64_t connections = 0;
+	enum err err;
+
+	err = cmd_number(cmd, "connections", 1, FRONT_CONNECTIONS_MAX, 1,
+	    &connections);
+	if (err)
+		return cmd_fail(cmd, err);
+	config.connections = (unsigned)connections;
+	config.monitor = cmd_flag(cmd, "monitor") ? FD_MONITOR : 0;
+	config.publish = cmd_flag(cmd, "publish") ? FD_PUBLISH : 0;
+	err = front_run(&config, &cmd->diag);
+	if (err)
+		log_diag("front", "ends", &cmd->diag);
+	return err == ERR_OK ? EXIT_OK : err == ERR_STATE ? EXIT_BUSY :
+	    EXIT_DEFECT;
+}
+
+#define OPTIONS_PLACE							\
+	{ "home", "DIR", "where ecosystems are (~/.imprint)" },		\
+	{ "ecosystem", "NAME", "which one (default)" },			\
+	{ "name", "DNS", "what devices know this server by" },		\
+	{ "passphrase-file", "FILE", "first line: the keystore's" },	\
+	{ "passphrase-fd", "N", "the same from a descriptor" }
+
+static const struct cmd_option serve_options[] = {
+	{ "config", "FILE", "YAML; options say otherwise" },
+	OPTIONS_PLACE,
+	{ "listen", "ADDRESS:PORT", "for devices ([::]:8443); port 0: any" },
+	{ "monitor", "ADDRESS:PORT", "figures in plain HTTP; none if not"
+	    " said" },
+	{ "fronts", "N", "processes that face the network (one a core)" },
+	{ NULL, NULL, NULL }
+};
+
+static const struct cmd_command commands[] = {
+	{ "serve", "", "serve devices until SIGTERM", serve_options,
+	    "imprintd serve --config /etc/imprint/imprintd.yaml\n"
+	    "imprintd serve --name est.example.net --passphrase-file p\n",
+	    serve },
+	{ "check", "", "is the configuration right? starts nothing",
+	    serve_options,
+	    "imprintd check --config /etc/imprint/imprintd.yaml\n", check },
+	{ NULL, NULL, NULL, NULL, NULL, NULL }
+};
+
+/* What the supervisor starts; nobody else has the descriptors. */
+static const struct cmd_option authority_options[] = {
+	OPTIONS_PLACE,
+	{ NULL, NULL, NULL }
+};
+static const struct cmd_option front_options[] = {
+	{ "connections", "N", "at once" },
+	{ "monitor", NULL, "descriptor 5" },
+	{ "publish", NULL, "descriptor 6" },
+	{ NULL, NULL, NULL }
+};
+static const struct cmd_command roles[] = {
+	{ "authority", "", "a child of imprintd", authority_options, NULL,
+	    authority_role },
+	{ "front", "", "a child of imprintd", front_options, NULL,
+	    front_role },
+	{ NULL, NULL, NULL, NULL, NULL, NULL }
+};
+
+int
+imprintd_main(int argc, char **argv, const struct io *io)
+{
+	static const struct cmd_program program = {
+		.name = "imprintd",
+		.summary = "gives devices their identity over the network",
+		.commands = commands,
+		.notes = "Set-up: docs/guides/server.md\n"
+	};
+	static const struct cmd_program children = {
+		.name = "imprintd", .summary = "children of imprintd",
+		.commands = roles,
+	};
+	bool role = argc > 1 && (strcmp(argv[1], "authority") == 0 ||
+	    strcmp(argv[1], "front") == 0);
+
+	return cmd_main(role ? &children : &program, argc, argv, io);
+}

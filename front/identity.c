@@ -1,0 +1,120 @@
+/* POST /v1/identity: handed on as it is, for the authority to decide. */
+#include <stdio.h>
+
+#include "front/front_internal.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+
+void
+device_ask(struct front *front, struct http_request *r,
+    enum internal_type type, const struct buf *body)
+{
+	struct http_call *call;
+
+	call = buf_err(body) != ERR_OK ? NULL : http_defer(r);
+	if (call == NULL || link_ask(front, type, buf_bytes(body), call))
+		return;
+	front_refuse(front, r, HTTP_UNAVAILABLE, front->away ?
+	    "unavailable" : "busy", front->away ? "the authority is not"
+	    " there now; the same request again is safe" : "too many wait"
+	    " already; the same request again is safe", front->away ?
+	    RETRY_AWAY : RETRY_BUSY);
+	http_call_end(&call);
+}
+
+static const char *
+refused_early(struct http_request *r, enum http_status *ret_status,
+    const char **ret_reason)
+{
+	_cleanup_buf_ struct buf chain = BUF_INIT;
+
+	*ret_status = HTTP_UNSUPPORTED_TYPE;
+	*ret_reason = "content-type";
+	if (!bytes_equal(http_field(r, "content-type"),
+	    bytes_text(DEVICE_REQUEST)))
+		return "header: content-type: send " DEVICE_REQUEST;
+	*ret_status = HTTP_BAD_REQUEST;
+	*ret_reason = "malformed";
+	if (http_body(r).len == 0)
+		return "body: a signed request is expected";
+	*ret_status = HTTP_UNAUTHORIZED;
+	*ret_reason = "certificate";
+	if (http_client_chain(r, &chain) != ERR_OK || chain.len == 0)
+		return "TLS: show the device's certificate in the handshake";
+	return NULL;
+}
+
+void
+identity_handle(void *ctx, struct http_request *r)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	const char *what, *reason = NULL;
+	struct front *front = ctx;
+	enum http_status status;
+
+	what = refused_early(r, &status, &reason);
+	if (what != NULL) {
+		front_refuse(front, r, status, reason, what, NULL);
+		return;
+	}
+	cbor_put_bstr(&body, http_body(r));
+	device_ask(front, r, INTERNAL_IDENTITY, &body);
+}
+
+static void
+latency_count(struct front *front, int64_t since_ns)
+{
+	static const uint64_t bounds[] = INTERNAL_LATENCY_MS;
+	uint64_t us = (uint64_t)(time_monotonic_ns() - since_ns) / 1000;
+	size_t i = 0;
+
+	while (i < INTERNAL_LATENCIES && us > bounds[i] * 1000)
+		i++;
+	front->counts[COUNT_LATENCY + i]++;
+	front->counts[COUNT_CALLS]++;
+	front->counts[COUNT_CALLS_US] += us;
+}
+
+static void
+refusal_pass(struct front *front, struct http_request *r,
+    const struct internal_message *message)
+{
+	struct internal_refusal refusal;
+	char retry[16];
+
+	if (internal_get_refusal(message->body, &refusal, NULL) != ERR_OK) {
+		front_refuse(front, r, HTTP_SERVER_ERROR, "internal",
+		    "no answer could be made", NULL);
+		return;
+	}
+	(void)snprintf(retry, sizeof(retry), "%u", refusal.retry_after_s);
+	front_refuse(front, r, (enum http_status)refusal.status,
+	    refusal.reason, refusal.detail,
+	    refusal.retry_after_s > 0 ? retry : NULL);
+}
+
+void
+identity_answered(struct front *front, struct front_call *call,
+    const struct internal_message *message)
+{
+	struct http_request *r = http_call_request(call->reply);
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct bytes answer;
+
+	latency_count(front, call->since_ns);
+	if (r == NULL)
+		return;		/* carried out all the same */
+	if (message->type != INTERNAL_ANSWER ||
+	    internal_get_octets(message->body, INTERNAL_SIZE_MAX, &answer,
+	    NULL) != ERR_OK) {
+		refusal_pass(front, r, message);
+		return;
+	}
+	if (call->type == INTERNAL_EST) {
+		est_answered(front, r, answer);
+		return;
+	}
+	buf_put_bytes(&body, answer);
+	http_reply(r, HTTP_OK, DEVICE_ANSWER, &body);
+	front_count(front, HTTP_OK);
+}

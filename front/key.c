@@ -1,0 +1,165 @@
+/* The TLS key: made here, certified by the authority, for a day at most. */
+#include "front/front_internal.h"
+#include "lib/base/clock.h"
+#include "lib/base/cbor_write.h"
+#include "lib/proto/front_key.h"
+#include "lib/x509/certificate.h"
+
+#define FIRST_MS	30000
+#define AGAIN_S		60	/* after one that failed */
+
+/* A new key in front->key, and its proof as a body. */
+static enum err
+key_make(struct front *front, struct buf *body, struct diag *diag)
+{
+	_cleanup_secret_ struct secret private = SECRET_INIT;
+	_cleanup_signer_ struct signer *signer = NULL;
+	_cleanup_buf_ struct buf proof = BUF_INIT;
+	struct public_key public;
+	enum err err;
+
+	secret_release(&front->key);
+	err = key_pair_make(KEY_P256, &public, &private, diag);
+	if (!err)
+		err = signer_new(KEY_P256, secret_bytes(&private), &signer,
+		    diag);
+	if (!err)
+		err = front_key_sign(front->welcome.challenge, signer, &proof,
+		    diag);
+	if (!err)
+		err = private_key_put_pem(KEY_P256, secret_bytes(&private),
+		    &front->key, diag);
+	if (err)
+		return err;
+	cbor_put_bstr(body, buf_bytes(&proof));
+	return buf_err(body);
+}
+
+static enum err
+certificate_take(struct front *front, const struct internal_message *message,
+    struct buf *chain, struct diag *diag)
+{
+	struct internal_certificate certificate;
+	struct internal_refusal refusal;
+	int64_t now = time_now();
+	size_t i;
+	enum err err;
+
+	if (message->type != INTERNAL_ANSWER) {
+		err = internal_get_refusal(message->body, &refusal, diag);
+		return err ? err : diag_fail(diag, ERR_PERMISSION, NULL,
+		    "TLS certificate: refused: %s", refusal.detail);
+	}
+	err = internal_get_certificate(message->body, &certificate, diag);
+	if (err)
+		return err;
+	for (i = 0; i < certificate.chain_count; i++)
+		pem_put(chain, "CERTIFICATE", certificate.chain[i]);
+	if (buf_err(chain) != ERR_OK)
+		return diag_nomem(diag);
+	front->counts[COUNT_CERTIFICATE_END] =
+	    (uint64_t)certificate.not_after;
+	front->renew_at = now + (certificate.not_after - now) / 3 * 2;
+	return ERR_OK;
+}
+
+static enum err
+welcome_take(struct front *front, const struct internal_message *message,
+    struct diag *diag)
+{
+	size_t i;
+	enum err err;
+
+	if (message->type != INTERNAL_ANSWER)
+		return diag_fail(diag, ERR_PERMISSION, NULL,
+		    "channel: the authority does not welcome this front");
+	err = internal_get_welcome(message->body, &front->welcome, diag);
+	for (i = 0; !err && i < front->welcome.trust_count; i++)
+		pem_put(&front->trust, "CERTIFICATE",
+		    front->welcome.trust[i]);
+	if (!err)
+		err = est_welcome(front, diag);
+	/* views of a message that will be gone */
+	front->welcome.trust_count = 0;
+	return err ? err : buf_err(&front->trust);
+}
+
+/* One question before there is a loop. */
+static enum err
+ask_first(struct front *front, enum internal_type type, struct bytes body,
+    struct internal_message *ret_message, struct diag *diag)
+{
+	const struct internal_message question = { .call = type,
+		.type = type, .body = body };
+	enum err err;
+
+	err = channel_put(&front->link, &question);
+	if (!err)
+		err = channel_wait(&front->link, FIRST_MS, ret_message, diag);
+	if (!err && ret_message->call != question.call)
+		err = diag_fail(diag, ERR_SYNTAX, NULL,
+		    "channel: an answer that was not asked for");
+	return err;
+}
+
+enum err
+key_first(struct front *front, struct buf *chain, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct internal_message message;
+	enum err err;
+
+	err = ask_first(front, INTERNAL_WELCOME, bytes_of("\xf6", 1),
+	    &message, diag);
+	if (!err)
+		err = welcome_take(front, &message, diag);
+	if (!err)
+		err = key_make(front, &body, diag);
+	if (!err)
+		err = ask_first(front, INTERNAL_CERTIFICATE,
+		    buf_bytes(&body), &message, diag);
+	if (!err)
+		err = certificate_take(front, &message, chain, diag);
+	return err;
+}
+
+void
+key_renew(struct front *front)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < INTERNAL_CALLS_MAX; i++)
+		if (front->calls[i].number != 0 &&
+		    front->calls[i].type == INTERNAL_CERTIFICATE)
+			return;
+	front->renew_at = time_now() + AGAIN_S;
+	err = key_make(front, &body, &diag);
+	if (!err && !link_ask(front, INTERNAL_CERTIFICATE, buf_bytes(&body),
+	    NULL))
+		err = diag_fail(&diag, ERR_BUSY, NULL,
+		    "the authority cannot be asked");
+	if (err)
+		front_tell(front, "no new TLS certificate", &diag);
+}
+
+void
+key_answered(struct front *front, const struct internal_message *message)
+{
+	_cleanup_buf_ struct buf chain = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+	enum err err;
+
+	err = certificate_take(front, message, &chain, &diag);
+	if (!err)
+		err = http_server_renew(front->server, buf_bytes(&chain),
+		    secret_bytes(&front->key), buf_bytes(&front->trust),
+		    &diag);
+	secret_release(&front->key);
+	if (err)
+		front->renew_at = time_now() + AGAIN_S;
+	front_tell(front, err ? "no new TLS certificate" :
+	    "a new TLS certificate", err ? &diag : NULL);
+}

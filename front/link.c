@@ -1,0 +1,128 @@
+/* The channel to the authority: calls and their answers. */
+#include <stdio.h>
+
+#include "front/front_internal.h"
+#include "lib/base/clock.h"
+
+#define CALL_S	30
+
+bool
+link_ask(struct front *front, enum internal_type type, struct bytes body,
+    struct http_call *reply)
+{
+	struct internal_message message = { .type = type, .body = body };
+	struct front_call *call;
+	size_t slot = 0;
+
+	while (slot < INTERNAL_CALLS_MAX && front->calls[slot].number != 0)
+		slot++;
+	if (front->away || slot == INTERNAL_CALLS_MAX)
+		return false;
+	/* never used before: a late answer belongs to nobody */
+	message.call = ++front->sequence * INTERNAL_CALLS_MAX + slot;
+	if (channel_put(&front->link, &message) != ERR_OK)
+		return false;
+	call = &front->calls[slot];
+	*call = (struct front_call){ .number = message.call, .type = type,
+		.reply = reply, .since_ns = time_monotonic_ns() };
+	/* with all else of this turn */
+	http_watch_write(front->link_watch, true);
+	return true;
+}
+
+static void
+call_away(struct front *front, struct front_call *call, const char *detail,
+    const char *retry)
+{
+	struct http_request *r;
+
+	r = call->reply == NULL ? NULL : http_call_request(call->reply);
+	if (r != NULL)
+		front_refuse(front, r, HTTP_UNAVAILABLE, "unavailable",
+		    detail, retry);
+	http_call_end(&call->reply);
+	call->number = 0;
+}
+
+void
+link_expire(struct front *front)
+{
+	int64_t now = time_monotonic_ns();
+	struct front_call *call;
+	size_t i;
+
+	for (i = 0; i < INTERNAL_CALLS_MAX; i++) {
+		call = &front->calls[i];
+		if (call->number != 0 && now - call->since_ns >
+		    CALL_S * INT64_C(1000000000))
+			call_away(front, call, "no answer in time; the same"
+			    " request again is safe", RETRY_AWAY);
+	}
+}
+
+void
+link_drop(struct front *front)
+{
+	size_t i;
+
+	front->away = true;
+	front->ready = false;
+	for (i = 0; i < INTERNAL_CALLS_MAX; i++)
+		if (front->calls[i].number != 0)
+			call_away(front, &front->calls[i], "the authority is"
+			    " not there now; the same request again is safe",
+			    RETRY_AWAY);
+}
+
+static void
+message_take(struct front *front, const struct internal_message *message)
+{
+	struct front_call *call;
+
+	call = &front->calls[message->call % INTERNAL_CALLS_MAX];
+	if (call->number != message->call || call->number == 0)
+		return;		/* nobody waits for it any longer */
+	switch (call->type) {
+	case INTERNAL_CERTIFICATE:
+		key_answered(front, message);
+		break;
+	case INTERNAL_IDENTITY:
+	case INTERNAL_EST:
+		identity_answered(front, call, message);
+		break;
+	case INTERNAL_FIGURES:
+		figures_answered(front, call, message);
+		break;
+	default:
+		break;
+	}
+	http_call_end(&call->reply);
+	call->number = 0;
+}
+
+void
+link_ready(void *ctx)
+{
+	struct internal_message message;
+	struct diag diag = DIAG_INIT;
+	struct front *front = ctx;
+	bool there = true;
+	enum err err;
+
+	err = channel_write(&front->link, &diag);
+	if (!err)
+		err = channel_read(&front->link, &diag);
+	while (!err && there) {
+		err = channel_next(&front->link, &message, &there, &diag);
+		if (!err && there)
+			message_take(front, &message);
+	}
+	if (!err) {
+		http_watch_write(front->link_watch,
+		    channel_queued(&front->link) > 0);
+		return;
+	}
+	front_tell(front, "the authority has ended", NULL);
+	http_watch_free(&front->link_watch);
+	link_drop(front);
+}

@@ -1,0 +1,92 @@
+/* GET /pub/NAME: what is published, from the opener's descriptors. */
+#include <unistd.h>
+
+#include "front/files.h"
+#include "front/front_internal.h"
+
+#define PREFIX	"/pub/"
+
+void
+files_handle(void *ctx, struct http_request *r)
+{
+	struct bytes name = http_path(r);
+	struct front *front = ctx;
+	struct http_call *call;
+	size_t at;
+
+	name.ptr += strlen(PREFIX);
+	name.len -= strlen(PREFIX);
+	if (!files_name_good(name)) {
+		front_refuse(front, r, HTTP_NOT_FOUND, "not-found",
+		    "nothing of that name is published", NULL);
+		return;
+	}
+	if (front->files < 0 || front->waiting_count == FILES_WAITING_MAX ||
+	    !files_ask(front->files, name)) {
+		front_refuse(front, r, HTTP_UNAVAILABLE, "busy",
+		    "files cannot be had now", RETRY_BUSY);
+		return;
+	}
+	call = http_defer(r);	/* NULL: its answer is for nobody */
+	at = (front->waiting_first + front->waiting_count++) %
+	    FILES_WAITING_MAX;
+	front->waiting[at].reply = call;
+	front->waiting[at].type = files_type(name);
+}
+
+static void
+file_reply(struct front *front, int fd, uint64_t size)
+{
+	size_t at = front->waiting_first;
+	struct http_call *call = front->waiting[at].reply;
+	struct http_request *r;
+
+	front->waiting_first = (at + 1) % FILES_WAITING_MAX;
+	front->waiting_count--;
+	r = call == NULL ? NULL : http_call_request(call);
+	if (r != NULL && fd >= 0) {
+		http_reply_file(r, front->waiting[at].type, fd, size);
+		front->counts[COUNT_FILES]++;
+		front_count(front, HTTP_OK);
+		fd = -1;	/* handed over */
+	} else if (r != NULL) {
+		front_refuse(front, r, HTTP_NOT_FOUND, "not-found",
+		    "nothing of that name is published", NULL);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	http_call_end(&call);
+}
+
+void
+files_drop(struct front *front)
+{
+	http_watch_free(&front->files_watch);
+	if (front->files >= 0)
+		(void)close(front->files);
+	front->files = -1;
+	while (front->waiting_count > 0)
+		file_reply(front, -1, 0);
+}
+
+void
+files_ready(void *ctx)
+{
+	struct front *front = ctx;
+	uint64_t size = 0;
+	int fd = -1;
+	enum err err;
+
+	while ((err = files_answer(front->files, &fd, &size)) == ERR_OK) {
+		if (front->waiting_count > 0)
+			file_reply(front, fd, size);
+		else if (fd >= 0)
+			(void)close(fd);
+	}
+	if (err == ERR_BUSY)
+		return;
+	/* a new front has a new opener */
+	front_tell(front, "the opener of files has ended", NULL);
+	files_drop(front);
+	http_server_stop(front->server);
+}

@@ -1,0 +1,261 @@
+/* What a confined process cannot do, tried by one that is. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/ptrace.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "front/confine.h"
+#include "lib/crypto/key.h"
+
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define LOOSE	1
+#else
+#define LOOSE	0
+#endif
+
+static long
+try_open(void)
+{
+	return open("/etc/passwd", O_RDONLY | O_CLOEXEC);
+}
+
+static long
+try_openat(void)
+{
+	return syscall(SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY, 0);
+}
+
+static long
+try_openat2(void)
+{
+	struct open_how how = { .flags = O_RDONLY };
+
+	return syscall(SYS_openat2, AT_FDCWD, "/etc/passwd", &how,
+	    sizeof(how));
+}
+
+static long
+try_create(void)
+{
+	return syscall(SYS_creat, "/tmp/test_confine.new", 0600);
+}
+
+static long
+try_tcp(void)
+{
+	return socket(AF_INET, SOCK_STREAM, 0);
+}
+
+static long
+try_unix(void)
+{
+	return socket(AF_UNIX, SOCK_STREAM, 0);
+}
+
+static long
+try_pair(void)
+{
+	int fds[2];
+
+	return socketpair(AF_UNIX, SOCK_STREAM, 0, fds);
+}
+
+/* On a socket that it has. */
+static long
+try_connect(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = 80 };
+
+	return connect(0, (struct sockaddr *)&to, sizeof(to));
+}
+
+static long
+try_exec(void)
+{
+	char *argv[] = { NULL }, *envp[] = { NULL };
+
+	return execve("/bin/true", argv, envp);
+}
+
+static long
+try_fork(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(0);
+	return pid;
+}
+
+static long
+try_ptrace(void)
+{
+	return ptrace(PTRACE_ATTACH, getppid(), NULL, NULL);
+}
+
+static long
+try_kill(void)
+{
+	return kill(getppid(), 0);
+}
+
+static long
+try_memory(void)
+{
+	return syscall(SYS_process_vm_readv, getppid(), NULL, 0, NULL, 0, 0);
+}
+
+static long
+try_memfd(void)
+{
+	return syscall(SYS_memfd_create, "x", 0);
+}
+
+static long
+try_execute_memory(void)
+{
+	return mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE |
+	    MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
+}
+
+static long
+try_terminal(void)
+{
+	return ioctl(0, TIOCSTI, "x");
+}
+
+static long
+try_unlink(void)
+{
+	return unlink("/tmp/test_confine.old");
+}
+
+static long
+try_mkdir(void)
+{
+	return mkdir("/tmp/test_confine.dir", 0700);
+}
+
+static const struct {
+	const char	*name;
+	long		(*call)(void);
+	bool		 strict;	/* a sanitizer does it itself */
+	bool		 opener;	/* the opener may */
+} tries[] = {
+	{ "open", try_open, false, false },
+	{ "openat", try_openat, false, false },
+	{ "openat2", try_openat2, false, true },
+	{ "creat", try_create, false, false },
+	{ "socket TCP", try_tcp, false, false },
+	{ "socket UNIX", try_unix, false, false },
+	{ "socketpair", try_pair, false, false },
+	{ "connect", try_connect, false, false },
+	{ "execve", try_exec, false, false },
+	{ "fork", try_fork, true, false },
+	{ "ptrace", try_ptrace, false, false },
+	{ "kill", try_kill, false, false },
+	{ "process_vm_readv", try_memory, false, false },
+	{ "memfd_create", try_memfd, false, false },
+	{ "mmap PROT_EXEC", try_execute_memory, true, false },
+	{ "ioctl", try_terminal, true, false },
+	{ "unlink", try_unlink, false, false },
+	{ "mkdir", try_mkdir, false, false },
+};
+
+/* What serving needs goes on. */
+static bool
+works(void)
+{
+	_cleanup_secret_ struct secret private = SECRET_INIT;
+	_cleanup_signer_ struct signer *signer = NULL;
+	uint8_t sig[SIGNATURE_SIZE];
+	struct public_key key;
+
+	return key_pair_make(KEY_P256, &key, &private, NULL) == ERR_OK &&
+	    signer_new(KEY_P256, secret_bytes(&private), &signer, NULL) ==
+	    ERR_OK && signer_sign(signer, bytes_text("x"), sig) == ERR_OK;
+}
+
+/* Exit status: 0, or 1 + the place of the try that was not refused. */
+static int
+tries_run(enum confine_role role)
+{
+	size_t i;
+
+	if (role == CONFINE_FRONT && !works())	/* and is set up by that */
+		return 101;
+	if (confine(role, NULL) != ERR_OK)
+		return 102;
+	for (i = 0; i < COUNT(tries); i++) {
+		if ((tries[i].strict && LOOSE) ||
+		    (tries[i].opener && role == CONFINE_OPENER) ||
+		    (LOOSE && role == CONFINE_OPENER))
+			continue;
+		errno = 0;
+		if (tries[i].call() != -1 || errno != EPERM)
+			return 1 + (int)i;
+	}
+	if (role == CONFINE_FRONT && !works())
+		return 103;
+	return 0;
+}
+
+static void
+confined(enum confine_role role)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(tries_run(role));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) > 100)
+		fail_msg("step %d", WEXITSTATUS(status));
+	if (WEXITSTATUS(status) != 0)
+		fail_msg("%s is not refused",
+		    tries[WEXITSTATUS(status) - 1].name);
+}
+
+static void
+test_front(void **state)
+{
+	(void)state;
+	confined(CONFINE_FRONT);
+}
+
+static void
+test_opener(void **state)
+{
+	(void)state;
+	confined(CONFINE_OPENER);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_front),
+		cmocka_unit_test(test_opener),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

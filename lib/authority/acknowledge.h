@@ -1,0 +1,48 @@
+/*
+ * What the authority acknowledged of stations' ledgers.
+ *
+ * A station tells where its ledger stands (lib/identity/ledger_head.h), and
+ * what was acknowledged of it last. If that is what stands here, the chain
+ * extends it, for the station has looked when it took it in: the new head is
+ * kept and an acknowledgement signed by the document signer. Else the last
+ * one is given again: a station whose ledger was put back finds so when it
+ * takes it in. The same head again is given the same acknowledgement.
+ *
+ * A report is refused when it does not rest on the last one: its station
+ * did not take it in, or cannot.
+ */
+#ifndef IMPRINT_AUTHORITY_ACKNOWLEDGE_H
+#define IMPRINT_AUTHORITY_ACKNOWLEDGE_H
+
+#include "lib/authority/authority.h"
+#include "lib/identity/ledger_head.h"
+
+enum acknowledge_outcome {
+	ACKNOWLEDGE_NEW = 1,
+	ACKNOWLEDGE_BEFORE = 2,	/* this very head */
+	ACKNOWLEDGE_LAST = 3	/* what was told does not rest on it */
+};
+/* The answer to REQUEST_STATION_ACKNOWLEDGE, whose body is a head: [outcome,
+ * acknowledgement]. encoded is a view of it. ERR_SYNTAX. */
+struct acknowledge_answer {
+	enum acknowledge_outcome outcome;
+	struct bytes		encoded;
+	struct acknowledged	acknowledged;
+};
+MUST_USE enum err acknowledge_answer_get(struct authority *,
+    struct bytes result, struct acknowledge_answer *ret_answer,
+    struct diag *);
+
+/* What holds the ledger of a report. */
+struct acknowledge_basis {
+	const char	*wrong;		/* why not to rely on it, or NULL */
+	uint64_t	 entries;	/* that its own anchor holds */
+	uint64_t	 acknowledged;	/* entries; 0: nothing was */
+};
+/* Does the report rest on the last acknowledgement to its station?
+ * ERR_CORRUPT. */
+MUST_USE enum err acknowledge_report_check(struct authority *,
+    const struct public_key *signing, const struct report *,
+    struct acknowledge_basis *ret_basis, struct diag *);
+
+#endif

@@ -1,0 +1,564 @@
+#include "lib/authority/enrol.h"
+
+#include <stdlib.h>
+
+#include "lib/authority/anchor.h"
+#include "lib/authority/enrol_internal.h"
+#include "lib/authority/operation.h"
+#include "lib/authority/status.h"
+#include "lib/base/cbor_write.h"
+#include "lib/crypto/random.h"
+
+const char *
+enrol_verdict_name(enum enrol_verdict verdict)
+{
+	static const char *const names[] = { "refused", "done", "repeated",
+	    "malformed", "unsupported", "unknown", "signature", "revoked",
+	    "suspended", "expired", "consumed", "superseded", "attempts",
+	    "conflict", "keys", "no-product", "busy", "quota" };
+
+	return (unsigned)verdict < sizeof(names) / sizeof(names[0]) ?
+	    names[verdict] : "?";
+}
+
+static uint64_t
+indices_left(const struct enrol *e)
+{
+	uint64_t left = 0;
+	size_t i;
+
+	for (i = 0; i < e->block_count; i++)
+		left += e->blocks[i].count;
+	return left;
+}
+
+bool
+enrol_room(const struct enrol *e)
+{
+	return e->taken < ENROL_TURN_MAX && e->taken < indices_left(e);
+}
+
+/* Which template a block is reserved with: should it become void, the serial
+ * numbers of most slots are listed. */
+static uint32_t
+block_template(const struct enrol *e)
+{
+	size_t i, most = 0;
+	uint32_t id = 0;
+
+	for (i = 0; i < e->product_count; i++)
+		if (e->products[i]->template->slot_count > most) {
+			most = e->products[i]->template->slot_count;
+			id = e->products[i]->template_id;
+		}
+	return id;
+}
+
+/* In the caller's transaction: the next indices, and the entry that says so,
+ * which the anchor then holds. */
+static enum err
+block_reserve(struct enrol *e, struct diag *diag)
+{
+	struct store_range range = { .log = LOG_ONLINE_NUMBER,
+	    .count = ENROL_BLOCK, .epoch = e->log.epoch,
+	    .state = RANGE_RESERVED, .template = block_template(e),
+	    .issued = e->now, .evidence = EVIDENCE_BOOTSTRAP };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	enum err err;
+
+	if (e->block_count == ENROL_BLOCKS_MAX)
+		return diag_fail(diag, ERR_INTERNAL, NULL,
+		    "enrolment: too many blocks");
+	err = random_bytes(range.seed, RANGE_SEED_SIZE, diag);
+	if (!err)
+		err = store_range_reserve(e->authority->store, &range, diag);
+	if (!err)
+		err = rows_range_add(e->authority, &range, diag);
+	cbor_put_array(&body, 3);
+	cbor_put_uint(&body, range.log);
+	cbor_put_uint(&body, range.first);
+	cbor_put_uint(&body, range.count);
+	if (!err)
+		err = buf_err(&body);
+	if (!err)
+		err = operation_append(e->authority, OPERATION_RESERVE,
+		    e->now, buf_bytes(&body), NULL, diag);
+	if (err)
+		return err;
+	e->blocks[e->block_count++] = range;
+	e->anchor_due = true;
+	return ERR_OK;
+}
+
+static enum err
+block_collect(void *ctx, const struct store_range *range)
+{
+	struct enrol *e = ctx;
+
+	if (e->block_count == ENROL_BLOCKS_MAX)
+		return ERR_LIMIT;
+	e->blocks[e->block_count++] = *range;
+	return ERR_OK;
+}
+
+/* The log, its tree and what is reserved, as they are now. */
+static enum err
+log_read(struct enrol *e, struct diag *diag)
+{
+	enum err err;
+
+	e->block_count = 0;
+	err = authority_log(e->authority, LOG_ONLINE_NUMBER, &e->log,
+	    &e->tree, diag);
+	return err ? err : store_range_each(e->authority->store,
+	    LOG_ONLINE_NUMBER, 0, RANGE_RESERVED, block_collect, e, diag);
+}
+
+/* count indices at the log's end leave their blocks as parts of their own;
+ * the head's sum of ranges follows. */
+static enum err
+blocks_carve(struct enrol *e, struct operation_head *head,
+    const struct store_range *parts, size_t count, struct bytes frontier,
+    struct diag *diag)
+{
+	struct store_range *block, left;
+	size_t done = 0, n;
+	uint64_t end;
+	enum err err = ERR_OK;
+
+	while (done < count && !err) {
+		block = &e->blocks[0];
+		left = *block;
+		end = block->first + block->count;
+		for (n = done; n < count && parts[n].first < end; n++) {
+			left.first += parts[n].count;
+			left.count -= parts[n].count;
+		}
+		err = store_range_carve(e->authority->store, parts + done,
+		    n - done, &left, frontier, diag);
+		if (!err)
+			err = rows_carve(e->authority, head, block,
+			    parts + done, n - done, &left, diag);
+		if (left.count > 0)
+			*block = left;
+		else
+			memmove(block, block + 1,
+			    --e->block_count * sizeof(*block));
+		done = n;
+	}
+	return err;
+}
+
+/* What a dropped turn had signed never left: void, revoked, on record. */
+static enum err
+spoiled_parts(struct enrol *e, struct store_range parts[ENROL_BLOCKS_MAX],
+    size_t *ret_count)
+{
+	uint64_t left = e->spoiled, count;
+	size_t i;
+
+	for (i = 0; left > 0; i++) {
+		if (i == e->block_count)
+			return ERR_INTERNAL;
+		count = left < e->blocks[i].count ? left :
+		    e->blocks[i].count;
+		parts[i] = e->blocks[i];
+		parts[i].count = (uint32_t)count;
+		parts[i].state = RANGE_VOID;
+		left -= count;
+	}
+	*ret_count = i;
+	return ERR_OK;
+}
+
+static enum err
+spoiled_carve(struct enrol *e, const struct store_range *parts, size_t count,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf frontier = BUF_INIT;
+	struct operation_head head;
+	size_t i;
+	enum err err;
+
+	err = operation_head(e->authority, &head, diag);
+	for (i = 0; i < count && !err; i++)
+		err = authority_void_leaves(&e->tree, e->sha256, &parts[i]);
+	if (!err)
+		err = authority_tree_put(e->authority, LOG_ONLINE_NUMBER,
+		    &e->tree, &frontier, diag);
+	if (!err)
+		err = blocks_carve(e, &head, parts, count,
+		    buf_bytes(&frontier), diag);
+	return err ? err : operation_head_put(e->authority, &head, diag);
+}
+
+static enum err
+spoiled_revoke(struct enrol *e, struct diag *diag)
+{
+	struct status_change change = { .action = STATUS_VOID,
+	    .reason = CRL_CESSATION_OF_OPERATION, .log = LOG_ONLINE_NUMBER,
+	    .first = e->spoiled_first, .count = e->spoiled };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct status_count count = { 0 };
+	struct operation operation;
+	enum err err;
+
+	cbor_put_array(&body, 3);
+	cbor_put_uint(&body, LOG_ONLINE_NUMBER);
+	cbor_put_array(&body, 1);
+	cbor_put_array(&body, 2);
+	cbor_put_uint(&body, change.first);
+	cbor_put_uint(&body, change.count);
+	cbor_put_uint(&body, change.reason);
+	err = buf_err(&body);
+	if (!err)
+		err = operation_append(e->authority, OPERATION_VOID, e->now,
+		    buf_bytes(&body), &operation, diag);
+	if (err)
+		return err;
+	change.time = operation.time;
+	change.operation = operation.seq;
+	return status_apply(e->authority, &change, &count, diag);
+}
+
+static enum err
+spoiled_void(struct enrol *e, struct diag *diag)
+{
+	struct store_range parts[ENROL_BLOCKS_MAX];
+	size_t count = 0;
+	enum err err;
+
+	/* somebody made all that was reserved void meanwhile */
+	if (e->spoiled > 0 && e->log.size != e->spoiled_first)
+		e->spoiled = 0;
+	if (e->spoiled == 0)
+		return ERR_OK;
+	err = spoiled_parts(e, parts, &count);
+	if (!err)
+		err = store_begin(e->authority->store, diag);
+	if (err)
+		return err;
+	err = spoiled_carve(e, parts, count, diag);
+	if (!err)
+		err = spoiled_revoke(e, diag);
+	if (!err)
+		err = store_commit(e->authority->store, diag);
+	if (err) {
+		store_rollback(e->authority->store);
+		return err;
+	}
+	e->spoiled = 0;
+	e->moved = true;
+	return log_read(e, diag);
+}
+
+/* Enough for a whole turn, durable and anchored. */
+static enum err
+blocks_ready(struct enrol *e, struct diag *diag)
+{
+	enum err err = ERR_OK;
+
+	if (e->product_count > 0 && indices_left(e) < ENROL_TURN_MAX) {
+		err = store_begin(e->authority->store, diag);
+		if (err)
+			return err;
+		err = block_reserve(e, diag);
+		if (!err)
+			err = store_commit(e->authority->store, diag);
+		if (err) {
+			store_rollback(e->authority->store);
+			return err;
+		}
+	}
+	if (!e->anchor_due)
+		return ERR_OK;
+	err = anchor_update(e->authority, e->now, diag);
+	if (err)
+		return err;
+	e->anchor_due = false;
+	e->moved = false;
+	e->anchored = e->now;
+	return ERR_OK;
+}
+
+/* Identities on the front's word: counted when the turn is durable. */
+static void
+asserted_count(struct enrol *e, bool durable)
+{
+	struct enrol_product *product;
+	size_t i;
+
+	for (i = 0; i < e->product_count; i++) {
+		product = e->products[i];
+		product->asserted += durable ? product->asserted_turn : 0;
+		product->asserted_turn = 0;
+	}
+}
+
+static void
+turn_clear(struct enrol *e)
+{
+	asserted_count(e, false);
+	e->taken = 0;
+	e->event_count = 0;
+	e->superseded_count = 0;
+	e->changes = (struct row_sum){ .count = 0 };
+	buf_clear(&e->leaves);
+	buf_clear(&e->events);
+}
+
+enum err
+enrol_turn_begin(struct enrol *e, int64_t now, struct diag *diag)
+{
+	enum err err;
+
+	if (e->turn)
+		return diag_fail(diag, ERR_STATE, NULL,
+		    "enrolment: a turn is under way");
+	e->now = now;
+	turn_clear(e);
+	err = enrol_load(e, diag);
+	if (!err)
+		err = log_read(e, diag);
+	if (!err)
+		err = spoiled_void(e, diag);
+	if (!err)
+		err = blocks_ready(e, diag);
+	if (!err)
+		err = store_begin(e->authority->store, diag);
+	if (err)
+		return err;
+	e->turn = true;
+	return ERR_OK;
+}
+
+void
+enrol_turn_drop(struct enrol *e)
+{
+	if (!e->turn)
+		return;
+	store_rollback(e->authority->store);
+	e->turn = false;
+	e->spoiled_first = e->log.size;
+	e->spoiled = e->taken;
+	e->anchor_due = true;	/* a block may have gone with it */
+	turn_clear(e);
+}
+
+void
+enrol_event(struct enrol *e, enum field_event what,
+    const struct address *birth, bool has_index, uint64_t index)
+{
+	cbor_put_array(&e->events, 4);
+	cbor_put_uint(&e->events, what);
+	cbor_put_uint(&e->events, birth->log);
+	cbor_put_uint(&e->events, birth->index);
+	if (has_index)
+		cbor_put_uint(&e->events, index);
+	else
+		cbor_put_null(&e->events);
+	e->event_count++;
+}
+
+enum err
+enrol_supersede(struct enrol *e, const struct address *birth, uint64_t index,
+    struct diag *diag)
+{
+	struct status_range *more;
+
+	if (e->superseded_count == e->superseded_cap) {
+		more = reallocarray(e->superseded, e->superseded_cap + 64,
+		    sizeof(*more));
+		if (more == NULL)
+			return diag_nomem(diag);
+		e->superseded = more;
+		e->superseded_cap += 64;
+	}
+	e->superseded[e->superseded_count++] = (struct status_range){
+	    LOG_ONLINE_NUMBER, index, 1 };
+	enrol_event(e, FIELD_SUPERSEDED, birth, true, index);
+	return ERR_OK;
+}
+
+static int
+range_compare(const void *a, const void *b)
+{
+	const struct status_range *x = a, *y = b;
+
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+/* What became of whom is one entry, and it revokes what was superseded. */
+static enum err
+turn_record(struct enrol *e, struct diag *diag)
+{
+	struct status_change change = { .action = STATUS_REVOKE,
+	    .reason = CRL_SUPERSEDED, .log = LOG_ONLINE_NUMBER };
+	_cleanup_buf_ struct buf body = { .limit = OPERATION_SIZE_MAX };
+	struct status_count count = { 0 };
+	struct operation operation;
+	enum err err;
+
+	cbor_put_array(&body, 1);
+	cbor_put_array(&body, e->event_count);
+	err = buf_err(&e->events);
+	buf_put_bytes(&body, buf_bytes(&e->events));
+	if (!err)
+		err = buf_err(&body);
+	if (!err)
+		err = operation_append(e->authority, OPERATION_FIELD, e->now,
+		    buf_bytes(&body), &operation, diag);
+	if (err || e->superseded_count == 0)
+		return err;
+	change.time = operation.time;
+	change.operation = operation.seq;
+	qsort(e->superseded, e->superseded_count, sizeof(*e->superseded),
+	    range_compare);
+	return status_apply_all(e->authority, &change, e->superseded,
+	    e->superseded_count, &count, diag);
+}
+
+/* The log grows by what was taken, head and sums with it. */
+static enum err
+turn_grow(struct enrol *e, struct diag *diag)
+{
+	_cleanup_buf_ struct buf frontier = BUF_INIT;
+	struct operation_head head;
+	enum err err;
+
+	err = operation_head(e->authority, &head, diag);
+	if (!err && e->taken > 0) {
+		err = buf_err(&e->leaves);
+		if (!err)
+			err = merkle_append(&e->tree, e->sha256,
+			    e->leaves.ptr, e->taken);
+		if (!err)
+			err = authority_tree_put(e->authority,
+			    LOG_ONLINE_NUMBER, &e->tree, &frontier, diag);
+		if (!err)
+			err = blocks_carve(e, &head, e->parts, e->taken,
+			    buf_bytes(&frontier), diag);
+	}
+	if (!err)
+		err = operation_head_put(e->authority, &head, diag);
+	return err ? err : rows_change(e->authority, &e->changes, diag);
+}
+
+enum err
+enrol_turn_commit(struct enrol *e, struct diag *diag)
+{
+	enum err err;
+
+	if (!e->turn)
+		return diag_fail(diag, ERR_STATE, NULL,
+		    "enrolment: no turn is under way");
+	if (e->event_count == 0 && e->taken == 0) {
+		enrol_turn_drop(e);
+		e->anchor_due = false;
+		return ERR_OK;
+	}
+	err = turn_grow(e, diag);
+	if (!err)
+		err = turn_record(e, diag);
+	/* so that the next turn needs no transaction for it */
+	if (!err && indices_left(e) < ENROL_TURN_MAX)
+		err = block_reserve(e, diag);
+	if (!err)
+		err = store_commit(e->authority->store, diag);
+	if (err) {
+		enrol_turn_drop(e);
+		return err;
+	}
+	asserted_count(e, true);
+	e->turn = false;
+	e->moved = true;
+	return ERR_OK;
+}
+
+enum err
+enrol_idle(struct enrol *e, int64_t now, struct diag *diag)
+{
+	enum err err;
+
+	if (e->turn || (!e->moved && !e->anchor_due) ||
+	    (!e->anchor_due && now - e->anchored < ENROL_ANCHOR_S))
+		return ERR_OK;
+	err = anchor_update(e->authority, now, diag);
+	if (err)
+		return err;
+	e->anchor_due = false;
+	e->moved = false;
+	e->anchored = now;
+	return ERR_OK;
+}
+
+void
+enrol_close(struct enrol **enrol)
+{
+	struct enrol *e = *enrol;
+
+	if (e == NULL)
+		return;
+	enrol_turn_drop(e);
+	e->authority->enrolling = false;
+	enrol_unload(e);
+	lookup_free(&e->lookup);
+	lookup_free(&e->again);
+	sha256_free(&e->sha256);
+	buf_release(&e->leaves);
+	buf_release(&e->events);
+	free(e->superseded);
+	free(e);
+	*enrol = NULL;
+}
+
+enum err
+enrol_open(struct authority *authority, int64_t now,
+    struct enrol **ret_enrol, struct diag *diag)
+{
+	_cleanup_enrol_ struct enrol *e = NULL;
+	enum err err;
+
+	err = authority_need_keys(authority, diag);
+	if (!err && (authority->mode != AUTHORITY_WRITE ||
+	    authority->enrolling))
+		err = diag_fail(diag, ERR_STATE, NULL,
+		    "enrolment: the ecosystem is not open for writing, or "
+		    "enrols already");
+	/* before it is ours: what another one had reserved */
+	if (!err)
+		err = authority_void_reserved(authority, LOG_ONLINE_NUMBER,
+		    now, diag);
+	if (!err)
+		err = rows_check_ranges(authority, diag);
+	if (!err)
+		err = rows_check_tables(authority, diag);
+	if (!err)
+		err = status_check(authority, diag);
+	if (err)
+		return err;
+	e = calloc(1, sizeof(*e));
+	if (e == NULL)
+		return diag_nomem(diag);
+	e->authority = authority;
+	e->now = now;
+	e->anchored = now;
+	e->leaves.limit = e->events.limit = BUF_LIMIT_DEFAULT;
+	authority->enrolling = true;
+	err = sha256_new(&e->sha256, diag);
+	if (!err)
+		err = lookup_new(authority, &e->lookup, diag);
+	if (!err)
+		err = lookup_new(authority, &e->again, diag);
+	if (!err)
+		err = enrol_load(e, diag);
+	if (!err)
+		err = log_read(e, diag);
+	if (!err)
+		err = blocks_ready(e, diag);
+	if (err)
+		return err;
+	*ret_enrol = e;
+	e = NULL;	/* transferred */
+	return ERR_OK;
+}

@@ -1,0 +1,177 @@
+/*
+ * Enrolment in the field: a device's signed request, verified and carried
+ * out. Octets and rules: docs/protocol/enrolment.md.
+ *
+ * Nobody who carries a request is believed. It is signed by a key whose
+ * certificate this authority issued; the certificate must be the issued one
+ * to the octet, rebuilt from the registry. Product, names, rights and
+ * extensions come from the registry; the device gives public keys alone.
+ *
+ * A new identity takes the next index of the log LOG_ONLINE and keeps the
+ * UEID and the names of birth. Indices are reserved ahead, in blocks: a block
+ * is durable, on record in the operations log, and anchored, before one of
+ * its indices is signed. So a registry put back to before a block does not
+ * extend the anchor, and of one put back to after it the whole block becomes
+ * void: no index is used twice, though the anchor does not move on for each
+ * identity.
+ *
+ * Work is done in turns: many requests, one commit. No answer may leave
+ * before enrol_turn_commit() has returned ERR_OK.
+ *
+ *	enrol_turn_begin()
+ *	for each request that waits: enrol_submit() -> verdict, answer
+ *	enrol_turn_commit()	then send; on an error send none of them
+ *
+ * One struct enrol for an authority that is open for writing and unlocked.
+ * Between turns, other verbs of the authority may run; within one, none.
+ */
+#ifndef IMPRINT_AUTHORITY_ENROL_H
+#define IMPRINT_AUTHORITY_ENROL_H
+
+#include "lib/authority/authority.h"
+
+#define DEVICE_REQUEST_TYP	"application/imprint-device-request+cose"
+#define DEVICE_ANSWER_TYP	"application/imprint-device-answer+cose"
+#define DEVICE_KEY_CONTEXT	"imprint device key"
+#define DEVICE_REQUEST_MAX	((size_t)64 << 10)
+#define DEVICE_ANSWER_MAX	((size_t)64 << 10)
+#define DEVICE_REQUEST_ID_SIZE	16
+#define ENROL_TURN_MAX		64	/* identities issued in one turn */
+
+enum device_request_type {
+	DEVICE_ENROL = 1, DEVICE_CONFIRM = 2, DEVICE_RENEW = 3,
+	DEVICE_REFRESH = 4	/* not yet: ENROL_UNSUPPORTED */
+};
+
+/* A decision; begins as ENROL_REFUSED. */
+enum enrol_verdict {
+	ENROL_REFUSED = 0,	/* not decided */
+	ENROL_DONE = 1,
+	ENROL_REPEATED = 2,	/* as before; answered again */
+	ENROL_MALFORMED = 3,
+	ENROL_UNSUPPORTED = 4,	/* version, type, algorithm; what the product
+				 * wants is not offered */
+	ENROL_UNKNOWN = 5,	/* not issued here; another authority */
+	ENROL_SIGNATURE = 6,
+	ENROL_REVOKED = 7, ENROL_SUSPENDED = 8,
+	ENROL_EXPIRED = 9,
+	ENROL_CONSUMED = 10,	/* bootstrap identity: used before */
+	ENROL_SUPERSEDED = 11,	/* another request took its place */
+	ENROL_ATTEMPTS = 12,	/* superseded too often */
+	ENROL_CONFLICT = 13,	/* this id, other octets */
+	ENROL_KEYS = 14,	/* slot, algorithm, proof, used before */
+	ENROL_NO_PRODUCT = 15,	/* no product is had with this identity */
+	ENROL_BUSY = 16,	/* no room in this turn: submit it again in the
+				 * next one */
+	ENROL_QUOTA = 17	/* plain EST for new keys: not, or no more */
+};
+/* "consumed"; "?" for none of them. */
+const char *enrol_verdict_name(enum enrol_verdict);
+
+struct enrol_result {
+	enum enrol_verdict	verdict;
+	/* appended to by ENROL_DONE and ENROL_REPEATED: the answer. The
+	 * caller's, its limit at least DEVICE_ANSWER_MAX */
+	struct buf		*answer;
+	/* why not, and what to do; its private part is for the log alone */
+	struct diag		 why;
+	/* of enrol_submit_est(): the answer is the certificate alone, DER */
+	bool			 bare;
+	/* who asked, once its signature was good: for logs */
+	bool			 known;
+	uint8_t			 ueid[17];
+	uint32_t		 log;		/* LOG_ONLINE_NUMBER, and */
+	uint64_t		 index;		/* of what was issued */
+};
+
+struct enrol;
+
+/*
+ * Void what was reserved and not used before, make the templates of all
+ * products with a `field` section under LOG_ONLINE, reserve and anchor the
+ * first block. Checks the sums over devices and ranges. ERR_STATE: not open
+ * for writing; ERR_CORRUPT; ERR_IO: the anchor cannot be moved.
+ */
+MUST_USE enum err enrol_open(struct authority *, int64_t now,
+    struct enrol **ret_enrol, struct diag *);
+/* A turn under way is dropped. What is reserved stays so: the next
+ * enrol_open(), or publication, makes it void. */
+void	enrol_close(struct enrol **);
+#define _cleanup_enrol_ __attribute__((cleanup(enrol_close)))
+
+/* Begin a turn: reads what other verbs changed since the last one, reserves
+ * a block when few indices are left. ERR_STATE: one is under way. */
+MUST_USE enum err enrol_turn_begin(struct enrol *, int64_t now,
+    struct diag *);
+/*
+ * One request of a device. ERR_OK: a verdict was reached. An error: none
+ * could be (disk, memory, registry); the turn is lost, end it with
+ * enrol_turn_drop() and answer all of it with "busy".
+ */
+MUST_USE enum err enrol_submit(struct enrol *, struct bytes request,
+    struct enrol_result *result, struct diag *);
+/*
+ * One request of plain EST (RFC 7030), which no device signs as a whole: that
+ * its TLS client is who holds leaf is the front's word. What the
+ * certification request proves by itself is a key: so the same key renews by
+ * that proof (EVIDENCE_RENEWAL), while a new one is had only as often as the
+ * product allows by `est`, over all its versions (EVIDENCE_FRONT). Names,
+ * attributes and extensions of the request are passed over.
+ *
+ * ENROL_DONE and ENROL_REPEATED: the certificate is appended to answer. A
+ * repetition is the same key by the same leaf. What is issued waits for its
+ * first use like any other; that is the next request with it.
+ */
+struct est_ask {
+	bool		renew;		/* simplereenroll (4.2.2), else
+					 * simpleenroll (4.2.1); of a
+					 * bootstrap identity both are the
+					 * latter */
+	const char	*label;		/* of the path (3.2.2): the product
+					 * it must be; empty: any */
+	struct bytes	leaf, csr;	/* DER */
+};
+MUST_USE enum err enrol_submit_est(struct enrol *, const struct est_ask *,
+    struct enrol_result *result, struct diag *);
+/* Make the turn durable. After an error nothing of it may be answered; the
+ * registry is in doubt: close the authority. */
+MUST_USE enum err enrol_turn_commit(struct enrol *, struct diag *);
+/* Undo a turn that is under way, if one is. What was signed in it is void and
+ * becomes so in the log with the next turn. */
+void	enrol_turn_drop(struct enrol *);
+
+/*
+ * The anchor follows within this time, called now and then between turns;
+ * blocks are anchored anyway. Nothing to do: ERR_OK.
+ */
+#define ENROL_ANCHOR_S	10
+MUST_USE enum err enrol_idle(struct enrol *, int64_t now, struct diag *);
+
+/*
+ * Requests, as devices make them: for tests, tools and benchmarks. x5chain:
+ * the leaf's DER. body: deterministic CBOR. time: seconds, or
+ * DEVICE_TIME_UNKNOWN. Appended to out.
+ */
+#define DEVICE_TIME_UNKNOWN	INT64_MIN
+MUST_USE enum err device_request_sign(const uint8_t authority[SHA256_SIZE],
+    const uint8_t id[DEVICE_REQUEST_ID_SIZE], enum device_request_type,
+    int64_t time, struct bytes body, struct bytes leaf, struct signer *,
+    struct buf *out, struct diag *);
+/* What a new key signs: appended to out. */
+MUST_USE enum err device_key_put_context(struct buf *,
+    const uint8_t authority[SHA256_SIZE],
+    const uint8_t id[DEVICE_REQUEST_ID_SIZE], unsigned slot,
+    const struct public_key *);
+/* The shape of a request alone, whoever signed it; views point into it. For
+ * fuzzing and for telling types apart in statistics. ERR_SYNTAX,
+ * ERR_VERSION, ERR_UNSUPPORTED. */
+struct device_request {
+	struct bytes		leaf, authority, id, body, payload;
+	uint64_t		type;
+	bool			time_known;
+	int64_t			time;
+};
+MUST_USE enum err device_request_parse(struct bytes,
+    struct device_request *ret_request, struct diag *);
+
+#endif

@@ -1,0 +1,212 @@
+/* Who asks: a certificate that was issued here, and the key in it. */
+#include "lib/authority/enrol_internal.h"
+#include "lib/authority/request_internal.h"
+#include "lib/authority/status.h"
+#include "lib/x509/der_read.h"
+
+#define DER_SEQUENCE	0x30
+#define DER_INTEGER	0x02
+#define DER_VERSION	0xa0
+
+enum err
+enrol_refuse(struct enrol_result *result, enum enrol_verdict verdict,
+    const char *why, const char *hint)
+{
+	result->verdict = verdict;
+	result->why = (struct diag)DIAG_INIT;
+	(void)diag_fail(&result->why, ERR_AUTH, NULL, "%s", why);
+	if (hint != NULL)
+		diag_hint(&result->why, "%s", hint);
+	return ERR_OK;
+}
+
+/* RFC 5280 4.1: the serial number alone; what else the certificate says is
+ * compared with what was issued. */
+static bool
+leaf_serial(struct bytes leaf, uint8_t ret_serial[SERIAL_SIZE])
+{
+	struct der der, certificate, tbs;
+	struct bytes serial;
+
+	der_open(&der, leaf);
+	der_enter(&der, DER_SEQUENCE, &certificate);
+	der_enter(&certificate, DER_SEQUENCE, &tbs);
+	if (der_next_is(&tbs, DER_VERSION))
+		(void)der_get(&tbs, DER_VERSION);
+	serial = der_get_unsigned(&tbs, SERIAL_SIZE);
+	if (!der_ok(&tbs) || serial.len != SERIAL_SIZE)
+		return false;
+	memcpy(ret_serial, serial.ptr, SERIAL_SIZE);
+	return true;
+}
+
+/* The public keys of an entry, by the template's slots: maker.h. */
+static enum err
+entry_keys(const struct template *template, struct bytes entry,
+    struct asker *asker)
+{
+	size_t i, len, at = 0;
+	enum err err = ERR_OK;
+
+	asker->key_count = template->slot_count;
+	for (i = 0; i < template->slot_count && !err; i++) {
+		len = key_algorithm(template->slots[i].alg)->stored_len;
+		if (len > entry.len - at)
+			return ERR_CORRUPT;
+		asker->slots[i] = template->slots[i].slot;
+		err = public_key_from_stored(template->slots[i].alg,
+		    bytes_of(entry.ptr + at, len), &asker->keys[i]);
+		at += len;
+		if (template->slots[i].certificate != NULL)
+			at += SIGNATURE_SIZE;
+		if (at > entry.len)
+			return ERR_CORRUPT;
+	}
+	return err;
+}
+
+static void
+names_copy(const struct template *template, const struct identity *identity,
+    struct asker *asker)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < template->name_count; i++) {
+		if (identity->name[i] == NULL)
+			continue;
+		memcpy(asker->name_kind[n], template->names[i].kind,
+		    sizeof(asker->name_kind[n]));
+		memcpy(asker->name[n], identity->name[i], NAME_TEXT_SIZE);
+		n++;
+	}
+	asker->name_count = n;
+}
+
+/* Rebuild the identity; its certificate must be the leaf to the octet. */
+static enum err
+asker_rebuild(struct enrol *e, struct bytes leaf, struct asker *asker,
+    struct enrol_result *result, struct diag *diag)
+{
+	static const char unknown[] = "the certificate was not issued here";
+	const struct template *template;
+	struct identity identity;
+	uint8_t serial[SERIAL_SIZE];
+	enum err err = ERR_NOTFOUND;
+
+	if (leaf_serial(leaf, serial))
+		err = lookup_serial(e->authority, serial, &asker->address,
+		    NULL);
+	if (!err)
+		err = lookup_get(e->lookup, &asker->address, &identity,
+		    &asker->range, &template, diag);
+	if (err == ERR_NOTFOUND)
+		return enrol_refuse(result, ENROL_UNKNOWN, unknown, NULL);
+	if (!err)
+		err = enrol_kind(e, asker->range.template, &asker->kind,
+		    diag);
+	if (err)
+		return err;
+	if (!bytes_equal(leaf, identity.certificate[asker->kind.auth]))
+		return enrol_refuse(result, ENROL_UNKNOWN, unknown,
+		    "it is the certificate to authenticate with that counts");
+	memcpy(asker->ueid, identity.ueid, UEID_SIZE);
+	names_copy(template, &identity, asker);
+	return entry_keys(template, identity.entry, asker);
+}
+
+static enum err
+signature_check(struct enrol *e, const struct cose_sign1 *message,
+    const struct public_key *key, struct enrol_result *result,
+    struct diag *diag)
+{
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	bool good = false;
+	enum err err;
+
+	err = verifier_new(key, &verifier, diag);
+	if (!err)
+		err = cose_sign1_verify(message, verifier, key->alg,
+		    BYTES_NONE, e->sha256, &good);
+	if (err || good)
+		return err;
+	return enrol_refuse(result, ENROL_SIGNATURE,
+	    "the request is not signed by the key of its certificate", NULL);
+}
+
+static enum err
+standing_check(struct enrol *e, const struct address *address,
+    struct enrol_result *result, struct diag *diag)
+{
+	struct store_status row;
+	enum status status;
+	enum err err;
+
+	err = status_get(e->authority, address->log, address->index, &status,
+	    &row, diag);
+	if (err || status == STATUS_VALID)
+		return err;
+	if (status == STATUS_SUSPENDED)
+		return enrol_refuse(result, ENROL_SUSPENDED,
+		    "the identity is suspended", "an operator can resume it");
+	return enrol_refuse(result, row.reason == CRL_SUPERSEDED ?
+	    ENROL_SUPERSEDED : ENROL_REVOKED,
+	    row.reason == CRL_SUPERSEDED ? "another identity took its place" :
+	    "the identity is revoked", NULL);
+}
+
+/* Birth, what the device has now, and whether anything of it is revoked. */
+static enum err
+asker_standing(struct enrol *e, struct asker *asker,
+    struct enrol_result *result, struct diag *diag)
+{
+	enum err err = ERR_OK;
+
+	asker->birth = asker->address;
+	if (asker->address.log == LOG_ONLINE_NUMBER) {
+		err = field_enrolment_get(e->authority, asker->address.index,
+		    &asker->enrolment, diag);
+		asker->birth = asker->enrolment.birth;
+	}
+	if (!err)
+		err = field_device_get(e->authority, &asker->birth,
+		    &asker->device, diag);
+	if (err == ERR_NOTFOUND && asker->address.log != LOG_ONLINE_NUMBER)
+		err = ERR_OK;
+	if (err)
+		return err == ERR_NOTFOUND ? diag_fail(diag, ERR_CORRUPT,
+		    NULL, "registry: the device of " LOG_ONLINE "/%ju is gone",
+		    (uintmax_t)asker->address.index) : err;
+	err = standing_check(e, &asker->birth, result, diag);
+	if (!err && !enrol_decided(result))
+		err = standing_check(e, &asker->address, result, diag);
+	return err;
+}
+
+enum err
+enrol_asker_named(struct enrol *e, struct bytes leaf, struct asker *asker,
+    struct enrol_result *result, struct diag *diag)
+{
+	enum err err;
+
+	err = asker_rebuild(e, leaf, asker, result, diag);
+	return err || enrol_decided(result) ? err :
+	    asker_standing(e, asker, result, diag);
+}
+
+enum err
+enrol_asker(struct enrol *e, const struct cose_sign1 *message,
+    const struct device_request *request, struct asker *asker,
+    struct enrol_result *result, struct diag *diag)
+{
+	enum err err;
+
+	err = asker_rebuild(e, request->leaf, asker, result, diag);
+	if (!err && !enrol_decided(result))
+		err = signature_check(e, message,
+		    &asker->keys[asker->kind.auth], result, diag);
+	if (err || enrol_decided(result))
+		return err;
+	result->known = true;
+	memcpy(result->ueid, asker->ueid, UEID_SIZE);
+	return asker_standing(e, asker, result, diag);
+}

@@ -1,0 +1,99 @@
+/* Plain EST: a certification request, and who the front says has sent it. */
+#include "lib/authority/enrol_internal.h"
+#include "lib/base/cbor_write.h"
+#include "lib/x509/csr.h"
+
+static bool
+same_key(const struct public_key *a, const struct public_key *b)
+{
+	return a->alg == b->alg && bytes_equal(bytes_of(a->raw, a->len),
+	    bytes_of(b->raw, b->len));
+}
+
+/*
+ * What makes a request of EST the same as an earlier one: leaf, operation and
+ * key. It stands for the id and the hash that a signed request has.
+ */
+static enum err
+est_identify(struct submission *s, const struct public_key *key)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	enum err err;
+
+	cbor_put_array(&text, 5);
+	cbor_put_text(&text, "imprint est");
+	cbor_put_uint(&text, s->asker.address.log);
+	cbor_put_uint(&text, s->asker.address.index);
+	cbor_put_uint(&text, s->request.type);
+	cose_key_put(&text, key);
+	err = buf_err(&text);
+	if (!err)
+		err = sha256_once(buf_bytes(&text), s->hash);
+	s->request.id = bytes_of(s->hash, DEVICE_REQUEST_ID_SIZE);
+	return err;
+}
+
+/* The label of the path names the product that it must be. */
+static enum err
+label_check(struct submission *s, const char *label)
+{
+	const struct enrol_product *product;
+
+	if (label[0] == '\0')
+		return ERR_OK;
+	product = s->request.type == DEVICE_RENEW ?
+	    enrol_product_by_name(s->enrol, s->asker.kind.product) :
+	    enrol_product_by_bootstrap(s->enrol, s->asker.kind.product);
+	if (product != NULL && strcmp(product->product.name, label) == 0)
+		return ERR_OK;
+	return enrol_refuse(s->result, ENROL_NO_PRODUCT, "the label of the "
+	    "path names another product than this identity leads to", NULL);
+}
+
+static enum err
+est_decide(struct submission *s, const struct est_ask *ask)
+{
+	const struct asker *asker = &s->asker;
+	struct device_key given = { .slot = asker->slots[asker->kind.auth] };
+	enum err err;
+
+	err = enrol_verdict_of(s, csr_read(ask->csr, &given.key,
+	    &s->result->why), ENROL_KEYS);
+	if (!err && !enrol_decided(s->result))
+		err = est_identify(s, &given.key);
+	if (!err && !enrol_decided(s->result))
+		err = label_check(s, ask->label);
+	if (err || enrol_decided(s->result))
+		return err;
+	/* a key proves itself in its own renewal, and nothing more */
+	s->asserted = !(s->request.type == DEVICE_RENEW && same_key(&given.key,
+	    &asker->keys[asker->kind.auth]));
+	s->given = &given;
+	err = enrol_dispatch(s);
+	s->given = NULL;
+	return err;
+}
+
+enum err
+enrol_submit_est(struct enrol *e, const struct est_ask *ask,
+    struct enrol_result *result, struct diag *diag)
+{
+	struct submission s = { .enrol = e, .result = result, .diag = diag };
+	enum err err;
+
+	if (!e->turn)
+		return diag_fail(diag, ERR_STATE, NULL,
+		    "enrolment: no turn is under way");
+	result->verdict = ENROL_REFUSED;
+	result->known = false;
+	result->bare = true;
+	result->why = (struct diag)DIAG_INIT;
+	s.request.type = ask->renew ? DEVICE_RENEW : DEVICE_ENROL;
+	err = enrol_asker_named(e, ask->leaf, &s.asker, result, diag);
+	/* clients that always "renew" what they have mean the same */
+	if (s.asker.address.log != LOG_ONLINE_NUMBER)
+		s.request.type = DEVICE_ENROL;
+	if (!err && !enrol_decided(result))
+		err = est_decide(&s, ask);
+	return err ? err : buf_err(result->answer);
+}

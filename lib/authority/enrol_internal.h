@@ -1,0 +1,193 @@
+/*
+ * What the files of enrolment share. Internal.
+ *
+ * A turn is one transaction. Indices are taken one after the other from the
+ * reserved blocks; one that was taken counts as signed, whatever comes of the
+ * turn.
+ */
+#ifndef IMPRINT_AUTHORITY_ENROL_INTERNAL_H
+#define IMPRINT_AUTHORITY_ENROL_INTERNAL_H
+
+#include "lib/authority/authority_internal.h"
+#include "lib/authority/enrol.h"
+#include "lib/authority/field.h"
+#include "lib/authority/lookup_internal.h"
+#include "lib/authority/operation.h"
+#include "lib/authority/signer.h"
+#include "lib/policy/product.h"
+
+#define ENROL_BLOCK	(2 * ENROL_TURN_MAX)	/* indices reserved at once */
+#define ENROL_BLOCKS_MAX 4
+#define ENROL_CERTS	3	/* issuing CA, document signer, root */
+#define ENROL_KINDS	32	/* templates of those who ask, remembered */
+
+/* A product that is had in the field, in its newest version. */
+struct enrol_product {
+	struct product		 product;
+	uint32_t		 template_id;
+	struct template		*template;
+	struct identity_maker	*maker;
+	/* had on the front's word: durable, and in this turn */
+	uint64_t		 asserted, asserted_turn;
+};
+
+/* Of a template: whose identities are made of it. */
+struct enrol_kind {
+	uint32_t	template;
+	char		product[PRODUCT_NAME_MAX + 1];
+	size_t		auth;		/* which of its slots authenticates */
+	int		years;		/* of that certificate */
+};
+
+struct enrol {
+	struct authority	*authority;
+	uint8_t			 id[SHA256_SIZE];	/* authority's */
+	int64_t			 now;
+	bool			 turn;
+	uint64_t		 objects;	/* as they were when loaded */
+	struct enrol_product	**products;
+	size_t			 product_count;
+	struct enrol_kind	 kinds[ENROL_KINDS];
+	size_t			 kind_count, kind_next;
+	struct authority_signer	 signer;
+	struct signer		*issuer, *document;
+	struct buf		 certs[ENROL_CERTS];
+	struct secret		 serial_key, ueid_key;
+	struct lookup		*lookup, *again;
+	struct sha256		*sha256;
+
+	struct store_log	 log;
+	struct merkle		 tree;
+	struct store_range	 blocks[ENROL_BLOCKS_MAX];
+	size_t			 block_count;
+	bool			 anchor_due;	/* for a block */
+	int64_t			 anchored;	/* when, last */
+	bool			 moved;		/* since then */
+	uint64_t		 spoiled_first, spoiled;	/* of a dropped
+								 * turn */
+	/* of the turn */
+	uint32_t		 taken;
+	struct store_range	 parts[ENROL_TURN_MAX];
+	struct buf		 leaves, events;
+	size_t			 event_count;
+	struct status_range	*superseded;
+	size_t			 superseded_count, superseded_cap;
+	struct row_sum		 changes;	/* of rows, rows.h */
+};
+
+/* A key of a request. */
+struct device_key {
+	unsigned		slot;
+	struct public_key	key;
+	struct bytes		proof;	/* empty: none */
+};
+
+/* device_request_parse(), and the message for its signature. */
+MUST_USE enum err device_request_open(struct bytes,
+    struct cose_sign1 *ret_message, struct device_request *ret_request,
+    struct diag *);
+/* The body of enrol and renew; room for PRODUCT_SLOTS_MAX keys. */
+MUST_USE enum err device_keys_parse(struct bytes body,
+    struct device_key *ret_keys, size_t *ret_count, struct diag *);
+
+/* Who asks: an identity of ours, rebuilt. */
+struct asker {
+	struct address		 address, birth;
+	struct store_range	 range;
+	struct enrol_kind	 kind;
+	uint8_t			 ueid[UEID_SIZE];
+	/* by its template's slots */
+	size_t			 key_count;
+	unsigned		 slots[PRODUCT_SLOTS_MAX];
+	struct public_key	 keys[PRODUCT_SLOTS_MAX];
+	/* its names by kind, as far as they stand in its document */
+	size_t			 name_count;
+	char			 name_kind[PRODUCT_NAMES_MAX]
+				    [PRODUCT_NAME_MAX + 1];
+	char			 name[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
+	struct field_enrolment	 enrolment;	/* of the log LOG_ONLINE */
+	struct field_device	 device;	/* all 0: none */
+};
+
+/* A request being decided. */
+struct submission {
+	struct enrol			*enrol;
+	struct device_request		 request;
+	uint8_t				 hash[SHA256_SIZE];
+	struct asker			 asker;
+	struct enrol_product		*product;
+	struct public_key		 publics[PRODUCT_SLOTS_MAX];
+	/* of plain EST: the key of the certification request, proved by it;
+	 * otherwise NULL, and keys are in the request's body */
+	const struct device_key		*given;
+	bool				 asserted;	/* EVIDENCE_FRONT */
+	struct enrol_result		*result;
+	struct diag			*diag;
+};
+
+/* Decide by type; who asks is known and stands well. */
+MUST_USE enum err enrol_dispatch(struct submission *);
+/* What parsers say of a request is a verdict, unless this machine failed. */
+MUST_USE enum err enrol_verdict_of(struct submission *, enum err,
+    enum enrol_verdict);
+
+/* A refusal: decided. Texts are static. */
+enum err enrol_refuse(struct enrol_result *, enum enrol_verdict,
+    const char *why, const char *hint);
+static inline bool
+enrol_decided(const struct enrol_result *result)
+{
+	return result->verdict != ENROL_REFUSED;
+}
+
+/* Find and verify who signed the request, and how it stands. */
+MUST_USE enum err enrol_asker(struct enrol *, const struct cose_sign1 *,
+    const struct device_request *, struct asker *ret_asker,
+    struct enrol_result *, struct diag *);
+
+/* The same of somebody whom the front names: by its certificate alone. */
+MUST_USE enum err enrol_asker_named(struct enrol *, struct bytes leaf,
+    struct asker *ret_asker, struct enrol_result *, struct diag *);
+
+/* Issue the next identity to asker, answer included. publics: by the
+ * product's template. */
+struct enrol_issue {
+	const struct device_request	*request;
+	const uint8_t			*request_hash;
+	const struct enrol_product	*product;
+	const struct public_key		*publics;
+	enum evidence_class		 evidence;
+	struct field_enrolment		 enrolment;	/* enrol_ready()'s */
+};
+/* First: may it be? Changes nothing. */
+MUST_USE enum err enrol_ready(struct enrol *, struct asker *,
+    struct enrol_issue *, struct enrol_result *, struct diag *);
+MUST_USE enum err enrol_issue(struct enrol *, struct asker *,
+    struct enrol_issue *, struct enrol_result *, struct diag *);
+/* Answer once more what was issued at index, which is not of this turn. */
+MUST_USE enum err enrol_answer_again(struct enrol *, uint64_t index,
+    const struct field_enrolment *, const struct device_request *,
+    bool confirmed, struct enrol_result *, struct diag *);
+MUST_USE enum err enrol_answer_confirmed(struct enrol *,
+    const struct device_request *, struct enrol_result *, struct diag *);
+
+/* Room for one more index in this turn? */
+bool	enrol_room(const struct enrol *);
+void	enrol_event(struct enrol *, enum field_event,
+	    const struct address *birth, bool has_index, uint64_t index);
+/* The identity at index is superseded: revoked when the turn is committed. */
+MUST_USE enum err enrol_supersede(struct enrol *,
+    const struct address *birth, uint64_t index, struct diag *);
+
+/* Products, templates, signer: load them if they may have changed. */
+MUST_USE enum err enrol_load(struct enrol *, struct diag *);
+void	enrol_unload(struct enrol *);
+/* NULL: none. */
+struct enrol_product *enrol_product_by_bootstrap(const struct enrol *,
+    const char *bootstrap);
+struct enrol_product *enrol_product_by_name(const struct enrol *,
+    const char *name);
+MUST_USE enum err enrol_kind(struct enrol *, uint32_t template,
+    struct enrol_kind *ret_kind, struct diag *);
+
+#endif

@@ -1,0 +1,485 @@
+/* What a device asks for, decided. */
+#include "lib/authority/enrol_internal.h"
+#include "lib/authority/request_internal.h"
+#include "lib/base/clock.h"
+
+#define DAY_S	86400
+
+static enum err
+refuse(struct submission *s, enum enrol_verdict verdict, const char *why,
+    const char *hint)
+{
+	return enrol_refuse(s->result, verdict, why, hint);
+}
+
+static bool
+decided(const struct submission *s)
+{
+	return enrol_decided(s->result);
+}
+
+enum err
+enrol_verdict_of(struct submission *s, enum err err,
+    enum enrol_verdict verdict)
+{
+	if (!err)
+		return ERR_OK;
+	if (!request_is_refusal(err)) {
+		if (s->diag != NULL)
+			*s->diag = s->result->why;
+		return err;
+	}
+	s->result->verdict = err == ERR_UNSUPPORTED || err == ERR_VERSION ?
+	    ENROL_UNSUPPORTED : verdict;
+	return ERR_OK;
+}
+
+static enum err
+device_put(struct submission *s)
+{
+	return field_device_put(s->enrol->authority, &s->asker.birth,
+	    &s->asker.device, &s->enrol->changes, s->diag);
+}
+
+/* A key more for a device that has one: on record, but not without end. */
+static enum err
+refuse_event(struct submission *s, enum enrol_verdict verdict,
+    const char *why, const char *hint)
+{
+	struct field_device *device = &s->asker.device;
+	enum err err;
+
+	if (device->events < FIELD_EVENTS_MAX) {
+		device->events++;
+		err = device_put(s);
+		if (err)
+			return err;
+		enrol_event(s->enrol, FIELD_REFUSED, &s->asker.birth, false,
+		    0);
+	}
+	return refuse(s, verdict, why, hint);
+}
+
+static enum err
+repeat_busy(struct submission *s)
+{
+	return refuse(s, ENROL_BUSY, "the same request is being carried out",
+	    NULL);
+}
+
+/* Was this very request carried out, with the identity at index? */
+static enum err
+repeat_try(struct submission *s, uint64_t index, bool confirmed)
+{
+	struct enrol *e = s->enrol;
+	struct field_enrolment enrolment;
+	enum err err;
+
+	err = field_enrolment_get(e->authority, index, &enrolment, s->diag);
+	if (err)
+		return err == ERR_NOTFOUND ? diag_fail(s->diag, ERR_CORRUPT,
+		    NULL, "registry: enrolment " LOG_ONLINE "/%ju is gone",
+		    (uintmax_t)index) : err;
+	if (!bytes_equal(s->request.id, bytes_of(enrolment.id,
+	    DEVICE_REQUEST_ID_SIZE)))
+		return ERR_OK;
+	if (memcmp(s->hash, enrolment.request, SHA256_SIZE) != 0)
+		return refuse(s, ENROL_CONFLICT, "a request of this id was "
+		    "carried out with other content", "take a new id");
+	/* of this turn: it cannot be rebuilt yet */
+	if (index >= e->log.size)
+		return repeat_busy(s);
+	return enrol_answer_again(e, index, &enrolment, &s->request,
+	    confirmed, s->result, s->diag);
+}
+
+static enum err
+repeats(struct submission *s)
+{
+	const struct field_device *device = &s->asker.device;
+	size_t i;
+	enum err err = ERR_OK;
+
+	if (device->has_pending)
+		err = repeat_try(s, device->pending, false);
+	if (!err && !decided(s) && device->has_current)
+		err = repeat_try(s, device->current, true);
+	for (i = 0; i < device->id_count && !err && !decided(s); i++)
+		if (bytes_equal(s->request.id, bytes_of(device->ids[i],
+		    DEVICE_REQUEST_ID_SIZE)))
+			return refuse(s, ENROL_SUPERSEDED, "another request "
+			    "took the place of this one", NULL);
+	return err;
+}
+
+static const struct public_key *
+asker_key(const struct asker *asker, unsigned slot, enum key_alg alg)
+{
+	size_t i;
+
+	for (i = 0; i < asker->key_count; i++)
+		if (asker->slots[i] == slot && asker->keys[i].alg == alg)
+			return &asker->keys[i];
+	return NULL;
+}
+
+static bool
+key_equal(const struct public_key *a, const struct public_key *b)
+{
+	return a->alg == b->alg && bytes_equal(bytes_of(a->raw, a->len),
+	    bytes_of(b->raw, b->len));
+}
+
+/* Does the new key sign for itself? Those that cannot are covered by the
+ * request's signature alone. */
+static enum err
+proof_check(struct submission *s, const struct device_key *key)
+{
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	_cleanup_buf_ struct buf context = BUF_INIT;
+	bool good = false;
+	enum err err;
+
+	if ((key_algorithm(key->key.alg)->can & KEY_SIGNS) == 0) {
+		if (key->proof.len > 0)
+			return refuse(s, ENROL_KEYS, "a proof of a key that "
+			    "cannot sign", NULL);
+		return ERR_OK;
+	}
+	err = device_key_put_context(&context, s->enrol->id,
+	    s->request.id.ptr, key->slot, &key->key);
+	if (!err)
+		err = verifier_new(&key->key, &verifier, s->diag);
+	if (!err && key->proof.len ==
+	    key_algorithm(key->key.alg)->signature_len)
+		err = verifier_check(verifier, buf_bytes(&context),
+		    key->proof, &good);
+	if (err || good)
+		return err;
+	return refuse(s, ENROL_KEYS, "a new key did not sign for itself",
+	    "it signs the context of this very request");
+}
+
+/* Each key for a slot of the product, of its algorithm. */
+static enum err
+key_take(struct submission *s, const struct device_key *key)
+{
+	const struct template *template = s->product->template;
+	size_t i;
+
+	for (i = 0; i < template->slot_count; i++)
+		if (template->slots[i].slot == key->slot)
+			break;
+	if (i == template->slot_count ||
+	    template->slots[i].alg != key->key.alg)
+		return refuse(s, ENROL_KEYS, "a key for a slot that the "
+		    "product has not, or of another algorithm", NULL);
+	if (s->request.type == DEVICE_ENROL &&
+	    key_equal(&key->key, &s->asker.keys[s->asker.kind.auth]))
+		return refuse(s, ENROL_KEYS, "the bootstrap key is for "
+		    "enrolment alone", "make a new key");
+	public_key_copy(&s->publics[i], &key->key);
+	return s->given != NULL ? ERR_OK : proof_check(s, key);
+}
+
+/* Renewal keeps the keys of slots that it does not give. */
+static enum err
+keys_keep(struct submission *s, const struct device_key *keys, size_t count)
+{
+	const struct template *template = s->product->template;
+	const struct public_key *old;
+	size_t i, n;
+
+	for (i = 0; i < template->slot_count; i++) {
+		for (n = 0; n < count; n++)
+			if (keys[n].slot == template->slots[i].slot)
+				break;
+		if (n < count)
+			continue;
+		old = s->request.type == DEVICE_RENEW ? asker_key(&s->asker,
+		    template->slots[i].slot, template->slots[i].alg) : NULL;
+		if (old == NULL)
+			return refuse(s, ENROL_KEYS, "no key for a slot of "
+			    "the product", NULL);
+		public_key_copy(&s->publics[i], old);
+	}
+	return ERR_OK;
+}
+
+static enum err
+keys_check(struct submission *s)
+{
+	struct device_key keys[PRODUCT_SLOTS_MAX];
+	size_t i, count = 0;
+	enum err err;
+
+	if (s->given != NULL) {
+		keys[count++] = *s->given;
+		err = ERR_OK;
+	} else {
+		err = enrol_verdict_of(s, device_keys_parse(s->request.body,
+		    keys, &count, &s->result->why), ENROL_MALFORMED);
+	}
+	for (i = 0; i < count && !err && !decided(s); i++)
+		err = key_take(s, &keys[i]);
+	return err || decided(s) ? err : keys_keep(s, keys, count);
+}
+
+/* What waits makes room for what is asked now. */
+static enum err
+pending_supersede(struct submission *s)
+{
+	struct field_device *device = &s->asker.device;
+	struct field_enrolment enrolment;
+	enum err err;
+
+	if (!device->has_pending)
+		return ERR_OK;
+	err = field_enrolment_get(s->enrol->authority, device->pending,
+	    &enrolment, s->diag);
+	if (err)
+		return err;
+	if (device->id_count < PRODUCT_ATTEMPTS_MAX)
+		memcpy(device->ids[device->id_count++], enrolment.id,
+		    DEVICE_REQUEST_ID_SIZE);
+	device->has_pending = false;
+	return enrol_supersede(s->enrol, &s->asker.birth, device->pending,
+	    s->diag);
+}
+
+/* On the front's word only as often as the product allows. */
+static enum err
+asserted_check(struct submission *s)
+{
+	const struct enrol_product *product = s->product;
+
+	if (!s->asserted || product->asserted + product->asserted_turn <
+	    product->product.field.est)
+		return ERR_OK;
+	return refuse_event(s, ENROL_QUOTA, "the product allows no more new "
+	    "keys by plain EST", "send signed requests (/v1/identity), or "
+	    "raise est in the product's field section");
+}
+
+/* All is well with who asks: a new identity, unless there were too many. */
+static enum err
+issue(struct submission *s, enum evidence_class evidence)
+{
+	struct enrol_issue issue = { .request = &s->request,
+	    .request_hash = s->hash, .product = s->product,
+	    .publics = s->publics,
+	    .evidence = s->asserted ? EVIDENCE_FRONT : evidence };
+	struct enrol_product *product = s->product;
+	enum err err;
+
+	err = asserted_check(s);
+	if (err || decided(s))
+		return err;
+	if (s->asker.device.attempts >= s->product->product.field.attempts)
+		return refuse_event(s, ENROL_ATTEMPTS, "too many identities "
+		    "were asked for and not confirmed",
+		    "confirm the last one; else its maker must help");
+	/* a device whose identity of this turn would be superseded waits */
+	if (!enrol_room(s->enrol) || (s->asker.device.has_pending &&
+	    s->asker.device.pending >= s->enrol->log.size))
+		return refuse(s, ENROL_BUSY, "no room in this turn", NULL);
+	err = keys_check(s);
+	if (err || decided(s))
+		return err;
+	err = enrol_ready(s->enrol, &s->asker, &issue, s->result, s->diag);
+	if (err || decided(s))
+		return err;
+	product->asserted_turn += s->asserted;
+	err = pending_supersede(s);
+	return err ? err : enrol_issue(s->enrol, &s->asker, &issue, s->result,
+	    s->diag);
+}
+
+static enum err
+expired(struct submission *s, int64_t grace_s, bool *ret_expired)
+{
+	int64_t end;
+	enum err err;
+
+	*ret_expired = false;
+	if (s->asker.kind.years == PRODUCT_NEVER)
+		return ERR_OK;
+	err = time_add_years(s->asker.range.issued, s->asker.kind.years,
+	    &end);
+	if (!err)
+		*ret_expired = s->enrol->now > end + grace_s;
+	return err;
+}
+
+static enum err
+enrol_type(struct submission *s)
+{
+	bool late = false;
+	enum err err;
+
+	if (s->asker.address.log == LOG_ONLINE_NUMBER)
+		return refuse(s, ENROL_NO_PRODUCT, "this identity does not "
+		    "enrol", "renew with it");
+	s->product = enrol_product_by_bootstrap(s->enrol,
+	    s->asker.kind.product);
+	if (s->product == NULL)
+		return refuse(s, ENROL_NO_PRODUCT, "no product is had in the "
+		    "field with this identity", NULL);
+	err = repeats(s);
+	if (!err && !decided(s))
+		err = expired(s, 0, &late);
+	if (err || decided(s))
+		return err;
+	if (s->asker.device.has_current)
+		return refuse_event(s, ENROL_CONSUMED, "the bootstrap "
+		    "identity was used before", "renew with the identity that "
+		    "it led to");
+	if (late)
+		return refuse(s, ENROL_EXPIRED, "the bootstrap certificate "
+		    "has expired", NULL);
+	return issue(s, EVIDENCE_BOOTSTRAP);
+}
+
+/* The new identity was used: it is the device's now. */
+static enum err
+confirm_pending(struct submission *s)
+{
+	struct field_device *device = &s->asker.device;
+	enum err err = ERR_OK;
+
+	enrol_event(s->enrol, FIELD_CONFIRMED, &s->asker.birth, true,
+	    device->pending);
+	if (device->has_current)
+		err = enrol_supersede(s->enrol, &s->asker.birth,
+		    device->current, s->diag);
+	device->has_current = true;
+	device->current = device->pending;
+	device->has_pending = false;
+	device->attempts = 0;
+	device->events = 0;
+	device->id_count = 0;
+	return err ? err : device_put(s);
+}
+
+static bool
+asker_is(const struct submission *s, bool has, uint64_t index)
+{
+	return has && s->asker.address.log == LOG_ONLINE_NUMBER &&
+	    s->asker.address.index == index;
+}
+
+static enum err
+confirm_type(struct submission *s)
+{
+	const struct field_device *device = &s->asker.device;
+	bool waits = asker_is(s, device->has_pending, device->pending);
+	struct bytes hash;
+	struct cbor cbor;
+	enum err err = ERR_OK;
+
+	cbor_open(&cbor, s->request.body);
+	hash = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
+	if (!cbor_close(&cbor))
+		return refuse(s, ENROL_MALFORMED, "confirm: its body is no "
+		    "hash of a package", NULL);
+	if (!waits && !asker_is(s, device->has_current, device->current))
+		return refuse(s, s->asker.address.log == LOG_ONLINE_NUMBER ?
+		    ENROL_SUPERSEDED : ENROL_NO_PRODUCT, "this identity waits "
+		    "for no confirmation", NULL);
+	if (!bytes_equal(hash, bytes_of(s->asker.enrolment.package,
+	    SHA256_SIZE)) || bytes_equal(s->request.id,
+	    bytes_of(s->asker.enrolment.id, DEVICE_REQUEST_ID_SIZE)))
+		return refuse(s, ENROL_CONFLICT, "confirm: of another package "
+		    "than was issued, or under the id that it was asked for "
+		    "with", NULL);
+	if (waits)
+		err = confirm_pending(s);
+	if (err)
+		return err;
+	s->result->verdict = waits ? ENROL_DONE : ENROL_REPEATED;
+	s->result->log = s->asker.address.log;
+	s->result->index = s->asker.address.index;
+	return enrol_answer_confirmed(s->enrol, &s->request, s->result,
+	    s->diag);
+}
+
+static enum err
+renew_type(struct submission *s)
+{
+	const struct field_device *device = &s->asker.device;
+	bool late = false;
+	enum err err = ERR_OK;
+
+	if (s->asker.address.log == LOG_ONLINE_NUMBER)
+		s->product = enrol_product_by_name(s->enrol,
+		    s->asker.kind.product);
+	if (s->product == NULL)
+		return refuse(s, ENROL_NO_PRODUCT, "this identity is not "
+		    "renewed in the field", NULL);
+	if (!asker_is(s, device->has_pending, device->pending) &&
+	    !asker_is(s, device->has_current, device->current))
+		return refuse(s, ENROL_SUPERSEDED, "another identity took "
+		    "the place of this one", NULL);
+	err = expired(s, s->product->product.field.grace_days *
+	    (int64_t)DAY_S, &late);
+	if (!err && late)
+		return refuse(s, ENROL_EXPIRED, "the certificate expired "
+		    "longer ago than the product allows", NULL);
+	if (!err)
+		err = repeats(s);
+	if (!err && !decided(s))
+		err = asserted_check(s);
+	if (!err && !decided(s) &&
+	    asker_is(s, device->has_pending, device->pending))
+		err = confirm_pending(s);
+	return err || decided(s) ? err : issue(s, EVIDENCE_RENEWAL);
+}
+
+enum err
+enrol_dispatch(struct submission *s)
+{
+	switch (s->request.type) {
+	case DEVICE_ENROL:
+		return enrol_type(s);
+	case DEVICE_CONFIRM:
+		return confirm_type(s);
+	case DEVICE_RENEW:
+		return renew_type(s);
+	default:
+		return refuse(s, ENROL_UNSUPPORTED, "a type of request that "
+		    "is not known here", NULL);
+	}
+}
+
+enum err
+enrol_submit(struct enrol *e, struct bytes encoded,
+    struct enrol_result *result, struct diag *diag)
+{
+	struct submission s = { .enrol = e, .result = result, .diag = diag };
+	struct cose_sign1 message;
+	enum err err;
+
+	if (!e->turn)
+		return diag_fail(diag, ERR_STATE, NULL,
+		    "enrolment: no turn is under way");
+	result->verdict = ENROL_REFUSED;
+	result->known = false;
+	result->bare = false;
+	result->why = (struct diag)DIAG_INIT;
+	err = enrol_verdict_of(&s, device_request_open(encoded, &message,
+	    &s.request, &result->why), ENROL_MALFORMED);
+	if (err || decided(&s))
+		return err;
+	if (!bytes_equal(s.request.authority, bytes_of(e->id, SHA256_SIZE)))
+		return refuse(&s, ENROL_UNKNOWN,
+		    "the request is meant for another authority", NULL);
+	err = sha256_once(encoded, s.hash);
+	if (!err)
+		err = enrol_asker(e, &message, &s.request, &s.asker, result,
+		    diag);
+	if (!err && !decided(&s))
+		err = enrol_dispatch(&s);
+	if (!err)
+		err = buf_err(result->answer);
+	return err;
+}

@@ -1,0 +1,417 @@
+#include "lib/authority/field.h"
+
+#include "lib/authority/authority_internal.h"
+#include "lib/base/cbor_write.h"
+
+#define ROW_VERSION	1
+
+static enum err
+altered(uint32_t log, uint64_t index, struct diag *diag)
+{
+	enum err err;
+
+	err = diag_fail(diag, ERR_CORRUPT, NULL, "registry: what it says of "
+	    "the device or identity %u/%ju was altered", log,
+	    (uintmax_t)index);
+	diag_hint(diag, "somebody or something wrote to registry.db: restore "
+	    "it from a backup, and find out who");
+	return err;
+}
+
+static enum err
+row_mac(struct authority *authority, enum store_field table, uint32_t log,
+    uint64_t index, struct bytes body, uint8_t ret_mac[SHA256_SIZE])
+{
+	uint8_t room[64];
+	struct buf head = { .ptr = room, .cap = sizeof(room),
+	    .limit = sizeof(room) };
+	struct bytes parts[2];
+
+	/* four parts, as association.c, and another word */
+	cbor_put_array(&head, 4);
+	cbor_put_text(&head, table == STORE_DEVICE ? "device" : "enrolment");
+	cbor_put_uint(&head, log);
+	cbor_put_uint(&head, index);
+	cbor_put_bstr_head(&head, body.len);
+	if (buf_err(&head))
+		return ERR_INTERNAL;
+	parts[0] = buf_bytes(&head);
+	parts[1] = body;
+	return hmac_parts(authority->row_mac, parts, 2, ret_mac);
+}
+
+/* The row's content, its MAC checked; it stays where it is. */
+static enum err
+row_open(struct authority *authority, enum store_field table, uint32_t log,
+    uint64_t index, struct bytes row, struct bytes *ret_body,
+    struct diag *diag)
+{
+	uint8_t mac[SHA256_SIZE];
+	struct bytes body;
+	enum err err;
+
+	if (row.len <= SHA256_SIZE)
+		return altered(log, index, diag);
+	body = bytes_of(row.ptr, row.len - SHA256_SIZE);
+	if (authority->row_mac != NULL) {
+		err = row_mac(authority, table, log, index, body, mac);
+		if (err)
+			return err;
+		if (!secret_equal(bytes_of(mac, SHA256_SIZE),
+		    bytes_of(row.ptr + body.len, SHA256_SIZE)))
+			return altered(log, index, diag);
+	}
+	*ret_body = body;
+	return ERR_OK;
+}
+
+static enum err
+row_get(struct authority *authority, enum store_field table, uint32_t log,
+    uint64_t index, struct buf *row, struct bytes *ret_body,
+    struct diag *diag)
+{
+	enum err err;
+
+	err = store_field_get(authority->store, table, log, index, row, diag);
+	return err ? err : row_open(authority, table, log, index,
+	    buf_bytes(row), ret_body, diag);
+}
+
+/* A row joins or leaves the sum of its table. */
+static enum err
+row_summed(struct authority *authority, enum store_field table, uint32_t log,
+    uint64_t index, struct bytes body, bool add, struct row_sum *changes)
+{
+	const struct store_row row = { .table = table == STORE_DEVICE ?
+	    STORE_DEVICE_ROWS : STORE_ENROLMENT_ROWS,
+	    .numbers = { log, index }, .blob = body };
+
+	return rows_add(authority, changes, &row, add);
+}
+
+/* body gets its MAC, and the row its place. */
+static enum err
+row_put(struct authority *authority, enum store_field table, uint32_t log,
+    uint64_t index, struct buf *body, struct row_sum *changes,
+    struct diag *diag)
+{
+	uint8_t mac[SHA256_SIZE];
+	enum err err;
+
+	err = buf_err(body);
+	if (!err)
+		err = row_mac(authority, table, log, index, buf_bytes(body),
+		    mac);
+	buf_put(body, mac, sizeof(mac));
+	if (!err)
+		err = buf_err(body);
+	if (!err)
+		err = store_field_put(authority->store, table, log, index,
+		    buf_bytes(body), diag);
+	return err ? err : row_summed(authority, table, log, index,
+	    buf_bytes(body), true, changes);
+}
+
+static void
+address_put(struct buf *out, const struct address *address)
+{
+	cbor_put_array(out, 2);
+	cbor_put_uint(out, address->log);
+	cbor_put_uint(out, address->index);
+}
+
+static void
+address_get(struct cbor *cbor, struct address *ret_address)
+{
+	uint64_t log;
+
+	cbor_get_array_sized(cbor, 2);
+	log = cbor_get_uint(cbor);
+	ret_address->index = cbor_get_uint(cbor);
+	if (log > UINT32_MAX)
+		cbor_fail(cbor, "no log");
+	ret_address->log = (uint32_t)log;
+}
+
+/* Octets of this size, into what is as long. */
+static void
+fixed_get(struct cbor *cbor, uint8_t *out, size_t size)
+{
+	struct bytes octets = cbor_get_bstr_sized(cbor, size);
+
+	if (cbor_ok(cbor))
+		memcpy(out, octets.ptr, size);
+}
+
+static void
+texts_get(struct cbor *cbor, struct field_enrolment *e)
+{
+	struct bytes text;
+	size_t i;
+
+	e->name_count = cbor_get_array(cbor);
+	if (e->name_count > PRODUCT_NAMES_MAX)
+		cbor_fail(cbor, "too many names");
+	for (i = 0; i < e->name_count && cbor_ok(cbor); i++) {
+		text = cbor_get_tstr(cbor);
+		if (text.len >= NAME_TEXT_SIZE)
+			cbor_fail(cbor, "name too long");
+		else if (text.len > 0)
+			memcpy(e->text[i], text.ptr, text.len);
+	}
+}
+
+enum err
+field_enrolment_get(struct authority *authority, uint64_t index,
+    struct field_enrolment *ret_enrolment, struct diag *diag)
+{
+	_cleanup_buf_ struct buf row = BUF_INIT;
+	struct field_enrolment e = { .name_count = 0 };
+	struct bytes body;
+	struct cbor cbor;
+	uint64_t version;
+	enum err err;
+
+	err = row_get(authority, STORE_ENROLMENT, LOG_ONLINE_NUMBER, index,
+	    &row, &body, diag);
+	if (err)
+		return err;
+	cbor_open(&cbor, body);
+	version = cbor_get_versioned(&cbor, 8, ROW_VERSION);
+	address_get(&cbor, &e.birth);
+	address_get(&cbor, &e.basis);
+	e.type = (unsigned)cbor_get_uint(&cbor);
+	fixed_get(&cbor, e.id, sizeof(e.id));
+	fixed_get(&cbor, e.request, sizeof(e.request));
+	fixed_get(&cbor, e.package, sizeof(e.package));
+	texts_get(&cbor, &e);
+	if (!cbor_close(&cbor) || version != ROW_VERSION)
+		return altered(LOG_ONLINE_NUMBER, index, diag);
+	*ret_enrolment = e;
+	return ERR_OK;
+}
+
+enum err
+field_enrolment_put(struct authority *authority, uint64_t index,
+    const struct field_enrolment *e, struct row_sum *changes, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	size_t i;
+
+	cbor_put_array(&body, 8);
+	cbor_put_uint(&body, ROW_VERSION);
+	address_put(&body, &e->birth);
+	address_put(&body, &e->basis);
+	cbor_put_uint(&body, e->type);
+	cbor_put_bstr(&body, bytes_of(e->id, sizeof(e->id)));
+	cbor_put_bstr(&body, bytes_of(e->request, sizeof(e->request)));
+	cbor_put_bstr(&body, bytes_of(e->package, sizeof(e->package)));
+	cbor_put_array(&body, e->name_count);
+	for (i = 0; i < e->name_count; i++)
+		cbor_put_text(&body, e->text[i]);
+	return row_put(authority, STORE_ENROLMENT, LOG_ONLINE_NUMBER, index,
+	    &body, changes, diag);
+}
+
+static void
+place_get(struct cbor *cbor, bool *ret_has, uint64_t *ret_index)
+{
+	*ret_has = cbor_peek(cbor) != CBOR_SIMPLE;
+	if (*ret_has)
+		*ret_index = cbor_get_uint(cbor);
+	else
+		cbor_get_null(cbor);
+}
+
+static void
+place_put(struct buf *out, bool has, uint64_t index)
+{
+	if (has)
+		cbor_put_uint(out, index);
+	else
+		cbor_put_null(out);
+}
+
+enum err
+field_device_get(struct authority *authority, const struct address *birth,
+    struct field_device *ret_device, struct diag *diag)
+{
+	_cleanup_buf_ struct buf row = BUF_INIT;
+	struct field_device d = { .id_count = 0 };
+	struct bytes body;
+	struct cbor cbor;
+	uint64_t version;
+	size_t i;
+	enum err err;
+
+	err = row_get(authority, STORE_DEVICE, birth->log, birth->index, &row,
+	    &body, diag);
+	if (err)
+		return err;
+	cbor_open(&cbor, body);
+	version = cbor_get_versioned(&cbor, 6, ROW_VERSION);
+	place_get(&cbor, &d.has_current, &d.current);
+	place_get(&cbor, &d.has_pending, &d.pending);
+	d.attempts = (unsigned)cbor_get_uint(&cbor);
+	d.events = (unsigned)cbor_get_uint(&cbor);
+	d.id_count = cbor_get_array(&cbor);
+	if (d.id_count > PRODUCT_ATTEMPTS_MAX)
+		cbor_fail(&cbor, "too many requests");
+	for (i = 0; i < d.id_count && cbor_ok(&cbor); i++)
+		fixed_get(&cbor, d.ids[i], DEVICE_REQUEST_ID_SIZE);
+	if (!cbor_close(&cbor) || version != ROW_VERSION)
+		return altered(birth->log, birth->index, diag);
+	*ret_device = d;
+	return ERR_OK;
+}
+
+/* The row that is replaced leaves the sum. */
+static enum err
+device_leave(struct authority *authority, const struct address *birth,
+    struct row_sum *changes, struct diag *diag)
+{
+	_cleanup_buf_ struct buf row = BUF_INIT;
+	struct bytes body;
+	enum err err;
+
+	err = row_get(authority, STORE_DEVICE, birth->log, birth->index, &row,
+	    &body, diag);
+	if (err)
+		return err == ERR_NOTFOUND ? ERR_OK : err;
+	return row_summed(authority, STORE_DEVICE, birth->log, birth->index,
+	    buf_bytes(&row), false, changes);
+}
+
+enum err
+field_device_put(struct authority *authority, const struct address *birth,
+    const struct field_device *d, struct row_sum *changes, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	size_t i;
+	enum err err;
+
+	err = device_leave(authority, birth, changes, diag);
+	if (err)
+		return err;
+	cbor_put_array(&body, 6);
+	cbor_put_uint(&body, ROW_VERSION);
+	place_put(&body, d->has_current, d->current);
+	place_put(&body, d->has_pending, d->pending);
+	cbor_put_uint(&body, d->attempts);
+	cbor_put_uint(&body, d->events);
+	cbor_put_array(&body, d->id_count);
+	for (i = 0; i < d->id_count; i++)
+		cbor_put_bstr(&body, bytes_of(d->ids[i],
+		    DEVICE_REQUEST_ID_SIZE));
+	return row_put(authority, STORE_DEVICE, birth->log, birth->index,
+	    &body, changes, diag);
+}
+
+enum err
+field_current(struct authority *authority, const struct address *birth,
+    struct address *ret_current, struct diag *diag)
+{
+	struct field_device device;
+	enum err err;
+
+	err = field_device_get(authority, birth, &device, diag);
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	*ret_current = *birth;
+	if (!err && device.has_current)
+		*ret_current = (struct address){ LOG_ONLINE_NUMBER,
+		    device.current };
+	return ERR_OK;
+}
+
+enum err
+field_birth(struct authority *authority, const struct address *address,
+    struct address *ret_birth, struct diag *diag)
+{
+	struct field_enrolment enrolment;
+	enum err err;
+
+	*ret_birth = *address;
+	if (address->log != LOG_ONLINE_NUMBER)
+		return ERR_OK;
+	err = field_enrolment_get(authority, address->index, &enrolment,
+	    diag);
+	if (!err)
+		*ret_birth = enrolment.birth;
+	return err == ERR_NOTFOUND ? ERR_OK : err;
+}
+
+const char *
+field_place_name(enum field_place place)
+{
+	static const char *const names[] = { "?", "birth", "earlier",
+	    "present", "waiting" };
+
+	return (unsigned)place < sizeof(names) / sizeof(names[0]) ?
+	    names[place] : names[0];
+}
+
+static void
+step_add(struct field_life *life, uint32_t log, uint64_t index,
+    enum field_place place)
+{
+	life->address[life->count] = (struct address){ log, index };
+	life->place[life->count++] = place;
+}
+
+/* Each was asked for with the one before. */
+static enum err
+steps_before(struct authority *authority, uint64_t current,
+    struct field_life *life, struct diag *diag)
+{
+	struct address at = { LOG_ONLINE_NUMBER, current };
+	uint64_t steps[FIELD_STEPS_MAX];
+	struct field_enrolment e;
+	size_t count = 0;
+	enum err err = ERR_OK;
+
+	while (at.log == LOG_ONLINE_NUMBER && count < FIELD_STEPS_MAX &&
+	    !err) {
+		steps[count++] = at.index;
+		err = field_enrolment_get(authority, at.index, &e, diag);
+		if (!err)
+			at = e.basis;
+	}
+	if (err == ERR_NOTFOUND)
+		return altered(LOG_ONLINE_NUMBER, at.index, diag);
+	while (count > 0 && !err) {
+		count--;
+		step_add(life, LOG_ONLINE_NUMBER, steps[count], count == 0 ?
+		    FIELD_PRESENT : FIELD_EARLIER);
+	}
+	return err;
+}
+
+enum err
+field_life(struct authority *authority, const struct address *address,
+    struct field_life *ret_life, struct diag *diag)
+{
+	struct field_life life = { .count = 0 };
+	struct field_device device;
+	struct address birth;
+	enum err err;
+
+	err = field_birth(authority, address, &birth, diag);
+	if (!err)
+		err = field_device_get(authority, &birth, &device, diag);
+	if (err == ERR_NOTFOUND) {
+		ret_life->count = 0;
+		return ERR_OK;
+	}
+	if (err)
+		return err;
+	step_add(&life, birth.log, birth.index, FIELD_BIRTH);
+	if (device.has_current)
+		err = steps_before(authority, device.current, &life, diag);
+	if (!err && device.has_pending)
+		step_add(&life, LOG_ONLINE_NUMBER, device.pending,
+		    FIELD_WAITING);
+	if (!err)
+		*ret_life = life;
+	return err;
+}

@@ -1,0 +1,81 @@
+/*
+ * What the registry keeps of the field beside ranges and entries: of each
+ * identity of the log LOG_ONLINE what it was made of (enrolment), and of each
+ * device that moved on from the identity it was born with, what it has now
+ * (device). Each row is under a MAC of its own, and all are in the sum of rows
+ * (rows.h), so that none is added, put back or removed behind the authority's
+ * back.
+ */
+#ifndef IMPRINT_AUTHORITY_FIELD_H
+#define IMPRINT_AUTHORITY_FIELD_H
+
+#include "lib/authority/enrol.h"
+#include "lib/authority/lookup.h"
+#include "lib/authority/rows.h"
+
+struct field_enrolment {
+	struct address	birth;		/* whose UEID it has */
+	struct address	basis;		/* whose key asked for it */
+	unsigned	type;		/* enum device_request_type */
+	uint8_t		id[DEVICE_REQUEST_ID_SIZE];
+	uint8_t		request[SHA256_SIZE];	/* hash of its octets */
+	uint8_t		package[SHA256_SIZE];
+	/* names from birth, by the template's names; "": another source */
+	size_t		name_count;
+	char		text[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
+};
+
+#define FIELD_EVENTS_MAX	16	/* of one device, until it moves on */
+
+struct field_device {
+	bool		has_current, has_pending;
+	uint64_t	current, pending;	/* in the log LOG_ONLINE */
+	unsigned	attempts;	/* issued since the last confirmation */
+	unsigned	events;		/* refusals on record since then */
+	/* requests whose identities others took the place of since then */
+	uint8_t		ids[PRODUCT_ATTEMPTS_MAX][DEVICE_REQUEST_ID_SIZE];
+	size_t		id_count;
+};
+
+/* ERR_NOTFOUND, without diag; ERR_CORRUPT: altered. A locked ecosystem is
+ * read unchecked, to be shown. */
+MUST_USE enum err field_enrolment_get(struct authority *, uint64_t index,
+    struct field_enrolment *ret_enrolment, struct diag *);
+MUST_USE enum err field_device_get(struct authority *,
+    const struct address *birth, struct field_device *ret_device,
+    struct diag *);
+
+/* Put within the caller's transaction; changes are for rows_change(). An
+ * enrolment is put once. */
+MUST_USE enum err field_enrolment_put(struct authority *, uint64_t index,
+    const struct field_enrolment *, struct row_sum *changes, struct diag *);
+MUST_USE enum err field_device_put(struct authority *,
+    const struct address *birth, const struct field_device *,
+    struct row_sum *changes, struct diag *);
+
+/* Where a device is now: the identity that it confirmed last, or birth itself
+ * if it has none. */
+MUST_USE enum err field_current(struct authority *,
+    const struct address *birth, struct address *ret_current,
+    struct diag *);
+/* The identities of a device, oldest first: its birth, those that it confirmed
+ * and the one that waits. Of more than FIELD_STEPS_MAX, the newest. A device
+ * that never enrolled has none. */
+#define FIELD_STEPS_MAX	64
+enum field_place {
+	FIELD_BIRTH = 1, FIELD_EARLIER = 2, FIELD_PRESENT = 3,
+	FIELD_WAITING = 4
+};
+const char *field_place_name(enum field_place);
+struct field_life {
+	struct address		address[FIELD_STEPS_MAX + 2];
+	enum field_place	place[FIELD_STEPS_MAX + 2];
+	size_t			count;
+};
+MUST_USE enum err field_life(struct authority *, const struct address *,
+    struct field_life *ret_life, struct diag *);
+/* The birth of any identity; birth itself for one of another log. */
+MUST_USE enum err field_birth(struct authority *, const struct address *,
+    struct address *ret_birth, struct diag *);
+
+#endif

@@ -1,0 +1,363 @@
+/* Plain EST: what a certification request is worth. */
+#include "lib/authority/test_enrol.h"
+#include "lib/x509/der.h"
+
+#define QUOTA	2
+
+/* The doorbell in a version that EST can hand out: one key. */
+static void
+product_single(struct world *w, const char *version, uint32_t quota)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT,
+	    result = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+	struct product product;
+
+	good(io_read_file(io_posix(), "examples/products/doorbell.yaml",
+	    &text, &diag), &diag);
+	good(product_yaml_parse("doorbell.yaml", buf_bytes(&text), &product,
+	    &diag), &diag);
+	(void)snprintf(product.version, sizeof(product.version), "%s",
+	    version);
+	product.credential_count = 1;
+	product.field.est = quota;
+	good(product_encode(&product, &body), &diag);
+	good(submit(w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result,
+	    &diag), &diag);
+}
+
+static void
+integer_put(struct buf *b, const uint8_t number[32])
+{
+	uint8_t padded[33] = { 0 };
+	size_t at = 0;
+
+	memcpy(padded + 1, number, 32);
+	while (padded[at] == 0 && (padded[at + 1] & 0x80) == 0)
+		at++;
+	der_put(b, DER_INTEGER, bytes_of(padded + at, 33 - at));
+}
+
+/* RFC 2986 4: nothing but a P-256 key, and its signature. */
+static void
+csr_make(const struct public_key *key, struct signer *by, struct buf *out)
+{
+	static const uint8_t ecdsa_sha256[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d,
+		0x04, 0x03, 0x02 };
+	_cleanup_buf_ struct buf info = BUF_INIT, value = BUF_INIT;
+	uint8_t signature[SIGNATURE_MAX];
+	size_t item;
+
+	der_put_uint(&info, 0);
+	der_put(&info, DER_SEQUENCE, BYTES_NONE);
+	public_key_put_spki(&info, key);
+	der_put(&info, DER_CONTEXT_CONSTRUCTED(0), BYTES_NONE);
+	der_wrap(&info, DER_SEQUENCE, 0);
+	assert_int_equal(signer_sign(by, buf_bytes(&info), signature),
+	    ERR_OK);
+	integer_put(&value, signature);
+	integer_put(&value, signature + 32);
+	der_wrap(&value, DER_SEQUENCE, 0);
+	buf_clear(out);
+	buf_put_bytes(out, buf_bytes(&info));
+	item = out->len;
+	der_put_oid(out, bytes_of(ecdsa_sha256, sizeof(ecdsa_sha256)));
+	der_wrap(out, DER_SEQUENCE, item);
+	der_put_bit_string(out, buf_bytes(&value));
+	der_wrap(out, DER_SEQUENCE, 0);
+}
+
+/* A key with its request. */
+struct est_key {
+	struct public_key	 key;
+	struct signer		*signer;
+	struct buf		 csr;
+};
+
+static void
+est_key_make(struct est_key *k)
+{
+	k->csr = (struct buf)BUF_INIT;
+	key_make(KEY_P256, &k->key, NULL, &k->signer);
+	csr_make(&k->key, k->signer, &k->csr);
+}
+
+static void
+est_key_release(struct est_key *k)
+{
+	signer_free(&k->signer);
+	buf_release(&k->csr);
+}
+#define _cleanup_est_key_ __attribute__((cleanup(est_key_release)))
+#define EST_KEY_INIT { .csr = BUF_INIT }
+
+static enum enrol_verdict
+est(struct enrol *e, bool renew, const char *label, struct bytes leaf,
+    struct bytes csr, struct answered *a)
+{
+	const struct est_ask ask = { .renew = renew, .label = label,
+	    .leaf = leaf, .csr = csr };
+	struct enrol_result result = { .answer = &a->answer };
+	struct diag diag = DIAG_INIT;
+
+	buf_clear(&a->answer);
+	good(enrol_turn_begin(e, NOW, &diag), &diag);
+	good(enrol_submit_est(e, &ask, &result, &diag), &diag);
+	good(enrol_turn_commit(e, &diag), &diag);
+	a->verdict = result.verdict;
+	a->index = result.index;
+	a->why = result.why;
+	assert_true((result.verdict == ENROL_DONE ||
+	    result.verdict == ENROL_REPEATED) == (a->answer.len > 0));
+	return result.verdict;
+}
+
+static struct enrol *
+opened(struct field *f, const char *version, uint32_t quota)
+{
+	struct enrol *e = NULL;
+	struct diag diag = DIAG_INIT;
+
+	if (version != NULL)
+		product_single(f->w, version, quota);
+	good(enrol_open(f->w->authority, NOW, &e, &diag), &diag);
+	return e;
+}
+
+static unsigned
+evidence_of(struct field *f, uint64_t index)
+{
+	struct store_range range;
+
+	assert_int_equal(store_range_get(authority_store(f->w->authority),
+	    LOG_ONLINE_NUMBER, index, &range, NULL), ERR_OK);
+	return range.evidence;
+}
+
+/* The certificate is for that key, under the device's UEID. */
+static void
+certificate_check(const struct answered *a, const struct est_key *k,
+    const struct doorbell *device)
+{
+	_cleanup_buf_ struct buf hex = BUF_INIT, point = BUF_INIT;
+
+	buf_put_hex(&hex, bytes_of(device->ueid, UEID_SIZE));
+	assert_non_null(memmem(a->answer.ptr, a->answer.len, hex.ptr,
+	    hex.len));
+	public_key_put_spki(&point, &k->key);
+	assert_non_null(memmem(a->answer.ptr, a->answer.len, point.ptr,
+	    point.len));
+}
+
+static void
+test_enrol_by_quota(void **state)
+{
+	struct est_key k[DEVICES];
+	_cleanup_answered_ struct answered a = ANSWERED_INIT,
+	    again = ANSWERED_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened(f, "2.0.0", QUOTA);
+	size_t i;
+
+	for (i = 0; i < DEVICES; i++)
+		est_key_make(&k[i]);
+	for (i = 0; i < QUOTA; i++) {
+		assert_int_equal(est(e, false, "", buf_bytes(
+		    &f->devices[i].birth.leaf), buf_bytes(&k[i].csr), &a),
+		    ENROL_DONE);
+		certificate_check(&a, &k[i], &f->devices[i]);
+		assert_int_equal(evidence_of(f, a.index), EVIDENCE_FRONT);
+		/* repeated, it is the same and counts once */
+		assert_int_equal(est(e, false, "doorbell", buf_bytes(
+		    &f->devices[i].birth.leaf), buf_bytes(&k[i].csr),
+		    &again), ENROL_REPEATED);
+		assert_int_equal(again.answer.len, a.answer.len);
+		assert_memory_equal(again.answer.ptr, a.answer.ptr,
+		    a.answer.len);
+	}
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[2].birth.leaf), buf_bytes(&k[2].csr), &a),
+	    ENROL_QUOTA);
+	/* no restart forgets them */
+	enrol_close(&e);
+	e = opened(f, NULL, 0);
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[2].birth.leaf), buf_bytes(&k[2].csr), &a),
+	    ENROL_QUOTA);
+	/* a later version that allows more counts those before */
+	enrol_close(&e);
+	e = opened(f, "2.1.0", QUOTA + 1);
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[2].birth.leaf), buf_bytes(&k[2].csr), &a),
+	    ENROL_DONE);
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[3].birth.leaf), buf_bytes(&k[3].csr), &a),
+	    ENROL_QUOTA);
+	enrol_close(&e);
+	all_verified(f);
+	for (i = 0; i < DEVICES; i++)
+		est_key_release(&k[i]);
+}
+
+static void
+test_same_key_renews(void **state)
+{
+	_cleanup_est_key_ struct est_key k = EST_KEY_INIT;
+	_cleanup_answered_ struct answered first = ANSWERED_INIT,
+	    second = ANSWERED_INIT, again = ANSWERED_INIT;
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[1];
+	struct enrol *e = opened(f, "2.0.0", 1);
+	unsigned reason;
+
+	est_key_make(&k);
+	assert_int_equal(est(e, false, "", buf_bytes(&device->birth.leaf),
+	    buf_bytes(&k.csr), &first), ENROL_DONE);
+	/* the quota is used up, a key's own renewal asks for none */
+	assert_int_equal(est(e, true, "doorbell", buf_bytes(&first.answer),
+	    buf_bytes(&k.csr), &second), ENROL_DONE);
+	certificate_check(&second, &k, device);
+	assert_int_equal(evidence_of(f, second.index), EVIDENCE_RENEWAL);
+	assert_int_equal(est(e, true, "", buf_bytes(&first.answer),
+	    buf_bytes(&k.csr), &again), ENROL_REPEATED);
+	assert_int_equal(again.index, second.index);
+	/* both are good until the new one is used */
+	assert_int_equal(status_of(f, first.index, &reason), STATUS_VALID);
+	assert_int_equal(est(e, true, "", buf_bytes(&second.answer),
+	    buf_bytes(&k.csr), &again), ENROL_DONE);
+	assert_int_equal(status_of(f, first.index, &reason), STATUS_REVOKED);
+	assert_int_equal(reason, CRL_SUPERSEDED);
+	assert_int_equal(est(e, true, "", buf_bytes(&first.answer),
+	    buf_bytes(&k.csr), &again), ENROL_SUPERSEDED);
+	/* and birth is used up */
+	assert_int_equal(est(e, false, "", buf_bytes(&device->birth.leaf),
+	    buf_bytes(&k.csr), &again), ENROL_CONSUMED);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* What a front that was taken over could try with certificates it has seen. */
+static void
+test_front_alone(void **state)
+{
+	_cleanup_est_key_ struct est_key own = EST_KEY_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[0];
+	struct enrol *e = opened(f, "2.0.0", 0);
+	unsigned reason;
+	uint64_t index;
+
+	est_key_make(&own);
+	/* a product that says nothing of EST */
+	assert_int_equal(est(e, false, "", buf_bytes(&device->birth.leaf),
+	    buf_bytes(&own.csr), &a), ENROL_QUOTA);
+	asked_make(&asked);
+	{
+		_cleanup_buf_ struct buf body = BUF_INIT;
+
+		asked_body(f, &asked, 1, &body);
+		asked_sign(f, &asked, DEVICE_ENROL, &device->birth,
+		    buf_bytes(&body));
+	}
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	index = a.index;
+	credential_take(f, &asked, index, &device->now);
+	/* it is not confirmed by somebody else's key */
+	assert_int_equal(est(e, true, "", buf_bytes(&device->now.leaf),
+	    buf_bytes(&own.csr), &a), ENROL_QUOTA);
+	assert_int_equal(est(e, false, "", buf_bytes(&device->birth.leaf),
+	    buf_bytes(&own.csr), &a), ENROL_QUOTA);
+	assert_int_equal(status_of(f, index, &reason), STATUS_VALID);
+	assert_int_equal(est(e, true, "", bytes_of(device->now.leaf.ptr,
+	    device->now.leaf.len - 1), buf_bytes(&own.csr), &a),
+	    ENROL_UNKNOWN);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+static void
+test_bad_requests(void **state)
+{
+	_cleanup_est_key_ struct est_key k = EST_KEY_INIT, other = EST_KEY_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct field *f = *state;
+	struct bytes leaf = buf_bytes(&f->devices[0].birth.leaf);
+	struct enrol *e = opened(f, "2.0.0", QUOTA);
+
+	est_key_make(&k);
+	est_key_make(&other);
+	assert_int_equal(est(e, false, "camera", leaf, buf_bytes(&k.csr),
+	    &a), ENROL_NO_PRODUCT);
+	/* birth renews nothing: it enrols, by quota */
+	assert_int_equal(est(e, true, "camera", leaf, buf_bytes(&k.csr),
+	    &a), ENROL_NO_PRODUCT);
+	assert_int_equal(est(e, false, "", leaf, BYTES_NONE, &a),
+	    ENROL_KEYS);
+	/* another's signature */
+	csr_make(&k.key, other.signer, &other.csr);
+	assert_int_equal(est(e, false, "", leaf, buf_bytes(&other.csr), &a),
+	    ENROL_KEYS);
+	k.csr.ptr[k.csr.len - 1] ^= 1;
+	assert_int_equal(est(e, false, "", leaf, buf_bytes(&k.csr), &a),
+	    ENROL_KEYS);
+	/* the bootstrap key is for enrolment alone */
+	csr_make(signer_public(f->devices[0].birth.key),
+	    f->devices[0].birth.key, &k.csr);
+	assert_int_equal(est(e, false, "", leaf, buf_bytes(&k.csr), &a),
+	    ENROL_KEYS);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* A product of two keys is not had by EST. */
+static void
+test_two_keys(void **state)
+{
+	_cleanup_est_key_ struct est_key k = EST_KEY_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT,
+	    result = BUF_INIT;
+	struct field *f = *state;
+	struct diag diag = DIAG_INIT;
+	struct product product;
+	struct enrol *e;
+	uint64_t index;
+
+	good(io_read_file(io_posix(), "examples/products/doorbell.yaml",
+	    &text, &diag), &diag);
+	good(product_yaml_parse("doorbell.yaml", buf_bytes(&text), &product,
+	    &diag), &diag);
+	(void)snprintf(product.version, sizeof(product.version), "3.0.0");
+	product.field.est = QUOTA;
+	good(product_encode(&product, &body), &diag);
+	good(submit(f->w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result,
+	    &diag), &diag);
+	e = opened(f, NULL, 0);
+	est_key_make(&k);
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[2].birth.leaf), buf_bytes(&k.csr), &a), ENROL_KEYS);
+	/* but what it has renews, the other keys stay */
+	index = enrolled(f, e, &f->devices[2]);
+	assert_int_equal(est(e, true, "", buf_bytes(&f->devices[2].now.leaf),
+	    buf_bytes(&k.csr), &a), ENROL_DONE);
+	assert_true(a.index > index);
+	assert_int_equal(evidence_of(f, a.index), EVIDENCE_FRONT);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_enrol_by_quota, field_fresh),
+		cmocka_unit_test_setup(test_same_key_renews, field_fresh),
+		cmocka_unit_test_setup(test_front_alone, field_fresh),
+		cmocka_unit_test_setup(test_bad_requests, field_fresh),
+		cmocka_unit_test_setup(test_two_keys, field_fresh)
+	};
+
+	return cmocka_run_group_tests(tests, field_make, field_free);
+}

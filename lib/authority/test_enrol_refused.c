@@ -1,0 +1,441 @@
+/* What enrolment refuses, and that nothing comes of it. */
+#include "lib/authority/test_enrol.h"
+
+#include "lib/authority/anchor.h"
+
+#define YEAR_S	(INT64_C(365) * 86400)
+
+static struct enrol *
+opened(struct field *f)
+{
+	struct enrol *e = NULL;
+	struct diag diag = DIAG_INIT;
+
+	good(enrol_open(f->w->authority, NOW, &e, &diag), &diag);
+	return e;
+}
+
+static uint64_t
+log_size(struct field *f)
+{
+	struct store_log log;
+
+	assert_int_equal(store_log_get(authority_store(f->w->authority),
+	    LOG_ONLINE_NUMBER, &log, NULL, NULL, NULL), ERR_OK);
+	return log.size;
+}
+
+/* Any octet changed: no answer, and no identity. */
+static void
+test_every_octet(void **state)
+{
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	size_t i, seen[ENROL_BUSY + 1] = { 0 };
+
+	asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[0].birth);
+	assert_int_equal(enrol_turn_begin(e, NOW, NULL), ERR_OK);
+	for (i = 0; i < asked.request.len; i++) {
+		asked.request.ptr[i] ^= 1;
+		put(e, buf_bytes(&asked.request), &a);
+		asked.request.ptr[i] ^= 1;
+		assert_true(a.verdict > ENROL_REPEATED);
+		seen[a.verdict]++;
+	}
+	for (i = 0; i < asked.request.len; i++) {
+		put(e, bytes_of(asked.request.ptr, i), &a);
+		assert_int_equal(a.verdict, ENROL_MALFORMED);
+	}
+	assert_int_equal(enrol_turn_commit(e, NULL), ERR_OK);
+	assert_true(seen[ENROL_MALFORMED] > 0 && seen[ENROL_UNKNOWN] > 0 &&
+	    seen[ENROL_SIGNATURE] > 0 && seen[ENROL_UNSUPPORTED] > 0);
+	assert_int_equal(log_size(f), 0);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* Signed by the right key, but not what it must be. */
+enum fault {
+	FEW_KEYS, NO_PROOF, OTHER_PROOF, PROOF_OF_X25519, ALGORITHM, SLOT,
+	BOOTSTRAP_KEY, ORDER, RECIPIENT, PARTS, PRIVATE_KEY
+};
+
+static void
+private_put(struct buf *out)
+{
+	_cleanup_secret_ struct secret private = SECRET_INIT,
+	    encoded = SECRET_INIT;
+	struct public_key key;
+
+	assert_int_equal(key_pair_make(KEY_P256, &key, &private, NULL),
+	    ERR_OK);
+	assert_int_equal(secret_alloc(&encoded, 256), ERR_OK);
+	assert_int_equal(cose_key_put_private(&encoded, &key,
+	    secret_bytes(&private)), ERR_OK);
+	buf_put_bytes(out, secret_bytes(&encoded));
+}
+
+/* [slot, key, proof] of the key that signs. */
+static void
+faulty_first(struct field *f, const struct asked *asked, enum fault fault,
+    struct buf *out)
+{
+	const struct credential *by = &f->devices[0].birth;
+	const struct public_key *key = fault == BOOTSTRAP_KEY ?
+	    signer_public(by->key) : &asked->keys[0];
+	unsigned slot = fault == SLOT ? 3 : fault == ORDER ? 1 : 0;
+	_cleanup_buf_ struct buf context = BUF_INIT;
+	uint8_t proof[SIGNATURE_MAX] = { 0 };
+	uint8_t id[DEVICE_REQUEST_ID_SIZE];
+
+	memcpy(id, asked->id, sizeof(id));
+	id[0] ^= fault == OTHER_PROOF;
+	assert_int_equal(device_key_put_context(&context, f->authority, id,
+	    slot, key), ERR_OK);
+	assert_int_equal(signer_sign(fault == BOOTSTRAP_KEY ? by->key :
+	    asked->signer, buf_bytes(&context), proof), ERR_OK);
+	cbor_put_array(out, 3);
+	cbor_put_uint(out, slot);
+	if (fault == PRIVATE_KEY)
+		private_put(out);
+	else
+		cose_key_put(out, fault == ALGORITHM ? &asked->keys[1] :
+		    key);
+	if (fault == NO_PROOF || fault == ALGORITHM)
+		cbor_put_null(out);
+	else
+		cbor_put_bstr(out, bytes_of(proof, SIGNATURE_SIZE));
+}
+
+static void
+faulty_body(struct field *f, const struct asked *asked, enum fault fault,
+    struct buf *out)
+{
+	static const uint8_t proof[SIGNATURE_SIZE] = { 1 };
+
+	cbor_put_array(out, fault == PARTS ? 3 : 2);
+	cbor_put_array(out, fault == FEW_KEYS ? 1 : 2);
+	faulty_first(f, asked, fault, out);
+	if (fault != FEW_KEYS) {
+		cbor_put_array(out, 3);
+		cbor_put_uint(out, fault == SLOT ? 4 : 1);
+		cose_key_put(out, &asked->keys[1]);
+		if (fault == PROOF_OF_X25519)
+			cbor_put_bstr(out, bytes_of(proof, sizeof(proof)));
+		else
+			cbor_put_null(out);
+	}
+	if (fault == RECIPIENT)
+		cose_key_put(out, &asked->keys[1]);
+	else
+		cbor_put_null(out);
+	if (fault == PARTS)
+		cbor_put_null(out);
+}
+
+static void
+test_bodies(void **state)
+{
+	static const enum enrol_verdict verdicts[] = {
+		[FEW_KEYS] = ENROL_KEYS, [NO_PROOF] = ENROL_KEYS,
+		[OTHER_PROOF] = ENROL_KEYS, [PROOF_OF_X25519] = ENROL_KEYS,
+		[ALGORITHM] = ENROL_KEYS, [SLOT] = ENROL_KEYS,
+		[BOOTSTRAP_KEY] = ENROL_KEYS, [ORDER] = ENROL_MALFORMED,
+		[RECIPIENT] = ENROL_UNSUPPORTED, [PARTS] = ENROL_MALFORMED,
+		[PRIVATE_KEY] = ENROL_MALFORMED,
+	};
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	size_t i;
+
+	for (i = 0; i < COUNT(verdicts); i++) {
+		_cleanup_asked_ struct asked asked = ASKED_INIT;
+		_cleanup_answered_ struct answered a = ANSWERED_INIT;
+		_cleanup_buf_ struct buf body = BUF_INIT;
+
+		asked_make(&asked);
+		faulty_body(f, &asked, (enum fault)i, &body);
+		asked_sign(f, &asked, DEVICE_ENROL, &f->devices[0].birth,
+		    buf_bytes(&body));
+		if (ask(f, e, &asked, &a) != verdicts[i])
+			fail_msg("fault %zu: %s (%s)", i,
+			    enrol_verdict_name(a.verdict), a.why.what);
+	}
+	assert_int_equal(log_size(f), 0);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* A certificate of ours that is none of a device, or of one that has no
+ * product in the field; a type that does not fit. */
+static void
+test_who(void **state)
+{
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct credential mixed = { .leaf = BUF_INIT };
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[0];
+	struct enrol *e = opened(f);
+
+	/* another device's certificate under one's own key */
+	buf_put_bytes(&mixed.leaf, buf_bytes(&f->devices[1].birth.leaf));
+	mixed.key = device->birth.key;
+	asked_enrol(f, &asked, DEVICE_ENROL, &mixed);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_SIGNATURE);
+	/* a CA's certificate */
+	buf_clear(&mixed.leaf);
+	good(authority_certificate(f->w->authority, LOG_BULK, &mixed.leaf,
+	    NULL), NULL);
+	asked_enrol(f, &asked, DEVICE_ENROL, &mixed);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_UNKNOWN);
+	buf_release(&mixed.leaf);
+	/* meant for another root */
+	f->authority[0] ^= 1;
+	asked_enrol(f, &asked, DEVICE_ENROL, &device->birth);
+	f->authority[0] ^= 1;
+	assert_int_equal(turn(e, NOW, buf_bytes(&asked.request), &a),
+	    ENROL_UNKNOWN);
+	/* renewing what was never enrolled, enrolling once more */
+	asked_enrol(f, &asked, DEVICE_RENEW, &device->birth);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_NO_PRODUCT);
+	assert_int_equal(confirm(f, e, &device->birth, bytes_text("x"), &a),
+	    ENROL_NO_PRODUCT);
+	(void)enrolled(f, e, device);
+	asked_enrol(f, &asked, DEVICE_ENROL, &device->now);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_NO_PRODUCT);
+	/* confirming another package */
+	assert_int_equal(confirm(f, e, &device->now, bytes_text("x"), &a),
+	    ENROL_CONFLICT);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* One id, other octets. */
+static void
+test_conflict(void **state)
+{
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	uint8_t id[DEVICE_REQUEST_ID_SIZE];
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+
+	asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[0].birth);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	memcpy(id, asked.id, sizeof(id));
+	asked_make(&asked);
+	memcpy(asked.id, id, sizeof(id));
+	asked_body(f, &asked, 2, &body);
+	asked_sign(f, &asked, DEVICE_ENROL, &f->devices[0].birth,
+	    buf_bytes(&body));
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_CONFLICT);
+	assert_int_equal(log_size(f), 1);
+	/* ids are a device's own: another's is another request */
+	asked_sign(f, &asked, DEVICE_ENROL, &f->devices[1].birth,
+	    buf_bytes(&body));
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* A key belongs to one device and one slot. */
+static void
+test_same_key(void **state)
+{
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	size_t i;
+
+	asked_make(&asked);
+	for (i = 0; i < 3; i++) {
+		_cleanup_buf_ struct buf body = BUF_INIT;
+
+		/* the same device may: its first answer was lost */
+		assert_int_equal(random_bytes(asked.id, sizeof(asked.id),
+		    NULL), ERR_OK);
+		asked_body(f, &asked, 2, &body);
+		asked_sign(f, &asked, DEVICE_ENROL,
+		    &f->devices[i / 2].birth, buf_bytes(&body));
+		assert_int_equal(ask(f, e, &asked, &a), i < 2 ? ENROL_DONE :
+		    ENROL_KEYS);
+	}
+	enrol_close(&e);
+	all_verified(f);
+}
+
+static void
+status_set(struct field *f, enum status_action action, unsigned reason,
+    uint32_t log, uint64_t index)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+
+	cbor_put_array(&body, 4);
+	cbor_put_uint(&body, action);
+	cbor_put_uint(&body, reason);
+	cbor_put_array(&body, 1);
+	cbor_put_array(&body, 3);
+	cbor_put_uint(&body, log);
+	cbor_put_uint(&body, index);
+	cbor_put_uint(&body, 1);
+	cbor_put_text(&body, "a test");
+	good(submit(f->w, REQUEST_STATUS, buf_bytes(&body), &result, &diag),
+	    &diag);
+}
+
+/* Revoked or suspended, at birth or now; between turns. */
+static void
+test_status(void **state)
+{
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[0];
+	struct enrol *e = opened(f);
+	uint64_t index;
+
+	status_set(f, STATUS_SUSPEND, CRL_CERTIFICATE_HOLD, LOG_BULK_NUMBER,
+	    device->index);
+	asked_enrol(f, &asked, DEVICE_ENROL, &device->birth);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_SUSPENDED);
+	status_set(f, STATUS_RESUME, 0, LOG_BULK_NUMBER, device->index);
+	index = enrolled(f, e, device);
+	status_set(f, STATUS_SUSPEND, CRL_CERTIFICATE_HOLD,
+	    LOG_ONLINE_NUMBER, index);
+	asked_enrol(f, &asked, DEVICE_RENEW, &device->now);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_SUSPENDED);
+	status_set(f, STATUS_RESUME, 0, LOG_ONLINE_NUMBER, index);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	/* the device, by its birth */
+	status_set(f, STATUS_REVOKE, CRL_KEY_COMPROMISE, LOG_BULK_NUMBER,
+	    device->index);
+	asked_enrol(f, &asked, DEVICE_RENEW, &device->now);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_REVOKED);
+	asked_enrol(f, &asked, DEVICE_ENROL, &device->birth);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_REVOKED);
+	/* another's present one */
+	index = enrolled(f, e, &f->devices[1]);
+	status_set(f, STATUS_REVOKE, CRL_KEY_COMPROMISE, LOG_ONLINE_NUMBER,
+	    index);
+	asked_enrol(f, &asked, DEVICE_RENEW, &f->devices[1].now);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_REVOKED);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* Two years, and ninety days of grace. */
+static void
+test_expired(void **state)
+{
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	int64_t late = NOW + 2 * YEAR_S + 89 * 86400;
+
+	(void)enrolled(f, e, &f->devices[0]);
+	asked_enrol(f, &asked, DEVICE_RENEW, &f->devices[0].now);
+	assert_int_equal(turn(e, late + 3 * 86400,
+	    buf_bytes(&asked.request), &a), ENROL_EXPIRED);
+	assert_int_equal(turn(e, late, buf_bytes(&asked.request), &a),
+	    ENROL_DONE);
+	enrol_close(&e);
+}
+
+/* Refusals of a known device are on record, but not without end. */
+static void
+test_events(void **state)
+{
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	struct operation_head before, head;
+	size_t i, recorded = 0;
+
+	(void)enrolled(f, e, &f->devices[0]);
+	for (i = 0; i < FIELD_EVENTS_MAX + 4; i++) {
+		_cleanup_asked_ struct asked asked = ASKED_INIT;
+
+		assert_int_equal(operation_head(f->w->authority, &before,
+		    NULL), ERR_OK);
+		asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[0].birth);
+		assert_int_equal(ask(f, e, &asked, &a), ENROL_CONSUMED);
+		assert_int_equal(operation_head(f->w->authority, &head,
+		    NULL), ERR_OK);
+		recorded += head.size > before.size;
+	}
+	assert_int_equal(recorded, FIELD_EVENTS_MAX);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* Products that cannot be had in the field as they say. */
+static void
+test_products(void **state)
+{
+	static const struct {
+		const char	*from, *to;
+		enum err	 err;
+	} cases[] = {
+		{ "bootstrap: doorbell-idevid", "bootstrap: nothing",
+		    ERR_NOTFOUND },
+		{ "product: doorbell", "product: chime", ERR_CONFLICT },
+		{ "bootstrap: doorbell-idevid", "bootstrap: doorbell",
+		    ERR_INVALID },
+		{ "kind: serial-number", "kind: mac", ERR_INVALID },
+	};
+	struct field *f = *state;
+	size_t i;
+
+	for (i = 0; i < COUNT(cases); i++) {
+		_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT,
+		    result = BUF_INIT;
+		struct diag diag = DIAG_INIT;
+		struct product product;
+		const char *at;
+		size_t from;
+
+		good(io_read_file(io_posix(), "examples/products/doorbell."
+		    "yaml", &text, &diag), &diag);
+		at = strstr(buf_text(&text), cases[i].from);
+		assert_non_null(at);
+		from = (size_t)(at - (const char *)text.ptr);
+		buf_put_bytes(&body, bytes_of(text.ptr, from));
+		buf_put_bytes(&body, bytes_text(cases[i].to));
+		buf_put_bytes(&body, bytes_text(at + strlen(cases[i].from)));
+		if (product_yaml_parse("x", buf_bytes(&body), &product,
+		    &diag) != ERR_OK) {
+			assert_int_equal(diag.code, cases[i].err);
+			continue;
+		}
+		buf_clear(&body);
+		assert_int_equal(product_encode(&product, &body), ERR_OK);
+		assert_int_equal(submit(f->w, REQUEST_PRODUCT_ADD,
+		    buf_bytes(&body), &result, &diag), cases[i].err);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_every_octet, field_fresh),
+		cmocka_unit_test_setup(test_bodies, field_fresh),
+		cmocka_unit_test_setup(test_who, field_fresh),
+		cmocka_unit_test_setup(test_conflict, field_fresh),
+		cmocka_unit_test_setup(test_same_key, field_fresh),
+		cmocka_unit_test_setup(test_status, field_fresh),
+		cmocka_unit_test_setup(test_expired, field_fresh),
+		cmocka_unit_test_setup(test_events, field_fresh),
+		cmocka_unit_test_setup(test_products, field_fresh),
+	};
+
+	return cmocka_run_group_tests(tests, field_make, field_free);
+}

@@ -1,0 +1,218 @@
+"""The device in the field: imprint-device bootstrap and renew, against a
+running imprintd."""
+import shutil
+import socket
+
+import pytest
+from cryptography import x509
+
+import reader
+from conftest import (BIN, FAULTS, fault_text, program_needed, run, sample)
+from imprintd import NAME, Server
+from test_device_keys import Device, station
+from test_floor import Package
+
+pytestmark = program_needed("imprintd")
+
+COUNT = 80
+
+
+@pytest.fixture(scope="module")
+def eco(stocked, tmp_path_factory):
+    """Doorbells as they leave the factory."""
+    root = tmp_path_factory.mktemp("field")
+    eco = stocked.copy(root / "eco")
+    station(eco, root / "line")
+    eco.imprint("station", "add", root / "line/line-9.station")
+    eco.order(COUNT, "line-9", product="doorbell-idevid")
+    eco.imprint("order", "run", 1)
+    run(BIN / "imprint-station", "--home", root / "line", "import",
+        eco.pack())
+    run(BIN / "imprint-station", "--home", root / "line", "inject",
+        "--command", f"cat > {root}/$IMPRINT_SEQUENCE.package")
+    return eco
+
+
+@pytest.fixture(scope="module")
+def server(eco):
+    with Server(eco) as running:
+        yield running
+
+
+class Doorbell(Device):
+    """A device whose home has the factory's identity."""
+
+    def __init__(self, home, package):
+        super().__init__(home)
+        self.install(package)
+        self.birth = Package(package)
+
+    def field(self, command, port, *argv, once=True, **options):
+        return self(command, "--server", f"https://127.0.0.1:{port}",
+                    "--name", NAME, *(["--once"] if once else []), *argv,
+                    **options)
+
+    def bootstrap(self, server, *argv, **options):
+        return self.field("bootstrap", server.port, *argv, **options)
+
+    def renew(self, server, *argv, **options):
+        return self.field("renew", server.port, *argv, **options)
+
+    def package(self):
+        """What is installed; nothing else is left of packages."""
+        paths = list(self.home.glob("identity*"))
+        assert len(paths) == 1, paths
+        return Package(paths[0].read_bytes()[96:])
+
+    def certificate(self):
+        shown = {k[1]: k for k in self.package().claims[-66002]}
+        return x509.load_der_x509_certificate(shown[0][4])
+
+    def check(self):
+        """All of it holds together, with the keys that are here alone."""
+        steps = self("verify", "--json").json["steps"]
+        assert [s["verdict"] for s in steps] == ["accepted"] * 7
+        package = self.package()
+        assert package.keys == {}
+        assert package.claims[256] == self.birth.claims[256]
+        assert self.certificate().public_key().public_numbers() == \
+            self.public(0).public_numbers()
+        assert len(list(self.home.glob("keys*"))) == 1
+        assert reader.leftovers(self.home) == []
+
+
+@pytest.fixture
+def doorbell(eco, tmp_path, taken=iter(range(1, COUNT + 1))):
+    def make(name="device"):
+        package = eco.root.parent / f"{next(taken)}.package"
+        return Doorbell(tmp_path / name, package.read_bytes())
+    return make
+
+
+def test_bootstrap(server, doorbell):
+    device = doorbell()
+    done = device.bootstrap(server, "--json").json
+    assert done == {"confirmed": True, "before": False,
+                    "ueid": device.birth.claims[256].hex()}
+    device.check()
+    first = device.package().document
+    # again: nothing to be done, and nothing is
+    assert device.bootstrap(server, "--json").json["before"]
+    assert device.package().document == first
+    assert "in the key store" in device("show").out
+    # the server's time is known from now on
+    assert int((device.home / "time").read_text()) > 1767225600
+
+
+def test_renew(server, doorbell):
+    device = doorbell()
+    device.bootstrap(server)
+    keys, serials = set(), set()
+    for argv, new in (((), True), (("--same-key",), False), ((), True),
+                      (("--same-key",), False), (("--same-key",), False)):
+        device.check()
+        before = device.key(0).json["public"], device.key(1).json["public"]
+        old = device.certificate().serial_number
+        device.renew(server, *argv)
+        device.check()
+        after = device.key(0).json["public"], device.key(1).json["public"]
+        assert [a != b for a, b in zip(before, after)] == [new, new]
+        assert device.certificate().serial_number != old
+        keys.add(after)
+        serials.add(old)
+    assert len(serials) == 5
+    # a chip's key is kept over all of it
+    device.key("chip", "X25519")
+    chip = device.key("chip").json["public"]
+    device.renew(server)
+    assert device.key("chip").json["public"] == chip
+    device.check()
+
+
+def test_clone(server, doorbell, tmp_path):
+    """A copy of the factory's identity is refused once that is consumed."""
+    device = doorbell()
+    other = tmp_path / "clone"
+    shutil.copytree(device.home, other)
+    device.bootstrap(server)
+    clone = Doorbell.__new__(Doorbell)
+    clone.home, clone.birth = other, device.birth
+    done = clone.bootstrap(server, "--json", code=1)
+    assert "consumed" in done.err and done.json["reason"] == "consumed"
+    assert clone.bootstrap(server, code=1)
+    device.check()
+    device.renew(server)
+
+
+def test_slots(server, doorbell):
+    """Which keys the product wants is said by the server; the next run asks
+    anew."""
+    device = doorbell()
+    done = device.bootstrap(server, "--slot", "0:P-256", code=1)
+    assert "keys" in done.err and "--slot" in done.err
+    device.bootstrap(server, "--slot", "0:P-256", "--slot", "1:X25519")
+    device.check()
+    for bad in ("0", "9:P-256", "0:P-384", ":", "", "00:P-256"):
+        device.bootstrap(server, "--slot", bad, code=2)
+    device.bootstrap(server, "--slot", "0:P-256", "--slot", "0:X25519",
+                     code=2)
+    for url in ("", "http://a:1", "https://a", "https://:1", "https://a:b"):
+        device("bootstrap", "--server", url, code=2)
+
+
+def test_away(server, doorbell):
+    """No server: nothing is lost, and the same octets are sent later."""
+    device = doorbell()
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    assert "refused" in device.field("bootstrap", port, code=6).err
+    kept = sorted((p.name, p.read_bytes()) for p in device.home.iterdir())
+    device.field("bootstrap", port, code=6)
+    assert kept == sorted((p.name, p.read_bytes())
+                          for p in device.home.iterdir())
+    device.bootstrap(server)
+    device.check()
+
+
+def test_other_server(server, doorbell, stranger, tmp_path_factory):
+    """Of another root, or for another name: nothing is sent."""
+    device = doorbell()
+    other = stranger.copy(tmp_path_factory.mktemp("other") / "eco")
+    with Server(other) as impostor:
+        done = device.bootstrap(impostor, once=False, code=1)
+    assert "not acceptable" in done.err and "nothing was sent" in done.err
+    done = device("bootstrap", "--server", f"https://127.0.0.1:{server.port}",
+                  code=1)
+    assert "not acceptable for 127.0.0.1" in done.err
+    device.bootstrap(server)
+
+
+def test_without(server, tmp_path):
+    device = Device(tmp_path / "device")
+    device("bootstrap", "--server", "https://127.0.0.1:1", code=3)
+    assert list(device.home.glob("keys*")) == []
+
+
+@program_needed("imprint-device-faulty")
+@pytest.mark.parametrize("kind", ["kill", "powercut", "enospc-once"])
+@pytest.mark.parametrize("command", ["bootstrap", "renew"])
+def test_faults(server, doorbell, tmp_path, command, kind):
+    """Broken off anywhere, the next run ends with one identity and its keys,
+    and the one before is of no use."""
+    count = tmp_path / "operations"
+    first = doorbell("first")
+    if command == "renew":
+        first.bootstrap(server)
+    first.field(command, server.port, fault=f"count:{count}")
+    first.check()
+    for at in sample(int(count.read_text()), 10):
+        device = doorbell(f"{kind}-{at}")
+        if command == "renew":
+            device.bootstrap(server)
+        # two answers within one second spare the last its time
+        device.field(command, server.port, fault=fault_text(kind, at),
+                     code=(*FAULTS[kind], 0))
+        device.field(command, server.port)
+        device.check()
+        device.renew(server)
+        device.check()

@@ -1,0 +1,575 @@
+"""imprintd: its processes, what each can and cannot do, and their ends."""
+import concurrent.futures
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import threading
+import time
+
+import cbor2
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+
+import reader
+from conftest import BIN, PASSPHRASE, ROOT, program_needed, run
+from imprintd import (CERTIFICATE, DONE, FIGURES, IDENTITY, NAME, PATIENCE_S,
+                      REFUSED, WELCOME, Authority, Server, children,
+                      exchange, wait_for)
+from test_verify_service import devices_of
+
+pytestmark = program_needed("imprintd")
+
+COUNTS = 19
+
+
+@pytest.fixture(scope="module")
+def eco(issued, tmp_path_factory):
+    return issued.copy(tmp_path_factory.mktemp("imprintd") / "eco")
+
+
+@pytest.fixture(scope="module")
+def device(eco):
+    return devices_of(eco, 1)[0]
+
+
+@pytest.fixture(scope="module")
+def foreigner(stranger, tmp_path_factory):
+    other = stranger.copy(tmp_path_factory.mktemp("foreigner") / "eco")
+    return devices_of(other, 1)[0]
+
+
+@pytest.fixture(scope="module")
+def server(eco):
+    with Server(eco) as running:
+        yield running
+
+
+def problem(answer, status):
+    got, fields, body = answer
+    assert got == status, (got, body)
+    assert fields["Content-Type"] == "application/problem+json"
+    said = json.loads(body)
+    assert said["status"] == status
+    return said
+
+
+def test_there(server):
+    assert server.ask("GET", "/healthz")[0] == 200
+    wait_for(lambda: server.ask("GET", "/readyz")[0] == 200)
+    wait_for(lambda: server.monitor("/readyz")[0] == 200)
+    # figures are not for devices
+    assert server.ask("GET", "/metrics")[0] == 404
+    assert server.monitor("/v1/identity")[0] == 404
+    wait_for(lambda: server.figures()["front_starts_total"] == 2)
+    figures = server.figures()
+    assert figures["up"] == 1
+    assert figures["replies_total{class=\"2xx\"}"] >= 1
+    assert figures["disk_free_bytes"] > 0
+    # it is held: one writer
+    server.eco.imprint("product", "add", BIN / "none", code=(2, 3, 6, 7))
+    busy = server.eco.imprint("publish", code=7)
+    assert "lock" in busy.err or "busy" in busy.err or "works" in busy.err
+
+
+def test_certificate(server):
+    """A day at most, for the name, from the infrastructure CA."""
+    with server.dial() as tls:
+        leaf = x509.load_der_x509_certificate(tls.getpeercert(True))
+    names = leaf.extensions.get_extension_for_class(
+        x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == [NAME]
+    usage = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+    assert list(usage.value) == [x509.ExtendedKeyUsageOID.SERVER_AUTH]
+    life = leaf.not_valid_after - leaf.not_valid_before
+    assert life.total_seconds() == 86400
+    context = server.context()
+    context.check_hostname = True
+    plain = socket.create_connection(("127.0.0.1", server.port))
+    with pytest.raises(ssl.SSLCertVerificationError):
+        context.wrap_socket(plain, server_hostname="other.example.net")
+
+
+def test_published(server):
+    trust = (server.eco.dir / "publish/trust.pem").read_bytes()
+    status, fields, body = server.ask("GET", "/pub/trust.pem")
+    assert (status, body) == (200, trust)
+    assert fields["Content-Type"] == "application/x-pem-file"
+    checkpoint = server.eco.dir / "publish/log/bulk/checkpoint"
+    status, _, body = server.ask("GET", "/pub/log/bulk/checkpoint")
+    assert (status, body) == (200, checkpoint.read_bytes())
+    # of many parts, by several at once over one connection each
+    large = os.urandom(1 << 20) * 3
+    (server.eco.dir / "publish/large.bin").write_bytes(large)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for answer in pool.map(lambda _: server.ask(
+                "GET", "/pub/large.bin"), range(8)):
+            assert answer[0] == 200 and answer[2] == large
+    with server.client() as client:
+        for _ in range(3):
+            assert exchange(client, "GET", "/pub/trust.pem")[2] == trust
+
+
+def test_not_published(server):
+    (server.eco.dir / "publish/half.crl.tmp").write_bytes(b"x")
+    os.symlink("../keystore", server.eco.dir / "publish/link")
+    os.symlink("..", server.eco.dir / "publish/up")
+    for path in ("../keystore", "link", "up/keystore", "./trust.pem",
+                 "log/../../keystore", "%2e%2e/keystore", "half.crl.tmp",
+                 "none", "log", "log/", "/etc/passwd", "a" * 300, "a?b/.."):
+        problem(server.ask("GET", f"/pub/{path}"), 404)
+    assert server.ask("GET", "/pub/")[0] == 404
+    assert server.ask("POST", "/pub/trust.pem", b"x")[0] == 405
+
+
+def test_client_certificates(server, device, foreigner):
+    said = problem(server.identity(b"x"), 401)
+    assert "certificate" in said["detail"]
+    for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        status, _, _ = server.identity(b"x", device, version=version)
+        assert status not in (200, 401, 500, 503)
+        # of another ecosystem: not let in at all
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            server.identity(b"x", foreigner, version=version)
+
+
+def test_bad_requests(server, device):
+    problem(server.identity(b"x", device, kind="application/cbor"), 415)
+    problem(server.identity(b"", device), 400)
+    assert server.identity(b"x" * 65537, device)[0] == 413
+    assert server.ask("GET", "/v1/identity")[0] == 405
+    for raw, status in ((b"GET / HTTP/1.1\r\n\r\n", b"400"),
+                        (b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", b"400"),
+                        (b"POST /v1/identity HTTP/1.1\r\nHost: a\r\n"
+                         b"Transfer-Encoding: chunked\r\n\r\n", b"501"),
+                        (b"GET / HTTP/1.1\r\nHost: a\r\nX: " +
+                         b"x" * 9000 + b"\r\n\r\n", b"431")):
+        with server.dial() as tls:
+            tls.sendall(raw)
+            assert tls.recv(100).startswith(b"HTTP/1.1 " + status)
+
+
+def test_bad_tls(server):
+    for raw in (b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", os.urandom(5000),
+                b"\x16\x03\x01\xff\xff" + b"\x01" * 100):
+        with socket.create_connection(("127.0.0.1", server.port),
+                                      timeout=PATIENCE_S) as plain:
+            plain.sendall(raw)
+            try:
+                plain.shutdown(socket.SHUT_WR)
+                got = plain.recv(1000)
+            except OSError:     # it was quicker
+                got = b""
+            assert b"HTTP" not in got
+    assert server.ask("GET", "/healthz")[0] == 200
+
+
+def test_slow(server):
+    """Who never ends a handshake or a request is closed; others are
+    answered meanwhile."""
+    lazy = [socket.create_connection(("127.0.0.1", server.port),
+                                     timeout=PATIENCE_S) for _ in range(20)]
+    late = [server.dial() for _ in range(4)]
+    for tls in late:
+        tls.sendall(b"POST /v1/identity HTTP/1.1\r\nHost: a\r\n")
+    begun = time.monotonic()
+    while time.monotonic() < begun + 1:
+        assert server.ask("GET", "/healthz")[0] == 200
+    for end in lazy:
+        assert end.recv(10) == b""
+        end.close()
+    for tls in late:
+        try:
+            assert tls.recv(10) == b""
+        except OSError:
+            pass
+        tls.close()
+    assert 5 < time.monotonic() - begun < 20
+
+
+def test_rotation(server):
+    """New certificates for new connections; those there go on."""
+    def serials():
+        found = set()
+        for _ in range(12):
+            with server.dial() as tls:
+                found.add(x509.load_der_x509_certificate(
+                    tls.getpeercert(True)).serial_number)
+        return found
+
+    old = serials()
+    failed, stop = [], threading.Event()
+
+    def load():
+        while not stop.is_set():
+            try:
+                assert server.ask("GET", "/healthz")[0] == 200
+            except Exception as error:      # told below
+                failed.append(error)
+
+    with server.client() as client:
+        assert exchange(client, "GET", "/healthz")[0] == 200
+        threads = [threading.Thread(target=load) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: not old & serials())
+        stop.set()
+        for thread in threads:
+            thread.join()
+        assert exchange(client, "GET", "/healthz")[0] == 200
+    assert not failed
+
+
+def test_confined(server):
+    """What the kernel says of the processes that face the network."""
+    fronts = server.role("front")
+    assert len(fronts) == 2
+    openers = [pid for front in fronts for pid in children(front)]
+    assert len(openers) == 2
+    for pid in fronts + openers:
+        status = dict(line.split(":\t", 1) for line in open(
+            f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
+        assert status["Seccomp"] == "2"
+        assert status["NoNewPrivs"] == "1"
+        held = {os.readlink(f"/proc/{pid}/fd/{fd}")
+                for fd in os.listdir(f"/proc/{pid}/fd") if int(fd) > 2}
+        kinds = {name.split(":")[0] for name in held}
+        # a folder: publish/, of the opener
+        folders = {name for name in held if name.startswith("/")}
+        assert folders == ({str(server.eco.dir / "publish")}
+                           if pid in openers else set())
+        assert kinds - folders <= {"socket", "pipe", "anon_inode"}
+    for pid in server.role("authority"):
+        links = [os.readlink(f"/proc/{pid}/fd/{fd}")
+                 for fd in os.listdir(f"/proc/{pid}/fd")]
+        assert any("registry.db" in name for name in links)
+
+
+def test_front_killed(server):
+    """Under load: who waits is served by the next one."""
+    before = server.figures()["front_starts_total"]
+    good, stop = [], threading.Event()
+
+    def load():
+        while not stop.is_set():
+            try:
+                if server.ask("GET", "/pub/trust.pem")[0] == 200:
+                    good.append(1)
+            except OSError:
+                pass        # it was on the one that was killed
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):
+        had = set(server.role("front"))
+        for pid in had:
+            os.kill(pid, signal.SIGKILL)
+        # a grown back-off at most
+        wait_for(lambda: len(server.role("front")) == 2 and
+                 not had & set(server.role("front")))
+        count = len(good)
+        wait_for(lambda: len(good) > count + 10)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert server.process.poll() is None
+    wait_for(lambda: server.figures()["front_starts_total"] == before + 6)
+    assert "was ended by signal 9" in server.text()
+
+
+def test_opener_killed(server):
+    """Its front ends with it, and both come back."""
+    fronts = server.role("front")
+    for front in fronts:
+        for pid in children(front):
+            os.kill(pid, signal.SIGKILL)
+    wait_for(lambda: len(server.role("front")) == 2 and
+             not set(fronts) & set(server.role("front")))
+    assert server.ask("GET", "/pub/trust.pem")[0] == 200
+
+
+def test_supervisor_killed(issued, tmp_path):
+    """Nobody is left behind."""
+    other = issued.copy(tmp_path / "eco")
+    with Server(other) as server:
+        pids = server.role("front") + server.role("authority")
+        server.codes = (-9,)
+        server.process.kill()
+        server.process.wait()
+        wait_for(lambda: not any(os.path.exists(f"/proc/{pid}")
+                                 for pid in pids))
+
+
+def test_authority_killed(issued, tmp_path):
+    other = issued.copy(tmp_path / "eco")
+    device = devices_of(other, 1)[0]
+    with Server(other) as server:
+        server.codes = (70,)
+        authority, = server.role("authority")
+        context = server.context(device)
+        with server.client(context) as client:
+            assert exchange(client, "GET", "/healthz")[0] == 200
+            # it is there and does nothing: the request waits
+            os.kill(authority, signal.SIGSTOP)
+            client.putrequest("POST", "/v1/identity")
+            client.putheader("Content-Type",
+                             "application/imprint-device-request+cose")
+            client.putheader("Content-Length", "1")
+            client.endheaders(b"x")
+            time.sleep(0.2)
+            os.kill(authority, signal.SIGKILL)
+            reply = client.getresponse()
+            assert reply.status == 503
+            assert int(reply.headers["Retry-After"]) > 0
+        assert server.process.wait(timeout=PATIENCE_S) == 70
+    # and the next one goes on
+    with Server(other) as server:
+        assert server.ask("GET", "/healthz")[0] == 200
+
+
+def test_stop(issued, tmp_path):
+    """On SIGTERM a request that is under way is answered."""
+    other = issued.copy(tmp_path / "eco")
+    with Server(other) as server:
+        with server.client() as client:
+            client.putrequest("POST", "/v1/identity")
+            client.putheader("Content-Type", "text/plain")
+            client.putheader("Content-Length", "4")
+            client.endheaders(b"ab")
+            time.sleep(0.2)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            client.send(b"cd")
+            assert client.getresponse().status == 415
+    other.imprint("publish")    # the lock is free
+
+
+def test_cannot_start(issued, tmp_path):
+    other = issued.copy(tmp_path / "eco")
+    argv = [BIN / "imprintd", "serve", "--home", other.home, "--name", NAME,
+            "--listen", "127.0.0.1:0"]
+    wrong = tmp_path / "wrong"
+    wrong.write_text(PASSPHRASE + "!\n")
+    wrong.chmod(0o600)
+    result = run(*argv, "--passphrase-file", wrong, code=5)
+    assert result.out == ""
+    wrong.chmod(0o644)
+    run(*argv, "--passphrase-file", wrong, code=5)
+    run(*argv, "--listen", "127.0.0.1", code=2)
+    run(*argv, "--listen", "localhost:8443", code=2)
+    run(*argv, "--name", "no name", code=2)
+    run(*argv, "--ecosystem", "none", "--passphrase-file", other.passphrase,
+        code=3)
+    with Server(other) as server:
+        port = f"127.0.0.1:{server.port}"
+        run(*argv, "--listen", "127.0.0.1:0", "--passphrase-file",
+            other.passphrase, code=7)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = f"127.0.0.1:{taken.getsockname()[1]}"
+        run(*argv, "--listen", port, "--passphrase-file", other.passphrase,
+            code=4)
+
+
+GOOD = """home: {home}
+name: est.example.net
+listen: 127.0.0.1:0
+passphrase-file: {passphrase}
+fronts: 1
+connections: 64
+publish: "no"
+"""
+
+
+def test_config(issued, tmp_path):
+    path = tmp_path / "imprintd.yaml"
+
+    def check(text, code=0):
+        path.write_text(text)
+        return run(BIN / "imprintd", "check", "--config", path, code=code)
+
+    good = GOOD.format(home=issued.home, passphrase=issued.passphrase)
+    assert "1 fronts of 64 connections, publish not served" in \
+        check(good).out
+    for line, at in (("colour: red", 8), ("fronts: 0", 5), ("fronts: x", 5),
+                     ("fronts: 65", 5), ("connections: 0", 6),
+                     ("publish: maybe", 7), ("listen: []", 3),
+                     ("name: ''", 2), ("users: root", 8),
+                     ("users: {front: a, back: b}", 8)):
+        key = line.split(":")[0]
+        lines = [old for old in good.splitlines()
+                 if not old.startswith(key + ":")]
+        lines.insert(at - 1, line)
+        result = check("\n".join(lines) + "\n", 2)
+        assert f"{path}:{at}: " in result.err, result
+    check(good.replace("name:", "# name:"), 2)
+    check(good + "name: twice\n", 2)
+    path.write_text(good)
+    path.chmod(0o666)
+    run(BIN / "imprintd", "check", "--config", path, code=5)
+
+
+def test_config_serves(issued, tmp_path):
+    other = issued.copy(tmp_path / "eco")
+    path = tmp_path / "imprintd.yaml"
+    path.write_text(GOOD.format(home=other.home,
+                                passphrase=other.passphrase))
+    process = subprocess.Popen([BIN / "imprintd", "serve", "--config", path],
+                               stdout=subprocess.PIPE)
+    line = process.stdout.readline().decode()
+    assert line.startswith("listening on https://127.0.0.1:")
+    server = Server(other)
+    server.port = int(line.rsplit(":", 1)[1])
+    assert server.ask("GET", "/pub/trust.pem")[0] == 503
+    process.terminate()
+    assert process.communicate(timeout=PATIENCE_S)[0] == b""
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
+def test_users(issued, tmp_path):
+    """Two users; neither is root, and the front's cannot reach the home."""
+    other = issued.copy(tmp_path / "eco")
+    home = other.root
+    subprocess.run(["chown", "-R", "daemon", home], check=True)
+    for path in [tmp_path, *tmp_path.parents]:
+        if not path.stat().st_mode & 0o001:
+            path.chmod(path.stat().st_mode | 0o011)
+    config = tmp_path / "imprintd.yaml"
+    config.write_text("users: {authority: daemon, front: nobody}\n")
+    other.dir.chmod(0o700)
+    with Server(other, "--config", config) as server:
+        for role, name in (("authority", "daemon"), ("front", "nobody")):
+            for pid in server.role(role):
+                done = subprocess.run(
+                    ["ps", "-o", "user=", str(pid)], capture_output=True,
+                    text=True, check=True)
+                assert done.stdout.strip() == name
+        assert server.ask("GET", "/pub/trust.pem")[0] == 200
+
+
+@pytest.fixture
+def unit(tmp_path):
+    """The example of a unit, running the program under test."""
+    source = ROOT / "examples/systemd/imprintd.service"
+    text = source.read_text()
+    assert text.count("ExecStart=/usr/bin/imprintd ") == 1
+    path = tmp_path / source.name
+    path.write_text(text.replace("ExecStart=/usr/bin/", f"ExecStart={BIN}/"))
+    return path
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None,
+                    reason="systemd-analyze is not installed")
+def test_unit(unit):
+    result = run("systemd-analyze", "--man=no", "verify", unit)
+    assert result.err == "" and result.out == ""
+    result = run("systemd-analyze", "security", "--offline=yes",
+                 "--threshold=40", unit)
+    assert "Overall exposure level" in result.out
+
+
+def test_unit_config(issued, tmp_path):
+    """The example of a configuration, with a home that is here."""
+    text = (ROOT / "examples/imprintd.yaml").read_text()
+    path = tmp_path / "imprintd.yaml"
+    path.write_text(text.replace("/var/lib/imprint", str(issued.home)))
+    assert "as est.example.net" in run(BIN / "imprintd", "check",
+                                       "--config", path).out
+
+
+class Key:
+    """A TLS key of a front, and its proof."""
+
+    def __init__(self):
+        self.key = ec.generate_private_key(ec.SECP256R1())
+
+    def proof(self, challenge, typ="application/imprint-front-key+cose",
+              signer=None):
+        payload = reader.cbor_encode(
+            [1, challenge, reader.cose_key(self.key.public_key())])
+        return reader.sign1(signer or self.key, typ, payload)
+
+
+def test_malicious_certificates(issued, tmp_path):
+    """A front gets certificates for the server's name, for a key that it
+    has, a few; nothing else whatever it says."""
+    other = issued.copy(tmp_path / "eco")
+    with Authority(other) as authority:
+        front, second = authority.front(), authority.front()
+        kind, (challenge, name, trust) = front.ask(WELCOME, None)
+        assert (kind, name, len(trust)) == (DONE, NAME, 3)
+        _, (elsewhere, _, _) = second.ask(WELCOME, None)
+        assert elsewhere != challenge
+        key, thief = Key(), Key()
+        # of another channel; signed by another; of another type
+        for proof in (key.proof(elsewhere),
+                      key.proof(challenge, signer=thief.key),
+                      key.proof(challenge, typ="application/x"),
+                      key.proof(challenge)[:-1], b"x"):
+            with_front = authority.front()
+            with_front.ask(WELCOME, None)
+            kind, refusal = front.ask(CERTIFICATE, proof)
+            assert kind == REFUSED and refusal[0] in (403, 429), refusal
+        kind, (chain, end) = second.ask(CERTIFICATE, key.proof(elsewhere))
+        leaf = x509.load_der_x509_certificate(chain[0])
+        assert leaf.public_key().public_numbers() == \
+            key.key.public_key().public_numbers()
+        assert end - time.time() <= 86400
+        kinds = [second.ask(CERTIFICATE, key.proof(elsewhere))[0]
+                 for _ in range(6)]
+        assert kinds == [DONE] * 3 + [REFUSED] * 3
+    log = other.imprint("log", "verify").out
+    assert log
+
+
+def test_malicious_messages(issued, tmp_path):
+    """Who breaks a rule is cut off; the others and the authority go on."""
+    other = issued.copy(tmp_path / "eco")
+    counts = [1] * COUNTS
+    bad = [cbor2.dumps(message) for message in (
+        [1, 1, 5, None], [1, 1, 0, None], [1, 1, 2 ** 63, None],
+        [1, 1, DONE, None], [1, 1, REFUSED, [400, "a", "b", 0]],
+        [2, 1, WELCOME, None], [1, 1, WELCOME], [1, 1, WELCOME, 0],
+        [1, 1, WELCOME, None, None], [1, -1, WELCOME, None],
+        [1, 1, CERTIFICATE, None], [1, 1, CERTIFICATE, b"x" * 2000],
+        [1, 1, IDENTITY, None], [1, 1, IDENTITY, "x"], [1, 1, IDENTITY, b""],
+        [1, 1, FIGURES, counts[1:]], [1, 1, FIGURES, counts + [1]],
+        [1, 1, FIGURES, [-1] * COUNTS], [1, 1.5, WELCOME, None])]
+    bad += [b"", b"\x84", b"\x84\x01\x01\x01\xf6\xf6", os.urandom(300),
+            b"\x9f\x01\x01\x01\xf6\xff", b"\x84\x01\x18\x01\x01\xf6"]
+    with Authority(other) as authority:
+        good = authority.front()
+        assert good.ask(WELCOME, None)[0] == DONE
+        for raw in bad:
+            front = authority.front()
+            front.send(raw)
+            assert front.take() is None, raw.hex()
+        # longer than any message
+        front = authority.front()
+        front.end.sendall(b"\x00\x02\x00\x00")
+        assert front.take() is None
+        # half a message, and gone
+        front = authority.front()
+        front.end.sendall(b"\x00\x00\x00\x10\x84")
+        front.end.close()
+        # one that asks and never listens, until it is not listened to
+        mute = authority.front()
+        mute.end.settimeout(1)
+        try:
+            for _ in range(200000):
+                mute.put(FIGURES, counts)
+        except TimeoutError:
+            pass
+        else:
+            pytest.fail("it is listened to without end")
+        kind, (ready, text) = good.ask(FIGURES, counts)
+        assert kind == DONE and ready
+        assert f"imprint_front_cut_off_total {len(bad) + 1}" in text.decode()
