@@ -121,7 +121,7 @@ function(imprint_tests name folder)
       imprint_${name} ${adapter} imprint_fault PkgConfig::CMOCKA)
     add_test(NAME ${name}/${thing} COMMAND ${target}
       WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-    set_tests_properties(${name}/${thing} PROPERTIES TIMEOUT 600
+    set_tests_properties(${name}/${thing} PROPERTIES
       ENVIRONMENT "UBSAN_OPTIONS=print_stacktrace=1")
   endforeach()
 endfunction()

@@ -49,7 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct imprint_device_keystore keys = { .get = get, .agree = agree };
 	const struct imprint_bytes sealed = { data, size };
 	struct imprint_device_report report;
-	uint8_t *room = malloc(size + MORE);
+	uint8_t *room = calloc(1, size + MORE);
 	size_t len = 0;
 
 	crypto.open = copy;

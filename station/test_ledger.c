@@ -576,6 +576,8 @@ a_torn_write_is_cut_off(void **state)
 		sectors = (w.ends[n + 1] - 1) / SECTOR - w.ends[n] / SECTOR +
 		    1;
 		assert_in_range(sectors, 5, SECTORS_MAX - 1);
+		if (sectors < 5)	/* no reader of macros sees that */
+			break;
 		for (i = 0; i < sectors; i++) {
 			/* the end alone may be fewer zeros than show */
 			if (i + 1 < sectors || w.ends[n + 1] % SECTOR >= 8)

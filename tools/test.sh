@@ -6,11 +6,14 @@ set -eu
 cd "$(dirname "$0")/.."
 torture=${TORTURE:-}
 jobs=$(nproc)
+timeout=600
+[ -z "$torture" ] || timeout=7200
 
 unit() {
 	tools/build.sh "$1"
 	echo "unit tests, $1:"
-	TORTURE=$torture ctest --preset "$1" -j "$jobs" --no-tests=error
+	TORTURE=$torture ctest --preset "$1" -j "$jobs" --no-tests=error \
+	    --timeout "$timeout"
 }
 
 unit asan

@@ -3,6 +3,7 @@
 
 #include "cmd/imprint/imprint.h"
 #include "lib/authority/association.h"
+#include "lib/authority/field.h"
 #include "lib/authority/status_replay.h"
 #include "lib/base/clock.h"
 
@@ -14,6 +15,7 @@ struct history {
 	struct reported		 reported;
 	struct associations	 associations;
 	struct report_record	 record;
+	struct field_life	 life;
 };
 
 static const char *
@@ -205,6 +207,29 @@ event_print(const struct status_event *event, bool json, bool first)
 		    (unsigned long long)event->operation);
 }
 
+/* What the device has been, if it enrolled in the field. */
+static void
+life_print(const struct field_life *life, bool json)
+{
+	size_t i;
+
+	if (life->count == 0)
+		return;
+	printf(json ? ", \"device\": [" : "  device          ");
+	for (i = 0; i < life->count; i++) {
+		const struct address *at = &life->address[i];
+		const char *log = at->log == LOG_ONLINE_NUMBER ? LOG_ONLINE :
+		    LOG_BULK;
+
+		printf(json ? "%s{\"log\": \"%s\", \"index\": %llu, "
+		    "\"state\": \"%s\"}" : "%s %s/%llu (%s)",
+		    i > 0 ? (json ? ", " : ",") : "", log,
+		    (unsigned long long)at->index,
+		    field_place_name(life->place[i]));
+	}
+	printf(json ? "]" : "\n");
+}
+
 static enum err
 history_load(struct history *h, struct authority *authority,
     const struct address *address, const struct store_range *range)
@@ -223,6 +248,9 @@ history_load(struct history *h, struct authority *authority,
 			    &h->cmd->diag);
 	}
 	if (!err)
+		err = field_life(authority, address, &h->life,
+		    &h->cmd->diag);
+	if (!err)
 		err = status_events(authority, address->log, address->index,
 		    event_keep, &h->events, &h->cmd->diag);
 	return err ? err : buf_err(&h->events);
@@ -237,9 +265,11 @@ history_print(const struct history *h, uint32_t pack, bool json)
 	printf(json ? "{\"history\": {" : "");
 	if (pack > 0 && pack <= h->order.pack_count)
 		ordered_print(h, pack, json);
-	reported_print(h, json);
+	if (json || h->order.number != 0)
+		reported_print(h, json);
 	if (h->reported.sequence != 0)
 		line_print(h, json);
+	life_print(&h->life, json);
 	printf(json ? ", \"status_changes\": [" : "");
 	for (at = 0; at < h->events.len; at += sizeof(event)) {
 		memcpy(&event, h->events.ptr + at, sizeof(event));

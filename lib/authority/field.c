@@ -340,3 +340,78 @@ field_birth(struct authority *authority, const struct address *address,
 		*ret_birth = enrolment.birth;
 	return err == ERR_NOTFOUND ? ERR_OK : err;
 }
+
+const char *
+field_place_name(enum field_place place)
+{
+	static const char *const names[] = { "?", "birth", "earlier",
+	    "present", "waiting" };
+
+	return (unsigned)place < sizeof(names) / sizeof(names[0]) ?
+	    names[place] : names[0];
+}
+
+static void
+step_add(struct field_life *life, uint32_t log, uint64_t index,
+    enum field_place place)
+{
+	life->address[life->count] = (struct address){ log, index };
+	life->place[life->count++] = place;
+}
+
+/* Each was asked for with the one before. */
+static enum err
+steps_before(struct authority *authority, uint64_t current,
+    struct field_life *life, struct diag *diag)
+{
+	struct address at = { LOG_ONLINE_NUMBER, current };
+	uint64_t steps[FIELD_STEPS_MAX];
+	struct field_enrolment e;
+	size_t count = 0;
+	enum err err = ERR_OK;
+
+	while (at.log == LOG_ONLINE_NUMBER && count < FIELD_STEPS_MAX &&
+	    !err) {
+		steps[count++] = at.index;
+		err = field_enrolment_get(authority, at.index, &e, diag);
+		if (!err)
+			at = e.basis;
+	}
+	if (err == ERR_NOTFOUND)
+		return altered(LOG_ONLINE_NUMBER, at.index, diag);
+	while (count > 0 && !err) {
+		count--;
+		step_add(life, LOG_ONLINE_NUMBER, steps[count], count == 0 ?
+		    FIELD_PRESENT : FIELD_EARLIER);
+	}
+	return err;
+}
+
+enum err
+field_life(struct authority *authority, const struct address *address,
+    struct field_life *ret_life, struct diag *diag)
+{
+	struct field_life life = { .count = 0 };
+	struct field_device device;
+	struct address birth;
+	enum err err;
+
+	err = field_birth(authority, address, &birth, diag);
+	if (!err)
+		err = field_device_get(authority, &birth, &device, diag);
+	if (err == ERR_NOTFOUND) {
+		ret_life->count = 0;
+		return ERR_OK;
+	}
+	if (err)
+		return err;
+	step_add(&life, birth.log, birth.index, FIELD_BIRTH);
+	if (device.has_current)
+		err = steps_before(authority, device.current, &life, diag);
+	if (!err && device.has_pending)
+		step_add(&life, LOG_ONLINE_NUMBER, device.pending,
+		    FIELD_WAITING);
+	if (!err)
+		*ret_life = life;
+	return err;
+}

@@ -58,6 +58,22 @@ MUST_USE enum err field_device_put(struct authority *,
 MUST_USE enum err field_current(struct authority *,
     const struct address *birth, struct address *ret_current,
     struct diag *);
+/* The identities of a device, oldest first: its birth, those that it confirmed
+ * and the one that waits. Of more than FIELD_STEPS_MAX, the newest. A device
+ * that never enrolled has none. */
+#define FIELD_STEPS_MAX	64
+enum field_place {
+	FIELD_BIRTH = 1, FIELD_EARLIER = 2, FIELD_PRESENT = 3,
+	FIELD_WAITING = 4
+};
+const char *field_place_name(enum field_place);
+struct field_life {
+	struct address		address[FIELD_STEPS_MAX + 2];
+	enum field_place	place[FIELD_STEPS_MAX + 2];
+	size_t			count;
+};
+MUST_USE enum err field_life(struct authority *, const struct address *,
+    struct field_life *ret_life, struct diag *);
 /* The birth of any identity; birth itself for one of another log. */
 MUST_USE enum err field_birth(struct authority *, const struct address *,
     struct address *ret_birth, struct diag *);

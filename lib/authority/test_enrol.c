@@ -104,6 +104,36 @@ test_whole_path(void **state)
 	all_verified(f);
 }
 
+/* The same told of birth, and of the last of five. */
+static void
+life_check(struct field *f, const struct doorbell *device,
+    const uint64_t want[5])
+{
+	const struct address asked[] = {
+		{ LOG_BULK_NUMBER, device->index },
+		{ LOG_ONLINE_NUMBER, want[4] },
+	};
+	static const enum field_place places[] = { FIELD_BIRTH,
+	    FIELD_EARLIER, FIELD_EARLIER, FIELD_PRESENT, FIELD_WAITING };
+	struct field_life life;
+	size_t i, n;
+
+	for (n = 0; n < COUNT(asked); n++) {
+		assert_int_equal(field_life(f->w->authority, &asked[n], &life,
+		    NULL), ERR_OK);
+		assert_int_equal(life.count, 5);
+		for (i = 0; i < 5; i++) {
+			assert_int_equal(life.address[i].index, want[i]);
+			assert_int_equal(life.place[i], places[i]);
+			assert_int_equal(life.address[i].log, i == 0 ?
+			    LOG_BULK_NUMBER : LOG_ONLINE_NUMBER);
+		}
+	}
+	assert_int_equal(field_life(f->w->authority, &(struct address){
+	    LOG_BULK_NUMBER, device->index + 1 }, &life, NULL), ERR_OK);
+	assert_int_equal(life.count, 0);
+}
+
 static void
 test_renewal(void **state)
 {
@@ -148,6 +178,8 @@ test_renewal(void **state)
 	assert_int_equal(ask(f, e, &asked, &b), ENROL_DONE);
 	assert_int_equal(status_of(f, second, &reason), STATUS_REVOKED);
 	assert_int_equal(status_of(f, a.index, &reason), STATUS_VALID);
+	life_check(f, device, (const uint64_t[]){ device->index, first,
+	    second, a.index, b.index });
 	credential_release(&next);
 	enrol_close(&e);
 	all_verified(f);

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -36,15 +37,21 @@ test_no_paths(void **state)
 		"/.well-known/est/CACERTS", "/.well-known/est/a/b/cacerts",
 		"/.well-known/est/cacerts/cacerts", "/cacerts",
 		"/.well-known/est/a\tb/cacerts",
-		"/.well-known/est/0123456789012345678901234567890123456789"
-		    "012345678901234567890123/cacerts" };
-	char label[EST_LABEL_MAX + 1];
+	};
+	char label[EST_LABEL_MAX + 1], path[128];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
 		if (est_path(bytes_text(paths[i]), label) != EST_NONE)
 			fail_msg("%s", paths[i]);
+	/* one octet longer than a label is */
+	(void)snprintf(path, sizeof(path), EST_PATH "%0*d/cacerts",
+	    EST_LABEL_MAX, 0);
+	assert_int_equal(est_path(bytes_text(path), label), EST_CACERTS);
+	(void)snprintf(path, sizeof(path), EST_PATH "%0*d/cacerts",
+	    EST_LABEL_MAX + 1, 0);
+	assert_int_equal(est_path(bytes_text(path), label), EST_NONE);
 }
 
 static void

@@ -512,6 +512,67 @@ test_size(void **state)
 	    5 * 4096 * 245 * 103 / 100);
 }
 
+/* A reserved range comes apart from its beginning, and from there alone. */
+static void
+test_carve(void **state)
+{
+	struct bytes frontier = bytes_text("tree");
+	struct world *w = *state;
+	struct store_range whole, parts[2], left, got;
+	struct store_log log;
+
+	begin(w->st);
+	make_log(w->st, 2, "online");
+	whole = reserve(w->st, 2, 10, 0, 0);
+	parts[0] = whole;
+	parts[0].count = 1;
+	parts[0].state = RANGE_COMMITTED;
+	parts[0].template = 7;
+	parts[1] = parts[0];
+	parts[1].first = 1;
+	parts[1].count = 2;
+	parts[1].state = RANGE_VOID;
+	left = whole;
+	left.first = 3;
+	left.count = 6;		/* one is missing */
+	assert_int_equal(store_range_carve(w->st, parts, 2, &left, frontier,
+	    NULL), ERR_STATE);
+	left.count = 7;
+	parts[1].first = 2;	/* a gap */
+	assert_int_equal(store_range_carve(w->st, parts, 2, &left, frontier,
+	    NULL), ERR_STATE);
+	parts[1].first = 1;
+	parts[0].state = RANGE_RESERVED;
+	assert_int_equal(store_range_carve(w->st, parts, 2, &left, frontier,
+	    NULL), ERR_STATE);
+	parts[0].state = RANGE_COMMITTED;
+	assert_int_equal(store_range_carve(w->st, parts, 2, &left, frontier,
+	    NULL), ERR_OK);
+	/* it begins at 3 now */
+	assert_int_equal(store_range_carve(w->st, parts, 2, &left, frontier,
+	    NULL), ERR_STATE);
+	commit(w->st);
+	reopen(w);
+	assert_int_equal(store_log_get(w->st, 2, &log, NULL, NULL, NULL),
+	    ERR_OK);
+	assert_int_equal(log.size, 3);
+	assert_int_equal(log.reserved, 10);
+	assert_int_equal(store_range_get(w->st, 2, 0, &got, NULL), ERR_OK);
+	assert_range(&got, &parts[0]);
+	assert_int_equal(store_range_get(w->st, 2, 2, &got, NULL), ERR_OK);
+	assert_range(&got, &parts[1]);
+	assert_int_equal(store_range_get(w->st, 2, 9, &got, NULL), ERR_OK);
+	assert_range(&got, &left);
+	/* and ends where it ended */
+	begin(w->st);
+	parts[0] = left;
+	parts[0].state = RANGE_COMMITTED;
+	left.count = 0;
+	assert_int_equal(store_range_carve(w->st, parts, 1, &left, frontier,
+	    NULL), ERR_OK);
+	commit(w->st);
+}
+
 int
 main(void)
 {
@@ -519,6 +580,7 @@ main(void)
 		STORE_TEST(test_reserve),
 		STORE_TEST(test_reserve_limit),
 		STORE_TEST(test_close_in_order),
+		STORE_TEST(test_carve),
 		STORE_TEST(test_range_walk),
 		STORE_TEST(test_entries),
 		STORE_TEST(test_leaves),

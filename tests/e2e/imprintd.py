@@ -18,7 +18,7 @@ from conftest import BIN, SANITIZER
 NAME = "est.example.net"
 PATIENCE_S = 30
 # to look for leaks is to open files, which a front cannot
-NO_LEAKS = {"ASAN_OPTIONS": "detect_leaks=0"}
+NO_LEAKS = "detect_leaks=0"
 REQUEST = "application/imprint-device-request+cose"
 ANSWER = "application/imprint-device-answer+cose"
 WELCOME, CERTIFICATE, IDENTITY, FIGURES, DONE, REFUSED = 1, 2, 3, 4, 64, 65
@@ -49,7 +49,9 @@ class Server:
     def __init__(self, eco, *argv, fronts=2, program="imprintd", env=None,
                  name=NAME):
         self.eco = eco
-        self.env = {**os.environ, **NO_LEAKS, **(env or {})}
+        self.env = {**os.environ, **(env or {})}
+        self.env["ASAN_OPTIONS"] = ":".join(filter(None, [
+            self.env.get("ASAN_OPTIONS"), NO_LEAKS]))
         self.trust = eco.dir / "publish/trust.pem"
         self.argv = [BIN / program, "serve", "--home", eco.home,
                      "--passphrase-file", eco.passphrase, "--name", name,

@@ -136,7 +136,7 @@ adapter_open(void *state, const uint8_t key[32], struct imprint_bytes aad,
 	static const uint8_t nonce[12];
 	EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
 	uint8_t tag[GCM_TAG_SIZE];
-	int len, result = -1;
+	int len, done = 0, result = -1;
 
 	(void)state;
 	*ret_good = false;
@@ -150,10 +150,10 @@ adapter_open(void *state, const uint8_t key[32], struct imprint_bytes aad,
 	    EVP_CTRL_AEAD_SET_TAG, sizeof(tag), tag) != 1)
 		goto out;
 	result = 0;
-	*ret_good = EVP_DecryptUpdate(ctx, NULL, &(int){ 0 }, aad.ptr,
-	    (int)aad.len) == 1 && EVP_DecryptUpdate(ctx, out, &(int){ 0 },
+	*ret_good = EVP_DecryptUpdate(ctx, NULL, &done, aad.ptr,
+	    (int)aad.len) == 1 && EVP_DecryptUpdate(ctx, out, &done,
 	    sealed.ptr, len) == 1 && EVP_DecryptFinal_ex(ctx, tag,
-	    &(int){ 0 }) == 1;
+	    &done) == 1;
 out:
 	EVP_CIPHER_CTX_free(ctx);
 	ERR_clear_error();

@@ -266,7 +266,7 @@ static void
 test_mutated(void **state)
 {
 	uint64_t random = 1;
-	struct made good, bad;
+	struct made good = { 0 }, bad;
 	unsigned i, s, accepted = 0;
 
 	(void)state;

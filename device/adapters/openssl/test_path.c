@@ -194,7 +194,7 @@ static void
 test_each_reason(void **state)
 {
 	const struct refusal *r;
-	struct chain c;
+	struct chain c = { 0 };
 	struct make *m;
 	struct path path;
 	size_t i;
@@ -391,7 +391,7 @@ test_against_openssl(void **state)
 	};
 	unsigned i, both = 0, ours_only = 0, theirs_only = 0;
 	uint64_t random = 7;
-	struct chain c;
+	struct chain c = { 0 };
 	enum path_use use;
 	struct path path;
 	bool theirs;
