@@ -127,21 +127,20 @@ birth_load(struct lookup *lookup, const struct store_range *range,
 	return ERR_OK;
 }
 
-/* Get the maker ready for a range. */
+/* A maker for the template and serial numbers of a range. Ranges of one
+ * template follow each other often: in the field each holds one identity. */
 static enum err
-lookup_enter(struct lookup *lookup, const struct store_range *range,
+maker_ready(struct lookup *lookup, const struct store_range *range,
     struct diag *diag)
 {
-	struct identity_range part = { .epoch = range->epoch,
-	    .seed = bytes_of(range->seed, RANGE_SEED_SIZE),
-	    .issued = range->issued,
-	    .evidence = (enum evidence_class)range->evidence,
-	    .names = &lookup->names.names };
 	struct authority *authority = lookup->authority;
 	struct store_log log;
 	enum err err;
 
-	lookup->range.count = 0;
+	if (lookup->maker != NULL && lookup->template_id == range->template &&
+	    lookup->serial_log == range->log &&
+	    lookup->serial_epoch == range->epoch)
+		return ERR_OK;
 	identity_maker_free(&lookup->maker);
 	template_free(&lookup->template);
 	secret_release(&lookup->serial_key);
@@ -154,16 +153,37 @@ lookup_enter(struct lookup *lookup, const struct store_range *range,
 		err = authority_template(authority, range->template,
 		    &lookup->template, diag);
 	if (!err)
+		err = identity_maker_new(lookup->template,
+		    secret_bytes(&lookup->serial_key),
+		    secret_bytes(&lookup->ueid_key), &lookup->maker, diag);
+	lookup->template_id = range->template;
+	lookup->serial_log = range->log;
+	lookup->serial_epoch = range->epoch;
+	return err;
+}
+
+/* Get the maker ready for a range. */
+static enum err
+lookup_enter(struct lookup *lookup, const struct store_range *range,
+    struct diag *diag)
+{
+	struct identity_range part = { .epoch = range->epoch,
+	    .seed = bytes_of(range->seed, RANGE_SEED_SIZE),
+	    .issued = range->issued,
+	    .evidence = (enum evidence_class)range->evidence,
+	    .names = &lookup->names.names };
+	struct authority *authority = lookup->authority;
+	enum err err;
+
+	lookup->range.count = 0;
+	err = maker_ready(lookup, range, diag);
+	if (!err)
 		err = names_load(authority, lookup->template, range,
 		    &lookup->names, diag);
 	if (!err && range->log == LOG_ONLINE_NUMBER) {
 		err = birth_load(lookup, range, diag);
 		part.birth = &lookup->birth;
 	}
-	if (!err)
-		err = identity_maker_new(lookup->template,
-		    secret_bytes(&lookup->serial_key),
-		    secret_bytes(&lookup->ueid_key), &lookup->maker, diag);
 	if (!err)
 		err = identity_maker_range(lookup->maker, &part, diag);
 	if (!err && lookup->template->signature == SIGNATURE_RECEIPT)
