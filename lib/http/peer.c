@@ -11,6 +11,7 @@
 
 #define DRAIN_S	2	/* see peer_drain() */
 #define FILE_PART	((size_t)64 << 10)
+#define HEAD_ROOM	512	/* a reply's, without its type and fields */
 
 static void
 reply_release(const void *data, size_t len, void *extra)
@@ -285,44 +286,52 @@ peer_event(struct bufferevent *bev, short what, void *ctx)
 		peer_free(peer);
 }
 
-static enum err
-peer_body(struct peer *peer, struct buf *reply)
+static void
+head_put(struct buf *b, struct peer *peer, uint64_t len)
 {
-	struct evbuffer *out = bufferevent_get_output(peer->bev);
-	struct buf *body;
-
-	if (reply->len == 0)
-		return ERR_OK;
-	body = malloc(sizeof(*body));
-	if (body == NULL)
-		return ERR_NOMEM;
-	*body = *reply;
-	*reply = (struct buf)BUF_INIT;
-	if (evbuffer_add_reference(out, body->ptr, body->len, reply_release,
-	    body) == 0)
-		return ERR_OK;
-	reply_release(NULL, 0, body);
-	return ERR_NOMEM;
-}
-
-void
-peer_reply(struct peer *peer)
-{
-	struct evbuffer *out = bufferevent_get_output(peer->bev);
 	struct http_request *r = &peer->request;
-	uint64_t len = r->file < 0 ? r->reply.len : r->file_size;
-	int done;
 
-	peer->state = PEER_WRITING;
-	peer_owes(peer, peer->server->config.request_s);
-	done = evbuffer_add_printf(out, "HTTP/1.1 %d %s\r\n"
+	buf_printf(b, "HTTP/1.1 %d %s\r\n"
 	    "Content-Type: %s\r\nContent-Length: %llu\r\n"
 	    "Cache-Control: %s\r\n"
 	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n", r->status,
 	    http_reason(r->status), r->type, (unsigned long long)len,
 	    r->file < 0 ? "no-store" : "no-cache", buf_text(&r->fields),
 	    peer->close ? "Connection: close\r\n" : "");
-	if (done < 0 || peer_body(peer, &r->reply) != ERR_OK) {
+}
+
+/* Head and body in one piece, so that a reply is one record of TLS and one
+ * write. Its memory is made whole beforehand: a body may be a secret. */
+static enum err
+reply_put(struct peer *peer, uint64_t len)
+{
+	struct http_request *r = &peer->request;
+	struct buf *whole = malloc(sizeof(*whole));
+
+	if (whole == NULL)
+		return ERR_NOMEM;
+	*whole = (struct buf){ .limit = HEAD_ROOM +
+	    strlen(r->type) + r->fields.len + r->reply.len };
+	buf_reserve(whole, whole->limit);
+	head_put(whole, peer, len);
+	buf_put_bytes(whole, buf_bytes(&r->reply));
+	if (buf_err(whole) == ERR_OK && evbuffer_add_reference(
+	    bufferevent_get_output(peer->bev), whole->ptr, whole->len,
+	    reply_release, whole) == 0)
+		return ERR_OK;
+	reply_release(NULL, 0, whole);
+	return ERR_NOMEM;
+}
+
+void
+peer_reply(struct peer *peer)
+{
+	struct http_request *r = &peer->request;
+	uint64_t len = r->file < 0 ? r->reply.len : r->file_size;
+
+	peer->state = PEER_WRITING;
+	peer_owes(peer, peer->server->config.request_s);
+	if (reply_put(peer, len) != ERR_OK) {
 		peer_free(peer);
 		return;
 	}
