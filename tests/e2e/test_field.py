@@ -1,5 +1,6 @@
 """The device in the field: imprint-device bootstrap and renew, against a
 running imprintd."""
+import datetime
 import http.server
 import shutil
 import socket
@@ -10,14 +11,16 @@ import pytest
 from cryptography import x509
 
 import reader
-from conftest import (BIN, FAULTS, fault_text, program_needed, run, sample)
+from conftest import (BIN, FAULTS, TORTURE, fault_text, program_needed, run,
+                      sample)
 from imprintd import NAME, Server
 from test_device_keys import Device, station
 from test_floor import Package
 
 pytestmark = program_needed("imprintd")
 
-COUNT = 80
+COUNT = 2500 if TORTURE else 100
+KINDS = FAULTS if TORTURE else ("kill", "powercut", "enospc-once")
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +38,7 @@ def eco(stocked, tmp_path_factory):
         eco.pack())
     run(BIN / "imprint-station", "--home", root / "line", "inject",
         "--command", f"cat > {root}/$IMPRINT_SEQUENCE.package")
+    eco.spare = eco.copy(root / "spare")
     return eco
 
 
@@ -192,6 +196,24 @@ def test_other_server(server, doorbell, stranger, tmp_path_factory):
     device.bootstrap(server)
 
 
+@pytest.mark.parametrize("argv", [(), ("--same-key",)])
+def test_expired(eco, doorbell, clock, tmp_path, argv):
+    """Renewed within the grace time of its product, not after it."""
+    spare = eco.spare.copy(tmp_path / "spare")
+    device, late = doorbell(), doorbell("late")
+    with Server(spare) as server:
+        device.bootstrap(server)
+        late.bootstrap(server)
+    now = datetime.datetime.now(datetime.timezone.utc)
+    for days, one, code in ((730 + 60, device, 0), (730 + 120, late, 1)):
+        then = clock((now + datetime.timedelta(days=days)).isoformat())
+        one("verify", env=then, code=1)
+        with Server(spare, env=then) as server:
+            done = one.renew(server, *argv, env=then, code=code)
+        one("verify", env=then, code=code)
+        assert code == 0 or "expired" in done.err
+
+
 def test_without(server, tmp_path):
     device = Device(tmp_path / "device")
     device("bootstrap", "--server", "https://127.0.0.1:1", code=3)
@@ -199,7 +221,7 @@ def test_without(server, tmp_path):
 
 
 @program_needed("imprint-device-faulty")
-@pytest.mark.parametrize("kind", ["kill", "powercut", "enospc-once"])
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("command", ["bootstrap", "renew"])
 def test_faults(server, doorbell, tmp_path, command, kind):
     """Broken off anywhere, the next run ends with one identity and its keys,
