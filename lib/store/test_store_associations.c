@@ -158,8 +158,9 @@ on_row(void *ctx, const struct store_row *row)
 	size_t len = strlen(rows->text);
 
 	(void)snprintf(rows->text + len, sizeof(rows->text) - len,
-	    "%u:%ju,%ju,%ju,%.2s ", (unsigned)row->table, (uintmax_t)row->numbers[0],
-	    (uintmax_t)row->numbers[1], (uintmax_t)row->numbers[2],
+	    "%u:%ju,%ju,%ju,%.2s ", (unsigned)row->table,
+	    (uintmax_t)row->numbers[0], (uintmax_t)row->numbers[1],
+	    (uintmax_t)row->numbers[2],
 	    row->blob.len > 0 ? (const char *)row->blob.ptr : "");
 	return ERR_OK;
 }
