@@ -29,8 +29,17 @@ void	agent_blocks_release(struct agent_blocks *);
  * undone: before anybody is told that it is there. */
 MUST_USE enum err agent_blocks_sync(const struct agent_blocks *,
 	    const struct imprint_device_slots *);
-/* Remove the slot that is not current, or with all the current one after
- * it. */
+/* Lay the current slot aside, if the other holds the record of that hash, which
+ * is the current one from the next reading on; at once or not at all. The
+ * second takes what lies aside back, until something else was written.
+ * ERR_NOTFOUND, without diag: it does not; nothing does. */
+MUST_USE enum err agent_blocks_back(struct agent_blocks *,
+	    const struct imprint_device_slots *,
+	    const uint8_t hash[IMPRINT_DEVICE_HASH_SIZE]);
+MUST_USE enum err agent_blocks_forth(struct agent_blocks *,
+	    const struct imprint_device_slots *);
+/* Remove the slot that is not current, and what lies aside, or with all the
+ * current one after it. */
 MUST_USE enum err agent_blocks_forget(struct agent_blocks *,
 	    const struct imprint_device_slots *, bool all);
 

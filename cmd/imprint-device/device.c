@@ -77,6 +77,8 @@ static const struct cmd_option evidence_options[] = {
 	{ "name", "DNSNAME", "what the server's certificate must be"	\
 	    " for (HOST)" },						\
 	{ "once", NULL, "ask once, do not wait and ask again" },	\
+	{ "anew", NULL, "give up a request that is refused, and its"	\
+	    " keys" },							\
 	{ "timeout", "SECONDS", "how long to wait for the server (10)" }
 
 static const struct cmd_option bootstrap_options[] = {

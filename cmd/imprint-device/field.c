@@ -15,6 +15,7 @@
 #define WAIT_MAX_MS	UINT64_C(3600000)
 #define RETRY_MAX_S	UINT64_C(86400)
 #define CLOCK_SKEW_S	300	/* two right clocks differ by less */
+#define REFUSALS_MAX	3	/* of one request, before another is made */
 
 enum { RESULT_ISSUED = 1, RESULT_CONFIRMED = 2 };
 
@@ -24,7 +25,7 @@ struct wish {
 	char			 host[HOST_SIZE];
 	const char		*port, *name;
 	unsigned		 timeout_s;
-	bool			 same_key;
+	bool			 same_key, anew;
 	enum imprint_device_alg	 algs[IMPRINT_DEVICE_HANDLES]; /* 0: none */
 };
 
@@ -38,7 +39,7 @@ struct turn {
 /* All that a turn works with. */
 struct field {
 	struct cmd		*cmd;
-	const struct wish	*wish;
+	struct wish		*wish;
 	struct agent		 agent;
 	struct field_state	 state;
 	uint8_t			 installed[FIELD_HASH_SIZE];
@@ -162,6 +163,18 @@ request_begin(struct field *f)
 	f->state.answered = false;
 	f->state.request = buf_bytes(&request);
 	f->state.confirm = BYTES_NONE;
+	f->state.refusals = 0;
+	return field_state_write(f->cmd, &f->state);
+}
+
+/* Before its keys are written over: a request without them is of no use. */
+static enum err
+request_drop(struct field *f)
+{
+	f->state.request = f->state.confirm = BYTES_NONE;
+	f->state.answered = false;
+	f->state.refusals = 0;
+	memset(f->state.before, 0, FIELD_HASH_SIZE);
 	return field_state_write(f->cmd, &f->state);
 }
 
@@ -218,8 +231,9 @@ refusal_print(const struct field *f, const struct imprint_tls_answer *answer)
 		{ 403, "the device stays with what it has; its maker can tell"
 		    " more" },
 		{ 404, "there is nothing to be had for this device now" },
-		{ 409, "run it again: it asks anew" },
-		{ 422, "run it again with the slots of its product: --slot" }
+		{ 409, "run it again with --anew: it makes another request" },
+		{ 422, "run it again with --anew, and the slots of its"
+		    " product: --slot" }
 	};
 	struct imprint_bytes reason = member_find(answer->body, "reason"),
 	    detail = member_find(answer->body, "detail");
@@ -244,33 +258,81 @@ refusal_print(const struct field *f, const struct imprint_tls_answer *answer)
 	printf("}\n");
 }
 
-/* These octets will never be answered: the next run asks anew. */
 static bool
-is_final(const struct imprint_tls_answer *answer)
+reason_is(const struct imprint_tls_answer *answer, const char *text)
 {
 	struct imprint_bytes reason = member_find(answer->body, "reason");
 
+	return bytes_equal(bytes_of(reason.ptr, reason.len),
+	    bytes_text(text));
+}
+
+/* Will these octets never be answered? So it is said, and not signed. */
+static bool
+is_final(const struct imprint_tls_answer *answer)
+{
 	return answer->status == 409 || answer->status == 422 ||
-	    (answer->status == 403 && bytes_equal(bytes_of(reason.ptr,
-	    reason.len), bytes_text("superseded")));
+	    (answer->status == 403 && reason_is(answer, "superseded"));
+}
+
+/*
+ * The authority does not want what it issued: the identity before is the
+ * present one again, and asks for the same once more. What was issued lies
+ * aside, and its keys stay, for what is said may not be true.
+ */
+static enum err
+identity_back(struct field *f, bool *ret_back)
+{
+	struct agent *agent = &f->agent;
+	enum err err;
+
+	err = agent_blocks_back(&agent->files.files, &agent->files.slots,
+	    f->state.before);
+	*ret_back = !err;
+	if (err == ERR_NOTFOUND)
+		fprintf(stderr, "  the identity before is not here any more\n");
+	else if (!err)
+		fprintf(stderr, "  back to the identity before; run it again:"
+		    " it asks once more\n");
+	return err == ERR_NOTFOUND ? ERR_OK : err;
+}
+
+/* Nor does it want the identity before: perhaps that is so because the one
+ * that lies aside was confirmed, which it asks again. */
+static enum err
+request_refused(struct field *f)
+{
+	struct agent *agent = &f->agent;
+	enum err err = ERR_OK;
+
+	if (f->state.confirm.len > 0) {
+		fprintf(stderr, "  perhaps its answer was confirmed: its keys"
+		    " are given up with --anew only\n");
+		err = agent_blocks_forth(&agent->files.files,
+		    &agent->files.slots);
+		return err == ERR_NOTFOUND ? ERR_OK : err;
+	}
+	f->state.refusals++;
+	return field_state_write(f->cmd, &f->state);
 }
 
 static struct turn
 turn_refused(struct field *f, const struct imprint_tls_answer *answer)
 {
-	bool asked = is_installed(f, f->state.before);
+	bool asked = is_installed(f, f->state.before), back = false;
 	enum err err = ERR_OK;
 
 	refusal_print(f, answer);
 	if (answer->status == 429 || answer->status >= 500)
 		return (struct turn){ TURN_LATER, EXIT_BUSY,
 			answer->retry_after_s };
-	if (asked && is_final(answer)) {
-		f->state.request = BYTES_NONE;
-		f->state.answered = false;
-		memset(f->state.before, 0, FIELD_HASH_SIZE);
-		err = field_state_write(f->cmd, &f->state);
-	}
+	if (asked && is_final(answer))
+		err = request_refused(f);
+	else if (!asked && (reason_is(answer, "superseded") ||
+	    reason_is(answer, "unknown")))
+		err = identity_back(f, &back);
+	if (!err && back && f->wish->anew)
+		return (struct turn){ TURN_NEXT, EXIT_OK, 0 };
 	return err ? turn_fail(f->cmd, err) : turn_end(EXIT_REFUSED);
 }
 
@@ -308,7 +370,11 @@ answer_install(struct field *f, const struct field_answer *answer)
 		answer->package.len };
 	enum err err;
 
+	/* what is kept of the confirmation is that of the same package */
+	if (memcmp(f->state.after, answer->hash, FIELD_HASH_SIZE) != 0)
+		f->state.confirm = BYTES_NONE;
 	f->state.answered = true;
+	f->state.refusals = 0;
 	memcpy(f->state.after, answer->hash, FIELD_HASH_SIZE);
 	err = field_state_write(f->cmd, &f->state);
 	agent->device.new_keys = &agent->sets[f->state.set].table;
@@ -351,8 +417,10 @@ turn_answered(struct field *f, bool confirming, struct bytes request,
 
 	err = field_answer_read(f->cmd, &f->agent, request,
 	    bytes_of(reply->body.ptr, reply->body.len), &answer);
-	if (!err && (answer.result != (confirming ? RESULT_CONFIRMED :
-	    RESULT_ISSUED) || (answer.package.len == 0) != confirming))
+	/* a request is answered with its package when that was confirmed, too */
+	if (!err && ((answer.package.len == 0) != confirming ||
+	    (answer.result != RESULT_CONFIRMED && (confirming ||
+	    answer.result != RESULT_ISSUED))))
 		err = diag_fail(&f->cmd->diag, ERR_AUTH, NULL,
 		    "answer: it is to something else than was asked");
 	if (!err)
@@ -404,9 +472,29 @@ is_fit(struct field *f)
 	return false;
 }
 
+/* Another in its place: because somebody here says so, or it was refused often,
+ * and nothing is lost with its keys. */
+static bool
+is_given_up(const struct field *f)
+{
+	return f->wish->anew || (f->state.refusals >= REFUSALS_MAX &&
+	    f->state.confirm.len == 0);
+}
+
+static enum err
+request_another(struct field *f)
+{
+	enum err err = ERR_OK;
+
+	if (f->state.request.len > 0)
+		err = request_drop(f);
+	f->wish->anew = false;
+	return err ? err : request_begin(f);
+}
+
 /* From what is kept to the next thing that is. */
 static struct turn
-turn_run(struct cmd *cmd, const struct wish *wish)
+turn_run(struct cmd *cmd, struct wish *wish)
 {
 	_cleanup_field_ struct field f = FIELD_INIT;
 	enum err err;
@@ -426,14 +514,14 @@ turn_run(struct cmd *cmd, const struct wish *wish)
 		return err ? turn_fail(cmd, err) :
 		    (struct turn){ TURN_NEXT, EXIT_OK, 0 };
 	}
-	if (is_pending(&f))
+	if (is_pending(&f) && !is_given_up(&f))
 		return turn_ask(&f, false);
 	if (wish->type == FIELD_ENROL && f.state.answered &&
 	    is_installed(&f, f.state.after)) {
 		done_print(&f, true);
 		return turn_end(EXIT_OK);
 	}
-	err = request_begin(&f);
+	err = request_another(&f);
 	return err ? turn_fail(cmd, err) :
 	    (struct turn){ TURN_NEXT, EXIT_OK, 0 };
 }
@@ -467,7 +555,7 @@ turn_wait(struct cmd *cmd, const struct turn *turn, unsigned tries)
 }
 
 static enum exit_code
-field_run(struct cmd *cmd, const struct wish *wish)
+field_run(struct cmd *cmd, struct wish *wish)
 {
 	_cleanup_file_ struct file lock = FILE_INIT;
 	struct agent place = { .home = agent_home(cmd) };
@@ -562,6 +650,7 @@ wish_read(struct cmd *cmd, struct wish *wish)
 	if (wish->name == NULL)
 		wish->name = wish->host;
 	wish->same_key = cmd_flag(cmd, "same-key");
+	wish->anew = cmd_flag(cmd, "anew");
 	err = cmd_number(cmd, "timeout", 1, TIMEOUT_MAX_S, TIMEOUT_S,
 	    &timeout_s);
 	if (err)

@@ -10,6 +10,9 @@
  *	the package itself, which makes its keys the present ones
  *	the confirmation's octets		-> sent, the same each time
  *	"confirmed"; what was before is forgotten
+ *
+ * Refusals are not signed. None of them makes the device forget keys of an
+ * identity that it used: the authority may know it as confirmed.
  */
 #ifndef IMPRINT_CMD_DEVICE_FIELD_H
 #define IMPRINT_CMD_DEVICE_FIELD_H
@@ -38,6 +41,7 @@ struct field_state {
 	struct bytes			request;	/* empty: done, or
 							 * none */
 	struct bytes			confirm;	/* empty: not made */
+	uint64_t			refusals;	/* of the request */
 };
 
 /* room: IMPRINT_DEVICE_PACKAGE_MAX octets, into which the state's views

@@ -4,8 +4,9 @@
 #include "lib/base/cbor_write.h"
 
 #define RECORD	"enrolment"
-#define VERSION	1
-#define FIELDS	8
+#define VERSION	2
+#define FIELDS	9
+#define FIELDS_1	8	/* of version 1, which counts no refusals */
 
 enum err
 field_hash(struct cmd *cmd, struct bytes piece,
@@ -32,9 +33,12 @@ record_parse(struct bytes record, struct field_state *s)
 {
 	struct bytes before, after;
 	struct cbor c;
+	size_t fields;
 
 	cbor_open(&c, record);
-	if (cbor_get_versioned(&c, FIELDS, VERSION) != VERSION)
+	fields = cbor_get_array(&c);
+	if ((fields != FIELDS && fields != FIELDS_1) ||
+	    cbor_get_uint(&c) != (fields == FIELDS ? VERSION : 1))
 		return false;
 	s->type = (unsigned)cbor_get_uint(&c);
 	s->set = (unsigned)cbor_get_uint(&c);
@@ -43,6 +47,7 @@ record_parse(struct bytes record, struct field_state *s)
 	s->answered = cbor_get_bool(&c);
 	s->request = cbor_get_bstr(&c);
 	s->confirm = cbor_get_bstr(&c);
+	s->refusals = fields == FIELDS ? cbor_get_uint(&c) : 0;
 	if (!cbor_close(&c) || s->set > 1)
 		return false;
 	memcpy(s->before, before.ptr, FIELD_HASH_SIZE);
@@ -93,6 +98,7 @@ field_state_write(struct cmd *cmd, struct field_state *s)
 	cbor_put_bool(&record, s->answered);
 	cbor_put_bstr(&record, s->request);
 	cbor_put_bstr(&record, s->confirm);
+	cbor_put_uint(&record, s->refusals);
 	if (buf_err(&record) != ERR_OK)
 		return diag_nomem(&cmd->diag);
 	out = (struct imprint_bytes){ record.ptr, record.len };

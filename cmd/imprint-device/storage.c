@@ -118,6 +118,30 @@ agent_blocks_sync(const struct agent_blocks *b,
 	return err ? err : io_sync_dir(b->io, b->home, b->diag);
 }
 
+static enum err
+path_remove(const struct agent_blocks *b, const char *path)
+{
+	enum err err;
+
+	if (!io_exists(b->io, path))
+		return ERR_OK;
+	err = io_unlink(b->io, path, b->diag);
+	return err ? err : io_sync_dir(b->io, b->home, b->diag);
+}
+
+/* What the authority denied, until it is known who is right. */
+static bool
+aside_path(const struct agent_blocks *b, char path[PATH_SIZE])
+{
+	char name[32];
+
+	(void)snprintf(name, sizeof(name), "%s.aside", b->name);
+	if (path_join(path, b->home, name) == ERR_OK)
+		return true;
+	diag_fail(b->diag, ERR_LIMIT, NULL, "%s: path too long", b->home);
+	return false;
+}
+
 enum err
 agent_blocks_forget(struct agent_blocks *b,
     const struct imprint_device_slots *slots, bool all)
@@ -133,13 +157,93 @@ agent_blocks_forget(struct agent_blocks *b,
 		file_release(&b->file[n]);
 		if (!slot_path(b, n, path))
 			return ERR_LIMIT;
-		if (!io_exists(b->io, path))
-			continue;
-		err = io_unlink(b->io, path, b->diag);
-		if (!err)
-			err = io_sync_dir(b->io, b->home, b->diag);
+		err = path_remove(b, path);
 	}
-	return err;
+	if (!err && !aside_path(b, path))
+		return ERR_LIMIT;
+	return err ? err : path_remove(b, path);
+}
+
+/* Slots of which one reads as erased. */
+struct hidden {
+	const struct imprint_device_blocks	*inner;
+	unsigned				 slot;
+};
+
+static int
+hidden_read(void *state, unsigned slot, size_t offset, uint8_t *buffer,
+    size_t len)
+{
+	const struct hidden *h = state;
+
+	if (slot != h->slot)
+		return h->inner->read(h->inner->state, slot, offset, buffer,
+		    len);
+	memset(buffer, 0xff, len);
+	return 0;
+}
+
+static enum err
+aside_move(struct agent_blocks *b, unsigned slot, bool away)
+{
+	char aside[PATH_SIZE], path[PATH_SIZE];
+	enum err err;
+
+	file_release(&b->file[slot]);
+	if (!aside_path(b, aside) || !slot_path(b, slot, path))
+		return ERR_LIMIT;
+	err = io_rename(b->io, away ? path : aside, away ? aside : path,
+	    b->diag);
+	return err ? err : io_sync_dir(b->io, b->home, b->diag);
+}
+
+enum err
+agent_blocks_back(struct agent_blocks *b,
+    const struct imprint_device_slots *slots,
+    const uint8_t hash[IMPRINT_DEVICE_HASH_SIZE])
+{
+	struct hidden hidden = { slots->blocks, slots->current };
+	const struct imprint_device_blocks blocks = { .state = &hidden,
+		.slot_size = slots->blocks->slot_size, .read = hidden_read };
+	_cleanup_secret_ struct secret record = SECRET_INIT;
+	uint8_t found[IMPRINT_DEVICE_HASH_SIZE];
+	struct imprint_device_storage storage;
+	struct imprint_device_slots other;
+	struct imprint_bytes part;
+	enum imprint_device_error error;
+
+	if (slots->current > 1)
+		return ERR_NOTFOUND;
+	if (secret_alloc(&record, IMPRINT_DEVICE_PACKAGE_MAX) != ERR_OK)
+		return diag_nomem(b->diag);
+	imprint_device_slots_init(&other, &blocks, slots->crypto, &storage);
+	part.ptr = record.ptr;
+	error = storage.read(storage.state, record.ptr, record.cap,
+	    &part.len);
+	if (error == IMPRINT_DEVICE_OK)
+		error = slots->crypto->sha256(slots->crypto->state, &part, 1,
+		    found) == 0 ? IMPRINT_DEVICE_OK :
+		    IMPRINT_DEVICE_ERROR_CRYPTO;
+	if (error != IMPRINT_DEVICE_OK || memcmp(found, hash,
+	    sizeof(found)) != 0)
+		return b->diag->code != ERR_OK ? b->diag->code :
+		    ERR_NOTFOUND;
+	return aside_move(b, slots->current, true);
+}
+
+enum err
+agent_blocks_forth(struct agent_blocks *b,
+    const struct imprint_device_slots *slots)
+{
+	char aside[PATH_SIZE], path[PATH_SIZE];
+	unsigned n = slots->current == 0 ? 1 : 0;
+
+	if (!aside_path(b, aside) || !slot_path(b, n, path))
+		return ERR_LIMIT;
+	if (slots->current > 1 || !io_exists(b->io, aside) ||
+	    io_exists(b->io, path))
+		return ERR_NOTFOUND;
+	return aside_move(b, n, false);
 }
 
 /* The record as one file, as it was kept before there were slots. */

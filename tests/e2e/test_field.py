@@ -69,7 +69,7 @@ class Doorbell(Device):
 
     def package(self):
         """What is installed; nothing else is left of packages."""
-        paths = list(self.home.glob("identity*"))
+        paths = list(self.home.glob("identity.[01]"))
         assert len(paths) == 1, paths
         return Package(paths[0].read_bytes()[96:])
 
@@ -83,6 +83,7 @@ class Doorbell(Device):
         assert [s["verdict"] for s in steps] == ["accepted"] * 7
         package = self.package()
         assert package.keys == {}
+        assert len(list(self.home.glob("identity*"))) == 1
         assert package.claims[256] == self.birth.claims[256]
         assert self.certificate().public_key().public_numbers() == \
             self.public(0).public_numbers()
@@ -154,12 +155,15 @@ def test_clone(server, doorbell, tmp_path):
 
 
 def test_slots(server, doorbell):
-    """Which keys the product wants is said by the server; the next run asks
-    anew."""
+    """Which keys the product wants is said by the server; who is here says
+    that another request is to be made."""
     device = doorbell()
     done = device.bootstrap(server, "--slot", "0:P-256", code=1)
     assert "keys" in done.err and "--slot" in done.err
-    device.bootstrap(server, "--slot", "0:P-256", "--slot", "1:X25519")
+    assert "--anew" in done.err
+    device.bootstrap(server, code=1)
+    device.bootstrap(server, "--anew", "--slot", "0:P-256", "--slot",
+                     "1:X25519")
     device.check()
     for bad in ("0", "9:P-256", "0:P-384", ":", "", "00:P-256"):
         device.bootstrap(server, "--slot", bad, code=2)
@@ -445,4 +449,88 @@ def test_altered(server, doorbell):
                  lambda c, body: (200, {}, kept[-1])) as carrier:
         carrier.ask(device, "bootstrap", "--once", code=5)
     device.bootstrap(server)
+    device.check()
+
+
+def said(status, reason, first=None):
+    """A refusal, which anybody can write; perhaps after it was carried."""
+    def behave(carrier, body):
+        if first is not None:
+            first(carrier, body)
+        return status, {}, b'{"reason": "%s"}\n' % reason.encode()
+    return behave
+
+
+REFUSED_SO = [(409, "conflict"), (422, "keys"), (403, "superseded")]
+
+
+def test_refused_before(server, doorbell):
+    """The same octets with the same keys, until it was said often; what is
+    answered begins another count."""
+    device = doorbell()
+    first, second = [said(*r) for r in REFUSED_SO[:2]], [
+        said(*r) for r in REFUSED_SO]
+    with Carrier(server, *first, carried, carried, *second, carried,
+                 carried) as carrier:
+        for _ in first:
+            carrier.ask(device, code=1)
+        carrier.ask(device)
+        device.check()
+        assert len(set(carrier.seen[:3])) == 1
+        del carrier.seen[:]
+        for _ in second:
+            done = carrier.ask(device, "renew", code=1)
+        assert "superseded" in done.err
+        carrier.ask(device, "renew")
+        device.check()
+    assert len(set(carrier.seen[:3])) == 1
+    assert len(set(carrier.seen)) == 3
+
+
+@pytest.mark.parametrize("lies", [0, 4, 5])
+@pytest.mark.parametrize("command", ["bootstrap", "renew"])
+def test_refused_confirmed(server, doorbell, command, lies):
+    """The confirmation is carried out, and denied for as long as somebody
+    likes: neither identity is lost."""
+    device = doorbell()
+    if command == "renew":
+        device.bootstrap(server)
+    before = device.package().document
+    with Carrier(server, carried, said(401, "unknown", first=carried),
+                 *[said(403, "superseded")] * lies) as carrier:
+        done = carrier.ask(device, command, code=1)
+        assert "back to the identity before" in done.err
+        assert device.package().document == before
+        for _ in range(lies):
+            carrier.ask(device, command, code=1)
+    assert len(carrier.seen) == 2 + lies and len(set(carrier.seen)) == 2
+    # an identity that was superseded gets no answer
+    device.field(command, server.port, code=(0, 1))
+    device.field(command, server.port)
+    device.check()
+    device.renew(server)
+    device.check()
+
+
+def test_superseded(server, doorbell, tmp_path):
+    """A copy of the device asked as well, before it had confirmed: the device
+    has what it had, and asks for another when it is told to."""
+    device = doorbell()
+    device.bootstrap(server)
+    before = device.package().document
+    clone = Doorbell.__new__(Doorbell)
+    clone.home, clone.birth = tmp_path / "clone", device.birth
+    shutil.copytree(device.home, clone.home)
+    for one in (device, clone):
+        with Carrier(server, carried, refusing(503)) as carrier:
+            carrier.ask(one, "renew", "--once", code=7)
+    assert len(list(device.home.glob("identity*"))) == 2
+    assert "superseded" in device.renew(server, code=1).err
+    assert device.package().document == before
+    assert "--anew" in device.renew(server, code=1).err
+    device.renew(server, "--anew")
+    device.check()
+    clone.renew(server, code=1)
+    clone.renew(server, code=1)
+    device.renew(server)
     device.check()
