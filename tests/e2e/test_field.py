@@ -534,3 +534,47 @@ def test_superseded(server, doorbell, tmp_path):
     clone.renew(server, code=1)
     device.renew(server)
     device.check()
+
+
+@program_needed("imprint-device-faulty")
+@pytest.mark.parametrize("kind", KINDS)
+def test_back_faults(server, doorbell, tmp_path, kind):
+    """Broken off while it goes back or forth, it has one of the two."""
+    device, clone = doorbell(), Doorbell.__new__(Doorbell)
+    device.bootstrap(server)
+    clone.home, clone.birth = tmp_path / "clone", device.birth
+    shutil.copytree(device.home, clone.home)
+    for one in (device, clone):
+        with Carrier(server, carried, refusing(503)) as carrier:
+            carrier.ask(one, "renew", "--once", code=7)
+    count = tmp_path / "operations"
+    clone.home = tmp_path / "count"
+    shutil.copytree(device.home, clone.home)
+    clone.field("renew", server.port, fault=f"count:{count}", code=1)
+    for at in sample(int(count.read_text()), 6):
+        clone.home = tmp_path / f"at-{at}"
+        shutil.copytree(device.home, clone.home)
+        for fault in (fault_text(kind, at), None, fault_text(kind, at), None):
+            clone.field("renew", server.port, fault=fault,
+                        code=(*FAULTS[kind], 1) if fault else 1)
+            clone("verify")
+    clone.renew(server, "--anew")
+    clone.check()
+
+
+def test_kept_before(server, doorbell):
+    """What an earlier version kept, which counted no refusals."""
+    device = doorbell()
+    device.bootstrap(server)
+    path = max(device.home.glob("enrolment.[01]"),
+               key=lambda p: p.read_bytes()[8:12])
+    octets = path.read_bytes()
+    kept = reader.cbor_decode(octets[96:])
+    assert kept[0] == 2 and kept.pop() == 0
+    record = reader.cbor_encode([1, *kept[1:]])
+    head = octets[:12] + len(record).to_bytes(4, "big")
+    path.write_bytes(head + reader.sha256(head + record) + octets[48:96] +
+                     record)
+    assert device.bootstrap(server, "--json").json["before"]
+    device.renew(server)
+    device.check()
