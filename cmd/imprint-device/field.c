@@ -417,7 +417,7 @@ turn_answered(struct field *f, bool confirming, struct bytes request,
 
 	err = field_answer_read(f->cmd, &f->agent, request,
 	    bytes_of(reply->body.ptr, reply->body.len), &answer);
-	/* a request is answered with its package when that was confirmed, too */
+	/* a request is answered with a package that was confirmed, too */
 	if (!err && ((answer.package.len == 0) != confirming ||
 	    (answer.result != RESULT_CONFIRMED && (confirming ||
 	    answer.result != RESULT_ISSUED))))
