@@ -155,8 +155,8 @@ line_state_handle(void *ctx, struct http_request *http)
 	json_put_number(&json, "rate", rate);
 	json_put_number(&json, "strangers", line->strangers);
 	json_put_text(&json, "anchor", bytes_text(line->station->anchor.kind
-	    == LEDGER_ANCHOR_NONE ? "none" : line->station->anchor.held ?
-	    "held" : "behind"));
+	    == LEDGER_ANCHOR_NONE ? "none" : line->station->anchor.held &&
+	    !line->station->anchor.silent ? "held" : "behind"));
 	json_close(&json, '}');
 	http_reply(http, HTTP_OK, HTTP_JSON, &body);
 }

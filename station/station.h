@@ -90,6 +90,7 @@ struct station_anchor {
 	struct ledger_point	before;	/* with the one before that */
 	bool			held;	/* at, as far as this process knows;
 					 * else before */
+	bool			silent;	/* could not be asked last time */
 	/* of the authority; none: 0 entries */
 	uint64_t		acknowledged;
 	uint8_t			receipt[ACKNOWLEDGED_MAX];

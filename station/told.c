@@ -380,6 +380,10 @@ told_anchor(struct station *s, const struct ledger_record *r,
 	switch ((enum ledger_anchor)r->anchor) {
 	case LEDGER_ANCHOR_NONE:
 		a->kind = LEDGER_ANCHOR_NONE;
+		a->number = 0;
+		memset(a->place, 0, sizeof(a->place));
+		a->at = a->before = (struct ledger_point){ .entries = 0 };
+		a->held = false;
 		return ERR_OK;
 	case LEDGER_ANCHOR_ACKNOWLEDGED:
 		if (r->number >= r->entry || r->number <= a->acknowledged ||
