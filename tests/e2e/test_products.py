@@ -40,10 +40,10 @@ def test_samples(eco):
 
 def test_show_is_the_same_product(eco, pristine, tmp_path):
     """What show prints, added elsewhere, has the same hash."""
-    for path in PRODUCTS.glob("*.yaml"):
+    other = pristine.copy(tmp_path / "other")
+    for path in sorted(PRODUCTS.glob("*.yaml")):
         first = eco.imprint("product", "add", path, "--json").json
         text = eco.imprint("product", "show", path.stem).out
-        other = pristine.copy(tmp_path / path.stem)
         copy = tmp_path / f"copy-{path.name}"
         copy.write_text(text)
         again = other.imprint("product", "add", copy, "--json").json
@@ -54,6 +54,21 @@ def test_same_again(eco, tmp_path):
     first = add(eco, tmp_path, CAMERA).out
     assert add(eco, tmp_path, "# a remark\n" + CAMERA).out == first
     assert len(eco.imprint("product", "list", "--json").json) == 1
+
+
+def test_without_root(eco, tmp_path):
+    """Devices would refuse its identities: it is added, and that is said."""
+    with_root = "trust-anchors:\n  service: root\n"
+    assert CAMERA.count(with_root) == 1
+    path = tmp_path / "product.yaml"
+    for text, warned in ((CAMERA, False),
+                         (CAMERA.replace(with_root, "").replace(
+                             'version: "1.0.0"', 'version: "1.0.1"'), True)):
+        path.write_text(text)
+        done = eco.imprint("product", "add", path)
+        assert ("trust-anchors: {service: root}" in done.err) == warned
+        assert ("no root" in done.err) == warned
+    assert len(eco.imprint("product", "list", "--json").json) == 2
 
 
 def test_version_conflict(eco, tmp_path):
