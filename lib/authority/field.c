@@ -415,3 +415,53 @@ field_life(struct authority *authority, const struct address *address,
 		*ret_life = life;
 	return err;
 }
+
+enum err
+field_living(struct authority *authority, const struct address *address,
+    struct field_living *ret_living, struct diag *diag)
+{
+	struct field_living living = { .count = 1 };
+	struct field_device device = { .has_current = false };
+	enum err err;
+
+	err = field_birth(authority, address, &living.address[0], diag);
+	if (!err)
+		err = field_device_get(authority, &living.address[0], &device,
+		    diag);
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	if (device.has_current)
+		living.address[living.count++] = (struct address){
+		    LOG_ONLINE_NUMBER, device.current };
+	if (device.has_pending)
+		living.address[living.count++] = (struct address){
+		    LOG_ONLINE_NUMBER, device.pending };
+	*ret_living = living;
+	return ERR_OK;
+}
+
+struct birth_walk {
+	enum err	(*each)(void *ctx, const struct address *birth);
+	void		*ctx;
+};
+
+static enum err
+birth_row(void *ctx, uint32_t log, uint64_t index, struct bytes body)
+{
+	const struct birth_walk *walk = ctx;
+	struct address birth = { log, index };
+
+	(void)body;
+	return walk->each(walk->ctx, &birth);
+}
+
+enum err
+field_births_each(struct authority *authority,
+    enum err (*each)(void *ctx, const struct address *birth), void *ctx,
+    struct diag *diag)
+{
+	struct birth_walk walk = { each, ctx };
+
+	return store_field_each(authority->store, STORE_DEVICE, birth_row,
+	    &walk, diag);
+}
