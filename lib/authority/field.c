@@ -249,10 +249,11 @@ field_device_get(struct authority *authority, const struct address *birth,
 	if (err)
 		return err;
 	cbor_open(&cbor, body);
-	version = cbor_get_versioned(&cbor, 6, ROW_VERSION);
+	version = cbor_get_versioned(&cbor, 7, ROW_VERSION);
 	place_get(&cbor, &d.has_current, &d.current);
 	place_get(&cbor, &d.has_pending, &d.pending);
 	d.attempts = (unsigned)cbor_get_uint(&cbor);
+	d.since = cbor_get_int(&cbor);
 	d.events = (unsigned)cbor_get_uint(&cbor);
 	d.id_count = cbor_get_array(&cbor);
 	if (d.id_count > PRODUCT_ATTEMPTS_MAX)
@@ -293,11 +294,12 @@ field_device_put(struct authority *authority, const struct address *birth,
 	err = device_leave(authority, birth, changes, diag);
 	if (err)
 		return err;
-	cbor_put_array(&body, 6);
+	cbor_put_array(&body, 7);
 	cbor_put_uint(&body, ROW_VERSION);
 	place_put(&body, d->has_current, d->current);
 	place_put(&body, d->has_pending, d->pending);
 	cbor_put_uint(&body, d->attempts);
+	cbor_put_int(&body, d->since);
 	cbor_put_uint(&body, d->events);
 	cbor_put_array(&body, d->id_count);
 	for (i = 0; i < d->id_count; i++)

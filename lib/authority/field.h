@@ -30,7 +30,10 @@ struct field_enrolment {
 struct field_device {
 	bool		has_current, has_pending;
 	uint64_t	current, pending;	/* in the log LOG_ONLINE */
-	unsigned	attempts;	/* issued since the last confirmation */
+	/* issued, less one for each day since then: how many at once is the
+	 * product's to say, confirmed or not */
+	unsigned	attempts;
+	int64_t		since;		/* 0 with no attempts */
 	unsigned	events;		/* refusals on record since then */
 	/* requests whose identities others took the place of since then */
 	uint8_t		ids[PRODUCT_ATTEMPTS_MAX][DEVICE_REQUEST_ID_SIZE];

@@ -86,7 +86,8 @@ test_blocks(void **state)
 		_cleanup_asked_ struct asked asked = ASKED_INIT;
 
 		asked_enrol(f, &asked, DEVICE_RENEW, &device->now);
-		assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+		assert_int_equal(ask_at(f, e, NOW + i * 86400, &asked, &a),
+		    ENROL_DONE);
 		credential_take(f, &asked, a.index, &device->now);
 	}
 	log = log_row(f);

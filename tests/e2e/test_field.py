@@ -11,8 +11,8 @@ import pytest
 from cryptography import x509
 
 import reader
-from conftest import (BIN, FAULTS, TORTURE, fault_text, program_needed, run,
-                      sample)
+from conftest import (BIN, FAULTS, PRODUCTS, TORTURE, fault_text,
+                      program_needed, run, sample)
 from imprintd import NAME, Server
 from test_device_keys import Device, station
 from test_floor import Package
@@ -38,6 +38,12 @@ def eco(stocked, tmp_path_factory):
         eco.pack())
     run(BIN / "imprint-station", "--home", root / "line", "inject",
         "--command", f"cat > {root}/$IMPRINT_SEQUENCE.package")
+    # one that may ask often within a day
+    text = (PRODUCTS / "doorbell.yaml").read_text()
+    often = root / "often.yaml"
+    often.write_text(text.replace('"1.0.0"', '"1.1.0"').replace(
+        "attempts: 3", "attempts: 16"))
+    eco.imprint("product", "add", often)
     eco.spare = eco.copy(root / "spare")
     return eco
 
