@@ -45,6 +45,8 @@ bool	floor_call_good(const struct floor_call *);
 bool	floor_text_good(const char *);
 /* Does another fixture hold it just now? */
 bool	floor_held(const struct floor_call *, const struct floor_found *);
+/* Does the call mean the package that the device has? */
+bool	floor_meant(const struct floor_call *, const struct floor_found *);
 void	floor_who(const struct floor_call *, struct ledger_record *);
 
 /* The station's pack opened, for as long as nothing else is. */

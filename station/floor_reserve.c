@@ -86,6 +86,13 @@ floor_held(const struct floor_call *call, const struct floor_found *found)
 	    call->now - found->last.time < HOLD_S;
 }
 
+bool
+floor_meant(const struct floor_call *call, const struct floor_found *found)
+{
+	return call->has_index ? call->index == found->reserve.index :
+	    !found->device->renewed;
+}
+
 /* What the document says, into the answer. */
 static void
 document_tell(const struct document *document, struct floor_package *out)
@@ -284,6 +291,8 @@ floor_reserve(struct floor *f, const struct floor_call *call,
 		code = FLOOR_NO_DEVICE;
 	else if (what->rework && what->voids != found.reserve.index)
 		code = FLOOR_NOT_THAT;
+	else if (found.state == STATION_INJECTED && found.order->closing)
+		code = FLOOR_CLOSED;	/* no report would tell it */
 	else
 		err = reserve_fresh(f, call, what, &found, &out, &code, diag);
 	ret_package->package = out.package;	/* its room, at least */

@@ -58,9 +58,11 @@ struct station_pack {
 struct station_device {
 	uint64_t	reserve_at;	/* records of its package: the last */
 	uint64_t	last_at;	/* reserve, and of any kind */
-	uint32_t	pack;		/* number */
 	uint32_t	position;
+	uint16_t	pack;		/* number */
+	bool		renewed;	/* it had another package before */
 };
+_Static_assert(STATION_PACKS_MAX <= UINT16_MAX, "a device's pack");
 
 /* A sealing key after the first. */
 struct station_key {

@@ -101,6 +101,59 @@ late_copy_voids_nothing(struct line *l)
 	assert_int_equal(index_of(l, "sn-1"), FIRST + 2);
 }
 
+/* A call of f1 about sn-1; index 0: it names none. */
+static void
+late_call(struct line *l, uint64_t index, enum floor_code want)
+{
+	const struct floor_commit plain = { .firmware = "1.0" };
+	struct floor_call call = call_of("f1", "sn-1", NOW);
+	enum floor_code code;
+
+	call.has_index = index != 0;
+	call.index = index;
+	assert_int_equal(floor_commit(l->floor, &call, &plain, &code, NULL),
+	    ERR_OK);
+	assert_int_equal(code, want);
+	assert_int_equal(floor_scrap(l->floor, &call, "dead", &code, NULL),
+	    ERR_OK);
+	assert_int_equal(code, want);
+}
+
+static void
+late_copies_miss_the_fresh_package(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct floor_call call = call_of("f1", "sn-1", NOW);
+	const struct floor_commit plain = { .firmware = "1.0" };
+	enum floor_code code;
+	unsigned i;
+
+	(void)state;
+	line_open(&l);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, NULL), FLOOR_OK);
+	late_call(&l, FIRST + 1, FLOOR_NOT_THAT);
+	/* its first package: a call need not say which */
+	assert_int_equal(floor_commit(l.floor, &call, &plain, &code, NULL),
+	    ERR_OK);
+	assert_int_equal(code, FLOOR_OK);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, "new board", NULL),
+	    FLOOR_OK);
+	for (i = 0; i < 2; i++) {
+		late_call(&l, 0, FLOOR_NOT_THAT);
+		late_call(&l, FIRST, FLOOR_NOT_THAT);
+		assert_int_equal(query(&l, "sn-1", FLOOR_OK).state,
+		    STATION_UNKNOWN);
+		assert_int_equal(floor_sync(l.floor, NULL), ERR_OK);
+		line_reopen(&l);
+	}
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW, NULL), FLOOR_OK);
+	late_call(&l, FIRST, FLOOR_NOT_THAT);
+	assert_int_equal(query(&l, "sn-1", FLOOR_OK).state, STATION_INJECTED);
+	assert_int_equal(scrap(&l, "f1", "sn-1", NOW, "dead"), FLOOR_OK);
+	assert_int_equal(scrap(&l, "f1", "sn-1", NOW, "dead"),
+	    FLOOR_REPEATED);
+}
+
 static void
 scrap_and_rework_take_fresh_ones(void **state)
 {
@@ -394,6 +447,7 @@ main(void)
 		TEST(a_device_gets_one_package),
 		TEST(what_is_done_is_done),
 		TEST(scrap_and_rework_take_fresh_ones),
+		TEST(late_copies_miss_the_fresh_package),
 		TEST(one_fixture_holds_a_device),
 		TEST(evidence_is_checked),
 		TEST(names_of_the_line),
