@@ -169,6 +169,19 @@ MUST_USE enum err floor_query(struct floor *, const struct floor_call *,
 /* Durable now is all that the verbs did. */
 MUST_USE enum err floor_sync(struct floor *, struct diag *);
 
+/*
+ * A pack that cannot be read does not stop the line: it is passed over as long
+ * as there is another that will do, and tried again after half a minute. Why,
+ * once for each, to unread(); and by number of the station's packs.
+ */
+void	floor_on_unread(struct floor *, void (*unread)(void *ctx,
+	    const uint8_t pack[PACKAGE_ID_SIZE], const struct diag *why),
+	    void *ctx);
+bool	floor_unread(const struct floor *, size_t pack);
+/* Read which devices packs were made for, of those that are new: so that no
+ * fixture waits for it. */
+void	floor_prepare(struct floor *, int64_t now);
+
 /* For the line leader. */
 struct floor_order {
 	uint32_t	order;

@@ -167,6 +167,7 @@ line_tick(void *ctx)
 
 	/* what cannot be taken in just now stays for the next time */
 	(void)station_take(line->station, time_now(), NULL);
+	floor_prepare(line->floor, time_now());
 	if (station_anchor_turn(line->station, &line->anchor, time_now(),
 	    NULL) == ERR_CORRUPT)
 		ledger_spoil(line->station->ledger);
