@@ -17,10 +17,11 @@
  * that it voids, so that a late copy of the call, which names another than the
  * device has by then, voids nothing. A commit or scrap may name the package
  * that it means, and must once its device has had another before: a late copy
- * from before the rework changes nothing then. A fixture holds what it reserved for half a
- * minute; then another one may go on with the device. What is reserved when an
- * order is closed, and what became of it is not known, is open: the authority
- * revokes it.
+ * from before the rework changes nothing then.
+ *
+ * A fixture holds what it reserved for half a minute; then another one may go
+ * on with the device. What is reserved when an order is closed, and what became
+ * of it is not known, is open: the authority revokes it.
  *
  * Verbs add to the ledger and change what is in memory; nothing may leave the
  * process before floor_sync() has said that it is durable. So an event loop
