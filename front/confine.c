@@ -2,11 +2,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define CONFINE_LOOSE	1
@@ -24,14 +28,13 @@
 static const char *const both[] = {
 	"close", "exit", "exit_group", "rt_sigreturn", "restart_syscall",
 	"clock_gettime", "gettimeofday", "time", "getpid", "gettid",
-	"tgkill", "rt_sigprocmask", "futex", "brk", "munmap", "mremap",
+	"rt_sigprocmask", "futex", "brk", "munmap", "mremap",
 	"madvise", "write", "read", NAMES_END
 };
 static const char *const front_only[] = {
 	"epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl", "poll",
 	"ppoll", "accept", "accept4", "readv", "writev", "pread64", "recvmsg",
-	"recvfrom", "sendmsg", "sendto", "shutdown", "setsockopt",
-	"getsockopt", "getsockname", "getpeername", "fcntl", "getrandom",
+	"recvfrom", "getsockopt", "getsockname", "getpeername", "getrandom",
 	"mlock", "mlock2", "munlock", "rt_sigaction", "sigaltstack", "rseq",
 	"clock_nanosleep", "getuid", "geteuid", "getgid", "getegid",
 	NAMES_END
@@ -48,8 +51,9 @@ static const char *const never_front[] = {
 	"renameat2", "mkdir", "mkdirat", "symlink", "link", "linkat",
 	"mount", "umount2", "chroot", "pivot_root", "setuid", "setns",
 	"unshare", "bpf", "keyctl", "io_uring_setup", "userfaultfd",
-	"memfd_create", "chmod", "fchmod", "fchmodat", "kill", "pidfd_open",
-	"init_module", NAMES_END
+	"memfd_create", "chmod", "fchmod", "fchmodat", "kill", "tkill",
+	"rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open",
+	"pidfd_send_signal", "sendmsg", "sendmmsg", "init_module", NAMES_END
 };
 
 static int
@@ -65,7 +69,73 @@ names_add(scmp_filter_ctx ctx, uint32_t action, const char *const *names)
 	return rc;
 }
 
-/* Those of which only some arguments are good. */
+/* A call that is good when all of `good` holds; it is bad when any of `bad`
+ * does, for the turned list. */
+struct argued {
+	int			number;
+	unsigned		count;
+	struct scmp_arg_cmp	good[2], bad[2];
+};
+
+static int
+argued_add(scmp_filter_ctx ctx, const struct argued *call)
+{
+	unsigned i;
+	int rc = 0;
+
+	if (!CONFINE_LOOSE)
+		return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW,
+		    call->number, call->count, call->good);
+	for (i = 0; i < call->count && rc == 0; i++)
+		rc = seccomp_rule_add_array(ctx, SCMP_ACT_ERRNO(EPERM),
+		    call->number, 1, &call->bad[i]);
+	return rc;
+}
+
+/* To abort(3) is good; to signal others is not. */
+static int
+signals_add(scmp_filter_ctx ctx)
+{
+	const uint64_t self = (uint64_t)getpid();
+	const struct argued call = { SCMP_SYS(tgkill), 1,
+		{ SCMP_A0(SCMP_CMP_EQ, self) },
+		{ SCMP_A0(SCMP_CMP_NE, self) } };
+
+	return argued_add(ctx, &call);
+}
+
+/*
+ * Sockets stay what they are. Connecting is done by sendto(2) too, to an
+ * address or by TCP Fast Open; sendmsg(2) hides the address from a filter and
+ * is not had at all. A listener is the supervisor's too: shutdown(2) of its
+ * reading side, or fcntl(2), would reach beyond this process.
+ */
+static int
+sockets_add(scmp_filter_ctx ctx)
+{
+	const struct argued calls[] = {
+		{ SCMP_SYS(sendto), 2,
+		    { SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0),
+		    SCMP_A4(SCMP_CMP_EQ, 0) },
+		    { SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN,
+		    MSG_FASTOPEN), SCMP_A4(SCMP_CMP_NE, 0) } },
+		{ SCMP_SYS(shutdown), 1, { SCMP_A1(SCMP_CMP_EQ, SHUT_WR) },
+		    { SCMP_A1(SCMP_CMP_NE, SHUT_WR) } },
+		{ SCMP_SYS(setsockopt), 2,
+		    { SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP),
+		    SCMP_A2(SCMP_CMP_EQ, TCP_NODELAY) },
+		    { SCMP_A1(SCMP_CMP_NE, IPPROTO_TCP),
+		    SCMP_A2(SCMP_CMP_NE, TCP_NODELAY) } },
+	};
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < sizeof(calls) / sizeof(calls[0]) && rc == 0; i++)
+		rc = argued_add(ctx, &calls[i]);
+	return rc;
+}
+
+/* Others of which only some arguments are good. */
 static int
 arguments_add(scmp_filter_ctx ctx, enum confine_role role)
 {
@@ -91,16 +161,22 @@ arguments_add(scmp_filter_ctx ctx, enum confine_role role)
 static int
 filter_fill(scmp_filter_ctx ctx, enum confine_role role)
 {
-	int rc;
+	int rc = 0;
 
+	if (CONFINE_LOOSE && role != CONFINE_FRONT)
+		return 0;
 	if (CONFINE_LOOSE)
-		return role != CONFINE_FRONT ? 0 : names_add(ctx,
-		    SCMP_ACT_ERRNO(EPERM), never_front);
-	rc = names_add(ctx, SCMP_ACT_ALLOW, both);
-	if (rc == 0)
+		rc = names_add(ctx, SCMP_ACT_ERRNO(EPERM), never_front);
+	else
+		rc = names_add(ctx, SCMP_ACT_ALLOW, both);
+	if (rc == 0 && !CONFINE_LOOSE)
 		rc = names_add(ctx, SCMP_ACT_ALLOW, role == CONFINE_FRONT ?
 		    front_only : opener_only);
-	return rc == 0 ? arguments_add(ctx, role) : rc;
+	if (rc == 0)
+		rc = signals_add(ctx);
+	if (rc == 0 && role == CONFINE_FRONT)
+		rc = sockets_add(ctx);
+	return rc == 0 && !CONFINE_LOOSE ? arguments_add(ctx, role) : rc;
 }
 
 enum err

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -84,6 +85,95 @@ try_connect(void)
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = 80 };
 
 	return connect(0, (struct sockaddr *)&to, sizeof(to));
+}
+
+static long
+try_fast_open(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = 80 };
+
+	return syscall(SYS_sendto, 0, "x", 1, MSG_FASTOPEN, &to, sizeof(to));
+}
+
+static long
+try_fast_open_flag(void)
+{
+	return syscall(SYS_sendto, 0, "x", 1, MSG_FASTOPEN, NULL, 0);
+}
+
+static long
+try_send_to(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = 80 };
+
+	return sendto(0, "x", 1, 0, (struct sockaddr *)&to, sizeof(to));
+}
+
+static long
+try_sendmsg(void)
+{
+	struct msghdr message = { .msg_iov = NULL };
+
+	return sendmsg(0, &message, MSG_FASTOPEN);
+}
+
+static long
+try_shutdown(void)
+{
+	return shutdown(0, SHUT_RD);
+}
+
+static long
+try_shutdown_both(void)
+{
+	return shutdown(0, SHUT_RDWR);
+}
+
+static long
+try_tgkill(void)
+{
+	return syscall(SYS_tgkill, getppid(), getppid(), 0);
+}
+
+static long
+try_owner(void)
+{
+	return fcntl(0, F_SETOWN, getppid());
+}
+
+static long
+try_owner_signal(void)
+{
+	return fcntl(0, F_SETSIG, SIGKILL);
+}
+
+static long
+try_async(void)
+{
+	return fcntl(0, F_SETFL, O_ASYNC);
+}
+
+static long
+try_option(void)
+{
+	int one = 1;
+
+	return setsockopt(0, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+}
+
+/* The same number, of another level. */
+static long
+try_option_level(void)
+{
+	int one = 1;
+
+	return setsockopt(0, SOL_SOCKET, TCP_NODELAY, &one, sizeof(one));
+}
+
+static long
+try_option_program(void)
+{
+	return setsockopt(0, SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF, NULL, 0);
 }
 
 static long
@@ -167,6 +257,19 @@ static const struct {
 	{ "socket UNIX", try_unix, false, false },
 	{ "socketpair", try_pair, false, false },
 	{ "connect", try_connect, false, false },
+	{ "sendto MSG_FASTOPEN", try_fast_open, false, false },
+	{ "sendto MSG_FASTOPEN alone", try_fast_open_flag, false, false },
+	{ "sendto an address", try_send_to, false, false },
+	{ "sendmsg", try_sendmsg, false, true },
+	{ "shutdown SHUT_RD", try_shutdown, false, false },
+	{ "shutdown SHUT_RDWR", try_shutdown_both, false, false },
+	{ "tgkill", try_tgkill, false, false },
+	{ "fcntl F_SETOWN", try_owner, true, false },
+	{ "fcntl F_SETSIG", try_owner_signal, true, false },
+	{ "fcntl O_ASYNC", try_async, true, false },
+	{ "setsockopt", try_option, false, false },
+	{ "setsockopt level", try_option_level, false, false },
+	{ "setsockopt program", try_option_program, false, false },
 	{ "execve", try_exec, false, false },
 	{ "fork", try_fork, true, false },
 	{ "ptrace", try_ptrace, false, false },
@@ -193,12 +296,27 @@ works(void)
 	    ERR_OK && signer_sign(signer, bytes_text("x"), sig) == ERR_OK;
 }
 
+/* Descriptor 0 is no socket; what matters is who says so. */
+static bool
+sockets_work(void)
+{
+	int one = 1;
+
+	return send(0, "x", 1, MSG_NOSIGNAL) == -1 && errno == ENOTSOCK &&
+	    shutdown(0, SHUT_WR) == -1 && errno == ENOTSOCK &&
+	    setsockopt(0, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ==
+	    -1 && errno == ENOTSOCK;
+}
+
 /* Exit status: 0, or 1 + the place of the try that was not refused. */
 static int
 tries_run(enum confine_role role)
 {
 	size_t i;
 
+	(void)close(0);
+	if (open("/dev/null", O_RDWR | O_CLOEXEC) != 0)
+		return 100;
 	if (role == CONFINE_FRONT && !works())	/* and is set up by that */
 		return 101;
 	if (confine(role, NULL) != ERR_OK)
@@ -212,9 +330,10 @@ tries_run(enum confine_role role)
 		if (tries[i].call() != -1 || errno != EPERM)
 			return 1 + (int)i;
 	}
-	if (role == CONFINE_FRONT && !works())
+	if (role == CONFINE_FRONT && (!works() || !sockets_work()))
 		return 103;
-	return 0;
+	/* as abort(3) */
+	return syscall(SYS_tgkill, getpid(), gettid(), 0) == 0 ? 0 : 104;
 }
 
 static void
@@ -228,7 +347,7 @@ confined(enum confine_role role)
 		_exit(tries_run(role));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) > 100)
+	if (WEXITSTATUS(status) >= 100)
 		fail_msg("step %d", WEXITSTATUS(status));
 	if (WEXITSTATUS(status) != 0)
 		fail_msg("%s is not refused",

@@ -81,7 +81,7 @@ static const struct cmd_option evidence_options[] = {
 
 static const struct cmd_option bootstrap_options[] = {
 	FIELD_OPTIONS,
-	{ "slot", "N:ALGORITHM", "a key of the product, P-256 or X25519;"
+	{ "slot", "N:ALGORITHM", "a key of the product;"
 	    " again for each (0:P-256 and 1:X25519)" },
 	{ NULL, NULL, NULL }
 };

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "lib/authority/field.h"
 #include "lib/identity/index.h"
 
 #define FILE_MAX	((size_t)256 << 20)
@@ -16,6 +17,7 @@ struct collect {
 	struct targets		*targets;
 	uint64_t		 pack;		/* 0: all of the order */
 	uint64_t		 found;
+	size_t			 next, end;	/* ranges of the order */
 };
 
 void
@@ -84,6 +86,16 @@ target_add(struct collect *c, uint32_t log, uint64_t first, uint64_t count)
 	return ERR_OK;
 }
 
+static int
+range_compare(const void *a, const void *b)
+{
+	const struct status_range *x = a, *y = b;
+
+	if (x->log != y->log)
+		return x->log < y->log ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
 /* Digits, ended by one of ends; the text behind them. */
 static bool
 number_get(const char **text, const char *ends, uint64_t max,
@@ -110,6 +122,21 @@ word_is_range(const char *word)
 	    (rest++, number_get(&rest, "", INDEX_MAX, &last));
 }
 
+/* Whichever of them the device holds, or somebody else does, is meant. */
+static enum err
+device_add(struct collect *c, const struct address *address)
+{
+	struct field_living living;
+	size_t i;
+	enum err err;
+
+	err = field_living(c->authority, address, &living, &c->cmd->diag);
+	for (i = 0; i < living.count && !err; i++)
+		err = target_add(c, living.address[i].log,
+		    living.address[i].index, 1);
+	return err;
+}
+
 static enum err
 word_find(struct collect *c, const char *word)
 {
@@ -124,7 +151,11 @@ word_find(struct collect *c, const char *word)
 		diag_hint(&c->cmd->diag, "consecutive indices are --range %s",
 		    word);
 	}
-	return err ? err : target_add(c, address.log, address.index, 1);
+	if (err)
+		return err;
+	return kind == ADDRESS_UEID || kind == ADDRESS_NAME ?
+	    device_add(c, &address) :
+	    target_add(c, address.log, address.index, 1);
 }
 
 static enum err
@@ -138,6 +169,39 @@ range_collect(void *ctx, const struct store_range *range)
 	return target_add(c, range->log, range->first, range->count);
 }
 
+/* Births and the order's ranges go up side by side. */
+static enum err
+birth_collect(void *ctx, const struct address *birth)
+{
+	struct collect *c = ctx;
+	const struct status_range *range;
+
+	for (; c->next < c->end; c->next++) {
+		range = &c->targets->ranges[c->next];
+		if (range->log > birth->log || (range->log == birth->log &&
+		    range->first > birth->index))
+			return ERR_OK;
+		if (range->log == birth->log &&
+		    birth->index - range->first < range->count)
+			return device_add(c, birth);
+	}
+	return ERR_OK;
+}
+
+/* What the devices of the order have by now, of the ranges from first. */
+static enum err
+order_devices(struct collect *c, size_t first)
+{
+	struct targets *t = c->targets;
+
+	c->next = first;
+	c->end = t->count;
+	qsort(t->ranges + first, t->count - first, sizeof(*t->ranges),
+	    range_compare);
+	return field_births_each(c->authority, birth_collect, c,
+	    &c->cmd->diag);
+}
+
 /* "N", or "N/M" for one pack of it. */
 static enum err
 order_find(struct collect *c, const char *option, const char *text,
@@ -146,6 +210,7 @@ order_find(struct collect *c, const char *option, const char *text,
 	struct store *store = authority_store(c->authority);
 	const char *rest = text;
 	struct store_order order;
+	size_t first = c->targets->count;
 	uint64_t number = 0;
 	enum err err;
 
@@ -165,7 +230,7 @@ order_find(struct collect *c, const char *option, const char *text,
 	if (!err && c->found == 0)
 		err = diag_fail(&c->cmd->diag, ERR_NOTFOUND, NULL,
 		    "--%s %s: nothing was issued in it", option, text);
-	return err;
+	return err ? err : order_devices(c, first);
 }
 
 /* "[LOG/]FIRST-LAST" */
@@ -255,16 +320,6 @@ options_find(struct collect *c)
 			err = file_find(c, value);
 	}
 	return err;
-}
-
-static int
-range_compare(const void *a, const void *b)
-{
-	const struct status_range *x = a, *y = b;
-
-	if (x->log != y->log)
-		return x->log < y->log ? -1 : 1;
-	return x->first < y->first ? -1 : x->first > y->first;
 }
 
 static void

@@ -38,20 +38,12 @@ enrol_room(const struct enrol *e)
 	return e->taken < ENROL_TURN_MAX && e->taken < indices_left(e);
 }
 
-/* Which template a block is reserved with: should it become void, the serial
- * numbers of most slots are listed. */
+/* Any template will do: whose an index is, is settled when it is taken, and
+ * what becomes void is listed with all slots (publish_crl.c). */
 static uint32_t
 block_template(const struct enrol *e)
 {
-	size_t i, most = 0;
-	uint32_t id = 0;
-
-	for (i = 0; i < e->product_count; i++)
-		if (e->products[i]->template->slot_count > most) {
-			most = e->products[i]->template->slot_count;
-			id = e->products[i]->template_id;
-		}
-	return id;
+	return e->product_count > 0 ? e->products[0]->template_id : 0;
 }
 
 /* In the caller's transaction: the next indices, and the entry that says so,

@@ -77,7 +77,8 @@ struct enrol_result {
 	struct diag		 why;
 	/* of enrol_submit_est(): the answer is the certificate alone, DER */
 	bool			 bare;
-	/* who asked, once its signature was good: for logs */
+	/* who asked, once its signature was good, or by EST once it was
+	 * carried out: for logs */
 	bool			 known;
 	uint8_t			 ueid[17];
 	uint32_t		 log;		/* LOG_ONLINE_NUMBER, and */
@@ -114,7 +115,8 @@ MUST_USE enum err enrol_submit(struct enrol *, struct bytes request,
  * One request of plain EST (RFC 7030), which no device signs as a whole: that
  * its TLS client is who holds leaf is the front's word. What the
  * certification request proves by itself is a key: so the same key renews by
- * that proof (EVIDENCE_RENEWAL), while a new one is had only as often as the
+ * that proof (EVIDENCE_RENEWAL) in the second half of its certificate's time,
+ * while a new one, or an earlier renewal, is had only as often as the
  * product allows by `est`, over all its versions (EVIDENCE_FRONT). Names,
  * attributes and extensions of the request are passed over.
  *

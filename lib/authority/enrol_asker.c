@@ -133,8 +133,9 @@ signature_check(struct enrol *e, const struct cose_sign1 *message,
 	    "the request is not signed by the key of its certificate", NULL);
 }
 
+/* before: it may have left its place to the identity that asks. */
 static enum err
-standing_check(struct enrol *e, const struct address *address,
+standing_check(struct enrol *e, const struct address *address, bool before,
     struct enrol_result *result, struct diag *diag)
 {
 	struct store_status row;
@@ -145,6 +146,9 @@ standing_check(struct enrol *e, const struct address *address,
 	    &row, diag);
 	if (err || status == STATUS_VALID)
 		return err;
+	if (before && status == STATUS_REVOKED &&
+	    row.reason == CRL_SUPERSEDED)
+		return ERR_OK;
 	if (status == STATUS_SUSPENDED)
 		return enrol_refuse(result, ENROL_SUSPENDED,
 		    "the identity is suspended", "an operator can resume it");
@@ -154,7 +158,8 @@ standing_check(struct enrol *e, const struct address *address,
 	    "the identity is revoked", NULL);
 }
 
-/* Birth, what the device has now, and whether anything of it is revoked. */
+/* Birth, what the device has now, and whether anything of it is revoked: what
+ * the key of a revoked identity asked for is no better than that. */
 static enum err
 asker_standing(struct enrol *e, struct asker *asker,
     struct enrol_result *result, struct diag *diag)
@@ -176,9 +181,13 @@ asker_standing(struct enrol *e, struct asker *asker,
 		return err == ERR_NOTFOUND ? diag_fail(diag, ERR_CORRUPT,
 		    NULL, "registry: the device of " LOG_ONLINE "/%ju is gone",
 		    (uintmax_t)asker->address.index) : err;
-	err = standing_check(e, &asker->birth, result, diag);
+	err = standing_check(e, &asker->birth, false, result, diag);
 	if (!err && !enrol_decided(result))
-		err = standing_check(e, &asker->address, result, diag);
+		err = standing_check(e, &asker->address, false, result, diag);
+	if (!err && !enrol_decided(result) &&
+	    asker->address.log == LOG_ONLINE_NUMBER)
+		err = standing_check(e, &asker->enrolment.basis, true, result,
+		    diag);
 	return err;
 }
 

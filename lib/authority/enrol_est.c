@@ -1,13 +1,33 @@
 /* Plain EST: a certification request, and who the front says has sent it. */
 #include "lib/authority/enrol_internal.h"
 #include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
 #include "lib/x509/csr.h"
+
+#define NEVER_DUE_S	(2 * INT64_C(31556952))	/* due after a year */
 
 static bool
 same_key(const struct public_key *a, const struct public_key *b)
 {
 	return a->alg == b->alg && bytes_equal(bytes_of(a->raw, a->len),
 	    bytes_of(b->raw, b->len));
+}
+
+/*
+ * A certification request says nothing of when it was made or for what, and
+ * who has seen one can send it again. So it counts as its key's own word only
+ * in the second half of the certificate that it renews: a copy brings then at
+ * most what the device would soon ask for itself.
+ */
+static bool
+is_due(const struct submission *s)
+{
+	int64_t issued = s->asker.range.issued, end;
+
+	if (s->asker.kind.years == PRODUCT_NEVER ||
+	    time_add_years(issued, s->asker.kind.years, &end) != ERR_OK)
+		end = issued + NEVER_DUE_S;
+	return s->enrol->now - issued >= (end - issued) / 2;
 }
 
 /*
@@ -65,9 +85,9 @@ est_decide(struct submission *s, const struct est_ask *ask)
 		err = label_check(s, ask->label);
 	if (err || enrol_decided(s->result))
 		return err;
-	/* a key proves itself in its own renewal, and nothing more */
+	/* a key proves itself in its own renewal, when that is due */
 	s->asserted = !(s->request.type == DEVICE_RENEW && same_key(&given.key,
-	    &asker->keys[asker->kind.auth]));
+	    &asker->keys[asker->kind.auth]) && is_due(s));
 	s->given = &given;
 	err = enrol_dispatch(s);
 	s->given = NULL;
@@ -95,5 +115,6 @@ enrol_submit_est(struct enrol *e, const struct est_ask *ask,
 		s.request.type = DEVICE_ENROL;
 	if (!err && !enrol_decided(result))
 		err = est_decide(&s, ask);
+	result->known = result->answer->len > 0;
 	return err ? err : buf_err(result->answer);
 }

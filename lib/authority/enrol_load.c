@@ -148,10 +148,12 @@ asserted_each(void *ctx, const struct store_range *range)
 	if (range->evidence != EVIDENCE_FRONT)
 		return ERR_OK;
 	err = enrol_kind(e, range->template, &kind, NULL);
-	product = err ? NULL : enrol_product_by_name(e, kind.product);
+	if (err)
+		return err;
+	product = enrol_product_by_name(e, kind.product);
 	if (product != NULL)
 		product->asserted += range->count;
-	return err;
+	return ERR_OK;
 }
 
 /* How many identities were had on the front's word: from the ranges, so that

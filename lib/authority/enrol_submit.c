@@ -49,7 +49,8 @@ refuse_event(struct submission *s, enum enrol_verdict verdict,
 	struct field_device *device = &s->asker.device;
 	enum err err;
 
-	if (device->events < FIELD_EVENTS_MAX) {
+	/* not on the front's word: it would use up what is there for alarms */
+	if (s->given == NULL && device->events < FIELD_EVENTS_MAX) {
 		device->events++;
 		err = device_put(s);
 		if (err)
@@ -239,9 +240,11 @@ pending_supersede(struct submission *s)
 	    &enrolment, s->diag);
 	if (err)
 		return err;
-	if (device->id_count < PRODUCT_ATTEMPTS_MAX)
-		memcpy(device->ids[device->id_count++], enrolment.id,
-		    DEVICE_REQUEST_ID_SIZE);
+	if (device->id_count == PRODUCT_ATTEMPTS_MAX)
+		memmove(device->ids[0], device->ids[1],
+		    (size_t)--device->id_count * DEVICE_REQUEST_ID_SIZE);
+	memcpy(device->ids[device->id_count++], enrolment.id,
+	    DEVICE_REQUEST_ID_SIZE);
 	device->has_pending = false;
 	return enrol_supersede(s->enrol, &s->asker.birth, device->pending,
 	    s->diag);
@@ -261,6 +264,39 @@ asserted_check(struct submission *s)
 	    "raise est in the product's field section");
 }
 
+/* What was issued counts for a day; so no device, nor who has its key, fills
+ * log and CRLs. */
+static void
+attempts_refill(struct submission *s)
+{
+	struct field_device *device = &s->asker.device;
+	int64_t days = (s->enrol->now - device->since) / DAY_S;
+
+	if (days <= 0 && device->attempts > 0)
+		return;
+	if (device->attempts == 0 || days >= (int64_t)device->attempts) {
+		device->attempts = 0;
+		device->since = s->enrol->now;
+		return;
+	}
+	device->attempts -= (unsigned)days;
+	device->since += days * DAY_S;
+}
+
+/* A new key on the front's word leaves a mark on all that follows from it. */
+static enum evidence_class
+evidence_of(const struct submission *s, enum evidence_class evidence)
+{
+	unsigned basis = s->asker.range.evidence;
+
+	if (s->asserted)
+		return EVIDENCE_FRONT;
+	if (s->asker.address.log == LOG_ONLINE_NUMBER &&
+	    (basis == EVIDENCE_FRONT || basis == EVIDENCE_FRONT_RENEWAL))
+		return EVIDENCE_FRONT_RENEWAL;
+	return evidence;
+}
+
 /* All is well with who asks: a new identity, unless there were too many. */
 static enum err
 issue(struct submission *s, enum evidence_class evidence)
@@ -268,17 +304,17 @@ issue(struct submission *s, enum evidence_class evidence)
 	struct enrol_issue issue = { .request = &s->request,
 	    .request_hash = s->hash, .product = s->product,
 	    .publics = s->publics,
-	    .evidence = s->asserted ? EVIDENCE_FRONT : evidence };
+	    .evidence = evidence_of(s, evidence) };
 	struct enrol_product *product = s->product;
 	enum err err;
 
 	err = asserted_check(s);
 	if (err || decided(s))
 		return err;
+	attempts_refill(s);
 	if (s->asker.device.attempts >= s->product->product.field.attempts)
 		return refuse_event(s, ENROL_ATTEMPTS, "too many identities "
-		    "were asked for and not confirmed",
-		    "confirm the last one; else its maker must help");
+		    "were asked for at once", "one more each day");
 	/* a device whose identity of this turn would be superseded waits */
 	if (!enrol_room(s->enrol) || (s->asker.device.has_pending &&
 	    s->asker.device.pending >= s->enrol->log.size))
@@ -355,7 +391,6 @@ confirm_pending(struct submission *s)
 	device->has_current = true;
 	device->current = device->pending;
 	device->has_pending = false;
-	device->attempts = 0;
 	device->events = 0;
 	device->id_count = 0;
 	return err ? err : device_put(s);

@@ -249,10 +249,11 @@ field_device_get(struct authority *authority, const struct address *birth,
 	if (err)
 		return err;
 	cbor_open(&cbor, body);
-	version = cbor_get_versioned(&cbor, 6, ROW_VERSION);
+	version = cbor_get_versioned(&cbor, 7, ROW_VERSION);
 	place_get(&cbor, &d.has_current, &d.current);
 	place_get(&cbor, &d.has_pending, &d.pending);
 	d.attempts = (unsigned)cbor_get_uint(&cbor);
+	d.since = cbor_get_int(&cbor);
 	d.events = (unsigned)cbor_get_uint(&cbor);
 	d.id_count = cbor_get_array(&cbor);
 	if (d.id_count > PRODUCT_ATTEMPTS_MAX)
@@ -293,11 +294,12 @@ field_device_put(struct authority *authority, const struct address *birth,
 	err = device_leave(authority, birth, changes, diag);
 	if (err)
 		return err;
-	cbor_put_array(&body, 6);
+	cbor_put_array(&body, 7);
 	cbor_put_uint(&body, ROW_VERSION);
 	place_put(&body, d->has_current, d->current);
 	place_put(&body, d->has_pending, d->pending);
 	cbor_put_uint(&body, d->attempts);
+	cbor_put_int(&body, d->since);
 	cbor_put_uint(&body, d->events);
 	cbor_put_array(&body, d->id_count);
 	for (i = 0; i < d->id_count; i++)
@@ -414,4 +416,54 @@ field_life(struct authority *authority, const struct address *address,
 	if (!err)
 		*ret_life = life;
 	return err;
+}
+
+enum err
+field_living(struct authority *authority, const struct address *address,
+    struct field_living *ret_living, struct diag *diag)
+{
+	struct field_living living = { .count = 1 };
+	struct field_device device = { .has_current = false };
+	enum err err;
+
+	err = field_birth(authority, address, &living.address[0], diag);
+	if (!err)
+		err = field_device_get(authority, &living.address[0], &device,
+		    diag);
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	if (device.has_current)
+		living.address[living.count++] = (struct address){
+		    LOG_ONLINE_NUMBER, device.current };
+	if (device.has_pending)
+		living.address[living.count++] = (struct address){
+		    LOG_ONLINE_NUMBER, device.pending };
+	*ret_living = living;
+	return ERR_OK;
+}
+
+struct birth_walk {
+	enum err	(*each)(void *ctx, const struct address *birth);
+	void		*ctx;
+};
+
+static enum err
+birth_row(void *ctx, uint32_t log, uint64_t index, struct bytes body)
+{
+	const struct birth_walk *walk = ctx;
+	struct address birth = { log, index };
+
+	(void)body;
+	return walk->each(walk->ctx, &birth);
+}
+
+enum err
+field_births_each(struct authority *authority,
+    enum err (*each)(void *ctx, const struct address *birth), void *ctx,
+    struct diag *diag)
+{
+	struct birth_walk walk = { each, ctx };
+
+	return store_field_each(authority->store, STORE_DEVICE, birth_row,
+	    &walk, diag);
 }

@@ -30,7 +30,10 @@ struct field_enrolment {
 struct field_device {
 	bool		has_current, has_pending;
 	uint64_t	current, pending;	/* in the log LOG_ONLINE */
-	unsigned	attempts;	/* issued since the last confirmation */
+	/* issued, less one for each day since then: how many at once is the
+	 * product's to say, confirmed or not */
+	unsigned	attempts;
+	int64_t		since;		/* 0 with no attempts */
 	unsigned	events;		/* refusals on record since then */
 	/* requests whose identities others took the place of since then */
 	uint8_t		ids[PRODUCT_ATTEMPTS_MAX][DEVICE_REQUEST_ID_SIZE];
@@ -74,6 +77,19 @@ struct field_life {
 };
 MUST_USE enum err field_life(struct authority *, const struct address *,
     struct field_life *ret_life, struct diag *);
+/* What a device may still use: its birth, the identity that it has now and the
+ * one that waits; of one that never enrolled, birth alone. */
+struct field_living {
+	struct address	address[3];
+	size_t		count;
+};
+MUST_USE enum err field_living(struct authority *, const struct address *,
+    struct field_living *ret_living, struct diag *);
+/* The births of all devices that enrolled, by log and index. The callback may
+ * read. */
+MUST_USE enum err field_births_each(struct authority *,
+    enum err (*each)(void *ctx, const struct address *birth), void *ctx,
+    struct diag *);
 /* The birth of any identity; birth itself for one of another log. */
 MUST_USE enum err field_birth(struct authority *, const struct address *,
     struct address *ret_birth, struct diag *);

@@ -70,8 +70,12 @@ template_slots(struct crl_walk *w, uint32_t id, unsigned *ret_slots)
 	return ERR_OK;
 }
 
-/* A range of no template was skipped when an epoch began: the numbers of what
- * may have been signed in it went with the lost registry. */
+/*
+ * A range of no template was skipped when an epoch began: the numbers of what
+ * may have been signed in it went with the lost registry. Of the field, who
+ * would have had an index, and so which product, was not settled when it became
+ * void: the numbers of all slots.
+ */
 static enum err
 range_enter(struct crl_walk *w, uint64_t index)
 {
@@ -81,7 +85,10 @@ range_enter(struct crl_walk *w, uint64_t index)
 	w->slots = 0;
 	err = store_range_get(p->authority->store, p->log.log, index,
 	    &w->range, w->diag);
-	if (!err && w->range.template != 0)
+	if (!err && p->log.log == LOG_ONLINE_NUMBER &&
+	    w->range.state == RANGE_VOID && w->range.template != 0)
+		w->slots = (1U << PRODUCT_SLOTS_MAX) - 1;
+	else if (!err && w->range.template != 0)
 		err = template_slots(w, w->range.template, &w->slots);
 	return err;
 }

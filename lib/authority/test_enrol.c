@@ -1,6 +1,8 @@
 /* The way of a device through the field, and what is refused on it. */
 #include "lib/authority/test_enrol.h"
 
+#define DAY	86400
+
 static struct enrol *
 opened(struct field *f)
 {
@@ -175,7 +177,11 @@ test_renewal(void **state)
 	next.key = NULL;
 	credential_take(f, &same, a.index, &next);
 	asked_enrol(f, &asked, DEVICE_RENEW, &next);
-	assert_int_equal(ask(f, e, &asked, &b), ENROL_DONE);
+	/* three at once, then one a day: nobody fills the log */
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_ATTEMPTS);
+	assert_int_equal(ask_at(f, e, NOW + DAY - 1, &asked, &b),
+	    ENROL_ATTEMPTS);
+	assert_int_equal(ask_at(f, e, NOW + DAY, &asked, &b), ENROL_DONE);
 	assert_int_equal(status_of(f, second, &reason), STATUS_REVOKED);
 	assert_int_equal(status_of(f, a.index, &reason), STATUS_VALID);
 	life_check(f, device, (const uint64_t[]){ device->index, first,

@@ -366,15 +366,22 @@ turn(struct enrol *e, int64_t now, struct bytes request, struct answered *a)
 }
 
 static inline enum enrol_verdict
-ask(struct field *f, struct enrol *e, const struct asked *asked,
-    struct answered *a)
+ask_at(struct field *f, struct enrol *e, int64_t now,
+    const struct asked *asked, struct answered *a)
 {
 	enum enrol_verdict verdict;
 
-	verdict = turn(e, NOW, buf_bytes(&asked->request), a);
+	verdict = turn(e, now, buf_bytes(&asked->request), a);
 	if (verdict <= ENROL_REPEATED)
 		answer_read(f, a, asked->id);
 	return verdict;
+}
+
+static inline enum enrol_verdict
+ask(struct field *f, struct enrol *e, const struct asked *asked,
+    struct answered *a)
+{
+	return ask_at(f, e, NOW, asked, a);
 }
 
 /* The certificate of what was issued, and the key it was asked for with,

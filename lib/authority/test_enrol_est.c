@@ -3,6 +3,8 @@
 #include "lib/x509/der.h"
 
 #define QUOTA	2
+/* half of a doorbell's two years have passed */
+#define DUE	(NOW + 365 * INT64_C(86400))
 
 /* The doorbell in a version that EST can hand out: one key. */
 static void
@@ -92,8 +94,8 @@ est_key_release(struct est_key *k)
 #define EST_KEY_INIT { .csr = BUF_INIT }
 
 static enum enrol_verdict
-est(struct enrol *e, bool renew, const char *label, struct bytes leaf,
-    struct bytes csr, struct answered *a)
+est_at(struct enrol *e, int64_t now, bool renew, const char *label,
+    struct bytes leaf, struct bytes csr, struct answered *a)
 {
 	const struct est_ask ask = { .renew = renew, .label = label,
 	    .leaf = leaf, .csr = csr };
@@ -101,7 +103,7 @@ est(struct enrol *e, bool renew, const char *label, struct bytes leaf,
 	struct diag diag = DIAG_INIT;
 
 	buf_clear(&a->answer);
-	good(enrol_turn_begin(e, NOW, &diag), &diag);
+	good(enrol_turn_begin(e, now, &diag), &diag);
 	good(enrol_submit_est(e, &ask, &result, &diag), &diag);
 	good(enrol_turn_commit(e, &diag), &diag);
 	a->verdict = result.verdict;
@@ -110,6 +112,13 @@ est(struct enrol *e, bool renew, const char *label, struct bytes leaf,
 	assert_true((result.verdict == ENROL_DONE ||
 	    result.verdict == ENROL_REPEATED) == (a->answer.len > 0));
 	return result.verdict;
+}
+
+static enum enrol_verdict
+est(struct enrol *e, bool renew, const char *label, struct bytes leaf,
+    struct bytes csr, struct answered *a)
+{
+	return est_at(e, NOW, renew, label, leaf, csr, a);
 }
 
 static struct enrol *
@@ -213,25 +222,60 @@ test_same_key_renews(void **state)
 	est_key_make(&k);
 	assert_int_equal(est(e, false, "", buf_bytes(&device->birth.leaf),
 	    buf_bytes(&k.csr), &first), ENROL_DONE);
+	/* whoever has seen its request could send it again: not yet */
+	assert_int_equal(est_at(e, DUE - 1, true, "", buf_bytes(&first.answer),
+	    buf_bytes(&k.csr), &again), ENROL_QUOTA);
+	assert_int_equal(status_of(f, first.index, &reason), STATUS_VALID);
 	/* the quota is used up, a key's own renewal asks for none */
-	assert_int_equal(est(e, true, "doorbell", buf_bytes(&first.answer),
-	    buf_bytes(&k.csr), &second), ENROL_DONE);
+	assert_int_equal(est_at(e, DUE, true, "doorbell",
+	    buf_bytes(&first.answer), buf_bytes(&k.csr), &second),
+	    ENROL_DONE);
 	certificate_check(&second, &k, device);
-	assert_int_equal(evidence_of(f, second.index), EVIDENCE_RENEWAL);
-	assert_int_equal(est(e, true, "", buf_bytes(&first.answer),
+	/* what began with the front's word alone is marked for good */
+	assert_int_equal(evidence_of(f, second.index),
+	    EVIDENCE_FRONT_RENEWAL);
+	assert_int_equal(est_at(e, DUE, true, "", buf_bytes(&first.answer),
 	    buf_bytes(&k.csr), &again), ENROL_REPEATED);
 	assert_int_equal(again.index, second.index);
-	/* both are good until the new one is used */
+	/* both are good until the new one is used, and that is due */
+	assert_int_equal(est_at(e, DUE, true, "", buf_bytes(&second.answer),
+	    buf_bytes(&k.csr), &again), ENROL_QUOTA);
 	assert_int_equal(status_of(f, first.index, &reason), STATUS_VALID);
-	assert_int_equal(est(e, true, "", buf_bytes(&second.answer),
-	    buf_bytes(&k.csr), &again), ENROL_DONE);
+	assert_int_equal(est_at(e, DUE + 366 * INT64_C(86400), true, "",
+	    buf_bytes(&second.answer), buf_bytes(&k.csr), &again),
+	    ENROL_DONE);
 	assert_int_equal(status_of(f, first.index, &reason), STATUS_REVOKED);
 	assert_int_equal(reason, CRL_SUPERSEDED);
-	assert_int_equal(est(e, true, "", buf_bytes(&first.answer),
+	assert_int_equal(est_at(e, DUE, true, "", buf_bytes(&first.answer),
 	    buf_bytes(&k.csr), &again), ENROL_SUPERSEDED);
 	/* and birth is used up */
-	assert_int_equal(est(e, false, "", buf_bytes(&device->birth.leaf),
-	    buf_bytes(&k.csr), &again), ENROL_CONSUMED);
+	assert_int_equal(est_at(e, DUE, false, "",
+	    buf_bytes(&device->birth.leaf), buf_bytes(&k.csr), &again),
+	    ENROL_CONSUMED);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* A device that enrolled by its own signature renews by EST, evidence and
+ * all. */
+static void
+test_native_renews(void **state)
+{
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct est_key k = EST_KEY_INIT;
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[3];
+	struct enrol *e = opened(f, NULL, 0);
+	uint64_t index = enrolled(f, e, device);
+	unsigned reason;
+
+	csr_make(signer_public(device->now.key), device->now.key, &k.csr);
+	assert_int_equal(est_at(e, DUE, true, "doorbell",
+	    buf_bytes(&device->now.leaf), buf_bytes(&k.csr), &a),
+	    ENROL_DONE);
+	assert_int_equal(evidence_of(f, a.index), EVIDENCE_RENEWAL);
+	assert_int_equal(status_of(f, index, &reason), STATUS_VALID);
+	est_key_release(&k);
 	enrol_close(&e);
 	all_verified(f);
 }
@@ -354,6 +398,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_enrol_by_quota, field_fresh),
 		cmocka_unit_test_setup(test_same_key_renews, field_fresh),
+		cmocka_unit_test_setup(test_native_renews, field_fresh),
 		cmocka_unit_test_setup(test_front_alone, field_fresh),
 		cmocka_unit_test_setup(test_bad_requests, field_fresh),
 		cmocka_unit_test_setup(test_two_keys, field_fresh)

@@ -4,6 +4,7 @@
 #include "lib/authority/anchor.h"
 #include <sys/wait.h>
 
+#include "lib/x509/crl_read.h"
 #include "tests/support/io_fault.h"
 
 static struct enrol *
@@ -85,7 +86,8 @@ test_blocks(void **state)
 		_cleanup_asked_ struct asked asked = ASKED_INIT;
 
 		asked_enrol(f, &asked, DEVICE_RENEW, &device->now);
-		assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+		assert_int_equal(ask_at(f, e, NOW + i * 86400, &asked, &a),
+		    ENROL_DONE);
 		credential_take(f, &asked, a.index, &device->now);
 	}
 	log = log_row(f);
@@ -128,6 +130,27 @@ test_dropped(void **state)
 	all_verified(f);
 }
 
+/* Whatever may have been signed at an index that became void, of any product:
+ * the numbers of all slots. */
+static void
+void_listed(const struct field *f, uint64_t count)
+{
+	_cleanup_buf_ struct buf file = BUF_INIT;
+	struct crl_index *entries = NULL;
+	struct diag diag = DIAG_INIT;
+	char path[PATH_SIZE];
+	struct crl crl;
+
+	(void)snprintf(path, sizeof(path), "%s/publish/crl/online.crl",
+	    f->w->dir);
+	good(io_read_file(io_posix(), path, &file, &diag), &diag);
+	good(crl_parse(buf_bytes(&file), &crl, &diag), &diag);
+	good(crl_index_new(&crl, &entries, &diag), &diag);
+	assert_int_equal(crl_index_count(entries), count *
+	    PRODUCT_SLOTS_MAX);
+	crl_index_free(&entries);
+}
+
 /* Publication leaves alone what a run that lives has reserved. */
 static void
 test_published(void **state)
@@ -150,6 +173,7 @@ test_published(void **state)
 	good(authority_publish_status(f->w->authority, &publish, &diag),
 	    &diag);
 	assert_int_equal(log_row(f).size, log.reserved);
+	void_listed(f, log.reserved - log.size - 1);
 	all_verified(f);
 }
 

@@ -330,6 +330,46 @@ test_status(void **state)
 	all_verified(f);
 }
 
+/* What waits is no better than the identity whose key asked for it. */
+static void
+test_basis(void **state)
+{
+	_cleanup_answered_ struct answered a = ANSWERED_INIT,
+	    b = ANSWERED_INIT;
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	struct credential next = { .leaf = BUF_INIT };
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	uint64_t index = enrolled(f, e, &f->devices[0]);
+	unsigned reason;
+
+	asked_enrol(f, &asked, DEVICE_RENEW, &f->devices[0].now);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	credential_take(f, &asked, a.index, &next);
+	status_set(f, STATUS_SUSPEND, CRL_CERTIFICATE_HOLD,
+	    LOG_ONLINE_NUMBER, index);
+	assert_int_equal(confirm(f, e, &next, a.package, &b),
+	    ENROL_SUSPENDED);
+	asked_enrol(f, &asked, DEVICE_RENEW, &next);
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_SUSPENDED);
+	status_set(f, STATUS_RESUME, 0, LOG_ONLINE_NUMBER, index);
+	assert_int_equal(confirm(f, e, &next, a.package, &b), ENROL_DONE);
+	/* it took the place of its basis, which is no fault */
+	assert_int_equal(status_of(f, index, &reason), STATUS_REVOKED);
+	assert_int_equal(confirm(f, e, &next, a.package, &b),
+	    ENROL_REPEATED);
+	index = a.index;
+	asked_enrol(f, &asked, DEVICE_RENEW, &next);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	status_set(f, STATUS_REVOKE, CRL_KEY_COMPROMISE, LOG_ONLINE_NUMBER,
+	    index);
+	credential_take(f, &asked, a.index, &next);
+	assert_int_equal(confirm(f, e, &next, a.package, &b), ENROL_REVOKED);
+	credential_release(&next);
+	enrol_close(&e);
+	all_verified(f);
+}
+
 /* Two years, and ninety days of grace. */
 static void
 test_expired(void **state)
@@ -432,6 +472,7 @@ main(void)
 		cmocka_unit_test_setup(test_conflict, field_fresh),
 		cmocka_unit_test_setup(test_same_key, field_fresh),
 		cmocka_unit_test_setup(test_status, field_fresh),
+		cmocka_unit_test_setup(test_basis, field_fresh),
 		cmocka_unit_test_setup(test_expired, field_fresh),
 		cmocka_unit_test_setup(test_events, field_fresh),
 		cmocka_unit_test_setup(test_products, field_fresh),

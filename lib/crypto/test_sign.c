@@ -562,6 +562,44 @@ test_agreement_key_signs_nothing(void **state)
 	assert_null(verifier);
 }
 
+/*
+ * With r = -digest / private and s = 1 the check leads to the point at
+ * infinity, and OpenSSL says -1 instead of 0. Whoever has any key can make
+ * that; it is a bad signature and no fault of this machine.
+ */
+static void
+test_infinity(void **state)
+{
+	static const uint8_t order[32] = { 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xbc, 0xe6,
+		0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84, 0xf3, 0xb9, 0xca, 0xc2,
+		0xfc, 0x63, 0x25, 0x51 };
+	static const uint8_t one[32] = { [31] = 1 };
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	_cleanup_signer_ struct signer *signer = NULL;
+	uint8_t digest[SHA256_SIZE], sig[SIGNATURE_SIZE] = { [63] = 1 };
+	bool is_good = true;
+	int i, difference = 0;
+
+	(void)state;
+	assert_int_equal(signer_new(KEY_P256, bytes_of(one, sizeof(one)),
+	    &signer, NULL), ERR_OK);
+	assert_int_equal(verifier_new(signer_public(signer), &verifier,
+	    NULL), ERR_OK);
+	assert_int_equal(sha256_once(bytes_text("any"), digest), ERR_OK);
+	for (i = 31; i >= 0; i--) {
+		difference = order[i] - digest[i] - (difference < 0);
+		sig[i] = (uint8_t)difference;
+	}
+	assert_int_equal(verifier_check(verifier, bytes_text("any"),
+	    bytes_of(sig, sizeof(sig)), &is_good), ERR_OK);
+	assert_false(is_good);
+	is_good = true;
+	assert_int_equal(verifier_check_digest(verifier, digest,
+	    bytes_of(sig, sizeof(sig)), &is_good), ERR_OK);
+	assert_false(is_good);
+}
+
 int
 main(void)
 {
@@ -573,6 +611,7 @@ main(void)
 		cmocka_unit_test(test_ecdsa_bad_values),
 		cmocka_unit_test(test_signer_ops),
 		cmocka_unit_test(test_agreement_key_signs_nothing),
+		cmocka_unit_test(test_infinity)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,8 +28,9 @@ enum evidence_class {
 	/* in the field, each key signed for itself, and the device with: */
 	EVIDENCE_BOOTSTRAP = 5,	/* the identity of its factory */
 	EVIDENCE_RENEWAL = 6,	/* the identity before this one */
-	EVIDENCE_FRONT = 7	/* the server's word for its TLS client alone:
+	EVIDENCE_FRONT = 7,	/* the server's word for its TLS client alone:
 				 * plain EST (RFC 7030) with a new key */
+	EVIDENCE_FRONT_RENEWAL = 8 /* an identity that goes back to such word */
 };
 
 /* commitment: SHA256_SIZE octets, or empty for a void entry. */

@@ -11,8 +11,8 @@ import pytest
 from cryptography import x509
 
 import reader
-from conftest import (BIN, FAULTS, TORTURE, fault_text, program_needed, run,
-                      sample)
+from conftest import (BIN, FAULTS, PRODUCTS, TORTURE, fault_text,
+                      program_needed, run, sample)
 from imprintd import NAME, Server
 from test_device_keys import Device, station
 from test_floor import Package
@@ -38,6 +38,12 @@ def eco(stocked, tmp_path_factory):
         eco.pack())
     run(BIN / "imprint-station", "--home", root / "line", "inject",
         "--command", f"cat > {root}/$IMPRINT_SEQUENCE.package")
+    # one that may ask often within a day
+    text = (PRODUCTS / "doorbell.yaml").read_text()
+    often = root / "often.yaml"
+    often.write_text(text.replace('"1.0.0"', '"1.1.0"').replace(
+        "attempts: 3", "attempts: 16"))
+    eco.imprint("product", "add", often)
     eco.spare = eco.copy(root / "spare")
     return eco
 
@@ -243,6 +249,53 @@ def test_faults(server, doorbell, tmp_path, command, kind):
         device.check()
         device.renew(server)
         device.check()
+
+
+def test_revoked(eco, doorbell, tmp_path):
+    """Who names a device means all that it, or a thief of its key, may use:
+    what waits for its confirmation, too."""
+    spare = eco.spare.copy(tmp_path / "spare")
+    for name in ("1.package", "carrier.pem", "carrier.key"):
+        shutil.copy(eco.root.parent / name, tmp_path)
+    renewing, enrolling, other = (doorbell(n) for n in "abc")
+    ueids = [d.birth.claims[256].hex() for d in (renewing, enrolling, other)]
+
+    def statuses(ueid):
+        shown = spare.imprint("identity", "show", ueid, "--json").json
+        return {step["state"]: spare.imprint(
+            "identity", "show", f"{step['log']}/{step['index']}",
+            "--json").json["status"] for step in shown["history"]["device"]}
+
+    with Server(spare) as server:
+        renewing.bootstrap(server)
+        with Carrier(server, lost) as carrier:
+            carrier.ask(renewing, "renew", "--once", code=7)
+        with Carrier(server, lost) as carrier:
+            carrier.ask(enrolling, "bootstrap", "--once", code=7)
+    for argv in (("--order", 1), ueids, ("--pack", "1/1")):
+        found = spare.imprint("suspend", *argv, "--dry-run", "--json").json
+        assert found["changed"] == (6 if argv is ueids else COUNT + 3)
+    spare.imprint("suspend", "--order", 1)
+    assert statuses(ueids[0]) == dict.fromkeys(
+        ("birth", "present", "waiting"), "suspended")
+    with Server(spare) as server:
+        done = renewing.renew(server, code=1)
+        assert "suspended" in done.err
+    spare.imprint("resume", *ueids)
+    assert set(statuses(ueids[0]).values()) == {"valid"}
+    # an index names one identity alone
+    spare.imprint("suspend", "online/0")
+    assert sorted(statuses(ueids[0]).values()) == ["suspended", "valid",
+                                                   "valid"]
+    spare.imprint("resume", "online/0")
+    spare.imprint("revoke", *ueids[:2], "--reason", "keyCompromise")
+    for ueid in ueids[:2]:
+        assert set(statuses(ueid).values()) == {"revoked"}
+    with Server(spare) as server:
+        for device, command in ((renewing, "renew"), (enrolling, "bootstrap")):
+            done = device.field(command, server.port, code=1)
+            assert "revoked" in done.err
+        other.bootstrap(server)
 
 
 # A server between: it carries what it is given, or does what it likes
