@@ -123,6 +123,7 @@ request_make(struct modes *m, const struct devices_file *in, struct buf *body,
 	_cleanup_buf_ struct buf approval = BUF_INIT, encoded = BUF_INIT;
 	struct devices_said said = { .mode = m->mode };
 	const char *station = BENCH_STATION;
+	uint8_t approved[SHA256_SIZE];
 	struct store_object object;
 	struct devices_list list;
 	enum err err;
@@ -132,13 +133,16 @@ request_make(struct modes *m, const struct devices_file *in, struct buf *body,
 	if (!err)
 		err = devices_file_read(m->authority, in, m->mode,
 		    &m->product, time_now(), &none, &list, diag);
-	if (!err && m->mode == ORDER_CHIP)
-		err = approval_sign(m->authority, APPROVAL_DEVICE_LIST,
-		    list.hash, time_now(), m->second, &approval, diag);
 	if (err)
 		return err;
 	memcpy(said.hash, list.hash, SHA256_SIZE);
 	said.entries = list.entries;
+	err = devices_approved(object.hash, &said, approved);
+	if (!err && m->mode == ORDER_CHIP)
+		err = approval_sign(m->authority, APPROVAL_DEVICE_LIST,
+		    approved, time_now(), m->second, &approval, diag);
+	if (err)
+		return err;
 	said.approval = buf_bytes(&approval);
 	return request_put_order_files(body, object.hash, list.entries,
 	    &station, 1, NULL, &said);

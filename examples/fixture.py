@@ -21,5 +21,6 @@ with open(device, "wb") as flash:       # here: however the device is written
     flash.write(base64.b64decode(reserved["package"]))
 with open(device, "rb") as flash:
     readback = hashlib.sha256(flash.read()).digest()
-call("commit", evidence={"readback": base64.b64encode(readback).decode()})
+call("commit", index=reserved["index"],
+     evidence={"readback": base64.b64encode(readback).decode()})
 print(reserved["label"]["qr"])

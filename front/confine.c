@@ -98,8 +98,8 @@ signals_add(scmp_filter_ctx ctx)
 {
 	const uint64_t self = (uint64_t)getpid();
 	const struct argued call = { SCMP_SYS(tgkill), 1,
-		{ SCMP_A0(SCMP_CMP_EQ, self) },
-		{ SCMP_A0(SCMP_CMP_NE, self) } };
+		{ SCMP_A0(SCMP_CMP_EQ, self, 0) },
+		{ SCMP_A0(SCMP_CMP_NE, self, 0) } };
 
 	return argued_add(ctx, &call);
 }
@@ -116,16 +116,16 @@ sockets_add(scmp_filter_ctx ctx)
 	const struct argued calls[] = {
 		{ SCMP_SYS(sendto), 2,
 		    { SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN, 0),
-		    SCMP_A4(SCMP_CMP_EQ, 0) },
+		    SCMP_A4(SCMP_CMP_EQ, 0, 0) },
 		    { SCMP_A3(SCMP_CMP_MASKED_EQ, MSG_FASTOPEN,
-		    MSG_FASTOPEN), SCMP_A4(SCMP_CMP_NE, 0) } },
-		{ SCMP_SYS(shutdown), 1, { SCMP_A1(SCMP_CMP_EQ, SHUT_WR) },
-		    { SCMP_A1(SCMP_CMP_NE, SHUT_WR) } },
+		    MSG_FASTOPEN), SCMP_A4(SCMP_CMP_NE, 0, 0) } },
+		{ SCMP_SYS(shutdown), 1, { SCMP_A1(SCMP_CMP_EQ, SHUT_WR, 0) },
+		    { SCMP_A1(SCMP_CMP_NE, SHUT_WR, 0) } },
 		{ SCMP_SYS(setsockopt), 2,
-		    { SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP),
-		    SCMP_A2(SCMP_CMP_EQ, TCP_NODELAY) },
-		    { SCMP_A1(SCMP_CMP_NE, IPPROTO_TCP),
-		    SCMP_A2(SCMP_CMP_NE, TCP_NODELAY) } },
+		    { SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP, 0),
+		    SCMP_A2(SCMP_CMP_EQ, TCP_NODELAY, 0) },
+		    { SCMP_A1(SCMP_CMP_NE, IPPROTO_TCP, 0),
+		    SCMP_A2(SCMP_CMP_NE, TCP_NODELAY, 0) } },
 	};
 	size_t i;
 	int rc = 0;

@@ -1,4 +1,6 @@
 /* The TLS key: made here, certified by the authority, for a day at most. */
+#include <poll.h>
+
 #include "front/front_internal.h"
 #include "lib/base/clock.h"
 #include "lib/base/cbor_write.h"
@@ -102,6 +104,43 @@ ask_first(struct front *front, enum internal_type type, struct bytes body,
 	return err;
 }
 
+/* How long to wait before it is asked again; 0: it is answered. */
+static unsigned
+busy_s(const struct internal_message *message)
+{
+	struct internal_refusal refusal;
+
+	if (message->type != INTERNAL_REFUSAL ||
+	    internal_get_refusal(message->body, &refusal, NULL) != ERR_OK ||
+	    refusal.status != HTTP_TOO_MANY)
+		return 0;
+	return refusal.retry_after_s > 0 && refusal.retry_after_s < AGAIN_S ?
+	    refusal.retry_after_s : AGAIN_S;
+}
+
+/* Who started often waits here; to end and start again would not help. */
+static enum err
+certificate_ask(struct front *front, struct bytes body,
+    struct internal_message *ret_message, struct diag *diag)
+{
+	struct pollfd end = { .fd = front->link.fd };	/* it hangs up */
+	unsigned wait_s;
+	enum err err;
+
+	for (;;) {
+		err = ask_first(front, INTERNAL_CERTIFICATE, body,
+		    ret_message, diag);
+		if (err)
+			return err;
+		wait_s = busy_s(ret_message);
+		if (wait_s == 0)
+			return ERR_OK;
+		front_tell(front, "it started too often and waits for its TLS"
+		    " certificate", NULL);
+		(void)poll(&end, 1, (int)wait_s * 1000);
+	}
+}
+
 enum err
 key_first(struct front *front, struct buf *chain, struct diag *diag)
 {
@@ -116,8 +155,8 @@ key_first(struct front *front, struct buf *chain, struct diag *diag)
 	if (!err)
 		err = key_make(front, &body, diag);
 	if (!err)
-		err = ask_first(front, INTERNAL_CERTIFICATE,
-		    buf_bytes(&body), &message, diag);
+		err = certificate_ask(front, buf_bytes(&body), &message,
+		    diag);
 	if (!err)
 		err = certificate_take(front, &message, chain, diag);
 	return err;

@@ -114,14 +114,26 @@ point_same(const struct ledger_point *a, const struct ledger_point *b)
 	    SHA256_SIZE) == 0;
 }
 
-/* What it holds between two records: the one before, or, when it was just
- * named, what the ledger was then. */
-static bool
-file_is_before(const struct station_anchor *a,
-    const struct ledger_point *found)
+/* It holds neither the last record nor the one before: what the ledger was
+ * when it was just named? */
+static enum err
+file_find(struct station *s, const struct ledger_point *found,
+    struct diag *diag)
 {
-	return found->entries + 1 == a->at.entries ||
-	    (a->before.entries != 0 && point_same(found, &a->before));
+	struct station_anchor *a = &s->anchor;
+	bool ours = false;
+	enum err err;
+
+	err = station_point_find(s, found, &ours, diag);
+	if (err)
+		return err;
+	if (!ours)
+		return put_back(s, ledger_records(s->ledger), found->entries,
+		    "record", diag);
+	/* named again, and it died before the record of that */
+	a->held = found->entries > a->at.entries;
+	return a->held || found->entries + 1 == a->at.entries ? ERR_OK :
+	    other_anchor(diag);
 }
 
 static enum err
@@ -129,7 +141,6 @@ file_check(struct station *s, struct diag *diag)
 {
 	struct station_anchor *a = &s->anchor;
 	struct ledger_point found;
-	bool ours = false;
 	enum err err;
 
 	err = file_get(s, a->place, &found, diag);
@@ -138,18 +149,11 @@ file_check(struct station *s, struct diag *diag)
 	a->held = point_same(&found, &a->at);
 	if (a->held)
 		return ERR_OK;
-	err = station_point_find(s, &found, &ours, diag);
-	if (err)
+	/* the usual case, which needs no look at all of the ledger */
+	if (a->before.entries == 0 || !point_same(&found, &a->before))
+		err = file_find(s, &found, diag);
+	if (err || a->held)
 		return err;
-	if (!ours)
-		return put_back(s, ledger_records(s->ledger), found.entries,
-		    "record", diag);
-	/* named again, and it died before the record of that */
-	a->held = found.entries > a->at.entries;
-	if (a->held)
-		return ERR_OK;
-	if (!file_is_before(a, &found))
-		return other_anchor(diag);
 	err = file_put(s, a->place, &a->at, diag);
 	a->held = err == ERR_OK;
 	return err ? gone(err, diag) : ERR_OK;
@@ -164,9 +168,13 @@ station_anchor_check(struct station *s, struct diag *diag)
 
 	if (a->kind == LEDGER_ANCHOR_NONE)
 		return ERR_OK;
-	if (a->kind == LEDGER_ANCHOR_FILE)
-		return file_check(s, diag);
+	if (a->kind == LEDGER_ANCHOR_FILE) {
+		err = file_check(s, diag);
+		a->silent = err == ERR_IO;
+		return err;
+	}
 	err = counter_wait(s, a->kind, a->place, a->number, &found, diag);
+	a->silent = err != ERR_OK;
 	return err ? gone(err, diag) : counter_compare(s, found, diag);
 }
 
@@ -207,8 +215,9 @@ station_anchor_move(struct station *s, int64_t now, struct diag *diag)
 {
 	enum err err = ERR_OK;
 
-	/* one at a time: the next record waits for the last one */
-	if (!s->anchor.held)
+	/* one at a time: the next record waits for the last one; a second
+	 * copy may have raised a counter, a file shows that afterwards too */
+	if (!s->anchor.held || s->anchor.kind != LEDGER_ANCHOR_FILE)
 		err = station_anchor_check(s, diag);
 	if (err || !anchor_due(s))
 		return err;
@@ -218,11 +227,12 @@ station_anchor_move(struct station *s, int64_t now, struct diag *diag)
 
 /* What is left must agree, unless it is gone or another's. */
 static enum err
-anchor_leave(struct station *s, struct diag *diag)
+anchor_leave(struct station *s, bool *ret_reached, struct diag *diag)
 {
 	enum err err;
 
 	err = station_anchor_check(s, diag);
+	*ret_reached = err == ERR_OK;
 	if (err != ERR_IO && err != ERR_CONFLICT)
 		return err;
 	if (diag != NULL)
@@ -230,11 +240,34 @@ anchor_leave(struct station *s, struct diag *diag)
 	return ERR_OK;
 }
 
+static struct ledger_point
+point_now(const struct station *s)
+{
+	struct ledger_point now = { .entries = ledger_records(s->ledger) };
+
+	if (now.entries > 0)
+		memcpy(now.hash, ledger_head(s->ledger), SHA256_SIZE);
+	return now;
+}
+
+/* Past what it held: it agrees with no state that names it any more. */
+static bool
+anchor_retire(const struct station *s, const struct station_anchor *left)
+{
+	const struct ledger_point now = point_now(s);
+	uint64_t found = 0;
+
+	if (left->kind == LEDGER_ANCHOR_FILE)
+		return file_put(s, left->place, &now, NULL) == ERR_OK;
+	return counter_wait(s, left->kind, left->place, left->number + 1,
+	    &found, NULL) == ERR_OK && found > left->number;
+}
+
 /* A file that is there must be of this ledger, and no newer. */
 static enum err
 file_begin(struct station *s, const char *path, struct diag *diag)
 {
-	struct ledger_point now = { .entries = ledger_records(s->ledger) };
+	const struct ledger_point now = point_now(s);
 	struct ledger_point found;
 	bool ours = true;
 	enum err err;
@@ -245,7 +278,6 @@ file_begin(struct station *s, const char *path, struct diag *diag)
 		diag_hint(diag, "import a pack first");
 		return ERR_STATE;
 	}
-	memcpy(now.hash, ledger_head(s->ledger), SHA256_SIZE);
 	if (io_exists(s->io, path)) {
 		err = file_get(s, path, &found, NULL);
 		if (err)
@@ -280,70 +312,112 @@ place_make(const struct station *s, unsigned kind, const char *given,
 	    LEDGER_PLACE_MAX - 11);
 }
 
-enum err
-station_anchor_set(struct station *s, unsigned kind, const char *given,
-    int64_t now, struct diag *diag)
+/* The first record with this one. */
+static enum err
+anchor_name(struct station *s, unsigned kind, const char *place, int64_t now,
+    struct diag *diag)
 {
-	char place[LEDGER_PLACE_MAX + 1] = "";
 	struct station_anchor *a = &s->anchor;
 	uint64_t number = 0;
-	enum err err = ERR_OK;
+	enum err err;
 
-	if (given != NULL)
-		err = place_make(s, kind, given, place, diag);
-	if (!err)
-		err = anchor_leave(s, diag);
-	if (err)
-		return err;
-	if (given == NULL)
-		return a->kind == LEDGER_ANCHOR_NONE ? ERR_OK : anchor_tell(s,
-		    LEDGER_ANCHOR_NONE, 0, "", now, diag);
 	if (kind == LEDGER_ANCHOR_FILE) {
 		number = a->kind == kind && strcmp(a->place, place) == 0 ?
 		    a->number : 0;
 		err = file_begin(s, place, diag);
 	} else
 		err = counter_wait(s, kind, place, 0, &number, diag);
+	return err ? err : anchor_tell(s, kind, number + 1, place, now, diag);
+}
+
+enum err
+station_anchor_set(struct station *s, unsigned kind, const char *given,
+    int64_t now, bool *ret_vouches, struct diag *diag)
+{
+	char place[LEDGER_PLACE_MAX + 1] = "";
+	struct station_anchor *a = &s->anchor, left;
+	bool reached = false;
+	enum err err = ERR_OK;
+
+	if (given != NULL)
+		err = place_make(s, kind, given, place, diag);
 	if (!err)
-		err = anchor_tell(s, kind, number + 1, place, now, diag);
-	return err ? err : station_anchor_check(s, diag);
+		err = anchor_leave(s, &reached, diag);
+	if (err)
+		return err;
+	left = *a;
+	if (given != NULL)
+		err = anchor_name(s, kind, place, now, diag);
+	else if (left.kind != LEDGER_ANCHOR_NONE)
+		err = anchor_tell(s, LEDGER_ANCHOR_NONE, 0, "", now, diag);
+	if (err)
+		return err;
+	/* not before that is durable: a crash would lock the line out */
+	*ret_vouches = left.kind != LEDGER_ANCHOR_NONE &&
+	    (left.kind != a->kind || strcmp(left.place, a->place) != 0) &&
+	    (!reached || !anchor_retire(s, &left));
+	return station_anchor_check(s, diag);
 }
 
 static enum err
-turn_begin(struct station *s, struct anchor_turn *turn, int64_t now,
-    struct diag *diag)
+turn_ask(struct station *s, struct anchor_turn *turn, struct diag *diag)
 {
 	struct station_anchor *a = &s->anchor;
-	enum err err = ERR_OK;
+	enum err err;
 
-	if (a->held)
-		err = anchor_next(s, now, diag);
-	if (err)
+	err = counter_ask(s, a->kind, a->place, a->number, &turn->call, diag);
+	a->silent = err != ERR_OK;
+	return err;
+}
+
+/* A counter's: if it was asked whether it is still at the last record, then
+ * comes the next. */
+static enum err
+turn_answer(struct station *s, struct anchor_turn *turn, uint64_t found,
+    int64_t now, struct diag *diag)
+{
+	bool next = s->anchor.held && anchor_due(s);
+	enum err err;
+
+	err = counter_compare(s, found, diag);
+	if (err || !next)
 		return err;
-	return a->kind == LEDGER_ANCHOR_FILE ? file_check(s, diag) :
-	    counter_ask(s, a->kind, a->place, a->number, &turn->call, diag);
+	err = anchor_next(s, now, diag);
+	return err ? err : turn_ask(s, turn, diag);
+}
+
+static bool
+turn_due(const struct station *s, const struct anchor_turn *turn)
+{
+	int64_t past_s = (time_monotonic_ns() - turn->moved_ns) / NS_PER_S;
+	const struct station_anchor *a = &s->anchor;
+
+	if (!a->held || a->silent)
+		return past_s >= RETRY_S;
+	return anchor_due(s) && (past_s >= turn->interval_s ||
+	    (past_s >= RETRY_S && ledger_records(s->ledger) -
+	    a->at.entries >= ANCHOR_RECORDS));
 }
 
 enum err
 station_anchor_turn(struct station *s, struct anchor_turn *turn, int64_t now,
     struct diag *diag)
 {
-	int64_t past_s = (time_monotonic_ns() - turn->moved_ns) / NS_PER_S;
 	struct station_anchor *a = &s->anchor;
 	uint64_t found = 0;
 	enum err err = ERR_OK;
 
+	if (a->kind == LEDGER_ANCHOR_NONE)
+		return ERR_OK;
 	if (turn->call.pid != 0) {
 		if (!counter_answered(&turn->call, 0, &err, &found, diag))
 			return ERR_OK;
-		return err ? err : counter_compare(s, found, diag);
+		a->silent = err != ERR_OK;
+		return err ? err : turn_answer(s, turn, found, now, diag);
 	}
-	if (a->held && (!anchor_due(s) || (past_s < turn->interval_s &&
-	    (past_s < RETRY_S || ledger_records(s->ledger) -
-	    a->at.entries < ANCHOR_RECORDS))))
-		return ERR_OK;
-	if (!a->held && past_s < RETRY_S)
+	if (!turn_due(s, turn))
 		return ERR_OK;
 	turn->moved_ns = time_monotonic_ns();
-	return turn_begin(s, turn, now, diag);
+	return a->kind == LEDGER_ANCHOR_FILE ? station_anchor_move(s, now,
+	    diag) : turn_ask(s, turn, diag);
 }

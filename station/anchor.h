@@ -15,7 +15,14 @@
  *   anchor < N - 1   another TPM, an older file: ERR_CONFLICT
  *
  * and an anchor that cannot be asked is ERR_IO. What is not noticed is a
- * ledger put back to a state since its last anchor record: the window.
+ * ledger put back to a state since its last anchor record: the window; and
+ * one put back to before its first anchor, which names none.
+ *
+ * A counter is asked for N before record N + 1 is written, so that of two
+ * live copies the second to move finds that the other did: ERR_CORRUPT. Two
+ * that move within the same moments find it with the next number. An anchor
+ * that is left for another, or for none, is brought past what it held, so that
+ * it does not vouch for the state it was left in.
  *
  * It moves on when something was added: with each import, at the end of an
  * injection, before a report; while the station serves, after an interval,
@@ -37,10 +44,12 @@ MUST_USE enum err station_anchor_check(struct station *, struct diag *);
  * Name another, or none (place NULL). The station is open with STATION_MEND.
  * The present one must hold the ledger, be gone, or be another: ERR_CORRUPT
  * when the ledger was put back. place: of a TPM its TCTI; else an absolute
- * path. ERR_EXISTS: the file is something else's.
+ * path. ERR_EXISTS: the file is something else's. ret_vouches, told as soon
+ * as the ledger has it: the one that was left could not be brought on, and
+ * takes a copy of the ledger from before for the newest.
  */
 MUST_USE enum err station_anchor_set(struct station *, unsigned kind,
-    const char *place, int64_t now, struct diag *);
+    const char *place, int64_t now, bool *ret_vouches, struct diag *);
 /* Bring it to where the ledger is now, if something was added since. Errors
  * as of the check; the ledger is durable whatever becomes of it. */
 MUST_USE enum err station_anchor_move(struct station *, int64_t now,

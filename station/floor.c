@@ -60,6 +60,16 @@ floor_close(struct floor **floor)
 }
 
 enum err
+floor_diag_take(struct diag *diag, enum err err, const struct diag *why)
+{
+	(void)diag_fail(diag, err, why->ref[0] != '\0' ? why->ref : NULL,
+	    "%s", why->what);
+	if (why->hint[0] != '\0')
+		diag_hint(diag, "%s", why->hint);
+	return err;
+}
+
+enum err
 floor_room(struct floor *f, enum floor_code *ret_code, struct diag *diag)
 {
 	struct diag full = DIAG_INIT;
@@ -147,6 +157,15 @@ sealed_take(struct pack *pack, uint64_t position, uint64_t *ret_index,
 	return ERR_OK;
 }
 
+void
+floor_pack_drop(struct floor *f, const struct station_pack *of)
+{
+	struct floor_open_pack *place = place_find(f,
+	    (size_t)(of - f->station->packs));
+
+	pack_close(&place->pack);
+}
+
 enum err
 floor_package_open(struct floor *f, const struct station_pack *of,
     uint64_t position, uint64_t *ret_index, struct secret *out,
@@ -169,6 +188,7 @@ floor_package_open(struct floor *f, const struct station_pack *of,
 		    diag);
 	if (err) {
 		secret_release(out);
+		floor_pack_drop(f, of);
 		diag_hint(diag, "import the pack again from the original: it"
 		    " goes on where it was");
 	}

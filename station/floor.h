@@ -12,12 +12,16 @@
  *
  * Rework: a device that is done takes a fresh package; the old one is void,
  * with a reason. So does one that was scrapped after all, and one whose order
- * was closed before it was done. It names the package that it voids, so that a
- * late copy of the call, which names another than the device has by then,
- * voids nothing. A fixture holds what it reserved for half a
- * minute; then another one may go on with the device. What is reserved when an
- * order is closed, and what became of it is not known, is open: the authority
- * revokes it.
+ * was closed before it was done; of one that was done before, the final report
+ * said so, and the authority alone can take it back. A rework names the package
+ * that it voids, so that a late copy of the call, which names another than the
+ * device has by then, voids nothing. A commit or scrap may name the package
+ * that it means, and must once its device has had another before: a late copy
+ * from before the rework changes nothing then.
+ *
+ * A fixture holds what it reserved for half a minute; then another one may go
+ * on with the device. What is reserved when an order is closed, and what became
+ * of it is not known, is open: the authority revokes it.
  *
  * Verbs add to the ledger and change what is in memory; nothing may leave the
  * process before floor_sync() has said that it is durable. So an event loop
@@ -50,8 +54,9 @@ enum floor_code {
 	FLOOR_SCRAPPED = 31,
 	FLOOR_OTHER_FIXTURE = 32,	/* another fixture holds it just now */
 	FLOOR_CLOSED = 33,		/* its order has been reported */
-	FLOOR_NOT_THAT = 34,		/* what a rework voids is not what the
-					 * device has */
+	FLOOR_NOT_THAT = 34,		/* the device has another package than
+					 * the call says, or the call must
+					 * say which and does not */
 	FLOOR_EVIDENCE = 40,		/* wrong, or not what is needed */
 	FLOOR_NAME = 41,		/* not of a kind to be told on the line,
 					 * malformed, or another device's */
@@ -74,7 +79,8 @@ enum floor_evidence {
 				 * lib/crypto/key.h: ES256 is r || s */
 };
 
-/* Who asks; texts, empty when not told; fixture is by its token. */
+/* Who asks; texts, empty when not told; fixture is by its token. index: of the
+ * package that a commit or scrap means, when has_index. */
 struct floor_call {
 	char		fixture[FLOOR_TEXT_MAX + 1];
 	char		badge[FLOOR_TEXT_MAX + 1];
@@ -83,6 +89,8 @@ struct floor_call {
 	enum floor_device device_kind;
 	uint8_t		device[FLOOR_DEVICE_MAX];
 	size_t		device_len;
+	bool		has_index;
+	uint64_t	index;
 };
 
 struct floor_reserve {
@@ -161,6 +169,19 @@ MUST_USE enum err floor_query(struct floor *, const struct floor_call *,
     struct floor_state *ret_state, enum floor_code *ret_code, struct diag *);
 /* Durable now is all that the verbs did. */
 MUST_USE enum err floor_sync(struct floor *, struct diag *);
+
+/*
+ * A pack that cannot be read does not stop the line: it is passed over as long
+ * as there is another that will do, and tried again after half a minute. Why,
+ * once for each, to unread(); and by number of the station's packs.
+ */
+void	floor_on_unread(struct floor *, void (*unread)(void *ctx,
+	    const uint8_t pack[PACKAGE_ID_SIZE], const struct diag *why),
+	    void *ctx);
+bool	floor_unread(const struct floor *, size_t pack);
+/* Read which devices packs were made for, of those that are new: so that no
+ * fixture waits for it. */
+void	floor_prepare(struct floor *, int64_t now);
 
 /* For the line leader. */
 struct floor_order {

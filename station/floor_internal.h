@@ -21,6 +21,10 @@ struct floor {
 	uint64_t		 uses;
 	struct floor_made	*made;		/* of the station's packs */
 	size_t			 made_count;
+	void			(*unread)(void *ctx,
+				    const uint8_t pack[PACKAGE_ID_SIZE],
+				    const struct diag *why);	/* or NULL */
+	void			*unread_ctx;
 	struct buf		 room, other_room;	/* of records */
 };
 
@@ -45,26 +49,38 @@ bool	floor_call_good(const struct floor_call *);
 bool	floor_text_good(const char *);
 /* Does another fixture hold it just now? */
 bool	floor_held(const struct floor_call *, const struct floor_found *);
+/* Does the call mean the package that the device has? */
+bool	floor_meant(const struct floor_call *, const struct floor_found *);
 void	floor_who(const struct floor_call *, struct ledger_record *);
 
 /* The station's pack opened, for as long as nothing else is. */
 MUST_USE enum err floor_pack(struct floor *, const struct station_pack *,
     struct pack **ret_pack, struct diag *);
+/* Open it anew the next time: a good one may be in its place then. */
+void	floor_pack_drop(struct floor *, const struct station_pack *);
 /* Of the product and order that are asked for? */
 bool	floor_fits(const struct floor *, const struct station_pack *,
 	    const struct floor_reserve *);
 /*
  * A package that nobody has had: the one that a list made for this device,
  * else the next of the oldest pack for any. pack NULL: none; ret_code says
- * why.
+ * why. Packs that cannot be read are passed over; an error only when nothing
+ * else is left.
  */
 struct floor_place {
 	struct station_pack	*pack;
 	uint64_t		 position;
+	bool			 last;	/* no other could take its place */
 };
 MUST_USE enum err floor_pick(struct floor *, const struct floor_call *,
     const struct floor_reserve *, struct floor_place *ret_place,
     enum floor_code *ret_code, struct diag *);
+/* The pack cannot be read, why not; and it can. Of a pack that was picked. */
+void	floor_pass_over(struct floor *, const struct station_pack *,
+	    int64_t now, const struct diag *why);
+void	floor_was_read(struct floor *, const struct station_pack *);
+/* why, into diag, with its hint. */
+enum err floor_diag_take(struct diag *, enum err, const struct diag *why);
 void	floor_made_free(struct floor *);
 /* A package as its device gets it, of a pack for chips as the chip alone can
  * open it; out: as package_open(). */

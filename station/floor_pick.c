@@ -3,10 +3,26 @@
 
 #include "station/floor_internal.h"
 
+#define RETRY_S	30	/* until what could not be read is tried again */
+
 /* Of a pack of the station, once it was asked for. */
 struct floor_made {
 	bool		 known;
+	bool		 unread;	/* could not be read */
+	int64_t		 unread_at;	/* last */
 	struct keymap	*places;	/* by device; NULL: for any */
+};
+
+/* What is being picked. */
+struct picking {
+	struct floor			*floor;
+	const struct floor_call		*call;
+	const struct floor_reserve	*what;
+	bool				 last;	/* try all */
+	struct floor_place		 place;
+	enum floor_code			 code;
+	enum err			 unread;	/* the first, and */
+	struct diag			 why;		/* why */
 };
 
 void
@@ -67,6 +83,55 @@ made_grow(struct floor *f, struct diag *diag)
 	return ERR_OK;
 }
 
+static struct floor_made *
+made_of(const struct floor *f, const struct station_pack *pack)
+{
+	return &f->made[pack - f->station->packs];
+}
+
+void
+floor_pass_over(struct floor *f, const struct station_pack *pack, int64_t now,
+    const struct diag *why)
+{
+	struct floor_made *made = made_of(f, pack);
+	bool news = !made->unread;
+
+	floor_pack_drop(f, pack);
+	made->unread = true;
+	made->unread_at = now;
+	if (news && f->unread != NULL)
+		f->unread(f->unread_ctx, pack->id, why);
+}
+
+void
+floor_was_read(struct floor *f, const struct station_pack *pack)
+{
+	made_of(f, pack)->unread = false;
+}
+
+/* Just now; a clock that was set back tries again. Of a list that was read
+ * the devices are known, and only their own packages can fail. */
+static bool
+passed_over(const struct floor_made *made, int64_t now)
+{
+	return made->unread && made->places == NULL &&
+	    now >= made->unread_at && now - made->unread_at < RETRY_S;
+}
+
+bool
+floor_unread(const struct floor *f, size_t pack)
+{
+	return pack < f->made_count && f->made[pack].unread;
+}
+
+void
+floor_on_unread(struct floor *f, void (*unread)(void *ctx,
+    const uint8_t pack[PACKAGE_ID_SIZE], const struct diag *why), void *ctx)
+{
+	f->unread = unread;
+	f->unread_ctx = ctx;
+}
+
 /* ret_places NULL: its packages are for any device. */
 static enum err
 places_of(struct floor *f, const struct station_pack *of,
@@ -77,10 +142,7 @@ places_of(struct floor *f, const struct station_pack *of,
 	struct floor_made *made;
 	enum err err;
 
-	err = made_grow(f, diag);
-	if (err)
-		return err;
-	made = &f->made[of - f->station->packs];
+	made = made_of(f, of);
 	if (!made->known) {
 		err = floor_pack(f, of, &pack, diag);
 		if (!err && pack_is_for_devices(pack_header(pack))) {
@@ -93,6 +155,7 @@ places_of(struct floor *f, const struct station_pack *of,
 		made->places = places;
 		places = NULL;	/* transferred */
 		made->known = true;
+		made->unread = false;
 	}
 	*ret_places = made->places;
 	return ERR_OK;
@@ -134,43 +197,112 @@ floor_fits(const struct floor *f, const struct station_pack *pack,
 	    (pack->product[len] == '\0' || pack->product[len] == ' '));
 }
 
+static bool
+is_spent(const struct floor *f, const struct station_pack *pack)
+{
+	return f->station->orders[pack->order_at].closing ||
+	    pack->next == pack->count;
+}
+
+/* Does the pack have one for the device? ret_found: the one made for it. */
+static enum err
+pick_from(struct picking *p, struct station_pack *pack, bool *ret_found,
+    struct diag *diag)
+{
+	struct keymap *places = NULL;
+	uint64_t position = pack->next;
+	enum err err;
+
+	err = places_of(p->floor, pack, &places, diag);
+	if (!err && places != NULL) {
+		p->code = FLOOR_NOT_FOR_CHIP;
+		err = made_for(places, pack, p->call, &position, ret_found);
+	}
+	if (err)
+		return err;
+	if (*ret_found || (places == NULL && p->place.pack == NULL))
+		p->place = (struct floor_place){ .pack = pack,
+		    .position = position, .last = *ret_found || p->last };
+	return ERR_OK;
+}
+
+static enum err
+pick_all(struct picking *p)
+{
+	struct station *s = p->floor->station;
+	struct station_pack *pack;
+	struct diag why;
+	bool found = false;
+	enum err err;
+	size_t i;
+
+	for (i = 0; i < s->pack_count && !found; i++) {
+		pack = &s->packs[i];
+		if (!floor_fits(p->floor, pack, p->what))
+			continue;
+		if (s->orders[pack->order_at].closing && p->what->order != 0)
+			p->code = FLOOR_CLOSED;
+		if (is_spent(p->floor, pack))
+			continue;
+		why = (struct diag)DIAG_INIT;
+		err = ERR_CORRUPT;
+		if (p->last || !passed_over(made_of(p->floor, pack),
+		    p->call->now))
+			err = pick_from(p, pack, &found, &why);
+		if (err && why.code != ERR_OK && err != ERR_NOMEM)
+			floor_pass_over(p->floor, pack, p->call->now, &why);
+		if (err && p->unread == ERR_OK) {
+			p->unread = err;
+			p->why = why;
+		}
+	}
+	return p->place.pack == NULL ? p->unread : ERR_OK;
+}
+
+/* What cannot be read is passed over, and tried again when nothing else is
+ * left: what is wrong with it is the answer then. */
 enum err
 floor_pick(struct floor *f, const struct floor_call *call,
     const struct floor_reserve *what, struct floor_place *ret_place,
     enum floor_code *ret_code, struct diag *diag)
 {
-	struct floor_place place = { .pack = NULL };
-	enum floor_code code = FLOOR_NO_PACKAGE;
-	struct keymap *places = NULL;
-	struct station_pack *pack;
-	bool found = false;
-	enum err err = ERR_OK;
-	size_t i;
+	struct picking p = { .floor = f, .call = call, .what = what,
+		.code = FLOOR_NO_PACKAGE };
+	enum err err;
 
-	for (i = 0; i < f->station->pack_count && !err && !found; i++) {
-		pack = &f->station->packs[i];
-		if (!floor_fits(f, pack, what))
-			continue;
-		if (f->station->orders[pack->order_at].closing) {
-			code = what->order != 0 ? FLOOR_CLOSED : code;
-			continue;
-		}
-		if (pack->next == pack->count)
-			continue;
-		err = places_of(f, pack, &places, diag);
-		if (!err && places != NULL) {
-			code = FLOOR_NOT_FOR_CHIP;
-			err = made_for(places, pack, call, &place.position,
-			    &found);
-		}
-		if (found || (!err && places == NULL && place.pack == NULL))
-			place.pack = pack;
-		if (!found && !err && places == NULL && place.pack == pack)
-			place.position = pack->next;
-	}
+	err = made_grow(f, diag);
 	if (err)
 		return err;
-	*ret_code = code;
-	*ret_place = place;
+	if (pick_all(&p) != ERR_OK) {
+		p.last = true;
+		p.unread = ERR_OK;
+		err = pick_all(&p);
+	}
+	if (err)
+		return floor_diag_take(diag, err, &p.why);
+	*ret_code = p.code;
+	*ret_place = p.place;
 	return ERR_OK;
+}
+
+void
+floor_prepare(struct floor *f, int64_t now)
+{
+	const struct station *s = f->station;
+	struct keymap *places = NULL;
+	const struct station_pack *pack;
+	struct diag why;
+	size_t i;
+
+	if (made_grow(f, NULL) != ERR_OK)
+		return;
+	for (i = 0; i < s->pack_count; i++) {
+		pack = &s->packs[i];
+		if (is_spent(f, pack) || f->made[i].known ||
+		    passed_over(&f->made[i], now))
+			continue;
+		why = (struct diag)DIAG_INIT;
+		if (places_of(f, pack, &places, &why) != ERR_OK)
+			floor_pass_over(f, pack, now, &why);
+	}
 }

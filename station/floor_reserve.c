@@ -86,6 +86,13 @@ floor_held(const struct floor_call *call, const struct floor_found *found)
 	    call->now - found->last.time < HOLD_S;
 }
 
+bool
+floor_meant(const struct floor_call *call, const struct floor_found *found)
+{
+	return call->has_index ? call->index == found->reserve.index :
+	    !found->device->renewed;
+}
+
 /* What the document says, into the answer. */
 static void
 document_tell(const struct document *document, struct floor_package *out)
@@ -110,11 +117,11 @@ document_tell(const struct document *document, struct floor_package *out)
 }
 
 /* Open the package for the answer, or take it as it is for a chip. On failure
- * there is none. */
+ * there is none; ret_read: that is not the pack's. */
 static enum err
 package_tell(struct floor *f, const struct station_pack *pack,
     uint64_t position, const struct floor_reserve *what,
-    struct floor_package *out, struct diag *diag)
+    struct floor_package *out, bool *ret_read, struct diag *diag)
 {
 	struct document document;
 	struct pack *opened = NULL;
@@ -130,6 +137,7 @@ package_tell(struct floor *f, const struct station_pack *pack,
 	out->sealed = !err && pack_header(opened)->mode == ORDER_CHIP;
 	if (!err && !out->sealed)
 		err = floor_document(&out->package, &document, diag);
+	*ret_read = !err || err == ERR_NOMEM;
 	if (!err) {
 		if (!out->sealed)
 			document_tell(&document, out);
@@ -176,6 +184,33 @@ rework_tell(struct floor *f, const struct floor_call *call,
 	return station_tell(f->station, &r, diag);
 }
 
+/* Pick one and open it; place.pack NULL: none. */
+static enum err
+fresh_open(struct floor *f, const struct floor_call *call,
+    const struct floor_reserve *what, struct floor_place *ret_place,
+    struct floor_package *out, enum floor_code *ret_code, struct diag *diag)
+{
+	struct diag why;
+	bool read;
+	enum err err;
+
+	for (;;) {
+		err = floor_pick(f, call, what, ret_place, ret_code, diag);
+		if (err || ret_place->pack == NULL)
+			return err;
+		why = (struct diag)DIAG_INIT;
+		err = package_tell(f, ret_place->pack, ret_place->position,
+		    what, out, &read, &why);
+		if (!err)
+			floor_was_read(f, ret_place->pack);
+		if (!err)
+			return ERR_OK;
+		if (read || ret_place->last)
+			return floor_diag_take(diag, err, &why);
+		floor_pass_over(f, ret_place->pack, call->now, &why);
+	}
+}
+
 /* A package that nobody had. It is opened first: nothing is void or used up
  * for one that cannot be. */
 static enum err
@@ -187,16 +222,15 @@ reserve_fresh(struct floor *f, const struct floor_call *call,
 	struct ledger_record r;
 	enum err err;
 
-	err = floor_pick(f, call, what, &place, ret_code, diag);
+	err = fresh_open(f, call, what, &place, out, ret_code, diag);
 	if (err || place.pack == NULL)
 		return err;
 	err = floor_room(f, ret_code, diag);
-	if (err || *ret_code != FLOOR_OK)
+	if (err || *ret_code != FLOOR_OK) {
+		secret_release(&out->package);
 		return err;
+	}
 	err = random_bytes(out->nonce, FLOOR_NONCE_SIZE, diag);
-	if (!err)
-		err = package_tell(f, place.pack, place.position, what, out,
-		    diag);
 	if (!err && (found->state == STATION_INJECTED ||
 	    found->state == STATION_UNKNOWN))
 		err = rework_tell(f, call, what, found, diag);
@@ -218,8 +252,8 @@ reserve_again(struct floor *f, const struct floor_call *call,
     struct floor_package *out, enum floor_code *ret_code, struct diag *diag)
 {
 	struct ledger_record r;
+	bool same, read;
 	enum err err;
-	bool same;
 
 	if (!floor_fits(f, found->pack, what)) {
 		*ret_code = FLOOR_BAD_REQUEST;
@@ -236,7 +270,7 @@ reserve_again(struct floor *f, const struct floor_call *call,
 		return err;
 	memcpy(out->nonce, found->reserve.nonce.ptr, FLOOR_NONCE_SIZE);
 	err = package_tell(f, found->pack, found->device->position, what, out,
-	    diag);
+	    &read, diag);
 	if (err)
 		return err;
 	*ret_code = FLOOR_REPEATED;
@@ -284,6 +318,8 @@ floor_reserve(struct floor *f, const struct floor_call *call,
 		code = FLOOR_NO_DEVICE;
 	else if (what->rework && what->voids != found.reserve.index)
 		code = FLOOR_NOT_THAT;
+	else if (found.state == STATION_INJECTED && found.order->closing)
+		code = FLOOR_CLOSED;	/* no report would tell it */
 	else
 		err = reserve_fresh(f, call, what, &found, &out, &code, diag);
 	ret_package->package = out.package;	/* its room, at least */

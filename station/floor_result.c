@@ -40,6 +40,8 @@ commit_refused(const struct floor_call *call, const struct floor_found *found)
 {
 	if (found->device == NULL || found->state == STATION_REWORKED)
 		return FLOOR_NO_DEVICE;
+	if (!floor_meant(call, found))
+		return FLOOR_NOT_THAT;
 	if (found->state == STATION_SCRAPPED)
 		return FLOOR_SCRAPPED;
 	if (found->state == STATION_INJECTED)
@@ -112,10 +114,13 @@ scrap_refused(const struct floor_call *call, const struct floor_found *found,
 {
 	if (found->device == NULL || found->state == STATION_REWORKED)
 		return FLOOR_NO_DEVICE;
+	if (!floor_meant(call, found))
+		return FLOOR_NOT_THAT;
 	if (found->state == STATION_SCRAPPED)
 		return bytes_equal(found->last.reason, bytes_text(reason)) ?
 		    FLOOR_REPEATED : FLOOR_SCRAPPED;
-	if (found->state == STATION_UNKNOWN && found->order->closing)
+	/* no report would tell it any more */
+	if (found->order->closing)
 		return FLOOR_CLOSED;
 	return floor_held(call, found) ? FLOOR_OTHER_FIXTURE : FLOOR_OK;
 }

@@ -61,21 +61,13 @@ pack_done(const struct station *s, const struct station_pack *pack)
 	return pack->next == pack->count || s->orders[pack->order_at].closing;
 }
 
-/* The first pack with an unused package, opened. ERR_NOTFOUND: none left. */
 static enum err
-pack_choose(struct run *r, struct diag *diag)
+pack_enter(struct run *r, struct diag *diag)
 {
 	struct station *s = r->station;
 	char path[PATH_SIZE];
 	enum err err;
 
-	while (r->pack_number < s->pack_count &&
-	    pack_done(s, &s->packs[r->pack_number])) {
-		r->pack_number++;
-		pack_close(&r->pack);
-	}
-	if (r->pack_number == s->pack_count)
-		return ERR_NOTFOUND;
 	if (r->pack != NULL)
 		return ERR_OK;
 	err = station_pack_path(s, s->packs[r->pack_number].id, path, diag);
@@ -85,6 +77,30 @@ pack_choose(struct run *r, struct diag *diag)
 	if (err)
 		import_hint(diag);
 	return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
+}
+
+/* The first pack with an unused package for any device, opened. ERR_NOTFOUND:
+ * none left. Which device a plug-in holds nobody knows: what was made for one
+ * is passed over. */
+static enum err
+pack_choose(struct run *r, struct diag *diag)
+{
+	const struct station *s = r->station;
+	const struct station_pack *pack;
+	enum err err;
+
+	for (; r->pack_number < s->pack_count; r->pack_number++) {
+		pack = &s->packs[r->pack_number];
+		if (!pack_done(s, pack)) {
+			err = pack_enter(r, diag);
+			if (err ||
+			    !pack_is_for_devices(pack_header(r->pack)))
+				return err;
+			r->done->made += station_pack_unused(pack);
+		}
+		pack_close(&r->pack);
+	}
+	return ERR_NOTFOUND;
 }
 
 /* Open the next unused package into the seat and tell the ledger; on failure

@@ -120,6 +120,8 @@ serial_run(struct station *s, struct floor *f,
 	done->timed_out = status == LEDGER_TIMEOUT;
 	done->unread = status == LEDGER_NOT_READ;
 	call->now = time_now();
+	call->has_index = true;
+	call->index = package.index;
 	return status == 0 ? injected_tell(f, call, plan->serial, diag) :
 	    ERR_OK;
 }

@@ -20,10 +20,18 @@
  *
  *   - the file ends in it, or a sector (512 octets) that it lies in reads as
  *     zeros, as what was never written does and no record: its word is not 0,
- *     and no 512 octets of a record are; and
+ *     and no 512 octets of a record are. In the sector that it begins in that
+ *     must be the whole word: of less, one bad octet of a durable record could
+ *     look the same; and
  *   - no whole record of a later write stands behind it. Any record can be
  *     checked alone, by the hash in front of it, and its word says its write.
  *     A later write began when this one was durable.
+ *
+ * So a torn write is ERR_CORRUPT, not cut off, in two rare cases, for what was
+ * durable could look the same: it began in the last three octets of a sector,
+ * and that one alone is missing of its first record; or it began with a
+ * sector, or an octet before, that one is missing, and records behind are
+ * whole.
  *
  * What was durable is lost by that only if a disk loses sectors that it has
  * synced, in the last write of all; as when it loses the end of the file, that

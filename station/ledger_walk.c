@@ -141,13 +141,17 @@ zero_tail(struct walker *w, uint64_t record_end, bool *ret_torn)
 	return ERR_OK;
 }
 
-/* Does a sector that a record up to end lies in read as never written? */
+/*
+ * Does a sector that a record up to end lies in read as never written? Of the
+ * one that it begins in the whole word must, in which more than one octet is
+ * not 0: of less, one bad octet of what was durable could look the same.
+ */
 static enum err
 sector_unwritten(struct walker *w, uint64_t end, bool *ret_unwritten)
 {
 	uint64_t at, next, stop;
 	uint8_t block[SECTOR];
-	size_t i, len;
+	size_t i, len, run;
 	enum err err;
 
 	for (at = w->walk.end; at < end && !*ret_unwritten; at = next) {
@@ -159,8 +163,9 @@ sector_unwritten(struct walker *w, uint64_t end, bool *ret_unwritten)
 			return err;
 		for (i = 0; i < len && block[i] == 0; i++)
 			;
-		*ret_unwritten = i == len && (stop == next ||
-		    len >= ZERO_RUN);
+		run = at == w->walk.end && stop == next ?
+		    LEDGER_LENGTH_SIZE : ZERO_RUN;
+		*ret_unwritten = i == len && len >= run;
 	}
 	return ERR_OK;
 }
@@ -189,15 +194,23 @@ record_alone(struct walker *w, uint64_t at, uint32_t word, bool *ret_whole)
 	return err;
 }
 
-/* Where nothing of the record at hand is left, it may be the first of the
- * write after the last good one. */
+/*
+ * The write of the record at hand: that of the last good one, or the next.
+ * Where its word reads as zeros from within a sector on, that sector was not
+ * written since the last good one: the next. Where a sector begins with the
+ * word, or with all of it but the mark, a lost one of the same write looks the
+ * same: it is taken for that, so that nothing behind it is cut off.
+ */
 static unsigned
 write_at_hand(const struct walker *w, uint32_t word)
 {
-	unsigned next = (w->walk.write + 1) & LEDGER_WRITE_MASK;
+	unsigned last = w->walk.write, next = (last + 1) & LEDGER_WRITE_MASK;
+	bool mark = word & LEDGER_MARK;
+	uint64_t in = w->walk.end % SECTOR;
 
-	return word & LEDGER_MARK && ledger_write(word) == w->walk.write ?
-	    w->walk.write : next;
+	if (mark && (ledger_write(word) == last || ledger_write(word) == next))
+		return ledger_write(word);
+	return in == 0 || (in == SECTOR - 1 && mark) ? last : next;
 }
 
 /* Does a whole record of a later write stand behind the one at hand? */

@@ -81,11 +81,15 @@ line_words_of(enum floor_code code)
 		    " half a minute" };
 	case FLOOR_CLOSED:
 		return (struct line_words){ "its order is closed",
-		    "reserve from an open order" };
+		    "reserve from an open order; the identity of a device"
+		    " that is done is revoked at the authority: imprint"
+		    " revoke" };
 	case FLOOR_NOT_THAT:
 		return (struct line_words){ "the device has another package"
-		    " than the one to be voided", "a late copy of a call?"
-		    " query tells the index of the one that it has" };
+		    " than the call means, or had one before and the call"
+		    " does not say which", "a late copy of a call? Send the"
+		    " index that reserve gave; query tells the one that it"
+		    " has" };
 	case FLOOR_EVIDENCE:
 		return (struct line_words){ "the evidence is wrong, or not"
 		    " what the product needs", "is the package that was"
@@ -163,6 +167,7 @@ line_tick(void *ctx)
 
 	/* what cannot be taken in just now stays for the next time */
 	(void)station_take(line->station, time_now(), NULL);
+	floor_prepare(line->floor, time_now());
 	if (station_anchor_turn(line->station, &line->anchor, time_now(),
 	    NULL) == ERR_CORRUPT)
 		ledger_spoil(line->station->ledger);

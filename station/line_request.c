@@ -58,6 +58,16 @@ device_read(const struct json_value *json, struct floor_call *call,
 	return err;
 }
 
+/* The package that a commit or scrap means; may be missing. */
+static enum err
+index_read(const struct json_value *json, struct floor_call *call,
+    struct diag *diag)
+{
+	call->has_index = json_has(json, "index");
+	return json_get_number(json, "index", INT64_MAX, 0, &call->index,
+	    diag);
+}
+
 static enum err
 call_read(const struct json_value *json, struct floor_call *call,
     struct diag *diag)
@@ -163,10 +173,12 @@ commit_read(const struct json_value *json, struct line_request *r,
     struct diag *diag)
 {
 	static const char *const members[] = { "device", "badge",
-		"mes_order", "firmware", "evidence", "names", NULL };
+		"mes_order", "index", "firmware", "evidence", "names", NULL };
 	enum err err;
 
 	err = json_only(json, members, diag);
+	if (!err)
+		err = index_read(json, &r->call, diag);
 	if (!err)
 		err = json_get_text(json, "firmware", r->commit.firmware,
 		    sizeof(r->commit.firmware), diag);
@@ -183,10 +195,12 @@ scrap_read(const struct json_value *json, struct line_request *r,
     struct diag *diag)
 {
 	static const char *const members[] = { "device", "badge",
-		"mes_order", "reason", NULL };
+		"mes_order", "index", "reason", NULL };
 	enum err err;
 
 	err = json_only(json, members, diag);
+	if (!err)
+		err = index_read(json, &r->call, diag);
 	if (!err)
 		err = json_get_text(json, "reason", r->reason,
 		    sizeof(r->reason), diag);

@@ -125,6 +125,27 @@ orders_put(struct json *json, const struct line *line)
 	json_put_number(json, "left", left);
 }
 
+/* Packs that cannot be read. */
+static void
+unread_put(struct json *json, const struct line *line)
+{
+	const struct station *s = line->station;
+	size_t i;
+
+	json_key(json, bytes_text("unreadable"));
+	json_open(json, '[');
+	for (i = 0; i < s->pack_count; i++) {
+		if (!floor_unread(line->floor, i))
+			continue;
+		json_next(json);
+		buf_put_u8(json->b, '"');
+		buf_put_hex(json->b, bytes_of(s->packs[i].id,
+		    PACKAGE_ID_SIZE));
+		buf_put_u8(json->b, '"');
+	}
+	json_close(json, ']');
+}
+
 void
 line_state_handle(void *ctx, struct http_request *http)
 {
@@ -145,6 +166,7 @@ line_state_handle(void *ctx, struct http_request *http)
 	json_put_text(&json, "time", bytes_text(time));
 	json_put_text(&json, "since", bytes_text(since));
 	orders_put(&json, line);
+	unread_put(&json, line);
 	json_key(&json, bytes_text("fixtures"));
 	json_open(&json, '[');
 	for (i = 0; i < line->fixture_count; i++) {
@@ -155,8 +177,8 @@ line_state_handle(void *ctx, struct http_request *http)
 	json_put_number(&json, "rate", rate);
 	json_put_number(&json, "strangers", line->strangers);
 	json_put_text(&json, "anchor", bytes_text(line->station->anchor.kind
-	    == LEDGER_ANCHOR_NONE ? "none" : line->station->anchor.held ?
-	    "held" : "behind"));
+	    == LEDGER_ANCHOR_NONE ? "none" : line->station->anchor.held &&
+	    !line->station->anchor.silent ? "held" : "behind"));
 	json_close(&json, '}');
 	http_reply(http, HTTP_OK, HTTP_JSON, &body);
 }

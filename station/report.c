@@ -352,6 +352,7 @@ station_report(struct station *s, uint32_t number, const char *path,
 		.last_room = BUF_INIT
 	};
 	struct station_order *order = NULL;
+	struct diag moved = DIAG_INIT;
 	size_t i;
 	enum err err = ERR_OK;
 
@@ -370,7 +371,13 @@ station_report(struct station *s, uint32_t number, const char *path,
 	if (err)
 		return err;
 	/* it says how much is held: what could not be is told later */
-	job.done.anchor_behind = station_anchor_move(s, now, NULL) != ERR_OK;
+	err = station_anchor_move(s, now, &moved);
+	if (err == ERR_CORRUPT) {
+		if (diag != NULL)
+			*diag = moved;
+		return err;
+	}
+	job.done.anchor_behind = err != ERR_OK;
 	memcpy(job.report.order, order->id, PACKAGE_ID_SIZE);
 	job.report.sequence = order->reports;
 	job.report.made = now;

@@ -58,9 +58,11 @@ struct station_pack {
 struct station_device {
 	uint64_t	reserve_at;	/* records of its package: the last */
 	uint64_t	last_at;	/* reserve, and of any kind */
-	uint32_t	pack;		/* number */
 	uint32_t	position;
+	uint16_t	pack;		/* number */
+	bool		renewed;	/* it had another package before */
 };
+_Static_assert(STATION_PACKS_MAX <= UINT16_MAX, "a device's pack");
 
 /* A sealing key after the first. */
 struct station_key {
@@ -90,6 +92,7 @@ struct station_anchor {
 	struct ledger_point	before;	/* with the one before that */
 	bool			held;	/* at, as far as this process knows;
 					 * else before */
+	bool			silent;	/* could not be asked last time */
 	/* of the authority; none: 0 entries */
 	uint64_t		acknowledged;
 	uint8_t			receipt[ACKNOWLEDGED_MAX];
@@ -310,12 +313,15 @@ struct station_inject {
 struct station_injected {
 	uint64_t	out, injected, failed;	/* in this run */
 	uint64_t	timed_out, unread;	/* of those failed */
+	uint64_t	made;		/* passed over: made for one device
+					 * each */
 	bool		stopped;		/* by stop() */
 	bool		gave_up;		/* three failed in a row */
 };
 
 /*
- * Hand out unused packages, oldest pack first, one plug-in each: package, in
+ * Hand out unused packages, oldest pack first, but of packs whose packages
+ * were made for one device each, one plug-in each: package, in
  * its product's form or that of the plan, on its standard input,
  * IMPRINT_SEQUENCE (the how-manieth this station hands out, from 1),
  * IMPRINT_INDEX and IMPRINT_PACK in its environment, its standard output

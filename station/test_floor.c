@@ -101,6 +101,59 @@ late_copy_voids_nothing(struct line *l)
 	assert_int_equal(index_of(l, "sn-1"), FIRST + 2);
 }
 
+/* A call of f1 about sn-1; index 0: it names none. */
+static void
+late_call(struct line *l, uint64_t index, enum floor_code want)
+{
+	const struct floor_commit plain = { .firmware = "1.0" };
+	struct floor_call call = call_of("f1", "sn-1", NOW);
+	enum floor_code code;
+
+	call.has_index = index != 0;
+	call.index = index;
+	assert_int_equal(floor_commit(l->floor, &call, &plain, &code, NULL),
+	    ERR_OK);
+	assert_int_equal(code, want);
+	assert_int_equal(floor_scrap(l->floor, &call, "dead", &code, NULL),
+	    ERR_OK);
+	assert_int_equal(code, want);
+}
+
+static void
+late_copies_miss_the_fresh_package(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct floor_call call = call_of("f1", "sn-1", NOW);
+	const struct floor_commit plain = { .firmware = "1.0" };
+	enum floor_code code;
+	unsigned i;
+
+	(void)state;
+	line_open(&l);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, NULL, NULL), FLOOR_OK);
+	late_call(&l, FIRST + 1, FLOOR_NOT_THAT);
+	/* its first package: a call need not say which */
+	assert_int_equal(floor_commit(l.floor, &call, &plain, &code, NULL),
+	    ERR_OK);
+	assert_int_equal(code, FLOOR_OK);
+	assert_int_equal(reserve(&l, "f1", "sn-1", NOW, "new board", NULL),
+	    FLOOR_OK);
+	for (i = 0; i < 2; i++) {
+		late_call(&l, 0, FLOOR_NOT_THAT);
+		late_call(&l, FIRST, FLOOR_NOT_THAT);
+		assert_int_equal(query(&l, "sn-1", FLOOR_OK).state,
+		    STATION_UNKNOWN);
+		assert_int_equal(floor_sync(l.floor, NULL), ERR_OK);
+		line_reopen(&l);
+	}
+	assert_int_equal(commit(&l, "f1", "sn-1", NOW, NULL), FLOOR_OK);
+	late_call(&l, FIRST, FLOOR_NOT_THAT);
+	assert_int_equal(query(&l, "sn-1", FLOOR_OK).state, STATION_INJECTED);
+	assert_int_equal(scrap(&l, "f1", "sn-1", NOW, "dead"), FLOOR_OK);
+	assert_int_equal(scrap(&l, "f1", "sn-1", NOW, "dead"),
+	    FLOOR_REPEATED);
+}
+
 static void
 scrap_and_rework_take_fresh_ones(void **state)
 {
@@ -338,6 +391,125 @@ packs_are_used_up_in_turn(void **state)
 	assert_true(o.low);
 }
 
+/* The head of the stored pack's first chunk. */
+static void
+stored_damage(void)
+{
+	_cleanup_buf_ struct buf pack = BUF_INIT;
+	uint8_t *chunk;
+
+	assert_int_equal(io_read_file(io_posix(), stored, &pack, NULL),
+	    ERR_OK);
+	chunk = memmem(pack.ptr, pack.len, "CHNK", 4);
+	assert_non_null(chunk);
+	chunk[7] ^= 1;
+	assert_int_equal(io_write_file(io_posix(), stored, buf_bytes(&pack),
+	    0600, NULL), ERR_OK);
+}
+
+static void
+unread_count(void *ctx, const uint8_t pack[PACKAGE_ID_SIZE],
+    const struct diag *why)
+{
+	unsigned *times = ctx;
+
+	assert_int_equal(pack[0], 1);
+	assert_string_not_equal(why->what, "");
+	(*times)++;
+}
+
+static uint64_t
+index_reserved(struct line *l, const char *device, int64_t now)
+{
+	assert_int_equal(reserve(l, "f1", device, now, NULL, NULL), FLOOR_OK);
+	return index_of(l, device);
+}
+
+/* how: 0 its file is gone, 1 a chunk is damaged, 2 damaged while open */
+static void
+unread_run(unsigned how)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	unsigned times = 0;
+
+	import_good();
+	if (how == 0)
+		assert_int_equal(remove(stored), 0);
+	else if (how == 1)
+		stored_damage();
+	line_open(&l);
+	floor_on_unread(l.floor, unread_count, &times);
+	floor_prepare(l.floor, NOW);
+	pack_import(&l, "b.pack");
+	if (how == 2) {
+		assert_int_equal(index_reserved(&l, "sn-0", NOW), FIRST);
+		stored_damage();
+		floor_close(&l.floor);
+		assert_int_equal(floor_open(&l.station, &l.floor, NULL),
+		    ERR_OK);
+		floor_on_unread(l.floor, unread_count, &times);
+	}
+	assert_int_equal(index_reserved(&l, "sn-1", NOW), FIRST + 100);
+	assert_int_equal(index_reserved(&l, "sn-2", NOW + 1), FIRST + 101);
+	assert_int_equal(index_reserved(&l, "sn-3", NOW + 31), FIRST + 102);
+	assert_int_equal(times, 1);
+	assert_true(floor_unread(l.floor, 0) && !floor_unread(l.floor, 1));
+	/* put right while it serves */
+	pack_import(&l, "in.pack");
+	assert_int_equal(index_reserved(&l, "sn-4", NOW + 70),
+	    FIRST + (how == 2));
+	assert_false(floor_unread(l.floor, 0));
+}
+
+static void
+a_pack_that_cannot_be_read_is_passed_over(void **state)
+{
+	struct bench *b = *state;
+	unsigned how;
+
+	for (how = 0; how < 3; how++) {
+		b->world.order = 5;
+		bench_renew(b);
+		b->world.order = 6;
+		world_pack(&b->world, &b->statement, 2, FIRST + 100, 9,
+		    "b.pack");
+		unread_run(how);
+	}
+}
+
+static void
+nothing_but_what_cannot_be_read(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct floor_call call = call_of("f1", "sn-1", NOW);
+	const struct floor_reserve what = { .order = 0 };
+	struct floor_package p = { .package = SECRET_INIT };
+	enum floor_code code;
+	struct diag diag;
+	unsigned i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		if (i == 0)
+			stored_damage();
+		else
+			assert_int_equal(remove(stored), 0);
+		line_reopen(&l);
+		for (call.now = NOW; call.now < NOW + 2; call.now++) {
+			diag = (struct diag)DIAG_INIT;
+			assert_int_not_equal(floor_reserve(l.floor, &call,
+			    &what, &p, &code, &diag), ERR_OK);
+			assert_int_equal(code, FLOOR_BROKEN);
+			assert_string_not_equal(diag.what, "");
+			assert_non_null(strstr(diag.hint, "original"));
+		}
+		(void)query(&l, "sn-1", FLOOR_NO_DEVICE);
+	}
+	/* put right, it goes on at once */
+	pack_import(&l, "in.pack");
+	assert_int_equal(index_reserved(&l, "sn-1", NOW + 2), FIRST);
+}
+
 static void
 what_is_asked_wrongly_is_refused(void **state)
 {
@@ -394,10 +566,13 @@ main(void)
 		TEST(a_device_gets_one_package),
 		TEST(what_is_done_is_done),
 		TEST(scrap_and_rework_take_fresh_ones),
+		TEST(late_copies_miss_the_fresh_package),
 		TEST(one_fixture_holds_a_device),
 		TEST(evidence_is_checked),
 		TEST(names_of_the_line),
 		TEST(packs_are_used_up_in_turn),
+		TEST(a_pack_that_cannot_be_read_is_passed_over),
+		TEST(nothing_but_what_cannot_be_read),
 		TEST(what_is_asked_wrongly_is_refused)
 	};
 

@@ -137,11 +137,23 @@ reserve(struct line *l, const char *fixture, const char *device, int64_t now,
 	return code;
 }
 
+/* Of the package that the device has: as a fixture that keeps its index. */
+static inline struct floor_call
+call_meaning(struct line *l, const char *fixture, const char *device,
+    int64_t now)
+{
+	struct floor_call call = call_of(fixture, device, now);
+
+	call.has_index = true;
+	call.index = index_of(l, device);
+	return call;
+}
+
 static inline enum floor_code
 commit(struct line *l, const char *fixture, const char *device, int64_t now,
     const struct floor_commit *what)
 {
-	struct floor_call call = call_of(fixture, device, now);
+	struct floor_call call = call_meaning(l, fixture, device, now);
 	const struct floor_commit plain = { .firmware = "1.0" };
 	struct diag diag = DIAG_INIT;
 	enum floor_code code;
@@ -156,7 +168,7 @@ static inline enum floor_code
 scrap(struct line *l, const char *fixture, const char *device, int64_t now,
     const char *reason)
 {
-	struct floor_call call = call_of(fixture, device, now);
+	struct floor_call call = call_meaning(l, fixture, device, now);
 	struct diag diag = DIAG_INIT;
 	enum floor_code code;
 

@@ -42,12 +42,23 @@ test_good(void **state)
 	assert_int_equal(r.commit.name_count, 2);
 	assert_string_equal(r.commit.names[1].kind, "mac");
 	assert_string_equal(r.commit.names[1].text, "m");
+	assert_false(r.call.has_index);
 	assert_int_equal(line_request_read(LINE_COMMIT, bytes_text(
 	    "{" DEVICE ",\"evidence\":null}"), &r, &diag), ERR_OK);
 	assert_int_equal(r.commit.evidence, FLOOR_UNPROVEN);
 	assert_int_equal(line_request_read(LINE_SCRAP, bytes_text(
 	    "{" DEVICE ",\"reason\":\"broken\"}"), &r, &diag), ERR_OK);
 	assert_string_equal(r.reason, "broken");
+	assert_false(r.call.has_index);
+	assert_int_equal(line_request_read(LINE_SCRAP, bytes_text(
+	    "{" DEVICE ",\"reason\":\"broken\",\"index\":0}"), &r, &diag),
+	    ERR_OK);
+	assert_true(r.call.has_index);
+	assert_int_equal(r.call.index, 0);
+	assert_int_equal(line_request_read(LINE_COMMIT, bytes_text(
+	    "{" DEVICE ",\"index\":70001}"), &r, &diag), ERR_OK);
+	assert_true(r.call.has_index);
+	assert_int_equal(r.call.index, 70001);
 	assert_int_equal(line_request_read(LINE_QUERY, bytes_text(
 	    "{" DEVICE "}"), &r, &diag), ERR_OK);
 }
@@ -99,6 +110,10 @@ test_refused(void **state)
 			"\"7\":\"\",\"8\":\"\",\"9\":\"\"}}", "names: more" },
 		{ LINE_COMMIT, "{" DEVICE ",\"reason\":\"x\"}",
 			"reason: no such" },
+		{ LINE_COMMIT, "{" DEVICE ",\"index\":-1}",
+			"index: not within" },
+		{ LINE_SCRAP, "{" DEVICE ",\"index\":\"1\"}", "index: " },
+		{ LINE_QUERY, "{" DEVICE ",\"index\":1}", "index: no such" },
 		{ LINE_SCRAP, "{" DEVICE "}", "reason: a scrap" },
 		{ LINE_SCRAP, "{" DEVICE ",\"reason\":7}",
 			"reason: not a text" },

@@ -135,6 +135,20 @@ key_is_gone(const char *path, const uint8_t key[KEY_PRIVATE_SIZE])
 	    memmem(content.ptr, content.len, key, KEY_PRIVATE_SIZE) == NULL;
 }
 
+/* What the final report said of a device that is done, stays; what was said
+ * before it may be said again. */
+static void
+done_is_closed(struct line *l)
+{
+	assert_int_equal(scrap(l, "f1", "sn-1", NOW, "late"), FLOOR_CLOSED);
+	assert_int_equal(reserve(l, "f1", "sn-1", NOW, "late", NULL),
+	    FLOOR_CLOSED);
+	assert_int_equal(scrap(l, "f1", "sn-3", NOW, "late"), FLOOR_CLOSED);
+	assert_int_equal(scrap(l, "f1", "sn-2", NOW, "dead"),
+	    FLOOR_REPEATED);
+	assert_int_equal(query(l, "sn-1", FLOOR_OK).state, STATION_INJECTED);
+}
+
 static void
 a_final_report_destroys_the_key(void **state)
 {
@@ -184,6 +198,7 @@ a_final_report_destroys_the_key(void **state)
 		world_pack(&b->world, &l.station.statement, 2, FIRST + 100, 2,
 		    "b.pack");
 		pack_import(&l, "b.pack");
+		done_is_closed(&l);
 		assert_int_equal(reserve(&l, "f1", "sn-3", NOW, "closed",
 		    NULL), FLOOR_OK);
 		assert_int_equal(query(&l, "sn-3", FLOOR_OK).index,

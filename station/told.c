@@ -231,6 +231,8 @@ device_bind(struct station *s, struct station_pack *pack,
     const struct ledger_record *r, struct diag *diag)
 {
 	uint8_t hash[KEYMAP_HASH];
+	const struct station_device *had;
+	bool renewed = false;
 	uint32_t number;
 	enum err err;
 
@@ -239,8 +241,10 @@ device_bind(struct station *s, struct station_pack *pack,
 		return err;
 	number = keymap_find(s->device_map, hash);
 	if (number != KEYMAP_NONE) {
-		err = device_free(s, &s->devices[number], pack, r->position,
-		    diag);
+		had = &s->devices[number];
+		renewed = had->renewed || &s->packs[had->pack] != pack ||
+		    had->position != r->position;
+		err = device_free(s, had, pack, r->position, diag);
 	} else {
 		err = device_new(s, &number, diag);
 		if (!err && keymap_put(s->device_map, hash, number) != ERR_OK)
@@ -254,8 +258,8 @@ device_bind(struct station *s, struct station_pack *pack,
 	pack->devices[r->position] = number + 1;
 	s->devices[number] = (struct station_device){
 		.reserve_at = r->at, .last_at = r->at,
-		.pack = (uint32_t)(pack - s->packs),
-		.position = (uint32_t)r->position
+		.pack = (uint16_t)(pack - s->packs),
+		.position = (uint32_t)r->position, .renewed = renewed
 	};
 	return ERR_OK;
 }
@@ -380,6 +384,10 @@ told_anchor(struct station *s, const struct ledger_record *r,
 	switch ((enum ledger_anchor)r->anchor) {
 	case LEDGER_ANCHOR_NONE:
 		a->kind = LEDGER_ANCHOR_NONE;
+		a->number = 0;
+		memset(a->place, 0, sizeof(a->place));
+		a->at = a->before = (struct ledger_point){ .entries = 0 };
+		a->held = false;
 		return ERR_OK;
 	case LEDGER_ANCHOR_ACKNOWLEDGED:
 		if (r->number >= r->entry || r->number <= a->acknowledged ||

@@ -73,13 +73,14 @@ class Fixture(threading.Thread):
             say(f"{self.name}: {serial} fails its test and comes again: "
                 f"the same identity, {again['names']['serial-number']}")
         if self.name == "bench-2" and number == 1:
-            gone = self.call("scrap", serial, reason="housing cracked")
+            gone = self.call("scrap", serial, index=answer["index"],
+                             reason="housing cracked")
             assert gone["code"] == 0
             say(f"{self.name}: {serial} is scrapped, and its identity "
                 f"{answer['names']['serial-number']} with it")
             return
-        done = self.call("commit", serial, firmware="1.4.0",
-                         evidence={"readback": readback})
+        done = self.call("commit", serial, index=answer["index"],
+                         firmware="1.4.0", evidence={"readback": readback})
         assert done["code"] in (0, 1), done
         self.done += 1
 

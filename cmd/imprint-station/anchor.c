@@ -49,6 +49,7 @@ static enum exit_code
 anchor_run(struct cmd *cmd, bool set, unsigned kind, const char *place)
 {
 	_cleanup_station_ struct station station = STATION_INIT;
+	bool vouches = false;
 	enum err err;
 
 	err = cmd_check_private(cmd, station_home(cmd));
@@ -57,9 +58,13 @@ anchor_run(struct cmd *cmd, bool set, unsigned kind, const char *place)
 		    &station, &cmd->diag);
 	if (!err && set)
 		err = station_anchor_set(&station, kind, place, time_now(),
-		    &cmd->diag);
+		    &vouches, &cmd->diag);
 	else if (!err)
 		err = station_anchor_check(&station, &cmd->diag);
+	if (vouches)
+		cmd_warn(cmd, "the anchor that was left could not be told: it"
+		    " still takes a copy of this disk from before for the"
+		    " newest. Keep it away, or destroy it");
 	if (err)
 		return cmd_fail(cmd, err);
 	moved_warn(cmd, &station);

@@ -70,11 +70,13 @@ inject_json(const struct summary *s, enum err err, const struct diag *diag)
 
 	printf("{\"out\": %ju, \"injected\": %ju, \"failed\": %ju,"
 	    " \"timed_out\": %ju, \"unread\": %ju, \"left\": %ju,"
+	    " \"made_for_devices\": %ju,"
 	    " \"unknown_before\": %ju, \"stopped\": %s, \"gave_up\": %s,"
 	    " \"seconds\": %.3f", (uintmax_t)done->out,
 	    (uintmax_t)done->injected, (uintmax_t)done->failed,
 	    (uintmax_t)done->timed_out, (uintmax_t)done->unread,
-	    (uintmax_t)s->left, (uintmax_t)s->unknown,
+	    (uintmax_t)s->left, (uintmax_t)done->made,
+	    (uintmax_t)s->unknown,
 	    done->stopped ? "true" : "false",
 	    done->gave_up ? "true" : "false", s->seconds);
 	if (err) {
@@ -147,9 +149,18 @@ inject_short(struct cmd *cmd, const struct station_inject *plan,
 		failures_explain(cmd, done);
 		return EXIT_REFUSED;
 	}
-	if (done->out == plan->count ||
-	    (plan->count == UINT64_MAX && done->out > 0))
+	if (done->out == plan->count)
 		return EXIT_OK;
+	if (done->made > 0)
+		fprintf(stderr, "%s: what is left was made for one device"
+		    " each (%ju packages): a plug-in does not get it\n"
+		    "  let fixtures ask for it: imprint-station serve; or"
+		    " name the device: --serial\n", cmd->program->name,
+		    (uintmax_t)done->made);
+	if (plan->count == UINT64_MAX && done->out > 0)
+		return EXIT_OK;
+	if (done->made > 0)
+		return EXIT_NOTFOUND;
 	fprintf(stderr, "%s: no unused package is left\n"
 	    "  import another pack\n", cmd->program->name);
 	return EXIT_NOTFOUND;

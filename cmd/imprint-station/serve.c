@@ -188,6 +188,20 @@ serve_run(struct cmd *cmd, struct station *station, struct line *line,
 	return http_server_run(server, &cmd->diag);
 }
 
+/* One line in the log for each pack that is passed over. */
+static void
+unread_warn(void *ctx, const uint8_t pack[PACKAGE_ID_SIZE],
+    const struct diag *why)
+{
+	struct cmd *cmd = ctx;
+	struct buf id = BUF_INIT;
+
+	buf_put_hex(&id, bytes_of(pack, PACKAGE_ID_SIZE));
+	cmd_warn(cmd, "pack %s cannot be read and is passed over: %s; import"
+	    " it again from the original", buf_text(&id), why->what);
+	buf_release(&id);
+}
+
 static enum err
 serve_open(struct cmd *cmd, struct serving *s)
 {
@@ -217,6 +231,10 @@ serve_open(struct cmd *cmd, struct serving *s)
 		err = tls_prepare(cmd, &station, s);
 	if (!err)
 		err = floor_open(&station, &floor, &cmd->diag);
+	if (!err) {
+		floor_on_unread(floor, unread_warn, cmd);
+		floor_prepare(floor, time_now());
+	}
 	if (!err)
 		err = line_new(&station, floor, s->anchor_s, &line,
 		    &cmd->diag);

@@ -253,18 +253,17 @@ approval_write(struct cmd *cmd, struct authority *authority,
 static enum err
 list_open(struct cmd *cmd, struct authority **ret_authority,
     enum err (*put)(void *ctx, struct bytes), void *ctx,
+    struct product *ret_product, struct store_object *ret_object,
     struct order_devices *devices)
 {
-	struct store_object object;
-	struct product product;
 	enum err err;
 
 	err = ecosystem_open(cmd, AUTHORITY_READ, false, ret_authority);
 	if (!err)
 		err = product_find(cmd, *ret_authority, cmd_value(cmd,
-		    "product"), &product, &object);
+		    "product"), ret_product, ret_object);
 	return err ? err : order_devices_open(cmd, *ret_authority,
-	    cmd->argv[0], &product, put, ctx, devices);
+	    cmd->argv[0], ret_product, put, ctx, devices);
 }
 
 enum exit_code
@@ -273,11 +272,14 @@ list_check_cmd(struct cmd *cmd)
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_order_devices_ struct order_devices devices =
 	    ORDER_DEVICES_INIT;
+	struct store_object object;
+	struct product product;
 	enum err err;
 
 	if (cmd->argc != 1 || cmd_value(cmd, "product") == NULL)
 		return cmd_usage(cmd, "one FILE and --product are needed");
-	err = list_open(cmd, &authority, NULL, NULL, &devices);
+	err = list_open(cmd, &authority, NULL, NULL, &product, &object,
+	    &devices);
 	if (err)
 		return cmd_fail(cmd, err);
 	list_print(cmd, &devices);
@@ -308,6 +310,8 @@ list_make(struct cmd *cmd, struct order_devices *devices, const char *out)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	struct growing g = { .file = FILE_INIT, .diag = &cmd->diag };
+	struct store_object object;
+	struct product product;
 	char part[PATH_SIZE];
 	enum err err;
 
@@ -320,7 +324,8 @@ list_make(struct cmd *cmd, struct order_devices *devices, const char *out)
 		    O_NOFOLLOW, 0644, &g.file, &cmd->diag);
 	if (err)
 		return err;
-	err = list_open(cmd, &authority, octets_append, &g, devices);
+	err = list_open(cmd, &authority, octets_append, &g, &product,
+	    &object, devices);
 	if (!err)
 		err = file_sync(&g.file, &cmd->diag);
 	if (!err)
@@ -359,16 +364,25 @@ list_approve_cmd(struct cmd *cmd)
 	_cleanup_order_devices_ struct order_devices devices =
 	    ORDER_DEVICES_INIT;
 	const char *out = cmd_value(cmd, "out");
+	uint8_t approved[SHA256_SIZE];
+	struct store_object object;
+	struct product product;
 	enum err err;
 
 	if (cmd->argc != 1 || cmd_value(cmd, "product") == NULL ||
 	    out == NULL)
 		return cmd_usage(cmd, "one FILE, --product and --out are "
 		    "needed");
-	err = list_open(cmd, &authority, NULL, NULL, &devices);
+	err = list_open(cmd, &authority, NULL, NULL, &product, &object,
+	    &devices);
+	if (!err)
+		err = devices_product_check(&product, devices.said.mode,
+		    &cmd->diag);
+	if (!err)
+		err = devices_approved(object.hash, &devices.said, approved);
 	if (!err)
 		err = approval_make(cmd, authority, APPROVAL_DEVICE_LIST,
-		    devices.list.hash, out);
+		    approved, out);
 	if (err)
 		return cmd_fail(cmd, err);
 	list_print(cmd, &devices);

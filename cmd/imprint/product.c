@@ -31,6 +31,21 @@ product_find(struct cmd *cmd, struct authority *authority, const char *word,
 	return err;
 }
 
+/* What issues its documents, devices trust by way of the root alone. */
+static void
+root_look(struct cmd *cmd, const struct product *product)
+{
+	size_t i;
+
+	for (i = 0; i < product->anchor_count; i++)
+		if (!product->anchors[i].is_key)
+			return;
+	cmd_warn(cmd, "product %s %s: none of its trust anchors is the root of "
+	    "the ecosystem, so devices will refuse its identities (no root): "
+	    "give it a new version with, say, trust-anchors: {service: root}",
+	    product->name, product->version);
+}
+
 static enum err
 product_add(struct cmd *cmd, struct authority *authority, const char *path)
 {
@@ -50,6 +65,7 @@ product_add(struct cmd *cmd, struct authority *authority, const char *path)
 		    buf_bytes(&encoded), &result);
 	if (err)
 		return err;
+	root_look(cmd, &product);
 	if (cmd->json)
 		printf("{\"product\": \"%s\", \"version\": \"%s\", "
 		    "\"hash\": \"", product.name, product.version);

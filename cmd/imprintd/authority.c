@@ -13,7 +13,6 @@
 
 #define WAIT_MS		1000
 #define UPKEEP_FIRST_S	60
-#define TOKENS		4	/* certificates at once; one more a minute */
 
 static void
 peer_drop(struct desk *desk, struct desk_peer *peer)
@@ -38,7 +37,7 @@ peer_cut_off(struct desk *desk, struct desk_peer *peer,
 }
 
 static void
-peer_new(struct desk *desk, int fd)
+peer_new(struct desk *desk, int fd, unsigned place)
 {
 	struct desk_peer *peer = NULL;
 	struct diag diag = DIAG_INIT;
@@ -61,22 +60,23 @@ peer_new(struct desk *desk, int fd)
 		return;
 	}
 	peer->used = true;
-	peer->tokens = TOKENS;
-	peer->tokens_at = time_monotonic_ns();
+	peer->place = place;
 	desk->front_starts++;
 }
 
 static void
 control_take(struct desk *desk)
 {
+	int fd = -1, place;
 	char octet = 0;
-	int fd = -1;
+	bool there;
 
-	if (control_receive(desk->control, &octet, &fd) != ERR_OK ||
-	    octet == 0)
+	there = control_receive(desk->control, &octet, &fd) == ERR_OK;
+	place = (unsigned char)octet - CONTROL_FRONT;
+	if (!there || octet == 0)
 		desk->ending = true;	/* the supervisor is gone */
-	else if (octet == CONTROL_FRONT && fd >= 0)
-		peer_new(desk, fd);
+	else if (place >= 0 && place < FRONTS_MAX && fd >= 0)
+		peer_new(desk, fd, (unsigned)place);
 	else if (fd >= 0)
 		(void)close(fd);
 }
@@ -97,6 +97,7 @@ message_take(struct desk *desk, struct desk_peer *peer,
 	}
 	if (message->type != INTERNAL_IDENTITY &&
 	    message->type != INTERNAL_EST) {
+		peer->asked = true;
 		if (request_answer(desk, peer, message))
 			return true;
 		(void)diag_fail(diag, ERR_SYNTAX, NULL,
@@ -115,16 +116,30 @@ message_take(struct desk *desk, struct desk_peer *peer,
 	return err == ERR_OK;
 }
 
-/* Whole messages that are here; what the turn has no room for stays. */
 static void
-peer_messages(struct desk *desk, struct desk_peer *peer)
+peer_jobs_drop(struct desk *desk, const struct desk_peer *peer)
+{
+	size_t i, kept = 0;
+
+	for (i = 0; i < desk->job_count; i++)
+		if (desk->jobs[i].peer == peer)
+			buf_release(&desk->jobs[i].answer);
+		else
+			desk->jobs[kept++] = desk->jobs[i];
+	desk->job_count = kept;
+}
+
+/* Whole messages that are here, until the turn has this many jobs; what it
+ * has no room for stays, and so does what comes after a request for the front
+ * itself: one a turn, as it is answered at once. */
+static void
+peer_messages(struct desk *desk, struct desk_peer *peer, size_t jobs_max)
 {
 	struct internal_message message;
 	struct diag diag = DIAG_INIT;
-	size_t i, before = desk->job_count;
 	bool there = true, good = true;
 
-	while (good && desk->job_count < TURN_MAX &&
+	while (good && !peer->asked && desk->job_count < jobs_max &&
 	    channel_queued(&peer->channel) <= CHANNEL_QUEUE_MAX / 2) {
 		good = channel_next(&peer->channel, &message, &there,
 		    &diag) == ERR_OK;
@@ -135,10 +150,36 @@ peer_messages(struct desk *desk, struct desk_peer *peer)
 	peer->more = good && there;
 	if (good)
 		return;
-	for (i = before; i < desk->job_count; i++)
-		buf_release(&desk->jobs[i].answer);
-	desk->job_count = before;
+	peer_jobs_drop(desk, peer);
 	peer_cut_off(desk, peer, &diag);
+}
+
+/* Each has its share of the turn; then who has more fills it up. Another one
+ * begins the next turn. */
+static void
+turn_gather(struct desk *desk)
+{
+	struct desk_peer *order[PEERS_MAX], *peer;
+	size_t i, used = 0, share, end;
+
+	for (i = 0; i < PEERS_MAX; i++) {
+		peer = &desk->peers[(desk->first + i) % PEERS_MAX];
+		peer->asked = false;
+		if (peer->used)
+			order[used++] = peer;
+	}
+	if (used == 0)
+		return;
+	desk->first = (unsigned)(order[0] - desk->peers + 1) % PEERS_MAX;
+	share = used < TURN_MAX ? TURN_MAX / used : 1;
+	for (i = 0; i < used; i++) {
+		end = desk->job_count + share;
+		peer_messages(desk, order[i], end < TURN_MAX ? end :
+		    TURN_MAX);
+	}
+	for (i = 0; i < used; i++)
+		if (order[i]->used && order[i]->more)
+			peer_messages(desk, order[i], TURN_MAX);
 }
 
 static void
@@ -281,12 +322,7 @@ desk_run(struct desk *desk, struct diag *diag)
 
 	while (!desk->ending && !err) {
 		peers_wait(desk, more);
-		for (i = 0; i < PEERS_MAX; i++) {
-			peer = &desk->peers[(desk->first + i) % PEERS_MAX];
-			if (peer->used)
-				peer_messages(desk, peer);
-		}
-		desk->first = (desk->first + 1) % PEERS_MAX;
+		turn_gather(desk);
 		err = turn_run(desk, diag);
 		more = false;
 		for (i = 0; i < PEERS_MAX; i++) {
@@ -297,7 +333,7 @@ desk_run(struct desk *desk, struct diag *diag)
 			    channel_queued(&peer->channel) <=
 			    CHANNEL_QUEUE_MAX / 2);
 		}
-		if (!err && !more)
+		if (!err)	/* whatever else waits */
 			upkeep(desk, time_now());
 	}
 	return err;

@@ -18,12 +18,18 @@
 struct desk_peer {
 	bool		used;
 	bool		more;		/* whole messages may be left in it */
+	bool		asked;		/* for itself, in this turn */
+	unsigned	place;		/* the supervisor's number of it */
 	struct channel	channel;
 	uint8_t		challenge[CHALLENGE_SIZE];
-	/* certificates it may still have, and when that was counted */
-	unsigned	tokens;
-	int64_t		tokens_at;
 	uint64_t	counts[COUNTS];
+};
+
+/* Certificates that a place has had lately, and when that was counted: who
+ * starts again does not start anew. */
+struct desk_tokens {
+	unsigned	spent;
+	int64_t		at_ns;
 };
 
 /* One request of a device in the turn at hand. */
@@ -35,6 +41,7 @@ struct desk_job {
 	struct bytes		 request;
 	struct internal_est	 est;
 	struct buf		 answer;	/* or, refused, none */
+	struct enrol_result	 result;	/* counts once durable */
 	struct internal_refusal	 refusal;
 	bool			 done;
 };
@@ -46,6 +53,7 @@ struct desk {
 	const char		*name;		/* of the server */
 	int			 control, signals;
 	struct desk_peer	 peers[PEERS_MAX];
+	struct desk_tokens	 tokens[FRONTS_MAX];
 	unsigned		 first;		/* whose turn to begin it is */
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
@@ -70,7 +78,8 @@ void	refusal_put(struct desk_peer *, uint64_t call,
 	    const struct internal_refusal *);
 
 /* identities.c: all jobs of a turn, durable when it returns ERR_OK; else
- * nothing may be told of them. */
+ * nothing may be told of them. One that cannot be carried out is refused; the
+ * others are done again, each in a turn of its own. */
 MUST_USE enum err identities_run(struct desk *, struct diag *);
 const char *identity_verdict_name(unsigned verdict);
 

@@ -44,8 +44,9 @@ refuse(struct desk_job *job, enum enrol_verdict verdict, const char *detail)
 
 /* Of those whose signature was good; others could fill the log. */
 static void
-verdict_log(const struct enrol_result *result, const struct desk_job *job)
+verdict_log(const struct desk_job *job)
 {
+	const struct enrol_result *result = &job->result;
 	_cleanup_buf_ struct buf text = BUF_INIT;
 
 	if (!result->known)
@@ -64,56 +65,119 @@ verdict_log(const struct enrol_result *result, const struct desk_job *job)
 static enum err
 job_run(struct desk *desk, struct desk_job *job, struct diag *diag)
 {
-	struct enrol_result result = { .answer = &job->answer };
 	const struct est_ask ask = { .renew = job->est.renew,
 	    .label = job->est.label, .leaf = job->est.leaf,
 	    .csr = job->est.csr };
-	enum err err;
 
-	err = job->is_est ? enrol_submit_est(desk->enrol, &ask, &result,
-	    diag) : enrol_submit(desk->enrol, job->request, &result, diag);
-	if (err)
-		return err;
-	job->done = result.verdict == ENROL_DONE ||
-	    result.verdict == ENROL_REPEATED;
-	if (!job->done)
-		refuse(job, result.verdict, result.why.what);
-	if (result.verdict < VERDICTS_MAX)
-		desk->verdicts[result.verdict]++;
-	verdict_log(&result, job);
-	return ERR_OK;
+	buf_clear(&job->answer);
+	job->result = (struct enrol_result){ .answer = &job->answer };
+	return job->is_est ? enrol_submit_est(desk->enrol, &ask,
+	    &job->result, diag) : enrol_submit(desk->enrol, job->request,
+	    &job->result, diag);
 }
 
-/* Nothing of it was done; the disk may be full, and will not be for ever. */
-static enum err
-turn_lost(struct desk *desk, enum err err, struct diag *diag)
+/* What was decided is durable. */
+static void
+job_settle(struct desk *desk, struct desk_job *job)
+{
+	const struct enrol_result *result = &job->result;
+
+	job->done = result->verdict == ENROL_DONE ||
+	    result->verdict == ENROL_REPEATED;
+	if (!job->done)
+		refuse(job, result->verdict, result->why.what);
+	if (result->verdict < VERDICTS_MAX)
+		desk->verdicts[result->verdict]++;
+	verdict_log(job);
+}
+
+/* It alone: its turn is lost for a reason that does not pass. */
+static void
+job_fail(struct desk *desk, struct desk_job *job, const struct diag *diag)
+{
+	log_diag("authority", "a request cannot be carried out", diag);
+	desk->verdicts[ENROL_REFUSED]++;
+	job->refusal = (struct internal_refusal){ .status = 500,
+		.reason = "internal", .detail = "the authority cannot carry"
+		" this request out; its log says why" };
+}
+
+/* The disk may be full, memory be short, and will not be for ever. */
+static bool
+error_passes(enum err err)
+{
+	return err == ERR_NOSPACE || err == ERR_IO || err == ERR_NOMEM;
+}
+
+/* Nothing of it was done. */
+static void
+turn_lost(struct desk *desk, struct desk_job *jobs, size_t count,
+    const struct diag *diag)
 {
 	size_t i;
 
-	enrol_turn_drop(desk->enrol);
-	if (err != ERR_NOSPACE && err != ERR_IO && err != ERR_NOMEM)
-		return err;
 	log_diag("authority", "a turn is lost", diag);
-	*diag = (struct diag)DIAG_INIT;
 	desk->turns_lost++;
-	for (i = 0; i < desk->job_count; i++) {
-		desk->jobs[i].done = false;
-		refuse(&desk->jobs[i], ENROL_BUSY, "the authority cannot work"
-		    " now; the same request again is safe");
-	}
-	return ERR_OK;
+	for (i = 0; i < count; i++)
+		refuse(&jobs[i], ENROL_BUSY, "the authority cannot work now;"
+		    " the same request again is safe");
 }
 
-enum err
-identities_run(struct desk *desk, struct diag *diag)
+/*
+ * All of them by one commit. ret_lost: why nothing of it was done; the
+ * registry is as it was. An error: it is in doubt, or nothing can be done
+ * any more.
+ */
+static enum err
+turn_try(struct desk *desk, struct desk_job *jobs, size_t count,
+    enum err *ret_lost, struct diag *diag)
 {
 	size_t i;
 	enum err err;
 
 	err = enrol_turn_begin(desk->enrol, time_now(), diag);
-	for (i = 0; i < desk->job_count && !err; i++)
-		err = job_run(desk, &desk->jobs[i], diag);
-	if (err)
-		return turn_lost(desk, err, diag);
-	return enrol_turn_commit(desk->enrol, diag);
+	if (err && !error_passes(err))
+		return err;
+	for (i = 0; i < count && !err; i++)
+		err = job_run(desk, &jobs[i], diag);
+	*ret_lost = err;
+	if (err) {
+		enrol_turn_drop(desk->enrol);
+		return ERR_OK;
+	}
+	err = enrol_turn_commit(desk->enrol, diag);
+	for (i = 0; i < count && !err; i++)
+		job_settle(desk, &jobs[i]);
+	return err;
+}
+
+enum err
+identities_run(struct desk *desk, struct diag *diag)
+{
+	enum err err, lost = ERR_OK;
+	struct desk_job *job;
+	size_t i;
+
+	err = turn_try(desk, desk->jobs, desk->job_count, &lost, diag);
+	if (err || lost == ERR_OK)
+		return err;
+	if (error_passes(lost)) {
+		turn_lost(desk, desk->jobs, desk->job_count, diag);
+		*diag = (struct diag)DIAG_INIT;
+		return ERR_OK;
+	}
+	/* one of them cannot be carried out; the others are not to suffer */
+	for (i = 0; i < desk->job_count; i++) {
+		job = &desk->jobs[i];
+		*diag = (struct diag)DIAG_INIT;
+		err = turn_try(desk, job, 1, &lost, diag);
+		if (err)
+			return err;
+		if (error_passes(lost))
+			turn_lost(desk, job, 1, diag);
+		else if (lost != ERR_OK)
+			job_fail(desk, job, diag);
+	}
+	*diag = (struct diag)DIAG_INIT;
+	return ERR_OK;
 }

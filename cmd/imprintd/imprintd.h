@@ -43,9 +43,10 @@ enum {
 #define FD_PASSPHRASE	FD_LISTEN
 
 /* What the supervisor and the authority say to each other, one octet each:
- * the authority can be asked; a front's channel comes with this. */
+ * the authority can be asked; a front's channel comes with this, to which
+ * the front's place, below FRONTS_MAX, is added. */
 #define CONTROL_READY	'R'
-#define CONTROL_FRONT	'F'
+#define CONTROL_FRONT	0x40
 
 /* A line of the log: to standard error, for the journal. */
 void	log_line(const char *role, const char *text);

@@ -8,8 +8,9 @@
 #include "lib/base/clock.h"
 #include "lib/proto/front_key.h"
 
-#define TOKENS_MAX	4
-#define TOKEN_NS	INT64_C(60000000000)
+#define TOKENS_MAX	8	/* at once; one more a minute */
+#define SECOND_NS	INT64_C(1000000000)
+#define TOKEN_NS	(60 * SECOND_NS)
 
 static void
 failed_put(struct desk_peer *peer, uint64_t call, unsigned status,
@@ -53,24 +54,36 @@ welcome_answer(struct desk *desk, struct desk_peer *peer, uint64_t call)
 		buf_release(&ders[i]);
 }
 
-/* Each is an entry of a log that lasts: a front cannot have them without
- * end. */
-static bool
-token_take(struct desk_peer *peer)
+/*
+ * Each is an entry of a log that lasts: a front cannot have them without end,
+ * however often it starts again. Seconds until there is one; 0: taken.
+ */
+static unsigned
+token_take(struct desk_tokens *tokens)
 {
 	int64_t now = time_monotonic_ns();
 
-	while (peer->tokens < TOKENS_MAX &&
-	    now - peer->tokens_at >= TOKEN_NS) {
-		peer->tokens++;
-		peer->tokens_at += TOKEN_NS;
+	while (tokens->spent > 0 && now - tokens->at_ns >= TOKEN_NS) {
+		tokens->spent--;
+		tokens->at_ns += TOKEN_NS;
 	}
-	if (peer->tokens == TOKENS_MAX)
-		peer->tokens_at = now;
-	if (peer->tokens == 0)
-		return false;
-	peer->tokens--;
-	return true;
+	if (tokens->spent == 0)
+		tokens->at_ns = now;
+	if (tokens->spent == TOKENS_MAX)
+		return 1 + (unsigned)((tokens->at_ns + TOKEN_NS - now) /
+		    SECOND_NS);
+	tokens->spent++;
+	return 0;
+}
+
+static void
+busy_put(struct desk_peer *peer, uint64_t call, unsigned retry_after_s)
+{
+	const struct internal_refusal refusal = { .status = 429,
+		.reason = "busy", .retry_after_s = retry_after_s,
+		.detail = "TLS certificate: too many in this minute" };
+
+	refusal_put(peer, call, &refusal);
 }
 
 static enum err
@@ -105,15 +118,15 @@ certificate_answer(struct desk *desk, struct desk_peer *peer,
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct diag diag = DIAG_INIT;
 	struct bytes proof;
+	unsigned wait_s;
 	enum err err;
 
 	if (internal_get_octets(message->body, FRONT_KEY_MAX, &proof,
 	    &diag) != ERR_OK)
 		return false;
-	if (!token_take(peer)) {
-		(void)diag_fail(&diag, ERR_BUSY, NULL,
-		    "TLS certificate: too many in this minute");
-		failed_put(peer, message->call, 429, "busy", &diag);
+	wait_s = token_take(&desk->tokens[peer->place]);
+	if (wait_s > 0) {
+		busy_put(peer, message->call, wait_s);
 		return true;
 	}
 	err = certificate_make(desk, peer, proof, &body, &diag);

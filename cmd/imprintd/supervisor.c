@@ -218,7 +218,8 @@ front_start(struct supervisor *s, unsigned i)
 		return;
 	}
 	give[0] = fds[1];
-	done = control_send(s->control, CONTROL_FRONT, fds[0]) == ERR_OK &&
+	done = control_send(s->control, (char)(CONTROL_FRONT + i),
+	    fds[0]) == ERR_OK &&
 	    child_start(s, &s->fronts[i], &s->front_user, argv, give, 4);
 	(void)close(fds[0]);
 	(void)close(fds[1]);

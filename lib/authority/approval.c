@@ -1,13 +1,17 @@
 #include "lib/authority/approval.h"
 
+#include <stdio.h>
+
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/operator.h"
 #include "lib/authority/request.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
+#include "lib/crypto/random.h"
 
 #define DAY_S	86400
+#define ID_SHORT	16	/* octets of it in a name */
 
 static enum err
 log_size(struct authority *authority, uint64_t *ret_size, struct diag *diag)
@@ -28,16 +32,18 @@ approval_sign(struct authority *authority, const char *what,
     struct buf *out, struct diag *diag)
 {
 	_cleanup_buf_ struct buf payload = { .limit = APPROVAL_SIZE_MAX };
-	uint8_t kid[COSE_KID_SIZE];
+	uint8_t kid[COSE_KID_SIZE], nonce[APPROVAL_NONCE_SIZE];
 	uint64_t size = 0;
 	enum err err;
 
 	err = log_size(authority, &size, diag);
 	if (!err)
+		err = random_bytes(nonce, sizeof(nonce), diag);
+	if (!err)
 		err = cose_key_thumbprint(signer_public(signer), kid);
 	if (err)
 		return err;
-	cbor_put_array(&payload, 7);
+	cbor_put_array(&payload, 8);
 	cbor_put_uint(&payload, APPROVAL_VERSION);
 	cbor_put_bstr(&payload, bytes_of(authority->info.id,
 	    ECOSYSTEM_ID_SIZE));
@@ -46,6 +52,7 @@ approval_sign(struct authority *authority, const char *what,
 	cbor_put_uint(&payload, size);
 	cbor_put_int(&payload, now);
 	cbor_put_int(&payload, now + (int64_t)APPROVAL_DAYS * DAY_S);
+	cbor_put_bstr(&payload, bytes_of(nonce, sizeof(nonce)));
 	err = buf_err(&payload);
 	return err ? err : cose_sign1_sign(out, signer, bytes_of(kid,
 	    sizeof(kid)), APPROVAL_TYP, buf_bytes(&payload), BYTES_NONE,
@@ -99,7 +106,7 @@ approval_parse(struct bytes payload, struct approval *approval,
 	struct cbor cbor;
 
 	cbor_open(&cbor, payload);
-	version = cbor_get_versioned(&cbor, 7, APPROVAL_VERSION);
+	version = cbor_get_versioned(&cbor, 8, APPROVAL_VERSION);
 	if (cbor_ok(&cbor) && version != APPROVAL_VERSION)
 		return diag_fail(diag, ERR_VERSION, NULL,
 		    "approval: version %ju, this build knows %d",
@@ -110,6 +117,7 @@ approval_parse(struct bytes payload, struct approval *approval,
 	approval->seen = cbor_get_uint(&cbor);
 	approval->time = cbor_get_int(&cbor);
 	approval->expiry = cbor_get_int(&cbor);
+	(void)cbor_get_bstr_sized(&cbor, APPROVAL_NONCE_SIZE);
 	return cbor_close(&cbor) ? ERR_OK : diag_fail(diag, ERR_SYNTAX,
 	    "RFC 8949 4.2", "approval: %s", cbor.error);
 }
@@ -152,6 +160,60 @@ approval_check(struct authority *authority, struct bytes encoded,
 	return ERR_OK;
 }
 
+/* By what was signed: a signature can be written in more than one way. */
+static enum err
+use_name(struct bytes encoded, struct store_object *object, struct diag *diag)
+{
+	struct cose_sign1 message;
+	size_t i;
+	enum err err;
+
+	err = cose_sign1_parse(encoded, &message, diag);
+	if (!err)
+		err = sha256_once(message.payload, object->hash);
+	for (i = 0; i < ID_SHORT && !err; i++)
+		(void)snprintf(object->name + 2 * i, 3, "%02x",
+		    object->hash[i]);
+	return err;
+}
+
+enum err
+approval_take(struct authority *authority, struct bytes encoded,
+    const char *what, const uint8_t hash[SHA256_SIZE], const char *requester,
+    uint32_t order, int64_t now, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, old = BUF_INIT;
+	struct store_object used = { .kind = STORE_APPROVAL, .created = now };
+	struct store_object before;
+	enum err err;
+
+	err = approval_check(authority, encoded, what, hash, requester, now,
+	    diag);
+	if (!err)
+		err = use_name(encoded, &used, diag);
+	if (err)
+		return err;
+	err = authority_object_get(authority, STORE_APPROVAL, used.name, "",
+	    &old, &before, NULL);
+	if (err == ERR_OK) {
+		err = diag_fail(diag, ERR_AUTH, NULL, "approval: of this %s: "
+		    "was used before; one is good for one request", what);
+		diag_hint(diag, "another operator must approve anew, also when "
+		    "the order that it was used for was cancelled");
+		return err;
+	}
+	if (err != ERR_NOTFOUND)
+		return diag_fail(diag, err, NULL, "registry: what is known of "
+		    "an approval cannot be read");
+	cbor_put_array(&body, 2);
+	cbor_put_text(&body, what);
+	cbor_put_uint(&body, order);
+	used.body = buf_bytes(&body);
+	err = buf_err(&body);
+	return err ? err : object_put(authority->store, authority->row_mac,
+	    &used, diag);
+}
+
 static enum err
 count_one(void *ctx, const struct store_object *object)
 {
@@ -189,8 +251,8 @@ approval_second(struct authority *authority, struct bytes encoded,
 	if (err)
 		return err;
 	if (encoded.len > 0)
-		return approval_check(authority, encoded, what, hash,
-		    requester, now, diag);
+		return approval_take(authority, encoded, what, hash,
+		    requester, 0, now, diag);
 	if (operators < 2)
 		return ERR_OK;
 	(void)diag_fail(diag, ERR_AUTH, NULL, "%s: no other operator approved "

@@ -44,6 +44,12 @@ struct reported {
 MUST_USE enum err reported_get(struct authority *, uint32_t order,
     const uint8_t kid[COSE_KID_SIZE], struct reported *ret_reported,
     struct diag *);
+/* One of any order, from the station of this name (its renewals keep its
+ * signing key and its ledger), that tells of a ledger which report's does not
+ * extend: a longer one, or another of the same length. ERR_NOTFOUND, without
+ * diag: none; ERR_CORRUPT. */
+MUST_USE enum err reported_beyond(struct authority *, const char *station,
+    const struct report *, struct reported *ret_reported, struct diag *);
 /* ERR_EXISTS. In the caller's transaction. */
 MUST_USE enum err reported_put(struct authority *, const struct reported *,
     struct diag *);

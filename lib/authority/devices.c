@@ -7,6 +7,7 @@
 #include "lib/authority/chip_maker.h"
 #include "lib/authority/devices_internal.h"
 #include "lib/authority/names.h"
+#include "lib/base/cbor_write.h"
 #include "lib/devices/formats.h"
 
 #define BATCH	((size_t)1 << 18)	/* marks; 8 MB */
@@ -25,6 +26,15 @@ devices_product_check(const struct product *product, enum order_mode mode,
 	    product->credentials[0].maker != MAKER_AUTHORITY;
 	enum err err;
 
+	if (mode == ORDER_CHIP && product->evidence == INJECTION_SIGNED) {
+		err = diag_fail(diag, ERR_INVALID, NULL, "order: product %s: "
+		    "evidence: signed, and mode chip: which keys a package "
+		    "holds is sealed to its chip, so the station can check no "
+		    "signature and would commit no device", product->name);
+		diag_hint(diag, "give the product a new version with evidence: "
+		    "readback, or order it without --mode chip");
+		return err;
+	}
 	if (outside == (mode == ORDER_DEVICE_KEY))
 		return ERR_OK;
 	err = diag_fail(diag, ERR_INVALID, NULL, "order: product %s: its "
@@ -37,6 +47,22 @@ devices_product_check(const struct product *product, enum order_mode mode,
 		diag_hint(diag, "say key-from: device, or chip, in its "
 		    "credentials");
 	return err;
+}
+
+enum err
+devices_approved(const uint8_t product[SHA256_SIZE],
+    const struct devices_said *said, uint8_t ret_hash[SHA256_SIZE])
+{
+	_cleanup_buf_ struct buf subject = BUF_INIT;
+	enum err err;
+
+	cbor_put_array(&subject, 4);
+	cbor_put_bstr(&subject, bytes_of(product, SHA256_SIZE));
+	cbor_put_uint(&subject, said->mode);
+	cbor_put_uint(&subject, said->entries);
+	cbor_put_bstr(&subject, bytes_of(said->hash, SHA256_SIZE));
+	err = buf_err(&subject);
+	return err ? err : sha256_once(buf_bytes(&subject), ret_hash);
 }
 
 enum err
@@ -329,6 +355,7 @@ import_run(struct import *import, const struct devices_file *file,
 	const struct device_list_sink sink = { .each = entry_import,
 		.begun = list_begun, .ctx = import };
 	struct store *store = import->authority->store;
+	uint8_t approved[SHA256_SIZE];
 	struct devices_list list;
 	enum err err;
 
@@ -341,11 +368,15 @@ import_run(struct import *import, const struct devices_file *file,
 	    import->product, now, &sink, &list, import->diag);
 	if (!err)
 		err = said_check(import, &list);
+	if (!err)
+		err = devices_approved(import->order->product, import->said,
+		    approved);
 	if (!err && (list.head.trust == DEVICE_LIST_APPROVED ||
 	    import->said->approval.len > 0))
-		err = approval_check(import->authority,
-		    import->said->approval, APPROVAL_DEVICE_LIST, list.hash,
-		    import->order->operator, now, import->diag);
+		err = approval_take(import->authority,
+		    import->said->approval, APPROVAL_DEVICE_LIST, approved,
+		    import->order->operator, import->order->number, now,
+		    import->diag);
 	if (!err)
 		err = block_flush(import);
 	if (!err)

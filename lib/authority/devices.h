@@ -57,10 +57,16 @@ MUST_USE enum err devices_file_read(struct authority *,
 
 /*
  * Can an order of this product go this way, whatever the list? ERR_INVALID:
- * its keys are made elsewhere, or here.
+ * its keys are made elsewhere, or here; or it wants evidence that nobody can
+ * check who has no key to open the packages.
  */
 MUST_USE enum err devices_product_check(const struct product *,
     enum order_mode, struct diag *);
+
+/* What an approval of a list is for: SHA-256 of [product hash, mode, entries,
+ * SHA-256 of its canonical form]. */
+MUST_USE enum err devices_approved(const uint8_t product[SHA256_SIZE],
+    const struct devices_said *, uint8_t ret_hash[SHA256_SIZE]);
 
 /*
  * Take the list in, for an order that has its number: as its request says, an

@@ -1,5 +1,6 @@
 #include "lib/authority/reconcile.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "lib/authority/acknowledge.h"
@@ -147,10 +148,28 @@ sequence_check(struct load *l, bool *ret_before)
 		    "loaded" : "a newer one was loaded",
 		    "nothing was changed: load the newest report; two of one "
 		    "number tell of a station that was put back or copied");
-	if (l->old.ledger_entries > l->report.ledger_entries)
-		return refuse(l, ERR_CONFLICT, "its ledger is shorter than "
-		    "at the report before: it was put back", NULL);
 	return ERR_OK;
+}
+
+/* A ledger only grows, and each report is an entry of it: of no order was
+ * more told. */
+static enum err
+ledger_check(struct load *l)
+{
+	char text[128];
+	struct reported other;
+	enum err err;
+
+	err = reported_beyond(l->authority, l->station.name, &l->report,
+	    &other, l->diag);
+	if (err)
+		return err == ERR_NOTFOUND ? ERR_OK : err;
+	(void)snprintf(text, sizeof(text), "its ledger is shorter than report "
+	    "%ju of order %u told, or another", (uintmax_t)other.sequence,
+	    other.order);
+	return refuse(l, ERR_CONFLICT, text, "if this is an older report, make "
+	    "a new one: 'imprint-station report'. If the new one is refused, "
+	    "the station's ledger was put back: 'imprint station lost'");
 }
 
 /* Was its ledger put back since the authority last heard of it? */
@@ -683,7 +702,9 @@ load_check(struct load *l, bool *ret_before)
 		err = sequence_check(l, ret_before);
 	if (err || *ret_before)
 		return err;
-	err = anchor_check(l);
+	err = ledger_check(l);
+	if (!err)
+		err = anchor_check(l);
 	if (err)
 		return err;
 	if (l->report.final && l->row.state == ORDER_OPEN)

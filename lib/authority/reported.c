@@ -169,6 +169,51 @@ reported_get(struct authority *authority, uint32_t order,
 	return ERR_OK;
 }
 
+struct beyond {
+	const char		*station;
+	const struct report	*report;
+	struct reported		 found;		/* sequence 0: none */
+	struct diag		*diag;
+};
+
+static enum err
+beyond_look(void *ctx, const struct store_object *object)
+{
+	struct reported r = { .order = 0 };
+	struct beyond *b = ctx;
+	uint64_t entries = b->report->ledger_entries;
+
+	/* others of the kind: keys that ended, acknowledgements */
+	if (object->name[0] < '0' || object->name[0] > '9')
+		return ERR_OK;
+	if (!body_get(object->body, &r))
+		return diag_fail(b->diag, ERR_CORRUPT, NULL,
+		    "a report that was loaded cannot be trusted");
+	if (strcmp(r.station, b->station) == 0 && (r.ledger_entries > entries ||
+	    (r.ledger_entries == entries && memcmp(r.ledger_head,
+	    b->report->ledger_head, SHA256_SIZE) != 0)))
+		b->found = r;
+	return ERR_OK;
+}
+
+enum err
+reported_beyond(struct authority *authority, const char *station,
+    const struct report *report, struct reported *ret_reported,
+    struct diag *diag)
+{
+	struct beyond b = { .station = station, .report = report,
+	    .diag = diag };
+	enum err err;
+
+	err = authority_object_each(authority, STORE_REPORT, beyond_look, &b,
+	    diag);
+	if (!err && b.found.sequence == 0)
+		err = ERR_NOTFOUND;
+	if (!err)
+		*ret_reported = b.found;
+	return err;
+}
+
 enum err
 reported_put(struct authority *authority, const struct reported *reported,
     struct diag *diag)

@@ -105,7 +105,7 @@ lie_sign(struct world *w, const char *typ, unsigned version, bool ours,
 	if (ours)
 		memcpy(id, w->authority->info.id, sizeof(id));
 	assert_int_equal(cose_key_thumbprint(&bea_key, kid), ERR_OK);
-	cbor_put_array(&payload, 7);
+	cbor_put_array(&payload, 8);
 	cbor_put_uint(&payload, version);
 	cbor_put_bstr(&payload, bytes_of(id, sizeof(id)));
 	cbor_put_text(&payload, APPROVAL_DEVICE_LIST);
@@ -113,6 +113,7 @@ lie_sign(struct world *w, const char *typ, unsigned version, bool ours,
 	cbor_put_uint(&payload, seen);
 	cbor_put_int(&payload, NOW);
 	cbor_put_int(&payload, NOW + 10);
+	cbor_put_bstr(&payload, bytes_of(hash, APPROVAL_NONCE_SIZE));
 	buf_clear(out);
 	assert_int_equal(cose_sign1_sign(out, bea, bytes_of(kid,
 	    sizeof(kid)), typ, buf_bytes(&payload), BYTES_NONE, NULL),
@@ -127,17 +128,52 @@ test_lies(void **state)
 
 	assert_int_equal(operator_add(w, "bea", &bea_key, BYTES_NONE, NULL),
 	    ERR_OK);
-	lie_sign(w, APPROVAL_TYP, 1, true, 1, &lie);
-	assert_int_equal(approved(w, buf_bytes(&lie), NOW, NULL), ERR_OK);
-	lie_sign(w, REQUEST_TYP, 1, true, 1, &lie);
-	refused(w, buf_bytes(&lie), NOW, ERR_AUTH, "of another type");
 	lie_sign(w, APPROVAL_TYP, 2, true, 1, &lie);
-	refused(w, buf_bytes(&lie), NOW, ERR_VERSION, "version 2");
-	lie_sign(w, APPROVAL_TYP, 1, false, 1, &lie);
+	assert_int_equal(approved(w, buf_bytes(&lie), NOW, NULL), ERR_OK);
+	lie_sign(w, REQUEST_TYP, 2, true, 1, &lie);
+	refused(w, buf_bytes(&lie), NOW, ERR_AUTH, "of another type");
+	lie_sign(w, APPROVAL_TYP, 1, true, 1, &lie);
+	refused(w, buf_bytes(&lie), NOW, ERR_VERSION, "version 1");
+	lie_sign(w, APPROVAL_TYP, 2, false, 1, &lie);
 	refused(w, buf_bytes(&lie), NOW, ERR_AUTH, "another ecosystem");
 	/* of a registry that was further than this one is */
-	lie_sign(w, APPROVAL_TYP, 1, true, 1000, &lie);
+	lie_sign(w, APPROVAL_TYP, 2, true, 1000, &lie);
 	refused(w, buf_bytes(&lie), NOW, ERR_AUTH, "another ecosystem");
+}
+
+static enum err
+taken(struct world *w, struct bytes approval, struct diag *diag)
+{
+	struct store *store = w->authority->store;
+	enum err err;
+
+	good(store_begin(store, NULL), NULL);
+	err = approval_take(w->authority, approval, APPROVAL_DEVICE_LIST,
+	    hash, "ada", 7, NOW, diag);
+	if (!err)
+		good(store_commit(store, NULL), NULL);
+	store_rollback(store);
+	return err;
+}
+
+/* Used once; another one, of the same second, is another. */
+static void
+test_once(void **state)
+{
+	_cleanup_buf_ struct buf first = BUF_INIT, other = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+	struct world *w = *state;
+
+	good(operator_add(w, "bea", &bea_key, BYTES_NONE, NULL), NULL);
+	good(approval_sign(w->authority, APPROVAL_DEVICE_LIST, hash, NOW, bea,
+	    &first, NULL), NULL);
+	good(approval_sign(w->authority, APPROVAL_DEVICE_LIST, hash, NOW, bea,
+	    &other, NULL), NULL);
+	good(taken(w, buf_bytes(&first), &diag), &diag);
+	assert_int_equal(taken(w, buf_bytes(&first), &diag), ERR_AUTH);
+	assert_non_null(strstr(diag.what, "was used before"));
+	good(taken(w, buf_bytes(&other), &diag), &diag);
+	assert_int_equal(taken(w, buf_bytes(&other), NULL), ERR_AUTH);
 }
 
 static void
@@ -251,6 +287,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_check, fresh),
 		cmocka_unit_test_setup(test_lies, fresh),
+		cmocka_unit_test_setup(test_once, fresh),
 		cmocka_unit_test_setup(test_second, fresh),
 		cmocka_unit_test_setup(test_operator_body, fresh),
 	};

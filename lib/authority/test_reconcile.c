@@ -112,6 +112,31 @@ test_rolled_back(void **state)
 	all_agrees(w);
 }
 
+/* One ledger, whatever the order; the other station's is its own. */
+static void
+test_ledger_put_back(void **state)
+{
+	struct say long_one = last, two = { .order = 2, .pack = 1,
+	    .sequence = 1, .entries = 300,
+	    .recs = { { 0, REPORT_OPEN, "SN-7", NULL, 0 } } };
+	struct say other = { .order = 1, .pack = 2, .floor = 1, .sequence = 1,
+	    .entries = 9 };
+	struct world *w = *state;
+
+	long_one.entries = 5000;
+	loaded(w, &long_one, RECONCILE_LOADED);
+	refused(w, &two, ERR_CONFLICT, "shorter than report 2 of order 1");
+	two.entries = 4999;
+	refused(w, &two, ERR_CONFLICT, "shorter than report 2 of order 1");
+	two.entries = 5000;
+	two.other_head = true;
+	refused(w, &two, ERR_CONFLICT, "or another");
+	loaded(w, &other, RECONCILE_LOADED);
+	two.entries = 5001;
+	loaded(w, &two, RECONCILE_LOADED);
+	all_agrees(w);
+}
+
 static void
 test_refused(void **state)
 {
@@ -182,6 +207,7 @@ test_across(void **state)
 	struct say there = { .order = 1, .pack = 2, .floor = 1, .sequence = 1,
 	    .recs = { { 0, REPORT_INJECTED, "SN-0", MAC_1, 0 } } };
 	struct say later = { .order = 2, .pack = 1, .sequence = 1,
+	    .entries = 300,
 	    .recs = { { 1, REPORT_INJECTED, "SN-7", MAC_0, 0 } } };
 	struct say done = early;
 
@@ -556,6 +582,7 @@ main(void)
 		cmocka_unit_test_setup(test_two_reports, world_fresh),
 		cmocka_unit_test_setup(test_again, world_fresh),
 		cmocka_unit_test_setup(test_rolled_back, world_fresh),
+		cmocka_unit_test_setup(test_ledger_put_back, world_fresh),
 		cmocka_unit_test_setup(test_refused, world_fresh),
 		cmocka_unit_test_setup(test_across, world_fresh),
 		cmocka_unit_test_setup(test_names_given, world_fresh),

@@ -112,7 +112,7 @@ struct say {
 	struct rec		 recs[8];
 	/* lies */
 	size_t			 signed_by;	/* 1 + floor; 0: right */
-	bool			 other_order, other_pack;
+	bool			 other_order, other_pack, other_head;
 	const char		*kind;
 	bool			 forged;	/* evidence */
 };
@@ -191,6 +191,7 @@ say_it(struct world *w, const struct say *say, struct report *report)
 	memcpy(report->packs[0].id, pack.id, STORE_ID_SIZE);
 	report->order[0] ^= (uint8_t)say->other_order;
 	report->packs[0].id[0] ^= (uint8_t)say->other_pack;
+	report->ledger_head[0] ^= (uint8_t)say->other_head;
 	report->packs[0].count = say->count != 0 ? say->count : pack.count;
 	good(report_begin(io_posix(), path, &writer, &diag), &diag);
 	for (i = 0; i < COUNT(say->recs) && say->recs[i].state != 0; i++) {

@@ -44,6 +44,7 @@ test_renew(void **state)
 {
 	struct floor_keys fresh = floors[0], other = { .signer = NULL };
 	struct say later = { .order = 2, .pack = 1, .sequence = 1,
+	    .entries = 150,
 	    .recs = { { 1, REPORT_INJECTED, "SN-7", NULL, 0 } } };
 	struct world *w = *state;
 	struct order_record record;
@@ -63,6 +64,9 @@ test_renew(void **state)
 	good(order_record_get(w->authority, 3, &record, NULL), NULL);
 	assert_memory_equal(record.packs[0].kid, fresh.sealing,
 	    COSE_KID_SIZE);
+	/* its ledger goes on with the new key */
+	refused(w, &later, ERR_CONFLICT, "shorter than report 2 of order 1");
+	later.entries = 300;
 	loaded(w, &later, RECONCILE_LOADED);
 	all_agrees(w);
 }

@@ -227,9 +227,9 @@ class Authority:
         assert self.control.recv(1) == b"R"
         return self
 
-    def front(self):
+    def front(self, place=0):
         ours, theirs = socket.socketpair()
-        self.control.sendmsg([b"F"], [(
+        self.control.sendmsg([bytes([0x40 + place])], [(
             socket.SOL_SOCKET, socket.SCM_RIGHTS,
             array.array("i", [theirs.fileno()]))])
         theirs.close()

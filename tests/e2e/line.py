@@ -110,8 +110,8 @@ class Fixture:
     def commit(self, device, **members):
         return self.call("commit", device, **members)
 
-    def scrap(self, device, reason="cracked"):
-        return self.call("scrap", device, reason=reason)
+    def scrap(self, device, reason="cracked", **members):
+        return self.call("scrap", device, reason=reason, **members)
 
     def query(self, device):
         return self.call("query", device)

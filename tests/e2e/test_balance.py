@@ -130,7 +130,8 @@ class Factory:
             index = self.devices[device]
             more = {"evidence": readback(self.packages[index])} if \
                 self.random.random() < 0.7 else {}
-            assert self.ask("commit", device, **more)["code"] in (0, 1)
+            assert self.ask("commit", device, index=index,
+                            **more)["code"] in (0, 1)
             self.identities[index][0] = INJECTED
         elif what == "again" and reserved:
             device = self.random.choice(reserved)
@@ -140,7 +141,8 @@ class Factory:
                 self.devices[device]]["package"]
         elif what == "scrap" and reserved + done:
             device = self.random.choice(reserved + done)
-            assert self.ask("scrap", device, reason="fell")["code"] in (0, 1)
+            assert self.ask("scrap", device, index=self.devices[device],
+                            reason="fell")["code"] in (0, 1)
             self.identities[self.devices[device]][0] = SCRAPPED
         elif what == "rework" and done and len(self.identities) < COUNT - 2:
             device = self.random.choice(done)

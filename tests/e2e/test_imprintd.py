@@ -7,6 +7,7 @@ import shutil
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import threading
 import time
@@ -504,7 +505,7 @@ def test_malicious_certificates(issued, tmp_path):
     has, a few; nothing else whatever it says."""
     other = issued.copy(tmp_path / "eco")
     with Authority(other) as authority:
-        front, second = authority.front(), authority.front()
+        front, second = authority.front(0), authority.front(1)
         kind, (challenge, name, trust) = front.ask(WELCOME, None)
         assert (kind, name, len(trust)) == (DONE, NAME, 3)
         _, (elsewhere, _, _) = second.ask(WELCOME, None)
@@ -525,10 +526,81 @@ def test_malicious_certificates(issued, tmp_path):
             key.key.public_key().public_numbers()
         assert end - time.time() <= 86400
         kinds = [second.ask(CERTIFICATE, key.proof(elsewhere))[0]
-                 for _ in range(6)]
-        assert kinds == [DONE] * 3 + [REFUSED] * 3
+                 for _ in range(9)]
+        assert kinds == [DONE] * 7 + [REFUSED] * 2
+        # nor does it help to start again; another place has its own
+        again, third = authority.front(1), authority.front(2)
+        _, (challenge, _, _) = again.ask(WELCOME, None)
+        kind, refusal = again.ask(CERTIFICATE, key.proof(challenge))
+        assert (kind, refusal[:2]) == (REFUSED, [429, "busy"])
+        assert 0 < refusal[3] <= 60
+        _, (challenge, _, _) = third.ask(WELCOME, None)
+        assert third.ask(CERTIFICATE, key.proof(challenge))[0] == DONE
     log = other.imprint("log", "verify").out
     assert log
+
+
+def test_restarts(issued, tmp_path):
+    """A front that has had too many certificates and starts again waits, and
+    does not end; the other one goes on."""
+    with Server(issued.copy(tmp_path / "eco")) as server:
+        assert server.ask("GET", "/healthz")[0] == 200
+        wait_for(lambda: sum(name.startswith("front_certificate_expiry")
+                             for name in server.figures()) == 2)
+        kept, victim = sorted(server.role("front"))
+        for i in range(7):
+            os.kill(victim, signal.SIGHUP)
+            wait_for(lambda: server.text().count(
+                "a new TLS certificate") == i + 1)
+        os.kill(victim, signal.SIGKILL)
+        waits = "waits for its TLS certificate"
+        wait_for(lambda: waits in server.text())
+        there = set(server.role("front"))
+        time.sleep(2)
+        assert set(server.role("front")) == there
+        assert kept in there and len(there) == 2
+        assert server.text().count(waits) == 1
+
+
+def test_fair(issued, tmp_path):
+    """One front that asks without end keeps no other waiting."""
+    counts = [0] * COUNTS
+    with Authority(issued.copy(tmp_path / "eco")) as authority:
+        loud, quiet = authority.front(0), authority.front(1)
+        for _ in range(4):
+            assert quiet.ask(WELCOME, None)[0] == DONE
+        assert loud.ask(WELCOME, None)[0] == DONE
+
+        def at_once(*whose):
+            os.kill(authority.process.pid, signal.SIGSTOP)
+            for front, messages in whose:
+                front.end.sendall(b"".join(
+                    struct.pack(">I", len(raw)) + raw for raw in (
+                        cbor2.dumps([1, 100 + i, kind, body])
+                        for i, (kind, body) in enumerate(messages))))
+            os.kill(authority.process.pid, signal.SIGCONT)
+
+        def malformed(message):
+            assert message[2] == DONE
+            line, = [line for line in message[3][1].decode().splitlines()
+                     if line.startswith("imprint_requests_total{"
+                                        'verdict="malformed"}')]
+            return int(line.split()[-1])
+
+        at_once((loud, [(IDENTITY, b"x")] * 1500),
+                (quiet, [(IDENTITY, b"x"), (FIGURES, counts)]))
+        said = [quiet.take(), quiet.take()]
+        figures, = [one for one in said if one[1] == 101]
+        assert malformed(figures) <= 2 * 64
+        for _ in range(1500):
+            assert loud.take()[2] == REFUSED
+        # what is answered at once, one a turn
+        at_once((loud, [(FIGURES, counts)] * 20),
+                (quiet, [(IDENTITY, b"x")]))
+        seen = [malformed(loud.take()) for _ in range(20)]
+        assert quiet.take()[2] == REFUSED
+        assert seen[0] <= 1501
+        assert seen[1:] == [1502] * 19 or seen[2:] == [1502] * 18
 
 
 def test_malicious_messages(issued, tmp_path):

@@ -2,11 +2,13 @@
 ours to write here: python3-cryptography and python3-cbor2 alone."""
 import collections
 import concurrent.futures
+import contextlib
 import datetime
 import http.client
 import json
 import os
 import signal
+import sqlite3
 import ssl
 import threading
 import time
@@ -22,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 
 import reader
 from conftest import program_needed, run, sample
-from imprintd import (ANSWER, DONE, IDENTITY, NAME, PATIENCE_S, REFUSED,
+from imprintd import (ANSWER, DONE, FIGURES, IDENTITY, NAME, PATIENCE_S, REFUSED,
                       REQUEST, Authority, Server, wait_for)
 from test_verify_service import devices_of
 
@@ -452,6 +454,54 @@ def test_malicious_front(field, tmp_path):
         verify(victim.key.public_key(), parts(own)[3],
                reader.sig_structure(parts(own)[0], parts(own)[2]))
     field.eco.imprint("log", "verify")
+
+
+def test_poisoned(field, tmp_path):
+    """A device whose row is damaged is refused, and nobody else: neither who
+    is in its turn, nor in those that follow."""
+    one, others = field.devices[0], field.devices[1:9]
+    with Authority(field.eco) as authority:
+        front = authority.front()
+        request, keys = one.with_keys(ENROL)
+        first = Issued(field.root, front.ask(IDENTITY, request)[1], keys)
+        new = Holder(field.root, tmp_path / "new", keys[0], first.leaf)
+        assert front.ask(IDENTITY, new.request(
+            CONFIRM, reader.sha256(first.octets)))[0] == DONE
+        with contextlib.closing(sqlite3.connect(
+                field.eco.dir / "registry.db", timeout=PATIENCE_S)) as db:
+            with db:
+                assert db.execute(
+                    "UPDATE device SET body = x'00'").rowcount == 1
+        poison = new.with_keys(RENEW)[0]
+        asked, calls = {}, {}
+        os.kill(authority.process.pid, signal.SIGSTOP)     # one turn
+        for holder in others:
+            asked[holder] = holder.with_keys(ENROL)
+            calls[front.put(IDENTITY, asked[holder][0])] = holder
+            calls[front.put(IDENTITY, poison)] = None
+        os.kill(authority.process.pid, signal.SIGCONT)
+        for _ in range(len(calls)):
+            _, call, kind, body = front.take()
+            holder = calls.pop(call)
+            if holder is None:
+                assert (kind, body[:2]) == (REFUSED, [500, "internal"])
+                continue
+            assert kind == DONE, body
+            issued = Issued(field.root, body, asked[holder][1])
+            assert issued.ueid == holder.ueid
+        # issued once, though its turn was begun twice
+        kind, body = front.ask(IDENTITY, asked[holder or others[-1]][0])
+        assert kind == DONE
+        assert Issued(field.root, body).leaf == issued.leaf
+        kind, (_, text) = front.ask(FIGURES, [0] * 19)
+        figures = text.decode()
+        for verdict, count in (("done", 10), ("refused", len(others))):
+            assert f'imprint_requests_total{{verdict="{verdict}"}} ' \
+                f"{count}\n" in figures, figures
+        assert kind == DONE
+    assert authority.err.count("a request cannot be carried out") == \
+        len(others)
+    assert authority.err.count("verdict=done") == 10
 
 
 def test_strangers(field, stranger, tmp_path):

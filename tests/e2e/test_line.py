@@ -128,18 +128,23 @@ def test_retest_rework_scrap(served):
     assert other["code"] == 0 and other["ueid"] != first["ueid"]
     again = f.reserve("A", **rework)
     assert (again["code"], again["ueid"]) == (1, other["ueid"])
+    # late copies of what was said of the old one; it must be said of which
+    was, has = {"index": first["index"]}, {"index": other["index"]}
+    for late in ({}, was):
+        assert f.commit("A", evidence=readback(first), **late)["code"] == 34
+        assert f.scrap("A", **late)["code"] == 34
     # the old one's evidence proves nothing now
-    assert f.commit("A", evidence=readback(first))["code"] == 40
-    assert f.commit("A", evidence=readback(other))["code"] == 0
+    assert f.commit("A", evidence=readback(first), **has)["code"] == 40
+    assert f.commit("A", evidence=readback(other), **has)["code"] == 0
     # a late copy of the call voids nothing, a false one neither
     assert f.reserve("A", **rework)["code"] == 34
     assert f.reserve("A", rework="x", voids=1 << 40)["code"] == 34
-    assert f.commit("A", evidence=readback(other))["code"] == 1
+    assert f.commit("A", evidence=readback(other), **has)["code"] == 1
     assert f.query("A")["index"] == other["index"]
-    assert f.scrap("A")["code"] == 0
-    assert f.scrap("A")["code"] == 1
+    assert f.scrap("A", **has)["code"] == 0
+    assert f.scrap("A", **has)["code"] == 1
     assert f.reserve("A")["code"] == 31
-    assert f.commit("A", evidence=readback(other))["code"] == 31
+    assert f.commit("A", evidence=readback(other), **has)["code"] == 31
     assert f.query("A")["state"] == "scrapped"
     assert f.query("B")["code"] == f.scrap("B")["code"] == 21
     assert f.commit("B")["code"] == 21

@@ -115,6 +115,62 @@ def test_wrong_chip(eco, bea, floor, tmp_path):
         assert f.reserve("S2", order=1)["code"] == 22
 
 
+def test_inject_passes_over(eco, bea, floor, tmp_path):
+    """A plug-in, which holds nobody knows what, gets none that was made for
+    one device; what is for any it gets."""
+    meter_add(eco, tmp_path)
+    path = devices_list(tmp_path / "keys.cbor", devices_make(4))
+    create(eco, path, "device-key", "meter", station="line-7",
+           approval=approve(eco, path, bea, "device-key", "meter"))
+    eco.imprint("order", "create", "--product", "camera", "--count", 2,
+                "--station", "line-7")
+    eco.imprint("order", "run", 1)
+    eco.imprint("order", "run", 2)
+    floor.station("import", eco.pack(1))
+    said = floor.station("inject", "--command", "cat > /dev/null", code=3)
+    assert "made for one device each (4 packages)" in said.err
+    assert "serve" in said.err
+    floor.station("import", eco.pack(2))
+    said = floor.station("inject", "--command", "cat > /dev/null", "--json")
+    assert (said.json["injected"], said.json["made_for_devices"],
+            said.json["left"]) == (2, 4, 4)
+    assert [p["injected"] for p in floor.status()["packs"]] == [0, 2]
+    # named, the device gets its own
+    floor.station("inject", "--command", "cat > /dev/null", "--serial", "2")
+    assert [p["injected"] for p in floor.status()["packs"]] == [1, 2]
+
+
+def test_unreadable(eco, bea, floor, tmp_path):
+    """A list's pack that cannot be read does not stop the line: said once,
+    passed over, and taken up again when it is put right."""
+    chips = chips_make(3)
+    path = chips_list(tmp_path / "chips.cbor", chips)
+    create(eco, path, station="line-7", approval=approve(eco, path, bea))
+    eco.imprint("order", "create", "--product", "camera", "--count", 4,
+                "--station", "line-7")
+    for order in (1, 2):
+        eco.imprint("order", "run", order)
+        floor.station("import", eco.pack(order))
+    token = floor.station("fixture", "add", "f").out.strip()
+    pack = floor.status()["packs"][0]["pack"]
+    stored = floor.home / "packs" / f"{pack}.pack"
+    stored.unlink()
+    with Served(floor) as served:
+        f = Fixture(served, "f", token=token)
+        assert f.ask("GET", "/v1/line")[2]["unreadable"] == [pack]
+        for device in ("S", "T"):
+            answer = f.reserve(device)
+            assert (answer["code"], answer["order"]) == (0, 2)
+        refused = f.reserve("chip-0", order=1)
+        assert refused["code"] == 50 and f"{pack}.pack" in refused["text"]
+        floor.station("import", eco.pack(1))
+        assert f.reserve("chip-0", order=1)["code"] == 0
+        assert f.ask("GET", "/v1/line")[2]["unreadable"] == []
+        code, err = served.end()
+        assert code == 0
+        assert err.count("cannot be read") == 1 and pack in err
+
+
 def test_device_key(eco, bea, floor, tmp_path):
     meter_add(eco, tmp_path)
     devices = devices_make(4)

@@ -48,6 +48,7 @@ def operator_add(eco, name):
 
 def approve(eco, path, operator, mode="chip", product="camera"):
     out = path.with_suffix(".approval")
+    out.unlink(missing_ok=True)
     eco.imprint("list", "approve", path, "--product", product, "--mode",
                 mode, "--out", out, *operator)
     return out
@@ -194,7 +195,7 @@ def test_handed_out(eco, bea, tmp_path):
 
 
 def test_approval(eco, bea, tmp_path):
-    """Two operators, this list, this ecosystem; nothing less."""
+    """Two operators, this list, product and ecosystem; nothing less."""
     path = chips_list(tmp_path / "chips.cbor", chips_make(3))
     other = chips_list(tmp_path / "other.cbor", chips_make(3))
     says = [
@@ -202,6 +203,9 @@ def test_approval(eco, bea, tmp_path):
         (create(eco, path, code=5, approval=approve(eco, path, [])),
          "another one must approve"),
         (create(eco, path, code=5, approval=approve(eco, other, bea)),
+         "approved something else"),
+        (create(eco, path, code=5, approval=approve(
+            eco, path, bea, product="wind-turbine-sensor")),
          "approved something else"),
     ]
     for done, text in says:
@@ -215,6 +219,25 @@ def test_approval(eco, bea, tmp_path):
     done = create(eco, moved, code=5, approval=bad)
     assert "signature of operator bea is not good" in done.err
     assert create(eco, moved, approval=good) == 1
+    # spent with its order, though that gave its chips back
+    eco.imprint("order", "cancel", 1)
+    done = create(eco, moved, code=5, approval=good)
+    assert "was used before" in done.err and "approve anew" in done.err
+    assert create(eco, moved, approval=approve(eco, moved, bea)) == 2
+    eco.imprint("log", "verify")
+
+
+def test_evidence_signed(eco, bea, tmp_path):
+    """The station has no key to check a chip's signature with: such an order
+    could never be worked off."""
+    path = chips_list(tmp_path / "chips.cbor", chips_make(2))
+    done = create(eco, path, product="door-lock", code=2)
+    assert "evidence: signed" in done.err and "readback" in done.err
+    done = eco.imprint("list", "approve", path, "--product", "door-lock",
+                       "--mode", "chip", "--out", tmp_path / "none", *bea,
+                       code=2)
+    assert "evidence: signed" in done.err
+    assert not (tmp_path / "none").exists()
 
 
 def test_repeated(eco, bea, tmp_path):
@@ -246,7 +269,7 @@ def test_repeated(eco, bea, tmp_path):
     eco.imprint("order", "run", 2)
     chips_check(eco, again, order=2)
     # what has left is taken for ever
-    done = create(eco, path, approval=path.with_suffix(".approval"), code=4)
+    done = create(eco, path, approval=approve(eco, path, bea), code=4)
     assert "entry 4" in done.err
 
 

@@ -60,6 +60,21 @@ def test_same_again(eco, tmp_path):
     assert len(eco.imprint("product", "list", "--json").json) == 1
 
 
+def test_without_root(eco, tmp_path):
+    """Devices would refuse its identities: it is added, and that is said."""
+    with_root = "trust-anchors:\n  service: root\n"
+    assert CAMERA.count(with_root) == 1
+    path = tmp_path / "product.yaml"
+    for text, warned in ((CAMERA, False),
+                         (CAMERA.replace(with_root, "").replace(
+                             'version: "1.0.0"', 'version: "1.0.1"'), True)):
+        path.write_text(text)
+        done = eco.imprint("product", "add", path)
+        assert ("trust-anchors: {service: root}" in done.err) == warned
+        assert ("no root" in done.err) == warned
+    assert len(eco.imprint("product", "list", "--json").json) == 2
+
+
 def test_version_conflict(eco, tmp_path):
     add(eco, tmp_path, CAMERA)
     result = add(eco, tmp_path, CAMERA.replace("CAM-200", "CAM-201"), 4)

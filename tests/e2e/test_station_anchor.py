@@ -472,6 +472,108 @@ def test_set_faults(floor, anchor):
     held(floor, anchor)
 
 
+@pytest.mark.parametrize("to", ["none", "file", "program"])
+def test_left_vouches_no_more(floor, anchor, tmp_path, to):
+    """A copy of the disk from before the anchor was changed, put back."""
+    anchor.anchor(floor)
+    kept = floor.disk("kept")
+    (tmp_path / "next").mkdir()
+    after = {"file": File, "program": Program}.get(to)
+    if after is None:
+        result = floor.station("anchor", "set", "--none")
+        floor.hand_out()
+    else:
+        after = after(tmp_path / "next")
+        result = floor.station("anchor", "set", *(
+            ["--program"] if to == "program" else []), after.path)
+        held(floor, after)
+    assert "could not be told" not in result.err
+    newest = floor.disk("newest")
+    floor.put_back(kept)
+    assert "put back to an earlier state" in floor.station(
+        "inject", "--command", f"touch {floor.root}/out",
+        code=CORRUPT).err
+    assert not (floor.root / "out").exists()
+    floor.put_back(newest)
+    anchor.anchor(floor)                # and back again
+    held(floor, anchor)
+    floor.hand_out()
+
+
+def test_left_unreachable(floor, tmp_path):
+    """It cannot be told, which is said; the line goes on."""
+    program = Program(tmp_path)
+    program.anchor(floor)
+    program.path.chmod(0o600)
+    result = floor.station("anchor", "set", tmp_path / "elsewhere")
+    assert "could not be told" in result.err
+    floor.hand_out()
+    held(floor, File(tmp_path))
+
+
+def test_two_copies_in_step(floor, anchor):
+    """Both are at the anchor's number; what the one does moves it on, and the
+    other does not take that for its own."""
+    anchor.anchor(floor)
+    token = floor.station("fixture", "add", "f1", "--json").json["token"]
+    copy = Anchored(floor.root.parent / "clone", floor.eco)
+    shutil.copytree(floor.root, copy.root)
+    with Served(copy, "--anchor-every", "1") as served:
+        floor.hand_out()
+        number = anchor.number(floor)
+        fixture = Fixture(served, "f1", token)
+        assert fixture.reserve("sn-1")["code"] == 0
+
+
+        def ended():
+            with contextlib.suppress(OSError):
+                fixture.ask("GET", "/v1/line")
+            return served.process.poll() is not None
+        wait_for(ended)
+        code, err = served.wait()
+        fixture.close()
+        assert code == CONFLICT and "ledger" in err, (code, err)
+    assert anchor.number(floor) == number
+    floor.hand_out()
+    held(floor, anchor)
+    assert "put back" in copy.station("inject", "--command", "true",
+                                      code=CORRUPT).err
+
+
+def test_two_copies_inject(floor, tmp_path):
+    """The same while a plug-in is at work."""
+    program = Program(tmp_path)
+    program.anchor(floor)
+    copy = Anchored(tmp_path / "clone", floor.eco)
+    shutil.copytree(floor.root, copy.root)
+    result = copy.station(
+        "inject", "--command", f"cat > /dev/null; {BIN}/imprint-station"
+        f" --home {floor.home} inject --command 'cat > /dev/null' --count 1",
+        "--count", 1)
+    assert "put back to an earlier state" in result.err
+    copy.station("inject", "--command", "true", code=CORRUPT)
+    floor.hand_out()
+    held(floor, program)
+
+
+def test_serve_after_none(floor, tmp_path):
+    """The program that was left is run no more, nor is any when there never
+    was one."""
+    program = Program(tmp_path)
+    program.anchor(floor)
+    floor.station("anchor", "set", "--none")
+    token = floor.station("fixture", "add", "f1", "--json").json["token"]
+    ran = tmp_path / "ran"
+    program.path.write_text(f"#!/bin/sh\necho $@ >> {ran}\nexit 1\n")
+    with Served(floor, "--anchor-every", "1") as served:
+        fixture = Fixture(served, "f1", token)
+        assert fixture.reserve("sn-1")["code"] == 0
+        time.sleep(2)
+        assert fixture.ask("GET", "/v1/line")[2]["anchor"] == "none"
+        fixture.close()
+    assert not ran.exists()
+
+
 @needs_tpm
 def test_tpm_gone_and_back(floor, tpm):
     tpm.anchor(floor)
@@ -612,8 +714,8 @@ def test_serve(floor, tpm):
         served.wait()
         fixture.close()
         served.process.returncode = 0
-    said = held(floor, tpm)         # what was begun is brought to its end
-    assert said["number"] == number + 2
+    said = held(floor, tpm)
+    assert said["number"] == number + 1     # one that is gone is not waited for
     with Served(floor) as served:
         assert Fixture(served, "f1", token).reserve("sn-3")["code"] == 1
     floor.put_back(kept)
