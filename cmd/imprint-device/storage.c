@@ -206,7 +206,7 @@ agent_blocks_back(struct agent_blocks *b,
 	const struct imprint_device_blocks blocks = { .state = &hidden,
 		.slot_size = slots->blocks->slot_size, .read = hidden_read };
 	_cleanup_secret_ struct secret record = SECRET_INIT;
-	uint8_t found[IMPRINT_DEVICE_HASH_SIZE];
+	uint8_t found[IMPRINT_DEVICE_HASH_SIZE] = { 0 };
 	struct imprint_device_storage storage;
 	struct imprint_device_slots other;
 	struct imprint_bytes part;

@@ -355,7 +355,7 @@ test_each_check(void **state)
 	uint8_t from[64], to[64];
 	struct certificate c;
 	const char *reason;
-	struct made m;
+	struct made m = { 0 };
 	size_t i, at, len;
 
 	(void)state;
