@@ -2,6 +2,7 @@
 keys that it made, and what it signs with them. Read with python3-cryptography
 and openssl alone."""
 import base64
+import json
 import os
 import subprocess
 
@@ -13,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils, x25519
 
 import reader
 from conftest import (BIN, FAULTS, fault_text, parallel, program_needed, run)
-from test_floor import Package, Service
+from line import Fixture, Served
+from test_floor import Floor, Package, Service
 from test_modes import approve, bea, chips_list, create
 
 __all__ = ["bea"]
@@ -292,6 +294,20 @@ def test_firmware_chip(sealed):
 
 # Made in the device
 
+def handed_out(home, device):
+    """The package of one device of a list, as a fixture gets it."""
+    floor = Floor(home.parent)
+    floor.home = home
+    name = f"bench-{device}"
+    token = floor.station("fixture", "add", name).out.strip()
+    with Served(floor) as served:
+        answer = Fixture(served, name, token=token).ask(
+            "POST", "/v1/reserve",
+            json.dumps({"device": {"chip": device}}))[2]
+    assert answer["code"] == 0, answer
+    return base64.b64decode(answer["package"])
+
+
 @pytest.fixture(scope="module")
 def fleet(pristine, tmp_path_factory):
     """Two devices that made their keys, and what they were issued."""
@@ -321,10 +337,8 @@ def fleet(pristine, tmp_path_factory):
     eco.imprint("order", "run", 1)
     run(BIN / "imprint-station", "--home", root / "line", "import",
         eco.pack())
-    run(BIN / "imprint-station", "--home", root / "line", "inject",
-        "--command", f"cat > {root}/$IMPRINT_SEQUENCE.package")
     for n, device in enumerate(eco.devices):
-        device.package = (root / f"{n + 1}.package").read_bytes()
+        device.package = handed_out(root / "line", f"{n:04x}")
         device.install(device.package)
     return eco
 
@@ -412,9 +426,10 @@ def test_firmware(fleet, tmp_path):
     fleet.imprint("order", "run", order)
     line = fleet.root.parent / "line"
     run(BIN / "imprint-station", "--home", line, "import", fleet.pack(order))
-    run(BIN / "imprint-station", "--home", line, "inject", "--command",
-        f"cat > {tmp_path}/package")
-    package = (tmp_path / "package").read_bytes()
+    first = proofs.read_bytes()
+    first = first[:next(e for e in range(1, len(first)) if whole(first[:e]))]
+    payload = reader.cbor_decode(reader.cbor_decode(first).value[2])
+    package = handed_out(line, payload[1].hex())
     assert "not in this one" in fleet.devices[0].install(
         package, "--replace", code=1).err
     assert "not in this one" in firmware(
