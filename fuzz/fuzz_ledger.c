@@ -45,9 +45,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const uint8_t station[SHA256_SIZE] = { 1, 2, 3 };
 	const struct ledger_reader reader = { hear, NULL };
 	struct diag diag = DIAG_INIT;
-	uint8_t head[SHA256_SIZE];
+	_cleanup_ledger_ struct ledger *l = NULL;
 	static int fd = -1;
-	uint64_t records;
 	char path[32];
 
 	if (fd < 0)
@@ -64,8 +63,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    (ssize_t)(size - 1))
 		abort();
 	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	if (ledger_read(io_posix(), path, station, &reader, &records, head,
-	    &diag) != ERR_OK && diag.what[0] == '\0')
+	if (ledger_open(io_posix(), path, station, &reader, &l, &diag) !=
+	    ERR_OK && diag.what[0] == '\0')
 		abort();
 	return 0;
 }

@@ -91,7 +91,7 @@ ledger_open(const struct io *io, const char *path,
 		err = file_open(io, path, O_RDWR, 0, &l->file, diag);
 	if (!err)
 		err = ledger_walk(&l->file, station, l->sha256, reader,
-		    &l->at, diag);
+		    false, &l->at, diag);
 	if (!err)
 		err = tail_cut(l, diag);
 	if (err)
@@ -116,8 +116,8 @@ ledger_read(const struct io *io, const char *path,
 	if (!err)
 		err = file_open(io, path, O_RDONLY, 0, &file, diag);
 	if (!err)
-		err = ledger_walk(&file, station, sha256, reader, &walk,
-		    diag);
+		err = ledger_walk(&file, station, sha256, reader, true,
+		    &walk, diag);
 	if (err)
 		return err;
 	*ret_records = walk.records;

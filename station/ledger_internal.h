@@ -19,7 +19,7 @@ void	ledger_put_record(struct buf *, const struct ledger_record *);
 MUST_USE enum err ledger_parse_record(struct bytes,
     struct ledger_record *ret_record, const char **ret_reason);
 
-/* Walk all records of an open file. */
+/* Walk all records of an open file; beside: one that writes, maybe. */
 struct ledger_walk {
 	uint64_t	end;		/* after the last good record */
 	uint64_t	size;		/* of the file */
@@ -46,7 +46,7 @@ ledger_write(uint32_t word)
 }
 MUST_USE enum err ledger_walk(const struct file *,
     const uint8_t station[SHA256_SIZE], struct sha256 *,
-    const struct ledger_reader *, struct ledger_walk *ret_walk,
+    const struct ledger_reader *, bool beside, struct ledger_walk *ret_walk,
     struct diag *);
 
 #endif

@@ -1,5 +1,6 @@
 /* Reading a ledger; the writer is ledger.c. */
 #include <stdlib.h>
+#include <time.h>
 
 #include "station/ledger_internal.h"
 
@@ -7,12 +8,15 @@
 #define ZERO_RUN	8	/* zero octets that one bad octet cannot make */
 #define SECTOR		512	/* what a disk writes whole or not at all */
 #define LATER_WRITES	2	/* by which a later write is known */
+#define LOOKS_BESIDE	50	/* at what one that writes may be writing */
+#define LOOK_NS		4000000
 
 struct walker {
 	const struct file		*file;
 	struct sha256			*sha256;
 	const struct ledger_reader	*reader;
 	struct diag			*diag;
+	unsigned			 looks;	/* before a record is bad */
 	struct ledger_walk		 walk;
 	uint8_t				*window;
 	uint64_t			 window_at;
@@ -304,9 +308,9 @@ record_take(struct walker *w, const uint8_t *at, uint32_t word)
 	return ERR_OK;
 }
 
-/* ret_more false: the end, or a torn tail. */
+/* ret_at NULL: the end, or a torn tail. */
 static enum err
-record_read(struct walker *w, bool *ret_more)
+record_look(struct walker *w, const uint8_t **ret_at, uint32_t *ret_word)
 {
 	uint64_t left = w->walk.size - w->walk.end;
 	const uint8_t *at = NULL;
@@ -315,7 +319,7 @@ record_read(struct walker *w, bool *ret_more)
 	uint32_t word;
 	enum err err;
 
-	*ret_more = false;
+	*ret_at = NULL;
 	if (left == 0)
 		return ERR_OK;
 	have = left < LEDGER_RECORD_MAX + LEDGER_FRAME ? (size_t)left :
@@ -339,8 +343,48 @@ record_read(struct walker *w, bool *ret_more)
 	if (!whole)
 		return bad_record(w, word, w->walk.end + len + LEDGER_FRAME,
 		    false, "its hash does not fit: altered");
-	*ret_more = true;
-	return record_take(w, at, word);
+	*ret_at = at;
+	*ret_word = word;
+	return ERR_OK;
+}
+
+/* Beside one that writes, a record may be half in the file, over the zeros
+ * that were there; a moment later it is whole. */
+static enum err
+look_again(struct walker *w)
+{
+	const struct timespec pause = { .tv_nsec = LOOK_NS };
+	enum err err;
+
+	(void)nanosleep(&pause, NULL);
+	w->window_len = 0;
+	err = file_size(w->file, &w->walk.size, w->diag);
+	if (!err && w->walk.size < w->walk.end)
+		err = corrupt(w, "cut off while it was read");
+	return err;
+}
+
+/* ret_more false: the end, or a torn tail. */
+static enum err
+record_read(struct walker *w, bool *ret_more)
+{
+	struct diag *diag = w->diag;
+	const uint8_t *at = NULL;
+	uint32_t word = 0;
+	unsigned looks;
+	enum err err;
+
+	w->diag = w->looks > 0 ? NULL : diag;
+	err = record_look(w, &at, &word);
+	for (looks = w->looks; err && looks > 0; looks--) {
+		w->diag = looks > 1 ? NULL : diag;
+		err = look_again(w);
+		if (!err)
+			err = record_look(w, &at, &word);
+	}
+	w->diag = diag;
+	*ret_more = !err && at != NULL;
+	return *ret_more ? record_take(w, at, word) : err;
 }
 
 /* It cannot be read at all. */
@@ -392,11 +436,12 @@ header_read(struct walker *w, const uint8_t station[SHA256_SIZE])
 
 enum err
 ledger_walk(const struct file *file, const uint8_t station[SHA256_SIZE],
-    struct sha256 *sha256, const struct ledger_reader *reader,
+    struct sha256 *sha256, const struct ledger_reader *reader, bool beside,
     struct ledger_walk *ret_walk, struct diag *diag)
 {
 	struct walker w = {
-		.file = file, .sha256 = sha256, .reader = reader, .diag = diag
+		.file = file, .sha256 = sha256, .reader = reader, .diag = diag,
+		.looks = beside ? LOOKS_BESIDE : 0
 	};
 	bool more = true;
 	enum err err;

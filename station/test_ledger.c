@@ -11,10 +11,10 @@
 #include <unistd.h>
 
 #include "station/ledger.h"
+#include "station/test_ledger.h"
 #include "tests/support/io_fault.h"
 
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
-#define PATH		"ledger"
 #define RECORDS_MAX	64
 
 static const uint8_t station_id[SHA256_SIZE] = { 1, 2, 3 };
@@ -32,28 +32,6 @@ static const struct ledger_record records[] = {
 	{ .kind = LEDGER_RESULT, .time = 1790000004, .pack = { 7 },
 	    .position = 1, .status = LEDGER_TIMEOUT }
 };
-
-static int
-dir_enter(void **state)
-{
-	char dir[] = "/tmp/test-ledger-XXXXXX";
-
-	if (mkdtemp(dir) == NULL || chdir(dir) != 0)
-		return -1;
-	*state = strdup(dir);
-	return *state == NULL ? -1 : 0;
-}
-
-static int
-dir_leave(void **state)
-{
-	(void)unlink(PATH);
-	(void)unlink(PATH ".tmp");
-	if (chdir("/") != 0 || rmdir(*state) != 0)
-		return -1;
-	free(*state);
-	return 0;
-}
 
 /* What a reading told. */
 struct heard {

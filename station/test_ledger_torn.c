@@ -10,32 +10,10 @@
 #include <unistd.h>
 
 #include "station/ledger.h"
+#include "station/test_ledger.h"
 
-#define PATH	"ledger"
 #define SECTOR	512
 #define GROUP	40		/* records of a write */
-
-static int
-dir_enter(void **state)
-{
-	char dir[] = "/tmp/test-ledger-XXXXXX";
-
-	if (mkdtemp(dir) == NULL || chdir(dir) != 0)
-		return -1;
-	*state = strdup(dir);
-	return *state == NULL ? -1 : 0;
-}
-
-static int
-dir_leave(void **state)
-{
-	(void)unlink(PATH);
-	(void)unlink(PATH ".tmp");
-	if (chdir("/") != 0 || rmdir(*state) != 0)
-		return -1;
-	free(*state);
-	return 0;
-}
 
 static const uint8_t station_id[SHA256_SIZE] = { 1, 2, 3 };
 
@@ -178,12 +156,67 @@ a_sector_lost_at_a_record_is_seen(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, dir_enter, dir_leave)
 
+/* The end of the file while one writes it: not yet what it will be. */
+struct half {
+	off_t		at;
+	unsigned	looks;		/* so many times */
+};
+
+static ssize_t
+half_pread(void *state, int fd, void *ptr, size_t len, off_t at)
+{
+	struct half *half = state;
+	ssize_t n = pread(fd, ptr, len, at);
+	off_t from = at > half->at ? at : half->at;
+
+	if (half->looks > 0 && at + n > from) {
+		half->looks--;
+		memset((char *)ptr + (from - at), 0x55,
+		    (size_t)(at + n - from));
+	}
+	return n;
+}
+
+static enum err
+half_read(unsigned looks, uint64_t *ret_records, struct diag *diag)
+{
+	_cleanup_buf_ struct buf file = BUF_INIT;
+	size_t end = boundary_make(100, 2, 1, &file);
+	struct half half = { .at = (off_t)end + 9, .looks = looks };
+	uint8_t head[SHA256_SIZE];
+	struct io io = *io_posix();
+
+	/* room behind it, as there is while one writes */
+	assert_int_equal(truncate(PATH, (off_t)file.len + 8192), 0);
+	io.state = &half;
+	io.pread = half_pread;
+	return ledger_read(&io, PATH, station_id, &reader, ret_records, head,
+	    diag);
+}
+
+/* It is whole a moment later; what stays as it is is damage. */
+static void
+a_reader_beside_the_writer_looks_again(void **state)
+{
+	struct diag diag = DIAG_INIT;
+	uint64_t whole = 0, count = 0;
+
+	(void)state;
+	assert_int_equal(half_read(0, &whole, &diag), ERR_OK);
+	assert_int_equal(half_read(3, &count, &diag), ERR_OK);
+	assert_int_equal(count, whole);
+	assert_string_equal(diag.what, "");
+	assert_int_equal(half_read(100000, &count, &diag), ERR_CORRUPT);
+	assert_non_null(strstr(diag.what, "hash"));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(one_bad_octet_is_not_torn),
-		TEST(a_sector_lost_at_a_record_is_seen)
+		TEST(a_sector_lost_at_a_record_is_seen),
+		TEST(a_reader_beside_the_writer_looks_again)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,10 +52,7 @@ anchor_run(struct cmd *cmd, bool set, unsigned kind, const char *place)
 	bool vouches = false;
 	enum err err;
 
-	err = cmd_check_private(cmd, station_home(cmd));
-	if (!err)
-		err = station_open(cmd->io, station_home(cmd), STATION_MEND,
-		    &station, &cmd->diag);
+	err = station_get(cmd, STATION_MEND, &station);
 	if (!err && set)
 		err = station_anchor_set(&station, kind, place, time_now(),
 		    &vouches, &cmd->diag);

@@ -10,6 +10,9 @@
 const char *station_home(const struct cmd *);
 /* "8d9e 1f00 ..." of a key's thumbprint, for reading aloud. */
 void	fingerprint_print(FILE *, const uint8_t kid[SHA256_SIZE]);
+/* Open the station at --home, which nobody else may write to. */
+MUST_USE enum err station_get(struct cmd *, enum station_access,
+    struct station *);
 /* Say once when this home was last worked in on another machine. */
 void	moved_warn(struct cmd *, const struct station *);
 /* Move the ledger's anchor on; a warning when that cannot be. */

@@ -87,10 +87,7 @@ station_cmd_import(struct cmd *cmd)
 
 	if (cmd->argc == 0)
 		return cmd_usage(cmd, "which PACK?");
-	err = cmd_check_private(cmd, station_home(cmd));
-	if (!err)
-		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
-		    &station, &cmd->diag);
+	err = station_get(cmd, STATION_WORK, &station);
 	if (!err)
 		moved_warn(cmd, &station);
 	if (err == ERR_BUSY) {

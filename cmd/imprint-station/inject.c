@@ -250,10 +250,7 @@ station_cmd_inject(struct cmd *cmd)
 	if (!err)
 		err = form_choose(cmd, &layout, &plan);
 	if (!err)
-		err = cmd_check_private(cmd, station_home(cmd));
-	if (!err)
-		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
-		    &station, &cmd->diag);
+		err = station_get(cmd, STATION_WORK, &station);
 	if (err)
 		return cmd_fail(cmd, err);
 	moved_warn(cmd, &station);

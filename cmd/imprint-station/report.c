@@ -61,10 +61,7 @@ station_cmd_report(struct cmd *cmd)
 		return cmd_usage(cmd, "which ORDER, and --out FILE?");
 	err = order_number(cmd, &order);
 	if (!err)
-		err = cmd_check_private(cmd, station_home(cmd));
-	if (!err)
-		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
-		    &station, &cmd->diag);
+		err = station_get(cmd, STATION_WORK, &station);
 	if (!err)
 		moved_warn(cmd, &station);
 	if (!err)
@@ -88,10 +85,7 @@ station_cmd_key_new(struct cmd *cmd)
 
 	if (cmd->argc > 0)
 		return cmd_usage(cmd, "key new takes no arguments");
-	err = cmd_check_private(cmd, station_home(cmd));
-	if (!err)
-		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
-		    &station, &cmd->diag);
+	err = station_get(cmd, STATION_WORK, &station);
 	if (!err)
 		err = station_key_new(&station, time_now(), &cmd->diag);
 	if (err)

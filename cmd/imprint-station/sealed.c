@@ -54,10 +54,7 @@ station_cmd_sealed(struct cmd *cmd)
 	if (cmd->argc != 1 || device == NULL || out == NULL)
 		return cmd_usage(cmd, "one PACK, --device and --out are "
 		    "needed");
-	err = cmd_check_private(cmd, station_home(cmd));
-	if (!err)
-		err = station_open(cmd->io, station_home(cmd), STATION_LOOK,
-		    &station, &cmd->diag);
+	err = station_get(cmd, STATION_LOOK, &station);
 	if (!err)
 		err = pack_open(cmd->io, cmd->argv[0], station.signers,
 		    station.signer_count, &pack, &cmd->diag);

@@ -211,10 +211,7 @@ serve_open(struct cmd *cmd, struct serving *s)
 	struct tokens tokens;
 	enum err err;
 
-	err = cmd_check_private(cmd, station_home(cmd));
-	if (!err)
-		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
-		    &station, &cmd->diag);
+	err = station_get(cmd, STATION_WORK, &station);
 	if (err)
 		return err;
 	moved_warn(cmd, &station);

@@ -154,6 +154,17 @@ station_home(const struct cmd *cmd)
 	return home != NULL ? home : STATION_HOME;
 }
 
+enum err
+station_get(struct cmd *cmd, enum station_access access,
+    struct station *station)
+{
+	enum err err;
+
+	err = cmd_check_private(cmd, station_home(cmd));
+	return err ? err : station_open(cmd->io, station_home(cmd), access,
+	    station, &cmd->diag);
+}
+
 void
 moved_warn(struct cmd *cmd, const struct station *station)
 {

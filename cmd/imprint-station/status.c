@@ -167,10 +167,7 @@ station_cmd_status(struct cmd *cmd)
 
 	if (cmd->argc > 0)
 		return cmd_usage(cmd, "status takes no arguments");
-	err = cmd_check_private(cmd, station_home(cmd));
-	if (!err)
-		err = station_open(cmd->io, station_home(cmd), STATION_LOOK,
-		    &station, &cmd->diag);
+	err = station_get(cmd, STATION_LOOK, &station);
 	if (err)
 		return cmd_fail(cmd, err);
 	if (cmd->json)

@@ -62,10 +62,7 @@ station_cmd_sync(struct cmd *cmd)
 	if (cmd->argc > 1 || (cmd->argc == 0 && out == NULL))
 		return cmd_usage(cmd, "an ACKNOWLEDGEMENT, --out FILE, or"
 		    " both");
-	err = cmd_check_private(cmd, station_home(cmd));
-	if (!err)
-		err = station_open(cmd->io, station_home(cmd), STATION_WORK,
-		    &station, &cmd->diag);
+	err = station_get(cmd, STATION_WORK, &station);
 	if (err)
 		return cmd_fail(cmd, err);
 	moved_warn(cmd, &station);

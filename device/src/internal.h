@@ -24,6 +24,14 @@ export(struct bytes b)
 }
 
 /*
+ * Begin to read a package of either kind: magic and version before the number
+ * of elements is judged, for another version may have more. Returns that
+ * number; c fails with not_one when the magic is another.
+ */
+size_t	imprint_device_head_read(struct cbor *, struct imprint_bytes,
+	    const char *magic, const char *not_one, uint64_t *ret_version);
+
+/*
  * The document of a package: COSE_Sign1 (RFC 9052 4.2) and its claims, or
  * claims and their receipt (RFC 9942 5.2).
  * Verdict ACCEPT, or why not, with static text.

@@ -1,6 +1,7 @@
 #include "device/src/internal.h"
 
 #define MAGIC	"imprint-package"
+#define NOT_ONE	"not a package"
 
 #define MAKER_STATION	3	/* and authority: 4 */
 
@@ -70,17 +71,17 @@ certs_read(struct cbor *c, struct imprint_device_identity *id)
 	id->cert_count = i;
 }
 
-/* Before the number of elements is judged: another version may have more. */
-static size_t
-head_read(struct cbor *c, struct imprint_bytes package, uint64_t *version)
+size_t
+imprint_device_head_read(struct cbor *c, struct imprint_bytes package,
+    const char *magic, const char *not_one, uint64_t *ret_version)
 {
 	size_t count;
 
 	cbor_open(c, view(package));
 	count = cbor_get_array(c);
-	if (!bytes_equal(cbor_get_tstr(c), bytes_text(MAGIC)))
-		cbor_fail(c, "not a package");
-	*version = cbor_get_uint(c);
+	if (!bytes_equal(cbor_get_tstr(c), bytes_text(magic)))
+		cbor_fail(c, not_one);
+	*ret_version = cbor_get_uint(c);
 	return count;
 }
 
@@ -90,7 +91,8 @@ imprint_device_package_version(struct imprint_bytes package)
 	uint64_t version;
 	struct cbor c;
 
-	(void)head_read(&c, package, &version);
+	(void)imprint_device_head_read(&c, package, MAGIC, NOT_ONE,
+	    &version);
 	return cbor_ok(&c) ? version : 0;
 }
 
@@ -105,7 +107,8 @@ package_read(struct imprint_bytes package, struct imprint_device_identity *id,
 	struct cbor c;
 	size_t count;
 
-	count = head_read(&c, package, &version);
+	count = imprint_device_head_read(&c, package, MAGIC, NOT_ONE,
+	    &version);
 	if (cbor_ok(&c) && version != IMPRINT_DEVICE_PACKAGE_VERSION) {
 		*ret_reason = "package: of a version that is not known";
 		return IMPRINT_DEVICE_DENY_UNSUPPORTED;

@@ -6,6 +6,7 @@
 #include "device/src/internal.h"
 
 #define MAGIC		"imprint-chip-package"
+#define NOT_ONE		"sealed package: not one"
 #define VERSION		1
 #define HASH_SIZE	IMPRINT_DEVICE_HASH_SIZE
 #define ID_SIZE		16
@@ -182,27 +183,14 @@ sealed_read(struct cbor *c, struct sealed *s)
 		cbor_fail(c, "sealed package: nothing in it");
 }
 
-/* The magic and the version before all else; the array's size. */
-static size_t
-head_read(struct cbor *c, struct imprint_bytes sealed, uint64_t *version)
-{
-	size_t count;
-
-	cbor_open(c, view(sealed));
-	count = cbor_get_array(c);
-	if (!bytes_equal(cbor_get_tstr(c), bytes_text(MAGIC)))
-		cbor_fail(c, "sealed package: not one");
-	*version = cbor_get_uint(c);
-	return count;
-}
-
 bool
 imprint_device_is_sealed(struct imprint_bytes sealed)
 {
 	uint64_t version;
 	struct cbor c;
 
-	(void)head_read(&c, sealed, &version);
+	(void)imprint_device_head_read(&c, sealed, MAGIC, NOT_ONE,
+	    &version);
 	return cbor_ok(&c);
 }
 
@@ -347,7 +335,8 @@ imprint_device_unseal(const struct imprint_device_crypto *crypto,
 	*ret_len = 0;
 	*ret_report = empty;
 	ret_report->reason = "";
-	count = head_read(&c, sealed, &version);
+	count = imprint_device_head_read(&c, sealed, MAGIC, NOT_ONE,
+	    &version);
 	if (cbor_ok(&c) && version != VERSION)
 		return refuse(ret_report, IMPRINT_DEVICE_DENY_UNSUPPORTED,
 		    "sealed package: of a version that is not known");

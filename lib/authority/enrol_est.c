@@ -6,13 +6,6 @@
 
 #define NEVER_DUE_S	(2 * INT64_C(31556952))	/* due after a year */
 
-static bool
-same_key(const struct public_key *a, const struct public_key *b)
-{
-	return a->alg == b->alg && bytes_equal(bytes_of(a->raw, a->len),
-	    bytes_of(b->raw, b->len));
-}
-
 /*
  * A certification request says nothing of when it was made or for what, and
  * who has seen one can send it again. So it counts as its key's own word only
@@ -86,8 +79,9 @@ est_decide(struct submission *s, const struct est_ask *ask)
 	if (err || enrol_decided(s->result))
 		return err;
 	/* a key proves itself in its own renewal, when that is due */
-	s->asserted = !(s->request.type == DEVICE_RENEW && same_key(&given.key,
-	    &asker->keys[asker->kind.auth]) && is_due(s));
+	s->asserted = !(s->request.type == DEVICE_RENEW &&
+	    public_key_equal(&given.key, &asker->keys[asker->kind.auth]) &&
+	    is_due(s));
 	s->given = &given;
 	err = enrol_dispatch(s);
 	s->given = NULL;
@@ -101,13 +95,9 @@ enrol_submit_est(struct enrol *e, const struct est_ask *ask,
 	struct submission s = { .enrol = e, .result = result, .diag = diag };
 	enum err err;
 
-	if (!e->turn)
-		return diag_fail(diag, ERR_STATE, NULL,
-		    "enrolment: no turn is under way");
-	result->verdict = ENROL_REFUSED;
-	result->known = false;
-	result->bare = true;
-	result->why = (struct diag)DIAG_INIT;
+	err = enrol_submission_begin(&s, true);
+	if (err)
+		return err;
 	s.request.type = ask->renew ? DEVICE_RENEW : DEVICE_ENROL;
 	err = enrol_asker_named(e, ask->leaf, &s.asker, result, diag);
 	/* clients that always "renew" what they have mean the same */

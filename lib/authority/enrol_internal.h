@@ -125,6 +125,8 @@ struct submission {
 	struct diag			*diag;
 };
 
+/* First; bare: the answer is the certificate alone. ERR_STATE: no turn. */
+MUST_USE enum err enrol_submission_begin(struct submission *, bool bare);
 /* Decide by type; who asks is known and stands well. */
 MUST_USE enum err enrol_dispatch(struct submission *);
 /* What parsers say of a request is a verdict, unless this machine failed. */

@@ -202,9 +202,7 @@ marks_check(struct enrol *e, const struct asker *asker,
 	for (i = 0; i < count && !err && is_free; i++) {
 		err = mark_check(e, asker, &keys[i], &is_free, diag);
 		for (n = 0; n < i; n++)
-			if (keys[n].alg == keys[i].alg && bytes_equal(
-			    bytes_of(keys[n].raw, keys[n].len),
-			    bytes_of(keys[i].raw, keys[i].len)))
+			if (public_key_equal(&keys[n], &keys[i]))
 				is_free = false;
 	}
 	if (err || is_free)

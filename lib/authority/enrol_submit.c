@@ -61,13 +61,6 @@ refuse_event(struct submission *s, enum enrol_verdict verdict,
 	return refuse(s, verdict, why, hint);
 }
 
-static enum err
-repeat_busy(struct submission *s)
-{
-	return refuse(s, ENROL_BUSY, "the same request is being carried out",
-	    NULL);
-}
-
 /* Was this very request carried out, with the identity at index? */
 static enum err
 repeat_try(struct submission *s, uint64_t index, bool confirmed)
@@ -89,7 +82,8 @@ repeat_try(struct submission *s, uint64_t index, bool confirmed)
 		    "carried out with other content", "take a new id");
 	/* of this turn: it cannot be rebuilt yet */
 	if (index >= e->log.size)
-		return repeat_busy(s);
+		return refuse(s, ENROL_BUSY, "the same request is being "
+		    "carried out", NULL);
 	return enrol_answer_again(e, index, &enrolment, &s->request,
 	    confirmed, s->result, s->diag);
 }
@@ -122,13 +116,6 @@ asker_key(const struct asker *asker, unsigned slot, enum key_alg alg)
 		if (asker->slots[i] == slot && asker->keys[i].alg == alg)
 			return &asker->keys[i];
 	return NULL;
-}
-
-static bool
-key_equal(const struct public_key *a, const struct public_key *b)
-{
-	return a->alg == b->alg && bytes_equal(bytes_of(a->raw, a->len),
-	    bytes_of(b->raw, b->len));
 }
 
 /* Does the new key sign for itself? Those that cannot are covered by the
@@ -176,7 +163,7 @@ key_take(struct submission *s, const struct device_key *key)
 		return refuse(s, ENROL_KEYS, "a key for a slot that the "
 		    "product has not, or of another algorithm", NULL);
 	if (s->request.type == DEVICE_ENROL &&
-	    key_equal(&key->key, &s->asker.keys[s->asker.kind.auth]))
+	    public_key_equal(&key->key, &s->asker.keys[s->asker.kind.auth]))
 		return refuse(s, ENROL_KEYS, "the bootstrap key is for "
 		    "enrolment alone", "make a new key");
 	public_key_copy(&s->publics[i], &key->key);
@@ -308,9 +295,6 @@ issue(struct submission *s, enum evidence_class evidence)
 	struct enrol_product *product = s->product;
 	enum err err;
 
-	err = asserted_check(s);
-	if (err || decided(s))
-		return err;
 	attempts_refill(s);
 	if (s->asker.device.attempts >= s->product->product.field.attempts)
 		return refuse_event(s, ENROL_ATTEMPTS, "too many identities "
@@ -373,7 +357,8 @@ enrol_type(struct submission *s)
 	if (late)
 		return refuse(s, ENROL_EXPIRED, "the bootstrap certificate "
 		    "has expired", NULL);
-	return issue(s, EVIDENCE_BOOTSTRAP);
+	err = asserted_check(s);
+	return err || decided(s) ? err : issue(s, EVIDENCE_BOOTSTRAP);
 }
 
 /* The new identity was used: it is the device's now. */
@@ -487,6 +472,19 @@ enrol_dispatch(struct submission *s)
 }
 
 enum err
+enrol_submission_begin(struct submission *s, bool bare)
+{
+	if (!s->enrol->turn)
+		return diag_fail(s->diag, ERR_STATE, NULL,
+		    "enrolment: no turn is under way");
+	s->result->verdict = ENROL_REFUSED;
+	s->result->known = false;
+	s->result->bare = bare;
+	s->result->why = (struct diag)DIAG_INIT;
+	return ERR_OK;
+}
+
+enum err
 enrol_submit(struct enrol *e, struct bytes encoded,
     struct enrol_result *result, struct diag *diag)
 {
@@ -494,13 +492,9 @@ enrol_submit(struct enrol *e, struct bytes encoded,
 	struct cose_sign1 message;
 	enum err err;
 
-	if (!e->turn)
-		return diag_fail(diag, ERR_STATE, NULL,
-		    "enrolment: no turn is under way");
-	result->verdict = ENROL_REFUSED;
-	result->known = false;
-	result->bare = false;
-	result->why = (struct diag)DIAG_INIT;
+	err = enrol_submission_begin(&s, false);
+	if (err)
+		return err;
 	err = enrol_verdict_of(&s, device_request_open(encoded, &message,
 	    &s.request, &result->why), ENROL_MALFORMED);
 	if (err || decided(&s))

@@ -3,16 +3,6 @@
 
 #define DAY	86400
 
-static struct enrol *
-opened(struct field *f)
-{
-	struct enrol *e = NULL;
-	struct diag diag = DIAG_INIT;
-
-	good(enrol_open(f->w->authority, NOW, &e, &diag), &diag);
-	return e;
-}
-
 /* The document of a package: birth's UEID and name, the asked keys. */
 static void
 package_check(struct field *f, const struct answered *a,

@@ -175,6 +175,16 @@ field_fresh(void **state)
 	return 0;
 }
 
+static inline struct enrol *
+opened(struct field *f)
+{
+	struct enrol *e = NULL;
+	struct diag diag = DIAG_INIT;
+
+	good(enrol_open(f->w->authority, NOW, &e, &diag), &diag);
+	return e;
+}
+
 /* A request's keys: made at random, with their proofs. */
 struct asked {
 	uint8_t			 id[DEVICE_REQUEST_ID_SIZE];

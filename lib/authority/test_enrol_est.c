@@ -122,15 +122,10 @@ est(struct enrol *e, bool renew, const char *label, struct bytes leaf,
 }
 
 static struct enrol *
-opened(struct field *f, const char *version, uint32_t quota)
+opened_with(struct field *f, const char *version, uint32_t quota)
 {
-	struct enrol *e = NULL;
-	struct diag diag = DIAG_INIT;
-
-	if (version != NULL)
-		product_single(f->w, version, quota);
-	good(enrol_open(f->w->authority, NOW, &e, &diag), &diag);
-	return e;
+	product_single(f->w, version, quota);
+	return opened(f);
 }
 
 static unsigned
@@ -165,7 +160,7 @@ test_enrol_by_quota(void **state)
 	_cleanup_answered_ struct answered a = ANSWERED_INIT,
 	    again = ANSWERED_INIT;
 	struct field *f = *state;
-	struct enrol *e = opened(f, "2.0.0", QUOTA);
+	struct enrol *e = opened_with(f, "2.0.0", QUOTA);
 	size_t i;
 
 	for (i = 0; i < DEVICES; i++)
@@ -189,13 +184,13 @@ test_enrol_by_quota(void **state)
 	    ENROL_QUOTA);
 	/* no restart forgets them */
 	enrol_close(&e);
-	e = opened(f, NULL, 0);
+	e = opened(f);
 	assert_int_equal(est(e, false, "", buf_bytes(
 	    &f->devices[2].birth.leaf), buf_bytes(&k[2].csr), &a),
 	    ENROL_QUOTA);
 	/* a later version that allows more counts those before */
 	enrol_close(&e);
-	e = opened(f, "2.1.0", QUOTA + 1);
+	e = opened_with(f, "2.1.0", QUOTA + 1);
 	assert_int_equal(est(e, false, "", buf_bytes(
 	    &f->devices[2].birth.leaf), buf_bytes(&k[2].csr), &a),
 	    ENROL_DONE);
@@ -216,7 +211,7 @@ test_same_key_renews(void **state)
 	    second = ANSWERED_INIT, again = ANSWERED_INIT;
 	struct field *f = *state;
 	struct doorbell *device = &f->devices[1];
-	struct enrol *e = opened(f, "2.0.0", 1);
+	struct enrol *e = opened_with(f, "2.0.0", 1);
 	unsigned reason;
 
 	est_key_make(&k);
@@ -265,7 +260,7 @@ test_native_renews(void **state)
 	struct est_key k = EST_KEY_INIT;
 	struct field *f = *state;
 	struct doorbell *device = &f->devices[3];
-	struct enrol *e = opened(f, NULL, 0);
+	struct enrol *e = opened(f);
 	uint64_t index = enrolled(f, e, device);
 	unsigned reason;
 
@@ -289,7 +284,7 @@ test_front_alone(void **state)
 	_cleanup_asked_ struct asked asked = ASKED_INIT;
 	struct field *f = *state;
 	struct doorbell *device = &f->devices[0];
-	struct enrol *e = opened(f, "2.0.0", 0);
+	struct enrol *e = opened_with(f, "2.0.0", 0);
 	unsigned reason;
 	uint64_t index;
 
@@ -328,7 +323,7 @@ test_bad_requests(void **state)
 	_cleanup_answered_ struct answered a = ANSWERED_INIT;
 	struct field *f = *state;
 	struct bytes leaf = buf_bytes(&f->devices[0].birth.leaf);
-	struct enrol *e = opened(f, "2.0.0", QUOTA);
+	struct enrol *e = opened_with(f, "2.0.0", QUOTA);
 
 	est_key_make(&k);
 	est_key_make(&other);
@@ -378,7 +373,7 @@ test_two_keys(void **state)
 	good(product_encode(&product, &body), &diag);
 	good(submit(f->w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result,
 	    &diag), &diag);
-	e = opened(f, NULL, 0);
+	e = opened(f);
 	est_key_make(&k);
 	assert_int_equal(est(e, false, "", buf_bytes(
 	    &f->devices[2].birth.leaf), buf_bytes(&k.csr), &a), ENROL_KEYS);

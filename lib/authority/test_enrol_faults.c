@@ -7,16 +7,6 @@
 #include "lib/x509/crl_read.h"
 #include "tests/support/io_fault.h"
 
-static struct enrol *
-opened(struct field *f)
-{
-	struct enrol *e = NULL;
-	struct diag diag = DIAG_INIT;
-
-	good(enrol_open(f->w->authority, NOW, &e, &diag), &diag);
-	return e;
-}
-
 static struct store_log
 log_row(struct field *f)
 {

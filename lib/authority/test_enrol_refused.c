@@ -5,16 +5,6 @@
 
 #define YEAR_S	(INT64_C(365) * 86400)
 
-static struct enrol *
-opened(struct field *f)
-{
-	struct enrol *e = NULL;
-	struct diag diag = DIAG_INIT;
-
-	good(enrol_open(f->w->authority, NOW, &e, &diag), &diag);
-	return e;
-}
-
 static uint64_t
 log_size(struct field *f)
 {

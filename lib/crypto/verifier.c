@@ -90,13 +90,12 @@ verifier_free(struct verifier **verifier)
  * give the last: of ECDSA one that leads to the point at infinity. So whatever
  * is not good is bad, and no stranger makes an error of ours.
  */
-static enum err
-result_map(int result, bool *ret_good)
+static bool
+result_good(int result)
 {
 	if (result != 1)
 		ERR_clear_error();
-	*ret_good = result == 1;
-	return ERR_OK;
+	return result == 1;
 }
 
 enum err
@@ -113,8 +112,9 @@ verifier_check_digest(struct verifier *v, const uint8_t digest[SHA256_SIZE],
 		return ERR_OK;
 	}
 	len = ecdsa_to_der(sig.ptr, der);
-	return result_map(EVP_PKEY_verify(v->ctx, der, len, digest,
-	    SHA256_SIZE), ret_good);
+	*ret_good = result_good(EVP_PKEY_verify(v->ctx, der, len, digest,
+	    SHA256_SIZE));
+	return ERR_OK;
 }
 
 static enum err
@@ -130,8 +130,9 @@ message_check(struct verifier *v, struct bytes message, struct bytes sig,
 	if (EVP_DigestVerifyInit_ex(v->md_ctx, &ctx, signature_digest(a),
 	    NULL, NULL, v->pkey, NULL) != 1 || !signature_padding(a, ctx))
 		return ossl_fail(NULL, "signature check");
-	return result_map(EVP_DigestVerify(v->md_ctx, sig.ptr, sig.len,
-	    message.ptr, message.len), ret_good);
+	*ret_good = result_good(EVP_DigestVerify(v->md_ctx, sig.ptr, sig.len,
+	    message.ptr, message.len));
+	return ERR_OK;
 }
 
 enum err
