@@ -7,10 +7,11 @@
 #define NEVER_DUE_S	(2 * INT64_C(31556952))	/* due after a year */
 
 /*
- * A certification request by one key alone says nothing of when it was made
- * or for what, and who has seen one can send it again. So it counts as its key's own word only
- * in the second half of the certificate that it renews: a copy brings then at
- * most what the device would soon ask for itself.
+ * A certification request that one key has signed says nothing of when it was
+ * made or for what, and who has seen one can send it again. So it counts as
+ * its key's own word only in the second half of the certificate that it
+ * renews: a copy brings then at most what the device would soon ask for
+ * itself.
  */
 static bool
 is_due(const struct submission *s)
