@@ -286,7 +286,7 @@ def test_table(eco):
         good = Line(eco)
         # a published state is an answer
         assert good.ask(PUBLISH, [0, 1])[0] == ANSWER
-        for kind in [0, 1, 2, 3, 4, 5, 6, 15, 19, 32, ANSWER, 65, ERROR]:
+        for kind in [0, 1, 2, 3, 4, 5, 6, 7, 15, 19, 32, ANSWER, 65, ERROR]:
             assert Line(eco).ask(kind, None) is None, kind
         with memory(b"x") as file:
             for kind, body in ((RUN, [1, 0]), (PUBLISH, [0, 0])):
