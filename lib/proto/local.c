@@ -162,7 +162,8 @@ files_take(struct msghdr *packet, struct local_packet *out)
 	size_t count;
 
 	if (head == NULL || head->cmsg_level != SOL_SOCKET ||
-	    head->cmsg_type != SCM_RIGHTS)
+	    head->cmsg_type != SCM_RIGHTS ||
+	    head->cmsg_len > CMSG_LEN(LOCAL_FILES_MAX * sizeof(int)))
 		return;
 	count = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
 	memcpy(out->files, CMSG_DATA(head), count * sizeof(int));
@@ -173,8 +174,10 @@ enum err
 local_receive(int fd, struct local_packet *packet, struct diag *diag)
 {
 	union control control = { .room = { 0 } };
+	/* not the room with its padding, which has place for one more */
 	struct msghdr message = { .msg_control = control.room,
-		.msg_controllen = sizeof(control.room), .msg_iovlen = 1 };
+		.msg_controllen = CMSG_LEN(LOCAL_FILES_MAX * sizeof(int)),
+		.msg_iovlen = 1 };
 	struct iovec iov = { .iov_len = LOCAL_MESSAGE_MAX };
 	ssize_t n;
 
