@@ -184,9 +184,10 @@ def test_clock_back(eco, doorbell, clock, tmp_path):
         # it asks what time it is
         done = device.field("run", server.port, env=lost_clock)
         assert "current" in done.out and device.package().document == first
+        shown = status(device, env=lost_clock, code=1)
+        assert shown["identity"] == "field" and "time" in shown["verdict"]
         device.field("run", closed_port(), env=lost_clock, code=6)
-    shown = status(device, env=lost_clock, code=1)
-    assert shown["identity"] == "field" and "time" in shown["verdict"]
+        assert status(device, env=lost_clock, code=1)["request"] == "refresh"
 
 
 def test_away_then_there(eco, doorbell, tmp_path):
