@@ -13,8 +13,8 @@ import time
 import pytest
 
 import reader
-from conftest import (BIN, PASSPHRASE, ROOT, URL, Result, init, let_through,
-                      run)
+from conftest import (BIN, PASSPHRASE, ROOT, Result, init, let_through,
+                      make_ecosystem, run)
 from test_status_formats import Publisher
 
 CHECKS = ["permissions", "registry", "structure", "keystore", "clock",
@@ -70,8 +70,7 @@ def tree(root):
 @pytest.fixture(scope="module")
 def well(tmp_path_factory):
     """Anchored, with an order run; only to be copied."""
-    eco = init(tmp_path_factory.mktemp("well"))
-    eco.imprint("init", "--publish-url", URL)
+    eco = make_ecosystem(tmp_path_factory.mktemp("well"))
     eco.imprint("product", "add", ROOT / "examples/products/camera.yaml")
     eco.station_add("line-1")
     eco.order(20, "line-1", chunk=8)
