@@ -209,6 +209,15 @@ def test_no_ecosystem(tmp_path):
 
 # What is not
 
+def elsewhere(eco):
+    """A free path on another file system."""
+    for place in ("/dev/shm", "/var/tmp"):
+        if os.path.isdir(place) and \
+                os.stat(place).st_dev != eco.root.stat().st_dev:
+            return f"{place}/imprint-test-{os.getpid()}"
+    pytest.skip("there is no other file system")
+
+
 @pytest.mark.parametrize("name,mode,result", [
     ("", 0o770, "problem"), ("", 0o750, "warning"),
     ("..", 0o777, "problem"), ("../..", 0o770, "problem"),
@@ -348,11 +357,7 @@ def test_anchor(eco, clock, tmp_path):
 
 def test_anchor_elsewhere(eco):
     """On another file system, as it should be, where there is one."""
-    place = "/dev/shm"
-    if not os.path.isdir(place) or \
-            os.stat(place).st_dev == eco.root.stat().st_dev:
-        pytest.skip("there is no other file system")
-    anchor = f"{place}/imprint-test-{os.getpid()}"
+    anchor = elsewhere(eco)
     try:
         eco.imprint("anchor", "set", anchor)
         report = doctor(eco)
@@ -603,11 +608,7 @@ def test_disk(eco, shim):
 
 def test_disk_of_the_packs(eco):
     """Packs on a file system of their own are counted there."""
-    place = "/dev/shm"
-    if not os.path.isdir(place) or \
-            os.stat(place).st_dev == eco.root.stat().st_dev:
-        pytest.skip("there is no other file system")
-    other = f"{place}/imprint-test-{os.getpid()}"
+    other = elsewhere(eco)
     try:
         shutil.move(eco.dir / "packs", other)
         (eco.dir / "packs").symlink_to(other)
