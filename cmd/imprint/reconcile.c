@@ -53,8 +53,8 @@ result_take(struct table *t, struct bytes encoded, const char *path)
 	if (err)
 		return err;
 	for (i = 0; i < result.reasons; i++)
-		for (k = 0; k < result.revoked[i].count; k++)
-			revoked += result.revoked[i].ranges[k].count;
+		for (k = 0; k < result.revoked[i].list.count; k++)
+			revoked += result.revoked[i].list.ranges[k].count;
 	t->revoked += revoked;
 	t->loaded += result.outcome == RECONCILE_LOADED;
 	t->before += result.outcome == RECONCILE_BEFORE;
@@ -357,8 +357,8 @@ order_reconcile_cmd(struct cmd *cmd)
 	count = cmd_values(cmd, "report", reports, REPORTS_MAX);
 	err = number_argument(cmd, &t.order);
 	if (!err)
-		err = ecosystem_open(cmd, count > 0 ? AUTHORITY_WRITE :
-		    AUTHORITY_READ, true, &authority);
+		err = count > 0 ? ecosystem_open_requests(cmd, &authority) :
+		    ecosystem_open(cmd, AUTHORITY_READ, true, &authority);
 	t.authority = authority;
 	if (!err)
 		err = reports_look(&t, reports, count);
