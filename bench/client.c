@@ -159,6 +159,9 @@ conn_end(struct crowd *crowd, struct conn *conn)
 		    NULL);
 	else
 		(void)close(conn->fd);
+	/* or its session would be taken for one that went wrong */
+	SSL_set_shutdown(conn->ssl, SSL_SENT_SHUTDOWN |
+	    SSL_RECEIVED_SHUTDOWN);
 	SSL_free(conn->ssl);
 	conn->ssl = NULL;
 	crowd->done++;

@@ -17,7 +17,7 @@
 #define PRODUCT_FILE	"examples/products/doorbell.yaml"
 #define BIRTH		"doorbell-idevid"
 #define SERVER_NAME	"est.example.net"
-#define EACH		512	/* devices of a round */
+#define EACH		256	/* devices of a round */
 #define ROUNDS		7	/* and one to warm up */
 #define UNDER_WAY	16
 #define IDLE		10000
@@ -29,7 +29,7 @@ struct scene {
 	struct client_job	*jobs;
 	struct server		 server;
 	struct client		*client;
-	double			*ms;
+	double			*ms;		/* of what was asked for */
 	size_t			 ms_count;
 };
 
@@ -144,7 +144,7 @@ scene_begin(struct scene *scene, size_t count, struct diag *diag)
 	scene->count = count;
 	scene->devices = calloc(count, sizeof(*scene->devices));
 	scene->jobs = calloc(count, sizeof(*scene->jobs));
-	scene->ms = calloc(count, sizeof(*scene->ms));
+	scene->ms = calloc(3 * count, sizeof(*scene->ms));
 	if (scene->devices == NULL || scene->jobs == NULL ||
 	    scene->ms == NULL)
 		return diag_nomem(diag);
@@ -286,6 +286,7 @@ renew_rounds(struct scene *scene, struct bench_result *result,
 	size_t i;
 
 	for (i = 0; i <= ROUNDS && !err; i++) {
+		scene->ms_count = 0;
 		err = asked_run(scene, i * EACH, DEVICE_ENROL, false,
 		    &other_s, diag);
 		if (!err)
@@ -293,7 +294,6 @@ renew_rounds(struct scene *scene, struct bench_result *result,
 			    false, &other_s, diag);
 		if (!err)
 			err = bare_run(scene, i * EACH, &bare_s, diag);
-		scene->ms_count = 0;
 		if (!err)
 			err = asked_run(scene, i * EACH, DEVICE_RENEW, true,
 			    &work_s, diag);

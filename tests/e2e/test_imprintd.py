@@ -506,9 +506,9 @@ def test_malicious_certificates(issued, tmp_path):
     other = issued.copy(tmp_path / "eco")
     with Authority(other) as authority:
         front, second = authority.front(0), authority.front(1)
-        kind, (challenge, name, trust) = front.ask(WELCOME, None)
+        kind, (challenge, _, name, trust) = front.ask(WELCOME, None)
         assert (kind, name, len(trust)) == (DONE, NAME, 3)
-        _, (elsewhere, _, _) = second.ask(WELCOME, None)
+        _, (elsewhere, *_) = second.ask(WELCOME, None)
         assert elsewhere != challenge
         key, thief = Key(), Key()
         # of another channel; signed by another; of another type
@@ -530,11 +530,11 @@ def test_malicious_certificates(issued, tmp_path):
         assert kinds == [DONE] * 7 + [REFUSED] * 2
         # nor does it help to start again; another place has its own
         again, third = authority.front(1), authority.front(2)
-        _, (challenge, _, _) = again.ask(WELCOME, None)
+        _, (challenge, *_) = again.ask(WELCOME, None)
         kind, refusal = again.ask(CERTIFICATE, key.proof(challenge))
         assert (kind, refusal[:2]) == (REFUSED, [429, "busy"])
         assert 0 < refusal[3] <= 60
-        _, (challenge, _, _) = third.ask(WELCOME, None)
+        _, (challenge, *_) = third.ask(WELCOME, None)
         assert third.ask(CERTIFICATE, key.proof(challenge))[0] == DONE
     log = other.imprint("log", "verify").out
     assert log
