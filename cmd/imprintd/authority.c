@@ -81,6 +81,28 @@ control_take(struct desk *desk)
 		(void)close(fd);
 }
 
+/* What is for a turn. */
+static bool
+is_job(uint64_t type)
+{
+	return type == INTERNAL_IDENTITY || type == INTERNAL_EST ||
+	    type == INTERNAL_EST_WISH;
+}
+
+static enum err
+job_read(struct desk_job *job, struct bytes body, struct diag *diag)
+{
+	switch (job->type) {
+	case INTERNAL_EST:
+		return internal_get_est(body, &job->est, diag);
+	case INTERNAL_EST_WISH:
+		return internal_get_est_wish(body, &job->wish, diag);
+	default:
+		return internal_get_octets(body, INTERNAL_SIZE_MAX,
+		    &job->request, diag);
+	}
+}
+
 /* false: the rules were broken. */
 static bool
 message_take(struct desk *desk, struct desk_peer *peer,
@@ -95,8 +117,7 @@ message_take(struct desk *desk, struct desk_peer *peer,
 		    (unsigned long long)message->type);
 		return false;
 	}
-	if (message->type != INTERNAL_IDENTITY &&
-	    message->type != INTERNAL_EST) {
+	if (!is_job(message->type)) {
 		peer->asked = true;
 		if (request_answer(desk, peer, message))
 			return true;
@@ -107,11 +128,9 @@ message_take(struct desk *desk, struct desk_peer *peer,
 	}
 	job = &desk->jobs[desk->job_count];
 	*job = (struct desk_job){ .peer = peer, .call = message->call,
-		.is_est = message->type == INTERNAL_EST,
+		.type = (enum internal_type)message->type,
 		.answer = { .limit = INTERNAL_SIZE_MAX } };
-	err = job->is_est ? internal_get_est(message->body, &job->est,
-	    diag) : internal_get_octets(message->body, INTERNAL_SIZE_MAX,
-	    &job->request, diag);
+	err = job_read(job, message->body, diag);
 	desk->job_count += err == ERR_OK;
 	return err == ERR_OK;
 }

@@ -36,10 +36,11 @@ struct desk_tokens {
 struct desk_job {
 	struct desk_peer	*peer;
 	uint64_t		 call;
-	bool			 is_est;
-	/* in the peer's channel */
+	enum internal_type	 type;
+	/* by type; in the peer's channel */
 	struct bytes		 request;
 	struct internal_est	 est;
+	struct internal_est_wish wish;
 	struct buf		 answer;	/* or, refused, none */
 	struct enrol_result	 result;	/* counts once durable */
 	struct internal_refusal	 refusal;

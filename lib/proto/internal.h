@@ -49,6 +49,8 @@ enum internal_type {
 	INTERNAL_FIGURES = 4,
 	/* struct internal_est; answer: the certificate as bstr */
 	INTERNAL_EST = 5,
+	/* struct internal_est_wish; answer: CsrAttrs, DER, as bstr */
+	INTERNAL_EST_WISH = 6,
 
 	INTERNAL_ANSWER = 64,
 	INTERNAL_REFUSAL = 65	/* struct internal_refusal */
@@ -113,7 +115,20 @@ void	internal_put_est(struct buf *, const struct internal_est *);
 MUST_USE enum err internal_get_est(struct bytes body,
     struct internal_est *ret_est, struct diag *);
 
-/* [status, reason, detail, retry after]; a device is told all of it. */
+/* What certification requests should carry: [linked, label, leaf]. */
+struct internal_est_wish {
+	bool		linked;		/* a challengePassword, too */
+	char		label[INTERNAL_LABEL_MAX + 1];	/* empty: none */
+	struct bytes	leaf;		/* DER, a view; empty: none */
+};
+void	internal_put_est_wish(struct buf *, const struct internal_est_wish *);
+MUST_USE enum err internal_get_est_wish(struct bytes body,
+    struct internal_est_wish *ret_wish, struct diag *);
+
+/* [status, reason, detail, retry after]; a device is told all of it. Nothing is
+ * wrong with a request whose reason is INTERNAL_LATER: the same again, after
+ * retry_after_s (by EST 202: RFC 7030 4.2.3). */
+#define INTERNAL_LATER	"unclaimed"
 struct internal_refusal {
 	unsigned	status;		/* of HTTP: 400 to 599 */
 	char		reason[INTERNAL_REASON_MAX + 1];	/* a word */
