@@ -56,7 +56,7 @@ static enum err
 devices_birth(struct scene *scene, struct authority *authority,
     struct diag *diag)
 {
-	uint8_t (*privates)[KEY_PRIVATE_SIZE] = calloc(scene->count,
+	uint8_t(*privates)[KEY_PRIVATE_SIZE] = calloc(scene->count,
 	    sizeof(*privates));
 	enum err err;
 	size_t i;
