@@ -33,7 +33,7 @@
 /* Who is at the other end. */
 enum internal_role {
 	INTERNAL_FRONT = 1,
-	INTERNAL_OPERATOR = 2	/* a command of this machine; later */
+	INTERNAL_OPERATOR = 2	/* a command of this machine: local.h */
 };
 
 enum internal_type {
@@ -52,8 +52,14 @@ enum internal_type {
 	/* struct internal_est_wish; answer: CsrAttrs, DER, as bstr */
 	INTERNAL_EST_WISH = 6,
 
+	/* of commands: lib/proto/local.h */
+	INTERNAL_SUBMIT = 16,	/* struct local_submit and its files */
+	INTERNAL_ORDER_RUN = 17,	/* [order, workers] */
+	INTERNAL_PUBLISH = 18,	/* [days, only if needed] */
+
 	INTERNAL_ANSWER = 64,
-	INTERNAL_REFUSAL = 65	/* struct internal_refusal */
+	INTERNAL_REFUSAL = 65,	/* struct internal_refusal */
+	INTERNAL_ERROR = 66	/* to commands: struct diag */
 };
 
 /* May a peer of that role ask so? The one table of what is legal. */
