@@ -4,6 +4,7 @@
 #include "lib/base/cbor_write.h"
 
 #define ROW_VERSION	1
+#define DEVICE_VERSION	2	/* with what was sealed; else 1 */
 
 static enum err
 altered(uint32_t log, uint64_t index, struct diag *diag)
@@ -232,6 +233,19 @@ place_put(struct buf *out, bool has, uint64_t index)
 		cbor_put_null(out);
 }
 
+static void
+sealed_get(struct cbor *cbor, struct field_device *d)
+{
+	struct bytes sealed = cbor_get_bstr(cbor);
+
+	if (sealed.len == 0 || sealed.len > FIELD_SEALED_MAX)
+		cbor_fail(cbor, "sealed: too long, or nothing");
+	if (!cbor_ok(cbor))
+		return;
+	memcpy(d->sealed, sealed.ptr, sealed.len);
+	d->sealed_len = sealed.len;
+}
+
 enum err
 field_device_get(struct authority *authority, const struct address *birth,
     struct field_device *ret_device, struct diag *diag)
@@ -241,7 +255,7 @@ field_device_get(struct authority *authority, const struct address *birth,
 	struct bytes body;
 	struct cbor cbor;
 	uint64_t version;
-	size_t i;
+	size_t i, count;
 	enum err err;
 
 	err = row_get(authority, STORE_DEVICE, birth->log, birth->index, &row,
@@ -249,7 +263,8 @@ field_device_get(struct authority *authority, const struct address *birth,
 	if (err)
 		return err;
 	cbor_open(&cbor, body);
-	version = cbor_get_versioned(&cbor, 7, ROW_VERSION);
+	count = cbor_get_array(&cbor);
+	version = cbor_get_uint(&cbor);
 	place_get(&cbor, &d.has_current, &d.current);
 	place_get(&cbor, &d.has_pending, &d.pending);
 	d.attempts = (unsigned)cbor_get_uint(&cbor);
@@ -260,7 +275,10 @@ field_device_get(struct authority *authority, const struct address *birth,
 		cbor_fail(&cbor, "too many requests");
 	for (i = 0; i < d.id_count && cbor_ok(&cbor); i++)
 		fixed_get(&cbor, d.ids[i], DEVICE_REQUEST_ID_SIZE);
-	if (!cbor_close(&cbor) || version != ROW_VERSION)
+	if (version == DEVICE_VERSION)
+		sealed_get(&cbor, &d);
+	if (!cbor_close(&cbor) || version < ROW_VERSION ||
+	    version > DEVICE_VERSION || count != 6 + version)
 		return altered(birth->log, birth->index, diag);
 	*ret_device = d;
 	return ERR_OK;
@@ -294,8 +312,9 @@ field_device_put(struct authority *authority, const struct address *birth,
 	err = device_leave(authority, birth, changes, diag);
 	if (err)
 		return err;
-	cbor_put_array(&body, 7);
-	cbor_put_uint(&body, ROW_VERSION);
+	cbor_put_array(&body, d->sealed_len > 0 ? 8 : 7);
+	cbor_put_uint(&body, d->sealed_len > 0 ? DEVICE_VERSION :
+	    ROW_VERSION);
 	place_put(&body, d->has_current, d->current);
 	place_put(&body, d->has_pending, d->pending);
 	cbor_put_uint(&body, d->attempts);
@@ -305,6 +324,8 @@ field_device_put(struct authority *authority, const struct address *birth,
 	for (i = 0; i < d->id_count; i++)
 		cbor_put_bstr(&body, bytes_of(d->ids[i],
 		    DEVICE_REQUEST_ID_SIZE));
+	if (d->sealed_len > 0)
+		cbor_put_bstr(&body, bytes_of(d->sealed, d->sealed_len));
 	return row_put(authority, STORE_DEVICE, birth->log, birth->index,
 	    &body, changes, diag);
 }
