@@ -373,7 +373,8 @@ http_server_new(const struct http_config *config,
 	TAILQ_INIT(&server->peers);
 	if (config->certificate.len > 0 || config->key.len > 0)
 		err = tls_server_new(config->certificate, config->key,
-		    config->client_trust, &server->tls, diag);
+		    config->client_trust, config->tickets, &server->tls,
+		    diag);
 	server->config.certificate = server->config.key = BYTES_NONE;
 	server->config.client_trust = BYTES_NONE;
 	if (!err)
@@ -436,7 +437,8 @@ http_server_renew(struct http_server *server, struct bytes certificate,
 	if (server->tls == NULL)
 		return diag_fail(diag, ERR_STATE, NULL,
 		    "server: it does not speak TLS");
-	err = tls_server_new(certificate, key, client_trust, &fresh, diag);
+	err = tls_server_new(certificate, key, client_trust,
+	    server->config.tickets, &fresh, diag);
 	if (err)
 		return err;
 	/* connections hold the old one as long as they need it */

@@ -128,6 +128,8 @@ struct http_route {
 	void		(*handle)(void *ctx, struct http_request *);
 };
 
+#define HTTP_TICKETS_SIZE	80
+
 struct http_config {
 	const char	*address;	/* an IP address: "127.0.0.1", "::" */
 	uint16_t	 port;		/* 0: any that is free */
@@ -144,6 +146,14 @@ struct http_config {
 	 * client's own may have expired: what that allows is for the handler.
 	 */
 	struct bytes	 client_trust;
+	/*
+	 * HTTP_TICKETS_SIZE random octets, which must outlive the server:
+	 * sessions of TLS 1.3 are resumed, within an hour and with a new
+	 * agreement of keys, by every server that has the same. The client's
+	 * certificate is that of the first handshake, without its chain, and
+	 * is not checked again. NULL: none is resumed.
+	 */
+	const uint8_t	*tickets;
 	size_t		 body_max;
 	unsigned	 connections_max;
 	unsigned	 idle_s;	/* between requests */
