@@ -1,5 +1,6 @@
 /* POST /v1/identity: handed on as it is, for the authority to decide. */
 #include <stdio.h>
+#include <string.h>
 
 #include "front/front_internal.h"
 #include "lib/base/cbor_write.h"
@@ -77,7 +78,7 @@ latency_count(struct front *front, int64_t since_ns)
 
 static void
 refusal_pass(struct front *front, struct http_request *r,
-    const struct internal_message *message)
+    const struct front_call *call, const struct internal_message *message)
 {
 	struct internal_refusal refusal;
 	char retry[16];
@@ -88,6 +89,9 @@ refusal_pass(struct front *front, struct http_request *r,
 		return;
 	}
 	(void)snprintf(retry, sizeof(retry), "%u", refusal.retry_after_s);
+	if (call->type == INTERNAL_EST &&
+	    strcmp(refusal.reason, INTERNAL_LATER) == 0)
+		refusal.status = HTTP_ACCEPTED;	/* RFC 7030 4.2.3 */
 	front_refuse(front, r, (enum http_status)refusal.status,
 	    refusal.reason, refusal.detail,
 	    refusal.retry_after_s > 0 ? retry : NULL);
@@ -107,7 +111,7 @@ identity_answered(struct front *front, struct front_call *call,
 	if (message->type != INTERNAL_ANSWER ||
 	    internal_get_octets(message->body, INTERNAL_SIZE_MAX, &answer,
 	    NULL) != ERR_OK) {
-		refusal_pass(front, r, message);
+		refusal_pass(front, r, call, message);
 		return;
 	}
 	if (call->type == INTERNAL_EST) {

@@ -109,7 +109,10 @@ void	internal_put_est(struct buf *, const struct internal_est *);
 MUST_USE enum err internal_get_est(struct bytes body,
     struct internal_est *ret_est, struct diag *);
 
-/* [status, reason, detail, retry after]; a device is told all of it. */
+/* [status, reason, detail, retry after]; a device is told all of it. Nothing is
+ * wrong with a request whose reason is INTERNAL_LATER: the same again, after
+ * retry_after_s (by EST 202: RFC 7030 4.2.3). */
+#define INTERNAL_LATER	"unclaimed"
 struct internal_refusal {
 	unsigned	status;		/* of HTTP: 400 to 599 */
 	char		reason[INTERNAL_REASON_MAX + 1];	/* a word */
