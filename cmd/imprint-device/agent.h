@@ -140,5 +140,6 @@ enum exit_code agent_request(struct cmd *);
 enum exit_code agent_evidence(struct cmd *);
 enum exit_code agent_bootstrap(struct cmd *);
 enum exit_code agent_renew(struct cmd *);
+enum exit_code agent_run(struct cmd *);
 
 #endif

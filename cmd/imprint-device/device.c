@@ -20,7 +20,8 @@ static const struct cmd_option show_options[] = {
 };
 
 static const struct cmd_option status_options[] = {
-	{ "list", "FILE", "the status list that its document names" },
+	{ "list", "FILE", "look it up in the status list that its document"
+	    " names" },
 	{ "signer", "FILE", "certificate of its signer, DER, when it is not"
 	    " with the identity" },
 	{ NULL, NULL, NULL }
@@ -95,6 +96,18 @@ static const struct cmd_option renew_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option run_options[] = {
+	{ "server", "URL", "imprintd: https://HOST:PORT" },
+	{ "name", "DNSNAME", "what the server's certificate must be"
+	    " for (HOST)" },
+	{ "once", NULL, "what is due now, and no waiting" },
+	{ "timeout", "SECONDS", "how long to wait for the server (10)" },
+	{ "slot", "N:ALGORITHM", "a key of the product;"
+	    " again for each (0:P-256 and 1:X25519)" },
+	{ "same-key", NULL, "renew with the keys that are there" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_command commands[] = {
 	{ "install", "", "verify a package on standard input and keep it",
 	    install_options,
@@ -105,8 +118,9 @@ static const struct cmd_command commands[] = {
 	    "imprint-device show --document > device.cwt\n", agent_show },
 	{ "verify", "", "verify what is installed, step by step", NULL,
 	    "imprint-device verify\n", agent_verify },
-	{ "status", "", "look the identity up in a signed status list",
-	    status_options,
+	{ "status", "", "how it stands with the field, or in a signed status"
+	    " list", status_options,
+	    "imprint-device status\n"
 	    "imprint-device status --list bulk-00000000.cwt\n",
 	    agent_status },
 	{ "connect", "", "ask a service for something, by mutual TLS 1.3",
@@ -141,6 +155,12 @@ static const struct cmd_command commands[] = {
 	{ "renew", "", "obtain the identity anew from imprintd", renew_options,
 	    "imprint-device renew --server https://est.example.net:8443\n",
 	    agent_renew },
+	{ "run", "", "obtain the identity, then renew it whenever it is due",
+	    run_options,
+	    "imprint-device run --server https://est.example.net:8443\n"
+	    "imprint-device run --server https://est.example.net:8443"
+	    " --once\n",
+	    agent_run },
 	{ NULL, NULL, NULL, NULL, NULL, NULL }
 };
 

@@ -1,57 +1,15 @@
-#include <errno.h>
-#include <stdlib.h>
-#include <time.h>
-
 #include "cmd/imprint-device/field.h"
 #include "lib/base/clock.h"
 
-#define HOST_SIZE	256
 #define PATH		"v1/identity"
 #define REQUEST_TYPE	"application/imprint-device-request+cose"
-#define TIMEOUT_S	10
-#define TIMEOUT_MAX_S	3600
 #define ANSWER_MAX	((size_t)72 << 10)	/* 64 KB and a head */
-#define WAIT_MIN_MS	UINT64_C(1000)
-#define WAIT_MAX_MS	UINT64_C(3600000)
-#define RETRY_MAX_S	UINT64_C(86400)
 #define CLOCK_SKEW_S	300	/* two right clocks differ by less */
 #define REFUSALS_MAX	3	/* of one request, before another is made */
 
 enum { RESULT_ISSUED = 1, RESULT_CONFIRMED = 2 };
 
-/* What the command line asks for. */
-struct wish {
-	enum field_type		 type;
-	char			 host[HOST_SIZE];
-	const char		*port, *name;
-	unsigned		 timeout_s;
-	bool			 same_key, anew;
-	enum imprint_device_alg	 algs[IMPRINT_DEVICE_HANDLES]; /* 0: none */
-};
-
-/* How a turn ended: with the exit code, or to be followed by another. */
-struct turn {
-	enum { TURN_END, TURN_NEXT, TURN_LATER } then;
-	enum exit_code	code;		/* also of TURN_LATER, with --once */
-	unsigned	retry_after_s;	/* at least; 0: not said */
-};
-
-/* All that a turn works with. */
-struct field {
-	struct cmd		*cmd;
-	struct wish		*wish;
-	struct agent		 agent;
-	struct field_state	 state;
-	uint8_t			 installed[FIELD_HASH_SIZE];
-	struct buf		 room, answer;	/* of the state; of HTTP */
-};
-
-#define FIELD_INIT {							\
-	.agent = AGENT_INIT, .state.files.file = AGENT_FILES,		\
-	.room = BUF_INIT, .answer = BUF_INIT				\
-}
-
-static void
+void
 field_close(struct field *f)
 {
 	agent_blocks_release(&f->state.files);
@@ -59,21 +17,19 @@ field_close(struct field *f)
 	buf_release(&f->room);
 	buf_release(&f->answer);
 }
-#define _cleanup_field_ __attribute__((cleanup(field_close)))
-
-static struct turn
+static struct field_turn
 turn_end(enum exit_code code)
 {
-	return (struct turn){ TURN_END, code, 0 };
+	return (struct field_turn){ .then = TURN_END, .code = code };
 }
 
-static struct turn
+static struct field_turn
 turn_fail(struct cmd *cmd, enum err err)
 {
 	return turn_end(cmd_fail(cmd, err));
 }
 
-static enum err
+enum err
 field_open(struct field *f)
 {
 	struct agent *agent = &f->agent;
@@ -99,9 +55,15 @@ is_installed(const struct field *f, const uint8_t hash[FIELD_HASH_SIZE])
 	return memcmp(f->installed, hash, FIELD_HASH_SIZE) == 0;
 }
 
-/* What is asked for is under way, and nobody installed something else. */
-static bool
-is_pending(const struct field *f)
+bool
+field_is_done(const struct field *f)
+{
+	return f->state.answered && f->state.request.len == 0 &&
+	    is_installed(f, f->state.after);
+}
+
+bool
+field_is_pending(const struct field *f)
 {
 	return f->state.request.len > 0 && (is_installed(f, f->state.before) ||
 	    (f->state.answered && is_installed(f, f->state.after)));
@@ -139,11 +101,11 @@ request_begin(struct field *f)
 	struct agent *agent = &f->agent;
 	unsigned set = agent->keys == &agent->sets[0] ? 1 : 0;
 	_cleanup_buf_ struct buf request = BUF_INIT;
-	struct field_ask ask = { .type = f->wish->type, .agent = agent,
+	struct field_ask ask = { .type = f->type, .agent = agent,
 		.keys = &agent->sets[set].table, .algs = algs };
 	enum err err = ERR_OK;
 
-	if (f->wish->type == FIELD_ENROL)
+	if (f->type == FIELD_ENROL)
 		memcpy(algs, f->wish->algs, sizeof(algs));
 	else if (!f->wish->same_key)
 		algs_present(f, algs);
@@ -157,7 +119,7 @@ request_begin(struct field *f)
 		err = field_request_make(f->cmd, &ask, &request);
 	if (err)
 		return err;
-	f->state.type = f->wish->type;
+	f->state.type = f->type;
 	f->state.set = set;
 	memcpy(f->state.before, f->installed, FIELD_HASH_SIZE);
 	f->state.answered = false;
@@ -327,7 +289,7 @@ request_refused(struct field *f)
 	return field_state_write(f->cmd, &f->state);
 }
 
-static struct turn
+static struct field_turn
 turn_refused(struct field *f, const struct imprint_tls_answer *answer)
 {
 	bool asked = is_installed(f, f->state.before), back = false;
@@ -336,20 +298,23 @@ turn_refused(struct field *f, const struct imprint_tls_answer *answer)
 	refusal_print(f, answer);
 	if (answer->status == 429 || answer->status >= 500 ||
 	    is_unclaimed(answer))
-		return (struct turn){ TURN_LATER, EXIT_BUSY,
-			answer->retry_after_s };
+		return (struct field_turn){ .then = TURN_LATER,
+			.code = EXIT_BUSY,
+			.retry_after_s = answer->retry_after_s };
 	if (asked && is_final(answer))
 		err = request_refused(f);
 	else if (!asked && (reason_is(answer, "superseded") ||
 	    reason_is(answer, "unknown")))
 		err = identity_back(f, &back);
 	if (!err && back && f->wish->anew)
-		return (struct turn){ TURN_NEXT, EXIT_OK, 0 };
-	return err ? turn_fail(f->cmd, err) : turn_end(EXIT_REFUSED);
+		return (struct field_turn){ .then = TURN_NEXT };
+	return err ? turn_fail(f->cmd, err) : (struct field_turn){
+		.then = TURN_END, .code = EXIT_REFUSED,
+		.retry_after_s = answer->retry_after_s };
 }
 
 /* No answer of the server at all. */
-static struct turn
+static struct field_turn
 turn_unanswered(const struct field *f,
     const struct imprint_tls_answer *answer)
 {
@@ -365,13 +330,14 @@ turn_unanswered(const struct field *f,
 	case IMPRINT_TLS_FAILED:
 		return turn_end(EXIT_DEFECT);
 	default:
-		return (struct turn){ TURN_LATER, EXIT_IO, 0 };
+		return (struct field_turn){ .then = TURN_LATER,
+			.code = EXIT_IO };
 	}
 }
 
 /* Its hash is kept before the package is, so that what is installed later
  * tells whether it is that. */
-static struct turn
+static struct field_turn
 answer_install(struct field *f, const struct field_answer *answer)
 {
 	struct imprint_device_identity id = { .key_count = 0 };
@@ -397,13 +363,13 @@ answer_install(struct field *f, const struct field_answer *answer)
 	if (err)
 		return turn_fail(f->cmd, err);
 	if (install != IMPRINT_DEVICE_REFUSED)
-		return (struct turn){ TURN_NEXT, EXIT_OK, 0 };
+		return (struct field_turn){ .then = TURN_NEXT };
 	agent_refuse(f->cmd, &report, package);
 	return turn_end(EXIT_REFUSED);
 }
 
 /* Confirmed: remember it, then forget what was before. */
-static struct turn
+static struct field_turn
 turn_confirmed(struct field *f)
 {
 	enum err err;
@@ -420,7 +386,7 @@ turn_confirmed(struct field *f)
 	return turn_end(EXIT_OK);
 }
 
-static struct turn
+static struct field_turn
 turn_answered(struct field *f, bool confirming, struct bytes request,
     const struct imprint_tls_answer *reply)
 {
@@ -445,7 +411,7 @@ turn_answered(struct field *f, bool confirming, struct bytes request,
 	return confirming ? turn_confirmed(f) : answer_install(f, &answer);
 }
 
-static struct turn
+static struct field_turn
 turn_ask(struct field *f, bool confirming)
 {
 	const struct bytes body = confirming ? f->state.confirm :
@@ -504,190 +470,87 @@ request_another(struct field *f)
 	return err ? err : request_begin(f);
 }
 
+/* What a turn is for, when nothing is under way; or it has nothing to do. */
+static bool
+is_over(struct field *f, struct field_turn *ret_turn)
+{
+	struct field_due due;
+	enum err err;
+
+	if (f->type == FIELD_ENROL && field_is_done(f)) {
+		done_print(f, true);
+		*ret_turn = turn_end(EXIT_OK);
+		return true;
+	}
+	if (f->type != FIELD_DUE)
+		return false;
+	err = field_due(f, &due);
+	if (err) {
+		*ret_turn = turn_fail(f->cmd, err);
+		return true;
+	}
+	f->type = due.type;
+	*ret_turn = (struct field_turn){ .then = TURN_IDLE, .due = due };
+	return f->wish->rest || (due.at > f->wish->now &&
+	    due.at > f->agent.device.report.floor);
+}
+
 /* From what is kept to the next thing that is. */
-static struct turn
-turn_run(struct cmd *cmd, struct wish *wish)
+static struct field_turn
+turn_run(struct field *f)
+{
+	struct field_turn turn;
+	enum err err;
+
+	if (!is_fit(f))
+		return turn_end(EXIT_REFUSED);
+	if (field_is_pending(f) && f->state.answered &&
+	    is_installed(f, f->state.after)) {
+		if (f->state.confirm.len > 0)
+			return turn_ask(f, true);
+		err = confirm_begin(f);
+		return err ? turn_fail(f->cmd, err) :
+		    (struct field_turn){ .then = TURN_NEXT };
+	}
+	if (field_is_pending(f) && !is_given_up(f))
+		return turn_ask(f, false);
+	if (!field_is_pending(f) && is_over(f, &turn))
+		return turn;
+	err = request_another(f);
+	return err ? turn_fail(f->cmd, err) :
+	    (struct field_turn){ .then = TURN_NEXT };
+}
+
+static struct field_turn
+turn_open(struct cmd *cmd, struct field_wish *wish)
 {
 	_cleanup_field_ struct field f = FIELD_INIT;
+	struct field_turn turn;
 	enum err err;
 
 	f.cmd = cmd;
 	f.wish = wish;
+	f.type = wish->type;
 	err = field_open(&f);
 	if (err)
 		return turn_fail(cmd, err);
-	if (!is_fit(&f))
-		return turn_end(EXIT_REFUSED);
-	if (is_pending(&f) && f.state.answered &&
-	    is_installed(&f, f.state.after)) {
-		if (f.state.confirm.len > 0)
-			return turn_ask(&f, true);
-		err = confirm_begin(&f);
-		return err ? turn_fail(cmd, err) :
-		    (struct turn){ TURN_NEXT, EXIT_OK, 0 };
-	}
-	if (is_pending(&f) && !is_given_up(&f))
-		return turn_ask(&f, false);
-	if (wish->type == FIELD_ENROL && f.state.answered &&
-	    is_installed(&f, f.state.after)) {
-		done_print(&f, true);
-		return turn_end(EXIT_OK);
-	}
-	err = request_another(&f);
-	return err ? turn_fail(cmd, err) :
-	    (struct turn){ TURN_NEXT, EXIT_OK, 0 };
+	turn = turn_run(&f);
+	turn.floor = f.agent.device.report.floor;
+	return turn;
 }
 
-/* Somewhere in the second half of a time that doubles, and not before the
- * server wants it: many devices come back from one outage. */
-static enum err
-turn_wait(struct cmd *cmd, const struct turn *turn, unsigned tries)
-{
-	uint64_t least = turn->retry_after_s < RETRY_MAX_S ?
-	    turn->retry_after_s : RETRY_MAX_S;
-	uint64_t span = tries < 12 ? WAIT_MIN_MS << tries : WAIT_MAX_MS;
-	uint64_t random = 0, ms;
-	struct timespec left;
-	enum err err;
-
-	err = field_random(cmd, &random, sizeof(random));
-	if (err)
-		return err;
-	if (span > WAIT_MAX_MS)
-		span = WAIT_MAX_MS;
-	ms = least * 1000 + span / 2 + random % (span / 2);
-	fprintf(stderr, "  again in %ju s\n", (uintmax_t)((ms + 999) / 1000));
-	left = (struct timespec){ .tv_sec = (time_t)(ms / 1000),
-		.tv_nsec = (long)(ms % 1000) * 1000000 };
-	while (!interrupt_requested() && nanosleep(&left, &left) != 0 &&
-	    errno == EINTR)
-		;
-	return interrupt_requested() ? diag_fail(&cmd->diag, ERR_INTERRUPTED,
-	    NULL, "stopped; the next run goes on") : ERR_OK;
-}
-
-static enum exit_code
-field_run(struct cmd *cmd, struct wish *wish)
+struct field_turn
+field_turns(struct cmd *cmd, struct field_wish *wish)
 {
 	_cleanup_file_ struct file lock = FILE_INIT;
 	struct agent place = { .home = agent_home(cmd) };
-	unsigned tries = 0;
-	struct turn turn;
+	struct field_turn turn = { .then = TURN_NEXT };
 	enum err err;
 
 	err = agent_enter(cmd, &place, &lock);
-	interrupt_catch();
-	while (!err) {
-		turn = turn_run(cmd, wish);
-		if (turn.then == TURN_END || (turn.then == TURN_LATER &&
-		    cmd_flag(cmd, "once")))
-			return turn.code;
-		if (turn.then == TURN_LATER)
-			err = turn_wait(cmd, &turn, tries++);
-		else
-			tries = 0;
-	}
-	return cmd_fail(cmd, err);
-}
-
-/* "https://HOST:PORT", "https://[ADDRESS]:PORT/" */
-static bool
-server_read(const char *url, struct wish *wish)
-{
-	static const char scheme[] = "https://";
-	const char *colon;
-	size_t len;
-
-	if (url == NULL || strncmp(url, scheme, sizeof(scheme) - 1) != 0)
-		return false;
-	url += sizeof(scheme) - 1;
-	colon = strrchr(url, ':');
-	if (colon == NULL || colon == url ||
-	    strspn(colon + 1, "0123456789") != strlen(colon + 1) ||
-	    colon[1] == '\0')
-		return false;
-	len = (size_t)(colon - url);
-	if (url[0] == '[' && len > 2 && url[len - 1] == ']') {
-		url++;
-		len -= 2;
-	}
-	if (len >= sizeof(wish->host))
-		return false;
-	memcpy(wish->host, url, len);
-	wish->host[len] = '\0';
-	wish->port = colon + 1;
-	return true;
-}
-
-/* "0:P-256" */
-static bool
-slot_read(const char *text, struct wish *wish)
-{
-	unsigned slot = (unsigned)(text[0] - '0');
-
-	if (text[0] < '0' || slot >= IMPRINT_DEVICE_SLOTS_MAX ||
-	    text[1] != ':' || wish->algs[slot] != 0)
-		return false;
-	if (strcmp(text + 2, "P-256") == 0)
-		wish->algs[slot] = IMPRINT_DEVICE_P256;
-	else if (strcmp(text + 2, "X25519") == 0)
-		wish->algs[slot] = IMPRINT_DEVICE_X25519;
-	return wish->algs[slot] != 0;
-}
-
-static enum exit_code
-wish_read(struct cmd *cmd, struct wish *wish)
-{
-	const char *slots[CMD_VALUES_MAX];
-	size_t i, count = cmd_values(cmd, "slot", slots, CMD_VALUES_MAX);
-	uint64_t timeout_s;
-	enum err err;
-
-	if (cmd->argc > 0)
-		return cmd_usage(cmd, "%s takes options only",
-		    cmd->command->name);
-	if (!server_read(cmd_value(cmd, "server"), wish))
-		return cmd_usage(cmd,
-		    "--server https://HOST:PORT is needed");
-	for (i = 0; i < count; i++)
-		if (!slot_read(slots[i], wish))
-			return cmd_usage(cmd, "--slot %s: not a slot of its"
-			    " own and P-256 or X25519, as in 0:P-256",
-			    slots[i]);
-	if (count == 0) {
-		wish->algs[0] = IMPRINT_DEVICE_P256;
-		wish->algs[1] = IMPRINT_DEVICE_X25519;
-	}
-	wish->name = cmd_value(cmd, "name");
-	if (wish->name == NULL)
-		wish->name = wish->host;
-	wish->same_key = cmd_flag(cmd, "same-key");
-	wish->anew = cmd_flag(cmd, "anew");
-	err = cmd_number(cmd, "timeout", 1, TIMEOUT_MAX_S, TIMEOUT_S,
-	    &timeout_s);
 	if (err)
-		return cmd_fail(cmd, err);
-	wish->timeout_s = (unsigned)timeout_s;
-	return EXIT_OK;
-}
-
-static enum exit_code
-field_command(struct cmd *cmd, enum field_type type)
-{
-	struct wish wish = { .type = type };
-	enum exit_code usage = wish_read(cmd, &wish);
-
-	return usage != EXIT_OK ? usage : field_run(cmd, &wish);
-}
-
-enum exit_code
-agent_bootstrap(struct cmd *cmd)
-{
-	return field_command(cmd, FIELD_ENROL);
-}
-
-enum exit_code
-agent_renew(struct cmd *cmd)
-{
-	return field_command(cmd, FIELD_RENEW);
+		return turn_fail(cmd, err);
+	while (turn.then == TURN_NEXT)
+		turn = turn_open(cmd, wish);
+	return turn;
 }

@@ -21,8 +21,27 @@
 
 #define FIELD_HASH_SIZE	IMPRINT_DEVICE_HASH_SIZE
 #define FIELD_ID_SIZE	16
+#define FIELD_HOST_SIZE	256
 
-enum field_type { FIELD_ENROL = 1, FIELD_CONFIRM = 2, FIELD_RENEW = 3 };
+enum field_type {
+	FIELD_DUE = 0,		/* in a wish: what is due */
+	FIELD_ENROL = 1, FIELD_CONFIRM = 2, FIELD_RENEW = 3
+};
+
+/* What the command line asks for. */
+struct field_wish {
+	enum field_type		 type;
+	char			 host[FIELD_HOST_SIZE];
+	const char		*port, *name;
+	unsigned		 timeout_s;
+	bool			 same_key, anew;
+	enum imprint_device_alg	 algs[IMPRINT_DEVICE_HANDLES]; /* 0: none */
+	/* with FIELD_DUE: the time at least; nothing is begun */
+	int64_t			 now;
+	bool			 rest;
+};
+/* EXIT_OK, or the usage error, told. */
+enum exit_code field_wish_read(struct cmd *, struct field_wish *ret_wish);
 
 /* What is kept: the record "enrolment", in two slots. */
 struct field_state {
@@ -49,6 +68,63 @@ struct field_state {
 MUST_USE enum err field_state_read(struct cmd *, const struct agent *,
 	    uint8_t *room, struct field_state *ret_state);
 MUST_USE enum err field_state_write(struct cmd *, struct field_state *);
+
+/* All that a turn works with. */
+struct field {
+	struct cmd		*cmd;
+	struct field_wish	*wish;
+	enum field_type		 type;	/* of the wish, or what is due */
+	struct agent		 agent;
+	struct field_state	 state;
+	uint8_t			 installed[FIELD_HASH_SIZE];
+	struct buf		 room, answer;	/* of the state; of HTTP */
+};
+
+#define FIELD_INIT {							\
+	.agent = AGENT_INIT, .state.files.file = AGENT_FILES,		\
+	.room = BUF_INIT, .answer = BUF_INIT				\
+}
+#define _cleanup_field_ __attribute__((cleanup(field_close)))
+
+/* What is installed, judged, and what is kept. field: FIELD_INIT and cmd.
+ * Errors as agent_load(), field_state_read(). */
+MUST_USE enum err field_open(struct field *);
+void	field_close(struct field *);
+/* What is asked for is under way, and nobody installed something else. */
+bool	field_is_pending(const struct field *);
+/* What is installed came from the field, and was confirmed. */
+bool	field_is_done(const struct field *);
+
+/*
+ * What is due next, and when: by the device's own choice within a window, the
+ * same one each time and another in each device, so that a fleet spreads. An
+ * identity of the factory enrols at once; one of the field renews between two
+ * thirds and five sixths of its time. at TIME_MAX_S: never. ERR_CRYPTO.
+ */
+struct field_due {
+	enum field_type	type;
+	int64_t		at;
+};
+const char *field_type_name(enum field_type);
+MUST_USE enum err field_due(const struct field *, struct field_due *ret_due);
+
+/* How it ended: with the exit code, or to be followed by another turn. */
+struct field_turn {
+	enum {
+		TURN_END,
+		TURN_NEXT,	/* not from field_turns() */
+		TURN_LATER,	/* no answer, or the server is busy */
+		TURN_IDLE	/* nothing is due yet */
+	}			then;
+	enum exit_code		code;		/* also of TURN_LATER, when
+						 * nobody waits */
+	unsigned		retry_after_s;	/* at least; 0: not said */
+	struct field_due	due;		/* with TURN_IDLE */
+	int64_t			floor;		/* it is not earlier; 0:
+						 * nothing known */
+};
+/* From what is kept to what the wish wants, as far as it goes now. */
+struct field_turn field_turns(struct cmd *, struct field_wish *);
 
 /*
  * A request signed by the identity's authentication key, appended to out.

@@ -58,7 +58,7 @@ publications_keep(struct cmd *cmd, struct authority *authority,
 static void
 range_print(const struct lost *lost, size_t i, bool json)
 {
-	const struct status_range *range = &lost->ranges[i];
+	const struct status_range *range = &lost->list.ranges[i];
 	const char *log = range->log == LOG_ONLINE_NUMBER ? LOG_ONLINE :
 	    LOG_BULK;
 
@@ -77,10 +77,10 @@ lost_json(const struct lost *lost, const char *path)
 
 	(void)printf("{\"count\": %llu, \"ranges\": [",
 	    (unsigned long long)lost->identities);
-	for (i = 0; i < lost->count; i++)
+	for (i = 0; i < lost->list.count; i++)
 		range_print(lost, i, true);
 	(void)printf("], \"file\": ");
-	if (lost->count > 0)
+	if (lost->list.count > 0)
 		json_string(stdout, path, strlen(path));
 	else
 		(void)printf("null");
@@ -93,16 +93,16 @@ lost_print(const struct lost *lost, const char *path)
 	char number[32];
 	size_t i;
 
-	if (lost->count == 0)
+	if (lost->list.count == 0)
 		return;
 	number_format(lost->identities, number);
 	(void)printf("%s identit%s revoked, as was published, and %s not in "
 	    "this registry:\n  ", number, lost->identities == 1 ? "y was" :
 	    "ies were", lost->identities == 1 ? "is" : "are");
-	for (i = 0; i < lost->count && i < RANGES_SHOWN; i++)
+	for (i = 0; i < lost->list.count && i < RANGES_SHOWN; i++)
 		range_print(lost, i, false);
 	(void)printf("%s\nrevoke them again: imprint revoke --from %s\n",
-	    i < lost->count ? ", ..." : "", path);
+	    i < lost->list.count ? ", ..." : "", path);
 }
 
 static void
@@ -157,7 +157,7 @@ epoch_begun(struct cmd *cmd, struct authority *authority, unsigned epoch)
 		err = lost_find(&lost, kept);
 	if (!err)
 		err = path_join(path, kept, LOST_FILE);
-	if (!err && lost.count > 0)
+	if (!err && lost.list.count > 0)
 		err = lost_write(&lost, path);
 	if (err) {
 		diag_prefix(&cmd->diag, "epoch %u has begun, but what was "

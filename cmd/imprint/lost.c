@@ -10,31 +10,15 @@
 void
 lost_release(struct lost *lost)
 {
-	free(lost->ranges);
-	lost->ranges = NULL;
+	status_ranges_release(&lost->list);
 }
 
 static enum err
 lost_add(struct lost *lost, uint32_t log, uint64_t index)
 {
-	struct status_range *last, *more;
-
 	lost->identities++;
-	last = lost->count > 0 ? &lost->ranges[lost->count - 1] : NULL;
-	if (last != NULL && last->log == log &&
-	    last->first + last->count == index) {
-		last->count++;
-		return ERR_OK;
-	}
-	if (lost->ranges == NULL || lost->count == lost->cap) {
-		lost->cap = lost->cap * 2 + 64;
-		more = reallocarray(lost->ranges, lost->cap, sizeof(*more));
-		if (more == NULL)
-			return diag_nomem(&lost->cmd->diag);
-		lost->ranges = more;
-	}
-	lost->ranges[lost->count++] = (struct status_range){ log, index, 1 };
-	return ERR_OK;
+	return status_ranges_extend(&lost->list, log, index, 1,
+	    &lost->cmd->diag);
 }
 
 static enum err
@@ -185,13 +169,13 @@ lost_write(const struct lost *lost, const char *path)
 	size_t i;
 	int len;
 
-	for (i = 0; i < lost->count; i++) {
-		for (j = 0; j < lost->ranges[i].count; j++) {
+	for (i = 0; i < lost->list.count; i++) {
+		for (j = 0; j < lost->list.ranges[i].count; j++) {
 			len = snprintf(line, sizeof(line), "%s/%llu\n",
-			    lost->ranges[i].log == LOG_ONLINE_NUMBER ?
+			    lost->list.ranges[i].log == LOG_ONLINE_NUMBER ?
 				LOG_ONLINE :
 				LOG_BULK,
-			    (unsigned long long)(lost->ranges[i].first + j));
+			    (unsigned long long)(lost->list.ranges[i].first + j));
 			buf_put(&out, line, (size_t)len);
 		}
 	}

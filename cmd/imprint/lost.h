@@ -15,8 +15,7 @@
 struct lost {
 	struct cmd		*cmd;
 	struct authority	*authority;
-	struct status_range	*ranges;	/* sorted, apart */
-	size_t			 count, cap;
+	struct status_ranges	 list;	/* sorted, apart */
 	uint64_t		 identities;
 };
 

@@ -53,8 +53,8 @@ result_take(struct table *t, struct bytes encoded, const char *path)
 	if (err)
 		return err;
 	for (i = 0; i < result.reasons; i++)
-		for (k = 0; k < result.revoked[i].count; k++)
-			revoked += result.revoked[i].ranges[k].count;
+		for (k = 0; k < result.revoked[i].list.count; k++)
+			revoked += result.revoked[i].list.ranges[k].count;
 	t->revoked += revoked;
 	t->loaded += result.outcome == RECONCILE_LOADED;
 	t->before += result.outcome == RECONCILE_BEFORE;

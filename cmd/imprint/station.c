@@ -164,9 +164,9 @@ station_lost_cmd(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	if (cmd->json)
 		printf("{\"station\": \"%s\", \"again\": [", cmd->argv[0]);
-	for (i = 0; result.reasons > 0 && i < result.revoked[0].count &&
+	for (i = 0; result.reasons > 0 && i < result.revoked[0].list.count &&
 	    !err; i++)
-		err = again_add(&again, &result.revoked[0].ranges[i]);
+		err = again_add(&again, &result.revoked[0].list.ranges[i]);
 	if (!err)
 		err = again_print(&again);
 	printf(cmd->json ? "], \"revoked\": %llu" : "station is given up, "

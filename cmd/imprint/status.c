@@ -59,8 +59,8 @@ change_count(struct change *c, struct status_count *ret_count)
 	struct status_count count = { 0 };
 	enum err err;
 
-	err = status_count_all(c->authority, &change, c->targets.ranges,
-	    c->targets.count, &count, &c->cmd->diag);
+	err = status_count_all(c->authority, &change, c->targets.list.ranges,
+	    c->targets.list.count, &count, &c->cmd->diag);
 	if (!err)
 		*ret_count = count;
 	return err;
@@ -95,13 +95,13 @@ change_submit(struct change *c)
 	enum err err = ERR_OK;
 
 	targets_words(c->cmd, words, sizeof(words));
-	for (i = 0; i < c->targets.count && !err; i += part) {
+	for (i = 0; i < c->targets.list.count && !err; i += part) {
 		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 
-		part = c->targets.count - i < STATUS_RANGES_MAX ?
-		    c->targets.count - i : STATUS_RANGES_MAX;
+		part = c->targets.list.count - i < STATUS_RANGES_MAX ?
+		    c->targets.list.count - i : STATUS_RANGES_MAX;
 		err = request_put_status(&body, c->action, c->reason,
-		    c->targets.ranges + i, part, words);
+		    c->targets.list.ranges + i, part, words);
 		if (!err)
 			err = request_submit(c->cmd, c->authority,
 			    REQUEST_STATUS, buf_bytes(&body), &result);
@@ -161,8 +161,8 @@ orders_count(struct change *c, struct order_count *orders, size_t *count)
 	size_t i;
 	enum err err = ERR_OK;
 
-	for (i = 0; i < c->targets.count && !err; i++) {
-		target = &c->targets.ranges[i];
+	for (i = 0; i < c->targets.list.count && !err; i++) {
+		target = &c->targets.list.ranges[i];
 		end = target->first + target->count;
 		for (at = target->first; at < end && !err; at = stop) {
 			err = store_range_get(authority_store(c->authority),
@@ -241,11 +241,11 @@ few_print(struct change *c)
 	enum err err;
 
 	err = lookup_new(c->authority, &lookup, &c->cmd->diag);
-	for (j = 0; j < c->targets.count && !err; j++) {
-		for (i = 0; i < c->targets.ranges[j].count &&
+	for (j = 0; j < c->targets.list.count && !err; j++) {
+		for (i = 0; i < c->targets.list.ranges[j].count &&
 		    shown < SHOWN_FEW && !err; i++, shown++) {
-			address = (struct address){ c->targets.ranges[j].log,
-			    c->targets.ranges[j].first + i };
+			address = (struct address){ c->targets.list.ranges[j].log,
+			    c->targets.list.ranges[j].first + i };
 			why = (struct diag)DIAG_INIT;
 			err = lookup_get(lookup, &address, &identity, &range,
 			    &template, &why);

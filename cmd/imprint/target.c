@@ -23,8 +23,7 @@ struct collect {
 void
 targets_release(struct targets *targets)
 {
-	free(targets->ranges);
-	targets->ranges = NULL;
+	status_ranges_release(&targets->list);
 }
 
 bool
@@ -72,28 +71,9 @@ targets_words(const struct cmd *cmd, char *text, size_t size)
 static enum err
 target_add(struct collect *c, uint32_t log, uint64_t first, uint64_t count)
 {
-	struct targets *t = c->targets;
-	struct status_range *more;
-
-	if (t->count == t->cap) {
-		t->cap = t->cap * 2 + 64;
-		more = reallocarray(t->ranges, t->cap, sizeof(*more));
-		if (more == NULL)
-			return diag_nomem(&c->cmd->diag);
-		t->ranges = more;
-	}
-	t->ranges[t->count++] = (struct status_range){ log, first, count };
-	return ERR_OK;
-}
-
-static int
-range_compare(const void *a, const void *b)
-{
-	const struct status_range *x = a, *y = b;
-
-	if (x->log != y->log)
-		return x->log < y->log ? -1 : 1;
-	return x->first < y->first ? -1 : x->first > y->first;
+	/* not joined: an order's are walked side by side with its births */
+	return status_ranges_add(&c->targets->list, log, first, count,
+	    &c->cmd->diag);
 }
 
 /* Digits, ended by one of ends; the text behind them. */
@@ -177,7 +157,7 @@ birth_collect(void *ctx, const struct address *birth)
 	const struct status_range *range;
 
 	for (; c->next < c->end; c->next++) {
-		range = &c->targets->ranges[c->next];
+		range = &c->targets->list.ranges[c->next];
 		if (range->log > birth->log || (range->log == birth->log &&
 		    range->first > birth->index))
 			return ERR_OK;
@@ -192,12 +172,11 @@ birth_collect(void *ctx, const struct address *birth)
 static enum err
 order_devices(struct collect *c, size_t first)
 {
-	struct targets *t = c->targets;
+	struct status_ranges *list = &c->targets->list;
 
 	c->next = first;
-	c->end = t->count;
-	qsort(t->ranges + first, t->count - first, sizeof(*t->ranges),
-	    range_compare);
+	c->end = list->count;
+	status_ranges_sort(list, first);
 	return field_births_each(c->authority, birth_collect, c,
 	    &c->cmd->diag);
 }
@@ -210,7 +189,7 @@ order_find(struct collect *c, const char *option, const char *text,
 	struct store *store = authority_store(c->authority);
 	const char *rest = text;
 	struct store_order order;
-	size_t first = c->targets->count;
+	size_t first = c->targets->list.count;
 	uint64_t number = 0;
 	enum err err;
 
@@ -325,24 +304,24 @@ options_find(struct collect *c)
 static void
 ranges_merge(struct targets *t)
 {
-	struct status_range *last, *range;
+	struct status_range *last, *range, *ranges = t->list.ranges;
 	size_t i, kept = 0;
 
-	qsort(t->ranges, t->count, sizeof(*t->ranges), range_compare);
-	for (i = 0; i < t->count; i++) {
-		range = &t->ranges[i];
-		last = kept > 0 ? &t->ranges[kept - 1] : NULL;
+	status_ranges_sort(&t->list, 0);
+	for (i = 0; i < t->list.count; i++) {
+		range = &ranges[i];
+		last = kept > 0 ? &ranges[kept - 1] : NULL;
 		if (last == NULL || last->log != range->log ||
 		    range->first > last->first + last->count)
-			t->ranges[kept++] = *range;
+			ranges[kept++] = *range;
 		else if (range->first + range->count >
 		    last->first + last->count)
 			last->count = range->first + range->count -
 			    last->first;
 	}
-	t->count = kept;
+	t->list.count = kept;
 	for (i = 0; i < kept; i++)
-		t->identities += t->ranges[i].count;
+		t->identities += ranges[i].count;
 }
 
 /* Said here already, not only when the request is carried out. */
@@ -354,8 +333,8 @@ ranges_issued(struct collect *c)
 	size_t i;
 	enum err err = ERR_OK;
 
-	for (i = 0; i < c->targets->count && !err; i++) {
-		range = &c->targets->ranges[i];
+	for (i = 0; i < c->targets->list.count && !err; i++) {
+		range = &c->targets->list.ranges[i];
 		err = store_log_get(authority_store(c->authority),
 		    range->log, &log, NULL, NULL, &c->cmd->diag);
 		if (!err && range->first + range->count > log.size)
@@ -384,7 +363,7 @@ targets_get(struct cmd *cmd, struct authority *authority,
 		return err;
 	ranges_merge(targets);
 	err = ranges_issued(&c);
-	if (!err && targets->count == 0)
+	if (!err && targets->list.count == 0)
 		err = diag_fail(&cmd->diag, ERR_INVALID, NULL,
 		    "%s: no identity is named", cmd->command->name);
 	return err;

@@ -11,8 +11,7 @@
 #include "lib/authority/status.h"
 
 struct targets {
-	struct status_range	*ranges;
-	size_t			 count, cap;
+	struct status_ranges	 list;
 	uint64_t		 identities;
 };
 

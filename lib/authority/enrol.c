@@ -293,7 +293,7 @@ turn_clear(struct enrol *e)
 	asserted_count(e, false);
 	e->taken = 0;
 	e->event_count = 0;
-	e->superseded_count = 0;
+	e->superseded.count = 0;
 	e->changes = (struct row_sum){ .count = 0 };
 	buf_clear(&e->leaves);
 	buf_clear(&e->events);
@@ -356,28 +356,14 @@ enum err
 enrol_supersede(struct enrol *e, const struct address *birth, uint64_t index,
     struct diag *diag)
 {
-	struct status_range *more;
+	enum err err;
 
-	if (e->superseded_count == e->superseded_cap) {
-		more = reallocarray(e->superseded, e->superseded_cap + 64,
-		    sizeof(*more));
-		if (more == NULL)
-			return diag_nomem(diag);
-		e->superseded = more;
-		e->superseded_cap += 64;
-	}
-	e->superseded[e->superseded_count++] = (struct status_range){
-	    LOG_ONLINE_NUMBER, index, 1 };
+	err = status_ranges_add(&e->superseded, LOG_ONLINE_NUMBER, index, 1,
+	    diag);
+	if (err)
+		return err;
 	enrol_event(e, FIELD_SUPERSEDED, birth, true, index);
 	return ERR_OK;
-}
-
-static int
-range_compare(const void *a, const void *b)
-{
-	const struct status_range *x = a, *y = b;
-
-	return x->first < y->first ? -1 : x->first > y->first;
 }
 
 /* What became of whom is one entry, and it revokes what was superseded. */
@@ -400,14 +386,13 @@ turn_record(struct enrol *e, struct diag *diag)
 	if (!err)
 		err = operation_append(e->authority, OPERATION_FIELD, e->now,
 		    buf_bytes(&body), &operation, diag);
-	if (err || e->superseded_count == 0)
+	if (err || e->superseded.count == 0)
 		return err;
 	change.time = operation.time;
 	change.operation = operation.seq;
-	qsort(e->superseded, e->superseded_count, sizeof(*e->superseded),
-	    range_compare);
-	return status_apply_all(e->authority, &change, e->superseded,
-	    e->superseded_count, &count, diag);
+	status_ranges_sort(&e->superseded, 0);
+	return status_apply_all(e->authority, &change,
+	    e->superseded.ranges, e->superseded.count, &count, diag);
 }
 
 /* The log grows by what was taken, head and sums with it. */
@@ -499,7 +484,7 @@ enrol_close(struct enrol **enrol)
 	sha256_free(&e->sha256);
 	buf_release(&e->leaves);
 	buf_release(&e->events);
-	free(e->superseded);
+	status_ranges_release(&e->superseded);
 	free(e);
 	*enrol = NULL;
 }

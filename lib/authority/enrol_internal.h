@@ -14,6 +14,7 @@
 #include "lib/authority/lookup_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/signer.h"
+#include "lib/authority/status.h"
 #include "lib/policy/product.h"
 
 #define ENROL_BLOCK	(2 * ENROL_TURN_MAX)	/* indices reserved at once */
@@ -71,8 +72,7 @@ struct enrol {
 	struct store_range	 parts[ENROL_TURN_MAX];
 	struct buf		 leaves, events;
 	size_t			 event_count;
-	struct status_range	*superseded;
-	size_t			 superseded_count, superseded_cap;
+	struct status_ranges	 superseded;
 	struct row_sum		 changes;	/* of rows, rows.h */
 };
 

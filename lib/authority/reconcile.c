@@ -633,8 +633,8 @@ revoke(struct load *l, int64_t now)
 	for (i = 0; i < l->result.reasons && !err; i++) {
 		r = &l->result.revoked[i];
 		change.reason = r->reason;
-		err = status_apply_all(l->authority, &change, r->ranges,
-		    r->count, &count, l->diag);
+		err = status_apply_all(l->authority, &change, r->list.ranges,
+		    r->list.count, &count, l->diag);
 	}
 	return err;
 }

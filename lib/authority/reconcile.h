@@ -36,8 +36,7 @@ enum reconcile_outcome {
 };
 struct reconcile_revoked {
 	unsigned		reason;
-	struct status_range	*ranges;
-	size_t			count, cap;
+	struct status_ranges	list;
 };
 #define RECONCILE_REASONS	3
 struct reconcile_result {

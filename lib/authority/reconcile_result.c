@@ -25,7 +25,7 @@ reconcile_result_release(struct reconcile_result *result)
 	size_t i;
 
 	for (i = 0; i < RECONCILE_REASONS; i++)
-		free(result->revoked[i].ranges);
+		status_ranges_release(&result->revoked[i].list);
 	*result = (struct reconcile_result){ .reasons = 0 };
 }
 
@@ -46,7 +46,6 @@ reconcile_revoke_add(struct reconcile_result *result, unsigned reason,
     uint32_t log, uint64_t first, uint64_t count, struct diag *diag)
 {
 	struct reconcile_revoked *r = result->revoked;
-	struct status_range *more, *last;
 	size_t i, all = 0;
 
 	for (i = 0; i < result->reasons && r->reason != reason; i++)
@@ -57,35 +56,12 @@ reconcile_revoke_add(struct reconcile_result *result, unsigned reason,
 		result->reasons++;
 		r->reason = reason;
 	}
-	last = r->count > 0 ? &r->ranges[r->count - 1] : NULL;
-	if (last != NULL && last->log == log &&
-	    last->first + last->count == first) {
-		last->count += count;
-		return ERR_OK;
-	}
 	for (i = 0; i < result->reasons; i++)
-		all += result->revoked[i].count;
-	if (all >= RECONCILE_RANGES_MAX)
+		all += result->revoked[i].list.count;
+	if (all >= RECONCILE_RANGES_MAX &&
+	    !status_ranges_follows(&r->list, log, first))
 		return too_many(diag);
-	if (r->ranges == NULL || r->count == r->cap) {
-		r->cap = r->cap * 2 + 64;
-		more = reallocarray(r->ranges, r->cap, sizeof(*more));
-		if (more == NULL)
-			return diag_nomem(diag);
-		r->ranges = more;
-	}
-	r->ranges[r->count++] = (struct status_range){ log, first, count };
-	return ERR_OK;
-}
-
-static int
-range_compare(const void *a, const void *b)
-{
-	const struct status_range *x = a, *y = b;
-
-	if (x->log != y->log)
-		return x->log < y->log ? -1 : 1;
-	return x->first < y->first ? -1 : x->first > y->first;
+	return status_ranges_extend(&r->list, log, first, count, diag);
 }
 
 void
@@ -95,8 +71,7 @@ reconcile_result_sort(struct reconcile_result *result)
 	size_t i;
 
 	for (i = 0; i < result->reasons; i++, r++)
-		qsort(r->ranges, r->count, sizeof(*r->ranges),
-		    range_compare);
+		status_ranges_sort(&r->list, 0);
 }
 
 void
@@ -110,8 +85,8 @@ reconcile_result_put(struct buf *out, const struct reconcile_result *result)
 	for (i = 0; i < result->reasons; i++) {
 		cbor_put_array(out, 2);
 		cbor_put_uint(out, result->revoked[i].reason);
-		status_ranges_put(out, result->revoked[i].ranges,
-		    result->revoked[i].count);
+		status_ranges_put(out, result->revoked[i].list.ranges,
+		    result->revoked[i].list.count);
 	}
 }
 
@@ -138,8 +113,9 @@ reconcile_result_get(struct bytes encoded,
 		if (!status_reason_fits(STATUS_REVOKE, reason))
 			cbor_fail(&cbor, "no reason to revoke");
 		r->reason = (unsigned)reason;
-		err = status_ranges_get(&cbor, &r->ranges, &r->count, diag);
-		r->cap = r->count;
+		err = status_ranges_get(&cbor, &r->list.ranges, &r->list.count,
+		    diag);
+		r->list.cap = r->list.count;
 		ret_result->reasons = i + 1;
 	}
 	if (!err && !cbor_close(&cbor))

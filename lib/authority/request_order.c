@@ -464,34 +464,18 @@ request_order_create(struct authority *authority,
 
 struct cancel {
 	bool			 complete[ORDER_PACKS_MAX + 1];	/* by no */
-	struct status_range	*ranges;
-	size_t			 count, cap;
+	struct status_ranges	 list;
 };
 
 static enum err
 cancel_collect(void *ctx, const struct store_range *range)
 {
 	struct cancel *cancel = ctx;
-	struct status_range *more, *last;
 
 	if (range->pack > ORDER_PACKS_MAX || cancel->complete[range->pack])
 		return ERR_OK;
-	last = cancel->count > 0 ? &cancel->ranges[cancel->count - 1] : NULL;
-	if (last != NULL && last->first + last->count == range->first) {
-		last->count += range->count;
-		return ERR_OK;
-	}
-	if (cancel->count == cancel->cap) {
-		cancel->cap = cancel->cap * 2 + 16;
-		more = reallocarray(cancel->ranges, cancel->cap,
-		    sizeof(*more));
-		if (more == NULL)
-			return ERR_NOMEM;
-		cancel->ranges = more;
-	}
-	cancel->ranges[cancel->count++] = (struct status_range){ range->log,
-	    range->first, range->count };
-	return ERR_OK;
+	return status_ranges_extend(&cancel->list, range->log, range->first,
+	    range->count, NULL);
 }
 
 /* What lies in packs that were never complete never left, and will not. */
@@ -519,12 +503,12 @@ cancel_revoke(struct authority *authority, const struct store_order *order,
 		    diag);
 	if (!err)
 		err = operation_next(authority, now, &operation, diag);
-	if (err || cancel->count == 0)
+	if (err || cancel->list.count == 0)
 		return err;
 	change.time = operation.time;
 	change.operation = operation.seq;
-	return status_apply_all(authority, &change, cancel->ranges,
-	    cancel->count, &count, diag);
+	return status_apply_all(authority, &change, cancel->list.ranges,
+	    cancel->list.count, &count, diag);
 }
 
 enum err
@@ -559,7 +543,7 @@ request_order_cancel(struct authority *authority,
 		err = devices_release(authority, &order, diag);
 	if (!err)
 		err = order_record_cancel(authority, &order, now, diag);
-	status_ranges_put(result, cancel.ranges, cancel.count);
-	free(cancel.ranges);
+	status_ranges_put(result, cancel.list.ranges, cancel.list.count);
+	status_ranges_release(&cancel.list);
 	return err;
 }

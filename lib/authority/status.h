@@ -39,6 +39,26 @@ struct status_range {
 	uint64_t	first, count;
 };
 
+/* A list of them that grows; all zero: none. */
+struct status_ranges {
+	struct status_range	*ranges;	/* owned */
+	size_t			 count, cap;
+};
+#define _cleanup_status_ranges_						\
+	__attribute__((cleanup(status_ranges_release)))
+void	status_ranges_release(struct status_ranges *);
+/* One more, at the end. ERR_NOMEM. */
+MUST_USE enum err status_ranges_add(struct status_ranges *, uint32_t log,
+    uint64_t first, uint64_t count, struct diag *);
+/* Does the last one end just before? */
+bool	status_ranges_follows(const struct status_ranges *, uint32_t log,
+    uint64_t first);
+/* Then it grows, else one more. ERR_NOMEM. */
+MUST_USE enum err status_ranges_extend(struct status_ranges *, uint32_t log,
+    uint64_t first, uint64_t count, struct diag *);
+/* By log and index, those from "from" on. */
+void	status_ranges_sort(struct status_ranges *, size_t from);
+
 /* How many identities a change met, by what they were before. */
 struct status_count {
 	uint64_t	changed;

@@ -192,8 +192,8 @@ replay_reconcile(struct status_replay *r, const struct operation *operation,
 		err = cause_add(r, operation, STATUS_REVOKE,
 		    result.revoked[i].reason, diag);
 		if (!err)
-			err = ranges_add(r, result.revoked[i].ranges,
-			    result.revoked[i].count, diag);
+			err = ranges_add(r, result.revoked[i].list.ranges,
+			    result.revoked[i].list.count, diag);
 		if (err)
 			return err;
 	}

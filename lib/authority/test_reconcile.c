@@ -523,8 +523,8 @@ test_result_large(void **state)
 	reconcile_result_put(&body, &result);
 	good(reconcile_result_get(buf_bytes(&body), &again, &diag), &diag);
 	for (i = 0; i < 3; i++)
-		assert_int_equal(again.revoked[i].count,
-		    result.revoked[i].count);
+		assert_int_equal(again.revoked[i].list.count,
+		    result.revoked[i].list.count);
 }
 
 /* Disk full, failed write, failed sync at any operation: none of it, or all;

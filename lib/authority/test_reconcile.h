@@ -243,8 +243,8 @@ loaded(struct world *w, const struct say *say, enum reconcile_outcome want)
 	good(submit_report(w, say, &report, &result, &diag), &diag);
 	assert_int_equal(result.outcome, want);
 	for (i = 0; i < result.reasons; i++)
-		for (k = 0; k < result.revoked[i].count; k++)
-			revoked += result.revoked[i].ranges[k].count;
+		for (k = 0; k < result.revoked[i].list.count; k++)
+			revoked += result.revoked[i].list.ranges[k].count;
 	return revoked;
 }
 

@@ -45,6 +45,7 @@ def eco(stocked, tmp_path_factory):
         "attempts: 3", "attempts: 16"))
     eco.imprint("product", "add", often)
     eco.spare = eco.copy(root / "spare")
+    eco.taken = iter(range(1, COUNT + 1))
     return eco
 
 
@@ -98,9 +99,9 @@ class Doorbell(Device):
 
 
 @pytest.fixture
-def doorbell(eco, tmp_path, taken=iter(range(1, COUNT + 1))):
+def doorbell(eco, tmp_path):
     def make(name="device"):
-        package = eco.root.parent / f"{next(taken)}.package"
+        package = eco.root.parent / f"{next(eco.taken)}.package"
         return Doorbell(tmp_path / name, package.read_bytes())
     return make
 

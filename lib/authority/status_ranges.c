@@ -1,0 +1,69 @@
+#include <stdlib.h>
+
+#include "lib/authority/status.h"
+
+void
+status_ranges_release(struct status_ranges *list)
+{
+	free(list->ranges);
+	*list = (struct status_ranges){ .count = 0 };
+}
+
+enum err
+status_ranges_add(struct status_ranges *list, uint32_t log, uint64_t first,
+    uint64_t count, struct diag *diag)
+{
+	struct status_range *more;
+	size_t cap = list->cap * 2 + 64;
+
+	if (list->count == list->cap) {
+		more = reallocarray(list->ranges, cap, sizeof(*more));
+		if (more == NULL)
+			return diag_nomem(diag);
+		list->ranges = more;
+		list->cap = cap;
+	}
+	list->ranges[list->count++] = (struct status_range){ log, first,
+	    count };
+	return ERR_OK;
+}
+
+bool
+status_ranges_follows(const struct status_ranges *list, uint32_t log,
+    uint64_t first)
+{
+	const struct status_range *last;
+
+	if (list->count == 0)
+		return false;
+	last = &list->ranges[list->count - 1];
+	return last->log == log && last->first + last->count == first;
+}
+
+enum err
+status_ranges_extend(struct status_ranges *list, uint32_t log,
+    uint64_t first, uint64_t count, struct diag *diag)
+{
+	if (!status_ranges_follows(list, log, first))
+		return status_ranges_add(list, log, first, count, diag);
+	list->ranges[list->count - 1].count += count;
+	return ERR_OK;
+}
+
+static int
+range_compare(const void *a, const void *b)
+{
+	const struct status_range *x = a, *y = b;
+
+	if (x->log != y->log)
+		return x->log < y->log ? -1 : 1;
+	return x->first < y->first ? -1 : x->first > y->first;
+}
+
+void
+status_ranges_sort(struct status_ranges *list, size_t from)
+{
+	if (list->count > from)
+		qsort(list->ranges + from, list->count - from,
+		    sizeof(*list->ranges), range_compare);
+}
