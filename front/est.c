@@ -1,7 +1,8 @@
 /*
  * Enrollment over Secure Transport (RFC 7030, RFC 8951): what carries a
  * certification request in and certificates out. Who may have what is decided
- * by the authority; here is only who has shown which certificate in TLS.
+ * by the authority; here is only who has shown which certificate in TLS, and
+ * whether a request was made for its connection.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "lib/base/clock.h"
 #include "lib/proto/est.h"
 #include "lib/x509/certificate.h"
+#include "lib/x509/csr.h"
 
 #define LABEL_SAME	(EST_LABEL_MAX == INTERNAL_LABEL_MAX)
 _Static_assert(LABEL_SAME, "a label fits a message");
@@ -26,32 +28,6 @@ est_welcome(struct front *front, struct diag *diag)
 	    "the authority: too many") : ERR_OK;
 }
 
-static void
-certificates_reply(struct http_request *r, struct buf *body)
-{
-	http_reply_field(r, "Content-Transfer-Encoding", "base64");
-	http_reply(r, HTTP_OK, EST_TYPE_CERTS_ONLY, body);
-}
-
-/* RFC 7030 4.1: nobody need have shown anything. */
-void
-est_get_handle(void *ctx, struct http_request *r)
-{
-	char label[EST_LABEL_MAX + 1];
-	_cleanup_buf_ struct buf body = BUF_INIT;
-	struct front *front = ctx;
-
-	if (est_path(http_path(r), label) != EST_CACERTS) {
-		front_refuse(front, r, HTTP_NOT_FOUND, "not-found",
-		    "EST: cacerts, simpleenroll and simplereenroll are here",
-		    NULL);
-		return;
-	}
-	buf_put_bytes(&body, buf_bytes(&front->cacerts));
-	certificates_reply(r, &body);
-	front_count(front, HTTP_OK);
-}
-
 /* The leaf that the client has shown; views into chain. */
 static bool
 leaf_get(struct http_request *r, struct buf *chain, struct bytes *ret_leaf)
@@ -65,6 +41,83 @@ leaf_get(struct http_request *r, struct buf *chain, struct bytes *ret_leaf)
 	    ret_leaf->len <= INTERNAL_DER_MAX;
 }
 
+/* RFC 7030 4.1: nobody need have shown anything. */
+static void
+cacerts_reply(struct front *front, struct http_request *r)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	buf_put_bytes(&body, buf_bytes(&front->cacerts));
+	http_reply_field(r, "Content-Transfer-Encoding", "base64");
+	http_reply(r, HTTP_OK, EST_TYPE_CERTS_ONLY, &body);
+	front_count(front, HTTP_OK);
+}
+
+/* RFC 7030 4.5: of the label's product, or of what the client can have. */
+static void
+attributes_ask(struct front *front, struct http_request *r,
+    struct internal_est_wish *wish)
+{
+	_cleanup_buf_ struct buf chain = BUF_INIT, body = BUF_INIT;
+
+	(void)leaf_get(r, &chain, &wish->leaf);
+	wish->linked = front->config.est_linking;
+	internal_put_est_wish(&body, wish);
+	device_ask(front, r, INTERNAL_EST_WISH, &body);
+}
+
+void
+est_get_handle(void *ctx, struct http_request *r)
+{
+	struct internal_est_wish wish = { .leaf = BYTES_NONE };
+	struct front *front = ctx;
+
+	switch (est_path(http_path(r), wish.label)) {
+	case EST_CACERTS:
+		cacerts_reply(front, r);
+		break;
+	case EST_CSRATTRS:
+		attributes_ask(front, r, &wish);
+		break;
+	default:
+		front_refuse(front, r, HTTP_NOT_FOUND, "not-found",
+		    "EST: GET cacerts and csrattrs are here", NULL);
+	}
+}
+
+/*
+ * RFC 7030 3.5: was the request made for this connection? Then it carries, in
+ * base64, what is of this connection alone. NULL: yes, or it need not be.
+ */
+static const char *
+linking_check(const struct front *front, const struct http_request *r,
+    struct bytes csr)
+{
+	_cleanup_buf_ struct buf challenge = BUF_INIT, own = BUF_INIT;
+	uint8_t binding[HTTP_BINDING_MAX];
+	size_t len;
+	enum err err;
+
+	err = csr_challenge(csr, &challenge, NULL);
+	if (err == ERR_NOTFOUND)
+		return !front->config.est_linking ? NULL : "certification "
+		    "request: challengePassword: must be the tls-exporter "
+		    "(TLS 1.3) or tls-unique (TLS 1.2) of this connection, "
+		    "in base64 (RFC 7030 3.5)";
+	if (err)
+		return "certification request: its attributes are no DER, or "
+		    "challengePassword is no text";
+	len = http_channel_binding(r, binding);
+	buf_put_base64(&own, bytes_of(binding, len));
+	if (len > 0 && buf_err(&own) == ERR_OK &&
+	    bytes_equal(buf_bytes(&own), buf_bytes(&challenge)))
+		return NULL;
+	return "certification request: challengePassword is not the "
+	    "tls-exporter (TLS 1.3) or tls-unique (TLS 1.2 with extended "
+	    "master secret) of this connection: make the request anew for "
+	    "each connection, or leave it out";
+}
+
 /* NULL: there is a whole question in est, with views into der and chain. */
 static const char *
 question_get(struct http_request *r, struct internal_est *est,
@@ -76,8 +129,7 @@ question_get(struct http_request *r, struct internal_est *est,
 	*ret_status = HTTP_NOT_FOUND;
 	*ret_reason = "not-found";
 	if (operation != EST_SIMPLEENROLL && operation != EST_SIMPLEREENROLL)
-		return "EST: cacerts, simpleenroll and simplereenroll are "
-		    "here";
+		return "EST: POST simpleenroll and simplereenroll are here";
 	est->renew = operation == EST_SIMPLEREENROLL;
 	*ret_status = HTTP_UNSUPPORTED_TYPE;
 	*ret_reason = "content-type";
@@ -112,21 +164,34 @@ est_post_handle(void *ctx, struct http_request *r)
 		front_refuse(front, r, status, reason, what, NULL);
 		return;
 	}
+	what = linking_check(front, r, est.csr);
+	if (what != NULL) {
+		front_refuse(front, r, HTTP_BAD_REQUEST, "linking", what,
+		    NULL);
+		return;
+	}
 	internal_put_est(&body, &est);
 	device_ask(front, r, INTERNAL_EST, &body);
 }
 
 void
 est_answered(struct front *front, struct http_request *r,
-    struct bytes certificate)
+    enum internal_type type, struct bytes answer)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
+	enum err err = ERR_OK;
 
-	if (est_put_certificates(&body, &certificate, 1) != ERR_OK) {
+	if (type == INTERNAL_EST_WISH)
+		buf_put_base64(&body, answer);
+	else
+		err = est_put_certificates(&body, &answer, 1);
+	if (err || buf_err(&body) != ERR_OK) {
 		front_refuse(front, r, HTTP_SERVER_ERROR, "internal",
 		    "no answer could be made", NULL);
 		return;
 	}
-	certificates_reply(r, &body);
+	http_reply_field(r, "Content-Transfer-Encoding", "base64");
+	http_reply(r, HTTP_OK, type == INTERNAL_EST_WISH ? EST_TYPE_ATTRS :
+	    EST_TYPE_CERTS_ONLY, &body);
 	front_count(front, HTTP_OK);
 }

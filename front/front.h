@@ -5,12 +5,15 @@
  * it is asked, the authority decides (lib/proto/internal.h).
  *
  *	POST /v1/identity	a device's signed request, inside mutual TLS
+ *	/.well-known/est/...	EST (RFC 7030)
  *	GET /pub/...		what is published, see files.h
  *	GET /healthz /readyz	is it there; can it be used
  *	GET /metrics		on the monitor's socket alone
  */
 #ifndef IMPRINT_FRONT_FRONT_H
 #define IMPRINT_FRONT_FRONT_H
+
+#include <stdbool.h>
 
 #include "lib/base/diag.h"
 
@@ -22,6 +25,9 @@ struct front_config {
 	int		 monitor;	/* the same; 0: none */
 	int		 publish;	/* a folder; 0: nothing is served */
 	unsigned	 connections;	/* at once */
+	/* EST (RFC 7030 3.5): a certification request must be linked to its
+	 * TLS connection by a challengePassword; otherwise it may be */
+	bool		 est_linking;
 	/* a line for the log, without its end */
 	void		(*tell)(const char *text);
 };

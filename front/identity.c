@@ -78,7 +78,7 @@ latency_count(struct front *front, int64_t since_ns)
 
 static void
 refusal_pass(struct front *front, struct http_request *r,
-    const struct front_call *call, const struct internal_message *message)
+    enum internal_type type, const struct internal_message *message)
 {
 	struct internal_refusal refusal;
 	char retry[16];
@@ -88,10 +88,11 @@ refusal_pass(struct front *front, struct http_request *r,
 		    "no answer could be made", NULL);
 		return;
 	}
-	(void)snprintf(retry, sizeof(retry), "%u", refusal.retry_after_s);
-	if (call->type == INTERNAL_EST &&
+	/* RFC 7030 4.2.3: it waits for somebody */
+	if (type != INTERNAL_IDENTITY && refusal.retry_after_s > 0 &&
 	    strcmp(refusal.reason, INTERNAL_LATER) == 0)
-		refusal.status = HTTP_ACCEPTED;	/* RFC 7030 4.2.3 */
+		refusal.status = HTTP_ACCEPTED;
+	(void)snprintf(retry, sizeof(retry), "%u", refusal.retry_after_s);
 	front_refuse(front, r, (enum http_status)refusal.status,
 	    refusal.reason, refusal.detail,
 	    refusal.retry_after_s > 0 ? retry : NULL);
@@ -111,11 +112,11 @@ identity_answered(struct front *front, struct front_call *call,
 	if (message->type != INTERNAL_ANSWER ||
 	    internal_get_octets(message->body, INTERNAL_SIZE_MAX, &answer,
 	    NULL) != ERR_OK) {
-		refusal_pass(front, r, call, message);
+		refusal_pass(front, r, call->type, message);
 		return;
 	}
-	if (call->type == INTERNAL_EST) {
-		est_answered(front, r, answer);
+	if (call->type != INTERNAL_IDENTITY) {
+		est_answered(front, r, call->type, answer);
 		return;
 	}
 	buf_put_bytes(&body, answer);

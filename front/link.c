@@ -88,6 +88,7 @@ message_take(struct front *front, const struct internal_message *message)
 		break;
 	case INTERNAL_IDENTITY:
 	case INTERNAL_EST:
+	case INTERNAL_EST_WISH:
 		identity_answered(front, call, message);
 		break;
 	case INTERNAL_FIGURES:

@@ -22,6 +22,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct internal_refusal refusal;
 	struct internal_message m;
 	uint64_t counts[COUNTS];
+	struct internal_est_wish wish;
 	struct internal_est est;
 	struct public_key key;
 	struct bytes octets;
@@ -41,6 +42,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		internal_put_counts(&out, counts), same(m.body, &out);
 	if (internal_get_est(m.body, &est, NULL) == ERR_OK)
 		internal_put_est(&out, &est), same(m.body, &out);
+	if (internal_get_est_wish(m.body, &wish, NULL) == ERR_OK)
+		internal_put_est_wish(&out, &wish), same(m.body, &out);
 	if (internal_get_figures(m.body, &ready, &octets, NULL) == ERR_OK)
 		internal_put_figures(&out, ready, octets),
 		    same(m.body, &out);

@@ -83,7 +83,7 @@ device_claim_cmd(struct cmd *cmd)
 		    "needed");
 	err = claim_code_read(bytes_text(typed), code, &cmd->diag);
 	if (!err)
-		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = birth_find(cmd, authority, cmd->argv[0], &birth);
 	if (!err)
@@ -117,7 +117,7 @@ device_release_cmd(struct cmd *cmd)
 
 	if (cmd->argc != 1)
 		return cmd_usage(cmd, "which DEVICE?");
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = birth_find(cmd, authority, cmd->argv[0], &birth);
 	if (!err)

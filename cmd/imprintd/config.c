@@ -66,6 +66,22 @@ publish_read(struct yamlfile *y, const struct yamlfile_key *key,
 	return err;
 }
 
+static enum err
+linking_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	static const struct yamlfile_choice words[] = {
+		{ "offered", 0, true }, { "required", 1, true }
+	};
+	int value = 0;
+	enum err err;
+
+	(void)key;
+	err = yamlfile_choice(y, node, words, COUNT(words), &value);
+	((struct config *)target)->est_linking = value != 0;
+	return err;
+}
+
 #define TEXT(name, field)						\
 	{ name, false, text_read, offsetof(struct config, field),	\
 	    sizeof(((struct config *)NULL)->field) }
@@ -96,6 +112,7 @@ file_read(struct cmd *cmd, const char *path, struct config *config)
 		{ "fronts", false, fronts_read, 0, 0 },
 		{ "connections", false, connections_read, 0, 0 },
 		{ "publish", false, publish_read, 0, 0 },
+		{ "est-linking", false, linking_read, 0, 0 },
 		{ "users", false, users_read, 0, 0 },
 	};
 	_cleanup_yamlfile_ struct yamlfile y = { .name = path };

@@ -71,9 +71,16 @@ job_run(struct desk *desk, struct desk_job *job, struct diag *diag)
 
 	buf_clear(&job->answer);
 	job->result = (struct enrol_result){ .answer = &job->answer };
-	return job->is_est ? enrol_submit_est(desk->enrol, &ask,
-	    &job->result, diag) : enrol_submit(desk->enrol, job->request,
-	    &job->result, diag);
+	switch (job->type) {
+	case INTERNAL_EST:
+		return enrol_submit_est(desk->enrol, &ask, &job->result, diag);
+	case INTERNAL_EST_WISH:
+		return enrol_est_attributes(desk->enrol, job->wish.label,
+		    job->wish.leaf, job->wish.linked, &job->result, diag);
+	default:
+		return enrol_submit(desk->enrol, job->request, &job->result,
+		    diag);
+	}
 }
 
 /* What was decided is durable. */

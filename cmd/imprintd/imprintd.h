@@ -19,6 +19,7 @@ struct config {
 	uint32_t	fronts;			/* processes */
 	uint32_t	connections;		/* of each */
 	bool		publish;		/* serve publish/ */
+	bool		est_linking;		/* EST: required, front.h */
 	char		authority_user[USER_NAME_MAX + 1];	/* "": as is */
 	char		front_user[USER_NAME_MAX + 1];
 	char		dir[PATH_SIZE];		/* the ecosystem's */

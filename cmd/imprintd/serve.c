@@ -51,11 +51,13 @@ check(struct cmd *cmd)
 	if (err)
 		return cmd_fail(cmd, err);
 	printf("home %s, ecosystem %s\nlisten %s as %s, monitor %s\n"
-	    "%u fronts of %u connections, publish %s\n", config.home,
+	    "%u fronts of %u connections, publish %s\n"
+	    "EST's linking of requests to TLS %s\n", config.home,
 	    config.ecosystem, config.listen, config.name,
 	    config.monitor[0] != '\0' ? config.monitor : "none",
 	    config.fronts, config.connections,
-	    config.publish ? "served" : "not served");
+	    config.publish ? "served" : "not served",
+	    config.est_linking ? "required" : "offered");
 	return EXIT_OK;
 }
 
@@ -80,6 +82,7 @@ front_role(struct cmd *cmd)
 	config.connections = (unsigned)connections;
 	config.monitor = cmd_flag(cmd, "monitor") ? FD_MONITOR : 0;
 	config.publish = cmd_flag(cmd, "publish") ? FD_PUBLISH : 0;
+	config.est_linking = cmd_flag(cmd, "est-linking");
 	err = front_run(&config, &cmd->diag);
 	if (err)
 		log_diag("front", "ends", &cmd->diag);
@@ -124,6 +127,7 @@ static const struct cmd_option front_options[] = {
 	{ "connections", "N", "at once" },
 	{ "monitor", NULL, "descriptor 5" },
 	{ "publish", NULL, "descriptor 6" },
+	{ "est-linking", NULL, "required" },
 	{ NULL, NULL, NULL }
 };
 static const struct cmd_command roles[] = {

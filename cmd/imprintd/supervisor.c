@@ -213,6 +213,8 @@ front_start(struct supervisor *s, unsigned i)
 		argv[n++] = "--monitor";
 	if (s->publish >= 0)
 		argv[n++] = "--publish";
+	if (s->config->est_linking)
+		argv[n++] = "--est-linking";
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
 		front_later(&s->fronts[i]);
 		return;

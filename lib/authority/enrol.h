@@ -116,12 +116,17 @@ MUST_USE enum err enrol_submit(struct enrol *, struct bytes request,
     struct enrol_result *result, struct diag *);
 /*
  * One request of plain EST (RFC 7030), which no device signs as a whole: that
- * its TLS client is who holds leaf is the front's word. What the
- * certification request proves by itself is a key: so the same key renews by
- * that proof (EVIDENCE_RENEWAL) in the second half of its certificate's time,
- * while a new one, or an earlier renewal, is had only as often as the
- * product allows by `est`, over all its versions (EVIDENCE_FRONT). Names,
- * attributes and extensions of the request are passed over.
+ * its TLS client is who holds leaf is the front's word. What counts as the
+ * device's own:
+ *
+ *	a new key, in a request that leaf's key signed as well
+ *	(csr_countersigned()), once: EVIDENCE_BOOTSTRAP or EVIDENCE_RENEWAL
+ *	leaf's key again, in the second half of its certificate's time:
+ *	EVIDENCE_RENEWAL
+ *
+ * All else is had only as often as the product allows by `est`, over all its
+ * versions (EVIDENCE_FRONT). Names and extensions of the request are passed
+ * over.
  *
  * ENROL_DONE and ENROL_REPEATED: the certificate is appended to answer. A
  * repetition is the same key by the same leaf. What is issued waits for its
@@ -138,6 +143,14 @@ struct est_ask {
 };
 MUST_USE enum err enrol_submit_est(struct enrol *, const struct est_ask *,
     struct enrol_result *result, struct diag *);
+/*
+ * What a certification request should carry (RFC 7030 4.5): CsrAttrs, DER,
+ * appended to answer by ENROL_DONE. Of the product that label names, or that
+ * leaf leads to; empty both: of any. linked: with a challengePassword.
+ */
+MUST_USE enum err enrol_est_attributes(struct enrol *, const char *label,
+    struct bytes leaf, bool linked, struct enrol_result *result,
+    struct diag *);
 /* Make the turn durable. After an error nothing of it may be answered; the
  * registry is in doubt: close the authority. */
 MUST_USE enum err enrol_turn_commit(struct enrol *, struct diag *);

@@ -7,10 +7,11 @@
 #define NEVER_DUE_S	(2 * INT64_C(31556952))	/* due after a year */
 
 /*
- * A certification request says nothing of when it was made or for what, and
- * who has seen one can send it again. So it counts as its key's own word only
- * in the second half of the certificate that it renews: a copy brings then at
- * most what the device would soon ask for itself.
+ * A certification request that one key has signed says nothing of when it was
+ * made or for what, and who has seen one can send it again. So it counts as
+ * its key's own word only in the second half of the certificate that it
+ * renews: a copy brings then at most what the device would soon ask for
+ * itself.
  */
 static bool
 is_due(const struct submission *s)
@@ -63,6 +64,50 @@ label_check(struct submission *s, const char *label)
 	    "path names another product than this identity leads to", NULL);
 }
 
+/* A key that was in no identity before: the request for it counts once. */
+static enum err
+key_is_new(struct submission *s, const struct public_key *key, bool *ret_new)
+{
+	uint8_t hash[COSE_KID_SIZE];
+	uint64_t entry = 0;
+	uint32_t order = 0;
+	enum err err;
+
+	err = cose_key_thumbprint(key, hash);
+	if (!err)
+		err = store_device_mark_get(s->enrol->authority->store, hash,
+		    &order, &entry, NULL);
+	*ret_new = err == ERR_NOTFOUND;
+	return err == ERR_NOTFOUND ? ERR_OK : err;
+}
+
+/*
+ * What proves a key without the front: the key that the device has signed
+ * the request for a new one, or it is that key's own renewal, which is due.
+ */
+static enum err
+proof_find(struct submission *s, struct bytes csr,
+    const struct public_key *key)
+{
+	const struct asker *asker = &s->asker;
+	const struct public_key *own = &asker->keys[asker->kind.auth];
+	bool is_new = false;
+	enum err err;
+
+	s->asserted = true;
+	err = csr_countersigned(csr, own, &s->result->why);
+	if (err == ERR_NOTFOUND) {
+		s->asserted = !(s->request.type == DEVICE_RENEW &&
+		    public_key_equal(key, own) && is_due(s));
+		return ERR_OK;
+	}
+	if (!err)
+		err = key_is_new(s, key, &is_new);
+	s->asserted = !is_new;
+	return enrol_verdict_of(s, err, err == ERR_SYNTAX ? ENROL_MALFORMED :
+	    ENROL_SIGNATURE);
+}
+
 static enum err
 est_decide(struct submission *s, const struct est_ask *ask)
 {
@@ -76,12 +121,10 @@ est_decide(struct submission *s, const struct est_ask *ask)
 		err = est_identify(s, &given.key);
 	if (!err && !enrol_decided(s->result))
 		err = label_check(s, ask->label);
+	if (!err && !enrol_decided(s->result))
+		err = proof_find(s, ask->csr, &given.key);
 	if (err || enrol_decided(s->result))
 		return err;
-	/* a key proves itself in its own renewal, when that is due */
-	s->asserted = !(s->request.type == DEVICE_RENEW &&
-	    public_key_equal(&given.key, &asker->keys[asker->kind.auth]) &&
-	    is_due(s));
 	s->given = &given;
 	err = enrol_dispatch(s);
 	s->given = NULL;
@@ -107,4 +150,76 @@ enrol_submit_est(struct enrol *e, const struct est_ask *ask,
 		err = est_decide(&s, ask);
 	result->known = result->answer->len > 0;
 	return err ? err : buf_err(result->answer);
+}
+
+/* Of the key that authenticates; 0: of any. */
+static enum key_alg
+product_alg(const struct enrol_product *product)
+{
+	const struct product *p = &product->product;
+	size_t i;
+
+	for (i = 0; i < p->credential_count; i++)
+		if (p->credentials[i].purpose == PURPOSE_AUTHENTICATE)
+			return p->credentials[i].alg;
+	return 0;
+}
+
+/* Of all products, if it is the same. */
+static enum key_alg
+common_alg(const struct enrol *e)
+{
+	enum key_alg alg = 0;
+	size_t i;
+
+	for (i = 0; i < e->product_count; i++) {
+		if (i > 0 && product_alg(e->products[i]) != alg)
+			return 0;
+		alg = product_alg(e->products[i]);
+	}
+	return alg;
+}
+
+/* NULL: none, or it is refused. */
+static enum err
+attributes_product(struct enrol *e, const char *label, struct bytes leaf,
+    struct enrol_result *result, const struct enrol_product **ret_product,
+    struct diag *diag)
+{
+	struct asker asker;
+	enum err err = ERR_OK;
+
+	if (label[0] != '\0') {
+		*ret_product = enrol_product_by_name(e, label);
+	} else {
+		err = enrol_asker_named(e, leaf, &asker, result, diag);
+		if (err || enrol_decided(result))
+			return err;
+		*ret_product = asker.address.log == LOG_ONLINE_NUMBER ?
+		    enrol_product_by_name(e, asker.kind.product) :
+		    enrol_product_by_bootstrap(e, asker.kind.product);
+	}
+	return *ret_product != NULL ? err : enrol_refuse(result,
+	    ENROL_NO_PRODUCT, "no product is had in the field by this label "
+	    "or certificate", NULL);
+}
+
+enum err
+enrol_est_attributes(struct enrol *e, const char *label, struct bytes leaf,
+    bool linked, struct enrol_result *result, struct diag *diag)
+{
+	struct submission s = { .enrol = e, .result = result, .diag = diag };
+	const struct enrol_product *product = NULL;
+	enum err err;
+
+	err = enrol_submission_begin(&s, true);
+	if (!err && (label[0] != '\0' || leaf.len > 0))
+		err = attributes_product(e, label, leaf, result, &product,
+		    diag);
+	if (err || enrol_decided(result))
+		return err;
+	csr_put_wanted(result->answer, product != NULL ?
+	    product_alg(product) : common_alg(e), linked);
+	result->verdict = ENROL_DONE;
+	return buf_err(result->answer);
 }

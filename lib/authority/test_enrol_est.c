@@ -1,6 +1,7 @@
 /* Plain EST: what a certification request is worth. */
 #include "lib/authority/test_enrol.h"
-#include "lib/x509/der.h"
+#include "lib/x509/csr.h"
+#include "lib/x509/test_csr_make.h"
 
 #define QUOTA	2
 /* half of a doorbell's two years have passed */
@@ -28,45 +29,11 @@ product_single(struct world *w, const char *version, uint32_t quota)
 	    &diag), &diag);
 }
 
-static void
-integer_put(struct buf *b, const uint8_t number[32])
-{
-	uint8_t padded[33] = { 0 };
-	size_t at = 0;
-
-	memcpy(padded + 1, number, 32);
-	while (padded[at] == 0 && (padded[at + 1] & 0x80) == 0)
-		at++;
-	der_put(b, DER_INTEGER, bytes_of(padded + at, 33 - at));
-}
-
-/* RFC 2986 4: nothing but a P-256 key, and its signature. */
+/* Nothing but a P-256 key, and its signature. */
 static void
 csr_make(const struct public_key *key, struct signer *by, struct buf *out)
 {
-	static const uint8_t ecdsa_sha256[] = { 0x2a, 0x86, 0x48, 0xce, 0x3d,
-		0x04, 0x03, 0x02 };
-	_cleanup_buf_ struct buf info = BUF_INIT, value = BUF_INIT;
-	uint8_t signature[SIGNATURE_MAX];
-	size_t item;
-
-	der_put_uint(&info, 0);
-	der_put(&info, DER_SEQUENCE, BYTES_NONE);
-	public_key_put_spki(&info, key);
-	der_put(&info, DER_CONTEXT_CONSTRUCTED(0), BYTES_NONE);
-	der_wrap(&info, DER_SEQUENCE, 0);
-	assert_int_equal(signer_sign(by, buf_bytes(&info), signature),
-	    ERR_OK);
-	integer_put(&value, signature);
-	integer_put(&value, signature + 32);
-	der_wrap(&value, DER_SEQUENCE, 0);
-	buf_clear(out);
-	buf_put_bytes(out, buf_bytes(&info));
-	item = out->len;
-	der_put_oid(out, bytes_of(ecdsa_sha256, sizeof(ecdsa_sha256)));
-	der_wrap(out, DER_SEQUENCE, item);
-	der_put_bit_string(out, buf_bytes(&value));
-	der_wrap(out, DER_SEQUENCE, 0);
+	csr_make_with(key, by, BYTES_NONE, out);
 }
 
 /* A key with its request. */
@@ -350,6 +317,134 @@ test_bad_requests(void **state)
 	all_verified(f);
 }
 
+/* The key that a device has signs the request for a new one, too: as good as
+ * its signed request, so without any quota. */
+static void
+test_countersigned(void **state)
+{
+	_cleanup_est_key_ struct est_key k = EST_KEY_INIT, next = EST_KEY_INIT;
+	_cleanup_answered_ struct answered first = ANSWERED_INIT,
+	    second = ANSWERED_INIT, again = ANSWERED_INIT;
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[2];
+	struct enrol *e = opened_with(f, "2.0.0", 0);
+	unsigned reason;
+
+	est_key_make(&k);
+	est_key_make(&next);
+	csr_make_countersigned(&k.key, k.signer, device->birth.key, &k.csr);
+	assert_int_equal(est(e, false, "", buf_bytes(&device->birth.leaf),
+	    buf_bytes(&k.csr), &first), ENROL_DONE);
+	certificate_check(&first, &k, device);
+	assert_int_equal(evidence_of(f, first.index), EVIDENCE_BOOTSTRAP);
+	assert_int_equal(est(e, false, "", buf_bytes(&device->birth.leaf),
+	    buf_bytes(&k.csr), &again), ENROL_REPEATED);
+	assert_int_equal(again.index, first.index);
+	/* long before half of its time */
+	csr_make_countersigned(&next.key, next.signer, k.signer, &next.csr);
+	assert_int_equal(est(e, true, "", buf_bytes(&first.answer),
+	    buf_bytes(&next.csr), &second), ENROL_DONE);
+	certificate_check(&second, &next, device);
+	assert_int_equal(evidence_of(f, second.index), EVIDENCE_RENEWAL);
+	assert_int_equal(est(e, true, "", buf_bytes(&first.answer),
+	    buf_bytes(&next.csr), &again), ENROL_REPEATED);
+	assert_int_equal(again.index, second.index);
+	assert_int_equal(status_of(f, first.index, &reason), STATUS_VALID);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* What a front could do with a countersigned request that it has seen. */
+static void
+test_countersigned_bad(void **state)
+{
+	_cleanup_est_key_ struct est_key k = EST_KEY_INIT, own = EST_KEY_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT,
+	    other = ANSWERED_INIT;
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[0];
+	struct bytes leaf = buf_bytes(&device->birth.leaf);
+	struct enrol *e = opened_with(f, "2.0.0", 0);
+
+	est_key_make(&k);
+	est_key_make(&own);
+	/* signed by another device's key, or by the new one alone */
+	csr_make_countersigned(&own.key, own.signer,
+	    f->devices[1].birth.key, &own.csr);
+	assert_int_equal(est(e, false, "", leaf, buf_bytes(&own.csr), &a),
+	    ENROL_SIGNATURE);
+	csr_make_countersigned(&own.key, own.signer, own.signer, &own.csr);
+	assert_int_equal(est(e, false, "", leaf, buf_bytes(&own.csr), &a),
+	    ENROL_SIGNATURE);
+	/* another device's leaf with it */
+	csr_make_countersigned(&k.key, k.signer, device->birth.key, &k.csr);
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[1].birth.leaf), buf_bytes(&k.csr), &a),
+	    ENROL_SIGNATURE);
+	/* a key that was in an identity before is asked for once */
+	assert_int_equal(est(e, false, "", leaf, buf_bytes(&k.csr), &other),
+	    ENROL_DONE);
+	csr_make_countersigned(&own.key, own.signer, device->birth.key,
+	    &own.csr);
+	assert_int_equal(est(e, false, "", leaf, buf_bytes(&own.csr),
+	    &other), ENROL_DONE);
+	assert_int_equal(est(e, false, "", leaf, buf_bytes(&k.csr), &a),
+	    ENROL_SUPERSEDED);
+	csr_make_countersigned(&k.key, k.signer, own.signer, &k.csr);
+	assert_int_equal(est(e, true, "", buf_bytes(&other.answer),
+	    buf_bytes(&k.csr), &a), ENROL_QUOTA);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+static enum enrol_verdict
+wish(struct enrol *e, const char *label, struct bytes leaf, bool linked,
+    struct buf *out)
+{
+	struct enrol_result result = { .answer = out };
+	struct diag diag = DIAG_INIT;
+
+	buf_clear(out);
+	good(enrol_turn_begin(e, NOW, &diag), &diag);
+	good(enrol_est_attributes(e, label, leaf, linked, &result, &diag),
+	    &diag);
+	good(enrol_turn_commit(e, &diag), &diag);
+	assert_true((result.verdict == ENROL_DONE) == (out->len > 0));
+	return result.verdict;
+}
+
+static void
+test_wishes(void **state)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT, expected = BUF_INIT;
+	struct field *f = *state;
+	struct bytes leaf = buf_bytes(&f->devices[0].birth.leaf);
+	struct enrol *e = opened_with(f, "2.0.0", 0);
+	int linked;
+
+	for (linked = 0; linked < 2; linked++) {
+		buf_clear(&expected);
+		csr_put_wanted(&expected, KEY_P256, linked != 0);
+		assert_int_equal(wish(e, "", BYTES_NONE, linked != 0, &out),
+		    ENROL_DONE);
+		assert_true(bytes_equal(buf_bytes(&out),
+		    buf_bytes(&expected)));
+		assert_int_equal(wish(e, "doorbell", BYTES_NONE, linked != 0,
+		    &out), ENROL_DONE);
+		assert_true(bytes_equal(buf_bytes(&out),
+		    buf_bytes(&expected)));
+		assert_int_equal(wish(e, "", leaf, linked != 0, &out),
+		    ENROL_DONE);
+		assert_true(bytes_equal(buf_bytes(&out),
+		    buf_bytes(&expected)));
+	}
+	assert_int_equal(wish(e, "camera", leaf, false, &out),
+	    ENROL_NO_PRODUCT);
+	assert_int_equal(wish(e, "", bytes_of(leaf.ptr, leaf.len - 1), false,
+	    &out), ENROL_UNKNOWN);
+	enrol_close(&e);
+}
+
 /* A product of two keys is not had by EST. */
 static void
 test_two_keys(void **state)
@@ -396,6 +491,9 @@ main(void)
 		cmocka_unit_test_setup(test_native_renews, field_fresh),
 		cmocka_unit_test_setup(test_front_alone, field_fresh),
 		cmocka_unit_test_setup(test_bad_requests, field_fresh),
+		cmocka_unit_test_setup(test_countersigned, field_fresh),
+		cmocka_unit_test_setup(test_countersigned_bad, field_fresh),
+		cmocka_unit_test_setup(test_wishes, field_fresh),
 		cmocka_unit_test_setup(test_two_keys, field_fresh)
 	};
 

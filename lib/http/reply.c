@@ -5,6 +5,8 @@
 #include "lib/base/json_write.h"
 #include "lib/http/server_internal.h"
 
+#define BINDING_EXPORTED	32	/* octets; RFC 9266 4 */
+
 struct bytes
 http_path(const struct http_request *r)
 {
@@ -76,6 +78,28 @@ http_client_chain(const struct http_request *r, struct buf *out)
 	for (i = 0; !err && i < sk_X509_num(chain); i++)
 		err = certificate_put(out, sk_X509_value(chain, i));
 	return err;
+}
+
+size_t
+http_channel_binding(const struct http_request *r,
+    uint8_t ret_binding[HTTP_BINDING_MAX])
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	SSL *ssl = bufferevent_openssl_get_ssl(r->peer->bev);
+	size_t len;
+
+	if (ssl == NULL)
+		return 0;
+	if (SSL_version(ssl) >= TLS1_3_VERSION)
+		return SSL_export_keying_material(ssl, ret_binding,
+		    BINDING_EXPORTED, label, sizeof(label) - 1, NULL, 0,
+		    1) == 1 ? BINDING_EXPORTED : 0;
+	/* RFC 7627: without it, two connections can have the same; there is
+	 * no resumption here, so the client's Finished came first */
+	if (SSL_get_extms_support(ssl) != 1)
+		return 0;
+	len = SSL_get_peer_finished(ssl, ret_binding, HTTP_BINDING_MAX);
+	return len <= HTTP_BINDING_MAX ? len : 0;
 }
 
 void

@@ -74,6 +74,16 @@ MUST_USE enum err http_client_chain(const struct http_request *,
     struct buf *out);
 
 /*
+ * What is of this TLS connection alone, for who wants to tie a request to it:
+ * of TLS 1.3 tls-exporter (RFC 9266), of TLS 1.2 with the extended master
+ * secret tls-unique (RFC 5929 3); of another connection none. Returns its
+ * octets.
+ */
+#define HTTP_BINDING_MAX	64
+size_t	http_channel_binding(const struct http_request *,
+	    uint8_t ret_binding[HTTP_BINDING_MAX]);
+
+/*
  * The reply, once, before the handler returns; a handler that gives none has
  * failed: 500. body is taken over and left empty, its memory wiped when it is
  * sent; one that will hold a secret is given its whole room beforehand

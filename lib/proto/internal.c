@@ -16,6 +16,10 @@ static const struct {
 	{ INTERNAL_FRONT, INTERNAL_IDENTITY },
 	{ INTERNAL_FRONT, INTERNAL_FIGURES },
 	{ INTERNAL_FRONT, INTERNAL_EST },
+	{ INTERNAL_FRONT, INTERNAL_EST_WISH },
+	{ INTERNAL_OPERATOR, INTERNAL_SUBMIT },
+	{ INTERNAL_OPERATOR, INTERNAL_ORDER_RUN },
+	{ INTERNAL_OPERATOR, INTERNAL_PUBLISH },
 };
 
 bool
@@ -259,29 +263,65 @@ internal_put_est(struct buf *out, const struct internal_est *est)
 	cbor_put_bstr(out, est->csr);
 }
 
+static void
+label_get(struct cbor *cbor, char label[INTERNAL_LABEL_MAX + 1])
+{
+	struct bytes text = cbor_get_tstr(cbor);
+
+	if (text.len > INTERNAL_LABEL_MAX || !bytes_is_plain(text))
+		cbor_fail(cbor, "label");
+	else if (text.len > 0)
+		memcpy(label, text.ptr, text.len);
+}
+
 enum err
 internal_get_est(struct bytes body, struct internal_est *ret_est,
     struct diag *diag)
 {
 	struct internal_est est = { .renew = false };
-	struct bytes label;
 	struct cbor cbor;
 
 	cbor_open(&cbor, body);
 	cbor_get_array_sized(&cbor, 4);
 	est.renew = cbor_get_bool(&cbor);
-	label = cbor_get_tstr(&cbor);
+	label_get(&cbor, est.label);
 	est.leaf = cbor_get_bstr(&cbor);
 	est.csr = cbor_get_bstr(&cbor);
-	if (label.len > INTERNAL_LABEL_MAX || !bytes_is_plain(label))
-		cbor_fail(&cbor, "label");
 	if (est.leaf.len == 0 || est.leaf.len > INTERNAL_DER_MAX ||
 	    est.csr.len == 0 || est.csr.len > INTERNAL_DER_MAX)
 		cbor_fail(&cbor, "length");
 	if (!cbor_close(&cbor))
 		return bad(diag, &cbor, "est");
-	memcpy(est.label, label.ptr, label.len);
 	*ret_est = est;
+	return ERR_OK;
+}
+
+void
+internal_put_est_wish(struct buf *out, const struct internal_est_wish *wish)
+{
+	cbor_put_array(out, 3);
+	cbor_put_bool(out, wish->linked);
+	cbor_put_text(out, wish->label);
+	cbor_put_bstr(out, wish->leaf);
+}
+
+enum err
+internal_get_est_wish(struct bytes body, struct internal_est_wish *ret_wish,
+    struct diag *diag)
+{
+	struct internal_est_wish wish = { .linked = false };
+	struct cbor cbor;
+
+	cbor_open(&cbor, body);
+	cbor_get_array_sized(&cbor, 3);
+	wish.linked = cbor_get_bool(&cbor);
+	label_get(&cbor, wish.label);
+	wish.leaf = cbor_get_bstr(&cbor);
+	if (wish.leaf.len > INTERNAL_DER_MAX)
+		cbor_fail(&cbor, "length");
+	if (!cbor_close(&cbor))
+		return bad(diag, &cbor, "wish of est");
+	*ret_wish = wish;
 	return ERR_OK;
 }
 

@@ -32,7 +32,7 @@
 /* Who is at the other end. */
 enum internal_role {
 	INTERNAL_FRONT = 1,
-	INTERNAL_OPERATOR = 2	/* a command of this machine; later */
+	INTERNAL_OPERATOR = 2	/* a command of this machine: local.h */
 };
 
 enum internal_type {
@@ -48,9 +48,17 @@ enum internal_type {
 	INTERNAL_FIGURES = 4,
 	/* struct internal_est; answer: the certificate as bstr */
 	INTERNAL_EST = 5,
+	/* struct internal_est_wish; answer: CsrAttrs, DER, as bstr */
+	INTERNAL_EST_WISH = 6,
+
+	/* of commands: lib/proto/local.h */
+	INTERNAL_SUBMIT = 16,	/* struct local_submit and its files */
+	INTERNAL_ORDER_RUN = 17,	/* [order, workers] */
+	INTERNAL_PUBLISH = 18,	/* [days, only if needed] */
 
 	INTERNAL_ANSWER = 64,
-	INTERNAL_REFUSAL = 65	/* struct internal_refusal */
+	INTERNAL_REFUSAL = 65,	/* struct internal_refusal */
+	INTERNAL_ERROR = 66	/* to commands: struct diag */
 };
 
 /* May a peer of that role ask so? The one table of what is legal. */
@@ -108,6 +116,16 @@ struct internal_est {
 void	internal_put_est(struct buf *, const struct internal_est *);
 MUST_USE enum err internal_get_est(struct bytes body,
     struct internal_est *ret_est, struct diag *);
+
+/* What certification requests should carry: [linked, label, leaf]. */
+struct internal_est_wish {
+	bool		linked;		/* a challengePassword, too */
+	char		label[INTERNAL_LABEL_MAX + 1];	/* empty: none */
+	struct bytes	leaf;		/* DER, a view; empty: none */
+};
+void	internal_put_est_wish(struct buf *, const struct internal_est_wish *);
+MUST_USE enum err internal_get_est_wish(struct bytes body,
+    struct internal_est_wish *ret_wish, struct diag *);
 
 /* [status, reason, detail, retry after]; a device is told all of it. Nothing is
  * wrong with a request whose reason is INTERNAL_LATER: the same again, after

@@ -80,7 +80,7 @@ test_roles(void **state)
 	(void)state;
 	for (type = 0; type < 256; type++) {
 		assert_int_equal(internal_allowed(INTERNAL_FRONT, type),
-		    type >= INTERNAL_WELCOME && type <= INTERNAL_EST);
+		    type >= INTERNAL_WELCOME && type <= INTERNAL_EST_WISH);
 		assert_false(internal_allowed(INTERNAL_OPERATOR, type));
 	}
 }
@@ -160,6 +160,44 @@ test_est(void **state)
 		assert_int_equal(internal_get_est(buf_bytes(&body), &out,
 		    NULL), ERR_SYNTAX);
 	}
+}
+
+static void
+test_est_wish(void **state)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct internal_est_wish in = { .linked = true, .label = "camera",
+		.leaf = bytes_text("leaf") }, out;
+	static uint8_t large[INTERNAL_DER_MAX + 1];
+	size_t i;
+
+	(void)state;
+	internal_put_est_wish(&body, &in);
+	assert_int_equal(internal_get_est_wish(buf_bytes(&body), &out, NULL),
+	    ERR_OK);
+	assert_true(out.linked);
+	assert_string_equal(out.label, "camera");
+	assert_true(bytes_equal(out.leaf, in.leaf));
+	for (i = 0; i < body.len; i++)
+		assert_int_equal(internal_get_est_wish(bytes_of(body.ptr, i),
+		    &out, NULL), ERR_SYNTAX);
+	/* nobody need show a certificate */
+	in.leaf = BYTES_NONE;
+	buf_clear(&body);
+	internal_put_est_wish(&body, &in);
+	assert_int_equal(internal_get_est_wish(buf_bytes(&body), &out, NULL),
+	    ERR_OK);
+	in.leaf = bytes_of(large, sizeof(large));
+	buf_clear(&body);
+	internal_put_est_wish(&body, &in);
+	assert_int_equal(internal_get_est_wish(buf_bytes(&body), &out, NULL),
+	    ERR_SYNTAX);
+	in.leaf = BYTES_NONE;
+	in.label[0] = '\n';
+	buf_clear(&body);
+	internal_put_est_wish(&body, &in);
+	assert_int_equal(internal_get_est_wish(buf_bytes(&body), &out, NULL),
+	    ERR_SYNTAX);
 }
 
 static void
@@ -295,6 +333,7 @@ main(void)
 		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_welcome),
 		cmocka_unit_test(test_est),
+		cmocka_unit_test(test_est_wish),
 		cmocka_unit_test(test_certificate),
 		cmocka_unit_test(test_refusal),
 		cmocka_unit_test(test_rest),

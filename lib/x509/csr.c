@@ -1,6 +1,6 @@
 #include "lib/x509/csr.h"
 
-#include "lib/x509/x509_internal.h"
+#include "lib/x509/csr_internal.h"
 
 static inline void
 req_cleanup(X509_REQ **req)
@@ -72,9 +72,11 @@ signature_digest_nid(const X509_ALGOR *alg)
 	return digest;
 }
 
-static bool
-digest_is_strong(int nid)
+bool
+csr_digest_is_strong(const X509_ALGOR *alg)
 {
+	int nid = signature_digest_nid(alg);
+
 	return nid == NID_undef || nid == NID_sha256 || nid == NID_sha384 ||
 	    nid == NID_sha512;
 }
@@ -87,7 +89,7 @@ proof_check(X509_REQ *req, struct diag *diag)
 	int good;
 
 	X509_REQ_get0_signature(req, &signature, &alg);
-	if (!digest_is_strong(signature_digest_nid(alg))) {
+	if (!csr_digest_is_strong(alg)) {
 		ERR_clear_error();
 		(void)diag_fail(diag, ERR_UNSUPPORTED, "RFC 2986 4.2",
 		    "certification request: signature: algorithm unknown, or "

@@ -107,11 +107,11 @@ def test_waits_for_its_owner(eco):
         assert figures['requests_total{verdict="unclaimed"}'] == 1
         device.bootstrap(server, code=7)
         assert (next(device.home.glob("enrolment.*"))).read_bytes() == kept
-    assert eco.imprint("identity", "list", "--log", "online",
-                       "--json").json == []
-    code = shown(eco, ueid(device))["claim_code"]
-    assert claim(eco, ueid(device), code)["outcome"] == "claimed"
-    with Server(eco) as server:
+        # claimed while the server runs
+        assert eco.imprint("identity", "list", "--log", "online",
+                           "--json").json == []
+        code = shown(eco, ueid(device))["claim_code"]
+        assert claim(eco, ueid(device), code)["outcome"] == "claimed"
         assert device.bootstrap(server, "--json").json["confirmed"]
         device.check()
         assert device.renew(server, "--json").json["confirmed"]

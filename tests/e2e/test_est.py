@@ -1,7 +1,9 @@
 """EST (RFC 7030) with clients that are not ours: strongSwan's pki, curl with
 openssl, python3-cryptography."""
 import base64
+import re
 import shutil
+import ssl
 import subprocess
 
 import pytest
@@ -11,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from conftest import PRODUCTS, program_needed, run
-from imprintd import NAME, Server
+from imprintd import NAME, Server, exchange
 from test_verify_service import devices_of
 
 pytestmark = program_needed("imprintd")
@@ -222,6 +224,7 @@ def test_refused(server, devices, eco, tmp_path):
     refused(ask(server, "serverkeygen", body, device), 404, "simpleenroll")
     refused(ask(server, "camera/simpleenroll", body, device), 404, "label")
     refused(server.ask("GET", EST + "simpleenroll"), 404, "cacerts")
+    refused(ask(server, "csrattrs", body, device), 404, "simpleenroll")
     bad = bytearray(request_of(key))
     bad[-1] ^= 1
     refused(ask(server, "simpleenroll", base64.b64encode(bad), device),
@@ -233,6 +236,204 @@ def test_refused(server, devices, eco, tmp_path):
     mine = enrolled(server, "simpleenroll", key, device)
     refused(ask(server, "simpleenroll", body, next(devices)), 422, "another")
     eco.imprint("identity", "show", common_name(mine))
+
+
+CHALLENGE = "1.2.840.113549.1.9.7"
+
+
+def tlv(tag, *parts):
+    """DER by hand."""
+    body = b"".join(parts)
+    if len(body) < 0x80:
+        return bytes([tag, len(body)]) + body
+    size = (len(body).bit_length() + 7) // 8
+    return bytes([tag, 0x80 | size]) + len(body).to_bytes(size, "big") + body
+
+
+def items(der):
+    """What stands in the content of an item, each with its head."""
+    found, at = [], 0
+    while at < len(der):
+        size, head = der[at + 1], 2
+        if size & 0x80:
+            head += size & 0x7f
+            size = int.from_bytes(der[at + 2:at + head], "big")
+        found.append(der[at:at + head + size])
+        at += head + size
+    return found
+
+
+def content(item):
+    head = 2 + (item[1] & 0x7f if item[1] & 0x80 else 0)
+    return item[head:]
+
+
+ALT_ALGORITHM, ALT_VALUE = (bytes.fromhex(text) for text in (
+    "0603551d49", "0603551d4a"))
+ECDSA_SHA256 = bytes.fromhex("300a06082a8648ce3d040302")
+
+
+def countersigned(key, old):
+    """A request by key, that old has signed, too."""
+    def signed(attributes):
+        _, subject, spki, _ = items(content(items(content(
+            request_of(key)))[0]))
+        return tlv(0x30, b"\x02\x01\x00", subject, spki,
+                   tlv(0xa0, *attributes))
+
+    def bits(by, info):
+        return tlv(0x03, b"\x00" + by.sign(info, ec.ECDSA(hashes.SHA256())))
+    algorithm = tlv(0x30, ALT_ALGORITHM, tlv(0x31, ECDSA_SHA256))
+    value = tlv(0x30, ALT_VALUE, tlv(0x31, bits(old,
+                                                     signed([algorithm]))))
+    info = signed([algorithm, value])
+    return tlv(0x30, info, ECDSA_SHA256, bits(key, info))
+
+
+def key_of(holder):
+    return serialization.load_pem_private_key(
+        holder.path.with_suffix(".key").read_bytes(), None)
+
+
+def test_csrattrs(server, devices):
+    """For the label's product, for who shows a certificate, for anybody."""
+    device = next(devices)
+    for path, holder in (("csrattrs", None), ("doorbell/csrattrs", None),
+                         ("csrattrs", device)):
+        status, fields, body = server.ask("GET", EST + path, None,
+                                          server.context(holder))
+        assert status == 200, body
+        assert fields["Content-Type"] == "application/csrattrs"
+        assert fields["Content-Transfer-Encoding"] == "base64"
+        der = base64.b64decode(body, validate=True)
+        shown = run("openssl", "asn1parse", "-inform", "DER",
+                    stdin=der).out
+        assert "id-ecPublicKey" in shown and "prime256v1" in shown
+        assert "2.5.29.73" in shown and "2.5.29.74" in shown
+        assert "challengePassword" not in shown
+    refused(server.ask("GET", EST + "camera/csrattrs"), 404, "no-product")
+
+
+def test_countersigned(made, tmp_path):
+    """New keys for a product that allows none by plain EST: the key that the
+    device has vouches for each."""
+    eco = made.copy(tmp_path / "eco")
+    text = (made.root / "doorbell.yaml").read_text()
+    path = eco.root / "none.yaml"
+    path.write_text(text.replace('"2.0.0"', '"2.1.0"').replace(
+        f"  est: {QUOTA}\n", "  est: 0\n"))
+    eco.imprint("product", "add", path)
+    device, other = devices_of(eco, 2)
+    first, second = new_key(), new_key()
+    with Server(eco, fronts=1) as server:
+        def enrol(operation, csr, holder):
+            return ask(server, operation, base64.b64encode(csr), holder)
+        refused(enrol("simpleenroll", request_of(first), device), 403,
+                "quota")
+        refused(enrol("simpleenroll", countersigned(first, key_of(other)),
+                      device), 401, "altSignatureValue")
+        made_first, = certificates(enrol("simpleenroll", countersigned(
+            first, key_of(device)), device))
+        again, = certificates(enrol("simpleenroll", countersigned(
+            first, key_of(device)), device))
+        assert again == made_first
+        holder = Holder(tmp_path, made_first, first)
+        refused(enrol("simplereenroll", request_of(second), holder), 403,
+                "quota")
+        made_second, = certificates(enrol("simplereenroll", countersigned(
+            second, first), holder))
+        assert made_second.subject == made_first.subject
+        assert made_second.public_key().public_numbers() == \
+            second.public_key().public_numbers()
+
+
+def linked(key, text):
+    return x509.CertificateSigningRequestBuilder().subject_name(
+        x509.Name([])).add_attribute(
+        x509.ObjectIdentifier(CHALLENGE), text).sign(
+        key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def post(client, csr):
+    return exchange(client, "POST", EST + "simpleenroll",
+                    base64.b64encode(csr),
+                    [("Content-Type", "application/pkcs10")])
+
+
+def test_linked(made, tmp_path):
+    """A request that is made for its connection, where that is asked for, and
+    where it is not; one of another connection is none."""
+    eco = made.copy(tmp_path / "eco")
+    config = tmp_path / "imprintd.yaml"
+    config.write_text("est-linking: required\n")
+    config.chmod(0o600)
+    device, key = devices_of(eco, 1)[0], new_key()
+    context = {"device": device, "version": ssl.TLSVersion.TLSv1_2}
+    with Server(eco, "--config", config, fronts=1) as server:
+        with server.client(server.context(**context)) as client:
+            mine = base64.b64encode(client.sock.get_channel_binding())
+            _, _, body = exchange(client, "GET", EST + "csrattrs")
+            assert "challengePassword" in run(
+                "openssl", "asn1parse", "-inform", "DER",
+                stdin=base64.b64decode(body)).out
+            refused(post(client, request_of(key)), 400, "tls-exporter")
+            refused(post(client, linked(key, b"password")), 400,
+                    "linking")
+        with server.client(server.context(**context)) as client:
+            refused(post(client, linked(key, mine)), 400, "anew")
+            found, = certificates(post(client, linked(
+                key, base64.b64encode(client.sock.get_channel_binding()))))
+    with Server(eco, fronts=1) as server:
+        holder = Holder(tmp_path, found, key)
+        with server.client(server.context(holder)) as client:
+            refused(post(client, linked(key, mine)), 400, "linking")
+
+
+def s_client(server, device, version, request):
+    """openssl s_client as it is: a raw client, which hands out the exporter.
+    Answers the text before the reply, and the reply."""
+    process = subprocess.Popen(
+        ["openssl", "s_client", "-connect", f"127.0.0.1:{server.port}",
+         "-servername", NAME, "-CAfile", server.trust,
+         "-verify_return_error", "-verify_hostname", NAME, version, "-cert",
+         device.path.with_suffix(".pem"), "-key",
+         device.path.with_suffix(".key"), "-keymatexport",
+         "EXPORTER-Channel-Binding", "-keymatexportlen", "32", "-ign_eof"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT)
+    text = b""
+    while b"Keying material: " not in text or not text.endswith(b"---\n"):
+        line = process.stdout.readline()
+        assert line, text
+        text += line
+    material = re.search(rb"Keying material: ([0-9A-F]+)", text)[1]
+    process.stdin.write(request(bytes.fromhex(material.decode())))
+    process.stdin.flush()
+    answer, _ = process.communicate(timeout=60)
+    return answer
+
+
+@pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
+def test_s_client(made, tmp_path, version):
+    """No HTTP library at all; with TLS 1.3 the request carries the exporter
+    of its connection."""
+    eco = made.copy(tmp_path / "eco")
+    device, key = devices_of(eco, 1)[0], new_key()
+
+    def request(material):
+        csr = request_of(key) if version == "-tls1_2" else linked(
+            key, base64.b64encode(material))
+        body = base64.b64encode(csr)
+        return (f"POST {EST}simpleenroll HTTP/1.1\r\nHost: {NAME}\r\n"
+                "Content-Type: application/pkcs10\r\nConnection: close\r\n"
+                f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+    with Server(eco, fronts=1) as server:
+        answer = s_client(server, device, version, request)
+    assert b"HTTP/1.1 200 OK" in answer, answer
+    encoded = re.search(rb"\r\n\r\n([A-Za-z0-9+/=]+)", answer)[1]
+    found, = pkcs7.load_der_pkcs7_certificates(base64.b64decode(encoded))
+    assert found.public_key().public_numbers() == \
+        key.public_key().public_numbers()
 
 
 def test_quota(server, devices):

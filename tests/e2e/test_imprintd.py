@@ -74,7 +74,7 @@ def test_there(server):
     assert figures["disk_free_bytes"] > 0
     # it is held: one writer
     server.eco.imprint("product", "add", BIN / "none", code=(2, 3, 6, 7))
-    busy = server.eco.imprint("publish", code=7)
+    busy = server.eco.imprint("log", "publish", code=7)
     assert "lock" in busy.err or "busy" in busy.err or "works" in busy.err
 
 
