@@ -33,7 +33,8 @@ COMMANDS = {
         "fixture add", "fixture list", "fixture remove", "form", "report",
         "anchor set", "anchor show", "sync", "key new", "status", "sealed"],
     "imprint-device": ["install", "show", "verify", "status", "connect",
-        "export", "key", "request", "evidence", "bootstrap", "renew"],
+        "export", "key", "request", "evidence", "bootstrap", "renew",
+        "run"],
     "imprint-tpm": ["new", "raise"],
 }
 
