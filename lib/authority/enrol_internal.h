@@ -50,6 +50,7 @@ struct enrol {
 	uint64_t		 objects;	/* as they were when loaded */
 	struct enrol_product	**products;
 	size_t			 product_count;
+	bool			 claims;	/* one of them wants owners */
 	struct enrol_kind	 kinds[ENROL_KINDS];
 	size_t			 kind_count, kind_next;
 	struct authority_signer	 signer;
@@ -210,7 +211,8 @@ MUST_USE enum err enrol_answer_again(struct enrol *, uint64_t index,
     bool confirmed, struct enrol_result *, struct diag *);
 /* Once more what was sealed for the identity at index, which waits. */
 MUST_USE enum err enrol_answer_sealed(struct enrol *, uint64_t index,
-    const struct field_device *, const struct device_request *, struct enrol_result *, struct diag *);
+    const struct field_device *, const struct device_request *,
+    struct enrol_result *, struct diag *);
 /* Without a package: confirmed, or current, for which no refresh waits. */
 MUST_USE enum err enrol_answer_short(struct enrol *,
     const struct device_request *, bool current,

@@ -4,7 +4,8 @@
 #include "lib/base/cbor_write.h"
 
 #define ROW_VERSION	1
-#define DEVICE_VERSION	2	/* with what was sealed; else 1 */
+#define ROW_CLAIMED	2	/* of a device: with whose it is, */
+#define ROW_SEALED	3	/* and with what was sealed to it */
 
 static enum err
 altered(uint32_t log, uint64_t index, struct diag *diag)
@@ -246,6 +247,46 @@ sealed_get(struct cbor *cbor, struct field_device *d)
 	d->sealed_len = sealed.len;
 }
 
+static bool
+is_claimed(const struct field_claim *claim)
+{
+	return claim->state != FIELD_UNCLAIMED || claim->guesses > 0;
+}
+
+static void
+claim_put(struct buf *out, const struct field_claim *claim)
+{
+	cbor_put_array(out, 6);
+	cbor_put_uint(out, (uint64_t)claim->state);
+	cbor_put_text(out, claim->owner);
+	cbor_put_int(out, claim->time);
+	cbor_put_uint(out, claim->operation);
+	cbor_put_uint(out, claim->guesses);
+	cbor_put_int(out, claim->guessed);
+}
+
+static void
+claim_get(struct cbor *cbor, struct field_claim *claim)
+{
+	struct bytes owner;
+	uint64_t state;
+
+	cbor_get_array_sized(cbor, 6);
+	state = cbor_get_uint(cbor);
+	owner = cbor_get_tstr(cbor);
+	claim->time = cbor_get_int(cbor);
+	claim->operation = cbor_get_uint(cbor);
+	claim->guesses = (unsigned)cbor_get_uint(cbor);
+	claim->guessed = cbor_get_int(cbor);
+	if (state > FIELD_RELEASED || owner.len >= sizeof(claim->owner)) {
+		cbor_fail(cbor, "no claim");
+		return;
+	}
+	claim->state = (enum field_claim_state)state;
+	if (owner.len > 0)
+		memcpy(claim->owner, owner.ptr, owner.len);
+}
+
 enum err
 field_device_get(struct authority *authority, const struct address *birth,
     struct field_device *ret_device, struct diag *diag)
@@ -275,10 +316,12 @@ field_device_get(struct authority *authority, const struct address *birth,
 		cbor_fail(&cbor, "too many requests");
 	for (i = 0; i < d.id_count && cbor_ok(&cbor); i++)
 		fixed_get(&cbor, d.ids[i], DEVICE_REQUEST_ID_SIZE);
-	if (version == DEVICE_VERSION)
+	if (version >= ROW_CLAIMED)
+		claim_get(&cbor, &d.claim);
+	if (version == ROW_SEALED)
 		sealed_get(&cbor, &d);
-	if (!cbor_close(&cbor) || version < ROW_VERSION ||
-	    version > DEVICE_VERSION || count != 6 + version)
+	if (!cbor_close(&cbor) || count != 6 + version ||
+	    version < ROW_VERSION || version > ROW_SEALED)
 		return altered(birth->log, birth->index, diag);
 	*ret_device = d;
 	return ERR_OK;
@@ -306,15 +349,17 @@ field_device_put(struct authority *authority, const struct address *birth,
     const struct field_device *d, struct row_sum *changes, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
+	unsigned version;
 	size_t i;
 	enum err err;
 
 	err = device_leave(authority, birth, changes, diag);
 	if (err)
 		return err;
-	cbor_put_array(&body, d->sealed_len > 0 ? 8 : 7);
-	cbor_put_uint(&body, d->sealed_len > 0 ? DEVICE_VERSION :
-	    ROW_VERSION);
+	version = d->sealed_len > 0 ? ROW_SEALED : is_claimed(&d->claim) ?
+	    ROW_CLAIMED : ROW_VERSION;
+	cbor_put_array(&body, 6 + version);
+	cbor_put_uint(&body, version);
 	place_put(&body, d->has_current, d->current);
 	place_put(&body, d->has_pending, d->pending);
 	cbor_put_uint(&body, d->attempts);
@@ -324,7 +369,9 @@ field_device_put(struct authority *authority, const struct address *birth,
 	for (i = 0; i < d->id_count; i++)
 		cbor_put_bstr(&body, bytes_of(d->ids[i],
 		    DEVICE_REQUEST_ID_SIZE));
-	if (d->sealed_len > 0)
+	if (version >= ROW_CLAIMED)
+		claim_put(&body, &d->claim);
+	if (version == ROW_SEALED)
 		cbor_put_bstr(&body, bytes_of(d->sealed, d->sealed_len));
 	return row_put(authority, STORE_DEVICE, birth->log, birth->index,
 	    &body, changes, diag);

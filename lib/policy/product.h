@@ -155,6 +155,8 @@ struct product_field {
 	 * for which there is only the front's word: in all versions of this
 	 * product together. 0: none */
 	uint32_t	est;
+	/* an owner claims a device before it enrols */
+	bool		claim;
 };
 
 /*
@@ -236,8 +238,8 @@ struct product {
  * included; keys are all made in the authority, all in devices or all in
  * chips (ERR_UNSUPPORTED: in the station); the target has a place for each
  * key. With a field section: keys made in the device or, without RSA, in the
- * authority; documents signed directly, every name from birth. Whether the installed OpenSSL has an
- * algorithm does not count here: product_yaml.h, key_alg_available().
+ * authority; documents signed directly, every name from birth. Whether the
+ * installed OpenSSL has an algorithm does not count here: product_yaml.h, key_alg_available().
  */
 MUST_USE enum err product_check(const struct product *, struct diag *);
 
