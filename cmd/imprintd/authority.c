@@ -462,6 +462,8 @@ authority_role(struct cmd *cmd)
 	if (!err)
 		err = signals_keep(desk, &cmd->diag);
 	if (!err)
+		err = random_bytes(desk->tickets, TICKETS_SIZE, &cmd->diag);
+	if (!err)
 		err = enrol_open(authority, time_now(), &enrol, &cmd->diag);
 	desk->authority = authority;
 	desk->enrol = enrol;
@@ -475,6 +477,7 @@ authority_role(struct cmd *cmd)
 		err = desk_run(desk, &cmd->diag);
 	for (i = 0; i < PEERS_MAX; i++)
 		channel_release(&desk->peers[i].channel);
+	wipe(desk->tickets, TICKETS_SIZE);
 	/* the name stays: nobody listens, so a command works for itself */
 	if (desk->listener >= 0)
 		(void)close(desk->listener);

@@ -86,6 +86,7 @@ struct desk {
 	struct authority	*authority;
 	struct enrol		*enrol;
 	const char		*name;		/* of the server */
+	uint8_t			 tickets[TICKETS_SIZE];	/* of fronts */
 	int			 control, signals;
 	struct desk_peer	 peers[PEERS_MAX];
 	struct desk_tokens	 tokens[FRONTS_MAX];

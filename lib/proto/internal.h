@@ -24,6 +24,7 @@
 #define INTERNAL_CALLS_MAX	256	/* of one channel, unanswered */
 
 #define CHALLENGE_SIZE		32
+#define TICKETS_SIZE		80	/* as lib/http has them */
 #define INTERNAL_NAME_MAX	253	/* of a DNS name */
 #define INTERNAL_CERTS_MAX	64
 #define INTERNAL_REASON_MAX	32
@@ -87,6 +88,9 @@ MUST_USE enum err internal_parse(struct bytes,
  */
 struct internal_welcome {
 	uint8_t		challenge[CHALLENGE_SIZE];	/* of this channel */
+	/* keys of TLS tickets, the same for all fronts: any of them resumes
+	 * what another began */
+	uint8_t		tickets[TICKETS_SIZE];
 	char		name[INTERNAL_NAME_MAX + 1];	/* of the server */
 	/* DER of who may issue to clients, the root first */
 	struct bytes	trust[INTERNAL_CERTS_MAX];
