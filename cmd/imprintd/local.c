@@ -39,6 +39,8 @@ static const struct {
 	{ REQUEST_STATION_RENEW, false, true },
 	{ REQUEST_OPERATOR_ADD, true, true },
 	{ REQUEST_STATION_ACKNOWLEDGE, true, true },
+	{ REQUEST_DEVICE_CLAIM, true, true },
+	{ REQUEST_DEVICE_RELEASE, true, true },
 };
 
 enum err
