@@ -31,7 +31,8 @@ imprint() {
 
 say "installing"
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends /packages/*.deb >/dev/null
+apt-get install -y -qq --no-install-recommends /packages/*.deb \
+    >/tmp/apt.log 2>&1 || { tail -n 20 /tmp/apt.log; die "installation"; }
 for program in imprint imprintd imprint-station imprint-device \
     imprint-verify imprint-tpm; do
 	"$program" --version >/dev/null || die "$program does not run"
@@ -90,7 +91,8 @@ apt-get remove -y -qq 'imprint-*' 'libimprint-*' >/dev/null
 [ ! -e /usr/bin/imprintd ] || die "it is still there"
 [ -e /etc/imprint/imprintd.yaml ] || die "the configuration is gone"
 list | cmp - /tmp/before || die "removal changed files"
-apt-get install -y -qq --no-install-recommends /packages/*.deb >/dev/null
+apt-get install -y -qq --no-install-recommends /packages/*.deb \
+    >/tmp/apt.log 2>&1 || { tail -n 20 /tmp/apt.log; die "installation"; }
 imprint order show 1 >/dev/null || die "it does not go on"
 list > /tmp/before
 apt-get purge -y -qq 'imprint-*' 'libimprint-*' >/dev/null

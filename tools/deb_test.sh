@@ -11,6 +11,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	    "run it with sudo." >&2
 	exit 1
 fi
+# shellcheck disable=SC1091 # another file of ours
 . tools/debian_root.sh
 tools/setup.sh debian13
 root=$base

@@ -16,7 +16,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 1
 fi
 tools/setup.sh debian13
-
+# shellcheck disable=SC1091 # another file of ours
 . tools/debian_root.sh
 
 tree_copy() {

@@ -1,4 +1,4 @@
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2154 # $root is the caller's
 # Sourced by what works in a Debian of its own: a root directory, $root, from
 # the mirror and with the proxy that this system's apt uses ($DEBIAN_MIRROR
 # names another one).

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "cmd/imprintd/desk.h"
+#include "front/confine.h"
+#include "lib/authority/anchor.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 #include "lib/crypto/random.h"
@@ -436,6 +438,22 @@ authority_begin(struct cmd *cmd, struct authority **ret_authority)
 	return ERR_OK;
 }
 
+/* An anchor that is a program is run by this process, and may need anything. */
+static enum err
+authority_confine(struct authority *authority, struct diag *diag)
+{
+	struct anchor_place place;
+	enum err err;
+
+	err = anchor_place(authority, &place, diag);
+	if (err)
+		return err;
+	if (place.kind != ANCHOR_COMMAND)
+		return confine(CONFINE_AUTHORITY, diag);
+	log_line("authority", "is not confined: its anchor is a program");
+	return ERR_OK;
+}
+
 enum exit_code
 authority_role(struct cmd *cmd)
 {
@@ -469,6 +487,8 @@ authority_role(struct cmd *cmd)
 	if (!err)
 		err = local_listen(authority_dir(authority), &desk->listener,
 		    &cmd->diag);
+	if (!err)
+		err = authority_confine(authority, &cmd->diag);
 	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "authority: only imprintd serve starts it");
