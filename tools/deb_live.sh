@@ -75,7 +75,7 @@ until grep -q listening "$log"; do
 done
 grep -q '^Uid:.*\b'"$(id -u imprint-front)" /proc/[0-9]*/status ||
     die "no front runs as imprint-front"
-imprint-device bootstrap --server https://localhost:8443 \
+imprint-device bootstrap --server https://127.0.0.1:8443 \
     --name est.example.net >/dev/null || die "the device cannot bootstrap"
 imprint-device verify >/dev/null
 kill "$server"

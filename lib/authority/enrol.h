@@ -40,8 +40,13 @@
 
 enum device_request_type {
 	DEVICE_ENROL = 1, DEVICE_CONFIRM = 2, DEVICE_RENEW = 3,
-	DEVICE_REFRESH = 4	/* not yet: ENROL_UNSUPPORTED */
+	DEVICE_REFRESH = 4	/* the same keys, what is known now */
 };
+
+/* How often a device is to ask whether a refresh waits, at most and, where one
+ * is known to wait, over how long those who have one are spread. */
+#define ENROL_CHECK_S	(30 * 86400)
+#define ENROL_SPREAD_S	86400
 
 /* A decision; begins as ENROL_REFUSED. */
 enum enrol_verdict {
@@ -63,7 +68,9 @@ enum enrol_verdict {
 	ENROL_NO_PRODUCT = 15,	/* no product is had with this identity */
 	ENROL_BUSY = 16,	/* no room in this turn: submit it again in the
 				 * next one */
-	ENROL_QUOTA = 17	/* plain EST for new keys: not, or no more */
+	ENROL_QUOTA = 17,	/* plain EST for new keys: not, or no more */
+	ENROL_UNCLAIMED = 18	/* nobody owns the device (claim.h): it comes
+				 * back after retry_after_s */
 };
 /* "consumed"; "?" for none of them. */
 const char *enrol_verdict_name(enum enrol_verdict);
@@ -75,6 +82,7 @@ struct enrol_result {
 	struct buf		*answer;
 	/* why not, and what to do; its private part is for the log alone */
 	struct diag		 why;
+	uint32_t		 retry_after_s;	/* 0: not said */
 	/* of enrol_submit_est(): the answer is the certificate alone, DER */
 	bool			 bare;
 	/* who asked, once its signature was good, or by EST once it was

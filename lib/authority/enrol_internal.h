@@ -38,6 +38,7 @@ struct enrol_kind {
 	char		product[PRODUCT_NAME_MAX + 1];
 	size_t		auth;		/* which of its slots authenticates */
 	int		years;		/* of that certificate */
+	int		term;		/* of it or the document, the shorter */
 };
 
 struct enrol {
@@ -48,6 +49,7 @@ struct enrol {
 	uint64_t		 objects;	/* as they were when loaded */
 	struct enrol_product	**products;
 	size_t			 product_count;
+	bool			 claims;	/* one of them wants owners */
 	struct enrol_kind	 kinds[ENROL_KINDS];
 	size_t			 kind_count, kind_next;
 	struct authority_signer	 signer;
@@ -95,6 +97,7 @@ struct asker {
 	struct address		 address, birth;
 	struct store_range	 range;
 	struct enrol_kind	 kind;
+	uint8_t			 product[SHA256_SIZE];	/* its version */
 	uint8_t			 ueid[UEID_SIZE];
 	/* by its template's slots */
 	size_t			 key_count;
@@ -161,6 +164,20 @@ struct enrol_issue {
 	enum evidence_class		 evidence;
 	struct field_enrolment		 enrolment;	/* enrol_ready()'s */
 };
+/* The names that an identity of the template would have; known: all. From the
+ * asker's document, else from birth: its document, or what its line called it
+ * as far as that was reported. ERR_CORRUPT. */
+MUST_USE enum err enrol_names(struct enrol *, const struct template *,
+    const struct asker *, struct field_enrolment *ret_enrolment,
+    bool *ret_known, struct diag *);
+/* Between which times a device is to come back, and for what; waits: there is
+ * something to be had by a refresh now. issued: its identity's. */
+struct enrol_advice {
+	int64_t				from, until;
+	enum device_request_type	type;
+};
+struct enrol_advice enrol_advice(const struct enrol *,
+	    const struct enrol_kind *, int64_t issued, bool waits);
 /* First: may it be? Changes nothing. */
 MUST_USE enum err enrol_ready(struct enrol *, struct asker *,
     struct enrol_issue *, struct enrol_result *, struct diag *);
@@ -170,8 +187,10 @@ MUST_USE enum err enrol_issue(struct enrol *, struct asker *,
 MUST_USE enum err enrol_answer_again(struct enrol *, uint64_t index,
     const struct field_enrolment *, const struct device_request *,
     bool confirmed, struct enrol_result *, struct diag *);
-MUST_USE enum err enrol_answer_confirmed(struct enrol *,
-    const struct device_request *, struct enrol_result *, struct diag *);
+/* Without a package: confirmed, or current, for which no refresh waits. */
+MUST_USE enum err enrol_answer_short(struct enrol *,
+    const struct device_request *, bool current,
+    const struct enrol_advice *, struct enrol_result *, struct diag *);
 
 /* Room for one more index in this turn? */
 bool	enrol_room(const struct enrol *);

@@ -191,8 +191,11 @@ load(struct enrol *e, struct diag *diag)
 		err = authority_object_each(e->authority, STORE_PRODUCT,
 		    product_take, &walk, diag);
 	products_field(e);
-	for (i = 0; i < e->product_count && !err; i++)
+	e->claims = false;
+	for (i = 0; i < e->product_count && !err; i++) {
 		err = product_ready(e, e->products[i], diag);
+		e->claims |= e->products[i]->product.field.claim;
+	}
 	return err ? err : asserted_load(e, diag);
 }
 
@@ -270,6 +273,10 @@ kind_read(struct enrol *e, uint32_t id, struct enrol_kind *ret_kind,
 				kind.auth = n;
 		kind.years = c->validity_years;
 	}
+	kind.term = product.document_validity_years;
+	if (kind.term == PRODUCT_NEVER || (kind.years != PRODUCT_NEVER &&
+	    kind.years < kind.term))
+		kind.term = kind.years;
 	*ret_kind = kind;
 	return ERR_OK;
 }

@@ -48,7 +48,9 @@ enum request_type {
 	REQUEST_STATION_RENEW = 24,	/* body: the station's statement */
 	REQUEST_OPERATOR_ADD = 25,	/* body: [name, COSE_Key,
 					 * ? approval] */
-	REQUEST_STATION_ACKNOWLEDGE = 26 /* lib/authority/acknowledge.h */
+	REQUEST_STATION_ACKNOWLEDGE = 26, /* lib/authority/acknowledge.h */
+	REQUEST_DEVICE_CLAIM = 30,	/* lib/authority/claim.h */
+	REQUEST_DEVICE_RELEASE = 31
 };
 
 /* Build and sign; a fresh request id. Appended to out. */
@@ -89,6 +91,17 @@ MUST_USE enum err authority_submit_files(struct authority *,
  * its time does not matter. body views encoded. ERR_AUTH. */
 MUST_USE enum err request_read(struct authority *, struct bytes encoded,
     enum request_type *ret_type, struct bytes *ret_body, struct diag *);
+
+/* Whose request it is, its signature good, without anything done: neither is
+ * it carried out nor on record as refused. ERR_AUTH and others of reading. */
+struct request_seen {
+	enum request_type	type;
+	int64_t			time;
+	bool			known;	/* its id was carried out before */
+	char			operator[STORE_NAME_MAX + 1];
+};
+MUST_USE enum err request_look(struct authority *, struct bytes encoded,
+    struct request_seen *ret_seen, struct diag *);
 
 /* What type an object says it is, whoever signed it: to choose who may hand
  * it in. ERR_SYNTAX, ERR_VERSION. */
