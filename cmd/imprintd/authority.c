@@ -16,6 +16,7 @@
 
 #define WAIT_MS		1000
 #define UPKEEP_FIRST_S	60
+#define STRANGERS_MAX	8	/* of a front in a turn */
 
 static void
 peer_drop(struct desk *desk, struct desk_peer *peer)
@@ -121,7 +122,9 @@ message_take(struct desk *desk, struct desk_peer *peer,
 		return false;
 	}
 	if (!is_job(message->type)) {
-		peer->asked = true;
+		/* strangers' words cost little, and do not end a turn */
+		peer->asked = !internal_is_operators(message->type) ||
+		    ++peer->strangers > STRANGERS_MAX;
 		if (request_answer(desk, peer, message))
 			return true;
 		(void)diag_fail(diag, ERR_SYNTAX, NULL,
@@ -187,6 +190,7 @@ turn_gather(struct desk *desk)
 	for (i = 0; i < PEERS_MAX; i++) {
 		peer = &desk->peers[(desk->first + i) % PEERS_MAX];
 		peer->asked = false;
+		peer->strangers = 0;
 		if (peer->used)
 			order[used++] = peer;
 	}
