@@ -23,7 +23,7 @@ est_welcome(struct front *front, struct diag *diag)
 	enum err err;
 
 	err = est_put_certificates(&front->cacerts, welcome->trust,
-	    welcome->trust_count);
+	    welcome->own_count);
 	return err ? diag_fail(diag, err, NULL, "channel: certificates of "
 	    "the authority: too many") : ERR_OK;
 }

@@ -39,6 +39,8 @@ static const struct {
 	{ REQUEST_STATION_ACKNOWLEDGE, true },
 	{ REQUEST_DEVICE_CLAIM, true },
 	{ REQUEST_DEVICE_RELEASE, true },
+	{ REQUEST_MANUFACTURER_ADD, true },
+	{ REQUEST_MANUFACTURER_REMOVE, true },
 };
 
 static void

@@ -57,6 +57,7 @@ label_check(struct submission *s, const char *label)
 		return ERR_OK;
 	product = s->request.type == DEVICE_RENEW ?
 	    enrol_product_by_name(s->enrol, s->asker.kind.product) :
+	    s->asker.foreign != NULL ? s->asker.foreign :
 	    enrol_product_by_bootstrap(s->enrol, s->asker.kind.product);
 	if (product != NULL && strcmp(product->product.name, label) == 0)
 		return ERR_OK;
@@ -197,6 +198,7 @@ attributes_product(struct enrol *e, const char *label, struct bytes leaf,
 			return err;
 		*ret_product = asker.address.log == LOG_ONLINE_NUMBER ?
 		    enrol_product_by_name(e, asker.kind.product) :
+		    asker.foreign != NULL ? asker.foreign :
 		    enrol_product_by_bootstrap(e, asker.kind.product);
 	}
 	return *ret_product != NULL ? err : enrol_refuse(result,

@@ -301,6 +301,10 @@ issue(struct submission *s, enum evidence_class evidence)
 	if (s->asker.device.attempts >= s->product->product.field.attempts)
 		return refuse_event(s, ENROL_ATTEMPTS, "too many identities "
 		    "were asked for at once", "one more each day");
+	if (!enrol_foreign_room(&s->asker))
+		return refuse(s, ENROL_QUOTA, "no more devices of this "
+		    "manufacturer may enrol", "raise devices in the "
+		    "product's field section");
 	/* a device whose identity of this turn would be superseded waits */
 	if (!enrol_room(s->enrol) || (s->asker.device.has_pending &&
 	    s->asker.device.pending >= s->enrol->log.size))
@@ -312,6 +316,7 @@ issue(struct submission *s, enum evidence_class evidence)
 	if (err || decided(s))
 		return err;
 	product->asserted_turn += s->asserted;
+	product->foreign_turn += s->asker.fresh;
 	err = pending_supersede(s);
 	return err ? err : enrol_issue(s->enrol, &s->asker, &issue, s->result,
 	    s->diag);
@@ -342,8 +347,8 @@ enrol_type(struct submission *s)
 	if (s->asker.address.log == LOG_ONLINE_NUMBER)
 		return refuse(s, ENROL_NO_PRODUCT, "this identity does not "
 		    "enrol", "renew with it");
-	s->product = enrol_product_by_bootstrap(s->enrol,
-	    s->asker.kind.product);
+	s->product = s->asker.foreign != NULL ? s->asker.foreign :
+	    enrol_product_by_bootstrap(s->enrol, s->asker.kind.product);
 	if (s->product == NULL)
 		return refuse(s, ENROL_NO_PRODUCT, "no product is had in the "
 		    "field with this identity", NULL);
@@ -360,7 +365,8 @@ enrol_type(struct submission *s)
 		return refuse(s, ENROL_EXPIRED, "the bootstrap certificate "
 		    "has expired", NULL);
 	err = asserted_check(s);
-	return err || decided(s) ? err : issue(s, EVIDENCE_BOOTSTRAP);
+	return err || decided(s) ? err : issue(s, s->asker.foreign != NULL ?
+	    EVIDENCE_MANUFACTURER : EVIDENCE_BOOTSTRAP);
 }
 
 /* The new identity was used: it is the device's now. */

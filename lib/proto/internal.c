@@ -131,11 +131,12 @@ text_get(struct cbor *cbor, char *out, size_t size)
 void
 internal_put_welcome(struct buf *out, const struct internal_welcome *welcome)
 {
-	cbor_put_array(out, 4);
+	cbor_put_array(out, 5);
 	cbor_put_bstr(out, bytes_of(welcome->challenge, CHALLENGE_SIZE));
 	cbor_put_bstr(out, bytes_of(welcome->tickets, TICKETS_SIZE));
 	cbor_put_text(out, welcome->name);
 	certificates_put(out, welcome->trust, welcome->trust_count);
+	cbor_put_uint(out, welcome->own_count);
 }
 
 enum err
@@ -147,11 +148,14 @@ internal_get_welcome(struct bytes body, struct internal_welcome *ret_welcome,
 	struct cbor cbor;
 
 	cbor_open(&cbor, body);
-	cbor_get_array_sized(&cbor, 4);
+	cbor_get_array_sized(&cbor, 5);
 	challenge = cbor_get_bstr_sized(&cbor, CHALLENGE_SIZE);
 	tickets = cbor_get_bstr_sized(&cbor, TICKETS_SIZE);
 	text_get(&cbor, welcome.name, sizeof(welcome.name));
 	welcome.trust_count = certificates_get(&cbor, welcome.trust);
+	welcome.own_count = (size_t)cbor_get_uint(&cbor);
+	if (welcome.own_count < 1 || welcome.own_count > welcome.trust_count)
+		cbor_fail(&cbor, "nobody of its own");
 	if (!cbor_close(&cbor))
 		return bad(diag, &cbor, "welcome");
 	memcpy(welcome.challenge, challenge.ptr, CHALLENGE_SIZE);

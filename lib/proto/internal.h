@@ -87,9 +87,10 @@ struct internal_welcome {
 	 * what another began */
 	uint8_t		tickets[TICKETS_SIZE];
 	char		name[INTERNAL_NAME_MAX + 1];	/* of the server */
-	/* DER of who may issue to clients, the root first */
+	/* DER of who may issue to clients: own_count of this authority, the
+	 * root first, then those of registered manufacturers */
 	struct bytes	trust[INTERNAL_CERTS_MAX];
-	size_t		trust_count;
+	size_t		trust_count, own_count;
 };
 void	internal_put_welcome(struct buf *, const struct internal_welcome *);
 MUST_USE enum err internal_get_welcome(struct bytes body,

@@ -90,7 +90,7 @@ test_welcome(void **state)
 {
 	struct internal_welcome in = { .name = "est.example.net",
 		.challenge = { 9, 8, 7 }, .tickets = { 6, 5 },
-		.trust_count = 2 }, out;
+		.trust_count = 2, .own_count = 1 }, out;
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	size_t i;
 
@@ -104,10 +104,19 @@ test_welcome(void **state)
 	assert_memory_equal(in.tickets, out.tickets, TICKETS_SIZE);
 	assert_string_equal(out.name, "est.example.net");
 	assert_int_equal(out.trust_count, 2);
+	assert_int_equal(out.own_count, 1);
 	assert_true(bytes_equal(out.trust[1], bytes_text("issuer")));
 	for (i = 0; i < body.len; i++)
 		assert_int_equal(internal_get_welcome(bytes_of(body.ptr, i),
 		    &out, NULL), ERR_SYNTAX);
+	for (i = 0; i <= 3; i += 3) {
+		in.own_count = i;
+		buf_clear(&body);
+		internal_put_welcome(&body, &in);
+		assert_int_equal(internal_get_welcome(buf_bytes(&body), &out,
+		    NULL), ERR_SYNTAX);
+	}
+	in.own_count = 1;
 	/* names end up in logs */
 	(void)snprintf(in.name, sizeof(in.name), "a\nb");
 	buf_clear(&body);
