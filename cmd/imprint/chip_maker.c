@@ -161,7 +161,8 @@ maker_print(struct cmd *cmd, const struct maker_words *words,
 	if (cmd->json)
 		printf("%s\n  {\"%s\": \"%s\", \"added\": \"%s\", "
 		    "\"removed\": %s, \"sha256\": \"", first ? "" : ",",
-		    words->member, maker->name, time, maker->removed ? "true" : "false");
+		    words->member, maker->name, time, maker->removed ?
+		    "true" : "false");
 	else
 		printf("%-24s %s  %s", maker->name, time,
 		    maker->removed ? "removed  " : "");
