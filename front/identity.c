@@ -104,15 +104,22 @@ identity_answered(struct front *front, struct front_call *call,
 {
 	struct http_request *r = http_call_request(call->reply);
 	_cleanup_buf_ struct buf body = BUF_INIT;
+	bool by_operator = call->type == INTERNAL_REQUEST ||
+	    call->type == INTERNAL_QUERY;
 	struct bytes answer;
 
-	latency_count(front, call->since_ns);
+	if (!by_operator)
+		latency_count(front, call->since_ns);
 	if (r == NULL)
 		return;		/* carried out all the same */
 	if (message->type != INTERNAL_ANSWER ||
 	    internal_get_octets(message->body, INTERNAL_SIZE_MAX, &answer,
 	    NULL) != ERR_OK) {
 		refusal_pass(front, r, call->type, message);
+		return;
+	}
+	if (by_operator) {
+		api_answered(front, r, answer);
 		return;
 	}
 	if (call->type != INTERNAL_IDENTITY) {
