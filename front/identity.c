@@ -109,14 +109,15 @@ identity_answered(struct front *front, struct front_call *call,
 	latency_count(front, call->since_ns);
 	if (r == NULL)
 		return;		/* carried out all the same */
+	if (message->type == INTERNAL_ANSWER &&
+	    call->type != INTERNAL_IDENTITY) {
+		est_answered(front, r, call->type, message->body);
+		return;
+	}
 	if (message->type != INTERNAL_ANSWER ||
 	    internal_get_octets(message->body, INTERNAL_SIZE_MAX, &answer,
 	    NULL) != ERR_OK) {
 		refusal_pass(front, r, call->type, message);
-		return;
-	}
-	if (call->type != INTERNAL_IDENTITY) {
-		est_answered(front, r, call->type, answer);
 		return;
 	}
 	buf_put_bytes(&body, answer);

@@ -37,6 +37,8 @@ struct enrol_kind {
 	uint32_t	template;
 	char		product[PRODUCT_NAME_MAX + 1];
 	size_t		auth;		/* which of its slots authenticates */
+	bool		decrypts;	/* has one that keys can be sealed to */
+	size_t		decrypt;
 	int		years;		/* of that certificate */
 };
 
@@ -120,6 +122,9 @@ struct submission {
 	/* of plain EST: the key of the certification request, proved by it;
 	 * otherwise NULL, and keys are in the request's body */
 	const struct device_key		*given;
+	/* EST's serverkeygen: the private key is made here, for given's slot;
+	 * otherwise NULL */
+	struct secret			*made;
 	bool				 asserted;	/* EVIDENCE_FRONT */
 	struct enrol_result		*result;
 	struct diag			*diag;
@@ -150,6 +155,16 @@ MUST_USE enum err enrol_asker(struct enrol *, const struct cose_sign1 *,
 /* The same of somebody whom the front names: by its certificate alone. */
 MUST_USE enum err enrol_asker_named(struct enrol *, struct bytes leaf,
     struct asker *ret_asker, struct enrol_result *, struct diag *);
+
+/* The key that an identity of ours decrypts with, if one can be sealed to it,
+ * and its certificate, if it has one, appended. */
+MUST_USE enum err enrol_decrypts(struct enrol *, const struct address *,
+    struct public_key *ret_key, struct buf *certificate, bool *ret_there,
+    struct diag *);
+/* The label of EST's path names the product that it must be; else refused. */
+MUST_USE enum err enrol_est_label(struct submission *, const char *label);
+/* EST's serverkeygen. */
+MUST_USE enum err enrol_keygen(struct submission *, const struct est_ask *);
 
 /* Issue the next identity to asker, answer included. publics: by the
  * product's template. */

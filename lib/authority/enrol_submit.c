@@ -148,6 +148,17 @@ proof_check(struct submission *s, const struct device_key *key)
 	    "it signs the context of this very request");
 }
 
+/* One that the device has already. */
+static bool
+key_is_had(const struct submission *s, const struct device_key *key)
+{
+	const struct public_key *old = asker_key(&s->asker, key->slot,
+	    key->key.alg);
+
+	return s->request.type == DEVICE_RENEW && old != NULL &&
+	    public_key_equal(old, &key->key);
+}
+
 /* Each key for a slot of the product, of its algorithm. */
 static enum err
 key_take(struct submission *s, const struct device_key *key)
@@ -166,6 +177,10 @@ key_take(struct submission *s, const struct device_key *key)
 	    public_key_equal(&key->key, &s->asker.keys[s->asker.kind.auth]))
 		return refuse(s, ENROL_KEYS, "the bootstrap key is for "
 		    "enrolment alone", "make a new key");
+	if (s->product->product.credentials[0].maker == MAKER_AUTHORITY &&
+	    s->made == NULL && !key_is_had(s, key))
+		return refuse(s, ENROL_KEYS, "the authority makes the key of "
+		    "this product: EST's serverkeygen brings it", NULL);
 	public_key_copy(&s->publics[i], &key->key);
 	return s->given != NULL ? ERR_OK : proof_check(s, key);
 }
@@ -203,7 +218,11 @@ keys_check(struct submission *s)
 
 	if (s->given != NULL) {
 		keys[count++] = *s->given;
-		err = ERR_OK;
+		if (s->made != NULL)	/* the product's one key */
+			keys[0].slot = s->product->template->slots[0].slot;
+		err = s->made == NULL ? ERR_OK : key_pair_make(
+		    s->product->template->slots[0].alg, &keys[0].key, s->made,
+		    s->diag);
 	} else {
 		err = enrol_verdict_of(s, device_keys_parse(s->request.body,
 		    keys, &count, &s->result->why), ENROL_MALFORMED);

@@ -357,6 +357,27 @@ rule_births(const struct product *p, bool field, struct fault *f)
 	return ERR_OK;
 }
 
+/* A key that the authority makes is had by EST's serverkeygen, which brings
+ * one; while it is made, others wait. */
+static enum err
+rule_field_keys(const struct product *p, struct fault *f)
+{
+	const struct product_credential *c = &p->credentials[0];
+
+	if (p->credential_count == 0 || c->maker == MAKER_DEVICE)
+		return ERR_OK;
+	if (c->maker != MAKER_AUTHORITY)
+		return fault_set(f, ERR_UNSUPPORTED, "field", "keys of the "
+		    "field are made in the device, or a single one in the "
+		    "authority: key-from: device, authority");
+	if (p->credential_count > 1 || p->field.est == 0 ||
+	    c->alg == KEY_RSA2048 || c->alg == KEY_RSA3072)
+		return fault_set(f, ERR_UNSUPPORTED, "field", "key-from: "
+		    "authority is for one key, not of RSA, of a product with "
+		    "est: it is had by EST's serverkeygen alone");
+	return ERR_OK;
+}
+
 enum err
 rule_field(const struct product *p, struct fault *f)
 {
@@ -386,11 +407,8 @@ rule_field(const struct product *p, struct fault *f)
 	if (p->signature != SIGNATURE_DIRECT)
 		return fault_set(f, ERR_UNSUPPORTED, "field", "documents of "
 		    "the field are signed one by one: signature: direct");
-	if (p->credential_count > 0 &&
-	    p->credentials[0].maker != MAKER_DEVICE)
-		return fault_set(f, ERR_UNSUPPORTED, "field", "keys of the "
-		    "field are made in the device: key-from: device");
-	return rule_births(p, true, f);
+	err = rule_field_keys(p, f);
+	return err ? err : rule_births(p, true, f);
 }
 
 enum err

@@ -50,6 +50,8 @@ enum internal_type {
 	INTERNAL_EST = 5,
 	/* struct internal_est_wish; answer: CsrAttrs, DER, as bstr */
 	INTERNAL_EST_WISH = 6,
+	/* struct internal_est; answer: struct internal_est_key */
+	INTERNAL_EST_KEYGEN = 7,
 
 	INTERNAL_ANSWER = 64,
 	INTERNAL_REFUSAL = 65	/* struct internal_refusal */
@@ -110,6 +112,14 @@ struct internal_est {
 void	internal_put_est(struct buf *, const struct internal_est *);
 MUST_USE enum err internal_get_est(struct bytes body,
     struct internal_est *ret_est, struct diag *);
+
+/* A certificate and its private key, sealed in CMS: [certificate, key]. */
+struct internal_est_key {
+	struct bytes	certificate, key;	/* DER; views */
+};
+void	internal_put_est_key(struct buf *, const struct internal_est_key *);
+MUST_USE enum err internal_get_est_key(struct bytes body,
+    struct internal_est_key *ret_key, struct diag *);
 
 /* What certification requests should carry: [linked, label, leaf]. */
 struct internal_est_wish {
