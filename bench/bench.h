@@ -7,6 +7,7 @@
 
 #include "lib/authority/authority.h"
 #include "lib/authority/request.h"
+#include "lib/policy/product.h"
 
 struct bench_result {
 	double		value;
@@ -41,6 +42,10 @@ extern const struct bench bench_names_memory;
 extern const struct bench bench_station_handout;
 extern const struct bench bench_station_p99;
 extern const struct bench bench_station_restart;
+extern const struct bench bench_field_enrol;
+extern const struct bench bench_field_enrol_p99;
+extern const struct bench bench_field_renew;
+extern const struct bench bench_field_idle;
 
 /* A scratch folder below build/, emptied at the start of the program. */
 extern char bench_dir[PATH_SIZE];
@@ -51,6 +56,7 @@ extern char bench_dir[PATH_SIZE];
 #define BENCH_RECEIPT	"camera-receipt"
 #define BENCH_DEVICE	"camera-device"
 #define BENCH_STATION	"line-1"
+#define BENCH_PASSPHRASE	"bench"
 MUST_USE enum err bench_ecosystem(const char *name,
     struct authority **ret_authority, struct diag *);
 /* Order count of a product; then run the order. */
@@ -71,6 +77,13 @@ MUST_USE enum err bench_submit_files(struct authority *, enum request_type,
     struct bytes body, const struct request_files *, struct buf *result,
     struct diag *);
 MUST_USE enum err bench_order_run(struct authority *, uint32_t number,
+    struct diag *);
+/* An order of count identities for keys that their devices made, run;
+ * privates[i]: the P-256 key of index i, in an ecosystem without others. */
+MUST_USE enum err bench_device_keys(struct authority *, const char *product,
+    uint64_t count, uint8_t (*privates)[KEY_PRIVATE_SIZE], struct diag *);
+/* Add a product. */
+MUST_USE enum err bench_product(struct authority *, const struct product *,
     struct diag *);
 /* The middle of count values, which are sorted. */
 double	bench_median(double *values, size_t count);

@@ -13,6 +13,8 @@ static const struct bench *const benches[] = {
 	&bench_names_import, &bench_names_bytes, &bench_names_memory,
 	&bench_station_handout, &bench_station_p99,
 	&bench_station_restart,
+	&bench_field_enrol, &bench_field_enrol_p99, &bench_field_renew,
+	&bench_field_idle,
 };
 #define BENCH_COUNT (sizeof(benches) / sizeof(benches[0]))
 

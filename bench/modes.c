@@ -28,6 +28,8 @@ struct modes {
 	struct file		 file;
 	uint64_t		 at;
 	uint64_t		 device;	/* names the next one */
+	uint8_t			(*privates)[KEY_PRIVATE_SIZE];	/* kept, or
+							 * NULL */
 };
 
 static enum err
@@ -78,11 +80,13 @@ proof_write(struct modes *m, struct buf *payload, struct buf *out)
 	size_t len = 0;
 	enum err err;
 
-	put_be64(id, m->device++);
 	err = keygen_run(m->keygen, &key, private, &len);
 	if (!err)
 		err = signer_new(KEY_P256, bytes_of(private, len), &signer,
 		    NULL);
+	if (!err && m->privates != NULL)
+		memcpy(m->privates[m->device], private, KEY_PRIVATE_SIZE);
+	put_be64(id, m->device++);
 	if (!err)
 		err = cose_key_thumbprint(&key, kid);
 	if (err)
@@ -202,7 +206,7 @@ second_add(struct modes *m, struct diag *diag)
 }
 
 static enum err
-modes_start(struct modes *m, struct diag *diag)
+modes_start(struct modes *m, const char *product, struct diag *diag)
 {
 	_cleanup_buf_ struct buf encoded = BUF_INIT;
 	char path[PATH_SIZE];
@@ -214,14 +218,21 @@ modes_start(struct modes *m, struct diag *diag)
 		err = second_add(m, diag);
 	if (!err)
 		err = authority_object_get(m->authority, STORE_PRODUCT,
-		    m->mode == ORDER_CHIP ? BENCH_DIRECT : BENCH_DEVICE, NULL,
-		    &encoded, &object, diag);
+		    product, NULL, &encoded, &object, diag);
 	if (!err)
 		err = product_decode(object.body, &m->product, diag);
 	if (!err)
 		err = path_join(path, authority_dir(m->authority), "list");
 	return err ? err : file_open(io_posix(), path, O_RDWR | O_CREAT, 0600,
 	    &m->file, diag);
+}
+
+static void
+modes_end(struct modes *m)
+{
+	file_release(&m->file);
+	keygen_free(&m->keygen);
+	signer_free(&m->second);
 }
 
 static enum err
@@ -243,13 +254,29 @@ modes_run(enum order_mode mode, struct bench_result *result,
 		err = floors_new(mode == ORDER_CHIP ? &chip : &device_key,
 		    &floors, diag);
 	if (!err)
-		err = modes_start(&m, diag);
+		err = modes_start(&m, mode == ORDER_CHIP ? BENCH_DIRECT :
+		    BENCH_DEVICE, diag);
 	if (!err)
 		err = floors_rounds(floors, PER_ROUND, modes_work, &m, result,
 		    diag);
-	file_release(&m.file);
-	keygen_free(&m.keygen);
-	signer_free(&m.second);
+	modes_end(&m);
+	return err;
+}
+
+enum err
+bench_device_keys(struct authority *authority, const char *product,
+    uint64_t count, uint8_t (*privates)[KEY_PRIVATE_SIZE], struct diag *diag)
+{
+	struct modes m = { .authority = authority,
+	    .mode = ORDER_DEVICE_KEY, .file = FILE_INIT,
+	    .privates = privates };
+	int64_t taken;
+	enum err err;
+
+	err = modes_start(&m, product, diag);
+	if (!err)
+		err = modes_work(&m, count, &taken, diag);
+	modes_end(&m);
 	return err;
 }
 

@@ -15,7 +15,6 @@
 #include "lib/identity/station.h"
 #include "lib/policy/product_yaml.h"
 
-#define PASSPHRASE	"bench"
 #define PRODUCT_FILE	"examples/products/camera.yaml"
 
 char bench_dir[PATH_SIZE];
@@ -52,7 +51,7 @@ bench_submit_files(struct authority *authority, enum request_type type,
 	    "operators/bench.key");
 	if (!err)
 		err = operator_key_open(io_posix(), path,
-		    bytes_text(PASSPHRASE), &signer, diag);
+		    bytes_text(BENCH_PASSPHRASE), &signer, diag);
 	if (!err)
 		err = request_sign(authority_info(authority)->id, type, body,
 		    time_now(), signer, &request, diag);
@@ -62,8 +61,8 @@ bench_submit_files(struct authority *authority, enum request_type type,
 	return err;
 }
 
-static enum err
-product_submit(struct authority *authority, const struct product *product,
+enum err
+bench_product(struct authority *authority, const struct product *product,
     struct diag *diag)
 {
 	_cleanup_buf_ struct buf encoded = BUF_INIT, result = BUF_INIT;
@@ -86,19 +85,19 @@ product_add(struct authority *authority, struct diag *diag)
 		err = product_yaml_parse(PRODUCT_FILE, buf_bytes(&text),
 		    &product, diag);
 	if (!err)
-		err = product_submit(authority, &product, diag);
+		err = bench_product(authority, &product, diag);
 	if (err)
 		return err;
 	(void)snprintf(product.name, sizeof(product.name), BENCH_RECEIPT);
 	product.signature = SIGNATURE_RECEIPT;
-	err = product_submit(authority, &product, diag);
+	err = bench_product(authority, &product, diag);
 	if (err)
 		return err;
 	(void)snprintf(product.name, sizeof(product.name), BENCH_DEVICE);
 	product.signature = SIGNATURE_DIRECT;
 	product.credential_count = 1;
 	product.credentials[0].maker = MAKER_DEVICE;
-	return product_submit(authority, &product, diag);
+	return bench_product(authority, &product, diag);
 }
 
 static enum err
@@ -146,7 +145,7 @@ bench_open(const char *path, struct authority **ret_authority,
 	err = authority_open(io_posix(), path, AUTHORITY_WRITE, &authority,
 	    diag);
 	if (!err)
-		err = authority_unlock(authority, bytes_text(PASSPHRASE),
+		err = authority_unlock(authority, bytes_text(BENCH_PASSPHRASE),
 		    time_now(), diag);
 	if (err)
 		return err;
@@ -163,8 +162,8 @@ bench_ecosystem(const char *name, struct authority **ret_authority,
 	struct authority_init init = { .name = "bench",
 	    .operator_name = "bench",
 	    .publish_url = "https://pki.example.net", .now = time_now(),
-	    .passphrase = bytes_text(PASSPHRASE),
-	    .operator_passphrase = bytes_text(PASSPHRASE) };
+	    .passphrase = bytes_text(BENCH_PASSPHRASE),
+	    .operator_passphrase = bytes_text(BENCH_PASSPHRASE) };
 	char dir[PATH_SIZE];
 	enum err err;
 

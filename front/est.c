@@ -91,7 +91,7 @@ est_get_handle(void *ctx, struct http_request *r)
  */
 static const char *
 linking_check(const struct front *front, const struct http_request *r,
-    struct bytes csr)
+    struct bytes csr, const char **ret_reason)
 {
 	_cleanup_buf_ struct buf challenge = BUF_INIT, own = BUF_INIT;
 	uint8_t binding[HTTP_BINDING_MAX];
@@ -99,14 +99,16 @@ linking_check(const struct front *front, const struct http_request *r,
 	enum err err;
 
 	err = csr_challenge(csr, &challenge, NULL);
+	*ret_reason = "malformed";
+	if (err && err != ERR_NOTFOUND)
+		return "certification request: its attributes are no DER, or "
+		    "challengePassword is no text";
+	*ret_reason = "linking";
 	if (err == ERR_NOTFOUND)
 		return !front->config.est_linking ? NULL : "certification "
 		    "request: challengePassword: must be the tls-exporter "
 		    "(TLS 1.3) or tls-unique (TLS 1.2) of this connection, "
 		    "in base64 (RFC 7030 3.5)";
-	if (err)
-		return "certification request: its attributes are no DER, or "
-		    "challengePassword is no text";
 	len = http_channel_binding(r, binding);
 	buf_put_base64(&own, bytes_of(binding, len));
 	if (len > 0 && buf_err(&own) == ERR_OK &&
@@ -178,10 +180,9 @@ est_post_handle(void *ctx, struct http_request *r)
 		front_refuse(front, r, status, reason, what, NULL);
 		return;
 	}
-	what = linking_check(front, r, est.csr);
+	what = linking_check(front, r, est.csr, &reason);
 	if (what != NULL) {
-		front_refuse(front, r, HTTP_BAD_REQUEST, "linking", what,
-		    NULL);
+		front_refuse(front, r, HTTP_BAD_REQUEST, reason, what, NULL);
 		return;
 	}
 	internal_put_est(&body, &est);

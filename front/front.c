@@ -120,6 +120,7 @@ server_make(struct front *front, struct diag *diag)
 	config.certificate = buf_bytes(&chain);
 	config.key = secret_bytes(&front->key);
 	config.client_trust = buf_bytes(&front->trust);
+	config.tickets = front->welcome.tickets;
 	err = http_server_new(&config, &front->server, diag);
 	secret_release(&front->key);
 	if (!err)
@@ -148,6 +149,7 @@ front_free(struct front **front)
 	secret_release(&f->key);
 	buf_release(&f->trust);
 	buf_release(&f->cacerts);
+	wipe(f->welcome.tickets, TICKETS_SIZE);
 	if (f->files >= 0)
 		(void)close(f->files);
 	free(f);

@@ -1,5 +1,6 @@
 /* Writing a ledger; the reader is ledger_walk.c. */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "station/ledger_internal.h"
@@ -11,11 +12,15 @@ struct ledger {
 	struct file		 file;
 	struct sha256		*sha256;
 	struct ledger_walk	 at;		/* with what was gathered */
-	uint64_t		 written;	/* octets of the file */
 	uint64_t		 room;		/* zeros up to here, or fewer */
 	unsigned		 write;		/* number of what is gathered */
 	struct buf		 body;
-	struct buf		 pending;
+	pthread_mutex_t		 turn;		/* of who writes and syncs */
+	pthread_mutex_t		 lock;		/* of what follows; taken
+						 * after the other */
+	uint64_t		 written;	/* octets of the file */
+	struct buf		 writing;	/* behind them, soon */
+	struct buf		 pending;	/* behind these */
 	bool			 broken;
 	enum err		 why;		/* that there was no room */
 };
@@ -51,7 +56,10 @@ ledger_close(struct ledger **ledger)
 	file_release(&l->file);
 	sha256_free(&l->sha256);
 	buf_release(&l->body);
+	buf_release(&l->writing);
 	buf_release(&l->pending);
+	(void)pthread_mutex_destroy(&l->turn);
+	(void)pthread_mutex_destroy(&l->lock);
 	free(l);
 	*ledger = NULL;
 }
@@ -85,7 +93,9 @@ ledger_open(const struct io *io, const char *path,
 		return diag_nomem(diag);
 	l->file = (struct file)FILE_INIT;
 	l->body.limit = LEDGER_RECORD_MAX;
-	l->pending.limit = BUF_LIMIT_DEFAULT;
+	l->writing.limit = l->pending.limit = BUF_LIMIT_DEFAULT;
+	(void)pthread_mutex_init(&l->turn, NULL);
+	(void)pthread_mutex_init(&l->lock, NULL);
 	err = sha256_new(&l->sha256, diag);
 	if (!err)
 		err = file_open(io, path, O_RDWR, 0, &l->file, diag);
@@ -125,11 +135,51 @@ ledger_read(const struct io *io, const char *path,
 	return ERR_OK;
 }
 
+/* ERR_OK: no write has failed. */
 static enum err
-broken(const struct ledger *l, struct diag *diag)
+ledger_good(struct ledger *l, struct diag *diag)
 {
-	return diag_fail(diag, l->why == ERR_OK ? ERR_STATE : l->why, NULL,
+	enum err why;
+	bool broken;
+
+	(void)pthread_mutex_lock(&l->lock);
+	broken = l->broken;
+	why = l->why == ERR_OK ? ERR_STATE : l->why;
+	(void)pthread_mutex_unlock(&l->lock);
+	return !broken ? ERR_OK : diag_fail(diag, why, NULL,
 	    "ledger %s: a write has failed before", l->file.path);
+}
+
+static void
+ledger_break(struct ledger *l, enum err why)
+{
+	(void)pthread_mutex_lock(&l->lock);
+	l->broken = true;
+	l->why = why;
+	(void)pthread_mutex_unlock(&l->lock);
+}
+
+/* Where the next record will stand. Lock held. */
+static uint64_t
+end_of(const struct ledger *l)
+{
+	return l->written + l->writing.len + l->pending.len;
+}
+
+static enum err
+record_append(struct ledger *l, uint32_t word,
+    const uint8_t hash[SHA256_SIZE], uint64_t *ret_at)
+{
+	enum err err;
+
+	(void)pthread_mutex_lock(&l->lock);
+	*ret_at = end_of(l);
+	buf_put_be32(&l->pending, word);
+	buf_put_bytes(&l->pending, buf_bytes(&l->body));
+	buf_put(&l->pending, hash, SHA256_SIZE);
+	err = buf_err(&l->pending);
+	(void)pthread_mutex_unlock(&l->lock);
+	return err;
 }
 
 enum err
@@ -137,11 +187,13 @@ ledger_add(struct ledger *l, const struct ledger_record *record,
     uint64_t *ret_at, struct diag *diag)
 {
 	uint8_t hash[SHA256_SIZE];
+	uint64_t at;
 	uint32_t word;
 	enum err err;
 
-	if (l->broken)
-		return broken(l, diag);
+	err = ledger_good(l, diag);
+	if (err)
+		return err;
 	if (l->pending.len == 0)
 		l->write = (l->at.write + 1) & LEDGER_WRITE_MASK;
 	buf_clear(&l->body);
@@ -156,19 +208,16 @@ ledger_add(struct ledger *l, const struct ledger_record *record,
 	    hash);
 	if (err)
 		return err;
-	if (ret_at != NULL)
-		*ret_at = l->written + l->pending.len;
-	buf_put_be32(&l->pending, word);
-	buf_put_bytes(&l->pending, buf_bytes(&l->body));
-	buf_put(&l->pending, hash, SHA256_SIZE);
-	err = buf_err(&l->pending);
+	err = record_append(l, word, hash, &at);
 	if (err) {
-		l->broken = true;
+		ledger_break(l, ERR_OK);
 		return diag_nomem(diag);
 	}
 	memcpy(l->at.head, hash, SHA256_SIZE);
 	l->at.records++;
 	l->at.write = l->write;
+	if (ret_at != NULL)
+		*ret_at = at;
 	return ERR_OK;
 }
 
@@ -189,15 +238,24 @@ static enum err
 octets_get(struct ledger *l, uint64_t at, uint8_t *out, size_t len,
     struct diag *diag)
 {
-	size_t from;
+	const struct buf *from = &l->writing;
+	enum err err = ERR_OK;
+	bool in_file;
 
-	if (at < l->written)
-		return file_read_at(&l->file, at, out, len, diag);
-	from = (size_t)(at - l->written);
-	if (from > l->pending.len || len > l->pending.len - from)
-		return ERR_INTERNAL;
-	memcpy(out, l->pending.ptr + from, len);
-	return ERR_OK;
+	(void)pthread_mutex_lock(&l->lock);
+	in_file = at < l->written;
+	at -= in_file ? 0 : l->written;
+	if (!in_file && at >= from->len) {
+		at -= from->len;
+		from = &l->pending;
+	}
+	if (!in_file && (at > from->len || len > from->len - at))
+		err = ERR_INTERNAL;
+	else if (!in_file)
+		memcpy(out, from->ptr + at, len);
+	(void)pthread_mutex_unlock(&l->lock);
+	return err || !in_file ? err : file_read_at(&l->file, at, out, len,
+	    diag);
 }
 
 /* Its hash, which stands behind the body, follows from the one before it,
@@ -261,16 +319,23 @@ ledger_get(struct ledger *l, uint64_t at, struct buf *room,
 }
 
 uint64_t
-ledger_size(const struct ledger *l)
+ledger_size(struct ledger *l)
 {
-	return l->written + l->pending.len;
+	uint64_t size;
+
+	(void)pthread_mutex_lock(&l->lock);
+	size = end_of(l);
+	(void)pthread_mutex_unlock(&l->lock);
+	return size;
 }
 
 /* Zeros behind what is there; a record and they may share a page, so that one
- * that was not synced says nothing good of the record either. */
+ * that was not synced says nothing good of the record either. Turn held. */
 static enum err
-room_make(struct ledger *l, uint64_t from, size_t len, struct diag *diag)
+room_make(struct ledger *l, uint64_t to, struct diag *diag)
 {
+	uint64_t from = l->room > l->written ? l->room : l->written;
+	size_t len = (size_t)(to - from);
 	uint8_t *zeros = calloc(1, len);
 	enum err err;
 
@@ -285,32 +350,84 @@ room_make(struct ledger *l, uint64_t from, size_t len, struct diag *diag)
 	}
 	if (!err)
 		err = file_sync(&l->file, diag);
-	l->broken = err != ERR_OK;
-	l->why = err;
+	if (err)
+		ledger_break(l, err);
+	else
+		l->room = to;
 	return err;
 }
 
 enum err
 ledger_room(struct ledger *l, struct diag *diag)
 {
-	uint64_t from = l->room > l->written ? l->room : l->written;
 	uint64_t least = ledger_size(l) + ROOM_LEAST;
 	enum err err;
 
-	if (l->broken)
-		return broken(l, diag);
-	if (least <= l->room)
-		return ERR_OK;
-	err = room_make(l, from, (size_t)(least - from) + ROOM_AHEAD, diag);
-	if (!err)
-		l->room = least + ROOM_AHEAD;
+	err = ledger_good(l, diag);
+	if (err || least <= l->room)
+		return err;
+	(void)pthread_mutex_lock(&l->turn);
+	err = room_make(l, least + ROOM_AHEAD, diag);
+	(void)pthread_mutex_unlock(&l->turn);
 	return err;
 }
 
 void
 ledger_spoil(struct ledger *l)
 {
-	l->broken = true;
+	ledger_break(l, ERR_OK);
+}
+
+/* Turn held: nobody else changes what it writes. */
+static enum err
+write_out(struct ledger *l, struct diag *diag)
+{
+	enum err err;
+
+	err = ledger_good(l, diag);
+	if (err || l->writing.len == 0)
+		return err;
+	err = file_write_at(&l->file, l->written, buf_bytes(&l->writing),
+	    diag);
+	if (!err)
+		err = file_sync(&l->file, diag);
+	if (err) {
+		ledger_break(l, ERR_OK);
+		/* what a failed sync left in the cache must not be believed
+		 * when the file is opened again */
+		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,
+		    (off_t)l->written);
+		return err;
+	}
+	(void)pthread_mutex_lock(&l->lock);
+	l->written += l->writing.len;
+	buf_clear(&l->writing);
+	(void)pthread_mutex_unlock(&l->lock);
+	return ERR_OK;
+}
+
+void
+ledger_commit_begin(struct ledger *l)
+{
+	struct buf empty = l->writing;
+
+	if (empty.len > 0)
+		return;
+	(void)pthread_mutex_lock(&l->lock);
+	l->writing = l->pending;
+	l->pending = empty;
+	(void)pthread_mutex_unlock(&l->lock);
+}
+
+enum err
+ledger_commit_end(struct ledger *l, struct diag *diag)
+{
+	enum err err;
+
+	(void)pthread_mutex_lock(&l->turn);
+	err = write_out(l, diag);
+	(void)pthread_mutex_unlock(&l->turn);
+	return err;
 }
 
 enum err
@@ -318,24 +435,12 @@ ledger_commit(struct ledger *l, struct diag *diag)
 {
 	enum err err;
 
-	if (l->broken)
-		return broken(l, diag);
-	if (l->pending.len == 0)
-		return ERR_OK;
-	l->broken = true;
-	err = file_write_at(&l->file, l->written, buf_bytes(&l->pending),
-	    diag);
-	if (!err)
-		err = file_sync(&l->file, diag);
-	if (err) {
-		/* what a failed sync left in the cache must not be believed
-		 * when the file is opened again */
-		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,
-		    (off_t)l->written);
-		return err;
+	(void)pthread_mutex_lock(&l->turn);
+	err = write_out(l, diag);	/* of a commit that has begun */
+	if (!err) {
+		ledger_commit_begin(l);
+		err = write_out(l, diag);
 	}
-	l->written += l->pending.len;
-	buf_clear(&l->pending);
-	l->broken = false;
-	return ERR_OK;
+	(void)pthread_mutex_unlock(&l->turn);
+	return err;
 }

@@ -188,6 +188,15 @@ const uint8_t *ledger_head(const struct ledger *);
  */
 MUST_USE enum err ledger_commit(struct ledger *, struct diag *);
 /*
+ * The same in two steps, the second in another thread, while this one reads
+ * and gathers for the next: what was gathered when a commit began is durable
+ * when it ends. One end for each begin; only the end may run beside another
+ * function of the ledger. A ledger_commit() between them waits, and takes
+ * both.
+ */
+void	ledger_commit_begin(struct ledger *);
+MUST_USE enum err ledger_commit_end(struct ledger *, struct diag *);
+/*
  * Room on the disk for the records of another call, on top of what was
  * gathered: zeros, written ahead and synced, which an end of the ledger may
  * be. So a full disk shows here, before anything is told, and takes nothing
@@ -197,7 +206,7 @@ MUST_USE enum err ledger_commit(struct ledger *, struct diag *);
  */
 MUST_USE enum err ledger_room(struct ledger *, struct diag *);
 /* Octets of header and records, with what was gathered. */
-uint64_t ledger_size(const struct ledger *);
+uint64_t ledger_size(struct ledger *);
 /* What was gathered must not be written: from now on all is ERR_STATE. */
 void	ledger_spoil(struct ledger *);
 

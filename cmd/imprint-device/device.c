@@ -93,6 +93,8 @@ static const struct cmd_option renew_options[] = {
 	FIELD_OPTIONS,
 	{ "same-key", NULL, "keep the keys: new certificate and document"
 	    " only" },
+	{ "refresh", NULL, "the same, if the authority has something new for"
+	    " this device" },
 	{ NULL, NULL, NULL }
 };
 

@@ -7,8 +7,6 @@
 #define CLOCK_SKEW_S	300	/* two right clocks differ by less */
 #define REFUSALS_MAX	3	/* of one request, before another is made */
 
-enum { RESULT_ISSUED = 1, RESULT_CONFIRMED = 2 };
-
 void
 field_close(struct field *f)
 {
@@ -70,13 +68,13 @@ field_is_pending(const struct field *f)
 }
 
 static void
-done_print(const struct field *f, bool before)
+done_print(const struct field *f, const char *what, bool before)
 {
 	if (f->cmd->json)
 		printf("{\"confirmed\": true, \"before\": %s, \"ueid\": \"",
 		    before ? "true" : "false");
 	else
-		printf("%s", before ? "confirmed before: " : "confirmed ");
+		printf("%s", what);
 	agent_put_hex(stdout, f->agent.device.identity.ueid);
 	printf(f->cmd->json ? "\"}\n" : "\n");
 }
@@ -93,14 +91,30 @@ algs_present(const struct field *f,
 		algs[id->keys[i].slot] = id->keys[i].public_key.alg;
 }
 
-/* New keys, then the request, durable in this order. */
+static enum err
+keys_begin(struct field *f, unsigned set,
+    const enum imprint_device_alg algs[IMPRINT_DEVICE_HANDLES])
+{
+	struct agent *agent = &f->agent;
+
+	if (imprint_openssl_keys_renew(&agent->sets[set].held,
+	    &agent->keys->held, algs) == IMPRINT_DEVICE_OK)
+		return ERR_OK;
+	return f->cmd->diag.code != ERR_OK ? f->cmd->diag.code :
+	    diag_fail(&f->cmd->diag, ERR_UNSUPPORTED, NULL,
+	    "new keys cannot be made here: a key store in software has P-256"
+	    " and X25519");
+}
+
+/* New keys, then the request, durable in this order. A refresh has those that
+ * are present. */
 static enum err
 request_begin(struct field *f)
 {
 	enum imprint_device_alg algs[IMPRINT_DEVICE_HANDLES] = { 0 };
 	struct agent *agent = &f->agent;
 	unsigned set = agent->keys == &agent->sets[0] ? 1 : 0;
-	_cleanup_buf_ struct buf request = BUF_INIT;
+	_cleanup_buf_ struct buf request = BUF_INIT, body = BUF_INIT;
 	struct field_ask ask = { .type = f->type, .agent = agent,
 		.keys = &agent->sets[set].table, .algs = algs };
 	enum err err = ERR_OK;
@@ -109,12 +123,13 @@ request_begin(struct field *f)
 		memcpy(algs, f->wish->algs, sizeof(algs));
 	else if (!f->wish->same_key)
 		algs_present(f, algs);
-	if (imprint_openssl_keys_renew(&agent->sets[set].held,
-	    &agent->keys->held, algs) != IMPRINT_DEVICE_OK)
-		err = f->cmd->diag.code != ERR_OK ? f->cmd->diag.code :
-		    diag_fail(&f->cmd->diag, ERR_UNSUPPORTED, NULL,
-		    "new keys cannot be made here: a key store in software"
-		    " has P-256 and X25519");
+	if (f->type == FIELD_REFRESH) {
+		set = 1 - set;
+		field_package_body(&body, f->installed);
+		ask.body = buf_bytes(&body);
+	} else {
+		err = keys_begin(f, set, algs);
+	}
 	if (!err)
 		err = field_request_make(f->cmd, &ask, &request);
 	if (err)
@@ -140,6 +155,18 @@ request_drop(struct field *f)
 	return field_state_write(f->cmd, &f->state);
 }
 
+/* Nothing is asked any more; what is installed is what was confirmed. */
+static enum err
+request_settle(struct field *f)
+{
+	f->state.request = f->state.confirm = BYTES_NONE;
+	f->state.answered = true;
+	f->state.refusals = 0;
+	memcpy(f->state.before, f->installed, FIELD_HASH_SIZE);
+	memcpy(f->state.after, f->installed, FIELD_HASH_SIZE);
+	return field_state_write(f->cmd, &f->state);
+}
+
 static enum err
 confirm_begin(struct field *f)
 {
@@ -147,7 +174,7 @@ confirm_begin(struct field *f)
 	struct field_ask ask = { .type = FIELD_CONFIRM, .agent = &f->agent };
 	enum err err;
 
-	field_confirm_body(&body, f->state.after);
+	field_package_body(&body, f->state.after);
 	ask.body = buf_bytes(&body);
 	err = field_request_make(f->cmd, &ask, &request);
 	if (err)
@@ -289,7 +316,11 @@ turn_refused(struct field *f, const struct imprint_tls_answer *answer)
 		return (struct field_turn){ .then = TURN_LATER,
 			.code = EXIT_BUSY,
 			.retry_after_s = answer->retry_after_s };
-	if (asked && is_final(answer))
+	/* nothing is lost with it, and it must not hold up a renewal */
+	if (asked && f->state.type == FIELD_REFRESH &&
+	    f->state.confirm.len == 0)
+		err = request_settle(f);
+	else if (asked && is_final(answer))
 		err = request_refused(f);
 	else if (!asked && (reason_is(answer, "superseded") ||
 	    reason_is(answer, "unknown")))
@@ -370,8 +401,32 @@ turn_confirmed(struct field *f)
 		err = field_state_write(f->cmd, &f->state);
 	if (err)
 		return turn_fail(f->cmd, err);
-	done_print(f, false);
+	done_print(f, "confirmed ", false);
 	return turn_end(EXIT_OK);
+}
+
+static struct field_turn
+turn_current(struct field *f)
+{
+	enum err err = request_settle(f);
+
+	if (err)
+		return turn_fail(f->cmd, err);
+	done_print(f, "current ", true);
+	return turn_end(EXIT_OK);
+}
+
+/* A request is answered with a package that was confirmed, too. */
+static bool
+is_to(const struct field *f, const struct field_answer *answer,
+    bool confirming)
+{
+	if (answer->package.len > 0)
+		return !confirming && (answer->result == FIELD_ISSUED ||
+		    answer->result == FIELD_CONFIRMED);
+	return confirming ? answer->result == FIELD_CONFIRMED :
+	    answer->result == FIELD_CURRENT &&
+	    f->state.type == FIELD_REFRESH;
 }
 
 static struct field_turn
@@ -383,10 +438,7 @@ turn_answered(struct field *f, bool confirming, struct bytes request,
 
 	err = field_answer_read(f->cmd, &f->agent, request,
 	    bytes_of(reply->body.ptr, reply->body.len), &answer);
-	/* a request is answered with a package that was confirmed, too */
-	if (!err && ((answer.package.len == 0) != confirming ||
-	    (answer.result != RESULT_CONFIRMED && (confirming ||
-	    answer.result != RESULT_ISSUED))))
+	if (!err && !is_to(f, &answer, confirming))
 		err = diag_fail(&f->cmd->diag, ERR_AUTH, NULL,
 		    "answer: it is to something else than was asked");
 	if (!err)
@@ -396,7 +448,11 @@ turn_answered(struct field *f, bool confirming, struct bytes request,
 		return turn_fail(f->cmd, err);
 	imprint_device_time_seen(&f->agent.device, answer.time -
 	    CLOCK_SKEW_S);
-	return confirming ? turn_confirmed(f) : answer_install(f, &answer);
+	f->state.advice = answer.advice;
+	if (confirming)
+		return turn_confirmed(f);
+	return answer.result == FIELD_CURRENT ? turn_current(f) :
+	    answer_install(f, &answer);
 }
 
 static struct field_turn
@@ -466,8 +522,15 @@ is_over(struct field *f, struct field_turn *ret_turn)
 	enum err err;
 
 	if (f->type == FIELD_ENROL && field_is_done(f)) {
-		done_print(f, true);
+		done_print(f, "confirmed before: ", true);
 		*ret_turn = turn_end(EXIT_OK);
+		return true;
+	}
+	if (f->type == FIELD_REFRESH && !field_is_done(f)) {
+		err = diag_fail(&f->cmd->diag, ERR_STATE, NULL,
+		    "what is installed is not from the field");
+		diag_hint(&f->cmd->diag, "imprint-device bootstrap first");
+		*ret_turn = turn_fail(f->cmd, err);
 		return true;
 	}
 	if (f->type != FIELD_DUE)

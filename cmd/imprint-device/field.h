@@ -25,7 +25,8 @@
 
 enum field_type {
 	FIELD_DUE = 0,		/* in a wish: what is due */
-	FIELD_ENROL = 1, FIELD_CONFIRM = 2, FIELD_RENEW = 3
+	FIELD_ENROL = 1, FIELD_CONFIRM = 2, FIELD_RENEW = 3,
+	FIELD_REFRESH = 4	/* the same keys, or "current" */
 };
 
 /* What the command line asks for. */
@@ -39,9 +40,19 @@ struct field_wish {
 	/* with FIELD_DUE: the time at least; nothing is begun */
 	int64_t			 now;
 	bool			 rest;
+	/* between when to ask for the time, if the clock was lost; from
+	 * TIME_MAX_S: not */
+	int64_t			 clock_from, clock_until;
 };
 /* EXIT_OK, or the usage error, told. */
 enum exit_code field_wish_read(struct cmd *, struct field_wish *ret_wish);
+
+/* When the authority wants the device back, and for what; until 0: it has not
+ * said. */
+struct field_advice {
+	int64_t		from, until;
+	enum field_type	type;		/* FIELD_RENEW, FIELD_REFRESH */
+};
 
 /* What is kept: the record "enrolment", in two slots. */
 struct field_state {
@@ -61,6 +72,7 @@ struct field_state {
 							 * none */
 	struct bytes			confirm;	/* empty: not made */
 	uint64_t			refusals;	/* of the request */
+	struct field_advice		advice;
 };
 
 /* room: IMPRINT_DEVICE_PACKAGE_MAX octets, into which the state's views
@@ -98,8 +110,9 @@ bool	field_is_done(const struct field *);
 /*
  * What is due next, and when: by the device's own choice within a window, the
  * same one each time and another in each device, so that a fleet spreads. An
- * identity of the factory enrols at once; one of the field renews between two
- * thirds and five sixths of its time. at TIME_MAX_S: never. ERR_CRYPTO.
+ * identity of the factory enrols at once; one of the field does what its
+ * authority wants back for, and without its word renews between two thirds and
+ * five sixths of its time, not later with it. at TIME_MAX_S: never. ERR_CRYPTO.
  */
 struct field_due {
 	enum field_type	type;
@@ -140,8 +153,8 @@ struct field_ask {
 };
 MUST_USE enum err field_request_make(struct cmd *, const struct field_ask *,
 	    struct buf *out);
-/* Appends the body of a confirmation. */
-void	field_confirm_body(struct buf *, const uint8_t hash[FIELD_HASH_SIZE]);
+/* Appends the body of a confirmation or a refresh. */
+void	field_package_body(struct buf *, const uint8_t hash[FIELD_HASH_SIZE]);
 
 /*
  * An answer to a request, its statement verified: by a document signer under
@@ -150,10 +163,14 @@ void	field_confirm_body(struct buf *, const uint8_t hash[FIELD_HASH_SIZE]);
  * ERR_AUTH: not so, the diag says what.
  */
 struct field_answer {
-	unsigned	result;		/* 1 issued, 2 confirmed */
+	enum field_result {
+		FIELD_ISSUED = 1, FIELD_CONFIRMED = 2,
+		FIELD_CURRENT = 3	/* no refresh waits */
+	}		result;
 	int64_t		time;		/* the authority's */
 	struct bytes	package;
 	uint8_t		hash[FIELD_HASH_SIZE];
+	struct field_advice advice;
 };
 MUST_USE enum err field_answer_read(struct cmd *, const struct agent *,
 	    struct bytes request, struct bytes answer,

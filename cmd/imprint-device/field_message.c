@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 
 #define VERSION		1
+#define STATEMENT_VERSION 2	/* the first has no advice */
 #define REQUEST_TYP	"application/imprint-device-request+cose"
 #define ANSWER_TYP	"application/imprint-device-answer+cose"
 #define KEY_CONTEXT	"imprint device key"
@@ -178,7 +179,7 @@ field_request_make(struct cmd *cmd, const struct field_ask *ask,
 }
 
 void
-field_confirm_body(struct buf *out, const uint8_t hash[FIELD_HASH_SIZE])
+field_package_body(struct buf *out, const uint8_t hash[FIELD_HASH_SIZE])
 {
 	cbor_put_bstr(out, bytes_of(hash, FIELD_HASH_SIZE));
 }
@@ -188,6 +189,7 @@ struct statement {
 	struct bytes	authority, id, hash;	/* hash empty: none */
 	uint64_t	result;
 	int64_t		time;
+	struct field_advice advice;
 };
 
 /* tag 18, [protected, {}, payload, signature] */
@@ -220,11 +222,32 @@ header_open(struct cbor *c, struct statement *s)
 	return cbor_close(c);
 }
 
+static void
+advice_get(struct cbor *c, struct field_advice *advice)
+{
+	cbor_get_array_sized(c, 3);
+	advice->from = cbor_get_int(c);
+	advice->until = cbor_get_int(c);
+	advice->type = (enum field_type)cbor_get_uint(c);
+	if (advice->from < 0 || advice->until < advice->from ||
+	    advice->until > TIME_MAX_S)
+		cbor_fail(c, "statement: its advice is no time");
+	/* of a later kind: what it wants is not known here */
+	if (advice->type != FIELD_RENEW)
+		advice->type = FIELD_REFRESH;
+}
+
 static bool
 payload_open(struct cbor *c, struct statement *s)
 {
+	size_t fields;
+	uint64_t version;
+
 	cbor_open(c, s->payload);
-	if (cbor_get_versioned(c, 6, VERSION) != VERSION)
+	fields = cbor_get_array(c);
+	version = cbor_get_uint(c);
+	if (version < 1 || version > STATEMENT_VERSION ||
+	    fields != 5 + version)
 		cbor_fail(c, "statement: of a version that is not known");
 	s->authority = cbor_get_bstr_sized(c, FIELD_HASH_SIZE);
 	s->id = cbor_get_bstr_sized(c, FIELD_ID_SIZE);
@@ -235,6 +258,9 @@ payload_open(struct cbor *c, struct statement *s)
 		cbor_get_null(c);
 	else
 		s->hash = cbor_get_bstr_sized(c, FIELD_HASH_SIZE);
+	s->advice = (struct field_advice){ .until = 0 };
+	if (version > 1)
+		advice_get(c, &s->advice);
 	return cbor_close(c);
 }
 
@@ -360,7 +386,8 @@ field_answer_read(struct cmd *cmd, const struct agent *agent,
 	    !bytes_equal(s.hash, bytes_of(a.hash, sizeof(a.hash)))))
 		return answer_wrong(cmd,
 		    "its package is not the one that was signed for");
-	a.result = (unsigned)s.result;
+	a.result = (enum field_result)s.result;
+	a.advice = s.advice;
 	a.time = s.time;
 	*ret_answer = a;
 	return ERR_OK;

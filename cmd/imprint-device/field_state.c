@@ -4,9 +4,11 @@
 #include "lib/base/cbor_write.h"
 
 #define RECORD	"enrolment"
-#define VERSION	2
-#define FIELDS	9
-#define FIELDS_1	8	/* of version 1, which counts no refusals */
+#define VERSION	3
+#define FIELDS_MIN	8	/* of version 1; each has more than the last */
+
+/* by version: the second counts refusals, the third has advice */
+static const size_t fields_of[VERSION + 1] = { 0, FIELDS_MIN, 9, 12 };
 
 enum err
 field_hash(struct cmd *cmd, struct bytes piece,
@@ -32,13 +34,14 @@ static bool
 record_parse(struct bytes record, struct field_state *s)
 {
 	struct bytes before, after;
+	uint64_t version;
 	struct cbor c;
 	size_t fields;
 
 	cbor_open(&c, record);
 	fields = cbor_get_array(&c);
-	if ((fields != FIELDS && fields != FIELDS_1) ||
-	    cbor_get_uint(&c) != (fields == FIELDS ? VERSION : 1))
+	version = cbor_get_uint(&c);
+	if (version < 1 || version > VERSION || fields != fields_of[version])
 		return false;
 	s->type = (unsigned)cbor_get_uint(&c);
 	s->set = (unsigned)cbor_get_uint(&c);
@@ -47,7 +50,13 @@ record_parse(struct bytes record, struct field_state *s)
 	s->answered = cbor_get_bool(&c);
 	s->request = cbor_get_bstr(&c);
 	s->confirm = cbor_get_bstr(&c);
-	s->refusals = fields == FIELDS ? cbor_get_uint(&c) : 0;
+	s->refusals = version > 1 ? cbor_get_uint(&c) : 0;
+	s->advice = (struct field_advice){ .until = 0 };
+	if (version > 2) {
+		s->advice.from = cbor_get_int(&c);
+		s->advice.until = cbor_get_int(&c);
+		s->advice.type = (enum field_type)cbor_get_uint(&c);
+	}
 	if (!cbor_close(&c) || s->set > 1)
 		return false;
 	memcpy(s->before, before.ptr, FIELD_HASH_SIZE);
@@ -89,7 +98,7 @@ field_state_write(struct cmd *cmd, struct field_state *s)
 	_cleanup_buf_ struct buf record = BUF_INIT;
 	struct imprint_bytes out;
 
-	cbor_put_array(&record, FIELDS);
+	cbor_put_array(&record, fields_of[VERSION]);
 	cbor_put_uint(&record, VERSION);
 	cbor_put_uint(&record, s->type);
 	cbor_put_uint(&record, s->set);
@@ -99,6 +108,9 @@ field_state_write(struct cmd *cmd, struct field_state *s)
 	cbor_put_bstr(&record, s->request);
 	cbor_put_bstr(&record, s->confirm);
 	cbor_put_uint(&record, s->refusals);
+	cbor_put_int(&record, s->advice.from);
+	cbor_put_int(&record, s->advice.until);
+	cbor_put_uint(&record, s->advice.type);
 	if (buf_err(&record) != ERR_OK)
 		return diag_nomem(&cmd->diag);
 	out = (struct imprint_bytes){ record.ptr, record.len };

@@ -14,6 +14,7 @@
 #define PAUSE_S		3600	/* the clock is looked at so often, and
 				 * nothing is begun after what was done */
 #define DOUBLED_MAX	20
+#define CLOCK_WITHIN_S	600
 
 /* How long it was said, and what is known of the time. */
 struct run {
@@ -23,6 +24,7 @@ struct run {
 	int64_t			 seen, seen_s;	/* time, and of the machine */
 	int64_t			 rest_s;	/* of the machine: until then */
 	struct field_due	 told;
+	bool			 planned;
 };
 
 /* Seconds since the machine started, its sleep included. */
@@ -113,6 +115,8 @@ field_command(struct cmd *cmd, enum field_type type)
 	if (usage != EXIT_OK)
 		return usage;
 	interrupt_catch();
+	if (cmd_flag(cmd, "refresh"))
+		run.wish.type = FIELD_REFRESH;
 	while (!err) {
 		turn = field_turns(cmd, &run.wish);
 		if (turn.then == TURN_END || cmd_flag(cmd, "once"))
@@ -203,6 +207,23 @@ turn_wait(struct run *run, const struct field_turn *turn)
 	}
 }
 
+/* With the first look it is known what time it is not; all that lost their
+ * clocks in one outage do not ask at once. Look again? */
+static bool
+clock_plan(struct run *run, const struct field_turn *turn)
+{
+	bool first = !run->planned && turn->then == TURN_IDLE;
+
+	if (first) {
+		run->planned = true;
+		run->wish.clock_from = run_time(run);
+		run->wish.clock_until = run->wish.clock_from + CLOCK_WITHIN_S;
+	}
+	if (turn->then == TURN_END && turn->code == EXIT_OK)
+		run->wish.clock_from = TIME_MAX_S;
+	return first;
+}
+
 enum exit_code
 agent_run(struct cmd *cmd)
 {
@@ -215,6 +236,8 @@ agent_run(struct cmd *cmd)
 		return usage;
 	interrupt_catch();
 	run_learn(&run, 0);
+	if (!cmd_flag(cmd, "once"))
+		run.wish.clock_from = TIME_MAX_S;
 	while (!err && !interrupt_requested()) {
 		cmd->diag = (struct diag)DIAG_INIT;
 		run.wish.now = run_time(&run);
@@ -226,6 +249,8 @@ agent_run(struct cmd *cmd)
 			due_print(&run, &turn.due);
 		if (is_lasting(&turn) || cmd_flag(cmd, "once"))
 			return turn.code;
+		if (clock_plan(&run, &turn))
+			continue;
 		err = turn_wait(&run, &turn);
 	}
 	return err ? cmd_fail(cmd, err) : EXIT_OK;

@@ -51,7 +51,7 @@ station_acknowledge_cmd(struct cmd *cmd)
 		err = ledger_head_peek(buf_bytes(&encoded), &head,
 		    &cmd->diag);
 	if (!err)
-		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = request_submit(cmd, authority,
 		    REQUEST_STATION_ACKNOWLEDGE, buf_bytes(&encoded),

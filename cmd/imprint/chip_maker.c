@@ -53,7 +53,7 @@ chip_maker_add_cmd(struct cmd *cmd)
 		err = chip_maker_put_request(&body, cmd->argv[0],
 		    buf_bytes(&cert), buf_bytes(&approval));
 	if (!err)
-		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = request_submit(cmd, authority, REQUEST_CHIP_MAKER_ADD,
 		    buf_bytes(&body), &result);
@@ -113,7 +113,7 @@ chip_maker_remove_cmd(struct cmd *cmd)
 	cbor_put_text(&body, cmd->argv[0]);
 	err = buf_err(&body);
 	if (!err)
-		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = request_submit(cmd, authority,
 		    REQUEST_CHIP_MAKER_REMOVE, buf_bytes(&body), &result);

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/daemon.h"
 #include "lib/authority/operator.h"
 #include "lib/base/clock.h"
 
@@ -26,6 +26,7 @@ void
 settings_release(void)
 {
 	secret_release(&settings.passphrase);
+	daemon_leave();
 	buf_release(&settings.text);
 }
 
@@ -308,6 +309,7 @@ request_submit_files(struct cmd *cmd, struct authority *authority,
 {
 	_cleanup_signer_ struct signer *signer = NULL;
 	_cleanup_buf_ struct buf request = BUF_INIT;
+	struct diag said = DIAG_INIT;
 	const struct diag *warning;
 	int64_t now = time_now();
 	enum err err;
@@ -317,9 +319,11 @@ request_submit_files(struct cmd *cmd, struct authority *authority,
 		err = request_sign(authority_info(authority)->id, type, body,
 		    now, signer, &request, &cmd->diag);
 	if (!err)
-		err = authority_submit_files(authority, buf_bytes(&request),
+		err = daemon_there() ? daemon_submit(buf_bytes(&request),
+		    files, result, &said, &cmd->diag) :
+		    authority_submit_files(authority, buf_bytes(&request),
 		    files, now, result, &cmd->diag);
-	warning = authority_warning(authority);
+	warning = said.code != ERR_OK ? &said : authority_warning(authority);
 	if (!err && warning != NULL)
 		cmd->incomplete = true;
 	if (!err && warning != NULL)

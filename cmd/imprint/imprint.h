@@ -23,6 +23,10 @@ MUST_USE enum err settings_load(struct cmd *);
 /* Open the ecosystem; unlock it when keys. */
 MUST_USE enum err ecosystem_open(struct cmd *, enum authority_mode, bool keys,
     struct authority **ret_authority);
+/* For requests, runs and publication: for writing or, when imprintd holds the
+ * lock, for reading, and it does the work (daemon.h). */
+MUST_USE enum err ecosystem_open_requests(struct cmd *,
+    struct authority **ret_authority);
 /* For writing, although what is accepted (AUTHORITY_ANCHOR, AUTHORITY_CLOCK)
  * would refuse it. */
 MUST_USE enum err ecosystem_open_accepting(struct cmd *, unsigned accept,

@@ -183,7 +183,7 @@ operator_add(struct cmd *cmd, const char *name, char path[PATH_SIZE])
 		err = diag_fail(&cmd->diag, ERR_INVALID, NULL, "%s: is of "
 		    "operator %s", public, said);
 	if (!err)
-		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = alone_check(cmd, authority);
 	if (!err && public == NULL)

@@ -1,7 +1,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/daemon.h"
 #include "lib/authority/approval.h"
 #include "lib/authority/order_run.h"
 #include "lib/authority/request_status.h"
@@ -186,7 +186,7 @@ order_create_cmd(struct cmd *cmd)
 	code = stations_check(cmd, stations, given, split);
 	if (code != EXIT_OK)
 		return code;
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = extra_get(cmd, authority, &count, &extra, &product,
 		    &object);
@@ -417,7 +417,7 @@ order_run_cmd(struct cmd *cmd)
 	if (!err)
 		err = cmd_number(cmd, "workers", 1, 64, 0, &workers);
 	if (!err)
-		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = store_order_get(authority_store(authority), run.number,
 		    &order, &cmd->diag);
@@ -431,7 +431,8 @@ order_run_cmd(struct cmd *cmd)
 	run.now = time_now();
 	run.ctx = &progress;
 	start = time_monotonic_ns();
-	err = authority_order_run(authority, &run, &cmd->diag);
+	err = daemon_there() ? daemon_order_run(authority, &run,
+	    &cmd->diag) : authority_order_run(authority, &run, &cmd->diag);
 	progress_end(&progress);
 	if (err)
 		return cmd_fail(cmd, err);
@@ -515,7 +516,7 @@ order_cancel_cmd(struct cmd *cmd)
 	if (err)
 		return cmd_fail(cmd, err);
 	cbor_put_uint(&body, number);
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = request_submit(cmd, authority, REQUEST_ORDER_CANCEL,
 		    buf_bytes(&body), &result);

@@ -86,7 +86,7 @@ product_add_cmd(struct cmd *cmd)
 
 	if (cmd->argc == 0)
 		return cmd_usage(cmd, "which file?");
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	err = ecosystem_open_requests(cmd, &authority);
 	for (i = 0; i < cmd->argc && !err; i++)
 		err = product_add(cmd, authority, cmd->argv[i]);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;

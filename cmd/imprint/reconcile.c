@@ -357,8 +357,8 @@ order_reconcile_cmd(struct cmd *cmd)
 	count = cmd_values(cmd, "report", reports, REPORTS_MAX);
 	err = number_argument(cmd, &t.order);
 	if (!err)
-		err = ecosystem_open(cmd, count > 0 ? AUTHORITY_WRITE :
-		    AUTHORITY_READ, true, &authority);
+		err = count > 0 ? ecosystem_open_requests(cmd, &authority) :
+		    ecosystem_open(cmd, AUTHORITY_READ, true, &authority);
 	t.authority = authority;
 	if (!err)
 		err = reports_look(&t, reports, count);

@@ -101,7 +101,7 @@ service_add_cmd(struct cmd *cmd)
 	if (!err)
 		err = path_join(pem_path, out, name);
 	if (!err)
-		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = service_add(cmd, authority, cmd->argv[0], dns_name,
 		    key_path, pem_path);

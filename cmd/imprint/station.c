@@ -55,7 +55,7 @@ statements_take(struct cmd *cmd, enum request_type type)
 
 	if (cmd->argc == 0)
 		return cmd_usage(cmd, "which statement?");
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	err = ecosystem_open_requests(cmd, &authority);
 	for (i = 0; i < cmd->argc && !err; i++)
 		err = station_take(cmd, authority, type, cmd->argv[i]);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
@@ -152,7 +152,7 @@ station_lost_cmd(struct cmd *cmd)
 	if (cmd->argc != 1)
 		return cmd_usage(cmd, "which station?");
 	cbor_put_text(&body, cmd->argv[0]);
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	err = ecosystem_open_requests(cmd, &authority);
 	again.authority = authority;
 	if (!err)
 		err = request_submit(cmd, authority, REQUEST_STATION_LOST,

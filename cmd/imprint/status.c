@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/daemon.h"
 #include "cmd/imprint/target.h"
 #include "lib/authority/log_publish.h"
 #include "lib/authority/operation.h"
@@ -389,9 +389,10 @@ publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
 	enum err err;
 
 	printf(cmd->json ? "\"published\": [" : "");
-	err = authority_publish_status(authority, &publish, &cmd->diag);
+	err = daemon_there() ? daemon_publish(&publish, &cmd->diag) :
+	    authority_publish_status(authority, &publish, &cmd->diag);
 	/* it may have made ranges void, and is on record itself */
-	if (!err)
+	if (!err && !daemon_there())
 		err = logs_publish(cmd, authority, &what);
 	printf(cmd->json ? "]" : "");
 	if (err && cmd->json)
@@ -428,7 +429,7 @@ publish_cmd(struct cmd *cmd)
 		return cmd_usage(cmd, "publish takes no arguments");
 	err = cmd_number(cmd, "next-update", 1, PUBLISH_DAYS_MAX, 0, &days);
 	if (!err)
-		err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+		err = ecosystem_open_requests(cmd, &authority);
 	if (err)
 		return cmd_fail(cmd, err);
 	printf(cmd->json ? "{" : "");
@@ -445,8 +446,9 @@ change_run(struct change *c)
 
 	err = reason_get(c);
 	if (!err)
-		err = ecosystem_open(c->cmd, dry ? AUTHORITY_READ :
-		    AUTHORITY_WRITE, true, &c->authority);
+		err = dry ? ecosystem_open(c->cmd, AUTHORITY_READ, true,
+		    &c->authority) : ecosystem_open_requests(c->cmd,
+		    &c->authority);
 	if (!err)
 		err = targets_get(c->cmd, c->authority, &c->targets);
 	if (!err && dry)

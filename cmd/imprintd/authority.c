@@ -10,6 +10,7 @@
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 #include "lib/crypto/random.h"
+#include "lib/proto/local.h"
 
 #define WAIT_MS		1000
 #define UPKEEP_FIRST_S	60
@@ -315,11 +316,33 @@ turn_run(struct desk *desk, struct diag *diag)
 	return err;
 }
 
+/* Descriptors to wait for, in this order. */
+enum {
+	WAIT_PEERS = 0, WAIT_CONTROL = PEERS_MAX, WAIT_SIGNALS,
+	WAIT_LISTENER, WAIT_LOCALS, WAIT_ALL = WAIT_LOCALS + LOCALS_MAX
+};
+
+static void
+peers_look(struct desk *desk, const struct pollfd *fds)
+{
+	struct desk_peer *peer;
+	size_t i;
+
+	for (i = 0; i < PEERS_MAX; i++) {
+		peer = &desk->peers[i];
+		if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
+		    (fds[i].events & POLLIN) != 0)
+			peer_read(desk, peer);
+		else if ((fds[i].revents & (POLLHUP | POLLERR)) != 0)
+			peer_drop(desk, peer);
+	}
+}
+
 /* Wait, unless something is left; then who can be read from is. */
 static void
-peers_wait(struct desk *desk, bool more)
+peers_wait(struct desk *desk, int wait_ms)
 {
-	struct pollfd fds[PEERS_MAX + 2];
+	struct pollfd fds[WAIT_ALL];
 	struct desk_peer *peer;
 	size_t i;
 
@@ -334,47 +357,60 @@ peers_wait(struct desk *desk, bool more)
 		if (channel_queued(&peer->channel) > 0)
 			fds[i].events |= POLLOUT;
 	}
-	fds[i] = (struct pollfd){ .fd = desk->control, .events = POLLIN };
-	fds[i + 1] = (struct pollfd){ .fd = desk->signals, .events = POLLIN };
-	if (poll(fds, PEERS_MAX + 2, more ? 0 : WAIT_MS) <= 0)
+	fds[WAIT_CONTROL] = (struct pollfd){ desk->control, POLLIN, 0 };
+	fds[WAIT_SIGNALS] = (struct pollfd){ desk->signals, POLLIN, 0 };
+	fds[WAIT_LISTENER] = (struct pollfd){ desk->listener, POLLIN, 0 };
+	for (i = 0; i < LOCALS_MAX; i++)
+		fds[WAIT_LOCALS + i] = (struct pollfd){
+			desk->run.gone && desk->locals[i].call != 0 ? -1 :
+			desk->locals[i].fd, POLLIN, 0 };
+	if (poll(fds, WAIT_ALL, desk->more ? 0 : wait_ms) <= 0)
 		return;
+	peers_look(desk, fds);
+	if (fds[WAIT_CONTROL].revents != 0)
+		control_take(desk);
+	if (fds[WAIT_SIGNALS].revents != 0)
+		desk->ending = true;
+	for (i = 0; i < LOCALS_MAX; i++)
+		desk->locals[i].due = fds[WAIT_LOCALS + i].revents != 0;
+	if (fds[WAIT_LISTENER].revents != 0)
+		local_new(desk);
+}
+
+enum err
+desk_turn(struct desk *desk, int wait_ms, struct diag *diag)
+{
+	struct desk_peer *peer;
+	unsigned i;
+	enum err err;
+
+	peers_wait(desk, wait_ms);
+	turn_gather(desk);
+	err = turn_run(desk, diag);
+	desk->more = false;
 	for (i = 0; i < PEERS_MAX; i++) {
 		peer = &desk->peers[i];
-		if ((fds[i].revents & (POLLIN | POLLHUP | POLLERR)) != 0 &&
-		    (fds[i].events & POLLIN) != 0)
-			peer_read(desk, peer);
-		else if ((fds[i].revents & (POLLHUP | POLLERR)) != 0)
-			peer_drop(desk, peer);
+		if (peer->used)
+			peer_write(desk, peer);
+		desk->more = desk->more || (peer->used && peer->more &&
+		    channel_queued(&peer->channel) <= CHANNEL_QUEUE_MAX / 2);
 	}
-	if (fds[i].revents != 0)
-		control_take(desk);
-	if (fds[i + 1].revents != 0)
-		desk->ending = true;
+	if (!err)
+		locals_take(desk);
+	if (!err)	/* whatever else waits */
+		upkeep(desk, time_now());
+	return err;
 }
 
 static enum err
 desk_run(struct desk *desk, struct diag *diag)
 {
-	struct desk_peer *peer;
-	bool more = false;
-	unsigned i;
 	enum err err = ERR_OK;
 
 	while (!desk->ending && !err) {
-		peers_wait(desk, more);
-		turn_gather(desk);
-		err = turn_run(desk, diag);
-		more = false;
-		for (i = 0; i < PEERS_MAX; i++) {
-			peer = &desk->peers[i];
-			if (peer->used)
-				peer_write(desk, peer);
-			more = more || (peer->used && peer->more &&
-			    channel_queued(&peer->channel) <=
-			    CHANNEL_QUEUE_MAX / 2);
-		}
-		if (!err)	/* whatever else waits */
-			upkeep(desk, time_now());
+		err = desk_turn(desk, WAIT_MS, diag);
+		if (!err && desk->run.local != NULL)
+			err = order_job(desk, diag);
 	}
 	return err;
 }
@@ -435,6 +471,9 @@ authority_role(struct cmd *cmd)
 		return cmd_fail(cmd, diag_nomem(&cmd->diag));
 	for (i = 0; i < PEERS_MAX; i++)
 		desk->peers[i].channel = (struct channel)CHANNEL_INIT;
+	for (i = 0; i < LOCALS_MAX; i++)
+		desk->locals[i].fd = -1;
+	desk->listener = -1;
 	desk->cmd = cmd;
 	desk->control = FD_CHANNEL;
 	desk->name = cmd_value(cmd, "name");
@@ -443,9 +482,14 @@ authority_role(struct cmd *cmd)
 	if (!err)
 		err = signals_keep(desk, &cmd->diag);
 	if (!err)
+		err = random_bytes(desk->tickets, TICKETS_SIZE, &cmd->diag);
+	if (!err)
 		err = enrol_open(authority, time_now(), &enrol, &cmd->diag);
 	desk->authority = authority;
 	desk->enrol = enrol;
+	if (!err)
+		err = local_listen(authority_dir(authority), &desk->listener,
+		    &cmd->diag);
 	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "authority: only imprintd serve starts it");
@@ -453,6 +497,13 @@ authority_role(struct cmd *cmd)
 		err = desk_run(desk, &cmd->diag);
 	for (i = 0; i < PEERS_MAX; i++)
 		channel_release(&desk->peers[i].channel);
+	wipe(desk->tickets, TICKETS_SIZE);
+	/* the name stays: nobody listens, so a command works for itself */
+	if (desk->listener >= 0)
+		(void)close(desk->listener);
+	for (i = 0; i < LOCALS_MAX; i++)
+		if (desk->locals[i].fd >= 0)
+			(void)close(desk->locals[i].fd);
 	free(desk);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

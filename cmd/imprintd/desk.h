@@ -13,6 +13,7 @@
 #define PEERS_MAX	(2 * FRONTS_MAX)
 #define TURN_MAX	64	/* requests of one commit */
 #define VERDICTS_MAX	24	/* that are told apart in the figures */
+#define LOCALS_MAX	16	/* commands of this machine at once */
 
 /* A front's channel; used false: free. */
 struct desk_peer {
@@ -23,6 +24,25 @@ struct desk_peer {
 	struct channel	channel;
 	uint8_t		challenge[CHALLENGE_SIZE];
 	uint64_t	counts[COUNTS];
+};
+
+/* A command of this machine; fd -1: free. */
+struct desk_local {
+	int		fd;
+	bool		due;		/* can be read from */
+	uint64_t	call;		/* of the order's run that it waits
+					 * for; else 0 */
+};
+
+/* An order that is to be run, or is. */
+struct desk_run {
+	struct desk_local	*local;	/* who asked; NULL: none */
+	uint32_t		 order;
+	unsigned		 workers;
+	bool			 under_way;
+	bool			 gone;	/* who asked does not wait any more */
+	enum err		 err;	/* of a turn in between */
+	struct diag		 diag;
 };
 
 /* Certificates that a place has had lately, and when that was counted: who
@@ -53,10 +73,15 @@ struct desk {
 	struct authority	*authority;
 	struct enrol		*enrol;
 	const char		*name;		/* of the server */
+	uint8_t			 tickets[TICKETS_SIZE];	/* of fronts */
 	int			 control, signals;
 	struct desk_peer	 peers[PEERS_MAX];
 	struct desk_tokens	 tokens[FRONTS_MAX];
 	unsigned		 first;		/* whose turn to begin it is */
+	bool			 more;		/* something is left to do */
+	int			 listener;	/* of commands; -1: none */
+	struct desk_local	 locals[LOCALS_MAX];
+	struct desk_run		 run;
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
 	bool			 ending;
@@ -78,6 +103,18 @@ void	answer_put(struct desk_peer *, uint64_t call, enum internal_type,
 	    const struct buf *body);
 void	refusal_put(struct desk_peer *, uint64_t call,
 	    const struct internal_refusal *);
+
+/* authority.c: wait as long, then one turn of everybody who asks. An error:
+ * the registry is in doubt, nothing more can be done. */
+MUST_USE enum err desk_turn(struct desk *, int wait_ms, struct diag *);
+
+/* local.c: commands of this machine. */
+void	local_new(struct desk *);
+/* Those that are due: one question of each. */
+void	locals_take(struct desk *);
+/* The order that somebody asked to run, from its beginning to its end; turns
+ * go on meanwhile. */
+MUST_USE enum err order_job(struct desk *, struct diag *);
 
 /* identities.c: all jobs of a turn, durable when it returns ERR_OK; else
  * nothing may be told of them. One that cannot be carried out is refused; the

@@ -36,6 +36,7 @@ welcome_answer(struct desk *desk, struct desk_peer *peer, uint64_t call)
 	enum err err = ERR_OK;
 
 	memcpy(welcome.challenge, peer->challenge, CHALLENGE_SIZE);
+	memcpy(welcome.tickets, desk->tickets, TICKETS_SIZE);
 	(void)snprintf(welcome.name, sizeof(welcome.name), "%s", desk->name);
 	for (i = 0; i < 3 && !err; i++) {
 		err = authority_certificate(desk->authority, names[i],
@@ -50,6 +51,7 @@ welcome_answer(struct desk *desk, struct desk_peer *peer, uint64_t call)
 		internal_put_welcome(&body, &welcome);
 		answer_put(peer, call, INTERNAL_ANSWER, &body);
 	}
+	wipe(welcome.tickets, TICKETS_SIZE);
 	for (i = 0; i < 3; i++)
 		buf_release(&ders[i]);
 }

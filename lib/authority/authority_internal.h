@@ -23,6 +23,8 @@ struct authority {
 	unsigned		 accepted;	/* AUTHORITY_CLOCK, ... */
 	bool			 enrolling;	/* what LOG_ONLINE reserved
 						 * is in use: enrol.h */
+	uint32_t		 running;	/* the log that an order's
+						 * run reserves in; or 0 */
 	struct diag		 warning;	/* see authority_warning() */
 };
 

@@ -40,8 +40,13 @@
 
 enum device_request_type {
 	DEVICE_ENROL = 1, DEVICE_CONFIRM = 2, DEVICE_RENEW = 3,
-	DEVICE_REFRESH = 4	/* not yet: ENROL_UNSUPPORTED */
+	DEVICE_REFRESH = 4	/* the same keys, what is known now */
 };
+
+/* How often a device is to ask whether a refresh waits, at most and, where one
+ * is known to wait, over how long those who have one are spread. */
+#define ENROL_CHECK_S	(30 * 86400)
+#define ENROL_SPREAD_S	86400
 
 /* A decision; begins as ENROL_REFUSED. */
 enum enrol_verdict {

@@ -110,6 +110,7 @@ asker_rebuild(struct enrol *e, struct bytes leaf, struct asker *asker,
 		return enrol_refuse(result, ENROL_UNKNOWN, unknown,
 		    "it is the certificate to authenticate with that counts");
 	memcpy(asker->ueid, identity.ueid, UEID_SIZE);
+	memcpy(asker->product, template->product, SHA256_SIZE);
 	names_copy(template, &identity, asker);
 	return entry_keys(template, identity.entry, asker);
 }

@@ -40,6 +40,7 @@ struct enrol_kind {
 	bool		decrypts;	/* has one that keys can be sealed to */
 	size_t		decrypt;
 	int		years;		/* of that certificate */
+	int		term;		/* of it or the document, the shorter */
 };
 
 struct enrol {
@@ -97,6 +98,7 @@ struct asker {
 	struct address		 address, birth;
 	struct store_range	 range;
 	struct enrol_kind	 kind;
+	uint8_t			 product[SHA256_SIZE];	/* its version */
 	uint8_t			 ueid[UEID_SIZE];
 	/* by its template's slots */
 	size_t			 key_count;
@@ -176,6 +178,20 @@ struct enrol_issue {
 	enum evidence_class		 evidence;
 	struct field_enrolment		 enrolment;	/* enrol_ready()'s */
 };
+/* The names that an identity of the template would have; known: all. From the
+ * asker's document, else from birth: its document, or what its line called it
+ * as far as that was reported. ERR_CORRUPT. */
+MUST_USE enum err enrol_names(struct enrol *, const struct template *,
+    const struct asker *, struct field_enrolment *ret_enrolment,
+    bool *ret_known, struct diag *);
+/* Between which times a device is to come back, and for what; waits: there is
+ * something to be had by a refresh now. issued: its identity's. */
+struct enrol_advice {
+	int64_t				from, until;
+	enum device_request_type	type;
+};
+struct enrol_advice enrol_advice(const struct enrol *,
+	    const struct enrol_kind *, int64_t issued, bool waits);
 /* First: may it be? Changes nothing. */
 MUST_USE enum err enrol_ready(struct enrol *, struct asker *,
     struct enrol_issue *, struct enrol_result *, struct diag *);
@@ -185,8 +201,10 @@ MUST_USE enum err enrol_issue(struct enrol *, struct asker *,
 MUST_USE enum err enrol_answer_again(struct enrol *, uint64_t index,
     const struct field_enrolment *, const struct device_request *,
     bool confirmed, struct enrol_result *, struct diag *);
-MUST_USE enum err enrol_answer_confirmed(struct enrol *,
-    const struct device_request *, struct enrol_result *, struct diag *);
+/* Without a package: confirmed, or current, for which no refresh waits. */
+MUST_USE enum err enrol_answer_short(struct enrol *,
+    const struct device_request *, bool current,
+    const struct enrol_advice *, struct enrol_result *, struct diag *);
 
 /* Room for one more index in this turn? */
 bool	enrol_room(const struct enrol *);

@@ -3,9 +3,12 @@
 #include "lib/base/cbor_write.h"
 #include "lib/identity/package.h"
 
-#define ANSWER_VERSION	1
+#define ANSWER_VERSION		1
+#define STATEMENT_VERSION	2
 
-enum answer_result { ANSWER_ISSUED = 1, ANSWER_CONFIRMED = 2 };
+enum answer_result {
+	ANSWER_ISSUED = 1, ANSWER_CONFIRMED = 2, ANSWER_CURRENT = 3
+};
 
 /* As package_open() writes it, without private keys. */
 static enum err
@@ -25,25 +28,42 @@ package_put(struct buf *out, struct bytes document,
 	return buf_err(out);
 }
 
-/* package empty: none. */
+/* What an answer says. */
+struct answer {
+	const struct device_request	*request;
+	enum answer_result		 result;
+	struct bytes			 package;	/* empty: none */
+	const uint8_t			*hash;		/* of the package */
+	struct enrol_advice		 advice;
+};
+
+static void
+statement_put(const struct enrol *e, const struct answer *a, struct buf *out)
+{
+	cbor_put_array(out, 7);
+	cbor_put_uint(out, STATEMENT_VERSION);
+	cbor_put_bstr(out, bytes_of(e->id, SHA256_SIZE));
+	cbor_put_bstr(out, a->request->id);
+	cbor_put_uint(out, a->result);
+	cbor_put_int(out, e->now);
+	if (a->package.len > 0)
+		cbor_put_bstr(out, bytes_of(a->hash, SHA256_SIZE));
+	else
+		cbor_put_null(out);
+	cbor_put_array(out, 3);
+	cbor_put_int(out, a->advice.from);
+	cbor_put_int(out, a->advice.until);
+	cbor_put_uint(out, a->advice.type);
+}
+
 static enum err
-answer_put(struct enrol *e, const struct device_request *request,
-    enum answer_result outcome, struct bytes package,
-    const uint8_t hash[SHA256_SIZE], struct buf *out, struct diag *diag)
+answer_put(struct enrol *e, const struct answer *a, struct buf *out,
+    struct diag *diag)
 {
 	_cleanup_buf_ struct buf payload = BUF_INIT, statement = BUF_INIT;
 	enum err err;
 
-	cbor_put_array(&payload, 6);
-	cbor_put_uint(&payload, ANSWER_VERSION);
-	cbor_put_bstr(&payload, bytes_of(e->id, SHA256_SIZE));
-	cbor_put_bstr(&payload, request->id);
-	cbor_put_uint(&payload, outcome);
-	cbor_put_int(&payload, e->now);
-	if (package.len > 0)
-		cbor_put_bstr(&payload, bytes_of(hash, SHA256_SIZE));
-	else
-		cbor_put_null(&payload);
+	statement_put(e, a, &payload);
 	err = buf_err(&payload);
 	if (!err)
 		err = cose_sign1_sign(&statement, e->document,
@@ -53,8 +73,8 @@ answer_put(struct enrol *e, const struct device_request *request,
 		return err;
 	cbor_put_array(out, 4);
 	cbor_put_uint(out, ANSWER_VERSION);
-	if (package.len > 0)
-		cbor_put_bstr(out, package);
+	if (a->package.len > 0)
+		cbor_put_bstr(out, a->package);
 	else
 		cbor_put_null(out);
 	cbor_put_bstr(out, buf_bytes(&statement));
@@ -80,11 +100,28 @@ answer_bare(struct enrol *e, uint32_t template,
 }
 
 enum err
-enrol_answer_confirmed(struct enrol *e, const struct device_request *request,
+enrol_answer_short(struct enrol *e, const struct device_request *request,
+    bool current, const struct enrol_advice *advice,
     struct enrol_result *result, struct diag *diag)
 {
-	return answer_put(e, request, ANSWER_CONFIRMED, BYTES_NONE, NULL,
-	    result->answer, diag);
+	const struct answer answer = { .request = request, .result = current ?
+		ANSWER_CURRENT : ANSWER_CONFIRMED, .advice = *advice };
+
+	return answer_put(e, &answer, result->answer, diag);
+}
+
+static enum err
+answer_package(struct enrol *e, const struct store_range *range,
+    struct answer *answer, struct buf *out, struct diag *diag)
+{
+	struct enrol_kind kind;
+	enum err err;
+
+	err = enrol_kind(e, range->template, &kind, diag);
+	if (err)
+		return err;
+	answer->advice = enrol_advice(e, &kind, range->issued, false);
+	return answer_put(e, answer, out, diag);
 }
 
 /* The certificates of a package whose document another signer signed. */
@@ -116,6 +153,7 @@ enrol_answer_again(struct enrol *e, uint64_t index,
 	struct store_range range;
 	struct identity identity;
 	uint8_t hash[SHA256_SIZE];
+	struct answer answer;
 	enum err err;
 
 	err = lookup_get(e->again, &address, &identity, &range, &template,
@@ -141,28 +179,10 @@ enrol_answer_again(struct enrol *e, uint64_t index,
 	if (result->bare)
 		return answer_bare(e, range.template, &identity,
 		    result->answer, diag);
-	return answer_put(e, request, confirmed ? ANSWER_CONFIRMED :
-	    ANSWER_ISSUED, buf_bytes(&package), hash, result->answer, diag);
-}
-
-/* Names by the product's template, from those of the asker. */
-static bool
-names_take(const struct template *template, const struct asker *asker,
-    struct field_enrolment *enrolment)
-{
-	size_t i, n;
-
-	enrolment->name_count = template->name_count;
-	for (i = 0; i < template->name_count; i++) {
-		for (n = 0; n < asker->name_count; n++)
-			if (strcmp(template->names[i].kind,
-			    asker->name_kind[n]) == 0)
-				break;
-		if (n == asker->name_count)
-			return false;
-		memcpy(enrolment->text[i], asker->name[n], NAME_TEXT_SIZE);
-	}
-	return true;
+	answer = (struct answer){ .request = request, .result = confirmed ?
+		ANSWER_CONFIRMED : ANSWER_ISSUED,
+		.package = buf_bytes(&package), .hash = hash };
+	return answer_package(e, &range, &answer, result->answer, diag);
 }
 
 /* No key is in two devices, nor known from a list of chips. */
@@ -308,6 +328,7 @@ enrol_issue(struct enrol *e, struct asker *asker, struct enrol_issue *issue,
 	const struct store_range *block = block_of(e, index);
 	struct field_device *device = &asker->device;
 	struct identity identity;
+	struct answer answer;
 	enum err err;
 
 	if (block == NULL)
@@ -337,8 +358,11 @@ enrol_issue(struct enrol *e, struct asker *asker, struct enrol_issue *issue,
 	if (result->bare)
 		return answer_bare(e, issue->product->template_id, &identity,
 		    result->answer, diag);
-	return answer_put(e, issue->request, ANSWER_ISSUED,
-	    buf_bytes(&package), enrolment->package, result->answer, diag);
+	answer = (struct answer){ .request = issue->request,
+		.result = ANSWER_ISSUED, .package = buf_bytes(&package),
+		.hash = enrolment->package };
+	return answer_package(e, &e->parts[e->taken - 1], &answer,
+	    result->answer, diag);
 }
 
 enum err
@@ -347,15 +371,22 @@ enrol_ready(struct enrol *e, struct asker *asker,
     struct diag *diag)
 {
 	struct field_enrolment *enrolment = &issue->enrolment;
+	bool known = false;
+	enum err err;
 
 	enrolment->birth = asker->birth;
 	enrolment->basis = asker->address;
 	enrolment->type = (unsigned)issue->request->type;
 	memcpy(enrolment->id, issue->request->id.ptr, sizeof(enrolment->id));
 	memcpy(enrolment->request, issue->request_hash, SHA256_SIZE);
-	if (!names_take(issue->product->template, asker, enrolment))
-		return enrol_refuse(result, ENROL_NO_PRODUCT, "the identity "
-		    "at birth has not the names that the product wants",
-		    NULL);
+	err = enrol_names(e, issue->product->template, asker, enrolment,
+	    &known, diag);
+	if (err)
+		return err;
+	if (!known)
+		return enrol_refuse(result, ENROL_NO_PRODUCT, "a name that the "
+		    "product wants is not known of this device", "names of the "
+		    "line come with the station's report (imprint order "
+		    "reconcile)");
 	return marks_check(e, asker, issue, result, diag);
 }

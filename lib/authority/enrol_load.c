@@ -278,6 +278,10 @@ kind_read(struct enrol *e, uint32_t id, struct enrol_kind *ret_kind,
 				kind.auth = n;
 		kind.years = c->validity_years;
 	}
+	kind.term = product.document_validity_years;
+	if (kind.term == PRODUCT_NEVER || (kind.years != PRODUCT_NEVER &&
+	    kind.years < kind.term))
+		kind.term = kind.years;
 	*ret_kind = kind;
 	return ERR_OK;
 }

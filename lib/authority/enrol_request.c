@@ -85,7 +85,7 @@ payload_parse(struct bytes payload, struct device_request *request,
 	if (!cbor_close(&cbor))
 		return diag_fail(diag, ERR_SYNTAX, "RFC 8949 4.2",
 		    "device request: octet %zu: %s", cbor.pos, cbor.error);
-	if (request->type < DEVICE_ENROL || request->type > DEVICE_RENEW)
+	if (request->type < DEVICE_ENROL || request->type > DEVICE_REFRESH)
 		return diag_fail(diag, ERR_UNSUPPORTED, NULL, "device "
 		    "request: type %ju is not known to this build",
 		    (uintmax_t)request->type);

@@ -199,7 +199,7 @@ keys_keep(struct submission *s, const struct device_key *keys, size_t count)
 				break;
 		if (n < count)
 			continue;
-		old = s->request.type == DEVICE_RENEW ? asker_key(&s->asker,
+		old = s->request.type != DEVICE_ENROL ? asker_key(&s->asker,
 		    template->slots[i].slot, template->slots[i].alg) : NULL;
 		if (old == NULL)
 			return refuse(s, ENROL_KEYS, "no key for a slot of "
@@ -223,6 +223,8 @@ keys_check(struct submission *s)
 		err = s->made == NULL ? ERR_OK : key_pair_make(
 		    s->product->template->slots[0].alg, &keys[0].key, s->made,
 		    s->diag);
+	} else if (s->request.type == DEVICE_REFRESH) {
+		err = ERR_OK;
 	} else {
 		err = enrol_verdict_of(s, device_keys_parse(s->request.body,
 		    keys, &count, &s->result->why), ENROL_MALFORMED);
@@ -407,18 +409,72 @@ asker_is(const struct submission *s, bool has, uint64_t index)
 	    s->asker.address.index == index;
 }
 
+/* The body of confirm and refresh: SHA-256 of the package as installed. */
+static bool
+package_named(const struct submission *s, struct bytes *ret_hash)
+{
+	struct cbor cbor;
+
+	cbor_open(&cbor, s->request.body);
+	*ret_hash = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
+	return cbor_close(&cbor);
+}
+
+/* Would there be another identity for it now, with the keys that it has? */
+static enum err
+refresh_waits(struct submission *s, bool *ret_waits)
+{
+	struct field_enrolment next = { .name_count = 0 };
+	const struct template *template = s->product->template;
+	bool known = false;
+	size_t i;
+	enum err err;
+
+	*ret_waits = false;
+	if (memcmp(s->asker.product, template->product, SHA256_SIZE) == 0)
+		return ERR_OK;
+	for (i = 0; i < template->slot_count; i++)
+		if (asker_key(&s->asker, template->slots[i].slot,
+		    template->slots[i].alg) == NULL)
+			return ERR_OK;
+	err = enrol_names(s->enrol, template, &s->asker, &next, &known,
+	    s->diag);
+	if (!err)
+		*ret_waits = known;
+	return err;
+}
+
+static enum err
+answer_short(struct submission *s, bool current)
+{
+	struct enrol_advice advice;
+	bool waits = false;
+	enum err err = ERR_OK;
+
+	if (s->product == NULL)
+		s->product = enrol_product_by_name(s->enrol,
+		    s->asker.kind.product);
+	if (!current && s->product != NULL)
+		err = refresh_waits(s, &waits);
+	if (err)
+		return err;
+	advice = enrol_advice(s->enrol, &s->asker.kind,
+	    s->asker.range.issued, waits);
+	s->result->log = s->asker.address.log;
+	s->result->index = s->asker.address.index;
+	return enrol_answer_short(s->enrol, &s->request, current, &advice,
+	    s->result, s->diag);
+}
+
 static enum err
 confirm_type(struct submission *s)
 {
 	const struct field_device *device = &s->asker.device;
 	bool waits = asker_is(s, device->has_pending, device->pending);
 	struct bytes hash;
-	struct cbor cbor;
 	enum err err = ERR_OK;
 
-	cbor_open(&cbor, s->request.body);
-	hash = cbor_get_bstr_sized(&cbor, SHA256_SIZE);
-	if (!cbor_close(&cbor))
+	if (!package_named(s, &hash))
 		return refuse(s, ENROL_MALFORMED, "confirm: its body is no "
 		    "hash of a package", NULL);
 	if (!waits && !asker_is(s, device->has_current, device->current))
@@ -436,10 +492,32 @@ confirm_type(struct submission *s)
 	if (err)
 		return err;
 	s->result->verdict = waits ? ENROL_DONE : ENROL_REPEATED;
-	s->result->log = s->asker.address.log;
-	s->result->index = s->asker.address.index;
-	return enrol_answer_confirmed(s->enrol, &s->request, s->result,
-	    s->diag);
+	return answer_short(s, false);
+}
+
+/* The same keys with what is known now; nothing changes when that is what the
+ * identity says already, so that it may be asked for often. */
+static enum err
+refresh(struct submission *s)
+{
+	struct bytes hash;
+	bool waits = false;
+	enum err err;
+
+	if (!package_named(s, &hash))
+		return refuse(s, ENROL_MALFORMED, "refresh: its body is no "
+		    "hash of a package", NULL);
+	if (!bytes_equal(hash, bytes_of(s->asker.enrolment.package,
+	    SHA256_SIZE)))
+		return refuse(s, ENROL_CONFLICT, "refresh: of another package "
+		    "than was issued", "renew");
+	err = refresh_waits(s, &waits);
+	if (err)
+		return err;
+	if (waits)
+		return issue(s, EVIDENCE_RENEWAL);
+	s->result->verdict = ENROL_REPEATED;
+	return answer_short(s, true);
 }
 
 static enum err
@@ -471,7 +549,10 @@ renew_type(struct submission *s)
 	if (!err && !decided(s) &&
 	    asker_is(s, device->has_pending, device->pending))
 		err = confirm_pending(s);
-	return err || decided(s) ? err : issue(s, EVIDENCE_RENEWAL);
+	if (err || decided(s))
+		return err;
+	return s->request.type == DEVICE_REFRESH ? refresh(s) :
+	    issue(s, EVIDENCE_RENEWAL);
 }
 
 enum err
@@ -483,6 +564,7 @@ enrol_dispatch(struct submission *s)
 	case DEVICE_CONFIRM:
 		return confirm_type(s);
 	case DEVICE_RENEW:
+	case DEVICE_REFRESH:
 		return renew_type(s);
 	default:
 		return refuse(s, ENROL_UNSUPPORTED, "a type of request that "

@@ -555,6 +555,11 @@ chunk_commit(struct run *run, struct filling *f, struct diag *diag)
 	bool more;
 	enum err err;
 
+	if (run->request->idle != NULL) {
+		do {
+			run->request->idle(run->request->ctx);
+		} while (!pipeline_done(run->pipeline, job));
+	}
 	pipeline_wait(run->pipeline, job);
 	if (job->err) {
 		if (diag != NULL)
@@ -746,9 +751,11 @@ run_whole(struct run *run, struct diag *diag)
 	err = run_record(run, OPERATION_START, ERR_OK, diag);
 	if (err)
 		return err;
+	run->authority->running = run->order.log;
 	err = run_open(run, diag);
 	if (!err)
 		err = packs_run(run, diag);
+	run->authority->running = 0;
 	recorded = run_record(run, OPERATION_STOP, err, err ? NULL : diag);
 	if (!err)
 		err = recorded;

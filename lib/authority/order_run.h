@@ -22,6 +22,14 @@ struct order_run {
 	void		(*progress)(void *ctx, uint64_t done);
 	/* asked between chunks; true: finish what is under way, then stop */
 	bool		(*stop)(void *ctx);
+	/*
+	 * Called again and again while chunks are made, outside of any
+	 * transaction; to return within milliseconds, for the next chunk may
+	 * wait. Other verbs of the authority may run in it, those of this
+	 * order, its stations, its identities and the document signer
+	 * excepted. May be NULL.
+	 */
+	void		(*idle)(void *ctx);
 	void		*ctx;
 };
 

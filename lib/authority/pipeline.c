@@ -519,3 +519,14 @@ pipeline_wait(struct pipeline *p, struct chunk_job *job)
 		pthread_cond_wait(&p->finished, &p->mutex);
 	pthread_mutex_unlock(&p->mutex);
 }
+
+bool
+pipeline_done(struct pipeline *p, const struct chunk_job *job)
+{
+	bool done;
+
+	pthread_mutex_lock(&p->mutex);
+	done = job->done;
+	pthread_mutex_unlock(&p->mutex);
+	return done;
+}

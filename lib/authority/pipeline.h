@@ -63,5 +63,7 @@ void	pipeline_free(struct pipeline **);
 MUST_USE enum err pipeline_submit(struct pipeline *, struct chunk_job *);
 /* Until this job is done; its err and diag tell how it went. */
 void	pipeline_wait(struct pipeline *, struct chunk_job *);
+/* Would pipeline_wait() return at once? */
+bool	pipeline_done(struct pipeline *, const struct chunk_job *);
 
 #endif

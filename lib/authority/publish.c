@@ -571,8 +571,9 @@ reserved_void(struct publishing *all, struct publication *p)
 
 	if (p->log.size == p->log.reserved)
 		return ERR_OK;
-	/* of a run that lives, which signed nothing beyond the log's end */
-	if (all->authority->enrolling && p->log.log == LOG_ONLINE_NUMBER)
+	/* of a run that lives: nothing beyond the log's end has left it */
+	if ((all->authority->enrolling && p->log.log == LOG_ONLINE_NUMBER) ||
+	    p->log.log == all->authority->running)
 		return ERR_OK;
 	err = authority_void_within(all->authority, p->log.log,
 	    all->request->now, all->diag);

@@ -598,8 +598,8 @@ records_load(struct load *l)
 	if (l->place_count > 0)
 		err = place_enter(l);
 	if (!err)
-		err = report_read(l->authority->io,
-		    l->request->files.file->path, &l->station.signing,
+		err = report_read_file(l->request->files.file,
+		    &l->station.signing,
 		    record_load, l, &again, l->diag);
 	/* what follows the last record is unused */
 	while (!err && l->at < l->place_count &&
@@ -692,10 +692,10 @@ load_check(struct load *l, bool *ret_before)
 	if (!err)
 		err = station_find(l);
 	if (!err)
-		err = report_read(l->authority->io,
-		    l->request->files.file->path, &l->station.signing,
+		err = report_read_file(l->request->files.file,
+		    &l->station.signing,
 		    NULL, NULL, &l->report, l->diag);
-	/* the file was opened anew: still what was signed for? */
+	/* the file was read anew: still what was signed for? */
 	if (!err)
 		err = body_check(l, &number);
 	if (!err)
@@ -781,8 +781,8 @@ request_reconcile(struct authority *authority, const struct request *request,
 	l->diag = diag;
 	l->items.limit = BUF_LIMIT_DEFAULT;
 	l->before.body.limit = BUF_LIMIT_DEFAULT;
-	err = request->files.file == NULL ? ERR_OK : report_peek(authority->io,
-	    request->files.file->path, &l->report, diag);
+	err = request->files.file == NULL ? ERR_OK : report_peek_file(
+	    request->files.file, &l->report, diag);
 	if (!err)
 		err = load_check(l, &before);
 	if (!err && !before)

@@ -127,6 +127,22 @@ request_read(struct authority *authority, struct bytes encoded,
 	return ERR_OK;
 }
 
+enum err
+request_peek(struct bytes encoded, enum request_type *ret_type,
+    struct diag *diag)
+{
+	struct request request = { 0 };
+	struct cose_sign1 message;
+	enum err err;
+
+	err = cose_sign1_parse(encoded, &message, diag);
+	if (!err)
+		err = request_payload(message.payload, &request, diag);
+	if (!err)
+		*ret_type = (enum request_type)request.type;
+	return err;
+}
+
 /* That the clock went back is on record with this request itself. */
 enum err
 request_clock(struct authority *authority, const struct request *request,

@@ -90,6 +90,11 @@ MUST_USE enum err authority_submit_files(struct authority *,
 MUST_USE enum err request_read(struct authority *, struct bytes encoded,
     enum request_type *ret_type, struct bytes *ret_body, struct diag *);
 
+/* What type an object says it is, whoever signed it: to choose who may hand
+ * it in. ERR_SYNTAX, ERR_VERSION. */
+MUST_USE enum err request_peek(struct bytes encoded,
+    enum request_type *ret_type, struct diag *);
+
 /* Bodies. */
 MUST_USE enum err request_put_order(struct buf *,
     const uint8_t product[SHA256_SIZE], uint64_t count,

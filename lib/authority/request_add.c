@@ -67,8 +67,7 @@ field_names(const struct product *product, const struct product *bootstrap,
 		born = bootstrap->names;
 		for (n = 0; n < bootstrap->name_count; n++, born++)
 			if (strcmp(born->kind, name->kind) == 0 &&
-			    born->type == name->type &&
-			    born->from != NAME_FROM_LINE)
+			    born->type == name->type)
 				break;
 		if (n == bootstrap->name_count)
 			return diag_fail(diag, ERR_INVALID, NULL, "names: "

@@ -271,6 +271,8 @@ struct answered {
 	struct bytes		package;	/* view; empty: none */
 	uint64_t		outcome;
 	int64_t			time;
+	int64_t			from, until;	/* the advice */
+	uint64_t		next;
 	struct diag		why;
 };
 
@@ -305,8 +307,8 @@ statement_check(struct field *f, struct answered *a, struct bytes encoded,
 	    BYTES_NONE, sha256, &is_good), ERR_OK);
 	assert_true(is_good);
 	cbor_open(&cbor, message.payload);
-	cbor_get_array_sized(&cbor, 6);
-	assert_int_equal(cbor_get_uint(&cbor), 1);
+	cbor_get_array_sized(&cbor, 7);
+	assert_int_equal(cbor_get_uint(&cbor), 2);
 	assert_true(bytes_equal(cbor_get_bstr(&cbor), bytes_of(f->authority,
 	    SHA256_SIZE)));
 	assert_true(bytes_equal(cbor_get_bstr(&cbor), bytes_of(id,
@@ -320,6 +322,10 @@ statement_check(struct field *f, struct answered *a, struct bytes encoded,
 		assert_true(bytes_equal(cbor_get_bstr(&cbor), bytes_of(hash,
 		    SHA256_SIZE)));
 	}
+	cbor_get_array_sized(&cbor, 3);
+	a->from = cbor_get_int(&cbor);
+	a->until = cbor_get_int(&cbor);
+	a->next = cbor_get_uint(&cbor);
 	assert_true(cbor_close(&cbor));
 }
 

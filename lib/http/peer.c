@@ -272,8 +272,8 @@ static void
 peer_event(struct bufferevent *bev, short what, void *ctx)
 {
 	struct peer *peer = ctx;
-	bool owed = peer->state == PEER_WAITING || peer->state ==
-	    PEER_WRITING || peer->state == PEER_DEFERRED;
+	bool owed = peer->state != PEER_READING &&
+	    peer->state != PEER_DRAINING;
 
 	/* it has said all that it will, and still listens; TLS ends both */
 	if ((what & BEV_EVENT_EOF) && owed &&

@@ -99,65 +99,6 @@ server_dispatch(struct http_server *server, struct peer *peer)
 		server_replied(server);
 }
 
-void
-server_replied(struct http_server *server)
-{
-	/* queued behind all else that is ready in this turn */
-	event_active(server->flush, EV_TIMEOUT, 0);
-}
-
-static void
-reply_broken(struct http_server *server, struct http_request *r,
-    const struct buf *body)
-{
-	_cleanup_buf_ struct buf copy = BUF_INIT;
-
-	if (r->reply.ptr != NULL)
-		wipe(r->reply.ptr, r->reply.cap);
-	buf_release(&r->reply);
-	if (r->file >= 0)
-		(void)close(r->file);
-	r->file = -1;
-	r->status = 0;
-	buf_clear(&r->fields);
-	if (body->len > 0) {
-		buf_put_bytes(&copy, buf_bytes(body));
-		http_reply(r, HTTP_SERVER_ERROR, HTTP_JSON, &copy);
-	}
-	if (r->status == 0)
-		server_refuse(server, r, HTTP_SERVER_ERROR,
-		    "what was asked could not be made durable");
-}
-
-static void
-server_flush(evutil_socket_t fd, short what, void *ctx)
-{
-	_cleanup_buf_ struct buf body = BUF_INIT;
-	struct http_server *server = ctx;
-	struct peer *peer, *next;
-	enum err err = server->err;
-
-	(void)fd;
-	(void)what;
-	if (server->config.batch != NULL && !err)
-		err = server->config.batch(server->config.ctx, &body,
-		    &server->diag);
-	for (peer = TAILQ_FIRST(&server->peers); peer != NULL; peer = next) {
-		next = TAILQ_NEXT(peer, entry);
-		if (peer->state != PEER_WAITING)
-			continue;
-		if (err) {
-			peer->close = true;
-			reply_broken(server, &peer->request, &body);
-		}
-		peer_reply(peer);
-	}
-	if (err && !server->err) {
-		server->err = err;
-		http_server_stop(server);
-	}
-}
-
 /* The one that has kept us waiting for longest goes: for a request, or for
  * taking its reply. What is held for the turn's end does not. */
 static void
@@ -167,6 +108,7 @@ server_make_room(struct http_server *server)
 
 	TAILQ_FOREACH(peer, &server->peers, entry) {
 		if (peer->state != PEER_WAITING &&
+		    peer->state != PEER_HELD &&
 		    peer->state != PEER_DEFERRED) {
 			peer_free(peer);
 			return;
@@ -431,7 +373,8 @@ http_server_new(const struct http_config *config,
 	TAILQ_INIT(&server->peers);
 	if (config->certificate.len > 0 || config->key.len > 0)
 		err = tls_server_new(config->certificate, config->key,
-		    config->client_trust, &server->tls, diag);
+		    config->client_trust, config->tickets, &server->tls,
+		    diag);
 	server->config.certificate = server->config.key = BYTES_NONE;
 	server->config.client_trust = BYTES_NONE;
 	if (!err)
@@ -494,7 +437,8 @@ http_server_renew(struct http_server *server, struct bytes certificate,
 	if (server->tls == NULL)
 		return diag_fail(diag, ERR_STATE, NULL,
 		    "server: it does not speak TLS");
-	err = tls_server_new(certificate, key, client_trust, &fresh, diag);
+	err = tls_server_new(certificate, key, client_trust,
+	    server->config.tickets, &fresh, diag);
 	if (err)
 		return err;
 	/* connections hold the old one as long as they need it */
@@ -519,14 +463,21 @@ enum err
 http_server_run(struct http_server *server, struct diag *diag)
 {
 	struct timeval often = { .tv_sec = server->config.tick_s };
+	enum err err;
 
+	err = batch_begin(server, diag);
+	if (err)
+		return err;
 	if ((server->tick != NULL && event_add(server->tick, &often) != 0) ||
 	    evconnlistener_enable(server->listener) != 0 ||
 	    (server->monitor != NULL &&
 	    evconnlistener_enable(server->monitor) != 0) ||
 	    event_base_dispatch(server->base) < 0)
-		return diag_fail(diag, ERR_IO, NULL,
+		err = diag_fail(diag, ERR_IO, NULL,
 		    "server: its event loop cannot run");
+	batch_end(server);
+	if (err)
+		return err;
 	if (server->err && diag != NULL)
 		*diag = server->diag;
 	return server->err;

@@ -1,13 +1,13 @@
 /*
  * The one HTTP server of station, verifier and front: HTTP/1.1 (RFC 9112)
- * over TCP or TLS 1.2 and 1.3, one thread, one event loop. Clients may show
- * certificates.
+ * over TCP or TLS 1.2 and 1.3, one event loop. Clients may show certificates.
  *
  * A request is read whole, within limits and a deadline, before a handler
  * runs. Replies are held until the end of the turn of the event loop: when
- * handlers have run, batch is called once and then all replies are sent. So
- * what the handlers of a turn did can be made durable by one sync before
- * anybody hears of it (group commit).
+ * handlers have run, batch is called once, in a thread of its own, and then
+ * their replies are sent. So what the handlers of a turn did can be made
+ * durable by one sync before anybody hears of it (group commit). Meanwhile the
+ * loop goes on; what is handled then waits for the next batch, one at a time.
  *
  * Hostile clients cost little: sizes and times are bounded, and when all
  * connections are taken, the one that has owed a request for longest is
@@ -128,6 +128,8 @@ struct http_route {
 	void		(*handle)(void *ctx, struct http_request *);
 };
 
+#define HTTP_TICKETS_SIZE	80
+
 struct http_config {
 	const char	*address;	/* an IP address: "127.0.0.1", "::" */
 	uint16_t	 port;		/* 0: any that is free */
@@ -144,6 +146,14 @@ struct http_config {
 	 * client's own may have expired: what that allows is for the handler.
 	 */
 	struct bytes	 client_trust;
+	/*
+	 * HTTP_TICKETS_SIZE random octets, which must outlive the server:
+	 * sessions of TLS 1.3 are resumed, within an hour and with a new
+	 * agreement of keys, by every server that has the same. The client's
+	 * certificate is that of the first handshake, without its chain, and
+	 * is not checked again. NULL: none is resumed.
+	 */
+	const uint8_t	*tickets;
 	size_t		 body_max;
 	unsigned	 connections_max;
 	unsigned	 idle_s;	/* between requests */
@@ -154,11 +164,14 @@ struct http_config {
 	const struct http_route *routes;
 	void		*ctx;		/* of all that follow and handlers */
 	/*
-	 * Once a turn, when handlers have run; may be NULL. On an error their
-	 * replies are not sent: all of them get 500 and the body that it
-	 * wrote; the server stops then and http_server_run() returns the
-	 * error.
+	 * gather, in the loop: what was done so far is for the batch that
+	 * begins. batch, in its thread, never two at once, and not after
+	 * http_server_run(). On an error its replies are not sent: all of them
+	 * get 500 and the body that it wrote, all later ones a body of the
+	 * server's; the server stops then and http_server_run() returns the
+	 * error. Both may be NULL.
 	 */
+	void		(*gather)(void *ctx);
 	enum err	(*batch)(void *ctx, struct buf *body, struct diag *);
 	/* Between turns: every tick_s seconds while it runs, and on SIGHUP,
 	 * which otherwise ends the process; may be NULL. */

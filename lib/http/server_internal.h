@@ -1,4 +1,4 @@
-/* Between server.c, reply.c, peer.c and watch.c. */
+/* Between server.c, batch.c, reply.c, peer.c and watch.c. */
 #ifndef IMPRINT_HTTP_SERVER_INTERNAL_H
 #define IMPRINT_HTTP_SERVER_INTERNAL_H
 
@@ -16,7 +16,8 @@
 enum peer_state {
 	PEER_READING,	/* it owes us a request */
 	PEER_DEFERRED,	/* somebody has its call */
-	PEER_WAITING,	/* handled, held until the end of the turn */
+	PEER_WAITING,	/* handled, for the next batch */
+	PEER_HELD,	/* of the batch that is under way */
 	PEER_WRITING,	/* we owe it the rest of a reply */
 	PEER_DRAINING	/* refused before it had sent all */
 };
@@ -64,6 +65,8 @@ struct http_server {
 	struct event_base	*base;
 	struct evconnlistener	*listener, *monitor;
 	struct event		*flush, *stop_timer;
+	struct http_batch	*batch;		/* while it runs, or NULL */
+	bool			 due;		/* replies for the next one */
 	struct event		*signals[2];
 	struct event		*tick, *hangup;	/* NULL: not asked for */
 	char			 address[HTTP_ADDRESS_SIZE];
@@ -87,6 +90,11 @@ void	server_refuse(struct http_server *, struct http_request *,
 	    enum http_status, const char *what);
 /* Its reply is there: to be sent at the end of the turn. */
 void	server_replied(struct http_server *);
+/* The end of a turn: event callback. */
+void	server_flush(evutil_socket_t, short what, void *server);
+/* The thread that batches run in, for as long as the server does. */
+MUST_USE enum err batch_begin(struct http_server *, struct diag *);
+void	batch_end(struct http_server *);
 /* Loop ends when it stops and nobody is left. */
 void	server_left(struct http_server *);
 

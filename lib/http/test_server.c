@@ -29,9 +29,11 @@ struct fixture {
 	enum err		 err;		/* of http_server_run() */
 	sem_t			 go;		/* one post for each batch */
 	sem_t			 in_batch;
+	sem_t			 said;		/* one for each hello() */
 	bool			 hold;		/* batches wait for go */
 	bool			 fail;		/* batches fail */
 	unsigned		 batches, handled;
+	unsigned		 gathered;	/* of handled, for the batch */
 	sem_t			 ticked, hung_up;
 };
 
@@ -50,6 +52,7 @@ hello(void *ctx, struct http_request *r)
 		buf_printf(&body, " of %zu", http_field_count(r, "X-Note"));
 	http_reply_field(r, "X-Path", "/hello");
 	http_reply(r, HTTP_OK, "text/plain", &body);
+	assert_int_equal(sem_post(&f->said), 0);
 }
 
 static void
@@ -77,6 +80,14 @@ static const struct http_route routes[] = {
 	{ NULL, NULL, NULL }
 };
 
+static void
+gather(void *ctx)
+{
+	struct fixture *f = ctx;
+
+	f->gathered = f->handled;
+}
+
 static enum err
 batch(void *ctx, struct buf *body, struct diag *diag)
 {
@@ -96,7 +107,7 @@ batch(void *ctx, struct buf *body, struct diag *diag)
 static const struct http_config usual = {
 	.address = "127.0.0.1", .body_max = BODY_MAX, .connections_max = 32,
 	.idle_s = PATIENCE_S, .request_s = PATIENCE_S, .stop_s = PATIENCE_S,
-	.routes = routes, .batch = batch
+	.routes = routes, .gather = gather, .batch = batch
 };
 
 static void *
@@ -120,6 +131,7 @@ start(struct fixture *f, struct http_config config)
 	config.ctx = f;
 	assert_int_equal(sem_init(&f->go, 0, 0), 0);
 	assert_int_equal(sem_init(&f->in_batch, 0, 0), 0);
+	assert_int_equal(sem_init(&f->said, 0, 0), 0);
 	if (http_server_new(&config, &f->server, &diag) != ERR_OK)
 		fail_msg("%s %s", diag.what, diag.internal);
 	colon = strrchr(http_server_address(f->server), ':');
@@ -363,7 +375,22 @@ test_continue(void **state)
 	stop(&f);
 }
 
-/* While one batch is under way, the rest gathers for one more. */
+static void
+wait_for(sem_t *sem, size_t times)
+{
+	for (; times > 0; times--)
+		assert_int_equal(sem_wait(sem), 0);
+}
+
+static void
+assert_no_answer(int fd)
+{
+	char octet;
+
+	assert_int_equal(recv(fd, &octet, 1, MSG_DONTWAIT), -1);
+}
+
+/* While one batch is under way, the rest is handled for one more. */
 static void
 test_batch(void **state)
 {
@@ -376,14 +403,19 @@ test_batch(void **state)
 	for (i = 0; i < COUNT(fds); i++)
 		fds[i] = dial(&f);
 	say(fds[0], GET);
-	assert_int_equal(sem_wait(&f.in_batch), 0);
+	wait_for(&f.in_batch, 1);
+	assert_int_equal(f.gathered, 1);
 	for (i = 1; i < COUNT(fds); i++)
 		say(fds[i], GET);
 	/* one goes away before it is answered */
 	(void)close(fds[1]);
+	wait_for(&f.said, COUNT(fds));
+	assert_no_answer(fds[0]);
 	assert_int_equal(sem_post(&f.go), 0);
-	assert_int_equal(sem_wait(&f.in_batch), 0);
-	assert_int_equal(f.handled, COUNT(fds));
+	wait_for(&f.in_batch, 1);
+	assert_int_equal(f.gathered, COUNT(fds));
+	for (i = 2; i < COUNT(fds); i++)
+		assert_no_answer(fds[i]);
 	assert_int_equal(sem_post(&f.go), 0);
 	for (i = 0; i < COUNT(fds); i++) {
 		_cleanup_buf_ struct buf heard = BUF_INIT;
@@ -396,6 +428,55 @@ test_batch(void **state)
 	}
 	stop(&f);
 	assert_int_equal(f.batches, 2);
+}
+
+/* A batch that fails takes those with it that were handled meanwhile. */
+static void
+test_batch_fails_late(void **state)
+{
+	struct fixture f = { .hold = true, .fail = true };
+	int fds[2];
+	size_t i;
+
+	(void)state;
+	start(&f, usual);
+	for (i = 0; i < COUNT(fds); i++) {
+		fds[i] = dial(&f);
+		say(fds[i], GET);
+		wait_for(&f.said, 1);
+		if (i == 0)
+			wait_for(&f.in_batch, 1);
+	}
+	assert_int_equal(sem_post(&f.go), 0);
+	for (i = 0; i < COUNT(fds); i++) {
+		_cleanup_buf_ struct buf heard = BUF_INIT;
+
+		assert_non_null(strstr(hear(fds[i], NULL, &heard),
+		    "HTTP/1.1 500 "));
+		assert_null(strstr(buf_text(&heard), "hello"));
+		(void)close(fds[i]);
+	}
+	stop(&f);
+	assert_int_equal(f.batches, 1);
+}
+
+/* The server ends when its last batch has, though nobody waits for it. */
+static void
+test_batch_last(void **state)
+{
+	struct fixture f = { .hold = true, .fail = true };
+	int fd;
+
+	(void)state;
+	start(&f, usual);
+	fd = dial(&f);
+	say(fd, GET);
+	wait_for(&f.in_batch, 1);
+	(void)close(fd);
+	assert_int_equal(kill(getpid(), SIGTERM), 0);
+	assert_int_equal(sem_post(&f.go), 0);
+	stop(&f);	/* and says that it has failed */
+	assert_int_equal(f.batches, 1);
 }
 
 static void
@@ -645,6 +726,8 @@ main(void)
 		cmocka_unit_test(test_continue),
 		cmocka_unit_test(test_batch),
 		cmocka_unit_test(test_batch_fails),
+		cmocka_unit_test(test_batch_fails_late),
+		cmocka_unit_test(test_batch_last),
 		cmocka_unit_test(test_slow),
 		cmocka_unit_test(test_room),
 		cmocka_unit_test(test_stop),

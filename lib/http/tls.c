@@ -1,9 +1,20 @@
 #include "lib/http/tls.h"
 
+#include "lib/base/secret.h"
+#include "lib/http/server.h"
+
 #include <limits.h>
 #include <openssl/pem.h>
 
 #define CIPHERS_12	"ECDHE+AESGCM:ECDHE+CHACHA20"
+#define TICKET_S	3600
+
+/* What struct http_config's tickets are. */
+struct ticket_keys {
+	uint8_t	name[16], mac[32], cipher[32];
+};
+_Static_assert(sizeof(struct ticket_keys) == HTTP_TICKETS_SIZE,
+    "tickets are taken as they are");
 
 static void
 bio_cleanup(BIO **bio)
@@ -123,9 +134,74 @@ clients_ask(SSL_CTX *ctx, struct bytes pem, struct diag *diag)
 	return ERR_OK;
 }
 
+static bool
+ticket_ready(const struct ticket_keys *keys, EVP_CIPHER_CTX *cipher,
+    EVP_MAC_CTX *mac, const uint8_t *iv, int sealing)
+{
+	uint8_t key[sizeof(keys->mac)];
+	char digest[] = "SHA256";
+	OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key,
+		    sizeof(key)),
+		OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST,
+		    digest, 0),
+		OSSL_PARAM_construct_end()
+	};
+	bool done;
+
+	memcpy(key, keys->mac, sizeof(key));
+	done = EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL,
+	    keys->cipher, iv, sealing) == 1 &&
+	    EVP_MAC_CTX_set_params(mac, params) == 1;
+	wipe(key, sizeof(key));
+	return done;
+}
+
+/*
+ * RFC 5077 4, as RFC 8446 4.6.1 allows it. Not in TLS 1.2, where the key would
+ * open what was recorded; in 1.3 keys are agreed upon anew (psk_dhe_ke). 0: no
+ * ticket, or a full handshake.
+ */
+static int
+ticket_key(SSL *ssl, unsigned char name[16],
+    unsigned char iv[EVP_MAX_IV_LENGTH], EVP_CIPHER_CTX *cipher,
+    EVP_MAC_CTX *mac, int sealing)
+{
+	const struct ticket_keys *keys =
+	    SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+
+	if (SSL_version(ssl) < TLS1_3_VERSION)
+		return 0;
+	if (sealing) {
+		memcpy(name, keys->name, sizeof(keys->name));
+		if (RAND_bytes(iv, EVP_MAX_IV_LENGTH) != 1)
+			return -1;
+	} else if (memcmp(name, keys->name, sizeof(keys->name)) != 0) {
+		return 0;	/* of another start */
+	}
+	return ticket_ready(keys, cipher, mac, iv, sealing) ? 1 : -1;
+}
+
+/* tickets NULL: no resumption. A cached session is never kept. */
+static bool
+resumption_set(SSL_CTX *ctx, const uint8_t *tickets)
+{
+	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	if (tickets == NULL) {
+		SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET);
+		return SSL_CTX_set_num_tickets(ctx, 0) == 1;
+	}
+	(void)SSL_CTX_set_timeout(ctx, TICKET_S);
+	/* it is only read */
+	return SSL_CTX_set_app_data(ctx, (void *)(uintptr_t)tickets) == 1 &&
+	    SSL_CTX_set_tlsext_ticket_key_evp_cb(ctx, ticket_key) == 1 &&
+	    SSL_CTX_set_num_tickets(ctx, 1) == 1;
+}
+
 enum err
 tls_server_new(struct bytes certificate, struct bytes key,
-    struct bytes client_trust, SSL_CTX **ret_ctx, struct diag *diag)
+    struct bytes client_trust, const uint8_t *tickets, SSL_CTX **ret_ctx,
+    struct diag *diag)
 {
 	_cleanup_ssl_ctx_ SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	enum err err;
@@ -136,12 +212,8 @@ tls_server_new(struct bytes certificate, struct bytes key,
 	    SSL_CTX_set_cipher_list(ctx, CIPHERS_12) != 1)
 		return ossl_fail(diag, "TLS settings");
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
-	    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-	    SSL_OP_NO_TICKET);
-	/* no resumption: a ticket's key, or a cached session, would open what
-	 * was recorded before */
-	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
-	if (SSL_CTX_set_num_tickets(ctx, 0) != 1)
+	    SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+	if (!resumption_set(ctx, tickets))
 		return ossl_fail(diag, "TLS settings");
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
 	err = certificate_use(ctx, certificate, diag);

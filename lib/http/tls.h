@@ -19,9 +19,11 @@ ssl_ctx_cleanup(SSL_CTX **ctx)
 /*
  * TLS 1.2 with forward secrecy and AEAD alone, and 1.3. certificate: PEM,
  * the leaf first; key: its private key, PEM without a passphrase;
- * client_trust: see struct http_config. ERR_INVALID, ERR_CRYPTO, ERR_NOMEM.
+ * client_trust: see struct http_config; tickets, too, kept as it is.
+ * ERR_INVALID, ERR_CRYPTO, ERR_NOMEM.
  */
 MUST_USE enum err tls_server_new(struct bytes certificate, struct bytes key,
-    struct bytes client_trust, SSL_CTX **ret_ctx, struct diag *);
+    struct bytes client_trust, const uint8_t *tickets, SSL_CTX **ret_ctx,
+    struct diag *);
 
 #endif

@@ -154,6 +154,8 @@ void	report_writer_free(struct report_writer **);
  * checked, so that the right key can be found. Errors of report_read(). */
 MUST_USE enum err report_peek(const struct io *, const char *path,
     struct report *ret_report, struct diag *);
+MUST_USE enum err report_peek_file(const struct file *,
+    struct report *ret_report, struct diag *);
 
 /*
  * Reading. First signature, form, order and hash of everything, and that the
@@ -165,6 +167,12 @@ MUST_USE enum err report_peek(const struct io *, const char *path,
  * (records are not those signed).
  */
 MUST_USE enum err report_read(const struct io *, const char *path,
+    const struct public_key *station_signing,
+    enum err (*record)(void *ctx, const struct report *,
+	const struct report_record *, struct diag *),
+    void *ctx, struct report *ret_report, struct diag *);
+/* The same of a file that is open. */
+MUST_USE enum err report_read_file(const struct file *,
     const struct public_key *station_signing,
     enum err (*record)(void *ctx, const struct report *,
 	const struct report_record *, struct diag *),

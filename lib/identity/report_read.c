@@ -7,7 +7,9 @@
 #define READ_BLOCK	((size_t)256 << 10)
 
 struct reader {
-	struct file		 file;
+	struct file		 own;		/* opened here */
+	struct file		 file;		/* a view of that, or of the
+						 * caller's */
 	uint64_t		 end;		/* of the records */
 	struct buf		 signed_bytes;
 	struct cose_sign1	 message;	/* points there */
@@ -21,7 +23,7 @@ reader_free(struct reader **reader)
 {
 	if (*reader == NULL)
 		return;
-	file_release(&(*reader)->file);
+	file_release(&(*reader)->own);
 	buf_release(&(*reader)->signed_bytes);
 	free(*reader);
 	*reader = NULL;
@@ -208,18 +210,21 @@ payload_read(struct reader *r, struct diag *diag)
 	return ERR_OK;
 }
 
+/* in: the caller's, or NULL to open path. */
 static enum err
-report_open(const struct io *io, const char *path, struct reader **ret_reader,
-    struct diag *diag)
+report_open(const struct io *io, const char *path, const struct file *in,
+    struct reader **ret_reader, struct diag *diag)
 {
 	_cleanup_reader_ struct reader *r = calloc(1, sizeof(*r));
-	enum err err;
+	enum err err = ERR_OK;
 
 	if (r == NULL)
 		return diag_nomem(diag);
-	r->file = (struct file)FILE_INIT;
+	r->own = (struct file)FILE_INIT;
 	r->signed_bytes.limit = REPORT_SIGNED_MAX;
-	err = file_open(io, path, O_RDONLY, 0, &r->file, diag);
+	if (in == NULL)
+		err = file_open(io, path, O_RDONLY, 0, &r->own, diag);
+	r->file = in != NULL ? *in : r->own;
 	if (!err)
 		err = header_read(r, diag);
 	if (!err)
@@ -480,18 +485,50 @@ records_read(struct reader *r, enum err (*record)(void *ctx,
 	return err;
 }
 
-enum err
-report_peek(const struct io *io, const char *path, struct report *ret_report,
-    struct diag *diag)
+static enum err
+peek(const struct io *io, const char *path, const struct file *in,
+    struct report *ret_report, struct diag *diag)
 {
 	_cleanup_reader_ struct reader *r = NULL;
 	enum err err;
 
-	err = report_open(io, path, &r, diag);
+	err = report_open(io, path, in, &r, diag);
 	if (err)
 		return err;
 	*ret_report = r->report;
 	return ERR_OK;
+}
+
+enum err
+report_peek(const struct io *io, const char *path, struct report *ret_report,
+    struct diag *diag)
+{
+	return peek(io, path, NULL, ret_report, diag);
+}
+
+enum err
+report_peek_file(const struct file *file, struct report *ret_report,
+    struct diag *diag)
+{
+	return peek(NULL, NULL, file, ret_report, diag);
+}
+
+static enum err
+read_whole(struct reader *r, const struct public_key *station_signing,
+    enum err (*record)(void *ctx, const struct report *,
+	const struct report_record *, struct diag *),
+    void *ctx, struct report *ret_report, struct diag *diag)
+{
+	enum err err;
+
+	err = signature_check(r, station_signing, diag);
+	if (!err)
+		err = records_read(r, NULL, NULL, diag);
+	if (!err && record != NULL)
+		err = records_read(r, record, ctx, diag);
+	if (!err)
+		*ret_report = r->report;
+	return err;
 }
 
 enum err
@@ -504,15 +541,22 @@ report_read(const struct io *io, const char *path,
 	_cleanup_reader_ struct reader *r = NULL;
 	enum err err;
 
-	err = report_open(io, path, &r, diag);
-	if (!err)
-		err = signature_check(r, station_signing, diag);
-	if (!err)
-		err = records_read(r, NULL, NULL, diag);
-	if (!err && record != NULL)
-		err = records_read(r, record, ctx, diag);
-	if (err)
-		return err;
-	*ret_report = r->report;
-	return ERR_OK;
+	err = report_open(io, path, NULL, &r, diag);
+	return err ? err : read_whole(r, station_signing, record, ctx,
+	    ret_report, diag);
+}
+
+enum err
+report_read_file(const struct file *file,
+    const struct public_key *station_signing,
+    enum err (*record)(void *ctx, const struct report *,
+	const struct report_record *, struct diag *),
+    void *ctx, struct report *ret_report, struct diag *diag)
+{
+	_cleanup_reader_ struct reader *r = NULL;
+	enum err err;
+
+	err = report_open(NULL, NULL, file, &r, diag);
+	return err ? err : read_whole(r, station_signing, record, ctx,
+	    ret_report, diag);
 }

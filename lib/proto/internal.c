@@ -18,6 +18,9 @@ static const struct {
 	{ INTERNAL_FRONT, INTERNAL_EST },
 	{ INTERNAL_FRONT, INTERNAL_EST_WISH },
 	{ INTERNAL_FRONT, INTERNAL_EST_KEYGEN },
+	{ INTERNAL_OPERATOR, INTERNAL_SUBMIT },
+	{ INTERNAL_OPERATOR, INTERNAL_ORDER_RUN },
+	{ INTERNAL_OPERATOR, INTERNAL_PUBLISH },
 };
 
 bool
@@ -129,8 +132,9 @@ text_get(struct cbor *cbor, char *out, size_t size)
 void
 internal_put_welcome(struct buf *out, const struct internal_welcome *welcome)
 {
-	cbor_put_array(out, 3);
+	cbor_put_array(out, 4);
 	cbor_put_bstr(out, bytes_of(welcome->challenge, CHALLENGE_SIZE));
+	cbor_put_bstr(out, bytes_of(welcome->tickets, TICKETS_SIZE));
 	cbor_put_text(out, welcome->name);
 	certificates_put(out, welcome->trust, welcome->trust_count);
 }
@@ -140,17 +144,19 @@ internal_get_welcome(struct bytes body, struct internal_welcome *ret_welcome,
     struct diag *diag)
 {
 	struct internal_welcome welcome = { .trust_count = 0 };
-	struct bytes challenge;
+	struct bytes challenge, tickets;
 	struct cbor cbor;
 
 	cbor_open(&cbor, body);
-	cbor_get_array_sized(&cbor, 3);
+	cbor_get_array_sized(&cbor, 4);
 	challenge = cbor_get_bstr_sized(&cbor, CHALLENGE_SIZE);
+	tickets = cbor_get_bstr_sized(&cbor, TICKETS_SIZE);
 	text_get(&cbor, welcome.name, sizeof(welcome.name));
 	welcome.trust_count = certificates_get(&cbor, welcome.trust);
 	if (!cbor_close(&cbor))
 		return bad(diag, &cbor, "welcome");
 	memcpy(welcome.challenge, challenge.ptr, CHALLENGE_SIZE);
+	memcpy(welcome.tickets, tickets.ptr, TICKETS_SIZE);
 	*ret_welcome = welcome;
 	return ERR_OK;
 }

@@ -24,6 +24,7 @@
 #define INTERNAL_CALLS_MAX	256	/* of one channel, unanswered */
 
 #define CHALLENGE_SIZE		32
+#define TICKETS_SIZE		80	/* as lib/http has them */
 #define INTERNAL_NAME_MAX	253	/* of a DNS name */
 #define INTERNAL_CERTS_MAX	64
 #define INTERNAL_REASON_MAX	32
@@ -32,7 +33,7 @@
 /* Who is at the other end. */
 enum internal_role {
 	INTERNAL_FRONT = 1,
-	INTERNAL_OPERATOR = 2	/* a command of this machine; later */
+	INTERNAL_OPERATOR = 2	/* a command of this machine: local.h */
 };
 
 enum internal_type {
@@ -53,8 +54,14 @@ enum internal_type {
 	/* struct internal_est; answer: struct internal_est_key */
 	INTERNAL_EST_KEYGEN = 7,
 
+	/* of commands: lib/proto/local.h */
+	INTERNAL_SUBMIT = 16,	/* struct local_submit and its files */
+	INTERNAL_ORDER_RUN = 17,	/* [order, workers] */
+	INTERNAL_PUBLISH = 18,	/* [days, only if needed] */
+
 	INTERNAL_ANSWER = 64,
-	INTERNAL_REFUSAL = 65	/* struct internal_refusal */
+	INTERNAL_REFUSAL = 65,	/* struct internal_refusal */
+	INTERNAL_ERROR = 66	/* to commands: struct diag */
 };
 
 /* May a peer of that role ask so? The one table of what is legal. */
@@ -78,6 +85,9 @@ MUST_USE enum err internal_parse(struct bytes,
  */
 struct internal_welcome {
 	uint8_t		challenge[CHALLENGE_SIZE];	/* of this channel */
+	/* keys of TLS tickets, the same for all fronts: any of them resumes
+	 * what another began */
+	uint8_t		tickets[TICKETS_SIZE];
 	char		name[INTERNAL_NAME_MAX + 1];	/* of the server */
 	/* DER of who may issue to clients, the root first */
 	struct bytes	trust[INTERNAL_CERTS_MAX];

@@ -81,7 +81,8 @@ test_roles(void **state)
 	for (type = 0; type < 256; type++) {
 		assert_int_equal(internal_allowed(INTERNAL_FRONT, type),
 		    type >= INTERNAL_WELCOME && type <= INTERNAL_EST_KEYGEN);
-		assert_false(internal_allowed(INTERNAL_OPERATOR, type));
+		assert_int_equal(internal_allowed(INTERNAL_OPERATOR, type),
+		    type >= INTERNAL_SUBMIT && type <= INTERNAL_PUBLISH);
 	}
 }
 
@@ -89,7 +90,8 @@ static void
 test_welcome(void **state)
 {
 	struct internal_welcome in = { .name = "est.example.net",
-		.challenge = { 9, 8, 7 }, .trust_count = 2 }, out;
+		.challenge = { 9, 8, 7 }, .tickets = { 6, 5 },
+		.trust_count = 2 }, out;
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	size_t i;
 
@@ -100,6 +102,7 @@ test_welcome(void **state)
 	assert_int_equal(internal_get_welcome(buf_bytes(&body), &out, NULL),
 	    ERR_OK);
 	assert_memory_equal(in.challenge, out.challenge, CHALLENGE_SIZE);
+	assert_memory_equal(in.tickets, out.tickets, TICKETS_SIZE);
 	assert_string_equal(out.name, "est.example.net");
 	assert_int_equal(out.trust_count, 2);
 	assert_true(bytes_equal(out.trust[1], bytes_text("issuer")));

@@ -114,6 +114,11 @@ class Ecosystem:
         other.stations = dict(self.stations)
         return other
 
+    def cheapen(self):
+        """Spend no time on the passphrase any more."""
+        for name in ("keystore", "operators/admin.key"):
+            reader.keystore_cheapen(self.dir / name, PASSPHRASE.encode())
+
     def station_add(self, name):
         station = Station(name)
         path = self.root / f"{name}.station"
@@ -155,9 +160,10 @@ def init(root):
     return eco
 
 
-def make_ecosystem(root):
+def make_ecosystem(root, *options):
     eco = init(root)
-    eco.imprint("init", "--publish-url", URL)
+    eco.imprint("init", "--publish-url", URL, *options)
+    eco.cheapen()
     return eco
 
 

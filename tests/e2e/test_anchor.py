@@ -7,15 +7,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
 import reader
-from conftest import (FAULTS, PRODUCTS, ROOT, URL, fault_text, init,
+from conftest import (FAULTS, PRODUCTS, ROOT, fault_text, make_ecosystem,
                       parallel, sample)
 
 
 @pytest.fixture
 def anchored(tmp_path):
-    eco = init(tmp_path / "eco")
-    eco.anchor = tmp_path / "anchor"
-    eco.imprint("init", "--publish-url", URL, "--anchor", eco.anchor)
+    anchor = tmp_path / "anchor"
+    eco = make_ecosystem(tmp_path / "eco", "--anchor", anchor)
+    eco.anchor = anchor
     eco.imprint("product", "add", PRODUCTS / "camera.yaml")
     eco.station_add("line-1")
     return eco

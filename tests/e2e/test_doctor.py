@@ -13,8 +13,8 @@ import time
 import pytest
 
 import reader
-from conftest import (BIN, PASSPHRASE, ROOT, URL, Result, init, let_through,
-                      run)
+from conftest import (BIN, PASSPHRASE, ROOT, Result, init, let_through,
+                      make_ecosystem, run)
 from test_status_formats import Publisher
 
 CHECKS = ["permissions", "registry", "structure", "keystore", "clock",
@@ -70,8 +70,7 @@ def tree(root):
 @pytest.fixture(scope="module")
 def well(tmp_path_factory):
     """Anchored, with an order run; only to be copied."""
-    eco = init(tmp_path_factory.mktemp("well"))
-    eco.imprint("init", "--publish-url", URL)
+    eco = make_ecosystem(tmp_path_factory.mktemp("well"))
     eco.imprint("product", "add", ROOT / "examples/products/camera.yaml")
     eco.station_add("line-1")
     eco.order(20, "line-1", chunk=8)
@@ -209,6 +208,15 @@ def test_no_ecosystem(tmp_path):
 
 
 # What is not
+
+def elsewhere(eco):
+    """A free path on another file system."""
+    for place in ("/dev/shm", "/var/tmp"):
+        if os.path.isdir(place) and \
+                os.stat(place).st_dev != eco.root.stat().st_dev:
+            return f"{place}/imprint-test-{os.getpid()}"
+    pytest.skip("there is no other file system")
+
 
 @pytest.mark.parametrize("name,mode,result", [
     ("", 0o770, "problem"), ("", 0o750, "warning"),
@@ -349,11 +357,7 @@ def test_anchor(eco, clock, tmp_path):
 
 def test_anchor_elsewhere(eco):
     """On another file system, as it should be, where there is one."""
-    place = "/dev/shm"
-    if not os.path.isdir(place) or \
-            os.stat(place).st_dev == eco.root.stat().st_dev:
-        pytest.skip("there is no other file system")
-    anchor = f"{place}/imprint-test-{os.getpid()}"
+    anchor = elsewhere(eco)
     try:
         eco.imprint("anchor", "set", anchor)
         report = doctor(eco)
@@ -604,11 +608,7 @@ def test_disk(eco, shim):
 
 def test_disk_of_the_packs(eco):
     """Packs on a file system of their own are counted there."""
-    place = "/dev/shm"
-    if not os.path.isdir(place) or \
-            os.stat(place).st_dev == eco.root.stat().st_dev:
-        pytest.skip("there is no other file system")
-    other = f"{place}/imprint-test-{os.getpid()}"
+    other = elsewhere(eco)
     try:
         shutil.move(eco.dir / "packs", other)
         (eco.dir / "packs").symlink_to(other)

@@ -265,7 +265,7 @@ def test_refused(server, devices, eco, tmp_path):
             415, "pkcs10")
     refused(ask(server, "simpleenroll", b"\x30\x80", device), 400, "base64")
     refused(ask(server, "simpleenroll", b"", device), 400, "base64")
-    refused(ask(server, "serverkeygen", body, device), 404, "simpleenroll")
+    refused(ask(server, "serverkeygen", body, device), 422, "in the device")
     refused(ask(server, "camera/simpleenroll", body, device), 404, "label")
     refused(server.ask("GET", EST + "simpleenroll"), 404, "cacerts")
     refused(ask(server, "csrattrs", body, device), 404, "simpleenroll")

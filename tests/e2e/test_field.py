@@ -569,19 +569,25 @@ def test_back_faults(server, doorbell, tmp_path, kind):
     clone.check()
 
 
-def test_kept_before(server, doorbell):
-    """What an earlier version kept, which counted no refusals."""
-    device = doorbell()
-    device.bootstrap(server)
-    path = max(device.home.glob("enrolment.[01]"),
+def keep_before(home, version):
+    """What is kept of the field, in the form of an earlier version."""
+    path = max(home.glob("enrolment.[01]"),
                key=lambda p: p.read_bytes()[8:12])
     octets = path.read_bytes()
     kept = reader.cbor_decode(octets[96:])
-    assert kept[0] == 2 and kept.pop() == 0
-    record = reader.cbor_encode([1, *kept[1:]])
+    assert kept[0] == 3 and len(kept) == 12 and kept[8] == 0
+    record = reader.cbor_encode([version, *kept[1:7 + version]])
     head = octets[:12] + len(record).to_bytes(4, "big")
     path.write_bytes(head + reader.sha256(head + record) + octets[48:96] +
                      record)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_kept_before(server, doorbell, version):
+    """What an earlier version kept: without refusals, without advice."""
+    device = doorbell()
+    device.bootstrap(server)
+    keep_before(device.home, version)
     assert device.bootstrap(server, "--json").json["before"]
     device.renew(server)
     device.check()

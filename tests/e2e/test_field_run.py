@@ -12,13 +12,14 @@ import pytest
 from conftest import (BIN, FAULTS, ROOT, fault_text, program_needed, run,
                       sample)
 from imprintd import NAME, PATIENCE_S, Server
-from test_field import (KINDS, Carrier, carried, doorbell, eco, lost, refusing,
-                        said, server)
+from test_field import (KINDS, Carrier, carried, doorbell, eco, keep_before,
+                        lost, refusing, said, server)
 
 __all__ = ["doorbell", "eco", "server"]
 
 pytestmark = program_needed("imprintd")
 UTC = datetime.timezone.utc
+DAY = datetime.timedelta(days=1)
 
 
 def when(text):
@@ -89,7 +90,7 @@ def test_once(server, doorbell):
     assert device.field("run", server.port, "--json").json["confirmed"]
     device.check()
     shown = status(device)
-    assert (shown["identity"], shown["next"]) == ("field", "renew")
+    assert (shown["identity"], shown["next"]) == ("field", "refresh")
     first = device.package().document
     done = device.field("run", closed_port())
     assert done.out == "" and shown["at"] in done.err
@@ -97,7 +98,8 @@ def test_once(server, doorbell):
 
 
 def test_due(eco, doorbell, clock, tmp_path):
-    """At a time of its own in a window that its identity's time makes."""
+    """At a time of its own in a window that its authority gives: it asks now
+    and then, and renews when it is told to."""
     spare = eco.spare.copy(tmp_path / "spare")
     devices = [doorbell(f"device-{i}") for i in range(4)]
     with Server(spare) as server:
@@ -105,25 +107,56 @@ def test_due(eco, doorbell, clock, tmp_path):
             device.field("run", server.port)
     shown = [status(d) for d in devices]
     assert len({s["at"] for s in shown}) == 4
-    for device, one in zip(devices, shown):
-        begin = device.certificate().not_valid_before.replace(tzinfo=UTC)
-        end = device.certificate().not_valid_after.replace(tzinfo=UTC)
-        time = end - begin
-        assert begin + time * 2 / 3 - datetime.timedelta(minutes=1) <= \
-            when(one["at"]) <= begin + time * 5 / 6
+    assert {s["next"] for s in shown} == {"refresh"}
+    begin = devices[0].certificate().not_valid_before.replace(tzinfo=UTC)
+    time = devices[0].certificate().not_valid_after.replace(
+        tzinfo=UTC) - begin
+    late = clock((begin + time * 2 / 3).isoformat())
+    with Server(spare, env=late) as server:
+        for device in devices:
+            assert "current" in device.field("run", server.port, env=late).out
+    shown = [status(d, env=late) for d in devices]
+    assert len({s["at"] for s in shown}) == 4
+    assert {s["next"] for s in shown} == {"renew"}
+    for one in shown:
+        assert begin + time * 2 / 3 - DAY <= when(one["at"]) <= \
+            begin + time * 5 / 6 + DAY
     device, at = devices[0], when(shown[0]["at"])
     serial = device.certificate().serial_number
     early = clock((at - datetime.timedelta(seconds=1)).isoformat())
     assert device.field("run", closed_port(), env=early).out == ""
     # one on its day, one whose certificate has expired since
-    for one, now in ((device, at),
-                     (devices[1], begin + datetime.timedelta(days=790))):
+    for one, now in ((device, at), (devices[1], begin + 790 * DAY)):
         then = clock(now.isoformat())
         with Server(spare, env=then) as server:
             assert "confirmed" in one.field("run", server.port, env=then).out
-        assert status(one, env=then)["next"] == "renew"
+        assert status(one, env=then)["next"] == "refresh"
         assert when(status(one, env=then)["at"]) > now
     assert device.certificate().serial_number != serial
+
+
+def test_unadvised(eco, doorbell, clock, tmp_path):
+    """What an earlier version kept has no advice: two thirds of its time, to
+    five sixths."""
+    spare = eco.spare.copy(tmp_path / "spare")
+    devices = [doorbell(f"device-{i}") for i in range(4)]
+    with Server(spare) as server:
+        for device in devices:
+            device.field("run", server.port)
+            keep_before(device.home, 2)
+    shown = [status(d) for d in devices]
+    assert len({s["at"] for s in shown}) == 4
+    for device, one in zip(devices, shown):
+        begin = device.certificate().not_valid_before.replace(tzinfo=UTC)
+        time = device.certificate().not_valid_after.replace(
+            tzinfo=UTC) - begin
+        assert one["next"] == "renew"
+        assert begin + time * 2 / 3 - DAY <= when(one["at"]) <= \
+            begin + time * 5 / 6
+    then = clock(shown[0]["at"])
+    with Server(spare, env=then) as server:
+        done = devices[0].field("run", server.port, env=then)
+        assert "confirmed " in done.out
 
 
 def test_same_key(eco, doorbell, clock, tmp_path):
@@ -132,10 +165,10 @@ def test_same_key(eco, doorbell, clock, tmp_path):
     with Server(spare) as server:
         device.field("run", server.port)
     public, serial = device.public(0), device.certificate().serial_number
-    then = clock((datetime.datetime.now(UTC) +
-                  datetime.timedelta(days=620)).isoformat())
-    with Server(spare, env=then) as server:
-        device.field("run", server.port, "--same-key", env=then)
+    for days in (480, 620):
+        then = clock((datetime.datetime.now(UTC) + days * DAY).isoformat())
+        with Server(spare, env=then) as server:
+            device.field("run", server.port, "--same-key", env=then)
     assert device.certificate().serial_number != serial
     assert device.public(0).public_numbers() == public.public_numbers()
 
@@ -148,10 +181,13 @@ def test_clock_back(eco, doorbell, clock, tmp_path):
     with Server(spare) as server:
         device.field("run", server.port, env=lost_clock)
         first = device.package().document
+        # it asks what time it is
         done = device.field("run", server.port, env=lost_clock)
-        assert "next: " in done.err and device.package().document == first
-    shown = status(device, env=lost_clock, code=1)
-    assert shown["identity"] == "field" and "time" in shown["verdict"]
+        assert "current" in done.out and device.package().document == first
+        shown = status(device, env=lost_clock, code=1)
+        assert shown["identity"] == "field" and "time" in shown["verdict"]
+        device.field("run", closed_port(), env=lost_clock, code=6)
+        assert status(device, env=lost_clock, code=1)["request"] == "refresh"
 
 
 def test_away_then_there(eco, doorbell, tmp_path):
@@ -164,12 +200,12 @@ def test_away_then_there(eco, doorbell, tmp_path):
         # nothing is held while it waits
         assert device.field("bootstrap", port, code=6)
         with Server(spare, "--listen", f"127.0.0.1:{port}"):
-            running.wait("next: renew")
+            running.wait("next: refresh")
     assert running.out.startswith("confirmed ")
     device.check()
     # started again, it has nothing to do
     with Running(device, port) as running:
-        running.wait("next: renew")
+        running.wait("next: refresh")
     assert running.out == ""
 
 
@@ -181,7 +217,7 @@ def test_authority_dies(eco, doorbell, tmp_path):
     with Server(spare, *listen) as server:
         server.codes = range(256)
         with Running(device, port) as running:
-            running.wait("next: renew")
+            running.wait("next: refresh")
         subprocess.run(["kill", "-9", *map(str, server.role("authority"))],
                        check=True)
         server.process.wait(PATIENCE_S)
@@ -189,7 +225,7 @@ def test_authority_dies(eco, doorbell, tmp_path):
     with Running(other, port) as running:
         running.wait("again in")
         with Server(spare, *listen):
-            running.wait("next: renew")
+            running.wait("next: refresh")
     other.check()
 
 
@@ -200,7 +236,7 @@ def test_busy(server, doorbell):
                  lost, carried, carried) as carrier, \
             Running(device, carrier.port, host="localhost",
                     name="localhost") as running:
-        running.wait("next: renew")
+        running.wait("next: refresh")
     waits = [int(line.split()[2]) for line in running.lines
              if line.startswith("  again in ")]
     assert len(waits) == 3 and waits[0] >= 3 and waits[1] >= 1
@@ -217,7 +253,7 @@ def test_ended(server, doorbell, end):
                     end=end) as running:
         assert int(running.wait("again in").split()[2]) >= 3600
     with Running(device, server.port, end=end) as running:
-        running.wait("next: renew")
+        running.wait("next: refresh")
     device.check()
 
 
@@ -266,7 +302,7 @@ def test_faults(server, doorbell, tmp_path, kind):
         device = doorbell(f"{kind}-{at}")
         device.field("run", server.port, fault=fault_text(kind, at),
                      code=(*FAULTS[kind], 0))
-        while status(device)["next"] != "renew":
+        while status(device)["next"] == "bootstrap":
             device.field("run", server.port)
         device.check()
 

@@ -74,7 +74,7 @@ def test_there(server):
     assert figures["disk_free_bytes"] > 0
     # it is held: one writer
     server.eco.imprint("product", "add", BIN / "none", code=(2, 3, 6, 7))
-    busy = server.eco.imprint("publish", code=7)
+    busy = server.eco.imprint("log", "publish", code=7)
     assert "lock" in busy.err or "busy" in busy.err or "works" in busy.err
 
 
@@ -137,6 +137,46 @@ def test_client_certificates(server, device, foreigner):
         # of another ecosystem: not let in at all
         with pytest.raises((ssl.SSLError, ConnectionError)):
             server.identity(b"x", foreigner, version=version)
+
+
+def resumed(server, context, session=None):
+    """A request over a session: its status, whether it was resumed, the
+    session to go on with."""
+    plain = socket.create_connection(("127.0.0.1", server.port),
+                                     timeout=PATIENCE_S)
+    with context.wrap_socket(plain, server_hostname=NAME,
+                             session=session) as tls:
+        tls.sendall(b"POST /v1/identity HTTP/1.1\r\nHost: a\r\n"
+                    b"Content-Type: application/imprint-device-request+cose"
+                    b"\r\nContent-Length: 1\r\n\r\nx")
+        status = int(tls.recv(4096).split()[1])
+        return status, tls.session_reused, tls.session
+
+
+def test_resumed(issued, tmp_path):
+    """By any front, which knows the client again, and no longer than the
+    authority runs; TLS 1.2 begins anew each time."""
+    eco = issued.copy(tmp_path / "eco")
+    device = devices_of(eco, 1)[0]
+    with Server(eco) as server:
+        context = server.context(device)
+        status, _, session = resumed(server, context)
+        assert status == 400 and session.has_ticket
+        assert session.ticket_lifetime_hint == 3600
+        for _ in range(8):      # fronts take turns
+            assert resumed(server, context, session)[:2] == (400, True)
+        old = server.context(device, ssl.TLSVersion.TLSv1_2)
+        _, _, before = resumed(server, old)
+        assert not before.has_ticket
+        assert resumed(server, old, before)[:2] == (400, False)
+        # a new certificate is no reason to forget
+        logged = server.text().count("a new TLS certificate")
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: server.text().count("a new TLS certificate") ==
+                 logged + 2)
+        assert resumed(server, context, session)[:2] == (400, True)
+    with Server(eco) as server:
+        assert resumed(server, context, session)[:2] == (400, False)
 
 
 def test_bad_requests(server, device):
@@ -506,9 +546,9 @@ def test_malicious_certificates(issued, tmp_path):
     other = issued.copy(tmp_path / "eco")
     with Authority(other) as authority:
         front, second = authority.front(0), authority.front(1)
-        kind, (challenge, name, trust) = front.ask(WELCOME, None)
+        kind, (challenge, _, name, trust) = front.ask(WELCOME, None)
         assert (kind, name, len(trust)) == (DONE, NAME, 3)
-        _, (elsewhere, _, _) = second.ask(WELCOME, None)
+        _, (elsewhere, *_) = second.ask(WELCOME, None)
         assert elsewhere != challenge
         key, thief = Key(), Key()
         # of another channel; signed by another; of another type
@@ -530,11 +570,11 @@ def test_malicious_certificates(issued, tmp_path):
         assert kinds == [DONE] * 7 + [REFUSED] * 2
         # nor does it help to start again; another place has its own
         again, third = authority.front(1), authority.front(2)
-        _, (challenge, _, _) = again.ask(WELCOME, None)
+        _, (challenge, *_) = again.ask(WELCOME, None)
         kind, refusal = again.ask(CERTIFICATE, key.proof(challenge))
         assert (kind, refusal[:2]) == (REFUSED, [429, "busy"])
         assert 0 < refusal[3] <= 60
-        _, (challenge, _, _) = third.ask(WELCOME, None)
+        _, (challenge, *_) = third.ask(WELCOME, None)
         assert third.ask(CERTIFICATE, key.proof(challenge))[0] == DONE
     log = other.imprint("log", "verify").out
     assert log

@@ -110,8 +110,10 @@ class Issued:
         reader.certificate_verify(signer, top)
         verify(signer.public_key(), raw,
                reader.sig_structure(protected, payload))
-        (_, self.authority, self.ident, self.result, self.time,
-         self.hash) = cbor2.loads(payload)
+        (two, self.authority, self.ident, self.result, self.time,
+         self.hash, self.advice) = cbor2.loads(payload)
+        begin, end, kind = self.advice
+        assert two == 2 and self.time <= begin < end and kind in (3, 4)
         assert self.authority == reader.sha256(root)
         assert abs(self.time - time.time()) < 60
         if self.package is None:

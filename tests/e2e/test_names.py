@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 import reader
-from conftest import (FAULTS, PRODUCTS, URL, fault_text, init, parallel,
+from conftest import (FAULTS, PRODUCTS, fault_text, make_ecosystem, parallel,
                       sample)
 from test_anchor import registry_copy, registry_put
 from test_order_faults import every_step, operations
@@ -478,8 +478,7 @@ def test_cancelled(metered, tmp_path):
 def test_epoch(tmp_path):
     """An old registry, and a new epoch: addresses that the lost identities
     may have are not given again."""
-    eco = init(tmp_path / "eco")
-    eco.imprint("init", "--publish-url", URL, "--anchor", tmp_path / "anchor")
+    eco = make_ecosystem(tmp_path / "eco", "--anchor", tmp_path / "anchor")
     path = tmp_path / "one.yaml"
     path.write_text(PRODUCT.format(
         name="one", names='{kind: mac, from: range, type: mac, first: '

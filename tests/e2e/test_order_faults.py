@@ -184,6 +184,7 @@ def init_check(eco, result):
     else:
         eco.imprint(*INIT)
     assert reader.leftovers(eco.home) == []
+    eco.cheapen()
     keys = reader.keystore_open(eco.dir / "keystore",
                                 eco.passphrase.read_bytes().strip())
     assert len(keys) == 11

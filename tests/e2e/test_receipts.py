@@ -49,6 +49,7 @@ def metered(stocked, tmp_path_factory):
 def renewed(metered, tmp_path_factory):
     eco = metered.copy(tmp_path_factory.mktemp("renewed"))
     eco.result = renew(eco).json
+    eco.cheapen()
     return eco
 
 
@@ -307,6 +308,7 @@ def test_renewal_faults(metered, tmp_path, kind):
     def step(at):
         eco = metered.copy(tmp_path / f"{kind}-{at}")
         result = eco.faulty(fault_text(kind, at), *argv, code=FAULTS[kind])
+        eco.cheapen()
         listed = signers(eco)
         done = result.code == 0 or (
             len(listed["signers"]) == 2 and listed["receipts_left"] == 0 and
@@ -316,6 +318,7 @@ def test_renewal_faults(metered, tmp_path, kind):
         if not done:
             assert reader.document_open(cose(eco, 20)).payload == claims
             eco.imprint(*argv)
+            eco.cheapen()
         listed = signers(eco)
         assert len(listed["signers"]) == 2 and not listed["receipts_left"]
         new = ca(eco, "document.2").public_key()

@@ -1,0 +1,248 @@
+/* The commands that change something, while imprintd holds the lock: the same
+ * signed requests go to its authority. */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "cmd/imprint/daemon.h"
+#include "lib/authority/order_run.h"
+#include "lib/base/clock.h"
+#include "lib/proto/local.h"
+
+#define RESULT_MAX	((size_t)64 << 20)
+#define LOOK_MS		200	/* how often progress is looked at */
+#define CALL		1	/* one at a time: any number does */
+
+/* -1: none; set once, then read. */
+static int line = -1;
+
+bool
+daemon_there(void)
+{
+	return line >= 0;
+}
+
+void
+daemon_leave(void)
+{
+	if (line >= 0)
+		(void)close(line);
+	line = -1;
+}
+
+enum err
+ecosystem_open_requests(struct cmd *cmd, struct authority **ret_authority)
+{
+	struct diag why = DIAG_INIT;
+	char dir[PATH_SIZE];
+	enum err err;
+
+	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, ret_authority);
+	if (err != ERR_BUSY || ecosystem_dir(cmd, dir) != ERR_OK ||
+	    local_connect(dir, &line, &why) != ERR_OK)
+		return err;
+	cmd->diag = (struct diag)DIAG_INIT;
+	return ecosystem_open(cmd, AUTHORITY_READ, true, ret_authority);
+}
+
+static enum err
+answer_take(struct local_packet *packet, struct diag *diag)
+{
+	const struct internal_message *message = &packet->message;
+	enum err err;
+
+	err = local_receive(line, packet, diag);
+	if (err == ERR_STATE)
+		diag_hint(diag, "imprintd has ended; the same command is "
+		    "carried out without it");
+	if (err)
+		return err == ERR_STATE ? ERR_IO : err;
+	if (message->type == INTERNAL_ERROR)
+		return local_get_error(message->body, diag);
+	if (message->type == INTERNAL_ANSWER && message->call == CALL)
+		return ERR_OK;
+	return diag_fail(diag, ERR_INTERNAL, NULL,
+	    "imprintd: type %llu is no answer",
+	    (unsigned long long)message->type);
+}
+
+static enum err
+ask(enum internal_type type, const struct buf *body, const int *files,
+    size_t file_count, struct diag *diag)
+{
+	const struct internal_message message = { .call = CALL,
+		.type = type, .body = buf_bytes(body) };
+	enum err err = buf_err(body);
+
+	return err ? err : local_send(line, &message, files, file_count,
+	    diag);
+}
+
+static enum err
+text_set(char out[LOCAL_TEXT_MAX + 1], const char *what, const char *text,
+    struct diag *diag)
+{
+	if (text == NULL)
+		return ERR_OK;
+	return snprintf(out, LOCAL_TEXT_MAX + 1, "%s", text) <=
+	    LOCAL_TEXT_MAX ? ERR_OK : diag_fail(diag, ERR_LIMIT, NULL,
+	    "%s: longer than %d characters", what, LOCAL_TEXT_MAX);
+}
+
+static void
+title_set(char out[LOCAL_TEXT_MAX + 1], const struct file *file)
+{
+	const char *slash = strrchr(file->path, '/');
+
+	(void)snprintf(out, LOCAL_TEXT_MAX + 1, "%s", slash != NULL ?
+	    slash + 1 : file->path);
+}
+
+static enum err
+submit_send(struct bytes request, const struct request_files *with,
+    struct diag *diag)
+{
+	struct local_submit submit = { .names = with->file != NULL,
+		.devices = with->devices != NULL };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	int files[LOCAL_FILES_MAX] = { -1 };
+	size_t count = 1;
+	enum err err = ERR_OK;
+
+	if (submit.names) {
+		files[count++] = with->file->fd;
+		title_set(submit.names_title, with->file);
+	}
+	if (submit.devices) {
+		files[count++] = with->devices->file->fd;
+		title_set(submit.devices_title, with->devices->file);
+		submit.signature = with->devices->signature;
+		err = text_set(submit.format, "list's format",
+		    with->devices->format, diag);
+		if (!err)
+			err = text_set(submit.key_id, "key id",
+			    with->devices->key_id, diag);
+		if (!err)
+			err = text_set(submit.challenge, "challenge",
+			    with->devices->challenge, diag);
+	}
+	if (!err)
+		err = local_octets_put(request, &files[0], diag);
+	if (err)
+		return err;
+	local_put_submit(&body, &submit);
+	err = ask(INTERNAL_SUBMIT, &body, files, count, diag);
+	(void)close(files[0]);
+	return err;
+}
+
+enum err
+daemon_submit(struct bytes request, const struct request_files *with,
+    struct buf *result, struct diag *ret_warning, struct diag *diag)
+{
+	_cleanup_local_packet_ struct local_packet packet =
+	    LOCAL_PACKET_INIT;
+	_cleanup_buf_ struct buf octets = { .limit = RESULT_MAX };
+	struct bytes body;
+	enum err err;
+
+	err = submit_send(request, with, diag);
+	if (!err)
+		err = answer_take(&packet, diag);
+	if (!err && packet.file_count != 1)
+		err = diag_fail(diag, ERR_INTERNAL, NULL,
+		    "imprintd: an answer without its result");
+	if (!err)
+		err = local_octets_get(packet.files[0], &octets, diag);
+	if (err)
+		return err;
+	buf_put_bytes(result, buf_bytes(&octets));
+	body = packet.message.body;
+	if (!bytes_equal(body, bytes_of("\xf6", 1)) &&
+	    local_get_error(body, ret_warning) == ERR_SYNTAX)
+		return diag_fail(diag, ERR_INTERNAL, NULL,
+		    "imprintd: a warning that cannot be read");
+	return buf_err(result);
+}
+
+static enum err
+published_tell(struct bytes body, const struct publish *publish,
+    struct diag *diag)
+{
+	uint64_t certificates, crl_bytes;
+	struct published what;
+	struct bytes log;
+	struct cbor cbor;
+	size_t i, count;
+
+	cbor_open(&cbor, body);
+	count = cbor_get_array(&cbor);
+	for (i = 0; i < count && cbor_ok(&cbor); i++) {
+		what = (struct published){ .number = 0 };
+		cbor_get_array_sized(&cbor, 7);
+		log = cbor_get_tstr(&cbor);
+		if (log.len > STORE_NAME_MAX)
+			cbor_fail(&cbor, "log's name");
+		else if (log.len > 0)
+			memcpy(what.log, log.ptr, log.len);
+		what.number = cbor_get_uint(&cbor);
+		what.this_update = cbor_get_int(&cbor);
+		what.next_update = cbor_get_int(&cbor);
+		what.lists = cbor_get_uint(&cbor);
+		certificates = cbor_get_uint(&cbor);
+		crl_bytes = cbor_get_uint(&cbor);
+		if (cbor_ok(&cbor))
+			publish->done(publish->ctx, &what, certificates,
+			    crl_bytes);
+	}
+	return cbor_close(&cbor) ? ERR_OK : diag_fail(diag, ERR_INTERNAL,
+	    NULL, "imprintd: publication: %s", cbor.error);
+}
+
+enum err
+daemon_publish(const struct publish *publish, struct diag *diag)
+{
+	_cleanup_local_packet_ struct local_packet packet =
+	    LOCAL_PACKET_INIT;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	enum err err;
+
+	local_put_pair(&body, publish->days, publish->if_needed);
+	err = ask(INTERNAL_PUBLISH, &body, NULL, 0, diag);
+	if (!err)
+		err = answer_take(&packet, diag);
+	return err ? err : published_tell(packet.message.body, publish,
+	    diag);
+}
+
+enum err
+daemon_order_run(struct authority *authority, const struct order_run *run,
+    struct diag *diag)
+{
+	_cleanup_local_packet_ struct local_packet packet =
+	    LOCAL_PACKET_INIT;
+	struct pollfd fd = { .fd = line, .events = POLLIN };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_order order;
+	bool told = false;
+	enum err err;
+
+	local_put_pair(&body, run->number, run->workers);
+	err = ask(INTERNAL_ORDER_RUN, &body, NULL, 0, diag);
+	if (err)
+		return err;
+	while (poll(&fd, 1, LOOK_MS) <= 0 || fd.revents == 0) {
+		if (!told && run->stop(run->ctx)) {
+			/* it commits what is under way, and says so */
+			(void)shutdown(line, SHUT_WR);
+			told = true;
+		}
+		if (store_order_get(authority_store(authority), run->number,
+		    &order, NULL) == ERR_OK)
+			run->progress(run->ctx, order.committed);
+	}
+	return answer_take(&packet, diag);
+}

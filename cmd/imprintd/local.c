@@ -1,0 +1,438 @@
+/* What commands of this machine ask. The system says who they are; what
+ * changes anything is signed by an operator, whoever hands it in. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/imprintd/desk.h"
+#include "lib/authority/log_publish.h"
+#include "lib/authority/operation.h"
+#include "lib/authority/order_run.h"
+#include "lib/authority/publish.h"
+#include "lib/authority/request.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+#include "lib/proto/local.h"
+
+#define RUN_WAIT_MS	5	/* while chunks are made */
+#define RESULT_MAX	((size_t)64 << 20)
+
+/* What may be handed in, and while an order is run. What is not here mends
+ * the ecosystem, or changes what this process holds: it wants the lock. */
+static const struct {
+	enum request_type	type;
+	bool			beside_run;
+} requests[] = {
+	{ REQUEST_PRODUCT_ADD, true },
+	{ REQUEST_STATION_ADD, true },
+	{ REQUEST_SERVICE_ADD, true },
+	{ REQUEST_ORDER_CREATE, true },
+	{ REQUEST_ORDER_CANCEL, false },
+	{ REQUEST_STATUS, true },
+	{ REQUEST_RECONCILE, false },
+	{ REQUEST_CHIP_MAKER_ADD, true },
+	{ REQUEST_CHIP_MAKER_REMOVE, true },
+	{ REQUEST_STATION_LOST, false },
+	{ REQUEST_STATION_RENEW, false },
+	{ REQUEST_OPERATOR_ADD, true },
+	{ REQUEST_STATION_ACKNOWLEDGE, true },
+};
+
+static void
+local_drop(struct desk *desk, struct desk_local *local)
+{
+	if (desk->run.local == local)
+		desk->run.gone = true;
+	(void)close(local->fd);
+	*local = (struct desk_local){ .fd = -1 };
+}
+
+static void
+local_cut_off(struct desk *desk, struct desk_local *local,
+    const struct diag *diag)
+{
+	log_diag("authority", "a command is cut off", diag);
+	local_drop(desk, local);
+}
+
+void
+local_new(struct desk *desk)
+{
+	struct diag diag = DIAG_INIT;
+	uid_t uid = (uid_t)-1;
+	int fd = -1;
+	size_t i;
+
+	if (local_accept(desk->listener, &fd, &uid, &diag) != ERR_OK)
+		return;
+	for (i = 0; i < LOCALS_MAX; i++)
+		if (desk->locals[i].fd < 0 &&
+		    desk->run.local != &desk->locals[i])
+			break;
+	/* nobody else has a role here, although they reached the socket */
+	if (i == LOCALS_MAX || (uid != geteuid() && uid != 0)) {
+		log_line("authority", i == LOCALS_MAX ? "a command is turned"
+		    " away: there are too many" : "a command of another user"
+		    " is turned away");
+		(void)close(fd);
+		return;
+	}
+	desk->locals[i] = (struct desk_local){ .fd = fd };
+}
+
+static void
+local_answer(struct desk *desk, struct desk_local *local,
+    const struct internal_message *message, const int *file)
+{
+	struct diag diag = DIAG_INIT;
+
+	if (local_send(local->fd, message, file, file != NULL ? 1 : 0,
+	    &diag) != ERR_OK)
+		local_cut_off(desk, local, &diag);
+}
+
+static void
+local_fail(struct desk *desk, struct desk_local *local, uint64_t call,
+    enum err err, const struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct internal_message message = { .call = call,
+		.type = INTERNAL_ERROR };
+
+	local_put_error(&body, err, diag);
+	message.body = buf_bytes(&body);
+	local_answer(desk, local, &message, NULL);
+}
+
+/* Requests. */
+
+static enum err
+request_legal(const struct desk *desk, struct bytes request,
+    struct diag *diag)
+{
+	enum request_type type;
+	size_t i;
+	enum err err;
+
+	err = request_peek(request, &type, diag);
+	if (err)
+		return err;
+	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		if (requests[i].type == type)
+			break;
+	if (i == sizeof(requests) / sizeof(requests[0])) {
+		err = diag_fail(diag, ERR_BUSY, NULL, "request: type %u is "
+		    "not carried out while imprintd runs", (unsigned)type);
+		diag_hint(diag, "stop imprintd, repeat the command, start "
+		    "imprintd");
+	} else if (desk->run.under_way && !requests[i].beside_run) {
+		err = diag_fail(diag, ERR_BUSY, NULL, "order %u is being run",
+		    desk->run.order);
+		diag_hint(diag, "wait for its end, or interrupt 'imprint "
+		    "order run %u' where it runs", desk->run.order);
+	}
+	return err;
+}
+
+/* A descriptor that came along, as a file of the authority's. */
+static enum err
+file_take(const struct desk *desk, int fd, const char *title,
+    struct file *ret_file, struct diag *diag)
+{
+	enum err err;
+
+	err = local_file_check(fd, diag);
+	if (err)
+		return err;
+	*ret_file = (struct file){ .io = desk->cmd->io, .fd = fd,
+		.path = strdup(title[0] != '\0' ? title : "file") };
+	return ret_file->path != NULL ? ERR_OK : diag_nomem(diag);
+}
+
+static const char *
+or_none(const char *text)
+{
+	return text[0] != '\0' ? text : NULL;
+}
+
+/* files[] are the packet's descriptors: it closes them. */
+static enum err
+request_run(struct desk *desk, const struct local_submit *submit,
+    const int *files, struct buf *result, struct diag *diag)
+{
+	_cleanup_buf_ struct buf request = { .limit = REQUEST_SIZE_MAX };
+	struct file names = FILE_INIT, list = FILE_INIT;
+	const struct devices_file devices = { .file = &list,
+		.format = or_none(submit->format),
+		.key_id = or_none(submit->key_id),
+		.challenge = or_none(submit->challenge),
+		.signature = submit->signature };
+	const struct request_files with = {
+		.file = submit->names ? &names : NULL,
+		.devices = submit->devices ? &devices : NULL };
+	size_t next = 1;
+	enum err err;
+
+	err = local_octets_get(files[0], &request, diag);
+	if (!err)
+		err = request_legal(desk, buf_bytes(&request), diag);
+	if (!err && submit->names)
+		err = file_take(desk, files[next++], submit->names_title,
+		    &names, diag);
+	if (!err && submit->devices)
+		err = file_take(desk, files[next], submit->devices_title,
+		    &list, diag);
+	if (!err)
+		err = authority_submit_files(desk->authority,
+		    buf_bytes(&request), &with, time_now(), result, diag);
+	free(names.path);
+	free(list.path);
+	return err;
+}
+
+/* A result with what went wrong beside it. */
+static enum err
+result_answer(struct desk *desk, struct desk_local *local, uint64_t call,
+    const struct buf *result, struct diag *diag)
+{
+	const struct diag *warning = authority_warning(desk->authority);
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct internal_message message = { .call = call,
+		.type = INTERNAL_ANSWER };
+	int fd = -1;
+	enum err err;
+
+	err = local_octets_put(buf_bytes(result), &fd, diag);
+	if (err)
+		return err;
+	if (warning != NULL)
+		local_put_error(&body, warning->code, warning);
+	else
+		cbor_put_null(&body);
+	message.body = buf_bytes(&body);
+	local_answer(desk, local, &message, &fd);
+	(void)close(fd);
+	return ERR_OK;
+}
+
+static bool
+submit_take(struct desk *desk, struct desk_local *local,
+    const struct local_packet *packet, struct diag *diag)
+{
+	_cleanup_buf_ struct buf result = { .limit = RESULT_MAX };
+	const struct internal_message *message = &packet->message;
+	struct diag why = DIAG_INIT;
+	struct local_submit submit;
+	enum err err;
+
+	err = local_get_submit(message->body, &submit, diag);
+	if (!err && packet->file_count != (size_t)1 + submit.names +
+	    submit.devices)
+		err = diag_fail(diag, ERR_SYNTAX, NULL,
+		    "local message: %zu files", packet->file_count);
+	if (err)
+		return false;
+	err = request_run(desk, &submit, packet->files, &result, &why);
+	if (!err)
+		err = result_answer(desk, local, message->call, &result,
+		    &why);
+	if (err)
+		local_fail(desk, local, message->call, err, &why);
+	return true;
+}
+
+/* Publication. */
+
+struct telling {
+	struct buf	items;
+	size_t		count;
+};
+
+static void
+published_put(void *ctx, const struct published *what,
+    uint64_t certificates, uint64_t crl_bytes)
+{
+	struct telling *telling = ctx;
+	struct buf *out = &telling->items;
+
+	telling->count++;
+	cbor_put_array(out, 7);
+	cbor_put_text(out, what->log);
+	cbor_put_uint(out, what->number);
+	cbor_put_int(out, what->this_update);
+	cbor_put_int(out, what->next_update);
+	cbor_put_uint(out, what->lists);
+	cbor_put_uint(out, certificates);
+	cbor_put_uint(out, crl_bytes);
+}
+
+static bool
+publish_take(struct desk *desk, struct desk_local *local,
+    const struct internal_message *message, struct diag *diag)
+{
+	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER,
+		LOG_OPERATIONS_NUMBER };
+	struct internal_message answer = { .call = message->call,
+		.type = INTERNAL_ANSWER };
+	struct telling telling = { .items = BUF_INIT };
+	struct publish publish = { .now = time_now(), .done = published_put,
+		.ctx = &telling };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct diag why = DIAG_INIT;
+	uint64_t days = 0, if_needed = 0;
+	size_t i;
+	enum err err;
+
+	if (local_get_pair(message->body, PUBLISH_DAYS_MAX, &days,
+	    &if_needed, diag) != ERR_OK)
+		return false;
+	publish.days = (unsigned)days;
+	publish.if_needed = if_needed != 0;
+	err = authority_publish_status(desk->authority, &publish, &why);
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++)
+		err = authority_log_publish(desk->authority, logs[i], &why);
+	cbor_put_array(&body, telling.count);
+	buf_put_bytes(&body, buf_bytes(&telling.items));
+	if (!err)
+		err = buf_err(&telling.items);
+	buf_release(&telling.items);
+	if (err) {
+		local_fail(desk, local, message->call, err, &why);
+		return true;
+	}
+	answer.body = buf_bytes(&body);
+	local_answer(desk, local, &answer, NULL);
+	return true;
+}
+
+/* An order's run. */
+
+static bool
+run_take(struct desk *desk, struct desk_local *local,
+    const struct internal_message *message, struct diag *diag)
+{
+	uint64_t order = 0, workers = 0;
+	struct diag why = DIAG_INIT;
+
+	if (local_get_pair(message->body, UINT32_MAX, &order, &workers,
+	    diag) != ERR_OK)
+		return false;
+	if (desk->run.local != NULL) {
+		(void)diag_fail(&why, ERR_BUSY, NULL,
+		    "order %u is being run: one at a time", desk->run.order);
+		diag_hint(&why, "wait for its end");
+		local_fail(desk, local, message->call, ERR_BUSY, &why);
+		return true;
+	}
+	local->call = message->call;
+	desk->run = (struct desk_run){ .local = local,
+		.order = (uint32_t)order, .workers = (unsigned)workers };
+	return true;
+}
+
+static bool
+run_stop(void *ctx)
+{
+	struct desk *desk = ctx;
+
+	return desk->ending || desk->run.gone || desk->run.err != ERR_OK;
+}
+
+static void
+run_idle(void *ctx)
+{
+	struct desk *desk = ctx;
+
+	if (desk->run.err == ERR_OK)
+		desk->run.err = desk_turn(desk, RUN_WAIT_MS,
+		    &desk->run.diag);
+}
+
+enum err
+order_job(struct desk *desk, struct diag *diag)
+{
+	struct desk_run *run = &desk->run;
+	const struct order_run order = { .number = run->order,
+		.workers = run->workers, .now = time_now(), .stop = run_stop,
+		.idle = run_idle, .ctx = desk };
+	const struct internal_message done = { .call = run->local->call,
+		.type = INTERNAL_ANSWER, .body = bytes_of("\xf6", 1) };
+	struct diag why = DIAG_INIT;
+	enum err err;
+
+	run->under_way = true;
+	err = authority_order_run(desk->authority, &order, &why);
+	run->local->call = 0;
+	if (run->local->fd < 0)
+		;	/* nobody waits */
+	else if (err)
+		local_fail(desk, run->local, done.call, err, &why);
+	else
+		local_answer(desk, run->local, &done, NULL);
+	err = run->err;
+	if (err && diag != NULL)
+		*diag = run->diag;
+	*run = (struct desk_run){ .local = NULL };
+	return err;
+}
+
+static bool
+local_message(struct desk *desk, struct desk_local *local,
+    const struct local_packet *packet, struct diag *diag)
+{
+	const struct internal_message *message = &packet->message;
+
+	if (!internal_allowed(INTERNAL_OPERATOR, message->type) ||
+	    message->call == 0 || (packet->file_count > 0 &&
+	    message->type != INTERNAL_SUBMIT)) {
+		(void)diag_fail(diag, ERR_PERMISSION, NULL,
+		    "local message: type %llu is not a command's to send",
+		    (unsigned long long)message->type);
+		return false;
+	}
+	if (message->type == INTERNAL_SUBMIT)
+		return submit_take(desk, local, packet, diag);
+	if (message->type == INTERNAL_PUBLISH)
+		return publish_take(desk, local, message, diag);
+	return run_take(desk, local, message, diag);
+}
+
+static void
+local_take(struct desk *desk, struct desk_local *local)
+{
+	_cleanup_local_packet_ struct local_packet packet =
+	    LOCAL_PACKET_INIT;
+	struct diag diag = DIAG_INIT;
+	enum err err;
+
+	err = local_receive(local->fd, &packet, &diag);
+	if (err == ERR_BUSY)
+		return;
+	if (err == ERR_STATE && local->call != 0)
+		/* it wants the run to stop, and may wait for that */
+		desk->run.gone = true;
+	else if (err == ERR_STATE)
+		local_drop(desk, local);
+	else if (err)
+		local_cut_off(desk, local, &diag);
+	else if (local->call != 0) {
+		(void)diag_fail(&diag, ERR_STATE, NULL,
+		    "local message: before the last one was answered");
+		local_cut_off(desk, local, &diag);
+	} else if (!local_message(desk, local, &packet, &diag)) {
+		local_cut_off(desk, local, &diag);
+	}
+}
+
+void
+locals_take(struct desk *desk)
+{
+	size_t i;
+
+	for (i = 0; i < LOCALS_MAX; i++)
+		if (desk->locals[i].due && desk->locals[i].fd >= 0) {
+			desk->locals[i].due = false;
+			local_take(desk, &desk->locals[i]);
+		}
+}
