@@ -72,10 +72,10 @@ MUST_USE enum err bench_submit(struct authority *, enum request_type,
 MUST_USE enum err bench_submit_file(struct authority *, enum request_type,
     struct bytes body, const struct file *, struct buf *result,
     struct diag *);
-/* The same with all that a request can name. */
-MUST_USE enum err bench_submit_files(struct authority *, enum request_type,
-    struct bytes body, const struct request_files *, struct buf *result,
-    struct diag *);
+/* What the operator does of that: opens their key, which takes long on
+ * purpose, and signs. */
+MUST_USE enum err bench_request_sign(struct authority *, enum request_type,
+    struct bytes body, struct buf *request, struct diag *);
 MUST_USE enum err bench_order_run(struct authority *, uint32_t number,
     struct diag *);
 /* An order of count identities for keys that their devices made, run;

@@ -158,7 +158,8 @@ modes_work(void *ctx, uint64_t count, int64_t *ret_ns, struct diag *diag)
 	struct modes *m = ctx;
 	const struct devices_file in = { .file = &m->file };
 	const struct request_files files = { .devices = &in };
-	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	_cleanup_buf_ struct buf body = BUF_INIT, request = BUF_INIT;
+	_cleanup_buf_ struct buf result = BUF_INIT;
 	int64_t start, taken;
 	struct cbor cbor;
 	enum err err;
@@ -170,10 +171,13 @@ modes_work(void *ctx, uint64_t count, int64_t *ret_ns, struct diag *diag)
 	    proofs_write(m, count, diag);
 	if (!err)
 		err = request_make(m, &in, &body, diag);
+	if (!err)
+		err = bench_request_sign(m->authority, REQUEST_ORDER_CREATE,
+		    buf_bytes(&body), &request, diag);
 	start = time_monotonic_ns();
 	if (!err)
-		err = bench_submit_files(m->authority, REQUEST_ORDER_CREATE,
-		    buf_bytes(&body), &files, &result, diag);
+		err = authority_submit_files(m->authority,
+		    buf_bytes(&request), &files, time_now(), &result, diag);
 	taken = m->mode == ORDER_CHIP ? time_monotonic_ns() : start;
 	if (err)
 		return err;

@@ -32,18 +32,19 @@ bench_submit_file(struct authority *authority, enum request_type type,
     struct diag *diag)
 {
 	const struct request_files files = { .file = file };
+	_cleanup_buf_ struct buf request = BUF_INIT;
+	enum err err;
 
-	return bench_submit_files(authority, type, body, &files, result,
-	    diag);
+	err = bench_request_sign(authority, type, body, &request, diag);
+	return err ? err : authority_submit_files(authority,
+	    buf_bytes(&request), &files, time_now(), result, diag);
 }
 
 enum err
-bench_submit_files(struct authority *authority, enum request_type type,
-    struct bytes body, const struct request_files *files, struct buf *result,
-    struct diag *diag)
+bench_request_sign(struct authority *authority, enum request_type type,
+    struct bytes body, struct buf *request, struct diag *diag)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
-	_cleanup_buf_ struct buf request = BUF_INIT;
 	char path[PATH_SIZE];
 	enum err err;
 
@@ -52,13 +53,8 @@ bench_submit_files(struct authority *authority, enum request_type type,
 	if (!err)
 		err = operator_key_open(io_posix(), path,
 		    bytes_text(BENCH_PASSPHRASE), &signer, diag);
-	if (!err)
-		err = request_sign(authority_info(authority)->id, type, body,
-		    time_now(), signer, &request, diag);
-	if (!err)
-		err = authority_submit_files(authority, buf_bytes(&request),
-		    files, time_now(), result, diag);
-	return err;
+	return err ? err : request_sign(authority_info(authority)->id, type,
+	    body, time_now(), signer, request, diag);
 }
 
 enum err

@@ -205,6 +205,22 @@ member_find(struct imprint_bytes body, const char *name)
 	return value;
 }
 
+static bool
+reason_is(const struct imprint_tls_answer *answer, const char *text)
+{
+	struct imprint_bytes reason = member_find(answer->body, "reason");
+
+	return bytes_equal(bytes_of(reason.ptr, reason.len),
+	    bytes_text(text));
+}
+
+/* Nobody owns the device yet: there is nothing to do but to ask later. */
+static bool
+is_unclaimed(const struct imprint_tls_answer *answer)
+{
+	return answer->status == 403 && reason_is(answer, "unclaimed");
+}
+
 /* Why not, as the server has it, and what to do about it. */
 static void
 refusal_print(const struct field *f, const struct imprint_tls_answer *answer)
@@ -237,23 +253,18 @@ refusal_print(const struct field *f, const struct imprint_tls_answer *answer)
 	fprintf(stderr, " (status %d)\n", answer->status);
 	for (i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
 		if (hints[i].status == answer->status)
-			fprintf(stderr, "  %s\n", hints[i].hint);
+			fprintf(stderr, "  %s\n", is_unclaimed(answer) ?
+			    "its owner claims it with the code on its label" :
+			    hints[i].hint);
 	if (!f->cmd->json)
 		return;
 	printf("{\"confirmed\": false, \"status\": %d, \"reason\": ",
 	    answer->status);
 	json_string(stdout, reason.len > 0 ? (const char *)reason.ptr : "",
 	    reason.len);
+	if (answer->retry_after_s > 0)
+		printf(", \"retry_after\": %u", answer->retry_after_s);
 	printf("}\n");
-}
-
-static bool
-reason_is(const struct imprint_tls_answer *answer, const char *text)
-{
-	struct imprint_bytes reason = member_find(answer->body, "reason");
-
-	return bytes_equal(bytes_of(reason.ptr, reason.len),
-	    bytes_text(text));
 }
 
 /* Will these octets never be answered? So it is said, and not signed. */
@@ -312,7 +323,8 @@ turn_refused(struct field *f, const struct imprint_tls_answer *answer)
 	enum err err = ERR_OK;
 
 	refusal_print(f, answer);
-	if (answer->status == 429 || answer->status >= 500)
+	if (answer->status == 429 || answer->status >= 500 ||
+	    is_unclaimed(answer))
 		return (struct field_turn){ .then = TURN_LATER,
 			.code = EXIT_BUSY,
 			.retry_after_s = answer->retry_after_s };

@@ -158,6 +158,7 @@ static const struct cmd_option list_options[] = {
 	{ "log", "NAME", "bulk (default) or online" },
 	{ "from", "INDEX", "first index (default 0)" },
 	{ "count", "N", "how many (default 100)" },
+	{ "claim-codes", NULL, "with each one's claim code, for its label" },
 	{ NULL, NULL, NULL },
 };
 
@@ -183,6 +184,13 @@ static const struct cmd_option suspend_options[] = {
 };
 
 static const struct cmd_option cancel_options[] = {
+	{ "no-publish", NULL, "leave that to 'imprint publish'" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option claim_options[] = {
+	{ "code", "CODE", "the claim code on the device's label" },
+	{ "owner", "NAME", "whose it is from now on" },
 	{ "no-publish", NULL, "leave that to 'imprint publish'" },
 	{ NULL, NULL, NULL },
 };
@@ -326,6 +334,16 @@ static const struct cmd_command commands[] = {
 	    "adds", operator_approve_options,
 	    "  imprint operator approve cay.operator --operator bea \\\n"
 	    "      --out cay.approval\n", operator_approve_cmd },
+	{ "device claim", "DEVICE", "say whose a device is, by the code on its "
+	    "label", claim_options,
+	    "  imprint device claim DB-000017 --code 7K2M-00QX-V9DT-3 \\\n"
+	    "      --owner \"Jane Roe\"\n", device_claim_cmd },
+	{ "device release", "DEVICE", "make a device nobody's again: what it "
+	    "has is suspended", cancel_options,
+	    "  imprint device release DB-000017\n", device_release_cmd },
+	{ "device show", "DEVICE...", "print whose a device is, and its claim "
+	    "code", NULL, "  imprint device show DB-000017\n",
+	    device_show_cmd },
 	{ "chip-maker approve", "NAME", "stand for a chip maker whom another "
 	    "operator adds", chip_maker_approve_options,
 	    "  imprint chip-maker approve acme --cert acme-signer.pem \\\n"

@@ -1,6 +1,8 @@
 #include <stdlib.h>
 
 #include "cmd/imprint/imprint.h"
+#include "lib/authority/claim.h"
+#include "lib/authority/field.h"
 #include "lib/authority/signer.h"
 #include "lib/authority/status.h"
 #include "lib/base/clock.h"
@@ -249,6 +251,7 @@ struct listing {
 	struct authority	*authority;
 	struct lookup		*lookup;
 	uint64_t		 from, left, printed;
+	bool			 codes;		/* claim codes too */
 };
 
 static void
@@ -270,11 +273,29 @@ row_names(const struct identity *identity, const struct template *template,
 	}
 }
 
+/* Of the device that was born with it. */
+static enum err
+row_code(struct listing *list, const struct address *address)
+{
+	char code[CLAIM_CODE_SIZE];
+	struct address birth;
+	enum err err;
+
+	err = field_birth(list->authority, address, &birth, &list->cmd->diag);
+	if (!err)
+		err = claim_code(list->authority, &birth, code,
+		    &list->cmd->diag);
+	if (!err)
+		printf(list->cmd->json ? ", \"claim_code\": \"%s\"" : "  %s",
+		    code);
+	return err;
+}
 
 static enum err
 row_print(struct listing *list, const struct identity *identity,
     const struct template *template, const struct store_range *range)
 {
+	struct address address = { range->log, identity->index };
 	struct store_status since;
 	enum status status;
 	enum err err;
@@ -289,6 +310,8 @@ row_print(struct listing *list, const struct identity *identity,
 		    (unsigned long long)identity->index, identity->ueid_hex,
 		    range->order);
 		row_names(identity, template, true);
+		if (list->codes)
+			err = row_code(list, &address);
 		printf(", ");
 		status_print(status, &since, true);
 		printf("}");
@@ -297,6 +320,8 @@ row_print(struct listing *list, const struct identity *identity,
 		    (unsigned long long)identity->index, identity->ueid_hex,
 		    range->order);
 		row_names(identity, template, false);
+		if (list->codes)
+			err = row_code(list, &address);
 		if (status != STATUS_VALID) {
 			printf("  ");
 			status_print(status, &since, false);
@@ -304,7 +329,7 @@ row_print(struct listing *list, const struct identity *identity,
 		printf("\n");
 	}
 	list->printed++;
-	return ERR_OK;
+	return err;
 }
 
 static enum err
@@ -337,7 +362,8 @@ identity_list_cmd(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_lookup_ struct lookup *lookup = NULL;
-	struct listing list = { .cmd = cmd };
+	struct listing list = { .cmd = cmd,
+	    .codes = cmd_flag(cmd, "claim-codes") };
 	const char *name = cmd_value(cmd, "log");
 	struct store_log log;
 	uint64_t order = 0;

@@ -15,13 +15,13 @@ static const unsigned statuses[] = {
 	[ENROL_CONSUMED] = 403, [ENROL_SUPERSEDED] = 403,
 	[ENROL_ATTEMPTS] = 403, [ENROL_CONFLICT] = 409,
 	[ENROL_KEYS] = 422, [ENROL_NO_PRODUCT] = 404, [ENROL_BUSY] = 503,
-	[ENROL_QUOTA] = 403
+	[ENROL_QUOTA] = 403, [ENROL_UNCLAIMED] = 403
 };
 
 const char *
 identity_verdict_name(unsigned verdict)
 {
-	return verdict > ENROL_QUOTA ? NULL :
+	return verdict > ENROL_UNCLAIMED ? NULL :
 	    enrol_verdict_name((enum enrol_verdict)verdict);
 }
 
@@ -95,8 +95,11 @@ job_settle(struct desk *desk, struct desk_job *job)
 
 	job->done = result->verdict == ENROL_DONE ||
 	    result->verdict == ENROL_REPEATED;
-	if (!job->done)
+	if (!job->done) {
 		refuse(job, result->verdict, result->why.what);
+		if (result->retry_after_s > 0)
+			job->refusal.retry_after_s = result->retry_after_s;
+	}
 	if (result->verdict < VERDICTS_MAX)
 		desk->verdicts[result->verdict]++;
 	verdict_log(job);

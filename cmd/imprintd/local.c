@@ -37,6 +37,8 @@ static const struct {
 	{ REQUEST_STATION_RENEW, false },
 	{ REQUEST_OPERATOR_ADD, true },
 	{ REQUEST_STATION_ACKNOWLEDGE, true },
+	{ REQUEST_DEVICE_CLAIM, true },
+	{ REQUEST_DEVICE_RELEASE, true },
 };
 
 static void

@@ -15,7 +15,7 @@ enrol_verdict_name(enum enrol_verdict verdict)
 	static const char *const names[] = { "refused", "done", "repeated",
 	    "malformed", "unsupported", "unknown", "signature", "revoked",
 	    "suspended", "expired", "consumed", "superseded", "attempts",
-	    "conflict", "keys", "no-product", "busy", "quota" };
+	    "conflict", "keys", "no-product", "busy", "quota", "unclaimed" };
 
 	return (unsigned)verdict < sizeof(names) / sizeof(names[0]) ?
 	    names[verdict] : "?";

@@ -68,7 +68,9 @@ enum enrol_verdict {
 	ENROL_NO_PRODUCT = 15,	/* no product is had with this identity */
 	ENROL_BUSY = 16,	/* no room in this turn: submit it again in the
 				 * next one */
-	ENROL_QUOTA = 17	/* plain EST for new keys: not, or no more */
+	ENROL_QUOTA = 17,	/* plain EST for new keys: not, or no more */
+	ENROL_UNCLAIMED = 18	/* nobody owns the device (claim.h): it comes
+				 * back after retry_after_s */
 };
 /* "consumed"; "?" for none of them. */
 const char *enrol_verdict_name(enum enrol_verdict);
@@ -80,6 +82,7 @@ struct enrol_result {
 	struct buf		*answer;
 	/* why not, and what to do; its private part is for the log alone */
 	struct diag		 why;
+	uint32_t		 retry_after_s;	/* 0: not said */
 	/* of enrol_submit_est(): the answer is the certificate alone, DER */
 	bool			 bare;
 	/* of enrol_submit_est() with keygen: appended to by ENROL_DONE, the

@@ -1,4 +1,5 @@
 /* Who asks: a certificate that was issued here, and the key in it. */
+#include "lib/authority/claim.h"
 #include "lib/authority/enrol_internal.h"
 #include "lib/authority/request_internal.h"
 #include "lib/authority/status.h"
@@ -82,6 +83,50 @@ names_copy(const struct template *template, const struct identity *identity,
 	asker->name_count = n;
 }
 
+/*
+ * A device that nobody owns asks often, and for long: it is told before
+ * anything is rebuilt or verified. Who only has its serial number is told no
+ * more than that.
+ */
+static enum err
+owner_check(struct enrol *e, const struct address *address,
+    struct enrol_result *result, struct diag *diag)
+{
+	struct field_device device = { .has_current = false };
+	const struct enrol_product *product;
+	struct store_range range;
+	struct enrol_kind kind;
+	struct address birth;
+	enum err err;
+
+	if (!e->claims)
+		return ERR_OK;
+	err = store_range_get(e->authority->store, address->log,
+	    address->index, &range, diag);
+	if (!err)
+		err = enrol_kind(e, range.template, &kind, diag);
+	if (!err)
+		err = field_birth(e->authority, address, &birth, diag);
+	if (err)
+		return err;
+	product = address->log == LOG_ONLINE_NUMBER ?
+	    enrol_product_by_name(e, kind.product) :
+	    enrol_product_by_bootstrap(e, kind.product);
+	if (product == NULL || !product->product.field.claim)
+		return ERR_OK;
+	err = field_device_get(e->authority, &birth, &device, diag);
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	/* one that enrolled before its product wanted owners goes on */
+	if (device.claim.state == FIELD_CLAIMED ||
+	    (device.claim.state == FIELD_UNCLAIMED && device.has_current))
+		return ERR_OK;
+	result->retry_after_s = CLAIM_RETRY_S;
+	return enrol_refuse(result, ENROL_UNCLAIMED, "nobody has claimed "
+	    "this device yet", "its owner claims it with the code on its "
+	    "label; until then ask again, not often");
+}
+
 /* Rebuild the identity; its certificate must be the leaf to the octet. */
 static enum err
 asker_rebuild(struct enrol *e, struct bytes leaf, struct asker *asker,
@@ -96,6 +141,10 @@ asker_rebuild(struct enrol *e, struct bytes leaf, struct asker *asker,
 	if (leaf_serial(leaf, serial))
 		err = lookup_serial(e->authority, serial, &asker->address,
 		    NULL);
+	if (!err)
+		err = owner_check(e, &asker->address, result, diag);
+	if (!err && enrol_decided(result))
+		return ERR_OK;
 	if (!err)
 		err = lookup_get(e->lookup, &asker->address, &identity,
 		    &asker->range, &template, diag);

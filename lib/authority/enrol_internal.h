@@ -51,6 +51,7 @@ struct enrol {
 	uint64_t		 objects;	/* as they were when loaded */
 	struct enrol_product	**products;
 	size_t			 product_count;
+	bool			 claims;	/* one of them wants owners */
 	struct enrol_kind	 kinds[ENROL_KINDS];
 	size_t			 kind_count, kind_next;
 	struct authority_signer	 signer;

@@ -192,8 +192,11 @@ load(struct enrol *e, struct diag *diag)
 		err = authority_object_each(e->authority, STORE_PRODUCT,
 		    product_take, &walk, diag);
 	products_field(e);
-	for (i = 0; i < e->product_count && !err; i++)
+	e->claims = false;
+	for (i = 0; i < e->product_count && !err; i++) {
 		err = product_ready(e, e->products[i], diag);
+		e->claims |= e->products[i]->product.field.claim;
+	}
 	return err ? err : asserted_load(e, diag);
 }
 

@@ -580,6 +580,7 @@ enrol_submission_begin(struct submission *s, bool bare)
 		    "enrolment: no turn is under way");
 	s->result->verdict = ENROL_REFUSED;
 	s->result->known = false;
+	s->result->retry_after_s = 0;
 	s->result->bare = bare;
 	s->result->why = (struct diag)DIAG_INIT;
 	return ERR_OK;

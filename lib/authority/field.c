@@ -4,6 +4,7 @@
 #include "lib/base/cbor_write.h"
 
 #define ROW_VERSION	1
+#define ROW_CLAIMED	2	/* of a device: with whose it is */
 
 static enum err
 altered(uint32_t log, uint64_t index, struct diag *diag)
@@ -232,6 +233,46 @@ place_put(struct buf *out, bool has, uint64_t index)
 		cbor_put_null(out);
 }
 
+static bool
+is_claimed(const struct field_claim *claim)
+{
+	return claim->state != FIELD_UNCLAIMED || claim->guesses > 0;
+}
+
+static void
+claim_put(struct buf *out, const struct field_claim *claim)
+{
+	cbor_put_array(out, 6);
+	cbor_put_uint(out, (uint64_t)claim->state);
+	cbor_put_text(out, claim->owner);
+	cbor_put_int(out, claim->time);
+	cbor_put_uint(out, claim->operation);
+	cbor_put_uint(out, claim->guesses);
+	cbor_put_int(out, claim->guessed);
+}
+
+static void
+claim_get(struct cbor *cbor, struct field_claim *claim)
+{
+	struct bytes owner;
+	uint64_t state;
+
+	cbor_get_array_sized(cbor, 6);
+	state = cbor_get_uint(cbor);
+	owner = cbor_get_tstr(cbor);
+	claim->time = cbor_get_int(cbor);
+	claim->operation = cbor_get_uint(cbor);
+	claim->guesses = (unsigned)cbor_get_uint(cbor);
+	claim->guessed = cbor_get_int(cbor);
+	if (state > FIELD_RELEASED || owner.len >= sizeof(claim->owner)) {
+		cbor_fail(cbor, "no claim");
+		return;
+	}
+	claim->state = (enum field_claim_state)state;
+	if (owner.len > 0)
+		memcpy(claim->owner, owner.ptr, owner.len);
+}
+
 enum err
 field_device_get(struct authority *authority, const struct address *birth,
     struct field_device *ret_device, struct diag *diag)
@@ -241,7 +282,7 @@ field_device_get(struct authority *authority, const struct address *birth,
 	struct bytes body;
 	struct cbor cbor;
 	uint64_t version;
-	size_t i;
+	size_t i, count;
 	enum err err;
 
 	err = row_get(authority, STORE_DEVICE, birth->log, birth->index, &row,
@@ -249,7 +290,8 @@ field_device_get(struct authority *authority, const struct address *birth,
 	if (err)
 		return err;
 	cbor_open(&cbor, body);
-	version = cbor_get_versioned(&cbor, 7, ROW_VERSION);
+	count = cbor_get_array(&cbor);
+	version = cbor_get_uint(&cbor);
 	place_get(&cbor, &d.has_current, &d.current);
 	place_get(&cbor, &d.has_pending, &d.pending);
 	d.attempts = (unsigned)cbor_get_uint(&cbor);
@@ -260,7 +302,10 @@ field_device_get(struct authority *authority, const struct address *birth,
 		cbor_fail(&cbor, "too many requests");
 	for (i = 0; i < d.id_count && cbor_ok(&cbor); i++)
 		fixed_get(&cbor, d.ids[i], DEVICE_REQUEST_ID_SIZE);
-	if (!cbor_close(&cbor) || version != ROW_VERSION)
+	if (version == ROW_CLAIMED)
+		claim_get(&cbor, &d.claim);
+	if (!cbor_close(&cbor) || count != 6 + version ||
+	    version < ROW_VERSION || version > ROW_CLAIMED)
 		return altered(birth->log, birth->index, diag);
 	*ret_device = d;
 	return ERR_OK;
@@ -288,14 +333,16 @@ field_device_put(struct authority *authority, const struct address *birth,
     const struct field_device *d, struct row_sum *changes, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
+	unsigned version;
 	size_t i;
 	enum err err;
 
 	err = device_leave(authority, birth, changes, diag);
 	if (err)
 		return err;
-	cbor_put_array(&body, 7);
-	cbor_put_uint(&body, ROW_VERSION);
+	version = is_claimed(&d->claim) ? ROW_CLAIMED : ROW_VERSION;
+	cbor_put_array(&body, 6 + version);
+	cbor_put_uint(&body, version);
 	place_put(&body, d->has_current, d->current);
 	place_put(&body, d->has_pending, d->pending);
 	cbor_put_uint(&body, d->attempts);
@@ -305,6 +352,8 @@ field_device_put(struct authority *authority, const struct address *birth,
 	for (i = 0; i < d->id_count; i++)
 		cbor_put_bstr(&body, bytes_of(d->ids[i],
 		    DEVICE_REQUEST_ID_SIZE));
+	if (version == ROW_CLAIMED)
+		claim_put(&body, &d->claim);
 	return row_put(authority, STORE_DEVICE, birth->log, birth->index,
 	    &body, changes, diag);
 }

@@ -27,6 +27,22 @@ struct field_enrolment {
 
 #define FIELD_EVENTS_MAX	16	/* of one device, until it moves on */
 
+#define FIELD_OWNER_SIZE	129	/* CLAIM_OWNER_MAX and NUL */
+#define FIELD_GUESSES_MAX	64
+
+/* Whose a device is: claim.h. All 0: nobody ever claimed it. */
+enum field_claim_state {
+	FIELD_UNCLAIMED = 0, FIELD_CLAIMED = 1, FIELD_RELEASED = 2
+};
+struct field_claim {
+	enum field_claim_state state;
+	char		owner[FIELD_OWNER_SIZE];	/* of a claimed one */
+	int64_t		time;		/* of the claim or release, */
+	uint64_t	operation;	/* and its entry */
+	unsigned	guesses;	/* wrong codes since, */
+	int64_t		guessed;	/* and when the last one came */
+};
+
 struct field_device {
 	bool		has_current, has_pending;
 	uint64_t	current, pending;	/* in the log LOG_ONLINE */
@@ -38,6 +54,7 @@ struct field_device {
 	/* requests whose identities others took the place of since then */
 	uint8_t		ids[PRODUCT_ATTEMPTS_MAX][DEVICE_REQUEST_ID_SIZE];
 	size_t		id_count;
+	struct field_claim claim;
 };
 
 /* ERR_NOTFOUND, without diag; ERR_CORRUPT: altered. A locked ecosystem is

@@ -181,6 +181,8 @@ static const struct {
 	{ REQUEST_STATION_LOST, request_station_lost },
 	{ REQUEST_STATION_RENEW, request_station_renew },
 	{ REQUEST_STATION_ACKNOWLEDGE, request_station_acknowledge },
+	{ REQUEST_DEVICE_CLAIM, request_device_claim },
+	{ REQUEST_DEVICE_RELEASE, request_device_release },
 };
 
 static enum err

@@ -48,7 +48,9 @@ enum request_type {
 	REQUEST_STATION_RENEW = 24,	/* body: the station's statement */
 	REQUEST_OPERATOR_ADD = 25,	/* body: [name, COSE_Key,
 					 * ? approval] */
-	REQUEST_STATION_ACKNOWLEDGE = 26 /* lib/authority/acknowledge.h */
+	REQUEST_STATION_ACKNOWLEDGE = 26, /* lib/authority/acknowledge.h */
+	REQUEST_DEVICE_CLAIM = 30,	/* lib/authority/claim.h */
+	REQUEST_DEVICE_RELEASE = 31
 };
 
 /* Build and sign; a fresh request id. Appended to out. */

@@ -42,5 +42,7 @@ REQUEST_HANDLER(request_reconcile);
 REQUEST_HANDLER(request_station_lost);
 REQUEST_HANDLER(request_station_renew);
 REQUEST_HANDLER(request_station_acknowledge);
+REQUEST_HANDLER(request_device_claim);
+REQUEST_HANDLER(request_device_release);
 
 #endif

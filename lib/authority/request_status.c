@@ -80,8 +80,8 @@ status_ranges_get(struct cbor *cbor, struct status_range **ret_ranges,
 	size_t count, i;
 
 	count = cbor_get_array(cbor);
-	/* one of them takes 5 octets at least */
-	if (!cbor_ok(cbor) || count > cbor->len / 5) {
+	/* one of them takes 4 octets at least */
+	if (!cbor_ok(cbor) || count > cbor->len / 4) {
 		cbor_fail(cbor, "no list of ranges");
 		return ERR_OK;
 	}

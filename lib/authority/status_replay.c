@@ -134,10 +134,11 @@ replay_status(struct status_replay *r, const struct operation *operation,
 	return err ? err : ranges_add(r, asked.ranges, asked.count, diag);
 }
 
-/* The answer says what was revoked with the order. */
+/* The answer says of which ranges, at its end: what was revoked with an order,
+ * suspended with a release, resumed with a claim. */
 static enum err
-replay_cancel(struct status_replay *r, const struct operation *operation,
-    struct diag *diag)
+replay_answer(struct status_replay *r, const struct operation *operation,
+    enum status_action action, unsigned reason, struct diag *diag)
 {
 	struct status_range *ranges = NULL;
 	size_t count = 0;
@@ -152,13 +153,17 @@ replay_cancel(struct status_replay *r, const struct operation *operation,
 	if (!cbor_ok(&cbor))
 		return bad_entry(operation, "no request", diag);
 	cbor_open(&cbor, result);
+	if (action == STATUS_RESUME) {	/* [outcome, seconds, ranges] */
+		cbor_get_array_sized(&cbor, 3);
+		(void)cbor_get_uint(&cbor);
+		(void)cbor_get_uint(&cbor);
+	}
 	err = status_ranges_get(&cbor, &ranges, &count, diag);
 	if (!err && !cbor_close(&cbor))
-		err = bad_entry(operation, "no ranges that were revoked",
+		err = bad_entry(operation, "no ranges that it changed",
 		    diag);
 	if (!err)
-		err = cause_add(r, operation, STATUS_REVOKE,
-		    CRL_CESSATION_OF_OPERATION, diag);
+		err = cause_add(r, operation, action, reason, diag);
 	if (!err)
 		err = ranges_add(r, ranges, count, diag);
 	free(ranges);
@@ -328,7 +333,14 @@ status_replay_entry(struct status_replay *r,
 		if (type == REQUEST_STATUS)
 			return replay_status(r, operation, body, diag);
 		if (type == REQUEST_ORDER_CANCEL)
-			return replay_cancel(r, operation, diag);
+			return replay_answer(r, operation, STATUS_REVOKE,
+			    CRL_CESSATION_OF_OPERATION, diag);
+		if (type == REQUEST_DEVICE_RELEASE)
+			return replay_answer(r, operation, STATUS_SUSPEND,
+			    CRL_CERTIFICATE_HOLD, diag);
+		if (type == REQUEST_DEVICE_CLAIM)
+			return replay_answer(r, operation, STATUS_RESUME, 0,
+			    diag);
 		if (type == REQUEST_RECONCILE ||
 		    type == REQUEST_STATION_LOST)
 			return replay_reconcile(r, operation, diag);

@@ -271,6 +271,7 @@ struct answered {
 	struct bytes		package;	/* view; empty: none */
 	uint64_t		outcome;
 	int64_t			time;
+	uint32_t		retry_after_s;
 	int64_t			from, until;	/* the advice */
 	uint64_t		next;
 	struct diag		why;
@@ -362,6 +363,7 @@ put(struct enrol *e, struct bytes request, struct answered *a)
 	a->verdict = result.verdict;
 	a->index = result.index;
 	a->why = result.why;
+	a->retry_after_s = result.retry_after_s;
 	assert_true(result.verdict != ENROL_REFUSED);
 	assert_true((result.verdict <= ENROL_REPEATED) ==
 	    (a->answer.len > 0));

@@ -1,6 +1,8 @@
 /*
  * HMAC copies a plain SHA256_CTX for each message: 105 ns. EVP allocates at
- * every copy (170 ns), EVP_MAC does more (300 ns), and a CRL takes a million.
+ * every copy (170 ns), EVP_MAC does more (300 ns), and a CRL takes a million:
+ * of these, short ones, several at once, 60 ns each, for a block that was just
+ * written keeps the processor waiting.
  * One hash alone is looked up by name with EVP, which takes a microsecond.
  * The functions are deprecated and in every OpenSSL 3.
  */
@@ -15,6 +17,7 @@
 #include <openssl/sha.h>
 
 #define HMAC_BLOCK	64	/* SHA-256's, and the longest key here */
+#define HMAC_LANES	8	/* at once */
 
 struct sha256 {
 	EVP_MD		*md;
@@ -181,6 +184,64 @@ hmac_parts(struct hmac *h, const struct bytes *parts, size_t count,
 	if (!good || SHA256_Update(&work, inner, SHA256_SIZE) != 1 ||
 	    SHA256_Final(ret_mac, &work) != 1)
 		return ossl_fail(NULL, "HMAC-SHA-256");
+	return ERR_OK;
+}
+
+/* The end of the message, in its second block: len octets of the text are
+ * there (FIPS 180-4 5.1.1). */
+static void
+lane_end(uint8_t block[HMAC_BLOCK], size_t len)
+{
+	memset(block + len, 0, HMAC_BLOCK - len);
+	block[len] = 0x80;
+	put_be16(block + HMAC_BLOCK - 2, (uint16_t)((HMAC_BLOCK + len) * 8));
+}
+
+static void
+lane_hash(const SHA256_CTX *pad, const uint8_t block[HMAC_BLOCK],
+    SHA256_CTX *state)
+{
+	memcpy(state->h, pad->h, sizeof(state->h));
+	SHA256_Transform(state, block);
+}
+
+static void
+lane_put(const SHA256_CTX *state, uint8_t *out)
+{
+	size_t i;
+
+	for (i = 0; i < SHA256_SIZE / sizeof(uint32_t); i++)
+		put_be32(out + sizeof(uint32_t) * i, state->h[i]);
+}
+
+enum err
+hmac_many(const struct hmac *h, struct bytes texts, size_t len,
+    uint8_t *ret_macs)
+{
+	uint8_t blocks[HMAC_LANES][HMAC_BLOCK];
+	SHA256_CTX states[HMAC_LANES];
+	size_t left, lanes, i;
+
+	if (len == 0 || len > HMAC_MANY_MAX || texts.len % len != 0)
+		return ERR_INTERNAL;
+	for (left = texts.len / len; left > 0; left -= lanes) {
+		lanes = left < HMAC_LANES ? left : HMAC_LANES;
+		for (i = 0; i < lanes; i++, texts.ptr += len) {
+			memcpy(blocks[i], texts.ptr, len);
+			lane_end(blocks[i], len);
+		}
+		for (i = 0; i < lanes; i++)
+			lane_hash(&h->inner, blocks[i], &states[i]);
+		for (i = 0; i < lanes; i++) {
+			lane_put(&states[i], blocks[i]);
+			lane_end(blocks[i], SHA256_SIZE);
+		}
+		for (i = 0; i < lanes; i++)
+			lane_hash(&h->outer, blocks[i], &states[i]);
+		for (i = 0; i < lanes; i++, ret_macs += SHA256_SIZE)
+			lane_put(&states[i], ret_macs);
+	}
+	OPENSSL_cleanse(blocks, sizeof(blocks));
 	return ERR_OK;
 }
 

@@ -39,6 +39,14 @@ void	hmac_free(struct hmac **);
 MUST_USE enum err hmac_key(struct hmac *, struct bytes key, struct diag *);
 MUST_USE enum err hmac_parts(struct hmac *, const struct bytes *parts,
     size_t count, uint8_t ret_mac[SHA256_SIZE]);
+/*
+ * Of many texts of len octets each, one behind another: SHA256_SIZE octets
+ * for each, as hmac_parts() gives them. ERR_INTERNAL: texts are no multiple
+ * of len, or len is 0 or more than HMAC_MANY_MAX.
+ */
+#define HMAC_MANY_MAX	55
+MUST_USE enum err hmac_many(const struct hmac *, struct bytes texts,
+    size_t len, uint8_t *ret_macs);
 
 /* One block of AES-256 (FIPS 197) in each direction. key: 32 bytes. */
 MUST_USE enum err aes_new(struct bytes key, struct aes **ret_aes,

@@ -231,6 +231,41 @@ test_hmac(void **state)
 	}
 }
 
+/* As one by one: all lengths, and numbers around what goes at once. */
+static void
+test_hmac_many(void **state)
+{
+	_cleanup_hmac_ struct hmac *hmac = NULL;
+	uint8_t texts[20 * HMAC_MANY_MAX], want[SHA256_SIZE];
+	uint8_t got[20 * SHA256_SIZE];
+	size_t len, count, i;
+	struct bytes part;
+
+	(void)state;
+	assert_int_equal(hmac_new(bytes_text("key"), &hmac, NULL), ERR_OK);
+	for (i = 0; i < sizeof(texts); i++)
+		texts[i] = (uint8_t)(i * 7 + i / 256);
+	for (len = 1; len <= HMAC_MANY_MAX; len++) {
+		count = len % 20 + 1;
+		assert_int_equal(hmac_many(hmac, bytes_of(texts, count *
+		    len), len, got), ERR_OK);
+		for (i = 0; i < count; i++) {
+			part = bytes_of(texts + i * len, len);
+			assert_int_equal(hmac_parts(hmac, &part, 1, want),
+			    ERR_OK);
+			assert_memory_equal(got + i * SHA256_SIZE, want,
+			    SHA256_SIZE);
+		}
+	}
+	assert_int_equal(hmac_many(hmac, bytes_of(texts, 0), 9, got), ERR_OK);
+	assert_int_equal(hmac_many(hmac, bytes_of(texts, 10), 9, got),
+	    ERR_INTERNAL);
+	assert_int_equal(hmac_many(hmac, bytes_of(texts, 0), 0, got),
+	    ERR_INTERNAL);
+	assert_int_equal(hmac_many(hmac, bytes_of(texts, 56), 56, got),
+	    ERR_INTERNAL);
+}
+
 static void
 test_hmac_key_sizes(void **state)
 {
@@ -354,6 +389,7 @@ main(void)
 		cmocka_unit_test(test_sha256),
 		cmocka_unit_test(test_sha256_streamed),
 		cmocka_unit_test(test_hmac),
+		cmocka_unit_test(test_hmac_many),
 		cmocka_unit_test(test_hmac_key_sizes),
 		cmocka_unit_test(test_hmac_keys_in_turn),
 		cmocka_unit_test(test_aes),

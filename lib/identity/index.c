@@ -2,18 +2,26 @@
 
 #define R_SIZE 8
 #define SALT_SLOT 0xff
+#define TEXT_SIZE 9
+#define GATHERED 32	/* texts; a multiple of what hmac_many() likes */
 
 /* slot SALT_SLOT is no slot: it gives the document's salt. */
+static void
+seed_text(uint64_t index, unsigned slot, uint8_t ret_text[TEXT_SIZE])
+{
+	put_be64(ret_text, index);
+	ret_text[8] = (uint8_t)slot;
+}
+
 static enum err
 seed_mac(struct hmac *seed, uint64_t index, unsigned slot,
     uint8_t *ret_bytes, size_t len)
 {
-	uint8_t mac[SHA256_SIZE], input[9];
+	uint8_t mac[SHA256_SIZE], input[TEXT_SIZE];
 	struct bytes part;
 	enum err err;
 
-	put_be64(input, index);
-	input[8] = (uint8_t)slot;
+	seed_text(index, slot, input);
 	part = bytes_of(input, sizeof(input));
 	err = hmac_parts(seed, &part, 1, mac);
 	if (err)
@@ -43,6 +51,28 @@ serial_make(struct aes *key, struct hmac *seed, uint8_t epoch, uint64_t index,
 	return ERR_OK;
 }
 
+/* count blocks, at most GATHERED: indices and slots are in their second
+ * halves, R goes into the first. */
+static enum err
+blocks_fill(const struct hmac *seed, uint8_t *blocks, size_t count)
+{
+	uint8_t texts[GATHERED * TEXT_SIZE], macs[GATHERED * SHA256_SIZE];
+	uint64_t low;
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < count; i++) {
+		low = get_be64(blocks + i * AES_BLOCK_SIZE_ + R_SIZE);
+		seed_text(low >> 4, low & SLOT_MAX, texts + i * TEXT_SIZE);
+	}
+	err = hmac_many(seed, bytes_of(texts, count * TEXT_SIZE), TEXT_SIZE,
+	    macs);
+	for (i = 0; i < count && !err; i++)
+		memcpy(blocks + i * AES_BLOCK_SIZE_, macs + i * SHA256_SIZE,
+		    R_SIZE);
+	return err;
+}
+
 /* The blocks lie at the end of the room, where moving each to its place in
  * order overwrites none that is still to come. */
 enum err
@@ -51,21 +81,21 @@ serials_make(struct aes *key, struct hmac *seed, uint8_t epoch,
 {
 	size_t total = count * (size_t)__builtin_popcount(slots), i, made = 0;
 	uint8_t *blocks = ret_serials + total * (SERIAL_SIZE -
-	    AES_BLOCK_SIZE_), *block;
-	unsigned left, slot;
+	    AES_BLOCK_SIZE_);
+	unsigned left;
 	enum err err = ERR_OK;
 
 	if (first + count - 1 > INDEX_MAX || slots >> (SLOT_MAX + 1) != 0 ||
 	    epoch == 0 || epoch >= EPOCH_OUTSIDE || total > AES_BLOCKS_MAX)
 		return ERR_INTERNAL;
-	for (i = 0; i < count; i++) {
-		for (left = slots; left != 0 && !err; left &= left - 1) {
-			slot = (unsigned)__builtin_ctz(left);
-			block = blocks + made++ * AES_BLOCK_SIZE_;
-			err = seed_mac(seed, first + i, slot, block, R_SIZE);
-			put_be64(block + R_SIZE, (first + i) << 4 | slot);
-		}
-	}
+	for (i = 0; i < count; i++)
+		for (left = slots; left != 0; left &= left - 1)
+			put_be64(blocks + made++ * AES_BLOCK_SIZE_ + R_SIZE,
+			    (first + i) << 4 |
+			    (unsigned)__builtin_ctz(left));
+	for (i = 0; i < total && !err; i += GATHERED)
+		err = blocks_fill(seed, blocks + i * AES_BLOCK_SIZE_,
+		    total - i < GATHERED ? total - i : GATHERED);
 	if (!err)
 		err = aes_encrypt_blocks(key, blocks, total);
 	for (i = 0; i < total && !err; i++) {

@@ -155,6 +155,8 @@ struct product_field {
 	 * for which there is only the front's word: in all versions of this
 	 * product together. 0: none */
 	uint32_t	est;
+	/* an owner claims a device before it enrols */
+	bool		claim;
 };
 
 /*

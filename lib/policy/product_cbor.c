@@ -43,6 +43,10 @@ enum key {
 	KEY_TARGET = 17, KEY_FORM = 18, KEY_FIELD = 19
 };
 
+/* What a field section says beyond its four numbers. */
+enum field_key { FIELD_CLAIM = 1 };
+#define CLAIM_REQUIRED	1
+
 static void
 text_put(struct buf *out, enum key key, const char *text)
 {
@@ -156,12 +160,17 @@ field_put(struct buf *out, const struct product_field *field)
 	if (field->bootstrap[0] == '\0')
 		return;
 	cbor_put_uint(out, KEY_FIELD);
-	cbor_put_array(out, field->est > 0 ? 4 : 3);
+	cbor_put_array(out, field->claim ? 5 : field->est > 0 ? 4 : 3);
 	cbor_put_text(out, field->bootstrap);
 	cbor_put_uint(out, field->attempts);
 	cbor_put_uint(out, field->grace_days);
-	if (field->est > 0)
+	if (field->est > 0 || field->claim)
 		cbor_put_uint(out, field->est);
+	if (field->claim) {
+		cbor_put_map(out, 1);
+		cbor_put_uint(out, FIELD_CLAIM);
+		cbor_put_uint(out, CLAIM_REQUIRED);
+	}
 }
 
 static size_t
@@ -414,20 +423,43 @@ signature_get(struct cbor *c)
 	return SIGNATURE_DIRECT;
 }
 
+/* What is not as it is without a word: at least one. */
+static void
+field_more_get(struct cbor *c, struct product_field *field)
+{
+	size_t count = cbor_get_map(c), i;
+	uint64_t key, last = 0;
+
+	if (count == 0)
+		cbor_fail(c, "field: nothing more is left out");
+	for (i = 0; i < count && cbor_ok(c); i++) {
+		key = cbor_get_uint(c);
+		if (key <= last || key != FIELD_CLAIM)
+			cbor_fail(c, "field: not known to this build");
+		else if (cbor_get_uint(c) != CLAIM_REQUIRED)
+			cbor_fail(c, "field: claim: it is required, or left "
+			    "out");
+		field->claim = true;
+		last = key;
+	}
+}
+
 static void
 field_get(struct cbor *c, struct product_field *field)
 {
 	size_t count = cbor_get_array(c);
 
-	if (count != 3 && count != 4)
-		cbor_fail(c, "field: 3 or 4 items are expected");
+	if (count < 3 || count > 5)
+		cbor_fail(c, "field: 3 to 5 items are expected");
 	text_get(c, field->bootstrap, sizeof(field->bootstrap));
 	field->attempts = number_get(c, PRODUCT_ATTEMPTS_MAX);
 	field->grace_days = number_get(c, PRODUCT_GRACE_MAX);
-	if (count == 4)
+	if (count > 3)
 		field->est = number_get(c, PRODUCT_EST_MAX);
 	if (count == 4 && field->est == 0)
 		cbor_fail(c, "field: est: 0 is left out");
+	if (count == 5)
+		field_more_get(c, field);
 }
 
 static void

@@ -386,7 +386,7 @@ rule_field(const struct product *p, struct fault *f)
 
 	if (field->bootstrap[0] == '\0') {
 		if (field->attempts != 0 || field->grace_days != 0 ||
-		    field->est != 0)
+		    field->est != 0 || field->claim)
 			return fault_set(f, ERR_INVALID, "field",
 			    "names no bootstrap product");
 		return rule_births(p, false, f);

@@ -647,6 +647,23 @@ est_read(struct yamlfile *y, const struct yamlfile_key *key,
 }
 
 static enum err
+claim_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	static const struct yamlfile_choice kinds[] = {
+		{ "none", 0, true }, { "required", 1, true },
+	};
+	struct product *p = target;
+	int value = 0;
+	enum err err;
+
+	(void)key;
+	err = yamlfile_choice(y, node, kinds, COUNT(kinds), &value);
+	p->field.claim = value != 0;
+	return err;
+}
+
+static enum err
 field_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
@@ -656,6 +673,7 @@ field_read(struct yamlfile *y, const struct yamlfile_key *key,
 		{ "attempts", true, attempts_read, 0, 0 },
 		{ "grace-days", false, grace_read, 0, 0 },
 		{ "est", false, est_read, 0, 0 },
+		{ "claim", false, claim_read, 0, 0 },
 	};
 
 	(void)key;

@@ -176,6 +176,8 @@ product_yaml_write(const struct product *p, struct buf *out)
 			    p->field.grace_days);
 		if (p->field.est > 0)
 			buf_printf(out, "  est: %u\n", p->field.est);
+		if (p->field.claim)
+			buf_printf(out, "  claim: required\n");
 	}
 	return buf_err(out);
 }

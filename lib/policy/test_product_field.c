@@ -58,6 +58,65 @@ test_round_trip(void **state)
 	assert_memory_equal(&p, &q, sizeof(p));
 }
 
+/* There and back, in both forms. */
+static void
+round_trip(const struct product *p, struct buf *encoded)
+{
+	_cleanup_buf_ struct buf yaml = BUF_INIT;
+	struct product q;
+
+	assert_int_equal(product_encode(p, encoded), ERR_OK);
+	assert_int_equal(product_decode(buf_bytes(encoded), &q, NULL),
+	    ERR_OK);
+	assert_memory_equal(p, &q, sizeof(q));
+	assert_int_equal(product_yaml_write(p, &yaml), ERR_OK);
+	assert_int_equal(product_yaml_parse("again", buf_bytes(&yaml), &q,
+	    NULL), ERR_OK);
+	assert_memory_equal(p, &q, sizeof(q));
+}
+
+static void
+test_claim(void **state)
+{
+	/* the end of a field section: est 0, {1: 1} */
+	static const uint8_t end[] = { 0x00, 0xa1, 0x01, 0x01 };
+	static const uint8_t bad[][sizeof(end)] = {
+		{ 0x00, 0xa1, 0x01, 0x00 }, { 0x00, 0xa1, 0x01, 0x02 },
+		{ 0x00, 0xa1, 0x00, 0x01 }, { 0x00, 0xa1, 0x17, 0x01 },
+		{ 0x00, 0x81, 0x01, 0x01 }, { 0x20, 0xa1, 0x01, 0x01 },
+	};
+	_cleanup_buf_ struct buf encoded = BUF_INIT, none = BUF_INIT;
+	struct product p, q;
+	uint8_t *at;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(parse("grace-days: 90", "claim: none", &p, NULL),
+	    ERR_OK);
+	assert_false(p.field.claim);
+	assert_int_equal(parse("grace-days: 90", "claim: required\n  est: 7",
+	    &p, NULL), ERR_OK);
+	assert_true(p.field.claim);
+	round_trip(&p, &none);
+	assert_int_equal(parse("grace-days: 90", "claim: required", &p,
+	    NULL), ERR_OK);
+	round_trip(&p, &encoded);
+	at = memmem(encoded.ptr, encoded.len, end, sizeof(end));
+	assert_non_null(at);
+	for (i = 0; i < COUNT(bad); i++) {
+		memcpy(at, bad[i], sizeof(end));
+		assert_int_not_equal(product_decode(buf_bytes(&encoded), &q,
+		    NULL), ERR_OK);
+	}
+	memcpy(at, end, sizeof(end));
+	assert_int_equal(product_decode(buf_bytes(&encoded), &q, NULL),
+	    ERR_OK);
+	p.field.bootstrap[0] = '\0';
+	p.field.attempts = 0;
+	p.name_count = 0;
+	assert_int_equal(product_check(&p, NULL), ERR_INVALID);
+}
+
 static void
 test_refused(void **state)
 {
@@ -73,6 +132,7 @@ test_refused(void **state)
 		    ERR_INVALID },
 		{ "bootstrap: doorbell-idevid", "bootstrap: doorbell",
 		    ERR_INVALID },
+		{ "grace-days: 90", "claim: yes", ERR_INVALID },
 		{ "from: birth", "from: order-csv", ERR_INVALID },
 		{ "field:\n  bootstrap: doorbell-idevid\n  attempts: 3\n"
 		    "  grace-days: 90\n", "", ERR_INVALID },
@@ -127,6 +187,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_claim),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_keys_elsewhere),
 	};

@@ -20,7 +20,8 @@ COMMANDS = {
         "product diff", "station add", "station renew", "station lost",
         "station acknowledge",
         "station list", "service add", "order create", "operator add",
-        "operator key", "operator approve", "chip-maker approve",
+        "operator key", "operator approve", "device claim",
+        "device release", "device show", "chip-maker approve",
         "chip-maker add", "chip-maker list", "chip-maker remove",
         "list check", "list make", "list approve", "order list", "order show",
         "order run", "order cancel", "order reconcile", "order export",
@@ -32,7 +33,8 @@ COMMANDS = {
         "fixture add", "fixture list", "fixture remove", "form", "report",
         "anchor set", "anchor show", "sync", "key new", "status", "sealed"],
     "imprint-device": ["install", "show", "verify", "status", "connect",
-        "export", "key", "request", "evidence", "bootstrap", "renew"],
+        "export", "key", "request", "evidence", "bootstrap", "renew",
+        "run"],
     "imprint-tpm": ["new", "raise"],
 }
 
