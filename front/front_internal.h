@@ -89,6 +89,13 @@ void	est_get_handle(void *front, struct http_request *);
 void	est_post_handle(void *front, struct http_request *);
 void	est_answered(struct front *, struct http_request *,
 	    enum internal_type, struct bytes body);
+/* api.c */
+void	api_request_handle(void *front, struct http_request *);
+void	api_get_handle(void *front, struct http_request *);
+void	api_post_handle(void *front, struct http_request *);
+void	api_described_handle(void *front, struct http_request *);
+void	api_answered(struct front *, struct http_request *,
+	    struct bytes answer);
 void	health_handle(void *front, struct http_request *);
 void	ready_handle(void *front, struct http_request *);
 void	metrics_handle(void *front, struct http_request *);

@@ -24,6 +24,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t counts[COUNTS];
 	struct internal_est_wish wish;
 	struct internal_est_key made;
+	struct internal_query query;
 	struct internal_est est;
 	struct public_key key;
 	struct bytes octets;
@@ -47,6 +48,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		internal_put_est_wish(&out, &wish), same(m.body, &out);
 	if (internal_get_est_key(m.body, &made, NULL) == ERR_OK)
 		internal_put_est_key(&out, &made), same(m.body, &out);
+	if (internal_get_query(m.body, &query, NULL) == ERR_OK)
+		internal_put_query(&out, &query), same(m.body, &out);
 	if (internal_get_figures(m.body, &ready, &octets, NULL) == ERR_OK)
 		internal_put_figures(&out, ready, octets),
 		    same(m.body, &out);

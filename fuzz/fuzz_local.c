@@ -1,7 +1,8 @@
-/* What a command of this machine says to the authority, and back. */
+/* What a command of this machine says to the authority, and back; what an
+ * operator asks from afar. */
 #include <stdlib.h>
 
-#include "lib/authority/request.h"
+#include "lib/authority/query.h"
 #include "lib/proto/local.h"
 
 static void
@@ -21,9 +22,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct local_submit submit;
 	uint64_t first, second;
 	enum request_type type;
+	struct bytes ecosystem;
+	struct query query;
 	enum err err;
 
 	(void)request_peek(body, &type, NULL);
+	(void)query_parse(body, &ecosystem, &query, NULL);
 	if (local_get_submit(body, &submit, NULL) == ERR_OK)
 		local_put_submit(&out, &submit), same(body, &out);
 	if (local_get_pair(body, UINT32_MAX, &first, &second, NULL) == ERR_OK)

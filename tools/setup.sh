@@ -46,6 +46,7 @@ libnss3-tools
 nginx-light|nginx
 python3-cbor2
 python3-cryptography
+python3-jsonschema
 python3-pytest
 python3-pytest-xdist
 sqlite3

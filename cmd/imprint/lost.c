@@ -164,18 +164,18 @@ enum err
 lost_write(const struct lost *lost, const char *path)
 {
 	_cleanup_buf_ struct buf out = { .limit = FILE_MAX };
+	const struct status_range *range;
 	char line[64];
 	uint64_t j;
 	size_t i;
 	int len;
 
 	for (i = 0; i < lost->list.count; i++) {
-		for (j = 0; j < lost->list.ranges[i].count; j++) {
+		range = &lost->list.ranges[i];
+		for (j = 0; j < range->count; j++) {
 			len = snprintf(line, sizeof(line), "%s/%llu\n",
-			    lost->list.ranges[i].log == LOG_ONLINE_NUMBER ?
-				LOG_ONLINE :
-				LOG_BULK,
-			    (unsigned long long)(lost->list.ranges[i].first + j));
+			    range->log == LOG_ONLINE_NUMBER ? LOG_ONLINE :
+			    LOG_BULK, (unsigned long long)(range->first + j));
 			buf_put(&out, line, (size_t)len);
 		}
 	}

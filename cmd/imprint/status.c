@@ -232,6 +232,7 @@ few_print(struct change *c)
 {
 	_cleanup_lookup_ struct lookup *lookup = NULL;
 	const struct template *template;
+	const struct status_range *chosen;
 	struct store_range range;
 	struct identity identity;
 	struct address address;
@@ -242,10 +243,11 @@ few_print(struct change *c)
 
 	err = lookup_new(c->authority, &lookup, &c->cmd->diag);
 	for (j = 0; j < c->targets.list.count && !err; j++) {
-		for (i = 0; i < c->targets.list.ranges[j].count &&
-		    shown < SHOWN_FEW && !err; i++, shown++) {
-			address = (struct address){ c->targets.list.ranges[j].log,
-			    c->targets.list.ranges[j].first + i };
+		chosen = &c->targets.list.ranges[j];
+		for (i = 0; i < chosen->count && shown < SHOWN_FEW && !err;
+		    i++, shown++) {
+			address = (struct address){ chosen->log,
+			    chosen->first + i };
 			why = (struct diag)DIAG_INIT;
 			err = lookup_get(lookup, &address, &identity, &range,
 			    &template, &why);

@@ -409,7 +409,7 @@ desk_run(struct desk *desk, struct diag *diag)
 
 	while (!desk->ending && !err) {
 		err = desk_turn(desk, WAIT_MS, diag);
-		if (!err && desk->run.local != NULL)
+		if (!err && desk->run.wanted)
 			err = order_job(desk, diag);
 	}
 	return err;
@@ -474,6 +474,7 @@ authority_role(struct cmd *cmd)
 	for (i = 0; i < LOCALS_MAX; i++)
 		desk->locals[i].fd = -1;
 	desk->listener = -1;
+	desk->began = desk->floor = time_now();
 	desk->cmd = cmd;
 	desk->control = FD_CHANNEL;
 	desk->name = cmd_value(cmd, "name");

@@ -8,12 +8,15 @@
 
 #include "cmd/imprintd/imprintd.h"
 #include "lib/authority/enrol.h"
+#include "lib/authority/request.h"
 #include "lib/proto/channel.h"
 
 #define PEERS_MAX	(2 * FRONTS_MAX)
 #define TURN_MAX	64	/* requests of one commit */
 #define VERDICTS_MAX	24	/* that are told apart in the figures */
 #define LOCALS_MAX	16	/* commands of this machine at once */
+#define FLOORS_MAX	64	/* operators whose last request is known */
+#define ACTIONS_MAX	64	/* of operators, in a quarter of an hour */
 
 /* A front's channel; used false: free. */
 struct desk_peer {
@@ -36,13 +39,24 @@ struct desk_local {
 
 /* An order that is to be run, or is. */
 struct desk_run {
-	struct desk_local	*local;	/* who asked; NULL: none */
+	bool			 wanted;
+	struct desk_local	*local;	/* who waits; NULL: nobody */
 	uint32_t		 order;
 	unsigned		 workers;
 	bool			 under_way;
 	bool			 gone;	/* who asked does not wait any more */
 	enum err		 err;	/* of a turn in between */
 	struct diag		 diag;
+};
+
+/* The time of an operator's last request; name "": free. */
+struct desk_floor {
+	char		operator[64];
+	int64_t		time;
+};
+struct desk_action {
+	uint8_t		id[REQUEST_ID_SIZE];
+	int64_t		until;
 };
 
 /* Certificates that a place has had lately, and when that was counted: who
@@ -82,6 +96,15 @@ struct desk {
 	int			 listener;	/* of commands; -1: none */
 	struct desk_local	 locals[LOCALS_MAX];
 	struct desk_run		 run;
+	struct {
+		uint32_t	 order;		/* 0: none yet */
+		char		 what[384];	/* how it ended */
+	}			 last_run;
+	int64_t			 began;
+	/* operators over the network */
+	int64_t			 floor;		/* of those without one */
+	struct desk_floor	 floors[FLOORS_MAX];
+	struct desk_action	 actions[ACTIONS_MAX];
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
 	bool			 ending;
@@ -115,6 +138,28 @@ void	locals_take(struct desk *);
 /* The order that somebody asked to run, from its beginning to its end; turns
  * go on meanwhile. */
 MUST_USE enum err order_job(struct desk *, struct diag *);
+
+/* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
+MUST_USE enum err request_offer(const struct desk *, enum request_type,
+    bool network, struct diag *);
+/* Publishes what is due; JSON of what was. */
+MUST_USE enum err publish_now(struct desk *, struct buf *json,
+    struct diag *);
+
+/* operators.c: messages that a front carries for operators; as
+ * request_answer(). */
+bool	operator_request(struct desk *, struct desk_peer *,
+	    const struct internal_message *);
+bool	operator_query(struct desk *, struct desk_peer *,
+	    const struct internal_message *);
+
+/* resources.c: JSON, appended. ERR_NOTFOUND, ERR_INVALID. */
+MUST_USE enum err resource_list(struct desk *, const char *path,
+    const char *query, struct buf *out, struct diag *);
+MUST_USE enum err resource_order(struct desk *, const char *word,
+    struct buf *out, struct store_order *ret_order, struct diag *);
+MUST_USE enum err resource_identity(struct desk *, const char *word,
+    struct buf *out, struct diag *);
 
 /* identities.c: all jobs of a turn, durable when it returns ERR_OK; else
  * nothing may be told of them. One that cannot be carried out is refused; the

@@ -13,33 +13,64 @@
 #include "lib/authority/request.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
+#include "lib/base/json_write.h"
 #include "lib/proto/local.h"
 
 #define RUN_WAIT_MS	5	/* while chunks are made */
 #define RESULT_MAX	((size_t)64 << 20)
 
-/* What may be handed in, and while an order is run. What is not here mends
- * the ecosystem, or changes what this process holds: it wants the lock. */
+/* What may be handed in, while an order is run, and over the network, which
+ * no file comes over. What is not here mends the ecosystem, or changes what
+ * this process holds: it wants the lock. */
 static const struct {
 	enum request_type	type;
-	bool			beside_run;
+	bool			beside_run, network;
 } requests[] = {
-	{ REQUEST_PRODUCT_ADD, true },
-	{ REQUEST_STATION_ADD, true },
-	{ REQUEST_SERVICE_ADD, true },
-	{ REQUEST_ORDER_CREATE, true },
-	{ REQUEST_ORDER_CANCEL, false },
-	{ REQUEST_STATUS, true },
-	{ REQUEST_RECONCILE, false },
-	{ REQUEST_CHIP_MAKER_ADD, true },
-	{ REQUEST_CHIP_MAKER_REMOVE, true },
-	{ REQUEST_STATION_LOST, false },
-	{ REQUEST_STATION_RENEW, false },
-	{ REQUEST_OPERATOR_ADD, true },
-	{ REQUEST_STATION_ACKNOWLEDGE, true },
-	{ REQUEST_DEVICE_CLAIM, true },
-	{ REQUEST_DEVICE_RELEASE, true },
+	{ REQUEST_PRODUCT_ADD, true, true },
+	{ REQUEST_STATION_ADD, true, true },
+	{ REQUEST_SERVICE_ADD, true, true },
+	{ REQUEST_ORDER_CREATE, true, true },
+	{ REQUEST_ORDER_CANCEL, false, true },
+	{ REQUEST_STATUS, true, true },
+	{ REQUEST_RECONCILE, false, false },
+	{ REQUEST_CHIP_MAKER_ADD, true, true },
+	{ REQUEST_CHIP_MAKER_REMOVE, true, true },
+	{ REQUEST_STATION_LOST, false, true },
+	{ REQUEST_STATION_RENEW, false, true },
+	{ REQUEST_OPERATOR_ADD, true, true },
+	{ REQUEST_STATION_ACKNOWLEDGE, true, true },
+	{ REQUEST_DEVICE_CLAIM, true, true },
+	{ REQUEST_DEVICE_RELEASE, true, true },
 };
+
+enum err
+request_offer(const struct desk *desk, enum request_type type, bool network,
+    struct diag *diag)
+{
+	enum err err = ERR_OK;
+	size_t i;
+
+	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
+		if (requests[i].type == type)
+			break;
+	if (i == sizeof(requests) / sizeof(requests[0])) {
+		err = diag_fail(diag, network ? ERR_PERMISSION : ERR_BUSY,
+		    NULL, "request: type %u is not carried out while "
+		    "imprintd runs", (unsigned)type);
+		diag_hint(diag, "stop imprintd, repeat the command, start "
+		    "imprintd");
+	} else if (network && !requests[i].network) {
+		err = diag_fail(diag, ERR_PERMISSION, NULL, "request: type "
+		    "%u comes with a file, which is handed in on the "
+		    "server itself", (unsigned)type);
+	} else if (desk->run.under_way && !requests[i].beside_run) {
+		err = diag_fail(diag, ERR_BUSY, NULL, "order %u is being run",
+		    desk->run.order);
+		diag_hint(diag, "wait for its end, or interrupt 'imprint "
+		    "order run %u' where it runs", desk->run.order);
+	}
+	return err;
+}
 
 static void
 local_drop(struct desk *desk, struct desk_local *local)
@@ -114,27 +145,10 @@ request_legal(const struct desk *desk, struct bytes request,
     struct diag *diag)
 {
 	enum request_type type;
-	size_t i;
 	enum err err;
 
 	err = request_peek(request, &type, diag);
-	if (err)
-		return err;
-	for (i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
-		if (requests[i].type == type)
-			break;
-	if (i == sizeof(requests) / sizeof(requests[0])) {
-		err = diag_fail(diag, ERR_BUSY, NULL, "request: type %u is "
-		    "not carried out while imprintd runs", (unsigned)type);
-		diag_hint(diag, "stop imprintd, repeat the command, start "
-		    "imprintd");
-	} else if (desk->run.under_way && !requests[i].beside_run) {
-		err = diag_fail(diag, ERR_BUSY, NULL, "order %u is being run",
-		    desk->run.order);
-		diag_hint(diag, "wait for its end, or interrupt 'imprint "
-		    "order run %u' where it runs", desk->run.order);
-	}
-	return err;
+	return err ? err : request_offer(desk, type, false, diag);
 }
 
 /* A descriptor that came along, as a file of the authority's. */
@@ -269,12 +283,25 @@ published_put(void *ctx, const struct published *what,
 	cbor_put_uint(out, crl_bytes);
 }
 
+static enum err
+publish_all(struct desk *desk, const struct publish *publish,
+    struct diag *diag)
+{
+	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER,
+		LOG_OPERATIONS_NUMBER };
+	size_t i;
+	enum err err;
+
+	err = authority_publish_status(desk->authority, publish, diag);
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++)
+		err = authority_log_publish(desk->authority, logs[i], diag);
+	return err;
+}
+
 static bool
 publish_take(struct desk *desk, struct desk_local *local,
     const struct internal_message *message, struct diag *diag)
 {
-	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER,
-		LOG_OPERATIONS_NUMBER };
 	struct internal_message answer = { .call = message->call,
 		.type = INTERNAL_ANSWER };
 	struct telling telling = { .items = BUF_INIT };
@@ -283,7 +310,6 @@ publish_take(struct desk *desk, struct desk_local *local,
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct diag why = DIAG_INIT;
 	uint64_t days = 0, if_needed = 0;
-	size_t i;
 	enum err err;
 
 	if (local_get_pair(message->body, PUBLISH_DAYS_MAX, &days,
@@ -291,9 +317,7 @@ publish_take(struct desk *desk, struct desk_local *local,
 		return false;
 	publish.days = (unsigned)days;
 	publish.if_needed = if_needed != 0;
-	err = authority_publish_status(desk->authority, &publish, &why);
-	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++)
-		err = authority_log_publish(desk->authority, logs[i], &why);
+	err = publish_all(desk, &publish, &why);
 	cbor_put_array(&body, telling.count);
 	buf_put_bytes(&body, buf_bytes(&telling.items));
 	if (!err)
@@ -308,6 +332,39 @@ publish_take(struct desk *desk, struct desk_local *local,
 	return true;
 }
 
+static void
+published_json(void *ctx, const struct published *what,
+    uint64_t certificates, uint64_t crl_bytes)
+{
+	struct json *json = ctx;
+
+	json_next(json);
+	json_open(json, '{');
+	json_put_text(json, "log", bytes_text(what->log));
+	json_put_number(json, "crl_number", what->number);
+	json_put_number(json, "certificates", certificates);
+	json_put_number(json, "crl_bytes", crl_bytes);
+	json_put_number(json, "status_lists", what->lists);
+	json_close(json, '}');
+}
+
+enum err
+publish_now(struct desk *desk, struct buf *out, struct diag *diag)
+{
+	struct json json = { .b = out, .line = true };
+	const struct publish publish = { .now = time_now(),
+		.if_needed = true, .done = published_json, .ctx = &json };
+	enum err err;
+
+	json_open(&json, '{');
+	json_key(&json, bytes_text("published"));
+	json_open(&json, '[');
+	err = publish_all(desk, &publish, diag);
+	json_close(&json, ']');
+	json_close(&json, '}');
+	return err;
+}
+
 /* An order's run. */
 
 static bool
@@ -320,7 +377,7 @@ run_take(struct desk *desk, struct desk_local *local,
 	if (local_get_pair(message->body, UINT32_MAX, &order, &workers,
 	    diag) != ERR_OK)
 		return false;
-	if (desk->run.local != NULL) {
+	if (desk->run.wanted) {
 		(void)diag_fail(&why, ERR_BUSY, NULL,
 		    "order %u is being run: one at a time", desk->run.order);
 		diag_hint(&why, "wait for its end");
@@ -328,7 +385,7 @@ run_take(struct desk *desk, struct desk_local *local,
 		return true;
 	}
 	local->call = message->call;
-	desk->run = (struct desk_run){ .local = local,
+	desk->run = (struct desk_run){ .wanted = true, .local = local,
 		.order = (uint32_t)order, .workers = (unsigned)workers };
 	return true;
 }
@@ -358,24 +415,33 @@ order_job(struct desk *desk, struct diag *diag)
 	const struct order_run order = { .number = run->order,
 		.workers = run->workers, .now = time_now(), .stop = run_stop,
 		.idle = run_idle, .ctx = desk };
-	const struct internal_message done = { .call = run->local->call,
-		.type = INTERNAL_ANSWER, .body = bytes_of("\xf6", 1) };
+	struct internal_message done = { .type = INTERNAL_ANSWER,
+		.body = bytes_of("\xf6", 1) };
+	struct desk_local *local = run->local;
 	struct diag why = DIAG_INIT;
 	enum err err;
 
 	run->under_way = true;
 	err = authority_order_run(desk->authority, &order, &why);
-	run->local->call = 0;
-	if (run->local->fd < 0)
+	desk->last_run.order = run->order;
+	(void)snprintf(desk->last_run.what, sizeof(desk->last_run.what),
+	    "%s", err ? why.what : "complete");
+	if (local == NULL && err)
+		log_diag("authority", "an order's run ends", &why);
+	if (local != NULL) {
+		done.call = local->call;
+		local->call = 0;
+	}
+	if (local == NULL || local->fd < 0)
 		;	/* nobody waits */
 	else if (err)
-		local_fail(desk, run->local, done.call, err, &why);
+		local_fail(desk, local, done.call, err, &why);
 	else
-		local_answer(desk, run->local, &done, NULL);
+		local_answer(desk, local, &done, NULL);
 	err = run->err;
 	if (err && diag != NULL)
 		*diag = run->diag;
-	*run = (struct desk_run){ .local = NULL };
+	*run = (struct desk_run){ .wanted = false };
 	return err;
 }
 

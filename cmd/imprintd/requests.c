@@ -168,6 +168,10 @@ request_answer(struct desk *desk, struct desk_peer *peer,
 		return true;
 	case INTERNAL_CERTIFICATE:
 		return certificate_answer(desk, peer, message);
+	case INTERNAL_REQUEST:
+		return operator_request(desk, peer, message);
+	case INTERNAL_QUERY:
+		return operator_query(desk, peer, message);
 	case INTERNAL_FIGURES:
 		return figures_answer(desk, peer, message);
 	default:

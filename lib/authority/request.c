@@ -1,6 +1,7 @@
 #include "lib/authority/request.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "lib/authority/anchor.h"
 #include "lib/authority/authority_internal.h"
@@ -65,44 +66,54 @@ request_payload(struct bytes payload, struct request *request,
 	return ERR_OK;
 }
 
-/* Who signed it? Everything later relies on this alone. */
-static enum err
-request_verify(struct authority *authority, struct bytes encoded,
-    struct request *request, struct diag *diag)
+enum err
+operator_signed(struct authority *authority, struct bytes encoded,
+    const char *what, const char *typ, struct cose_sign1 *ret_message,
+    char ret_operator[STORE_NAME_MAX + 1], struct diag *diag)
 {
 	_cleanup_verifier_ struct verifier *verifier = NULL;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
-	struct cose_sign1 message;
 	struct public_key key;
 	bool good = false;
 	enum err err;
 
-	err = cose_sign1_parse(encoded, &message, diag);
+	err = cose_sign1_parse(encoded, ret_message, diag);
 	if (err)
 		return err;
-	if (!bytes_equal(message.typ, bytes_text(REQUEST_TYP)))
+	if (!bytes_equal(ret_message->typ, bytes_text(typ)))
 		return diag_fail(diag, ERR_AUTH, "RFC 9596 2",
-		    "request: the signed object is of another type");
+		    "%s: the signed object is of another type", what);
 	err = operator_by_kid(authority->store, authority->row_mac,
-	    message.kid,
-	    request->signed_by, &key, NULL);
+	    ret_message->kid, ret_operator, &key, NULL);
 	if (err == ERR_NOTFOUND)
 		return diag_fail(diag, ERR_AUTH, NULL,
-		    "request: signed by a key that is no operator's here");
+		    "%s: signed by a key that is no operator's here", what);
 	if (!err)
 		err = verifier_new(&key, &verifier, diag);
 	if (!err)
 		err = sha256_new(&sha256, diag);
 	if (!err)
-		err = cose_sign1_verify(&message, verifier, key.alg,
+		err = cose_sign1_verify(ret_message, verifier, key.alg,
 		    BYTES_NONE, sha256, &good);
 	if (err)
 		return err;
-	if (!good)
-		return diag_fail(diag, ERR_AUTH, "RFC 9052 4.4",
-		    "request: the signature of operator %s is not good",
-		    request->signed_by);
-	err = request_payload(message.payload, request, diag);
+	return good ? ERR_OK : diag_fail(diag, ERR_AUTH, "RFC 9052 4.4",
+	    "%s: the signature of operator %s is not good", what,
+	    ret_operator);
+}
+
+/* Who signed it? Everything later relies on this alone. */
+static enum err
+request_verify(struct authority *authority, struct bytes encoded,
+    struct request *request, struct diag *diag)
+{
+	struct cose_sign1 message;
+	enum err err;
+
+	err = operator_signed(authority, encoded, "request", REQUEST_TYP,
+	    &message, request->signed_by, diag);
+	if (!err)
+		err = request_payload(message.payload, request, diag);
 	if (err)
 		return err;
 	if (!bytes_equal(request->ecosystem,
@@ -124,6 +135,38 @@ request_read(struct authority *authority, struct bytes encoded,
 		return err;
 	*ret_type = (enum request_type)request.type;
 	*ret_body = request.body;
+	return ERR_OK;
+}
+
+enum err
+request_look(struct authority *authority, struct bytes encoded,
+    struct request_seen *ret_seen, struct diag *diag)
+{
+	struct request_seen seen = { .known = false };
+	_cleanup_buf_ struct buf known = BUF_INIT;
+	struct request request = { 0 };
+	char name[STORE_NAME_MAX + 1];
+	struct store_object record;
+	size_t i;
+	enum err err;
+
+	err = authority_need_keys(authority, diag);
+	if (!err)
+		err = request_verify(authority, encoded, &request, diag);
+	if (err)
+		return err;
+	for (i = 0; i < REQUEST_ID_SIZE; i++)
+		(void)snprintf(name + 2 * i, 3, "%02x", request.id.ptr[i]);
+	err = object_get(authority->store, authority->row_mac, STORE_REQUEST,
+	    name, NULL, &known, &record, NULL);
+	if (err && err != ERR_NOTFOUND)
+		return diag_fail(diag, err, NULL,
+		    "request %s: its record cannot be trusted", name);
+	seen.known = err == ERR_OK;
+	seen.type = (enum request_type)request.type;
+	seen.time = request.time;
+	memcpy(seen.operator, request.signed_by, sizeof(seen.operator));
+	*ret_seen = seen;
 	return ERR_OK;
 }
 
@@ -200,21 +243,20 @@ request_dispatch(struct authority *authority, const struct request *request,
 	    (unsigned long long)request->type);
 }
 
-static enum err
-request_fresh(const struct request *request, int64_t now, struct diag *diag)
+enum err
+signed_fresh(const char *what, int64_t time, int64_t now, struct diag *diag)
 {
 	char made[TIME_TEXT_SIZE], here[TIME_TEXT_SIZE];
 	enum err err;
 
-	if (request->time <= now + REQUEST_SKEW_S &&
-	    request->time >= now - REQUEST_SKEW_S)
+	if (time <= now + REQUEST_SKEW_S && time >= now - REQUEST_SKEW_S)
 		return ERR_OK;
-	time_format(request->time, made);
+	time_format(time, made);
 	time_format(now, here);
 	err = diag_fail(diag, ERR_CLOCK, NULL,
-	    "request: made at %s, here it is %s: more than %d minutes apart",
-	    made, here, REQUEST_SKEW_S / 60);
-	diag_hint(diag, "set both clocks and sign the request again");
+	    "%s: made at %s, here it is %s: more than %d minutes apart",
+	    what, made, here, REQUEST_SKEW_S / 60);
+	diag_hint(diag, "set both clocks and sign the %s again", what);
 	return err;
 }
 
@@ -265,7 +307,7 @@ request_run(struct authority *authority, const struct request *request,
 {
 	enum err err;
 
-	err = request_fresh(request, now, diag);
+	err = signed_fresh("request", request->time, now, diag);
 	if (!err)
 		err = store_begin(authority->store, diag);
 	if (err)

@@ -92,6 +92,17 @@ MUST_USE enum err authority_submit_files(struct authority *,
 MUST_USE enum err request_read(struct authority *, struct bytes encoded,
     enum request_type *ret_type, struct bytes *ret_body, struct diag *);
 
+/* Whose request it is, its signature good, without anything done: neither is
+ * it carried out nor on record as refused. ERR_AUTH and others of reading. */
+struct request_seen {
+	enum request_type	type;
+	int64_t			time;
+	bool			known;	/* its id was carried out before */
+	char			operator[STORE_NAME_MAX + 1];
+};
+MUST_USE enum err request_look(struct authority *, struct bytes encoded,
+    struct request_seen *ret_seen, struct diag *);
+
 /* What type an object says it is, whoever signed it: to choose who may hand
  * it in. ERR_SYNTAX, ERR_VERSION. */
 MUST_USE enum err request_peek(struct bytes encoded,

@@ -245,8 +245,8 @@ loss_run(struct loss *loss, int64_t now)
 	change.reason = CRL_KEY_COMPROMISE;
 	reconcile_result_sort(&loss->result);
 	return status_apply_all(loss->authority, &change,
-	    loss->result.revoked[0].list.ranges, loss->result.revoked[0].list.count,
-	    &count, loss->diag);
+	    loss->result.revoked[0].list.ranges,
+	    loss->result.revoked[0].list.count, &count, loss->diag);
 }
 
 enum err

@@ -27,7 +27,8 @@ struct fixture {
 	pthread_t		 thread;
 	uint16_t		 port, monitor_port;
 	struct http_call	*calls[CALLS_MAX];
-	unsigned		 count, gone;
+	_Atomic unsigned	 count;		/* set when all else is */
+	unsigned		 gone;
 	int			 pipe[2];	/* an octet ends all calls */
 	bool			 mute;		/* without a reply */
 };
@@ -39,7 +40,8 @@ later(void *ctx, struct http_request *r)
 
 	assert_true(f->count < CALLS_MAX);
 	f->calls[f->count] = http_defer(r);
-	assert_non_null(f->calls[f->count++]);
+	assert_non_null(f->calls[f->count]);
+	f->count++;
 }
 
 /* In the server's loop. */
@@ -48,21 +50,23 @@ piped(void *ctx)
 {
 	struct http_request *r;
 	struct fixture *f = ctx;
+	unsigned i = f->count;
 	char octet;
 
 	assert_int_equal(read(f->pipe[0], &octet, 1), 1);
-	while (f->count > 0) {
+	while (i-- > 0) {
 		_cleanup_buf_ struct buf body = BUF_INIT;
 
-		r = http_call_request(f->calls[--f->count]);
+		r = http_call_request(f->calls[i]);
 		if (r == NULL)
 			f->gone++;
 		buf_printf(&body, "at last");
 		if (r != NULL && !f->mute)
 			http_reply(r, HTTP_ACCEPTED, "text/plain", &body);
-		http_call_end(&f->calls[f->count]);
-		assert_null(f->calls[f->count]);
+		http_call_end(&f->calls[i]);
+		assert_null(f->calls[i]);
 	}
+	f->count = 0;
 }
 
 static void
@@ -210,8 +214,7 @@ wait_count(struct fixture *f, unsigned count)
 {
 	unsigned i;
 
-	for (i = 0; __atomic_load_n(&f->count, __ATOMIC_SEQ_CST) != count;
-	    i++) {
+	for (i = 0; f->count != count; i++) {
 		assert_true(i < PATIENCE_S * 1000);
 		(void)usleep(1000);
 	}

@@ -18,6 +18,8 @@ static const struct {
 	{ INTERNAL_FRONT, INTERNAL_EST },
 	{ INTERNAL_FRONT, INTERNAL_EST_WISH },
 	{ INTERNAL_FRONT, INTERNAL_EST_KEYGEN },
+	{ INTERNAL_FRONT, INTERNAL_REQUEST },
+	{ INTERNAL_FRONT, INTERNAL_QUERY },
 	{ INTERNAL_OPERATOR, INTERNAL_SUBMIT },
 	{ INTERNAL_OPERATOR, INTERNAL_ORDER_RUN },
 	{ INTERNAL_OPERATOR, INTERNAL_PUBLISH },
@@ -202,6 +204,35 @@ text_put(struct buf *out, const char *text, size_t max)
 		plain[i] = text[i] < 0x20 || text[i] > 0x7e ? '?' : text[i];
 	plain[i] = '\0';
 	cbor_put_text(out, plain);
+}
+
+void
+internal_put_query(struct buf *out, const struct internal_query *query)
+{
+	cbor_put_array(out, 3);
+	cbor_put_text(out, query->method);
+	cbor_put_text(out, query->target);
+	cbor_put_bstr(out, query->octets);
+}
+
+enum err
+internal_get_query(struct bytes body, struct internal_query *ret_query,
+    struct diag *diag)
+{
+	struct internal_query query;
+	struct cbor cbor;
+
+	cbor_open(&cbor, body);
+	cbor_get_array_sized(&cbor, 3);
+	text_get(&cbor, query.method, sizeof(query.method));
+	text_get(&cbor, query.target, sizeof(query.target));
+	query.octets = cbor_get_bstr(&cbor);
+	if (query.octets.len > INTERNAL_QUERY_MAX)
+		cbor_fail(&cbor, "query's length");
+	if (!cbor_close(&cbor))
+		return bad(diag, &cbor, "query");
+	*ret_query = query;
+	return ERR_OK;
 }
 
 void

@@ -51,8 +51,13 @@ enum internal_type {
 	INTERNAL_EST = 5,
 	/* struct internal_est_wish; answer: CsrAttrs, DER, as bstr */
 	INTERNAL_EST_WISH = 6,
+
+	/* request of an operator as bstr; answer: JSON as bstr */
+	INTERNAL_REQUEST = 7,
+	/* struct internal_query; answer: JSON as bstr */
+	INTERNAL_QUERY = 8,
 	/* struct internal_est; answer: struct internal_est_key */
-	INTERNAL_EST_KEYGEN = 7,
+	INTERNAL_EST_KEYGEN = 9,
 
 	/* of commands: lib/proto/local.h */
 	INTERNAL_SUBMIT = 16,	/* struct local_submit and its files */
@@ -140,6 +145,21 @@ struct internal_est_wish {
 void	internal_put_est_wish(struct buf *, const struct internal_est_wish *);
 MUST_USE enum err internal_get_est_wish(struct bytes body,
     struct internal_est_wish *ret_wish, struct diag *);
+
+/*
+ * What an operator asks: [method, target, signed]. The octets that the
+ * operator signed say the same, or it is refused.
+ */
+#define INTERNAL_TARGET_MAX	512
+#define INTERNAL_QUERY_MAX	((size_t)2 << 10)
+struct internal_query {
+	char		method[8 + 1];
+	char		target[INTERNAL_TARGET_MAX + 1];
+	struct bytes	octets;			/* lib/authority/query.h */
+};
+void	internal_put_query(struct buf *, const struct internal_query *);
+MUST_USE enum err internal_get_query(struct bytes body,
+    struct internal_query *ret_query, struct diag *);
 
 /* [status, reason, detail, retry after]; a device is told all of it. Nothing is
  * wrong with a request whose reason is INTERNAL_LATER: the same again, after

@@ -190,6 +190,33 @@ test_est_key(void **state)
 }
 
 static void
+test_query(void **state)
+{
+	static const uint8_t octets[INTERNAL_QUERY_MAX + 1];
+	struct internal_query in = { .method = "GET",
+		.target = "/v1/orders?limit=1",
+		.octets = bytes_of(octets, INTERNAL_QUERY_MAX) }, out;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	size_t i;
+
+	(void)state;
+	internal_put_query(&body, &in);
+	assert_int_equal(internal_get_query(buf_bytes(&body), &out, NULL),
+	    ERR_OK);
+	assert_string_equal(out.method, "GET");
+	assert_string_equal(out.target, in.target);
+	assert_true(bytes_equal(out.octets, in.octets));
+	for (i = 0; i < 40; i++)
+		assert_int_equal(internal_get_query(bytes_of(body.ptr, i),
+		    &out, NULL), ERR_SYNTAX);
+	in.octets.len++;
+	buf_clear(&body);
+	internal_put_query(&body, &in);
+	assert_int_equal(internal_get_query(buf_bytes(&body), &out, NULL),
+	    ERR_SYNTAX);
+}
+
+static void
 test_est_wish(void **state)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
@@ -361,6 +388,7 @@ main(void)
 		cmocka_unit_test(test_welcome),
 		cmocka_unit_test(test_est),
 		cmocka_unit_test(test_est_key),
+		cmocka_unit_test(test_query),
 		cmocka_unit_test(test_est_wish),
 		cmocka_unit_test(test_certificate),
 		cmocka_unit_test(test_refusal),

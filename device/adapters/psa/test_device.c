@@ -4,5 +4,6 @@
 
 #define TEST_CRYPTO	imprint_device_psa
 #define TEST_LACKS	{ "ed25519", "rsa" }
+#define TEST_STRIDE	7
 
 #include "device/src/test_device.c"

@@ -1,0 +1,329 @@
+/*
+ * Operators over the network. A front carries what they sign and is believed
+ * nothing: the signature, its time and its order are checked here.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/imprintd/desk.h"
+#include "lib/authority/query.h"
+#include "lib/authority/request.h"
+#include "lib/base/cbor_write.h"
+#include "lib/base/clock.h"
+#include "lib/base/json_write.h"
+
+#define RESULT_MAX	((size_t)60 << 10)	/* that an answer has room
+						 * for, as base64url */
+#define RETRY_S		10
+
+static void
+failed_put(struct desk_peer *peer, uint64_t call, enum err err,
+    const struct diag *diag)
+{
+	static const struct {
+		enum err	 err;
+		unsigned	 status;
+		const char	*reason;
+	} statuses[] = {
+		{ ERR_NOTFOUND, 404, "not-found" },
+		{ ERR_SYNTAX, 400, "malformed" },
+		{ ERR_LIMIT, 400, "limit" },
+		{ ERR_VERSION, 400, "version" },
+		{ ERR_UNSUPPORTED, 400, "unsupported" },
+		{ ERR_INVALID, 422, "invalid" },
+		{ ERR_AUTH, 403, "signature" },
+		{ ERR_PERMISSION, 403, "not-allowed" },
+		{ ERR_CONFLICT, 409, "conflict" },
+		{ ERR_EXISTS, 409, "exists" },
+		{ ERR_STATE, 409, "state" },
+		{ ERR_CLOCK, 409, "time" },
+		{ ERR_BUSY, 503, "busy" },
+		{ ERR_NOSPACE, 503, "disk" },
+	};
+	struct internal_refusal refusal = { .status = 500,
+		.reason = "internal" };
+	size_t i;
+
+	for (i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+		if (statuses[i].err == err) {
+			refusal.status = statuses[i].status;
+			(void)snprintf(refusal.reason,
+			    sizeof(refusal.reason), "%s",
+			    statuses[i].reason);
+		}
+	if (refusal.status == 503)
+		refusal.retry_after_s = RETRY_S;
+	(void)snprintf(refusal.detail, sizeof(refusal.detail), "%s%s%s",
+	    refusal.status == 500 ? "the authority's log says why" :
+	    diag->what, refusal.status != 500 && diag->hint[0] != '\0' ?
+	    "; " : "", refusal.status == 500 ? "" : diag->hint);
+	if (refusal.status == 500)
+		log_diag("authority", "an operator's request fails", diag);
+	refusal_put(peer, call, &refusal);
+}
+
+static void
+json_answer(struct desk_peer *peer, uint64_t call, const struct buf *json)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	cbor_put_bstr(&body, buf_bytes(json));
+	answer_put(peer, call, INTERNAL_ANSWER, &body);
+}
+
+/*
+ * Whoever carries requests could hold one back and bring it after a later
+ * one. So each of an operator must be made after the last that was carried
+ * out; and after this process began, which knows of none before.
+ */
+static int64_t
+floor_of(const struct desk *desk, const char *operator)
+{
+	size_t i;
+
+	for (i = 0; i < FLOORS_MAX; i++)
+		if (strcmp(desk->floors[i].operator, operator) == 0)
+			return desk->floors[i].time;
+	return desk->floor;
+}
+
+static void
+floor_raise(struct desk *desk, const char *operator, int64_t time)
+{
+	struct desk_floor *lowest = &desk->floors[0];
+	size_t i;
+
+	for (i = 0; i < FLOORS_MAX; i++) {
+		if (strcmp(desk->floors[i].operator, operator) == 0)
+			break;
+		if (desk->floors[i].time < lowest->time)
+			lowest = &desk->floors[i];
+	}
+	if (i < FLOORS_MAX)
+		lowest = &desk->floors[i];
+	else if (lowest->time > desk->floor)
+		desk->floor = lowest->time;	/* it makes room */
+	(void)snprintf(lowest->operator, sizeof(lowest->operator), "%s",
+	    operator);
+	lowest->time = time;
+}
+
+static enum err
+request_check(struct desk *desk, const struct request_seen *seen,
+    struct diag *diag)
+{
+	enum err err;
+
+	if (seen->known)	/* it has its answer */
+		return ERR_OK;
+	err = request_offer(desk, seen->type, true, diag);
+	if (err || seen->time > floor_of(desk, seen->operator))
+		return err;
+	err = diag_fail(diag, ERR_CLOCK, NULL, "request: not made after the "
+	    "last one of operator %s, or before this server began",
+	    seen->operator);
+	diag_hint(diag, "sign it again");
+	return err;
+}
+
+static enum err
+request_run(struct desk *desk, struct bytes request, struct buf *json_out,
+    struct diag *diag)
+{
+	struct json json = { .b = json_out, .line = true };
+	_cleanup_buf_ struct buf result = BUF_INIT;
+	const struct diag *warning;
+	struct request_seen seen;
+	enum err err;
+
+	/* before anything is on record: strangers could fill the log */
+	err = request_look(desk->authority, request, &seen, diag);
+	if (!err)
+		err = request_check(desk, &seen, diag);
+	if (!err)
+		err = authority_submit(desk->authority, request, time_now(),
+		    &result, diag);
+	if (err)
+		return err;
+	if (!seen.known)
+		floor_raise(desk, seen.operator, seen.time);
+	warning = authority_warning(desk->authority);
+	json_open(&json, '{');
+	json_put_number(&json, "type", seen.type);
+	json_put_flag(&json, "repeated", seen.known);
+	json_key(&json, bytes_text("result"));
+	if (result.len > RESULT_MAX)
+		buf_printf(json_out, "null");
+	else
+		json_put_base64url(&json, buf_bytes(&result));
+	json_put_some(&json, "warning", bytes_text(warning != NULL ?
+	    warning->what : ""));
+	json_close(&json, '}');
+	return buf_err(json_out);
+}
+
+bool
+operator_request(struct desk *desk, struct desk_peer *peer,
+    const struct internal_message *message)
+{
+	_cleanup_buf_ struct buf json = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+	struct bytes request;
+	enum err err;
+
+	if (internal_get_octets(message->body, INTERNAL_SIZE_MAX, &request,
+	    &diag) != ERR_OK)
+		return false;
+	err = request_run(desk, request, &json, &diag);
+	if (err)
+		failed_put(peer, message->call, err, &diag);
+	else
+		json_answer(peer, message->call, &json);
+	return true;
+}
+
+/* Queries. */
+
+/* Each starts or stops something once: what was seen lately is refused. */
+static enum err
+action_once(struct desk *desk, const struct query *query, struct diag *diag)
+{
+	struct desk_action *free_at = NULL;
+	int64_t now = time_now();
+	size_t i;
+
+	for (i = 0; i < ACTIONS_MAX; i++) {
+		if (desk->actions[i].until < now)
+			free_at = &desk->actions[i];
+		else if (memcmp(desk->actions[i].id, query->id,
+		    sizeof(query->id)) == 0)
+			return diag_fail(diag, ERR_CONFLICT, NULL,
+			    "query: it was carried out before");
+	}
+	if (free_at == NULL || query->time < desk->began)
+		return diag_fail(diag, free_at == NULL ? ERR_BUSY :
+		    ERR_CLOCK, NULL, free_at == NULL ? "query: too many in "
+		    "this quarter of an hour" : "query: made before this "
+		    "server began");
+	memcpy(free_at->id, query->id, sizeof(query->id));
+	free_at->until = query->time + REQUEST_SKEW_S;
+	return ERR_OK;
+}
+
+static enum err
+order_run_begin(struct desk *desk, const struct store_order *order,
+    struct diag *diag)
+{
+	enum err err = ERR_OK;
+
+	if (order->state != ORDER_OPEN)
+		err = diag_fail(diag, ERR_STATE, NULL,
+		    "order %u: is not open", order->number);
+	else if (desk->run.wanted && desk->run.order != order->number)
+		err = diag_fail(diag, ERR_BUSY, NULL,
+		    "order %u is being run: one at a time", desk->run.order);
+	else if (!desk->run.wanted)
+		desk->run = (struct desk_run){ .wanted = true,
+			.order = order->number };
+	return err;
+}
+
+static enum err
+order_act(struct desk *desk, const struct query *query, const char *word,
+    const char *verb, struct buf *json, struct diag *diag)
+{
+	struct store_order order;
+	enum err err;
+
+	err = resource_order(desk, word, json, &order, diag);
+	if (!err)
+		err = action_once(desk, query, diag);
+	if (!err && strcmp(verb, "run") == 0)
+		err = order_run_begin(desk, &order, diag);
+	else if (!err && desk->run.wanted &&
+	    desk->run.order == order.number)
+		desk->run.gone = true;
+	buf_clear(json);
+	return err ? err : resource_order(desk, word, json, NULL, diag);
+}
+
+static enum err
+query_post(struct desk *desk, const struct query *query, char *path,
+    struct buf *json, struct diag *diag)
+{
+	static const char orders[] = "/v1/orders/";
+	char *word = path + sizeof(orders) - 1, *verb;
+
+	if (strcmp(path, "/v1/publish") == 0)
+		return publish_now(desk, json, diag);
+	verb = strncmp(path, orders, sizeof(orders) - 1) == 0 ?
+	    strchr(word, '/') : NULL;
+	if (verb == NULL || (strcmp(verb, "/run") != 0 &&
+	    strcmp(verb, "/stop") != 0))
+		return diag_fail(diag, ERR_NOTFOUND, NULL,
+		    "path: there is nothing of that name");
+	*verb++ = '\0';
+	return order_act(desk, query, word, verb, json, diag);
+}
+
+static enum err
+query_get(struct desk *desk, const char *path, const char *query,
+    struct buf *json, struct diag *diag)
+{
+	static const char orders[] = "/v1/orders/";
+	static const char identities[] = "/v1/identities/";
+
+	if (strncmp(path, orders, sizeof(orders) - 1) == 0)
+		return resource_order(desk, path + sizeof(orders) - 1, json,
+		    NULL, diag);
+	if (strncmp(path, identities, sizeof(identities) - 1) == 0)
+		return resource_identity(desk, path + sizeof(identities) - 1,
+		    json, diag);
+	return resource_list(desk, path, query, json, diag);
+}
+
+static enum err
+query_run(struct desk *desk, const struct internal_query *asked,
+    struct buf *json, struct diag *diag)
+{
+	struct query query;
+	char *mark;
+	enum err err;
+
+	err = query_verify(desk->authority, asked->octets, time_now(),
+	    &query, diag);
+	if (err)
+		return err;
+	if (strcmp(query.method, asked->method) != 0 ||
+	    strcmp(query.target, asked->target) != 0)
+		return diag_fail(diag, ERR_AUTH, NULL, "query: signed for "
+		    "another method or path");
+	mark = strchr(query.target, '?');
+	if (mark != NULL)
+		*mark++ = '\0';
+	if (strcmp(query.method, "GET") == 0)
+		return query_get(desk, query.target, mark != NULL ? mark :
+		    "", json, diag);
+	return query_post(desk, &query, query.target, json, diag);
+}
+
+bool
+operator_query(struct desk *desk, struct desk_peer *peer,
+    const struct internal_message *message)
+{
+	_cleanup_buf_ struct buf json = { .limit = INTERNAL_SIZE_MAX - 64 };
+	struct internal_query asked;
+	struct diag diag = DIAG_INIT;
+	enum err err;
+
+	if (internal_get_query(message->body, &asked, &diag) != ERR_OK)
+		return false;
+	err = query_run(desk, &asked, &json, &diag);
+	if (!err)
+		err = buf_err(&json);
+	if (err)
+		failed_put(peer, message->call, err, &diag);
+	else
+		json_answer(peer, message->call, &json);
+	return true;
+}

@@ -1,0 +1,475 @@
+/* What operators see over the network: lists in pages, each item a JSON
+ * object; docs/protocol/operators.md. Numbers of a cursor only grow, so what
+ * is added meanwhile comes on a later page. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/imprintd/desk.h"
+#include "lib/authority/lookup.h"
+#include "lib/authority/status.h"
+#include "lib/base/clock.h"
+#include "lib/base/json_write.h"
+
+#define PAGE_USUAL	50
+#define PAGE_MAX	100
+#define SEGMENT_MAX	128
+
+/* A list of which from is the first place wanted, left how many still. */
+struct page {
+	struct desk	*desk;
+	struct json	 json;
+	uint64_t	 at, from, left;
+	uint32_t	 log;
+	bool		 more;
+	uint64_t	 next;		/* with more */
+};
+
+static void
+time_put(struct json *json, const char *key, int64_t time)
+{
+	char text[TIME_TEXT_SIZE];
+
+	time_format(time, text);
+	json_put_text(json, key, bytes_text(text));
+}
+
+static void
+null_put(struct json *json, const char *key)
+{
+	json_key(json, bytes_text(key));
+	buf_printf(json->b, "null");
+}
+
+/* false: the page is full. */
+static bool
+page_takes(struct page *page, uint64_t place)
+{
+	if (place < page->from)
+		return true;
+	if (page->left == 0 && !page->more) {
+		page->more = true;
+		page->next = place;
+	}
+	return page->left > 0;
+}
+
+static bool
+page_item(struct page *page, uint64_t place)
+{
+	if (!page_takes(page, place) || place < page->from)
+		return false;
+	page->left--;
+	json_next(&page->json);
+	json_open(&page->json, '{');
+	return true;
+}
+
+static enum err
+product_item(void *ctx, const struct store_object *object)
+{
+	struct page *page = ctx;
+
+	if (!page_item(page, page->at++))
+		return ERR_OK;
+	json_put_text(&page->json, "product", bytes_text(object->name));
+	json_put_text(&page->json, "version", bytes_text(object->version));
+	time_put(&page->json, "added", object->created);
+	json_put_hex(&page->json, "hash", bytes_of(object->hash,
+	    STORE_HASH_SIZE));
+	json_close(&page->json, '}');
+	return ERR_OK;
+}
+
+static enum err
+station_item(void *ctx, const struct store_object *object)
+{
+	struct page *page = ctx;
+
+	if (!page_item(page, page->at++))
+		return ERR_OK;
+	json_put_text(&page->json, "station", bytes_text(object->name));
+	time_put(&page->json, "added", object->created);
+	json_put_hex(&page->json, "key", bytes_of(object->hash,
+	    STORE_HASH_SIZE));
+	json_close(&page->json, '}');
+	return ERR_OK;
+}
+
+static enum err
+products_list(struct page *page, struct diag *diag)
+{
+	return authority_object_each(page->desk->authority, STORE_PRODUCT,
+	    product_item, page, diag);
+}
+
+static enum err
+stations_list(struct page *page, struct diag *diag)
+{
+	return authority_object_each(page->desk->authority, STORE_STATION,
+	    station_item, page, diag);
+}
+
+/* Orders. */
+
+static enum err
+order_put(struct desk *desk, struct json *json,
+    const struct store_order *order, struct diag *diag)
+{
+	static const char *const states[] = { "?", "open", "complete",
+		"cancelled" };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_object product;
+	enum err err;
+
+	err = authority_object_by_hash(desk->authority, STORE_PRODUCT,
+	    order->product, &body, &product, diag);
+	if (err)
+		return err;
+	json_put_number(json, "order", order->number);
+	json_put_text(json, "product", bytes_text(product.name));
+	json_put_text(json, "version", bytes_text(product.version));
+	json_put_number(json, "count", order->count);
+	json_put_number(json, "committed", order->committed);
+	json_put_number(json, "packs", order->packs);
+	json_put_text(json, "state", bytes_text(
+	    states[order->state <= ORDER_CANCELLED ? order->state : 0]));
+	json_put_flag(json, "running", desk->run.wanted &&
+	    desk->run.order == order->number);
+	time_put(json, "created", order->created);
+	json_put_text(json, "operator", bytes_text(order->operator));
+	if (desk->last_run.order == order->number)
+		json_put_text(json, "last_run", bytes_text(
+		    desk->last_run.what));
+	else
+		null_put(json, "last_run");
+	return ERR_OK;
+}
+
+static enum err
+order_item(void *ctx, const struct store_order *order)
+{
+	struct page *page = ctx;
+	enum err err;
+
+	if (!page_item(page, order->number))
+		return ERR_OK;
+	err = order_put(page->desk, &page->json, order, NULL);
+	json_close(&page->json, '}');
+	return err;
+}
+
+static enum err
+orders_list(struct page *page, struct diag *diag)
+{
+	return store_order_each(authority_store(page->desk->authority),
+	    order_item, page, diag);
+}
+
+static enum err
+order_number(const char *text, uint32_t *ret_number, struct diag *diag)
+{
+	uint64_t number = 0;
+	size_t i;
+
+	for (i = 0; text[i] >= '0' && text[i] <= '9' && i < 10; i++)
+		number = number * 10 + (uint64_t)(text[i] - '0');
+	if (i == 0 || text[i] != '\0' || number > UINT32_MAX)
+		return diag_fail(diag, ERR_NOTFOUND, NULL,
+		    "order \"%.20s\": no such number", text);
+	*ret_number = (uint32_t)number;
+	return ERR_OK;
+}
+
+enum err
+resource_order(struct desk *desk, const char *word, struct buf *out,
+    struct store_order *ret_order, struct diag *diag)
+{
+	struct json json = { .b = out, .line = true };
+	struct store_order order;
+	uint32_t number;
+	enum err err;
+
+	err = order_number(word, &number, diag);
+	if (!err)
+		err = store_order_get(authority_store(desk->authority),
+		    number, &order, diag);
+	if (err)
+		return err;
+	json_open(&json, '{');
+	err = order_put(desk, &json, &order, diag);
+	json_close(&json, '}');
+	if (!err && ret_order != NULL)
+		*ret_order = order;
+	return err;
+}
+
+/* Identities. */
+
+static enum err
+status_put(struct desk *desk, struct json *json,
+    const struct address *address, struct diag *diag)
+{
+	struct store_status since;
+	enum status status;
+	enum err err;
+
+	err = status_get(desk->authority, address->log, address->index,
+	    &status, &since, diag);
+	if (err)
+		return err;
+	json_put_text(json, "status", bytes_text(status_name(status)));
+	if (status == STATUS_VALID) {
+		null_put(json, "since");
+		null_put(json, "reason");
+	} else {
+		time_put(json, "since", since.time);
+		json_key(json, bytes_text("reason"));
+		buf_printf(json->b, "%u", since.reason);
+	}
+	return ERR_OK;
+}
+
+static enum err
+identity_put(struct desk *desk, struct lookup *lookup, struct json *json,
+    const struct address *address, struct diag *diag)
+{
+	const struct template *template;
+	struct store_range range;
+	struct identity identity;
+	enum err err;
+
+	err = lookup_get(lookup, address, &identity, &range, &template,
+	    diag);
+	if (err)
+		return err;
+	json_put_text(json, "log", bytes_text(address->log ==
+	    LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK));
+	json_put_number(json, "index", address->index);
+	json_put_text(json, "ueid", bytes_text(identity.ueid_hex));
+	json_put_number(json, "order", range.order);
+	time_put(json, "issued", range.issued);
+	return status_put(desk, json, address, diag);
+}
+
+static enum err
+identity_item(struct page *page, struct lookup *lookup, uint64_t index,
+    struct diag *diag)
+{
+	const struct address address = { page->log, index };
+	enum err err;
+
+	if (!page_item(page, index))
+		return ERR_OK;
+	err = identity_put(page->desk, lookup, &page->json, &address, diag);
+	json_close(&page->json, '}');
+	return err;
+}
+
+static enum err
+identities_list(struct page *page, struct diag *diag)
+{
+	struct store *store = authority_store(page->desk->authority);
+	_cleanup_lookup_ struct lookup *lookup = NULL;
+	uint64_t at = page->from;
+	struct store_range range;
+	enum err err;
+
+	err = lookup_new(page->desk->authority, &lookup, diag);
+	while (!err && !page->more) {
+		err = store_range_get(store, page->log, at, &range, NULL);
+		if (err)	/* the log ends here */
+			return err == ERR_NOTFOUND ? ERR_OK : err;
+		for (; !err && !page->more && range.state ==
+		    RANGE_COMMITTED && at < range.first + range.count; at++)
+			err = identity_item(page, lookup, at, diag);
+		if (!page->more)
+			at = range.first + range.count;
+	}
+	return err;
+}
+
+/* Percent-encoding, RFC 3986 2.1. */
+static bool
+segment_decode(const char *text, char out[SEGMENT_MAX])
+{
+	static const char digits[] = "0123456789abcdef";
+	const char *high, *low;
+	size_t len = 0;
+
+	for (; *text != '\0' && len < SEGMENT_MAX - 1; text++) {
+		out[len++] = *text;
+		if (*text != '%')
+			continue;
+		high = text[1] != '\0' ? strchr(digits, text[1] | 0x20) :
+		    NULL;
+		low = high != NULL && text[2] != '\0' ?
+		    strchr(digits, text[2] | 0x20) : NULL;
+		if (low == NULL || (high == digits && low == digits))
+			return false;
+		out[len - 1] = (char)((high - digits) * 16 +
+		    (low - digits));
+		text += 2;
+	}
+	out[len] = '\0';
+	return *text == '\0';
+}
+
+enum err
+resource_identity(struct desk *desk, const char *word, struct buf *out,
+    struct diag *diag)
+{
+	_cleanup_lookup_ struct lookup *lookup = NULL;
+	struct json json = { .b = out, .line = true };
+	enum address_kind kind;
+	struct address address;
+	char plain[SEGMENT_MAX];
+	enum err err;
+
+	if (!segment_decode(word, plain))
+		return diag_fail(diag, ERR_INVALID, "RFC 3986 2.1",
+		    "path: an identity's name that cannot be read");
+	err = lookup_find(desk->authority, plain, &address, &kind, diag);
+	if (!err)
+		err = lookup_new(desk->authority, &lookup, diag);
+	json_open(&json, '{');
+	if (!err)
+		err = identity_put(desk, lookup, &json, &address, diag);
+	json_close(&json, '}');
+	return err;
+}
+
+/* Status: what is not valid, as intervals. */
+
+static enum err
+interval_item(void *ctx, const struct store_status *row)
+{
+	struct page *page = ctx;
+
+	if (!page_item(page, row->first))
+		return ERR_OK;
+	json_put_number(&page->json, "first", row->first);
+	json_put_number(&page->json, "count", row->count);
+	json_put_text(&page->json, "status",
+	    bytes_text(status_name(row->state)));
+	json_put_number(&page->json, "reason", row->reason);
+	time_put(&page->json, "since", row->time);
+	json_put_number(&page->json, "operation", row->operation);
+	json_close(&page->json, '}');
+	return page->more ? ERR_INTERRUPTED : ERR_OK;
+}
+
+static enum err
+status_list(struct page *page, struct diag *diag)
+{
+	enum err err;
+
+	err = store_status_each(authority_store(page->desk->authority),
+	    page->log, page->from, (UINT64_C(1) << 56) - page->from,
+	    interval_item, page, diag);
+	return err == ERR_INTERRUPTED ? ERR_OK : err;
+}
+
+/* Pages. */
+
+static enum err
+number_get(const char *text, size_t len, uint64_t max, uint64_t *ret_number,
+    struct diag *diag)
+{
+	uint64_t number = 0;
+	size_t i;
+
+	for (i = 0; i < len && i < 18 && text[i] >= '0' && text[i] <= '9'; i++)
+		number = number * 10 + (uint64_t)(text[i] - '0');
+	if (i == 0 || i != len || number > max)
+		return diag_fail(diag, ERR_INVALID, NULL,
+		    "query: a number up to %llu is expected",
+		    (unsigned long long)max);
+	*ret_number = number;
+	return ERR_OK;
+}
+
+static bool
+begins(const char **text, const char *with)
+{
+	if (strncmp(*text, with, strlen(with)) != 0)
+		return false;
+	*text += strlen(with);
+	return true;
+}
+
+/* cursor=N, limit=N, log=NAME, in any order, with & between them. */
+static enum err
+page_query(struct page *page, const char *query, struct diag *diag)
+{
+	size_t len;
+	enum err err = ERR_OK;
+
+	for (; !err && *query != '\0'; query += query[len] == '&' ? len + 1 :
+	    len) {
+		if (begins(&query, "cursor=")) {
+			len = strcspn(query, "&");
+			err = number_get(query, len, UINT64_C(1) << 56,
+			    &page->from, diag);
+		} else if (begins(&query, "limit=")) {
+			len = strcspn(query, "&");
+			err = number_get(query, len, PAGE_MAX, &page->left,
+			    diag);
+			if (!err && page->left == 0)
+				page->left = 1;
+		} else if (begins(&query, "log=" LOG_BULK)) {
+			len = strcspn(query, "&");
+			err = len == 0 ? ERR_OK : ERR_INVALID;
+		} else if (begins(&query, "log=" LOG_ONLINE)) {
+			len = strcspn(query, "&");
+			err = len == 0 ? ERR_OK : ERR_INVALID;
+			page->log = LOG_ONLINE_NUMBER;
+		} else {
+			err = ERR_INVALID;
+		}
+	}
+	return err ? diag_fail(diag, err, NULL, "query: allowed are cursor, "
+	    "limit (1 to %d) and log (%s, %s)", PAGE_MAX, LOG_BULK,
+	    LOG_ONLINE) : ERR_OK;
+}
+
+static const struct {
+	const char	*path;
+	enum err	(*list)(struct page *, struct diag *);
+} lists[] = {
+	{ "/v1/products", products_list },
+	{ "/v1/stations", stations_list },
+	{ "/v1/orders", orders_list },
+	{ "/v1/identities", identities_list },
+	{ "/v1/status", status_list },
+};
+
+enum err
+resource_list(struct desk *desk, const char *path, const char *query,
+    struct buf *out, struct diag *diag)
+{
+	struct page page = { .desk = desk, .left = PAGE_USUAL,
+		.log = LOG_BULK_NUMBER, .json = { .b = out, .line = true } };
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		if (strcmp(lists[i].path, path) == 0)
+			break;
+	if (i == sizeof(lists) / sizeof(lists[0]))
+		return diag_fail(diag, ERR_NOTFOUND, NULL,
+		    "path: there is nothing of that name");
+	err = page_query(&page, query, diag);
+	if (err)
+		return err;
+	json_open(&page.json, '{');
+	json_key(&page.json, bytes_text("items"));
+	json_open(&page.json, '[');
+	err = lists[i].list(&page, diag);
+	json_close(&page.json, ']');
+	if (page.more)
+		json_put_number(&page.json, "next", page.next);
+	else
+		null_put(&page.json, "next");
+	json_close(&page.json, '}');
+	return err;
+}

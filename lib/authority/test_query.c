@@ -1,0 +1,161 @@
+#include "lib/authority/test_world.h"
+
+#include "lib/authority/query.h"
+
+static struct signer *
+key_of(struct world *w)
+{
+	return w->operator;
+}
+
+static enum err
+verify(struct world *w, const struct buf *query, int64_t now,
+    struct query *ret_query)
+{
+	return query_verify(w->authority, buf_bytes(query), now, ret_query,
+	    NULL);
+}
+
+static void
+test_round(void **state)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct world *w = *state;
+	struct query query;
+	size_t i;
+
+	assert_int_equal(query_sign(authority_info(w->authority)->id, "GET",
+	    "/v1/orders?limit=2", NOW, key_of(w), &out, NULL), ERR_OK);
+	assert_true(out.len <= QUERY_SIZE_MAX);
+	assert_int_equal(verify(w, &out, NOW, &query), ERR_OK);
+	assert_string_equal(query.method, "GET");
+	assert_string_equal(query.target, "/v1/orders?limit=2");
+	assert_string_equal(query.operator, "ada");
+	assert_int_equal(query.time, NOW);
+	assert_int_equal(verify(w, &out, NOW + REQUEST_SKEW_S, &query),
+	    ERR_OK);
+	assert_int_equal(verify(w, &out, NOW + REQUEST_SKEW_S + 1, &query),
+	    ERR_CLOCK);
+	assert_int_equal(verify(w, &out, NOW - REQUEST_SKEW_S - 1, &query),
+	    ERR_CLOCK);
+	for (i = 0; i < out.len; i++) {
+		out.ptr[i] ^= 1;
+		assert_int_not_equal(verify(w, &out, NOW, &query), ERR_OK);
+		out.ptr[i] ^= 1;
+	}
+}
+
+static void
+test_refused(void **state)
+{
+	static const uint8_t other[ECOSYSTEM_ID_SIZE];
+	static char target[QUERY_TARGET_MAX + 2];
+	_cleanup_buf_ struct buf out = BUF_INIT, request = BUF_INIT;
+	struct world *w = *state;
+	struct query query;
+
+	assert_int_equal(query_sign(other, "GET", "/", NOW, key_of(w),
+	    &out, NULL), ERR_OK);
+	assert_int_equal(verify(w, &out, NOW, &query), ERR_AUTH);
+	/* a request is no query */
+	assert_int_equal(request_sign(authority_info(w->authority)->id,
+	    REQUEST_STATUS, bytes_of("\x80", 1), NOW, key_of(w), &request,
+	    NULL), ERR_OK);
+	assert_int_equal(verify(w, &request, NOW, &query), ERR_AUTH);
+	memset(target, '/', QUERY_TARGET_MAX + 1);
+	assert_int_equal(query_sign(other, "GET", target, NOW, key_of(w),
+	    &out, NULL), ERR_LIMIT);
+}
+
+/* One rejection for each check of the payload. */
+static void
+test_shape(void **state)
+{
+	static const struct {
+		uint64_t	 version;
+		const char	*method, *target;
+		size_t		 ecosystem, id, items;
+		enum err	 err;
+	} cases[] = {
+		{ 1, "GET", "/v1/orders", 16, 16, 6, ERR_OK },
+		{ 2, "GET", "/v1/orders", 16, 16, 6, ERR_VERSION },
+		{ 1, "GET", "/v1/orders", 15, 16, 6, ERR_SYNTAX },
+		{ 1, "GET", "/v1/orders", 16, 17, 6, ERR_SYNTAX },
+		{ 1, "", "/v1/orders", 16, 16, 6, ERR_SYNTAX },
+		{ 1, "GETGETGET", "/v1/orders", 16, 16, 6, ERR_SYNTAX },
+		{ 1, "GET", "", 16, 16, 6, ERR_SYNTAX },
+		{ 1, "GET", "/v1 orders", 16, 16, 6, ERR_SYNTAX },
+		{ 1, "GET", "/v1/\xc3\xa9", 16, 16, 6, ERR_SYNTAX },
+		{ 1, "GET", "/v1/orders", 16, 16, 7, ERR_SYNTAX },
+	};
+	static const uint8_t zero[32];
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct bytes ecosystem;
+	struct query query;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		buf_clear(&out);
+		cbor_put_array(&out, cases[i].items);
+		cbor_put_uint(&out, cases[i].version);
+		cbor_put_bstr(&out, bytes_of(zero, cases[i].ecosystem));
+		cbor_put_bstr(&out, bytes_of(zero, cases[i].id));
+		cbor_put_int(&out, NOW);
+		cbor_put_text(&out, cases[i].method);
+		cbor_put_text(&out, cases[i].target);
+		if (cases[i].items == 7)
+			cbor_put_null(&out);
+		assert_int_equal(query_parse(buf_bytes(&out), &ecosystem,
+		    &query, NULL), cases[i].err);
+	}
+}
+
+/* Looked at: whose, of which type, carried out before; nothing on record. */
+static void
+test_look(void **state)
+{
+	_cleanup_buf_ struct buf out = BUF_INIT, result = BUF_INIT;
+	struct operation_head before, after;
+	struct world *w = *state;
+	struct request_seen seen;
+	enum request_type type;
+
+	assert_int_equal(request_sign(authority_info(w->authority)->id,
+	    REQUEST_CLOCK, bytes_of("\x01", 1), NOW, key_of(w), &out,
+	    NULL), ERR_OK);
+	assert_int_equal(operation_head(w->authority, &before, NULL),
+	    ERR_OK);
+	assert_int_equal(request_look(w->authority, buf_bytes(&out), &seen,
+	    NULL), ERR_OK);
+	assert_false(seen.known);
+	assert_int_equal(seen.type, REQUEST_CLOCK);
+	assert_int_equal(seen.time, NOW);
+	assert_string_equal(seen.operator, "ada");
+	assert_int_equal(request_peek(buf_bytes(&out), &type, NULL), ERR_OK);
+	assert_int_equal(type, REQUEST_CLOCK);
+	out.ptr[out.len - 1] ^= 1;
+	assert_int_equal(request_look(w->authority, buf_bytes(&out), &seen,
+	    NULL), ERR_AUTH);
+	assert_int_equal(operation_head(w->authority, &after, NULL), ERR_OK);
+	assert_int_equal(after.size, before.size);
+	out.ptr[out.len - 1] ^= 1;
+	assert_int_equal(authority_submit(w->authority, buf_bytes(&out), NOW,
+	    &result, NULL), ERR_OK);
+	assert_int_equal(request_look(w->authority, buf_bytes(&out), &seen,
+	    NULL), ERR_OK);
+	assert_true(seen.known);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_round, world_fresh),
+		cmocka_unit_test_setup(test_refused, world_fresh),
+		cmocka_unit_test(test_shape),
+		cmocka_unit_test_setup(test_look, world_fresh),
+	};
+
+	return cmocka_run_group_tests(tests, world_make, world_free);
+}
