@@ -77,12 +77,16 @@ product_check_made(struct submission *s)
 	product = s->request.type == DEVICE_RENEW ?
 	    enrol_product_by_name(s->enrol, s->asker.kind.product) :
 	    enrol_product_by_bootstrap(s->enrol, s->asker.kind.product);
-	if (product == NULL || product->product.credentials[0].maker ==
-	    MAKER_AUTHORITY)
+	if (product == NULL)
 		return ERR_OK;
-	return enrol_refuse(s->result, ENROL_KEYS, "the keys of this product "
-	    "are made in the device", "make one, and use simpleenroll or "
-	    "simplereenroll");
+	if (product->product.credentials[0].maker != MAKER_AUTHORITY)
+		return enrol_refuse(s->result, ENROL_KEYS, "the keys of this "
+		    "product are made in the device", "make one, and use "
+		    "simpleenroll or simplereenroll");
+	return product->product.credential_count == 1 ? ERR_OK :
+	    enrol_refuse(s->result, ENROL_KEYS, "this product has more keys "
+	    "than the one that EST can bring", "send a signed request "
+	    "(/v1/identity)");
 }
 
 static enum err

@@ -357,24 +357,26 @@ rule_births(const struct product *p, bool field, struct fault *f)
 	return ERR_OK;
 }
 
-/* A key that the authority makes is had by EST's serverkeygen, which brings
- * one; while it is made, others wait. */
+/* While a key is made here, others wait. */
 static enum err
 rule_field_keys(const struct product *p, struct fault *f)
 {
-	const struct product_credential *c = &p->credentials[0];
+	size_t i;
 
-	if (p->credential_count == 0 || c->maker == MAKER_DEVICE)
-		return ERR_OK;
-	if (c->maker != MAKER_AUTHORITY)
-		return fault_set(f, ERR_UNSUPPORTED, "field", "keys of the "
-		    "field are made in the device, or a single one in the "
-		    "authority: key-from: device, authority");
-	if (p->credential_count > 1 || p->field.est == 0 ||
-	    c->alg == KEY_RSA2048 || c->alg == KEY_RSA3072)
-		return fault_set(f, ERR_UNSUPPORTED, "field", "key-from: "
-		    "authority is for one key, not of RSA, of a product with "
-		    "est: it is had by EST's serverkeygen alone");
+	for (i = 0; i < p->credential_count; i++) {
+		if (p->credentials[i].maker == MAKER_DEVICE)
+			continue;
+		if (p->credentials[i].maker != MAKER_AUTHORITY)
+			return fault_set(f, ERR_UNSUPPORTED, "field", "keys of "
+			    "the field are made in the device, or in the "
+			    "authority: key-from: device, authority");
+		if (p->credentials[i].alg == KEY_RSA2048 ||
+		    p->credentials[i].alg == KEY_RSA3072)
+			return fault_set(f, ERR_UNSUPPORTED, "field", "slot "
+			    "%u: RSA keys of the field are made in the "
+			    "device: key-from: device",
+			    p->credentials[i].slot);
+	}
 	return ERR_OK;
 }
 
