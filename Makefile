@@ -1,6 +1,6 @@
 # A front door: every target forwards to CMake or to a script in tools/.
 .POSIX:
-.PHONY: help run test test-debian13 torture bench size lint fuzz
+.PHONY: help run test test-debian13 torture bench size lint fuzz deb deb-test
 .DEFAULT_GOAL := help
 
 BENCH =
@@ -13,6 +13,8 @@ help:
 	@echo 'make torture  the same with every kill point, TSan, two compilers'
 	@echo 'make bench    figures and their floors; BENCH=prefix picks some'
 	@echo 'make size     device library on a Cortex-M4: code, stack, package'
+	@echo 'make deb      Debian packages, in build/deb'
+	@echo 'make deb-test the same, and live with them in a Debian 12; needs root'
 	@echo 'make lint     format, layering, warnings, static analysis'
 	@echo 'make fuzz     each fuzz target for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 
@@ -46,6 +48,14 @@ size:
 	@tools/setup.sh size
 	@tools/build.sh release
 	@tools/size.py
+
+deb:
+	@tools/setup.sh deb
+	@tools/deb.sh
+
+deb-test:
+	@tools/setup.sh deb
+	@tools/deb_test.sh
 
 lint:
 	@tools/setup.sh

@@ -309,6 +309,14 @@ function(install_archive name)
   endif()
 endfunction()
 
+# How they find it: pkg-config NAME. An archive, so all that it needs as well.
+function(install_pkgconfig name description requires)
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/library.pc.in
+    ${CMAKE_BINARY_DIR}/${name}.pc @ONLY)
+  install(FILES ${CMAKE_BINARY_DIR}/${name}.pc
+    DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+
 function(imprint_install)
   get_property(programs GLOBAL PROPERTY IMPRINT_PROGRAMS)
   if(programs)
@@ -316,8 +324,16 @@ function(imprint_install)
   endif()
   if(EXISTS ${PROJECT_SOURCE_DIR}/verify)
     install_archive(imprint-verify verify identity policy log x509 crypto base)
+    install_pkgconfig(imprint-verify "verifies devices for a service"
+      "libcrypto yaml-0.1 zlib")
   endif()
   install_archive(imprint-device device)
+  install_pkgconfig(imprint-device "the identity of a device" "")
+  foreach(program ${programs})
+    install(FILES ${PROJECT_SOURCE_DIR}/cmd/completion.bash
+      DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions
+      RENAME ${program})
+  endforeach()
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/imprint
     ${PROJECT_SOURCE_DIR}/device/include/imprint
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")

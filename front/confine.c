@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <seccomp.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -54,6 +55,26 @@ static const char *const never_front[] = {
 	"memfd_create", "chmod", "fchmod", "fchmodat", "kill", "tkill",
 	"rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open",
 	"pidfd_send_signal", "sendmsg", "sendmmsg", "init_module", NAMES_END
+};
+
+/* Files and threads are its work. */
+static const char *const never_authority[] = {
+	"execve", "execveat", "fork", "vfork", "socket", "socketpair",
+	"connect", "bind", "listen", "ptrace", "process_vm_readv",
+	"process_vm_writev", "process_madvise", "kcmp", "pidfd_open",
+	"pidfd_getfd", "pidfd_send_signal", "kill", "tkill",
+	"rt_sigqueueinfo", "rt_tgsigqueueinfo", "open_by_handle_at",
+	"name_to_handle_at", "mknod", "mknodat", "mount", "umount2",
+	"move_mount", "fsopen", "fsmount", "open_tree", "chroot",
+	"pivot_root", "setuid", "setgid", "setreuid", "setregid",
+	"setresuid", "setresgid", "setgroups", "capset", "setns", "unshare",
+	"bpf", "keyctl", "add_key", "request_key", "io_uring_setup",
+	"io_uring_enter", "io_uring_register", "userfaultfd",
+	"perf_event_open", "init_module", "finit_module",
+	"delete_module", "kexec_load", "kexec_file_load", "reboot",
+	"swapon", "swapoff", "sethostname", "setdomainname", "settimeofday",
+	"clock_settime", "adjtimex", "clock_adjtime", "syslog", "iopl",
+	"ioperm", "personality", "quotactl", "acct", "vhangup", NAMES_END
 };
 
 static int
@@ -158,11 +179,54 @@ arguments_add(scmp_filter_ctx ctx, enum confine_role role)
 	    SCMP_A1(SCMP_CMP_EQ, FIONREAD, 0));
 }
 
+/* A process of its own is refused, a thread is not: of clone3(2) a filter does
+ * not see which, so that the library takes clone(2). */
+static int
+threads_add(scmp_filter_ctx ctx)
+{
+	int rc;
+
+	rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3),
+	    0);
+	return rc != 0 ? rc : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+	    SCMP_SYS(clone), 1,
+	    SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, 0));
+}
+
+static int
+authority_fill(scmp_filter_ctx ctx)
+{
+	const uint64_t self = (uint64_t)getpid();
+	int rc;
+
+	rc = names_add(ctx, SCMP_ACT_ERRNO(EPERM), never_authority);
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+		    SCMP_SYS(tgkill), 1, SCMP_A0(SCMP_CMP_NE, self, 0));
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+		    SCMP_SYS(sendto), 1, SCMP_A4(SCMP_CMP_NE, 0, 0));
+	if (rc != 0 || CONFINE_LOOSE)
+		return rc;
+	rc = threads_add(ctx);
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+		    SCMP_SYS(mmap), 1,
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+		    SCMP_SYS(mprotect), 1,
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
+	return rc;
+}
+
 static int
 filter_fill(scmp_filter_ctx ctx, enum confine_role role)
 {
 	int rc = 0;
 
+	if (role == CONFINE_AUTHORITY)
+		return authority_fill(ctx);
 	if (CONFINE_LOOSE && role != CONFINE_FRONT)
 		return 0;
 	if (CONFINE_LOOSE)
@@ -188,8 +252,8 @@ confine(enum confine_role role, struct diag *diag)
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return diag_fail(diag, ERR_UNSUPPORTED, NULL,
 		    "confine: no_new_privs: %s", strerror(errno));
-	ctx = seccomp_init(CONFINE_LOOSE ? SCMP_ACT_ALLOW :
-	    SCMP_ACT_ERRNO(EPERM));
+	ctx = seccomp_init(CONFINE_LOOSE || role == CONFINE_AUTHORITY ?
+	    SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM));
 	if (ctx == NULL)
 		return diag_nomem(diag);
 	rc = filter_fill(ctx, role);

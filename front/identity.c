@@ -104,8 +104,7 @@ identity_answered(struct front *front, struct front_call *call,
 {
 	struct http_request *r = http_call_request(call->reply);
 	_cleanup_buf_ struct buf body = BUF_INIT;
-	bool by_operator = call->type == INTERNAL_REQUEST ||
-	    call->type == INTERNAL_QUERY;
+	bool by_operator = internal_is_operators(call->type);
 	struct bytes answer;
 
 	if (!by_operator)

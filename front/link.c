@@ -4,7 +4,21 @@
 #include "front/front_internal.h"
 #include "lib/base/clock.h"
 
-#define CALL_S	30
+#define CALL_S		30
+#define OPERATORS_MAX	16	/* of the calls of a front */
+
+/* Anybody can hand in what is an operator's to sign: that is not to take the
+ * place of devices. */
+static bool
+operators_full(const struct front *front)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < INTERNAL_CALLS_MAX; i++)
+		count += front->calls[i].number != 0 &&
+		    internal_is_operators(front->calls[i].type);
+	return count >= OPERATORS_MAX;
+}
 
 bool
 link_ask(struct front *front, enum internal_type type, struct bytes body,
@@ -14,6 +28,8 @@ link_ask(struct front *front, enum internal_type type, struct bytes body,
 	struct front_call *call;
 	size_t slot = 0;
 
+	if (internal_is_operators(type) && operators_full(front))
+		return false;
 	while (slot < INTERNAL_CALLS_MAX && front->calls[slot].number != 0)
 		slot++;
 	if (front->away || slot == INTERNAL_CALLS_MAX)

@@ -16,44 +16,8 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 1
 fi
 tools/setup.sh debian13
-
-# The first address that apt has for this label of a Debian archive, if any.
-# shellcheck disable=SC2016 # apt's variables
-apt_mirror() {
-	apt-get indextargets --format '$(REPO_URI) $(COMPONENT) $(LABEL)' \
-	    'Created-By: Packages' 2>/dev/null |
-	    sed -n "s|^\\([^ ]*\\) main $1\$|\\1|p" | head -n 1
-}
-
-root_make() {
-	mirror=${DEBIAN_MIRROR:-$(apt_mirror Debian)}
-	security=$(apt_mirror Debian-Security)
-	: "${mirror:=http://deb.debian.org/debian}"
-	proxy=
-	eval "$(apt-config shell proxy Acquire::http::Proxy)"
-	[ -z "$proxy" ] || export http_proxy="$proxy"
-	echo "debian13: making $root from $mirror"
-	rm -rf "$root" "$root.new"
-	mkdir -p "$root.new"
-	debootstrap --variant=minbase trixie "$root.new" "$mirror" \
-	    >"$root.log" 2>&1 ||
-	    { tail -n 5 "$root.log" >&2; exit 1; }
-	{
-		echo "deb $mirror trixie main"
-		[ -z "$security" ] ||
-		    echo "deb $security trixie-security main"
-	} > "$root.new/etc/apt/sources.list"
-	mkdir -p "$root.new/src/imprint"
-	mv "$root.new" "$root"
-}
-
-# How apt fetches here is how it fetches there.
-apt_settings_copy() {
-	apt-config dump Acquire |
-	    grep -E '^Acquire::(https?|ftp|Retries|Check-|Force|Queue)' \
-	    > "$root/etc/apt/apt.conf.d/90host"
-	cp /etc/resolv.conf "$root/etc/resolv.conf"
-}
+# shellcheck disable=SC1091 # another file of ours
+. tools/debian_root.sh
 
 tree_copy() {
 	find "$src" -mindepth 1 -maxdepth 1 ! -name build \
@@ -61,7 +25,8 @@ tree_copy() {
 	tar -cf - --exclude=./build --exclude=./.git . | tar -xf - -C "$src"
 }
 
-[ -d "$src" ] || root_make
+[ -d "$src" ] || root_make debian13 trixie
+mkdir -p "$src"
 apt_settings_copy
 tree_copy
 # A mount namespace of its own: nothing stays mounted, however it ends.

@@ -4,6 +4,7 @@
 #   all      what the checks and tests need as well (default)
 #   debian13 what tools/debian13.sh needs
 #   size     what tools/size.py needs: 800 MB of a cross-compiler
+#   deb      what tools/deb.sh needs
 #   --check  only say what is missing; exit status 1 when something is
 # Silent when nothing is missing. For Debian 12 and 13.
 # IMPRINT_SKIP_SETUP=1 skips it where packages come from elsewhere.
@@ -53,6 +54,10 @@ strongswan-pki
 swtpm
 tpm2-tools
 '
+deb='
+debhelper
+dpkg-dev
+'
 debian13='
 debootstrap
 '
@@ -66,8 +71,8 @@ group=all
 for arg; do
 	case $arg in
 	--check) only_check=1 ;;
-	build|all|debian13|size) group=$arg ;;
-	*) echo "usage: tools/setup.sh [--check] [build|all|debian13|size]" >&2
+	build|all|deb|debian13|size) group=$arg ;;
+	*) echo "usage: tools/setup.sh [--check] [GROUP]" >&2
 	   exit 2 ;;
 	esac
 done
@@ -75,6 +80,7 @@ done
 case $group in
 build) wanted=$build ;;
 all) wanted=$build$checks ;;
+deb) wanted=$build$deb ;;
 debian13) wanted=$debian13 ;;
 size) wanted=$build$size ;;
 esac

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "cmd/imprintd/desk.h"
+#include "front/confine.h"
+#include "lib/authority/anchor.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 #include "lib/crypto/random.h"
@@ -14,6 +16,7 @@
 
 #define WAIT_MS		1000
 #define UPKEEP_FIRST_S	60
+#define STRANGERS_MAX	8	/* of a front in a turn */
 
 static void
 peer_drop(struct desk *desk, struct desk_peer *peer)
@@ -119,7 +122,9 @@ message_take(struct desk *desk, struct desk_peer *peer,
 		return false;
 	}
 	if (!is_job(message->type)) {
-		peer->asked = true;
+		/* strangers' words cost little, and do not end a turn */
+		peer->asked = !internal_is_operators(message->type) ||
+		    ++peer->strangers > STRANGERS_MAX;
 		if (request_answer(desk, peer, message))
 			return true;
 		(void)diag_fail(diag, ERR_SYNTAX, NULL,
@@ -185,6 +190,7 @@ turn_gather(struct desk *desk)
 	for (i = 0; i < PEERS_MAX; i++) {
 		peer = &desk->peers[(desk->first + i) % PEERS_MAX];
 		peer->asked = false;
+		peer->strangers = 0;
 		if (peer->used)
 			order[used++] = peer;
 	}
@@ -436,6 +442,22 @@ authority_begin(struct cmd *cmd, struct authority **ret_authority)
 	return ERR_OK;
 }
 
+/* An anchor that is a program is run by this process, and may need anything. */
+static enum err
+authority_confine(struct authority *authority, struct diag *diag)
+{
+	struct anchor_place place;
+	enum err err;
+
+	err = anchor_place(authority, &place, diag);
+	if (err)
+		return err;
+	if (place.kind != ANCHOR_COMMAND)
+		return confine(CONFINE_AUTHORITY, diag);
+	log_line("authority", "is not confined: its anchor is a program");
+	return ERR_OK;
+}
+
 enum exit_code
 authority_role(struct cmd *cmd)
 {
@@ -470,6 +492,8 @@ authority_role(struct cmd *cmd)
 	if (!err)
 		err = local_listen(authority_dir(authority), &desk->listener,
 		    &cmd->diag);
+	if (!err)
+		err = authority_confine(authority, &cmd->diag);
 	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "authority: only imprintd serve starts it");

@@ -23,6 +23,7 @@ struct desk_peer {
 	bool		used;
 	bool		more;		/* whole messages may be left in it */
 	bool		asked;		/* for itself, in this turn */
+	unsigned	strangers;	/* in it, that no operator signed */
 	unsigned	place;		/* the supervisor's number of it */
 	struct channel	channel;
 	uint8_t		challenge[CHALLENGE_SIZE];

@@ -127,8 +127,8 @@ request_check(struct desk *desk, const struct request_seen *seen,
 }
 
 static enum err
-request_run(struct desk *desk, struct bytes request, struct buf *json_out,
-    struct diag *diag)
+request_run(struct desk *desk, struct bytes request, bool *ret_signed,
+    struct buf *json_out, struct diag *diag)
 {
 	struct json json = { .b = json_out, .line = true };
 	_cleanup_buf_ struct buf result = BUF_INIT;
@@ -138,6 +138,7 @@ request_run(struct desk *desk, struct bytes request, struct buf *json_out,
 
 	/* before anything is on record: strangers could fill the log */
 	err = request_look(desk->authority, request, &seen, diag);
+	*ret_signed = err == ERR_OK;
 	if (!err)
 		err = request_check(desk, &seen, diag);
 	if (!err)
@@ -168,13 +169,15 @@ operator_request(struct desk *desk, struct desk_peer *peer,
 {
 	_cleanup_buf_ struct buf json = BUF_INIT;
 	struct diag diag = DIAG_INIT;
+	bool is_signed = false;
 	struct bytes request;
 	enum err err;
 
 	if (internal_get_octets(message->body, INTERNAL_SIZE_MAX, &request,
 	    &diag) != ERR_OK)
 		return false;
-	err = request_run(desk, request, &json, &diag);
+	err = request_run(desk, request, &is_signed, &json, &diag);
+	peer->asked = peer->asked || is_signed;
 	if (err)
 		failed_put(peer, message->call, err, &diag);
 	else
@@ -284,7 +287,7 @@ query_get(struct desk *desk, const char *path, const char *query,
 
 static enum err
 query_run(struct desk *desk, const struct internal_query *asked,
-    struct buf *json, struct diag *diag)
+    bool *ret_signed, struct buf *json, struct diag *diag)
 {
 	struct query query;
 	char *mark;
@@ -292,6 +295,7 @@ query_run(struct desk *desk, const struct internal_query *asked,
 
 	err = query_verify(desk->authority, asked->octets, time_now(),
 	    &query, diag);
+	*ret_signed = err == ERR_OK;
 	if (err)
 		return err;
 	if (strcmp(query.method, asked->method) != 0 ||
@@ -314,11 +318,13 @@ operator_query(struct desk *desk, struct desk_peer *peer,
 	_cleanup_buf_ struct buf json = { .limit = INTERNAL_SIZE_MAX - 64 };
 	struct internal_query asked;
 	struct diag diag = DIAG_INIT;
+	bool is_signed = false;
 	enum err err;
 
 	if (internal_get_query(message->body, &asked, &diag) != ERR_OK)
 		return false;
-	err = query_run(desk, &asked, &json, &diag);
+	err = query_run(desk, &asked, &is_signed, &json, &diag);
+	peer->asked = peer->asked || is_signed;
 	if (!err)
 		err = buf_err(&json);
 	if (err)

@@ -53,13 +53,36 @@ character_put_escape(struct buf *b, uint32_t c)
 	    0xdc00 + (c & 0x3ff));
 }
 
+/* Octets at the front that stand for themselves. */
+static size_t
+plain_len(struct bytes text, const char *also)
+{
+	const char *a;
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		if (text.ptr[i] < 0x20 || text.ptr[i] >= 0x7f)
+			return i;
+		for (a = also; *a != '\0'; a++)
+			if (text.ptr[i] == (uint8_t)*a)
+				return i;
+	}
+	return i;
+}
+
 size_t
 text_put_escaped(struct buf *b, struct bytes text, const char *also)
 {
 	size_t len, columns = 0;
 	uint32_t c;
 
-	while (text.len > 0) {
+	for (; text.len > 0; text.ptr += len, text.len -= len) {
+		len = plain_len(text, also);
+		if (len > 0) {
+			buf_put(b, text.ptr, len);
+			columns += len;
+			continue;
+		}
 		c = character_take(text, &len);
 		if (c != 0 && c < 0x80 && strchr(also, (int)c) != NULL) {
 			buf_put_u8(b, '\\');
@@ -75,8 +98,6 @@ text_put_escaped(struct buf *b, struct bytes text, const char *also)
 			buf_put(b, text.ptr, len);
 			columns++;
 		}
-		text.ptr += len;
-		text.len -= len;
 	}
 	return columns;
 }

@@ -104,6 +104,7 @@ batch_ended(evutil_socket_t fd, short what, void *ctx)
 {
 	struct http_batch *batch = ctx;
 	struct http_server *server = batch->server;
+	struct peer *peer;
 	uint64_t count;
 
 	(void)what;
@@ -115,8 +116,12 @@ batch_ended(evutil_socket_t fd, short what, void *ctx)
 		server->diag = batch->diag;
 		http_server_stop(server);
 	}
-	replies_send(server, PEER_HELD, &batch->body);
+	TAILQ_FOREACH(peer, &server->peers, entry)
+		if (peer->state == PEER_HELD)
+			peer->state = PEER_READY;
+	/* the disk works on while we send */
 	server_flush(-1, 0, server);
+	replies_send(server, PEER_READY, &batch->body);
 }
 
 static void *

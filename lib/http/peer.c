@@ -300,13 +300,29 @@ head_put(struct buf *b, struct peer *peer, uint64_t len)
 	    peer->close ? "Connection: close\r\n" : "");
 }
 
+/* At once what the system takes, when nothing is before it: it spares asking
+ * whether it would. The rest waits for its turn. */
+static size_t
+reply_send(struct peer *peer, const struct buf *whole)
+{
+	ssize_t n;
+
+	if (bufferevent_openssl_get_ssl(peer->bev) != NULL ||
+	    evbuffer_get_length(bufferevent_get_output(peer->bev)) > 0)
+		return 0;
+	n = send(bufferevent_getfd(peer->bev), whole->ptr, whole->len,
+	    MSG_DONTWAIT | MSG_NOSIGNAL);
+	return n < 0 ? 0 : (size_t)n;
+}
+
 /* Head and body in one piece, so that a reply is one record of TLS and one
  * write. Its memory is made whole beforehand: a body may be a secret. */
 static enum err
-reply_put(struct peer *peer, uint64_t len)
+reply_put(struct peer *peer, uint64_t len, bool *ret_sent)
 {
 	struct http_request *r = &peer->request;
 	struct buf *whole = malloc(sizeof(*whole));
+	size_t sent = 0;
 
 	if (whole == NULL)
 		return ERR_NOMEM;
@@ -315,12 +331,15 @@ reply_put(struct peer *peer, uint64_t len)
 	buf_reserve(whole, whole->limit);
 	head_put(whole, peer, len);
 	buf_put_bytes(whole, buf_bytes(&r->reply));
-	if (buf_err(whole) == ERR_OK && evbuffer_add_reference(
-	    bufferevent_get_output(peer->bev), whole->ptr, whole->len,
-	    reply_release, whole) == 0)
+	if (buf_err(whole) == ERR_OK)
+		sent = reply_send(peer, whole);
+	*ret_sent = sent > 0 && sent == whole->len;
+	if (buf_err(whole) == ERR_OK && !*ret_sent && evbuffer_add_reference(
+	    bufferevent_get_output(peer->bev), whole->ptr + sent,
+	    whole->len - sent, reply_release, whole) == 0)
 		return ERR_OK;
 	reply_release(NULL, 0, whole);
-	return ERR_NOMEM;
+	return *ret_sent ? ERR_OK : ERR_NOMEM;
 }
 
 void
@@ -328,10 +347,11 @@ peer_reply(struct peer *peer)
 {
 	struct http_request *r = &peer->request;
 	uint64_t len = r->file < 0 ? r->reply.len : r->file_size;
+	bool sent;
 
 	peer->state = PEER_WRITING;
 	peer_owes(peer, peer->server->config.request_s);
-	if (reply_put(peer, len) != ERR_OK) {
+	if (reply_put(peer, len, &sent) != ERR_OK) {
 		peer_free(peer);
 		return;
 	}
@@ -342,6 +362,8 @@ peer_reply(struct peer *peer)
 		r->file = -1;
 	}
 	request_release(peer);
+	if (sent)
+		peer_written(peer->bev, peer);
 }
 
 static struct bufferevent *

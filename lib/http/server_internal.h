@@ -18,6 +18,7 @@ enum peer_state {
 	PEER_DEFERRED,	/* somebody has its call */
 	PEER_WAITING,	/* handled, for the next batch */
 	PEER_HELD,	/* of the batch that is under way */
+	PEER_READY,	/* of one that has just ended */
 	PEER_WRITING,	/* we owe it the rest of a reply */
 	PEER_DRAINING	/* refused before it had sent all */
 };

@@ -4,6 +4,8 @@ import base64
 import json
 import os
 import re
+import signal
+import struct
 import time
 import urllib.parse
 
@@ -13,8 +15,9 @@ import pytest
 
 import reader
 from conftest import ROOT, Station, program_needed, run
-from imprintd import NAME, Authority, Server, exchange, wait_for
-from test_imprintd import device, problem        # noqa: F401
+from imprintd import (FIGURES, IDENTITY, NAME, Authority, Server, exchange,
+                      wait_for)
+from test_imprintd import COUNTS, problem
 from test_local import (CLOCK, EPOCH, ORDER_CANCEL, SIGNER_NEW, STATION_ADD,
                         Operator, altered, check_sound)
 
@@ -414,3 +417,54 @@ def test_another_front(eco, server, admin):
             assert status == 200, body
     target = "/v1/identities/" + urllib.parse.quote("bulk/1", safe="")
     assert admin.get(server, target)["index"] == 1
+
+
+def test_strangers(server, issued, tmp_path):
+    """Who has no key costs little: turns go on being full of devices'
+    requests, and places of the front are theirs."""
+    other = issued.copy(tmp_path / "eco")
+    with Authority(other) as authority:
+        front = authority.front()
+        assert front.ask(FIGURES, [1] * COUNTS)[0] == DONE
+        raw = b"".join(
+            struct.pack(">I", len(one)) + one for n in range(400)
+            for one in [cbor2.dumps([1, 100 + n, *(
+                (REQUEST, b"junk") if n % 2 else (IDENTITY, b"x"))])])
+        front.end.sendall(raw)
+        for _ in range(400):
+            assert front.take()[2] == REFUSED
+        front.call = 1000
+        _, (_, text) = front.ask(FIGURES, [1] * COUNTS)
+        turns = int(re.search(r"imprint_turn_seconds_count (\d+)",
+                              text.decode()).group(1))
+        # 200 that could be devices', at most 9 strangers in a turn
+        assert 4 <= turns <= 100, turns
+    # a front has 16 places for them, and there are two; the authority sleeps
+    pid, = server.role("authority")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        clients = [server.dial() for _ in range(48)]
+        for client in clients:
+            client.sendall(b"POST /v1/requests HTTP/1.1\r\nHost: x\r\n"
+                           b"Content-Type: " + REQUEST_KIND.encode() +
+                           b"\r\nContent-Length: 1\r\n\r\nx")
+            client.settimeout(0.2)
+        answers = [read_some(client) for client in clients]
+        busy = [answer for answer in answers if answer]
+        assert 16 <= len(busy) < 48
+        assert all(answer.startswith(b"HTTP/1.1 503") and
+                   b"Retry-After" in answer for answer in busy)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    for client, answer in zip(clients, answers):
+        client.settimeout(30)
+        if not answer:
+            assert client.recv(1000).startswith(b"HTTP/1.1 400")
+        client.close()
+
+
+def read_some(client):
+    try:
+        return client.recv(1000)
+    except TimeoutError:
+        return b""

@@ -273,11 +273,12 @@ def test_confined(server):
     assert len(fronts) == 2
     openers = [pid for front in fronts for pid in children(front)]
     assert len(openers) == 2
-    for pid in fronts + openers:
+    for pid in fronts + openers + server.role("authority"):
         status = dict(line.split(":\t", 1) for line in open(
             f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
         assert status["Seccomp"] == "2"
         assert status["NoNewPrivs"] == "1"
+    for pid in fronts + openers:
         held = {os.readlink(f"/proc/{pid}/fd/{fd}")
                 for fd in os.listdir(f"/proc/{pid}/fd") if int(fd) > 2}
         kinds = {name.split(":")[0] for name in held}
