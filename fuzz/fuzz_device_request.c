@@ -16,8 +16,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct device_key keys[PRODUCT_SLOTS_MAX];
 	struct device_request request;
+	struct public_key recipient;
 	struct diag diag = DIAG_INIT;
 	size_t i, count = 0;
+	bool sealed;
 
 	if (device_request_parse(bytes_of(data, size), &request, &diag) !=
 	    ERR_OK) {
@@ -30,7 +32,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (request.authority.len != SHA256_SIZE ||
 	    request.id.len != DEVICE_REQUEST_ID_SIZE)
 		abort();
-	if (device_keys_parse(request.body, keys, &count, NULL) != ERR_OK)
+	if (device_keys_parse(request.body, keys, &count, &recipient, &sealed,
+	    NULL) != ERR_OK)
 		return 0;
 	for (i = 0; i < count; i++)
 		if (keys[i].slot >= PRODUCT_SLOTS_MAX)

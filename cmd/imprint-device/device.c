@@ -86,6 +86,7 @@ static const struct cmd_option bootstrap_options[] = {
 	FIELD_OPTIONS,
 	{ "slot", "N:ALGORITHM", "a key of the product;"
 	    " again for each (0:P-256 and 1:X25519)" },
+	{ "sealed", NULL, "of a product whose keys the authority makes" },
 	{ NULL, NULL, NULL }
 };
 
@@ -106,6 +107,7 @@ static const struct cmd_option run_options[] = {
 	{ "timeout", "SECONDS", "how long to wait for the server (10)" },
 	{ "slot", "N:ALGORITHM", "a key of the product;"
 	    " again for each (0:P-256 and 1:X25519)" },
+	{ "sealed", NULL, "of a product whose keys the authority makes" },
 	{ "same-key", NULL, "renew with the keys that are there" },
 	{ NULL, NULL, NULL }
 };

@@ -4,6 +4,7 @@
 #define PATH		"v1/identity"
 #define REQUEST_TYPE	"application/imprint-device-request+cose"
 #define ANSWER_MAX	((size_t)72 << 10)	/* 64 KB and a head */
+#define UNSEAL_MORE	32	/* imprint_device_unseal() */
 #define CLOCK_SKEW_S	300	/* two right clocks differ by less */
 #define REFUSALS_MAX	3	/* of one request, before another is made */
 
@@ -106,6 +107,36 @@ keys_begin(struct field *f, unsigned set,
 	    " and X25519");
 }
 
+/* Do its keys come with the answer? What came so is renewed so. */
+static bool
+is_sealed(const struct field *f)
+{
+	const struct imprint_device_identity *id = &f->agent.device.identity;
+
+	if (f->type == FIELD_ENROL)
+		return f->wish->sealed;
+	return f->type == FIELD_RENEW && id->key_count > 0 &&
+	    id->keys[0].private_key.len > 0;
+}
+
+/* The key that they are sealed to: one that is there serves on. */
+static enum err
+chip_begin(struct field *f, unsigned set)
+{
+	const struct imprint_device_keystore *keys =
+	    &f->agent.sets[set].table;
+	uint8_t room[IMPRINT_DEVICE_HELD_SIZE];
+	struct imprint_device_public key;
+
+	if (keys->get(keys->state, IMPRINT_DEVICE_CHIP, room, &key) != 0)
+		return agent_error(f->cmd, IMPRINT_DEVICE_ERROR_CRYPTO);
+	if (key.x.len > 0 || keys->make(keys->state, IMPRINT_DEVICE_CHIP,
+	    IMPRINT_DEVICE_X25519, IMPRINT_DEVICE_ENCRYPT) == 0)
+		return ERR_OK;
+	return f->cmd->diag.code != ERR_OK ? f->cmd->diag.code :
+	    agent_error(f->cmd, IMPRINT_DEVICE_ERROR_CRYPTO);
+}
+
 /* New keys, then the request, durable in this order. A refresh has those that
  * are present. */
 static enum err
@@ -119,9 +150,10 @@ request_begin(struct field *f)
 		.keys = &agent->sets[set].table, .algs = algs };
 	enum err err = ERR_OK;
 
-	if (f->type == FIELD_ENROL)
+	ask.sealed = is_sealed(f);
+	if (f->type == FIELD_ENROL && !ask.sealed)
 		memcpy(algs, f->wish->algs, sizeof(algs));
-	else if (!f->wish->same_key)
+	else if (!f->wish->same_key && !ask.sealed)
 		algs_present(f, algs);
 	if (f->type == FIELD_REFRESH) {
 		set = 1 - set;
@@ -130,6 +162,8 @@ request_begin(struct field *f)
 	} else {
 		err = keys_begin(f, set, algs);
 	}
+	if (!err && ask.sealed)
+		err = chip_begin(f, set);
 	if (!err)
 		err = field_request_make(f->cmd, &ask, &request);
 	if (err)
@@ -369,22 +403,21 @@ turn_unanswered(const struct field *f,
 /* Its hash is kept before the package is, so that what is installed later
  * tells whether it is that. */
 static struct field_turn
-answer_install(struct field *f, const struct field_answer *answer)
+package_install(struct field *f, struct imprint_bytes package,
+    const uint8_t hash[FIELD_HASH_SIZE])
 {
 	struct imprint_device_identity id = { .key_count = 0 };
 	struct agent *agent = &f->agent;
 	struct imprint_device_report report;
 	enum imprint_device_install install;
-	const struct imprint_bytes package = { answer->package.ptr,
-		answer->package.len };
 	enum err err;
 
 	/* what is kept of the confirmation is that of the same package */
-	if (memcmp(f->state.after, answer->hash, FIELD_HASH_SIZE) != 0)
+	if (memcmp(f->state.after, hash, FIELD_HASH_SIZE) != 0)
 		f->state.confirm = BYTES_NONE;
 	f->state.answered = true;
 	f->state.refusals = 0;
-	memcpy(f->state.after, answer->hash, FIELD_HASH_SIZE);
+	memcpy(f->state.after, hash, FIELD_HASH_SIZE);
 	err = field_state_write(f->cmd, &f->state);
 	agent->device.new_keys = &agent->sets[f->state.set].table;
 	if (!err)
@@ -397,6 +430,37 @@ answer_install(struct field *f, const struct field_answer *answer)
 		return (struct field_turn){ .then = TURN_NEXT };
 	agent_refuse(f->cmd, &report, package);
 	return turn_end(EXIT_REFUSED);
+}
+
+/* A package that was sealed to this device is opened first: the same octets
+ * each time, so that their hash tells it. */
+static struct field_turn
+answer_install(struct field *f, const struct field_answer *answer)
+{
+	_cleanup_secret_ struct secret room = SECRET_INIT;
+	struct imprint_bytes package = { answer->package.ptr,
+		answer->package.len };
+	struct agent *agent = &f->agent;
+	struct imprint_device_report report;
+	uint8_t hash[FIELD_HASH_SIZE];
+	enum err err;
+
+	if (!imprint_device_is_sealed(package))
+		return package_install(f, package, answer->hash);
+	if (secret_alloc(&room, package.len + UNSEAL_MORE) != ERR_OK)
+		return turn_fail(f->cmd, diag_nomem(&f->cmd->diag));
+	err = agent_error(f->cmd, imprint_device_unseal(agent->device.crypto,
+	    &agent->sets[f->state.set].table, package, room.ptr, room.cap,
+	    &room.len, &report));
+	if (!err && report.verdict != IMPRINT_DEVICE_ACCEPT) {
+		agent_refuse(f->cmd, &report, package);
+		return turn_end(EXIT_REFUSED);
+	}
+	package = (struct imprint_bytes){ room.ptr, room.len };
+	if (!err)
+		err = field_hash(f->cmd, secret_bytes(&room), hash);
+	return err ? turn_fail(f->cmd, err) :
+	    package_install(f, package, hash);
 }
 
 /* Confirmed: remember it, then forget what was before. */

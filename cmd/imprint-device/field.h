@@ -36,6 +36,7 @@ struct field_wish {
 	const char		*port, *name;
 	unsigned		 timeout_s;
 	bool			 same_key, anew;
+	bool			 sealed;	/* keys come with the answer */
 	enum imprint_device_alg	 algs[IMPRINT_DEVICE_HANDLES]; /* 0: none */
 	/* with FIELD_DUE: the time at least; nothing is begun */
 	int64_t			 now;
@@ -142,13 +143,15 @@ struct field_turn field_turns(struct cmd *, struct field_wish *);
 /*
  * A request signed by the identity's authentication key, appended to out.
  * keys: where the keys are that it asks for, of the slots that algs names;
- * body empty: they are the body, else body is.
+ * body empty: they are the body, else body is. sealed: keys come with the
+ * answer, sealed to the chip's among them; algs names none.
  */
 struct field_ask {
 	enum field_type				 type;
 	const struct agent			*agent;	/* loaded */
 	const struct imprint_device_keystore	*keys;
 	const enum imprint_device_alg		*algs;	/* 8 slots */
+	bool					 sealed;
 	struct bytes				 body;
 };
 MUST_USE enum err field_request_make(struct cmd *, const struct field_ask *,

@@ -77,6 +77,19 @@ key_put(struct cmd *cmd, const struct field_ask *ask, unsigned slot,
 	return err;
 }
 
+static enum err
+recipient_put(struct cmd *cmd, const struct field_ask *ask, struct buf *out)
+{
+	uint8_t room[IMPRINT_DEVICE_HELD_SIZE];
+	struct imprint_device_public key;
+
+	if (ask->keys->get(ask->keys->state, IMPRINT_DEVICE_CHIP, room,
+	    &key) != 0 || key.x.len == 0)
+		return agent_error(cmd, IMPRINT_DEVICE_ERROR_CRYPTO);
+	cose_key_put(out, &key);
+	return ERR_OK;
+}
+
 /* [keys, recipient] */
 static enum err
 body_put(struct cmd *cmd, const struct field_ask *ask,
@@ -96,6 +109,8 @@ body_put(struct cmd *cmd, const struct field_ask *ask,
 	for (slot = 0; slot < IMPRINT_DEVICE_SLOTS_MAX && !err; slot++)
 		if (ask->algs[slot] != 0)
 			err = key_put(cmd, ask, slot, id, out);
+	if (!err && ask->sealed)
+		return recipient_put(cmd, ask, out);
 	cbor_put_null(out);
 	return err;
 }

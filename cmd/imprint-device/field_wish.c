@@ -76,6 +76,10 @@ field_wish_read(struct cmd *cmd, struct field_wish *wish)
 		wish->name = wish->host;
 	wish->same_key = cmd_flag(cmd, "same-key");
 	wish->anew = cmd_flag(cmd, "anew");
+	wish->sealed = cmd_flag(cmd, "sealed");
+	if (wish->sealed && count > 0)
+		return cmd_usage(cmd, "--sealed: the keys come from the"
+		    " authority: leave out --slot");
 	err = cmd_number(cmd, "timeout", 1, TIMEOUT_MAX_S, TIMEOUT_S,
 	    &timeout_s);
 	if (err)

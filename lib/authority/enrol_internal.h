@@ -38,6 +38,7 @@ struct enrol_kind {
 	char		product[PRODUCT_NAME_MAX + 1];
 	size_t		auth;		/* which of its slots authenticates */
 	int		years;		/* of that certificate */
+	bool		made_here;	/* its keys, by the authority */
 	int		term;		/* of it or the document, the shorter */
 };
 
@@ -88,9 +89,11 @@ struct device_key {
 MUST_USE enum err device_request_open(struct bytes,
     struct cose_sign1 *ret_message, struct device_request *ret_request,
     struct diag *);
-/* The body of enrol and renew; room for PRODUCT_SLOTS_MAX keys. */
+/* The body of enrol and renew; room for PRODUCT_SLOTS_MAX keys. recipient: to
+ * which keys that are made here are to be sealed; sealed false: none. */
 MUST_USE enum err device_keys_parse(struct bytes body,
-    struct device_key *ret_keys, size_t *ret_count, struct diag *);
+    struct device_key *ret_keys, size_t *ret_count,
+    struct public_key *ret_recipient, bool *ret_sealed, struct diag *);
 
 /* Who asks: an identity of ours, rebuilt. */
 struct asker {
@@ -112,6 +115,22 @@ struct asker {
 	struct field_device	 device;	/* all 0: none */
 };
 
+/* Keys made here, by the template's slots, and to which they are sealed. */
+struct enrol_made {
+	struct public_key	recipient;	/* X25519 or P-256 */
+	struct secret		private[PRODUCT_SLOTS_MAX];
+};
+void	enrol_made_release(struct enrol_made *);
+MUST_USE enum err enrol_made_keys(const struct template *,
+    struct enrol_made *, struct public_key *ret_publics, struct diag *);
+/* The identity with its keys, sealed, appended to out; ret_hash of what it is
+ * when it was opened. */
+MUST_USE enum err enrol_seal(struct enrol *, const struct template *,
+    const struct enrol_made *, const struct device_request *,
+    const uint8_t *request_hash, const struct identity *,
+    const struct bytes certs[ENROL_CERTS], uint8_t ret_hash[SHA256_SIZE],
+    struct buf *out, struct diag *);
+
 /* A request being decided. */
 struct submission {
 	struct enrol			*enrol;
@@ -123,6 +142,8 @@ struct submission {
 	/* of plain EST: the key of the certification request, proved by it;
 	 * otherwise NULL, and keys are in the request's body */
 	const struct device_key		*given;
+	/* keys of the product are made here, in issue(); else NULL */
+	struct enrol_made		*here;
 	bool				 asserted;	/* EVIDENCE_FRONT */
 	struct enrol_result		*result;
 	struct diag			*diag;
@@ -161,6 +182,7 @@ struct enrol_issue {
 	const uint8_t			*request_hash;
 	const struct enrol_product	*product;
 	const struct public_key		*publics;
+	const struct enrol_made		*here;	/* NULL: made elsewhere */
 	enum evidence_class		 evidence;
 	struct field_enrolment		 enrolment;	/* enrol_ready()'s */
 };
@@ -187,6 +209,10 @@ MUST_USE enum err enrol_issue(struct enrol *, struct asker *,
 MUST_USE enum err enrol_answer_again(struct enrol *, uint64_t index,
     const struct field_enrolment *, const struct device_request *,
     bool confirmed, struct enrol_result *, struct diag *);
+/* Once more what was sealed for the identity at index, which waits. */
+MUST_USE enum err enrol_answer_sealed(struct enrol *, uint64_t index,
+    const struct field_device *, const struct device_request *,
+    struct enrol_result *, struct diag *);
 /* Without a package: confirmed, or current, for which no refresh waits. */
 MUST_USE enum err enrol_answer_short(struct enrol *,
     const struct device_request *, bool current,

@@ -154,10 +154,17 @@ enrol_answer_again(struct enrol *e, uint64_t index,
 	struct identity identity;
 	uint8_t hash[SHA256_SIZE];
 	struct answer answer;
+	struct enrol_kind kind;
 	enum err err;
 
 	err = lookup_get(e->again, &address, &identity, &range, &template,
 	    diag);
+	if (!err)
+		err = enrol_kind(e, range.template, &kind, diag);
+	/* its keys were made here, and are nowhere but in the device */
+	if (!err && kind.made_here && !result->bare)
+		return enrol_refuse(result, ENROL_CONSUMED, "it was answered, "
+		    "and confirmed since", NULL);
 	if (!err)
 		err = signer_certificate(e, identity.document, &signer, diag);
 	certs[0] = buf_bytes(&e->certs[0]);
@@ -182,6 +189,30 @@ enrol_answer_again(struct enrol *e, uint64_t index,
 	answer = (struct answer){ .request = request, .result = confirmed ?
 		ANSWER_CONFIRMED : ANSWER_ISSUED,
 		.package = buf_bytes(&package), .hash = hash };
+	return answer_package(e, &range, &answer, result->answer, diag);
+}
+
+enum err
+enrol_answer_sealed(struct enrol *e, uint64_t index,
+    const struct field_device *device, const struct device_request *request,
+    struct enrol_result *result, struct diag *diag)
+{
+	struct answer answer = { .request = request, .result = ANSWER_ISSUED,
+		.package = bytes_of(device->sealed, device->sealed_len) };
+	uint8_t hash[SHA256_SIZE];
+	struct store_range range;
+	enum err err;
+
+	err = store_range_get(e->authority->store, LOG_ONLINE_NUMBER, index,
+	    &range, diag);
+	if (!err)
+		err = sha256_once(answer.package, hash);
+	if (err)
+		return err;
+	answer.hash = hash;
+	result->verdict = ENROL_REPEATED;
+	result->log = LOG_ONLINE_NUMBER;
+	result->index = index;
 	return answer_package(e, &range, &answer, result->answer, diag);
 }
 
@@ -316,6 +347,29 @@ identity_keep(struct enrol *e, const struct enrol_issue *issue,
 	    &issue->enrolment, &e->changes, diag);
 }
 
+/* What is answered with keys made here is kept with the device, or nobody
+ * could answer again. */
+static enum err
+sealed_keep(struct enrol *e, struct enrol_issue *issue,
+    const struct identity *identity, const struct bytes certs[ENROL_CERTS],
+    struct field_device *device, struct buf *package, struct diag *diag)
+{
+	enum err err;
+
+	err = enrol_seal(e, issue->product->template, issue->here,
+	    issue->request, issue->request_hash, identity, certs,
+	    issue->enrolment.package, package, diag);
+	if (!err && package->len > FIELD_SEALED_MAX)
+		err = diag_fail(diag, ERR_LIMIT, NULL, "enrolment: a sealed "
+		    "package of %zu octets; at most %d are kept",
+		    package->len, FIELD_SEALED_MAX);
+	if (err)
+		return err;
+	memcpy(device->sealed, package->ptr, package->len);
+	device->sealed_len = package->len;
+	return ERR_OK;
+}
+
 enum err
 enrol_issue(struct enrol *e, struct asker *asker, struct enrol_issue *issue,
     struct enrol_result *result, struct diag *diag)
@@ -327,6 +381,7 @@ enrol_issue(struct enrol *e, struct asker *asker, struct enrol_issue *issue,
 	uint64_t index = e->log.size + e->taken;
 	const struct store_range *block = block_of(e, index);
 	struct field_device *device = &asker->device;
+	uint8_t hash[SHA256_SIZE];
 	struct identity identity;
 	struct answer answer;
 	enum err err;
@@ -334,10 +389,15 @@ enrol_issue(struct enrol *e, struct asker *asker, struct enrol_issue *issue,
 	if (block == NULL)
 		return ERR_INTERNAL;
 	err = identity_make(e, asker, issue, block, &identity, diag);
-	if (!err)
+	if (!err && issue->here != NULL)
+		err = sealed_keep(e, issue, &identity, certs, device,
+		    &package, diag);
+	else if (!err)
 		err = package_put(&package, identity.document, certs);
 	if (!err)
-		err = sha256_once(buf_bytes(&package), enrolment->package);
+		err = sha256_once(buf_bytes(&package), hash);
+	if (!err && issue->here == NULL)
+		memcpy(enrolment->package, hash, SHA256_SIZE);
 	if (!err)
 		err = identity_keep(e, issue, &identity, diag);
 	if (!err)
@@ -360,7 +420,7 @@ enrol_issue(struct enrol *e, struct asker *asker, struct enrol_issue *issue,
 		    result->answer, diag);
 	answer = (struct answer){ .request = issue->request,
 		.result = ANSWER_ISSUED, .package = buf_bytes(&package),
-		.hash = enrolment->package };
+		.hash = hash };
 	return answer_package(e, &e->parts[e->taken - 1], &answer,
 	    result->answer, diag);
 }

@@ -273,6 +273,8 @@ kind_read(struct enrol *e, uint32_t id, struct enrol_kind *ret_kind,
 				kind.auth = n;
 		kind.years = c->validity_years;
 	}
+	kind.made_here = product.credential_count > 0 &&
+	    product.credentials[0].maker == MAKER_AUTHORITY;
 	kind.term = product.document_validity_years;
 	if (kind.term == PRODUCT_NEVER || (kind.years != PRODUCT_NEVER &&
 	    kind.years < kind.term))

@@ -164,8 +164,10 @@ key_get(struct cbor *cbor, struct device_key *key, struct diag *diag)
 
 enum err
 device_keys_parse(struct bytes body, struct device_key *ret_keys,
-    size_t *ret_count, struct diag *diag)
+    size_t *ret_count, struct public_key *ret_recipient, bool *ret_sealed,
+    struct diag *diag)
 {
+	struct bytes recipient = BYTES_NONE, private = BYTES_NONE;
 	struct cbor cbor;
 	size_t i, count;
 	enum err err;
@@ -182,16 +184,22 @@ device_keys_parse(struct bytes body, struct device_key *ret_keys,
 		if (i > 0 && ret_keys[i].slot <= ret_keys[i - 1].slot)
 			cbor_fail(&cbor, "slots do not ascend");
 	}
-	/* for keys that the authority makes and seals: not offered yet */
-	if (cbor_ok(&cbor) && cbor_peek(&cbor) != CBOR_SIMPLE)
-		return diag_fail(diag, ERR_UNSUPPORTED, NULL, "device "
-		    "request: a recipient key, but keys of the field are "
-		    "made in the device");
-	cbor_get_null(&cbor);
+	if (cbor_ok(&cbor) && cbor_peek(&cbor) == CBOR_SIMPLE)
+		cbor_get_null(&cbor);
+	else
+		recipient = cbor_get_item(&cbor);
 	if (!cbor_close(&cbor))
 		return diag_fail(diag, ERR_SYNTAX, NULL,
 		    "device request: body: octet %zu: %s", cbor.pos,
 		    cbor.error);
 	*ret_count = count;
-	return ERR_OK;
+	*ret_sealed = recipient.len > 0;
+	if (recipient.len == 0)
+		return ERR_OK;
+	err = cose_key_parse(recipient, ret_recipient, &private, diag);
+	if (!err && (private.len > 0 || (ret_recipient->alg != KEY_X25519 &&
+	    ret_recipient->alg != KEY_P256)))
+		err = diag_fail(diag, ERR_INVALID, NULL, "device request: "
+		    "recipient: a public key of X25519 or P-256 is wanted");
+	return err;
 }

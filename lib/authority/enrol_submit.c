@@ -84,6 +84,9 @@ repeat_try(struct submission *s, uint64_t index, bool confirmed)
 	if (index >= e->log.size)
 		return refuse(s, ENROL_BUSY, "the same request is being "
 		    "carried out", NULL);
+	if (!confirmed && s->asker.device.sealed_len > 0)
+		return enrol_answer_sealed(e, index, &s->asker.device,
+		    &s->request, s->result, s->diag);
 	return enrol_answer_again(e, index, &enrolment, &s->request,
 	    confirmed, s->result, s->diag);
 }
@@ -148,6 +151,16 @@ proof_check(struct submission *s, const struct device_key *key)
 	    "it signs the context of this very request");
 }
 
+/* Are the keys of the product made here? */
+static bool
+made_here(const struct submission *s)
+{
+	const struct product *product = &s->product->product;
+
+	return product->credential_count > 0 &&
+	    product->credentials[0].maker == MAKER_AUTHORITY;
+}
+
 /* Each key for a slot of the product, of its algorithm. */
 static enum err
 key_take(struct submission *s, const struct device_key *key)
@@ -166,6 +179,10 @@ key_take(struct submission *s, const struct device_key *key)
 	    public_key_equal(&key->key, &s->asker.keys[s->asker.kind.auth]))
 		return refuse(s, ENROL_KEYS, "the bootstrap key is for "
 		    "enrolment alone", "make a new key");
+	if (made_here(s))
+		return refuse(s, ENROL_KEYS, "the keys of this product are "
+		    "made in the authority", "ask with a signed request "
+		    "(/v1/identity)");
 	public_key_copy(&s->publics[i], &key->key);
 	return s->given != NULL ? ERR_OK : proof_check(s, key);
 }
@@ -194,11 +211,30 @@ keys_keep(struct submission *s, const struct device_key *keys, size_t count)
 	return ERR_OK;
 }
 
+/* All of them, and sealed to a key that the request's signature covers. */
+static enum err
+keys_make(struct submission *s, size_t count, bool sealed)
+{
+	const struct asker *asker = &s->asker;
+
+	if (count > 0 || !sealed)
+		return refuse(s, ENROL_KEYS, "the keys of this product are "
+		    "made in the authority", "give a recipient to seal them "
+		    "to, and no keys");
+	if (public_key_equal(&s->here->recipient,
+	    &asker->keys[asker->kind.auth]))
+		return refuse(s, ENROL_KEYS, "the recipient is the key that "
+		    "the request is signed with", "make a key of its own");
+	return enrol_made_keys(s->product->template, s->here, s->publics,
+	    s->diag);
+}
+
 static enum err
 keys_check(struct submission *s)
 {
 	struct device_key keys[PRODUCT_SLOTS_MAX];
 	size_t i, count = 0;
+	bool sealed = false;
 	enum err err;
 
 	if (s->given != NULL) {
@@ -208,7 +244,14 @@ keys_check(struct submission *s)
 		err = ERR_OK;
 	} else {
 		err = enrol_verdict_of(s, device_keys_parse(s->request.body,
-		    keys, &count, &s->result->why), ENROL_MALFORMED);
+		    keys, &count, &s->here->recipient, &sealed,
+		    &s->result->why), ENROL_MALFORMED);
+		if (!err && !decided(s) && made_here(s))
+			return keys_make(s, count, sealed);
+		if (!err && !decided(s) && sealed)
+			return refuse(s, ENROL_KEYS, "the keys of this "
+			    "product are made in the device", "give keys and "
+			    "no recipient");
 	}
 	for (i = 0; i < count && !err && !decided(s); i++)
 		err = key_take(s, &keys[i]);
@@ -235,6 +278,7 @@ pending_supersede(struct submission *s)
 	memcpy(device->ids[device->id_count++], enrolment.id,
 	    DEVICE_REQUEST_ID_SIZE);
 	device->has_pending = false;
+	device->sealed_len = 0;
 	return enrol_supersede(s->enrol, &s->asker.birth, device->pending,
 	    s->diag);
 }
@@ -286,9 +330,8 @@ evidence_of(const struct submission *s, enum evidence_class evidence)
 	return evidence;
 }
 
-/* All is well with who asks: a new identity, unless there were too many. */
 static enum err
-issue(struct submission *s, enum evidence_class evidence)
+issue_made(struct submission *s, enum evidence_class evidence)
 {
 	struct enrol_issue issue = { .request = &s->request,
 	    .request_hash = s->hash, .product = s->product,
@@ -311,10 +354,26 @@ issue(struct submission *s, enum evidence_class evidence)
 	err = enrol_ready(s->enrol, &s->asker, &issue, s->result, s->diag);
 	if (err || decided(s))
 		return err;
+	if (made_here(s) && s->given == NULL)
+		issue.here = s->here;
 	product->asserted_turn += s->asserted;
 	err = pending_supersede(s);
 	return err ? err : enrol_issue(s->enrol, &s->asker, &issue, s->result,
 	    s->diag);
+}
+
+/* All is well with who asks: a new identity, unless there were too many. */
+static enum err
+issue(struct submission *s, enum evidence_class evidence)
+{
+	struct enrol_made made = { .private = { SECRET_INIT } };
+	enum err err;
+
+	s->here = &made;
+	err = issue_made(s, evidence);
+	s->here = NULL;
+	enrol_made_release(&made);
+	return err;
 }
 
 static enum err
@@ -378,6 +437,7 @@ confirm_pending(struct submission *s)
 	device->has_current = true;
 	device->current = device->pending;
 	device->has_pending = false;
+	device->sealed_len = 0;
 	device->events = 0;
 	device->id_count = 0;
 	return err ? err : device_put(s);
@@ -412,6 +472,9 @@ refresh_waits(struct submission *s, bool *ret_waits)
 	enum err err;
 
 	*ret_waits = false;
+	/* private keys were given away: those of another package are others */
+	if (made_here(s))
+		return ERR_OK;
 	if (memcmp(s->asker.product, template->product, SHA256_SIZE) == 0)
 		return ERR_OK;
 	for (i = 0; i < template->slot_count; i++)

@@ -4,7 +4,8 @@
 #include "lib/base/cbor_write.h"
 
 #define ROW_VERSION	1
-#define ROW_CLAIMED	2	/* of a device: with whose it is */
+#define ROW_CLAIMED	2	/* of a device: with whose it is, */
+#define ROW_SEALED	3	/* and with what was sealed to it */
 
 static enum err
 altered(uint32_t log, uint64_t index, struct diag *diag)
@@ -233,6 +234,19 @@ place_put(struct buf *out, bool has, uint64_t index)
 		cbor_put_null(out);
 }
 
+static void
+sealed_get(struct cbor *cbor, struct field_device *d)
+{
+	struct bytes sealed = cbor_get_bstr(cbor);
+
+	if (sealed.len == 0 || sealed.len > FIELD_SEALED_MAX)
+		cbor_fail(cbor, "sealed: too long, or nothing");
+	if (!cbor_ok(cbor))
+		return;
+	memcpy(d->sealed, sealed.ptr, sealed.len);
+	d->sealed_len = sealed.len;
+}
+
 static bool
 is_claimed(const struct field_claim *claim)
 {
@@ -302,10 +316,12 @@ field_device_get(struct authority *authority, const struct address *birth,
 		cbor_fail(&cbor, "too many requests");
 	for (i = 0; i < d.id_count && cbor_ok(&cbor); i++)
 		fixed_get(&cbor, d.ids[i], DEVICE_REQUEST_ID_SIZE);
-	if (version == ROW_CLAIMED)
+	if (version >= ROW_CLAIMED)
 		claim_get(&cbor, &d.claim);
+	if (version == ROW_SEALED)
+		sealed_get(&cbor, &d);
 	if (!cbor_close(&cbor) || count != 6 + version ||
-	    version < ROW_VERSION || version > ROW_CLAIMED)
+	    version < ROW_VERSION || version > ROW_SEALED)
 		return altered(birth->log, birth->index, diag);
 	*ret_device = d;
 	return ERR_OK;
@@ -340,7 +356,8 @@ field_device_put(struct authority *authority, const struct address *birth,
 	err = device_leave(authority, birth, changes, diag);
 	if (err)
 		return err;
-	version = is_claimed(&d->claim) ? ROW_CLAIMED : ROW_VERSION;
+	version = d->sealed_len > 0 ? ROW_SEALED : is_claimed(&d->claim) ?
+	    ROW_CLAIMED : ROW_VERSION;
 	cbor_put_array(&body, 6 + version);
 	cbor_put_uint(&body, version);
 	place_put(&body, d->has_current, d->current);
@@ -352,8 +369,10 @@ field_device_put(struct authority *authority, const struct address *birth,
 	for (i = 0; i < d->id_count; i++)
 		cbor_put_bstr(&body, bytes_of(d->ids[i],
 		    DEVICE_REQUEST_ID_SIZE));
-	if (version == ROW_CLAIMED)
+	if (version >= ROW_CLAIMED)
 		claim_put(&body, &d->claim);
+	if (version == ROW_SEALED)
+		cbor_put_bstr(&body, bytes_of(d->sealed, d->sealed_len));
 	return row_put(authority, STORE_DEVICE, birth->log, birth->index,
 	    &body, changes, diag);
 }

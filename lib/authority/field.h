@@ -25,6 +25,7 @@ struct field_enrolment {
 	char		text[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
 };
 
+#define FIELD_SEALED_MAX	8192	/* octets of one sealed package */
 #define FIELD_EVENTS_MAX	16	/* of one device, until it moves on */
 
 #define FIELD_OWNER_SIZE	129	/* CLAIM_OWNER_MAX and NUL */
@@ -54,6 +55,10 @@ struct field_device {
 	/* requests whose identities others took the place of since then */
 	uint8_t		ids[PRODUCT_ATTEMPTS_MAX][DEVICE_REQUEST_ID_SIZE];
 	size_t		id_count;
+	/* what was answered for pending, with keys made here; 0: none were.
+	 * Gone once it is confirmed or superseded */
+	size_t		sealed_len;
+	uint8_t		sealed[FIELD_SEALED_MAX];
 	struct field_claim claim;
 };
 

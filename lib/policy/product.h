@@ -237,9 +237,10 @@ struct product {
  * without certificate; what is authorised must be a capability, bits
  * included; keys are all made in the authority, all in devices or all in
  * chips (ERR_UNSUPPORTED: in the station); the target has a place for each
- * key. With a field section: keys made in the device, documents signed
- * directly, every name from birth. Whether the installed OpenSSL has an
- * algorithm does not count here: product_yaml.h, key_alg_available().
+ * key. With a field section: keys made in the device or, without RSA, in the
+ * authority; documents signed directly, every name from birth. Whether the
+ * installed OpenSSL has an algorithm does not count here: product_yaml.h,
+ * key_alg_available().
  */
 MUST_USE enum err product_check(const struct product *, struct diag *);
 

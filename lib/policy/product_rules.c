@@ -357,6 +357,29 @@ rule_births(const struct product *p, bool field, struct fault *f)
 	return ERR_OK;
 }
 
+/* While a key is made here, others wait. */
+static enum err
+rule_field_keys(const struct product *p, struct fault *f)
+{
+	size_t i;
+
+	for (i = 0; i < p->credential_count; i++) {
+		if (p->credentials[i].maker == MAKER_DEVICE)
+			continue;
+		if (p->credentials[i].maker != MAKER_AUTHORITY)
+			return fault_set(f, ERR_UNSUPPORTED, "field", "keys of "
+			    "the field are made in the device, or in the "
+			    "authority: key-from: device, authority");
+		if (p->credentials[i].alg == KEY_RSA2048 ||
+		    p->credentials[i].alg == KEY_RSA3072)
+			return fault_set(f, ERR_UNSUPPORTED, "field", "slot "
+			    "%u: RSA keys of the field are made in the "
+			    "device: key-from: device",
+			    p->credentials[i].slot);
+	}
+	return ERR_OK;
+}
+
 enum err
 rule_field(const struct product *p, struct fault *f)
 {
@@ -386,11 +409,8 @@ rule_field(const struct product *p, struct fault *f)
 	if (p->signature != SIGNATURE_DIRECT)
 		return fault_set(f, ERR_UNSUPPORTED, "field", "documents of "
 		    "the field are signed one by one: signature: direct");
-	if (p->credential_count > 0 &&
-	    p->credentials[0].maker != MAKER_DEVICE)
-		return fault_set(f, ERR_UNSUPPORTED, "field", "keys of the "
-		    "field are made in the device: key-from: device");
-	return rule_births(p, true, f);
+	err = rule_field_keys(p, f);
+	return err ? err : rule_births(p, true, f);
 }
 
 enum err

@@ -155,7 +155,7 @@ test_refused(void **state)
 	}
 }
 
-/* Every key of it made elsewhere. */
+/* Every key of it made elsewhere: in the authority, but no RSA there. */
 static void
 test_keys_elsewhere(void **state)
 {
@@ -167,6 +167,12 @@ test_keys_elsewhere(void **state)
 	assert_int_equal(parse(NULL, NULL, &p, NULL), ERR_OK);
 	for (i = 0; i < p.credential_count; i++)
 		p.credentials[i].maker = MAKER_AUTHORITY;
+	assert_int_equal(product_check(&p, &diag), ERR_OK);
+	p.credentials[0].alg = KEY_RSA2048;
+	assert_int_equal(product_check(&p, &diag), ERR_UNSUPPORTED);
+	assert_int_equal(parse(NULL, NULL, &p, NULL), ERR_OK);
+	for (i = 0; i < p.credential_count; i++)
+		p.credentials[i].maker = MAKER_CHIP;
 	assert_int_equal(product_check(&p, &diag), ERR_UNSUPPORTED);
 }
 
