@@ -165,6 +165,34 @@ asker_rebuild(struct enrol *e, struct bytes leaf, struct asker *asker,
 }
 
 enum err
+enrol_decrypts(struct enrol *e, const struct address *address,
+    struct public_key *ret_key, struct buf *certificate, bool *ret_there,
+    struct diag *diag)
+{
+	const struct template *template;
+	struct store_range range;
+	struct identity identity;
+	struct enrol_kind kind;
+	struct asker found;
+	enum err err;
+
+	err = lookup_get(e->again, address, &identity, &range, &template,
+	    diag);
+	if (!err)
+		err = enrol_kind(e, range.template, &kind, diag);
+	if (!err)
+		err = entry_keys(template, identity.entry, &found);
+	if (err)
+		return err;
+	*ret_there = kind.decrypts;
+	if (!kind.decrypts)
+		return ERR_OK;
+	public_key_copy(ret_key, &found.keys[kind.decrypt]);
+	buf_put_bytes(certificate, identity.certificate[kind.decrypt]);
+	return buf_err(certificate);
+}
+
+enum err
 enrol_signature(struct enrol *e, const struct cose_sign1 *message,
     const struct public_key *key, struct enrol_result *result,
     struct diag *diag)

@@ -47,9 +47,8 @@ est_identify(struct submission *s, const struct public_key *key)
 	return err;
 }
 
-/* The label of the path names the product that it must be. */
-static enum err
-label_check(struct submission *s, const char *label)
+enum err
+enrol_est_label(struct submission *s, const char *label)
 {
 	const struct enrol_product *product;
 
@@ -121,7 +120,7 @@ est_decide(struct submission *s, const struct est_ask *ask)
 	if (!err && !enrol_decided(s->result))
 		err = est_identify(s, &given.key);
 	if (!err && !enrol_decided(s->result))
-		err = label_check(s, ask->label);
+		err = enrol_est_label(s, ask->label);
 	if (!err && !enrol_decided(s->result))
 		err = proof_find(s, ask->csr, &given.key);
 	if (err || enrol_decided(s->result))
@@ -142,13 +141,15 @@ enrol_submit_est(struct enrol *e, const struct est_ask *ask,
 	err = enrol_submission_begin(&s, true);
 	if (err)
 		return err;
-	s.request.type = ask->renew ? DEVICE_RENEW : DEVICE_ENROL;
+	s.request.type = ask->renew || ask->keygen ? DEVICE_RENEW :
+	    DEVICE_ENROL;
 	err = enrol_asker_named(e, ask->leaf, &s.asker, result, diag);
 	/* clients that always "renew" what they have mean the same */
 	if (s.asker.address.log != LOG_ONLINE_NUMBER)
 		s.request.type = DEVICE_ENROL;
 	if (!err && !enrol_decided(result))
-		err = est_decide(&s, ask);
+		err = ask->keygen ? enrol_keygen(&s, ask) :
+		    est_decide(&s, ask);
 	result->known = result->answer->len > 0;
 	return err ? err : buf_err(result->answer);
 }

@@ -40,6 +40,8 @@ struct enrol_kind {
 	uint32_t	template;
 	char		product[PRODUCT_NAME_MAX + 1];
 	size_t		auth;		/* which of its slots authenticates */
+	bool		decrypts;	/* has one that keys can be sealed to */
+	size_t		decrypt;
 	int		years;		/* of that certificate */
 	bool		made_here;	/* its keys, by the authority */
 	int		term;		/* of it or the document, the shorter */
@@ -151,6 +153,9 @@ struct submission {
 	/* of plain EST: the key of the certification request, proved by it;
 	 * otherwise NULL, and keys are in the request's body */
 	const struct device_key		*given;
+	/* EST's serverkeygen: the private key is made here, for given's slot;
+	 * otherwise NULL */
+	struct secret			*made;
 	/* keys of the product are made here, in issue(); else NULL */
 	struct enrol_made		*here;
 	bool				 asserted;	/* EVIDENCE_FRONT */
@@ -202,6 +207,16 @@ bool	enrol_foreign_room(const struct asker *);
 /* Who asks holds the key; how it stands. */
 MUST_USE enum err enrol_signature(struct enrol *, const struct cose_sign1 *,
     const struct public_key *, struct enrol_result *, struct diag *);
+
+/* The key that an identity of ours decrypts with, if one can be sealed to it,
+ * and its certificate, if it has one, appended. */
+MUST_USE enum err enrol_decrypts(struct enrol *, const struct address *,
+    struct public_key *ret_key, struct buf *certificate, bool *ret_there,
+    struct diag *);
+/* The label of EST's path names the product that it must be; else refused. */
+MUST_USE enum err enrol_est_label(struct submission *, const char *label);
+/* EST's serverkeygen. */
+MUST_USE enum err enrol_keygen(struct submission *, const struct est_ask *);
 
 /* Issue the next identity to asker, answer included. publics: by the
  * product's template. */

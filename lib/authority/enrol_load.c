@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/enrol_internal.h"
+#include "lib/x509/cms_key.h"
 
 static void
 product_free(struct enrol_product *product)
@@ -280,6 +281,13 @@ kind_read(struct enrol *e, uint32_t id, struct enrol_kind *ret_kind,
 	memcpy(kind.product, product.name, sizeof(kind.product));
 	for (i = 0; i < product.credential_count; i++) {
 		c = &product.credentials[i];
+		for (n = 0; n < template->slot_count; n++)
+			if (c->purpose == PURPOSE_ENCRYPT &&
+			    cms_agrees(c->alg) && !kind.decrypts &&
+			    template->slots[n].slot == c->slot) {
+				kind.decrypts = true;
+				kind.decrypt = n;
+			}
 		if (c->purpose != PURPOSE_AUTHENTICATE)
 			continue;
 		for (n = 0; n < template->slot_count; n++)

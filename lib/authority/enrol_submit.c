@@ -151,6 +151,17 @@ proof_check(struct submission *s, const struct device_key *key)
 	    "it signs the context of this very request");
 }
 
+/* One that the device has already. */
+static bool
+key_is_had(const struct submission *s, const struct device_key *key)
+{
+	const struct public_key *old = asker_key(&s->asker, key->slot,
+	    key->key.alg);
+
+	return s->request.type == DEVICE_RENEW && old != NULL &&
+	    public_key_equal(old, &key->key);
+}
+
 /* Are the keys of the product made here? */
 static bool
 made_here(const struct submission *s)
@@ -179,10 +190,10 @@ key_take(struct submission *s, const struct device_key *key)
 	    public_key_equal(&key->key, &s->asker.keys[s->asker.kind.auth]))
 		return refuse(s, ENROL_KEYS, "the bootstrap key is for "
 		    "enrolment alone", "make a new key");
-	if (made_here(s))
-		return refuse(s, ENROL_KEYS, "the keys of this product are "
-		    "made in the authority", "ask with a signed request "
-		    "(/v1/identity)");
+	if (made_here(s) && s->made == NULL && !key_is_had(s, key))
+		return refuse(s, ENROL_KEYS, "the authority makes the keys of "
+		    "this product: a signed request (/v1/identity) or EST's "
+		    "serverkeygen brings them", NULL);
 	public_key_copy(&s->publics[i], &key->key);
 	return s->given != NULL ? ERR_OK : proof_check(s, key);
 }
@@ -239,7 +250,11 @@ keys_check(struct submission *s)
 
 	if (s->given != NULL) {
 		keys[count++] = *s->given;
-		err = ERR_OK;
+		if (s->made != NULL)	/* the product's one key */
+			keys[0].slot = s->product->template->slots[0].slot;
+		err = s->made == NULL ? ERR_OK : key_pair_make(
+		    s->product->template->slots[0].alg, &keys[0].key, s->made,
+		    s->diag);
 	} else if (s->request.type == DEVICE_REFRESH) {
 		err = ERR_OK;
 	} else {

@@ -17,6 +17,7 @@ static const struct {
 	{ INTERNAL_FRONT, INTERNAL_FIGURES },
 	{ INTERNAL_FRONT, INTERNAL_EST },
 	{ INTERNAL_FRONT, INTERNAL_EST_WISH },
+	{ INTERNAL_FRONT, INTERNAL_EST_KEYGEN },
 	{ INTERNAL_FRONT, INTERNAL_REQUEST },
 	{ INTERNAL_FRONT, INTERNAL_QUERY },
 	{ INTERNAL_OPERATOR, INTERNAL_SUBMIT },
@@ -331,6 +332,33 @@ internal_get_est(struct bytes body, struct internal_est *ret_est,
 	if (!cbor_close(&cbor))
 		return bad(diag, &cbor, "est");
 	*ret_est = est;
+	return ERR_OK;
+}
+
+void
+internal_put_est_key(struct buf *out, const struct internal_est_key *key)
+{
+	cbor_put_array(out, 2);
+	cbor_put_bstr(out, key->certificate);
+	cbor_put_bstr(out, key->key);
+}
+
+enum err
+internal_get_est_key(struct bytes body, struct internal_est_key *ret_key,
+    struct diag *diag)
+{
+	struct internal_est_key key;
+	struct cbor cbor;
+
+	cbor_open(&cbor, body);
+	cbor_get_array_sized(&cbor, 2);
+	key.certificate = cbor_get_bstr(&cbor);
+	key.key = cbor_get_bstr(&cbor);
+	if (key.certificate.len == 0 || key.key.len == 0)
+		cbor_fail(&cbor, "length");
+	if (!cbor_close(&cbor))
+		return bad(diag, &cbor, "key of est");
+	*ret_key = key;
 	return ERR_OK;
 }
 

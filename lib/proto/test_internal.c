@@ -80,7 +80,7 @@ test_roles(void **state)
 	(void)state;
 	for (type = 0; type < 256; type++) {
 		assert_int_equal(internal_allowed(INTERNAL_FRONT, type),
-		    type >= INTERNAL_WELCOME && type <= INTERNAL_QUERY);
+		    type >= INTERNAL_WELCOME && type <= INTERNAL_EST_KEYGEN);
 		assert_int_equal(internal_allowed(INTERNAL_OPERATOR, type),
 		    type >= INTERNAL_SUBMIT && type <= INTERNAL_PUBLISH);
 	}
@@ -172,6 +172,30 @@ test_est(void **state)
 		assert_int_equal(internal_get_est(buf_bytes(&body), &out,
 		    NULL), ERR_SYNTAX);
 	}
+}
+
+static void
+test_est_key(void **state)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct internal_est_key in = { bytes_text("certificate"),
+		bytes_text("key") }, out;
+	size_t i;
+
+	(void)state;
+	internal_put_est_key(&body, &in);
+	assert_int_equal(internal_get_est_key(buf_bytes(&body), &out, NULL),
+	    ERR_OK);
+	assert_true(bytes_equal(out.certificate, in.certificate));
+	assert_true(bytes_equal(out.key, in.key));
+	for (i = 0; i < body.len; i++)
+		assert_int_equal(internal_get_est_key(bytes_of(body.ptr, i),
+		    &out, NULL), ERR_SYNTAX);
+	in.key = BYTES_NONE;
+	buf_clear(&body);
+	internal_put_est_key(&body, &in);
+	assert_int_equal(internal_get_est_key(buf_bytes(&body), &out, NULL),
+	    ERR_SYNTAX);
 }
 
 static void
@@ -372,6 +396,7 @@ main(void)
 		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_welcome),
 		cmocka_unit_test(test_est),
+		cmocka_unit_test(test_est_key),
 		cmocka_unit_test(test_query),
 		cmocka_unit_test(test_est_wish),
 		cmocka_unit_test(test_certificate),
