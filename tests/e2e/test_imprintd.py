@@ -553,7 +553,7 @@ def test_malicious_certificates(issued, tmp_path):
     other = issued.copy(tmp_path / "eco")
     with Authority(other) as authority:
         front, second = authority.front(0), authority.front(1)
-        kind, (challenge, _, name, trust) = front.ask(WELCOME, None)
+        kind, (challenge, _, name, trust, own) = front.ask(WELCOME, None)
         assert (kind, name, len(trust)) == (DONE, NAME, 3)
         _, (elsewhere, *_) = second.ask(WELCOME, None)
         assert elsewhere != challenge
