@@ -280,7 +280,7 @@ def test_revoked(eco, doorbell, tmp_path):
     for argv in (("--order", 1), ueids, ("--pack", "1/1")):
         found = spare.imprint("suspend", *argv, "--dry-run", "--json").json
         assert found["changed"] == (6 if argv is ueids else COUNT + 3)
-    spare.imprint("suspend", "--order", 1)
+    spare.imprint("suspend", "--order", 1, "--yes")
     assert statuses(ueids[0]) == dict.fromkeys(
         ("birth", "present", "waiting"), "suspended")
     with Server(spare) as server:
