@@ -110,7 +110,9 @@ class Ecosystem:
 
     def copy(self, root):
         other = Ecosystem(root)
-        shutil.copytree(self.root, root, dirs_exist_ok=True)
+        # a server that ended leaves the name of its socket
+        shutil.copytree(self.root, root, dirs_exist_ok=True,
+                        ignore=shutil.ignore_patterns("*.socket"))
         other.stations = dict(self.stations)
         return other
 
