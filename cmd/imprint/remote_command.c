@@ -12,7 +12,8 @@
 static const struct {
 	const char	*name;
 	enum exit_code	(*run)(struct cmd *);	/* NULL: as here */
-	const char	*not[NOT_MAX];	/* options that need what is there */
+	/* options that need what is there */
+	const char	*not_there[NOT_MAX];
 } commands[] = {
 	{ "product add", NULL, { NULL } },
 	{ "product list", remote_product_list, { NULL } },
@@ -64,9 +65,9 @@ remote_run(struct cmd *cmd)
 			break;
 	if (i == sizeof(commands) / sizeof(commands[0]))
 		return refuse(cmd, NULL);
-	for (j = 0; j < NOT_MAX && commands[i].not[j] != NULL; j++)
-		if (cmd_flag(cmd, commands[i].not[j]))
-			return refuse(cmd, commands[i].not[j]);
+	for (j = 0; j < NOT_MAX && commands[i].not_there[j] != NULL; j++)
+		if (cmd_flag(cmd, commands[i].not_there[j]))
+			return refuse(cmd, commands[i].not_there[j]);
 	return commands[i].run != NULL ? commands[i].run(cmd) :
 	    cmd->command->run(cmd);
 }

@@ -342,6 +342,17 @@ remote_order_show(struct cmd *cmd)
 	return EXIT_OK;
 }
 
+/* Did the interruption break the question off? Then it is not in doubt what
+ * comes next: the order is stopped. */
+static bool
+broken_off(struct cmd *cmd, enum err err, bool told)
+{
+	if (err != ERR_IO || told || !interrupt_requested())
+		return false;
+	cmd->diag = (struct diag)DIAG_INIT;
+	return true;
+}
+
 /* Until it does not run any more; an interruption stops it there. */
 static enum err
 run_follow(struct cmd *cmd, uint64_t number, struct progress *progress,
@@ -359,7 +370,9 @@ run_follow(struct cmd *cmd, uint64_t number, struct progress *progress,
 		}
 		(void)nanosleep(&pause, NULL);
 		err = order_ask(cmd, number, "", values);
-		if (!err)
+		if (broken_off(cmd, err, told))
+			err = ERR_OK;
+		else if (!err)
 			progress_update(progress,
 			    values[ORDER_COMMITTED].number);
 	}
@@ -401,6 +414,10 @@ remote_order_run(struct cmd *cmd)
 	progress_start(&progress, "issuing", "identities", before,
 	    values[ORDER_COUNT].number);
 	err = order_ask(cmd, number, "/run", values);
+	if (broken_off(cmd, err, false)) {
+		values[ORDER_RUNNING].flag = true;	/* perhaps */
+		err = ERR_OK;
+	}
 	if (!err)
 		err = run_follow(cmd, number, &progress, values);
 	progress_end(&progress);
