@@ -23,7 +23,7 @@ est_welcome(struct front *front, struct diag *diag)
 	enum err err;
 
 	err = est_put_certificates(&front->cacerts, welcome->trust,
-	    welcome->trust_count);
+	    welcome->own_count);
 	return err ? diag_fail(diag, err, NULL, "channel: certificates of "
 	    "the authority: too many") : ERR_OK;
 }
@@ -91,7 +91,7 @@ est_get_handle(void *ctx, struct http_request *r)
  */
 static const char *
 linking_check(const struct front *front, const struct http_request *r,
-    struct bytes csr)
+    struct bytes csr, const char **ret_reason)
 {
 	_cleanup_buf_ struct buf challenge = BUF_INIT, own = BUF_INIT;
 	uint8_t binding[HTTP_BINDING_MAX];
@@ -99,14 +99,16 @@ linking_check(const struct front *front, const struct http_request *r,
 	enum err err;
 
 	err = csr_challenge(csr, &challenge, NULL);
+	*ret_reason = "malformed";
+	if (err && err != ERR_NOTFOUND)
+		return "certification request: its attributes are no DER, or "
+		    "challengePassword is no text";
+	*ret_reason = "linking";
 	if (err == ERR_NOTFOUND)
 		return !front->config.est_linking ? NULL : "certification "
 		    "request: challengePassword: must be the tls-exporter "
 		    "(TLS 1.3) or tls-unique (TLS 1.2) of this connection, "
 		    "in base64 (RFC 7030 3.5)";
-	if (err)
-		return "certification request: its attributes are no DER, or "
-		    "challengePassword is no text";
 	len = http_channel_binding(r, binding);
 	buf_put_base64(&own, bytes_of(binding, len));
 	if (len > 0 && buf_err(&own) == ERR_OK &&
@@ -118,19 +120,26 @@ linking_check(const struct front *front, const struct http_request *r,
 	    "each connection, or leave it out";
 }
 
+/* What is asked for with a certification request; false: nothing. */
+static bool
+operation_get(const struct http_request *r, struct internal_est *est,
+    enum internal_type *ret_type)
+{
+	enum est_operation operation = est_path(http_path(r), est->label);
+
+	*ret_type = operation == EST_SERVERKEYGEN ? INTERNAL_EST_KEYGEN :
+	    INTERNAL_EST;
+	est->renew = operation == EST_SIMPLEREENROLL;
+	return operation == EST_SERVERKEYGEN || est->renew ||
+	    operation == EST_SIMPLEENROLL;
+}
+
 /* NULL: there is a whole question in est, with views into der and chain. */
 static const char *
 question_get(struct http_request *r, struct internal_est *est,
     struct buf *chain, struct buf *der, enum http_status *ret_status,
     const char **ret_reason)
 {
-	enum est_operation operation = est_path(http_path(r), est->label);
-
-	*ret_status = HTTP_NOT_FOUND;
-	*ret_reason = "not-found";
-	if (operation != EST_SIMPLEENROLL && operation != EST_SIMPLEREENROLL)
-		return "EST: POST simpleenroll and simplereenroll are here";
-	est->renew = operation == EST_SIMPLEREENROLL;
 	*ret_status = HTTP_UNSUPPORTED_TYPE;
 	*ret_reason = "content-type";
 	if (!est_type_is(http_field(r, "content-type"), EST_TYPE_CSR))
@@ -156,42 +165,71 @@ est_post_handle(void *ctx, struct http_request *r)
 	    body = BUF_INIT;
 	struct internal_est est = { .renew = false };
 	const char *what, *reason = NULL;
-	struct front *front = ctx;
 	enum http_status status;
+	struct front *front = ctx;
+	enum internal_type type;
 
+	if (!operation_get(r, &est, &type)) {
+		front_refuse(front, r, HTTP_NOT_FOUND, "not-found",
+		    "EST: POST simpleenroll, simplereenroll and serverkeygen "
+		    "are here", NULL);
+		return;
+	}
 	what = question_get(r, &est, &chain, &der, &status, &reason);
 	if (what != NULL) {
 		front_refuse(front, r, status, reason, what, NULL);
 		return;
 	}
-	what = linking_check(front, r, est.csr);
+	what = linking_check(front, r, est.csr, &reason);
 	if (what != NULL) {
-		front_refuse(front, r, HTTP_BAD_REQUEST, "linking", what,
-		    NULL);
+		front_refuse(front, r, HTTP_BAD_REQUEST, reason, what, NULL);
 		return;
 	}
 	internal_put_est(&body, &est);
-	device_ask(front, r, INTERNAL_EST, &body);
+	device_ask(front, r, type, &body);
+}
+
+/* Body and type of what the authority has answered. */
+static enum err
+answer_put(enum internal_type type, struct bytes body, struct buf *out,
+    const char **ret_type)
+{
+	struct internal_est_key key;
+	struct bytes octets;
+	enum err err;
+
+	if (type == INTERNAL_EST_KEYGEN) {
+		*ret_type = EST_TYPE_KEY;
+		err = internal_get_est_key(body, &key, NULL);
+		return err ? err : est_put_key(out, key.key,
+		    key.certificate);
+	}
+	err = internal_get_octets(body, INTERNAL_SIZE_MAX, &octets, NULL);
+	if (err)
+		return err;
+	if (type == INTERNAL_EST) {
+		*ret_type = EST_TYPE_CERTS_ONLY;
+		return est_put_certificates(out, &octets, 1);
+	}
+	*ret_type = EST_TYPE_ATTRS;
+	buf_put_base64(out, octets);
+	return buf_err(out);
 }
 
 void
 est_answered(struct front *front, struct http_request *r,
-    enum internal_type type, struct bytes answer)
+    enum internal_type type, struct bytes body)
 {
-	_cleanup_buf_ struct buf body = BUF_INIT;
-	enum err err = ERR_OK;
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	const char *media = NULL;
 
-	if (type == INTERNAL_EST_WISH)
-		buf_put_base64(&body, answer);
-	else
-		err = est_put_certificates(&body, &answer, 1);
-	if (err || buf_err(&body) != ERR_OK) {
+	if (answer_put(type, body, &out, &media) != ERR_OK) {
 		front_refuse(front, r, HTTP_SERVER_ERROR, "internal",
 		    "no answer could be made", NULL);
 		return;
 	}
-	http_reply_field(r, "Content-Transfer-Encoding", "base64");
-	http_reply(r, HTTP_OK, type == INTERNAL_EST_WISH ? EST_TYPE_ATTRS :
-	    EST_TYPE_CERTS_ONLY, &body);
+	if (type != INTERNAL_EST_KEYGEN)	/* it is of each part */
+		http_reply_field(r, "Content-Transfer-Encoding", "base64");
+	http_reply(r, HTTP_OK, media, &out);
 	front_count(front, HTTP_OK);
 }

@@ -88,7 +88,7 @@ MUST_USE enum err est_welcome(struct front *, struct diag *);
 void	est_get_handle(void *front, struct http_request *);
 void	est_post_handle(void *front, struct http_request *);
 void	est_answered(struct front *, struct http_request *,
-	    enum internal_type, struct bytes answer);
+	    enum internal_type, struct bytes body);
 /* api.c */
 void	api_request_handle(void *front, struct http_request *);
 void	api_get_handle(void *front, struct http_request *);

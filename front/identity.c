@@ -76,6 +76,13 @@ latency_count(struct front *front, int64_t since_ns)
 	front->counts[COUNT_CALLS_US] += us;
 }
 
+static bool
+is_est(enum internal_type type)
+{
+	return type == INTERNAL_EST || type == INTERNAL_EST_WISH ||
+	    type == INTERNAL_EST_KEYGEN;
+}
+
 static void
 refusal_pass(struct front *front, struct http_request *r,
     enum internal_type type, const struct internal_message *message)
@@ -89,7 +96,7 @@ refusal_pass(struct front *front, struct http_request *r,
 		return;
 	}
 	/* RFC 7030 4.2.3: it waits for somebody */
-	if (type != INTERNAL_IDENTITY && refusal.retry_after_s > 0 &&
+	if (is_est(type) && refusal.retry_after_s > 0 &&
 	    strcmp(refusal.reason, INTERNAL_LATER) == 0)
 		refusal.status = HTTP_ACCEPTED;
 	(void)snprintf(retry, sizeof(retry), "%u", refusal.retry_after_s);
@@ -111,6 +118,10 @@ identity_answered(struct front *front, struct front_call *call,
 		latency_count(front, call->since_ns);
 	if (r == NULL)
 		return;		/* carried out all the same */
+	if (message->type == INTERNAL_ANSWER && is_est(call->type)) {
+		est_answered(front, r, call->type, message->body);
+		return;
+	}
 	if (message->type != INTERNAL_ANSWER ||
 	    internal_get_octets(message->body, INTERNAL_SIZE_MAX, &answer,
 	    NULL) != ERR_OK) {
@@ -119,10 +130,6 @@ identity_answered(struct front *front, struct front_call *call,
 	}
 	if (by_operator) {
 		api_answered(front, r, answer);
-		return;
-	}
-	if (call->type != INTERNAL_IDENTITY) {
-		est_answered(front, r, call->type, answer);
 		return;
 	}
 	buf_put_bytes(&body, answer);

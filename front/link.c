@@ -105,6 +105,7 @@ message_take(struct front *front, const struct internal_message *message)
 	case INTERNAL_IDENTITY:
 	case INTERNAL_EST:
 	case INTERNAL_EST_WISH:
+	case INTERNAL_EST_KEYGEN:
 	case INTERNAL_REQUEST:
 	case INTERNAL_QUERY:
 		identity_answered(front, call, message);

@@ -19,6 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct diag diag = DIAG_INIT, more = DIAG_INIT, last = DIAG_INIT;
 	struct bytes body = bytes_of(data, size);
 	char label[EST_LABEL_MAX + 1];
+	struct csr_sealing sealing;
 	struct public_key key;
 
 	if (est_path(body, label) != EST_NONE && strlen(label) > EST_LABEL_MAX)
@@ -28,6 +29,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		buf_clear(&der);
 		buf_put_bytes(&der, body);
 	}
+	if (csr_sealing_read(buf_bytes(&der), &sealing, NULL) == ERR_OK &&
+	    sealing.key_id.len > der.len)
+		abort();
 	told(csr_challenge(buf_bytes(&der), &text, &more), &more);
 	if (text.len > CSR_CHALLENGE_MAX)
 		abort();

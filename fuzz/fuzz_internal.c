@@ -23,6 +23,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct internal_message m;
 	uint64_t counts[COUNTS];
 	struct internal_est_wish wish;
+	struct internal_est_key made;
 	struct internal_query query;
 	struct internal_est est;
 	struct public_key key;
@@ -45,6 +46,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		internal_put_est(&out, &est), same(m.body, &out);
 	if (internal_get_est_wish(m.body, &wish, NULL) == ERR_OK)
 		internal_put_est_wish(&out, &wish), same(m.body, &out);
+	if (internal_get_est_key(m.body, &made, NULL) == ERR_OK)
+		internal_put_est_key(&out, &made), same(m.body, &out);
 	if (internal_get_query(m.body, &query, NULL) == ERR_OK)
 		internal_put_query(&out, &query), same(m.body, &out);
 	if (internal_get_figures(m.body, &ready, &octets, NULL) == ERR_OK)

@@ -36,6 +36,8 @@ clang-format
 clang-tidy
 cppcheck
 curl
+default-jdk-headless
+libbcpkix-java
 libclang-rt-dev|libclang-rt-14-dev|libclang-rt-19-dev
 git
 gnutls-bin

@@ -34,19 +34,37 @@ cert_read(struct cmd *cmd, const char *path, struct buf *der)
 	return err;
 }
 
-enum exit_code
-chip_maker_add_cmd(struct cmd *cmd)
+/* Chip makers and manufacturers are registered alike. */
+struct maker_words {
+	const char	*what, *member, *option, *approval, *end;
+	enum request_type add, remove;
+	enum err	(*load)(struct authority *, struct chip_makers *,
+			    struct diag *);
+};
+static const struct maker_words chip_maker = { "chip maker", "chip_maker",
+	"cert", APPROVAL_CHIP_MAKER, "its lists are taken no more",
+	REQUEST_CHIP_MAKER_ADD, REQUEST_CHIP_MAKER_REMOVE,
+	chip_makers_load };
+static const struct maker_words manufacturer = { "manufacturer",
+	"manufacturer", "ca", APPROVAL_MANUFACTURER, "its devices enrol no "
+	"more; those that have keep what they have",
+	REQUEST_MANUFACTURER_ADD, REQUEST_MANUFACTURER_REMOVE,
+	manufacturers_load };
+
+static enum exit_code
+maker_add(struct cmd *cmd, const struct maker_words *words)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 	_cleanup_buf_ struct buf cert = BUF_INIT, approval = BUF_INIT;
-	const char *path = cmd_value(cmd, "cert");
+	const char *path = cmd_value(cmd, words->option);
 	const char *given = cmd_value(cmd, "approval");
 	uint8_t hash[SHA256_SIZE] = { 0 };
 	enum err err;
 
 	if (cmd->argc != 1 || path == NULL)
-		return cmd_usage(cmd, "one NAME and --cert are needed");
+		return cmd_usage(cmd, "one NAME and --%s are needed",
+		    words->option);
 	err = cert_read(cmd, path, &cert);
 	if (!err)
 		err = sha256_once(buf_bytes(&cert), hash);
@@ -58,34 +76,35 @@ chip_maker_add_cmd(struct cmd *cmd)
 	if (!err)
 		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
-		err = request_submit(cmd, authority, REQUEST_CHIP_MAKER_ADD,
+		err = request_submit(cmd, authority, words->add,
 		    buf_bytes(&body), &result);
 	if (!err)
 		err = remote_expect(cmd, path, buf_bytes(&result),
 		    bytes_of(hash, sizeof(hash)));
 	if (err)
 		return cmd_fail(cmd, err);
-	printf(cmd->json ? "{\"chip_maker\": \"%s\", \"sha256\": \"" :
-	    "chip maker %s is registered, its certificate has SHA-256\n  ",
-	    cmd->argv[0]);
+	printf(cmd->json ? "{\"%s\": \"%s\", \"sha256\": \"" :
+	    "%s %s is registered, its certificate has SHA-256\n  ",
+	    cmd->json ? words->member : words->what, cmd->argv[0]);
 	hex_print(stdout, buf_bytes(&result));
 	printf(cmd->json ? "\"}\n" : "\ncompare it with what the maker "
 	    "says\n");
 	return EXIT_OK;
 }
 
-enum exit_code
-chip_maker_approve_cmd(struct cmd *cmd)
+static enum exit_code
+maker_approve(struct cmd *cmd, const struct maker_words *words)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_buf_ struct buf subject = BUF_INIT, cert = BUF_INIT;
-	const char *path = cmd_value(cmd, "cert");
+	const char *path = cmd_value(cmd, words->option);
 	const char *out = cmd_value(cmd, "out");
 	uint8_t hash[SHA256_SIZE];
 	enum err err;
 
 	if (cmd->argc != 1 || path == NULL || out == NULL)
-		return cmd_usage(cmd, "one NAME, --cert and --out are needed");
+		return cmd_usage(cmd, "one NAME, --%s and --out are needed",
+		    words->option);
 	err = cert_read(cmd, path, &cert);
 	if (!err)
 		err = sha256_once(buf_bytes(&cert), hash);
@@ -95,20 +114,21 @@ chip_maker_approve_cmd(struct cmd *cmd)
 	if (!err)
 		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
 	if (!err)
-		err = approval_write(cmd, authority, APPROVAL_CHIP_MAKER,
+		err = approval_write(cmd, authority, words->approval,
 		    buf_bytes(&subject), out);
 	if (err)
 		return cmd_fail(cmd, err);
-	printf(cmd->json ? "{\"chip_maker\": \"%s\", \"sha256\": \"" :
-	    "chip maker %s, its certificate has SHA-256\n  ", cmd->argv[0]);
+	printf(cmd->json ? "{\"%s\": \"%s\", \"sha256\": \"" :
+	    "%s %s, its certificate has SHA-256\n  ", cmd->json ?
+	    words->member : words->what, cmd->argv[0]);
 	hex_print(stdout, bytes_of(hash, sizeof(hash)));
 	printf(cmd->json ? "\"}\n" : "\ncompare it with what the maker "
 	    "says\n");
 	return EXIT_OK;
 }
 
-enum exit_code
-chip_maker_remove_cmd(struct cmd *cmd)
+static enum exit_code
+maker_remove(struct cmd *cmd, const struct maker_words *words)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
@@ -121,18 +141,22 @@ chip_maker_remove_cmd(struct cmd *cmd)
 	if (!err)
 		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
-		err = request_submit(cmd, authority,
-		    REQUEST_CHIP_MAKER_REMOVE, buf_bytes(&body), &result);
+		err = request_submit(cmd, authority, words->remove,
+		    buf_bytes(&body), &result);
 	if (err)
 		return cmd_fail(cmd, err);
-	printf(cmd->json ? "{\"chip_maker\": \"%s\", \"removed\": true}\n" :
-	    "chip maker %s is removed: its lists are taken no more\n",
-	    cmd->argv[0]);
+	if (cmd->json)
+		printf("{\"%s\": \"%s\", \"removed\": true}\n",
+		    words->member, cmd->argv[0]);
+	else
+		printf("%s %s is removed: %s\n", words->what, cmd->argv[0],
+		    words->end);
 	return EXIT_OK;
 }
 
 static void
-maker_print(struct cmd *cmd, const struct chip_maker *maker, bool first)
+maker_print(struct cmd *cmd, const struct maker_words *words,
+    const struct chip_maker *maker, bool first)
 {
 	uint8_t hash[SHA256_SIZE] = { 0 };
 	char time[TIME_TEXT_SIZE];
@@ -141,9 +165,10 @@ maker_print(struct cmd *cmd, const struct chip_maker *maker, bool first)
 	if (sha256_once(buf_bytes(&maker->cert), hash) != ERR_OK)
 		memset(hash, 0, sizeof(hash));
 	if (cmd->json)
-		printf("%s\n  {\"chip_maker\": \"%s\", \"added\": \"%s\", "
+		printf("%s\n  {\"%s\": \"%s\", \"added\": \"%s\", "
 		    "\"removed\": %s, \"sha256\": \"", first ? "" : ",",
-		    maker->name, time, maker->removed ? "true" : "false");
+		    words->member, maker->name, time, maker->removed ?
+		    "true" : "false");
 	else
 		printf("%-24s %s  %s", maker->name, time,
 		    maker->removed ? "removed  " : "");
@@ -151,8 +176,8 @@ maker_print(struct cmd *cmd, const struct chip_maker *maker, bool first)
 	printf(cmd->json ? "\"}" : "\n");
 }
 
-enum exit_code
-chip_maker_list_cmd(struct cmd *cmd)
+static enum exit_code
+maker_list(struct cmd *cmd, const struct maker_words *words)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
@@ -161,12 +186,60 @@ chip_maker_list_cmd(struct cmd *cmd)
 
 	err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
 	if (!err)
-		err = chip_makers_load(authority, &makers, &cmd->diag);
+		err = words->load(authority, &makers, &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
 	printf(cmd->json ? "[" : "");
 	for (i = 0; i < makers.count; i++)
-		maker_print(cmd, &makers.list[i], i == 0);
+		maker_print(cmd, words, &makers.list[i], i == 0);
 	printf(cmd->json ? "\n]\n" : "");
 	return EXIT_OK;
+}
+
+enum exit_code
+chip_maker_add_cmd(struct cmd *cmd)
+{
+	return maker_add(cmd, &chip_maker);
+}
+
+enum exit_code
+chip_maker_approve_cmd(struct cmd *cmd)
+{
+	return maker_approve(cmd, &chip_maker);
+}
+
+enum exit_code
+chip_maker_list_cmd(struct cmd *cmd)
+{
+	return maker_list(cmd, &chip_maker);
+}
+
+enum exit_code
+chip_maker_remove_cmd(struct cmd *cmd)
+{
+	return maker_remove(cmd, &chip_maker);
+}
+
+enum exit_code
+manufacturer_add_cmd(struct cmd *cmd)
+{
+	return maker_add(cmd, &manufacturer);
+}
+
+enum exit_code
+manufacturer_approve_cmd(struct cmd *cmd)
+{
+	return maker_approve(cmd, &manufacturer);
+}
+
+enum exit_code
+manufacturer_list_cmd(struct cmd *cmd)
+{
+	return maker_list(cmd, &manufacturer);
+}
+
+enum exit_code
+manufacturer_remove_cmd(struct cmd *cmd)
+{
+	return maker_remove(cmd, &manufacturer);
 }

@@ -109,6 +109,20 @@ static const struct cmd_option chip_maker_approve_options[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cmd_option manufacturer_options[] = {
+	{ "ca", "FILE", "self-signed CA that its devices' certificates end "
+	    "in" },
+	{ "approval", "FILE", "another operator's, once there are two" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option manufacturer_approve_options[] = {
+	{ "ca", "FILE", "self-signed CA that its devices' certificates end "
+	    "in" },
+	{ "out", "FILE", "where the approval goes" },
+	{ NULL, NULL, NULL },
+};
+
 static const struct cmd_option operator_approve_options[] = {
 	{ "out", "FILE", "where the approval goes" },
 	{ NULL, NULL, NULL },
@@ -368,6 +382,20 @@ static const struct cmd_command commands[] = {
 	    "  imprint chip-maker list\n", chip_maker_list_cmd },
 	{ "chip-maker remove", "NAME", "believe a chip maker no more", NULL,
 	    "  imprint chip-maker remove acme\n", chip_maker_remove_cmd },
+	{ "manufacturer approve", "NAME", "stand for a manufacturer whom "
+	    "another operator adds", manufacturer_approve_options,
+	    "  imprint manufacturer approve acme --ca acme-ca.pem \\\n"
+	    "      --operator bea --out acme.approval\n",
+	    manufacturer_approve_cmd },
+	{ "manufacturer add", "NAME", "let devices enrol with certificates of "
+	    "a manufacturer's CA", manufacturer_options,
+	    "  imprint manufacturer add acme --ca acme-ca.pem\n",
+	    manufacturer_add_cmd },
+	{ "manufacturer list", "", "list manufacturers", NULL,
+	    "  imprint manufacturer list\n", manufacturer_list_cmd },
+	{ "manufacturer remove", "NAME", "let a manufacturer's devices enrol "
+	    "no more", NULL, "  imprint manufacturer remove acme\n",
+	    manufacturer_remove_cmd },
 	{ "list check", "FILE", "read a list of devices and say what it is",
 	    check_options,
 	    "  imprint list check chips.cbor --product camera --mode chip\n",

@@ -90,7 +90,7 @@ static bool
 is_job(uint64_t type)
 {
 	return type == INTERNAL_IDENTITY || type == INTERNAL_EST ||
-	    type == INTERNAL_EST_WISH;
+	    type == INTERNAL_EST_WISH || type == INTERNAL_EST_KEYGEN;
 }
 
 static enum err
@@ -98,6 +98,7 @@ job_read(struct desk_job *job, struct bytes body, struct diag *diag)
 {
 	switch (job->type) {
 	case INTERNAL_EST:
+	case INTERNAL_EST_KEYGEN:
 		return internal_get_est(body, &job->est, diag);
 	case INTERNAL_EST_WISH:
 		return internal_get_est_wish(body, &job->wish, diag);
@@ -135,10 +136,18 @@ message_take(struct desk *desk, struct desk_peer *peer,
 	job = &desk->jobs[desk->job_count];
 	*job = (struct desk_job){ .peer = peer, .call = message->call,
 		.type = (enum internal_type)message->type,
-		.answer = { .limit = INTERNAL_SIZE_MAX } };
+		.answer = { .limit = INTERNAL_SIZE_MAX },
+		.key = { .limit = INTERNAL_SIZE_MAX } };
 	err = job_read(job, message->body, diag);
 	desk->job_count += err == ERR_OK;
 	return err == ERR_OK;
+}
+
+static void
+job_release(struct desk_job *job)
+{
+	buf_release(&job->answer);
+	buf_release(&job->key);
 }
 
 static void
@@ -148,7 +157,7 @@ peer_jobs_drop(struct desk *desk, const struct desk_peer *peer)
 
 	for (i = 0; i < desk->job_count; i++)
 		if (desk->jobs[i].peer == peer)
-			buf_release(&desk->jobs[i].answer);
+			job_release(&desk->jobs[i]);
 		else
 			desk->jobs[kept++] = desk->jobs[i];
 	desk->job_count = kept;
@@ -256,6 +265,18 @@ refusal_put(struct desk_peer *peer, uint64_t call,
 }
 
 static void
+job_put(const struct desk_job *job, struct buf *body)
+{
+	const struct internal_est_key made = { buf_bytes(&job->answer),
+		buf_bytes(&job->key) };
+
+	if (job->type == INTERNAL_EST_KEYGEN)
+		internal_put_est_key(body, &made);
+	else
+		cbor_put_bstr(body, buf_bytes(&job->answer));
+}
+
+static void
 jobs_answer(struct desk *desk)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
@@ -266,7 +287,7 @@ jobs_answer(struct desk *desk)
 		job = &desk->jobs[i];
 		buf_clear(&body);
 		if (job->done) {
-			cbor_put_bstr(&body, buf_bytes(&job->answer));
+			job_put(job, &body);
 			answer_put(job->peer, job->call, INTERNAL_ANSWER,
 			    &body);
 		} else {
@@ -289,7 +310,7 @@ turn_run(struct desk *desk, struct diag *diag)
 	if (!err)
 		jobs_answer(desk);
 	for (i = 0; i < desk->job_count; i++)
-		buf_release(&desk->jobs[i].answer);
+		job_release(&desk->jobs[i]);
 	desk->job_count = 0;
 	took = time_monotonic_ns() - begun;
 	for (i = 0; i < INTERNAL_LATENCIES; i++)

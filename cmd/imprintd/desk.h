@@ -77,6 +77,7 @@ struct desk_job {
 	struct internal_est	 est;
 	struct internal_est_wish wish;
 	struct buf		 answer;	/* or, refused, none */
+	struct buf		 key;		/* INTERNAL_EST_KEYGEN */
 	struct enrol_result	 result;	/* counts once durable */
 	struct internal_refusal	 refusal;
 	bool			 done;

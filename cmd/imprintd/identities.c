@@ -67,12 +67,16 @@ job_run(struct desk *desk, struct desk_job *job, struct diag *diag)
 {
 	const struct est_ask ask = { .renew = job->est.renew,
 	    .label = job->est.label, .leaf = job->est.leaf,
-	    .csr = job->est.csr };
+	    .csr = job->est.csr,
+	    .keygen = job->type == INTERNAL_EST_KEYGEN };
 
 	buf_clear(&job->answer);
-	job->result = (struct enrol_result){ .answer = &job->answer };
+	buf_clear(&job->key);
+	job->result = (struct enrol_result){ .answer = &job->answer,
+		.key = &job->key };
 	switch (job->type) {
 	case INTERNAL_EST:
+	case INTERNAL_EST_KEYGEN:
 		return enrol_submit_est(desk->enrol, &ask, &job->result, diag);
 	case INTERNAL_EST_WISH:
 		return enrol_est_attributes(desk->enrol, job->wish.label,

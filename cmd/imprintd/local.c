@@ -41,6 +41,8 @@ static const struct {
 	{ REQUEST_STATION_ACKNOWLEDGE, true, true },
 	{ REQUEST_DEVICE_CLAIM, true, true },
 	{ REQUEST_DEVICE_RELEASE, true, true },
+	{ REQUEST_MANUFACTURER_ADD, true, true },
+	{ REQUEST_MANUFACTURER_REMOVE, true, true },
 };
 
 enum err

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cmd/imprintd/desk.h"
+#include "lib/authority/chip_maker.h"
 #include "lib/authority/server_certificate.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
@@ -24,12 +25,31 @@ failed_put(struct desk_peer *peer, uint64_t call, unsigned status,
 	refusal_put(peer, call, &refusal);
 }
 
+/* Manufacturers whose devices enrol with certificates of theirs: views. */
+static enum err
+manufacturers_add(struct desk *desk, struct chip_makers *makers,
+    struct internal_welcome *welcome, struct diag *diag)
+{
+	size_t i;
+	enum err err;
+
+	err = manufacturers_load(desk->authority, makers, diag);
+	if (err)
+		return err;
+	for (i = 0; i < makers->signer_count &&
+	    welcome->trust_count < INTERNAL_CERTS_MAX; i++)
+		welcome->trust[welcome->trust_count++] =
+		    makers->signers[i].cert;
+	return ERR_OK;
+}
+
 static void
 welcome_answer(struct desk *desk, struct desk_peer *peer, uint64_t call)
 {
 	static const char *const names[] = { KEY_ROOT, LOG_BULK, LOG_ONLINE };
 	struct buf ders[3] = { BUF_INIT, BUF_INIT, BUF_INIT };
 	_cleanup_buf_ struct buf body = BUF_INIT;
+	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
 	struct internal_welcome welcome = { .trust_count = 0 };
 	struct diag diag = DIAG_INIT;
 	size_t i;
@@ -43,7 +63,9 @@ welcome_answer(struct desk *desk, struct desk_peer *peer, uint64_t call)
 		    &ders[i], &diag);
 		welcome.trust[i] = buf_bytes(&ders[i]);
 	}
-	welcome.trust_count = i;
+	welcome.trust_count = welcome.own_count = i;
+	if (!err)
+		err = manufacturers_add(desk, &makers, &welcome, &diag);
 	if (err) {
 		log_diag("authority", "welcome", &diag);
 		failed_put(peer, call, 500, "internal", &diag);

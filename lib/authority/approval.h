@@ -24,6 +24,7 @@
 						 * devices_approved() */
 #define APPROVAL_OPERATOR	"operator"	/* [name, COSE_Key] */
 #define APPROVAL_CHIP_MAKER	"chip maker"	/* [name, certificate] */
+#define APPROVAL_MANUFACTURER	"manufacturer"	/* [name, certificate] */
 
 /* Sign; appended to out. */
 MUST_USE enum err approval_sign(struct authority *, const char *what,

@@ -11,6 +11,14 @@
 
 #define REMOVED	"removed"	/* version of its second object */
 
+/* What of: of whom lists are believed, or devices. */
+struct maker_class {
+	enum store_kind	 kind;
+	const char	*what, *approval;
+	enum err	(*check)(const char *name, struct bytes cert,
+			    struct diag *);
+};
+
 void
 chip_makers_release(struct chip_makers *makers)
 {
@@ -56,9 +64,9 @@ maker_collect(void *ctx, const struct store_object *object)
 	return buf_err(&maker->cert);
 }
 
-enum err
-chip_makers_load(struct authority *authority, struct chip_makers *ret_makers,
-    struct diag *diag)
+static enum err
+makers_load(struct authority *authority, const struct maker_class *class,
+    struct chip_makers *ret_makers, struct diag *diag)
 {
 	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
 	size_t i;
@@ -67,11 +75,11 @@ chip_makers_load(struct authority *authority, struct chip_makers *ret_makers,
 	makers.list = calloc(CHIP_MAKERS_MAX, sizeof(*makers.list));
 	if (makers.list == NULL)
 		return diag_nomem(diag);
-	err = authority_object_each(authority, STORE_CHIP_MAKER,
-	    maker_collect, &makers, diag);
+	err = authority_object_each(authority, class->kind, maker_collect,
+	    &makers, diag);
 	if (err)
 		return diag_fail(diag, err, NULL,
-		    "registry: chip makers cannot be read");
+		    "registry: %ss cannot be read", class->what);
 	for (i = 0; i < makers.count; i++)
 		if (!makers.list[i].removed)
 			makers.signers[makers.signer_count++] =
@@ -96,8 +104,8 @@ chip_maker_put_request(struct buf *out, const char *name, struct bytes cert,
 }
 
 static enum err
-maker_word(struct bytes text, char ret_name[STORE_NAME_MAX + 1],
-    struct diag *diag)
+maker_word(const struct maker_class *class, struct bytes text,
+    char ret_name[STORE_NAME_MAX + 1], struct diag *diag)
 {
 	if (text.len >= 1 && text.len <= DEVICE_SOURCE_MAX &&
 	    text.ptr[0] != '-' &&
@@ -108,8 +116,9 @@ maker_word(struct bytes text, char ret_name[STORE_NAME_MAX + 1],
 		    == text.len)
 			return ERR_OK;
 	}
-	return diag_fail(diag, ERR_INVALID, NULL, "chip maker: its name has 1 "
-	    "to %d of a-z, 0-9 and -, not first -", DEVICE_SOURCE_MAX);
+	return diag_fail(diag, ERR_INVALID, NULL, "%s: its name has 1 to %d "
+	    "of a-z, 0-9 and -, not first -", class->what,
+	    DEVICE_SOURCE_MAX);
 }
 
 /*
@@ -118,7 +127,7 @@ maker_word(struct bytes text, char ret_name[STORE_NAME_MAX + 1],
  * 4.2.1.9).
  */
 static enum err
-cert_check(const char *name, struct bytes cert, struct diag *diag)
+signer_check(const char *name, struct bytes cert, struct diag *diag)
 {
 	struct x509_info info;
 	enum err err;
@@ -140,9 +149,53 @@ cert_check(const char *name, struct bytes cert, struct diag *diag)
 	return err;
 }
 
+/* Where paths may end: what the verifier itself takes for a root. */
 static enum err
-maker_parse(struct bytes body, struct store_object *object,
-    struct bytes *ret_approval, struct diag *diag)
+ca_check(const char *name, struct bytes cert, struct diag *diag)
+{
+	_cleanup_x509_trust_ struct x509_trust *trust = NULL;
+	struct x509_info info;
+	enum err err;
+
+	err = x509_read(cert, &info, diag);
+	if (!err && (!info.ca || (info.key_usage & KU_KEY_CERT_SIGN) == 0))
+		err = diag_fail(diag, ERR_INVALID, "RFC 5280 4.2.1.3", "is "
+		    "not a CA's: basicConstraints and keyCertSign");
+	if (!err)
+		err = x509_trust_new(&trust, diag);
+	if (!err)
+		err = x509_trust_add_root(trust, cert, diag);
+	if (!err)
+		return ERR_OK;
+	diag_prefix(diag, "manufacturer %s: certificate", name);
+	diag_hint(diag, "register the self-signed CA that its devices' "
+	    "certificates lead to: ask the manufacturer for it");
+	return err;
+}
+
+static const struct maker_class chip_maker_class = { STORE_CHIP_MAKER,
+	"chip maker", APPROVAL_CHIP_MAKER, signer_check };
+static const struct maker_class manufacturer_class = { STORE_MANUFACTURER,
+	"manufacturer", APPROVAL_MANUFACTURER, ca_check };
+
+enum err
+chip_makers_load(struct authority *authority, struct chip_makers *ret_makers,
+    struct diag *diag)
+{
+	return makers_load(authority, &chip_maker_class, ret_makers, diag);
+}
+
+enum err
+manufacturers_load(struct authority *authority,
+    struct chip_makers *ret_makers, struct diag *diag)
+{
+	return makers_load(authority, &manufacturer_class, ret_makers, diag);
+}
+
+static enum err
+maker_parse(const struct maker_class *class, struct bytes body,
+    struct store_object *object, struct bytes *ret_approval,
+    struct diag *diag)
 {
 	struct bytes name, approval = BYTES_NONE;
 	struct cbor cbor;
@@ -157,11 +210,11 @@ maker_parse(struct bytes body, struct store_object *object,
 		approval = cbor_get_bstr(&cbor);
 	if (!cbor_close(&cbor) || fields < 2 || fields > 3)
 		return diag_fail(diag, ERR_SYNTAX, NULL,
-		    "chip maker request: %s", cbor.error != NULL ?
+		    "%s request: %s", class->what, cbor.error != NULL ?
 		    cbor.error : "not of two or three fields");
-	err = maker_word(name, object->name, diag);
+	err = maker_word(class, name, object->name, diag);
 	if (!err)
-		err = cert_check(object->name, object->body, diag);
+		err = class->check(object->name, object->body, diag);
 	if (!err)
 		err = sha256_once(object->body, object->hash);
 	if (!err)
@@ -171,9 +224,9 @@ maker_parse(struct bytes body, struct store_object *object,
 
 /* Another operator's approval, once there is one. */
 static enum err
-maker_approved(struct authority *authority, const struct request *request,
-    const struct store_object *object, struct bytes approval, int64_t now,
-    struct diag *diag)
+maker_approved(struct authority *authority, const struct maker_class *class,
+    const struct request *request, const struct store_object *object,
+    struct bytes approval, int64_t now, struct diag *diag)
 {
 	_cleanup_buf_ struct buf subject = BUF_INIT;
 	enum err err;
@@ -181,7 +234,7 @@ maker_approved(struct authority *authority, const struct request *request,
 	err = chip_maker_put_request(&subject, object->name, object->body,
 	    BYTES_NONE);
 	return err ? err : approval_second(authority, approval,
-	    APPROVAL_CHIP_MAKER, buf_bytes(&subject), request->signed_by, now,
+	    class->approval, buf_bytes(&subject), request->signed_by, now,
 	    diag);
 }
 
@@ -206,43 +259,85 @@ maker_version(const struct chip_makers *makers, struct store_object *object,
 		    number);
 }
 
-enum err
-request_chip_maker_add(struct authority *authority,
+static enum err
+maker_add(struct authority *authority, const struct maker_class *class,
     const struct request *request, int64_t now, struct buf *result,
     struct diag *diag)
 {
 	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
-	struct store_object object = { .kind = STORE_CHIP_MAKER,
+	struct store_object object = { .kind = class->kind,
 	    .created = now };
 	struct bytes approval = BYTES_NONE;
 	struct chip_maker *maker;
 	bool known = false;
 	enum err err;
 
-	err = maker_parse(request->body, &object, &approval, diag);
+	err = maker_parse(class, request->body, &object, &approval, diag);
 	if (!err)
-		err = maker_approved(authority, request, &object, approval,
-		    now, diag);
+		err = maker_approved(authority, class, request, &object,
+		    approval, now, diag);
 	if (!err)
-		err = chip_makers_load(authority, &makers, diag);
+		err = makers_load(authority, class, &makers, diag);
 	if (err)
 		return err;
 	maker = maker_find(&makers, object.name);
 	if (maker != NULL && maker->removed)
-		return diag_fail(diag, ERR_CONFLICT, NULL, "chip maker %s: was "
-		    "removed: a new one needs a new name", object.name);
+		return diag_fail(diag, ERR_CONFLICT, NULL, "%s %s: was "
+		    "removed: a new one needs a new name", class->what,
+		    object.name);
 	maker_version(&makers, &object, &known);
 	if (!known && makers.count == CHIP_MAKERS_MAX)
-		return diag_fail(diag, ERR_LIMIT, NULL, "chip makers: more "
-		    "than %d certificates", CHIP_MAKERS_MAX);
+		return diag_fail(diag, ERR_LIMIT, NULL, "%ss: more "
+		    "than %d certificates", class->what, CHIP_MAKERS_MAX);
 	if (!known)
 		err = object_put(authority->store, authority->row_mac,
 		    &object, NULL);
 	if (err)
 		return diag_fail(diag, err, NULL,
-		    "chip maker %s: cannot be registered", object.name);
+		    "%s %s: cannot be registered", class->what, object.name);
 	buf_put(result, object.hash, SHA256_SIZE);
 	return ERR_OK;
+}
+
+static enum err
+maker_remove(struct authority *authority, const struct maker_class *class,
+    const struct request *request, int64_t now, struct diag *diag)
+{
+	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
+	struct store_object object = { .kind = class->kind,
+	    .version = REMOVED, .created = now };
+	struct cbor cbor;
+	struct bytes name;
+	enum err err;
+
+	cbor_open(&cbor, request->body);
+	name = cbor_get_tstr(&cbor);
+	if (!cbor_close(&cbor))
+		return diag_fail(diag, ERR_SYNTAX, NULL, "%s request: %s",
+		    class->what, cbor.error);
+	err = maker_word(class, name, object.name, diag);
+	if (!err)
+		err = makers_load(authority, class, &makers, diag);
+	if (err)
+		return err;
+	if (maker_find(&makers, object.name) == NULL)
+		return diag_fail(diag, ERR_NOTFOUND, NULL,
+		    "%s %s: is not registered", class->what, object.name);
+	err = sha256_once(BYTES_NONE, object.hash);
+	if (!err)
+		err = object_put(authority->store, authority->row_mac,
+		    &object, NULL);
+	return err && err != ERR_EXISTS ? diag_fail(diag, err, NULL,
+	    "%s %s: cannot be removed", class->what, object.name) : ERR_OK;
+}
+
+enum err
+request_chip_maker_add(struct authority *authority,
+    const struct request *request, int64_t now, struct buf *result,
+    struct diag *diag)
+{
+	return maker_add(authority, &chip_maker_class, request, now, result,
+	    diag);
 }
 
 enum err
@@ -250,31 +345,25 @@ request_chip_maker_remove(struct authority *authority,
     const struct request *request, int64_t now, struct buf *result,
     struct diag *diag)
 {
-	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
-	struct store_object object = { .kind = STORE_CHIP_MAKER,
-	    .version = REMOVED, .created = now };
-	struct cbor cbor;
-	struct bytes name;
-	enum err err;
-
 	(void)result;
-	cbor_open(&cbor, request->body);
-	name = cbor_get_tstr(&cbor);
-	if (!cbor_close(&cbor))
-		return diag_fail(diag, ERR_SYNTAX, NULL,
-		    "chip maker request: %s", cbor.error);
-	err = maker_word(name, object.name, diag);
-	if (!err)
-		err = chip_makers_load(authority, &makers, diag);
-	if (err)
-		return err;
-	if (maker_find(&makers, object.name) == NULL)
-		return diag_fail(diag, ERR_NOTFOUND, NULL,
-		    "chip maker %s: is not registered", object.name);
-	err = sha256_once(BYTES_NONE, object.hash);
-	if (!err)
-		err = object_put(authority->store, authority->row_mac,
-		    &object, NULL);
-	return err && err != ERR_EXISTS ? diag_fail(diag, err, NULL,
-	    "chip maker %s: cannot be removed", object.name) : ERR_OK;
+	return maker_remove(authority, &chip_maker_class, request, now, diag);
+}
+
+enum err
+request_manufacturer_add(struct authority *authority,
+    const struct request *request, int64_t now, struct buf *result,
+    struct diag *diag)
+{
+	return maker_add(authority, &manufacturer_class, request, now, result,
+	    diag);
+}
+
+enum err
+request_manufacturer_remove(struct authority *authority,
+    const struct request *request, int64_t now, struct buf *result,
+    struct diag *diag)
+{
+	(void)result;
+	return maker_remove(authority, &manufacturer_class, request, now,
+	    diag);
 }

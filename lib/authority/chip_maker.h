@@ -5,6 +5,10 @@
  * maker's next certificate is added under its name, for a chip's id is known
  * by that. A name is one maker's for ever; removed, its lists are taken no
  * more, whatever they are signed by.
+ *
+ * Manufacturers whose devices enrol with certificates of their own CA (IEEE
+ * 802.1AR) are registered in the same way, by that CA: self-signed, for it is
+ * where the path ends (enrol_foreign.c).
  */
 #ifndef IMPRINT_AUTHORITY_CHIP_MAKER_H
 #define IMPRINT_AUTHORITY_CHIP_MAKER_H
@@ -34,6 +38,9 @@ struct chip_makers {
 void	chip_makers_release(struct chip_makers *);
 /* All of them, by age. ret_makers: CHIP_MAKERS_INIT. */
 MUST_USE enum err chip_makers_load(struct authority *,
+    struct chip_makers *ret_makers, struct diag *);
+/* The same of manufacturers. */
+MUST_USE enum err manufacturers_load(struct authority *,
     struct chip_makers *ret_makers, struct diag *);
 
 /* Body of the request that registers one: [name, certificate, ? approval],

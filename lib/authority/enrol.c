@@ -284,6 +284,8 @@ asserted_count(struct enrol *e, bool durable)
 		product = e->products[i];
 		product->asserted += durable ? product->asserted_turn : 0;
 		product->asserted_turn = 0;
+		product->foreign += durable ? product->foreign_turn : 0;
+		product->foreign_turn = 0;
 	}
 }
 

@@ -85,6 +85,9 @@ struct enrol_result {
 	uint32_t		 retry_after_s;	/* 0: not said */
 	/* of enrol_submit_est(): the answer is the certificate alone, DER */
 	bool			 bare;
+	/* of enrol_submit_est() with keygen: appended to by ENROL_DONE, the
+	 * private key as cms_put_key() seals it. The caller's; else NULL */
+	struct buf		*key;
 	/* who asked, once its signature was good, or by EST once it was
 	 * carried out: for logs */
 	bool			 known;
@@ -142,6 +145,11 @@ struct est_ask {
 					 * simpleenroll (4.2.1); of a
 					 * bootstrap identity both are the
 					 * latter */
+	/* serverkeygen (4.4): a key is made here and comes back sealed to the
+	 * key that the device was given to decrypt with, in the identity that
+	 * asks or at birth; that of csr and its signature do not count. Always
+	 * by `est`; never repeated: each time another key */
+	bool		keygen;
 	const char	*label;		/* of the path (3.2.2): the product
 					 * it must be; empty: any */
 	struct bytes	leaf, csr;	/* DER */

@@ -164,8 +164,36 @@ asker_rebuild(struct enrol *e, struct bytes leaf, struct asker *asker,
 	return entry_keys(template, identity.entry, asker);
 }
 
-static enum err
-signature_check(struct enrol *e, const struct cose_sign1 *message,
+enum err
+enrol_decrypts(struct enrol *e, const struct address *address,
+    struct public_key *ret_key, struct buf *certificate, bool *ret_there,
+    struct diag *diag)
+{
+	const struct template *template;
+	struct store_range range;
+	struct identity identity;
+	struct enrol_kind kind;
+	struct asker found;
+	enum err err;
+
+	err = lookup_get(e->again, address, &identity, &range, &template,
+	    diag);
+	if (!err)
+		err = enrol_kind(e, range.template, &kind, diag);
+	if (!err)
+		err = entry_keys(template, identity.entry, &found);
+	if (err)
+		return err;
+	*ret_there = kind.decrypts;
+	if (!kind.decrypts)
+		return ERR_OK;
+	public_key_copy(ret_key, &found.keys[kind.decrypt]);
+	buf_put_bytes(certificate, identity.certificate[kind.decrypt]);
+	return buf_err(certificate);
+}
+
+enum err
+enrol_signature(struct enrol *e, const struct cose_sign1 *message,
     const struct public_key *key, struct enrol_result *result,
     struct diag *diag)
 {
@@ -208,6 +236,20 @@ standing_check(struct enrol *e, const struct address *address, bool before,
 	    "the identity is revoked", NULL);
 }
 
+static enum err
+foreign_standing(struct enrol *e, struct asker *asker,
+    struct enrol_result *result, struct diag *diag)
+{
+	enum err err;
+
+	if (asker->fresh)
+		return ERR_OK;
+	err = field_device_get(e->authority, &asker->birth, &asker->device,
+	    diag);
+	return err ? err : standing_check(e, &asker->birth, true, result,
+	    diag);
+}
+
 /* Birth, what the device has now, and whether anything of it is revoked: what
  * the key of a revoked identity asked for is no better than that. */
 static enum err
@@ -216,6 +258,8 @@ asker_standing(struct enrol *e, struct asker *asker,
 {
 	enum err err = ERR_OK;
 
+	if (asker->foreign != NULL)
+		return foreign_standing(e, asker, result, diag);
 	asker->birth = asker->address;
 	if (asker->address.log == LOG_ONLINE_NUMBER) {
 		err = field_enrolment_get(e->authority, asker->address.index,
@@ -231,7 +275,9 @@ asker_standing(struct enrol *e, struct asker *asker,
 		return err == ERR_NOTFOUND ? diag_fail(diag, ERR_CORRUPT,
 		    NULL, "registry: the device of " LOG_ONLINE "/%ju is gone",
 		    (uintmax_t)asker->address.index) : err;
-	err = standing_check(e, &asker->birth, false, result, diag);
+	/* born in the field: what came after has its place */
+	err = standing_check(e, &asker->birth, asker->birth.log ==
+	    LOG_ONLINE_NUMBER, result, diag);
 	if (!err && !enrol_decided(result))
 		err = standing_check(e, &asker->address, false, result, diag);
 	if (!err && !enrol_decided(result) &&
@@ -241,6 +287,13 @@ asker_standing(struct enrol *e, struct asker *asker,
 	return err;
 }
 
+static bool
+is_foreign(const struct enrol *e, const struct enrol_result *result)
+{
+	return result->verdict == ENROL_UNKNOWN &&
+	    e->manufacturers.signer_count > 0;
+}
+
 enum err
 enrol_asker_named(struct enrol *e, struct bytes leaf, struct asker *asker,
     struct enrol_result *result, struct diag *diag)
@@ -248,6 +301,8 @@ enrol_asker_named(struct enrol *e, struct bytes leaf, struct asker *asker,
 	enum err err;
 
 	err = asker_rebuild(e, leaf, asker, result, diag);
+	if (!err && is_foreign(e, result))
+		err = enrol_foreign(e, NULL, leaf, asker, result, diag);
 	return err || enrol_decided(result) ? err :
 	    asker_standing(e, asker, result, diag);
 }
@@ -260,12 +315,15 @@ enrol_asker(struct enrol *e, const struct cose_sign1 *message,
 	enum err err;
 
 	err = asker_rebuild(e, request->leaf, asker, result, diag);
-	if (!err && !enrol_decided(result))
-		err = signature_check(e, message,
+	if (!err && is_foreign(e, result))
+		err = enrol_foreign(e, message, request->leaf, asker, result,
+		    diag);
+	else if (!err && !enrol_decided(result))
+		err = enrol_signature(e, message,
 		    &asker->keys[asker->kind.auth], result, diag);
 	if (err || enrol_decided(result))
 		return err;
-	result->known = true;
+	result->known = asker->foreign == NULL;
 	memcpy(result->ueid, asker->ueid, UEID_SIZE);
 	return asker_standing(e, asker, result, diag);
 }

@@ -47,9 +47,8 @@ est_identify(struct submission *s, const struct public_key *key)
 	return err;
 }
 
-/* The label of the path names the product that it must be. */
-static enum err
-label_check(struct submission *s, const char *label)
+enum err
+enrol_est_label(struct submission *s, const char *label)
 {
 	const struct enrol_product *product;
 
@@ -57,6 +56,7 @@ label_check(struct submission *s, const char *label)
 		return ERR_OK;
 	product = s->request.type == DEVICE_RENEW ?
 	    enrol_product_by_name(s->enrol, s->asker.kind.product) :
+	    s->asker.foreign != NULL ? s->asker.foreign :
 	    enrol_product_by_bootstrap(s->enrol, s->asker.kind.product);
 	if (product != NULL && strcmp(product->product.name, label) == 0)
 		return ERR_OK;
@@ -120,7 +120,7 @@ est_decide(struct submission *s, const struct est_ask *ask)
 	if (!err && !enrol_decided(s->result))
 		err = est_identify(s, &given.key);
 	if (!err && !enrol_decided(s->result))
-		err = label_check(s, ask->label);
+		err = enrol_est_label(s, ask->label);
 	if (!err && !enrol_decided(s->result))
 		err = proof_find(s, ask->csr, &given.key);
 	if (err || enrol_decided(s->result))
@@ -141,13 +141,15 @@ enrol_submit_est(struct enrol *e, const struct est_ask *ask,
 	err = enrol_submission_begin(&s, true);
 	if (err)
 		return err;
-	s.request.type = ask->renew ? DEVICE_RENEW : DEVICE_ENROL;
+	s.request.type = ask->renew || ask->keygen ? DEVICE_RENEW :
+	    DEVICE_ENROL;
 	err = enrol_asker_named(e, ask->leaf, &s.asker, result, diag);
 	/* clients that always "renew" what they have mean the same */
 	if (s.asker.address.log != LOG_ONLINE_NUMBER)
 		s.request.type = DEVICE_ENROL;
 	if (!err && !enrol_decided(result))
-		err = est_decide(&s, ask);
+		err = ask->keygen ? enrol_keygen(&s, ask) :
+		    est_decide(&s, ask);
 	result->known = result->answer->len > 0;
 	return err ? err : buf_err(result->answer);
 }
@@ -197,6 +199,7 @@ attributes_product(struct enrol *e, const char *label, struct bytes leaf,
 			return err;
 		*ret_product = asker.address.log == LOG_ONLINE_NUMBER ?
 		    enrol_product_by_name(e, asker.kind.product) :
+		    asker.foreign != NULL ? asker.foreign :
 		    enrol_product_by_bootstrap(e, asker.kind.product);
 	}
 	return *ret_product != NULL ? err : enrol_refuse(result,

@@ -9,6 +9,7 @@
 #define IMPRINT_AUTHORITY_ENROL_INTERNAL_H
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/chip_maker.h"
 #include "lib/authority/enrol.h"
 #include "lib/authority/field.h"
 #include "lib/authority/lookup_internal.h"
@@ -30,6 +31,8 @@ struct enrol_product {
 	struct identity_maker	*maker;
 	/* had on the front's word: durable, and in this turn */
 	uint64_t		 asserted, asserted_turn;
+	/* by its manufacturer's certificates: the same */
+	uint64_t		 foreign, foreign_turn;
 };
 
 /* Of a template: whose identities are made of it. */
@@ -37,6 +40,8 @@ struct enrol_kind {
 	uint32_t	template;
 	char		product[PRODUCT_NAME_MAX + 1];
 	size_t		auth;		/* which of its slots authenticates */
+	bool		decrypts;	/* has one that keys can be sealed to */
+	size_t		decrypt;
 	int		years;		/* of that certificate */
 	bool		made_here;	/* its keys, by the authority */
 	int		term;		/* of it or the document, the shorter */
@@ -51,6 +56,7 @@ struct enrol {
 	struct enrol_product	**products;
 	size_t			 product_count;
 	bool			 claims;	/* one of them wants owners */
+	struct chip_makers	 manufacturers;
 	struct enrol_kind	 kinds[ENROL_KINDS];
 	size_t			 kind_count, kind_next;
 	struct authority_signer	 signer;
@@ -113,6 +119,11 @@ struct asker {
 	char			 name[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
 	struct field_enrolment	 enrolment;	/* of the log LOG_ONLINE */
 	struct field_device	 device;	/* all 0: none */
+	/* by a manufacturer's certificate: its product, NULL of ours; what the
+	 * certificate is known by; not known yet */
+	struct enrol_product	*foreign;
+	uint8_t			 mark[SHA256_SIZE];
+	bool			 fresh;
 };
 
 /* Keys made here, by the template's slots, and to which they are sealed. */
@@ -142,6 +153,9 @@ struct submission {
 	/* of plain EST: the key of the certification request, proved by it;
 	 * otherwise NULL, and keys are in the request's body */
 	const struct device_key		*given;
+	/* EST's serverkeygen: the private key is made here, for given's slot;
+	 * otherwise NULL */
+	struct secret			*made;
 	/* keys of the product are made here, in issue(); else NULL */
 	struct enrol_made		*here;
 	bool				 asserted;	/* EVIDENCE_FRONT */
@@ -174,6 +188,35 @@ MUST_USE enum err enrol_asker(struct enrol *, const struct cose_sign1 *,
 /* The same of somebody whom the front names: by its certificate alone. */
 MUST_USE enum err enrol_asker_named(struct enrol *, struct bytes leaf,
     struct asker *ret_asker, struct enrol_result *, struct diag *);
+
+/*
+ * Somebody with a certificate that was not issued here: is it one of a
+ * registered manufacturer, and who? message: NULL when the front names it.
+ * Decides ENROL_UNKNOWN if not. What is known of the device is in asker; else
+ * it is fresh, and is born with what it is issued.
+ */
+MUST_USE enum err enrol_foreign(struct enrol *, const struct cose_sign1 *,
+    struct bytes leaf, struct asker *ret_asker, struct enrol_result *,
+    struct diag *);
+/* Its certificate leads to this identity from now on. */
+MUST_USE enum err enrol_foreign_keep(struct enrol *, const struct asker *,
+    struct diag *);
+/* Room among the devices of its manufacturer? */
+bool	enrol_foreign_room(const struct asker *);
+
+/* Who asks holds the key; how it stands. */
+MUST_USE enum err enrol_signature(struct enrol *, const struct cose_sign1 *,
+    const struct public_key *, struct enrol_result *, struct diag *);
+
+/* The key that an identity of ours decrypts with, if one can be sealed to it,
+ * and its certificate, if it has one, appended. */
+MUST_USE enum err enrol_decrypts(struct enrol *, const struct address *,
+    struct public_key *ret_key, struct buf *certificate, bool *ret_there,
+    struct diag *);
+/* The label of EST's path names the product that it must be; else refused. */
+MUST_USE enum err enrol_est_label(struct submission *, const char *label);
+/* EST's serverkeygen. */
+MUST_USE enum err enrol_keygen(struct submission *, const struct est_ask *);
 
 /* Issue the next identity to asker, answer included. publics: by the
  * product's template. */

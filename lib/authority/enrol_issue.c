@@ -402,8 +402,14 @@ enrol_issue(struct enrol *e, struct asker *asker, struct enrol_issue *issue,
 		err = identity_keep(e, issue, &identity, diag);
 	if (!err)
 		err = marks_put(e, issue, index, diag);
+	if (!err && asker->fresh)
+		err = enrol_foreign_keep(e, asker, diag);
 	if (err)
 		return err;
+	if (asker->foreign != NULL) {
+		result->known = true;
+		memcpy(result->ueid, identity.ueid, UEID_SIZE);
+	}
 	device->has_pending = true;
 	device->pending = index;
 	device->attempts++;
@@ -434,8 +440,12 @@ enrol_ready(struct enrol *e, struct asker *asker,
 	bool known = false;
 	enum err err;
 
+	if (asker->fresh)	/* born with what it is issued */
+		asker->birth = (struct address){ LOG_ONLINE_NUMBER,
+			e->log.size + e->taken };
 	enrolment->birth = asker->birth;
-	enrolment->basis = asker->address;
+	enrolment->basis = asker->foreign != NULL ? asker->birth :
+	    asker->address;
 	enrolment->type = (unsigned)issue->request->type;
 	memcpy(enrolment->id, issue->request->id.ptr, sizeof(enrolment->id));
 	memcpy(enrolment->request, issue->request_hash, SHA256_SIZE);

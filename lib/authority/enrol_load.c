@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/enrol_internal.h"
+#include "lib/x509/cms_key.h"
 
 static void
 product_free(struct enrol_product *product)
@@ -25,6 +26,7 @@ enrol_unload(struct enrol *e)
 	e->products = NULL;
 	e->product_count = 0;
 	e->kind_count = 0;
+	chip_makers_release(&e->manufacturers);
 	signer_free(&e->issuer);
 	signer_free(&e->document);
 	for (i = 0; i < ENROL_CERTS; i++)
@@ -140,20 +142,28 @@ keys_load(struct enrol *e, struct diag *diag)
 static enum err
 asserted_each(void *ctx, const struct store_range *range)
 {
+	struct field_enrolment enrolment;
 	struct enrol *e = ctx;
 	struct enrol_product *product;
 	struct enrol_kind kind;
 	enum err err;
 
-	if (range->evidence != EVIDENCE_FRONT)
-		return ERR_OK;
 	err = enrol_kind(e, range->template, &kind, NULL);
 	if (err)
 		return err;
 	product = enrol_product_by_name(e, kind.product);
-	if (product != NULL)
+	if (product == NULL)
+		return ERR_OK;
+	if (range->evidence == EVIDENCE_FRONT)
 		product->asserted += range->count;
-	return ERR_OK;
+	if (product->product.field.devices == 0)
+		return ERR_OK;
+	/* of its manufacturer's devices, those that were born so */
+	err = field_enrolment_get(e->authority, range->first, &enrolment,
+	    NULL);
+	product->foreign += !err && enrolment.birth.log ==
+	    LOG_ONLINE_NUMBER && enrolment.birth.index == range->first;
+	return err;
 }
 
 /* How many identities were had on the front's word: from the ranges, so that
@@ -164,7 +174,8 @@ asserted_load(struct enrol *e, struct diag *diag)
 	size_t i;
 
 	for (i = 0; i < e->product_count; i++)
-		if (e->products[i]->product.field.est > 0)
+		if (e->products[i]->product.field.est > 0 ||
+		    e->products[i]->product.field.devices > 0)
 			return store_range_each(e->authority->store,
 			    LOG_ONLINE_NUMBER, 0, RANGE_COMMITTED,
 			    asserted_each, e, diag);
@@ -191,6 +202,9 @@ load(struct enrol *e, struct diag *diag)
 		err = authority_object_each(e->authority, STORE_PRODUCT,
 		    product_take, &walk, diag);
 	products_field(e);
+	if (!err)
+		err = manufacturers_load(e->authority, &e->manufacturers,
+		    diag);
 	e->claims = false;
 	for (i = 0; i < e->product_count && !err; i++) {
 		err = product_ready(e, e->products[i], diag);
@@ -225,7 +239,8 @@ enrol_product_by_bootstrap(const struct enrol *e, const char *bootstrap)
 	size_t i;
 
 	for (i = 0; i < e->product_count; i++)
-		if (strcmp(e->products[i]->product.field.bootstrap,
+		if (e->products[i]->product.field.devices == 0 &&
+		    strcmp(e->products[i]->product.field.bootstrap,
 		    bootstrap) == 0)
 			return e->products[i];
 	return NULL;
@@ -266,6 +281,13 @@ kind_read(struct enrol *e, uint32_t id, struct enrol_kind *ret_kind,
 	memcpy(kind.product, product.name, sizeof(kind.product));
 	for (i = 0; i < product.credential_count; i++) {
 		c = &product.credentials[i];
+		for (n = 0; n < template->slot_count; n++)
+			if (c->purpose == PURPOSE_ENCRYPT &&
+			    cms_agrees(c->alg) && !kind.decrypts &&
+			    template->slots[n].slot == c->slot) {
+				kind.decrypts = true;
+				kind.decrypt = n;
+			}
 		if (c->purpose != PURPOSE_AUTHENTICATE)
 			continue;
 		for (n = 0; n < template->slot_count; n++)

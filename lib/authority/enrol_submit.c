@@ -151,6 +151,17 @@ proof_check(struct submission *s, const struct device_key *key)
 	    "it signs the context of this very request");
 }
 
+/* One that the device has already. */
+static bool
+key_is_had(const struct submission *s, const struct device_key *key)
+{
+	const struct public_key *old = asker_key(&s->asker, key->slot,
+	    key->key.alg);
+
+	return s->request.type == DEVICE_RENEW && old != NULL &&
+	    public_key_equal(old, &key->key);
+}
+
 /* Are the keys of the product made here? */
 static bool
 made_here(const struct submission *s)
@@ -179,10 +190,10 @@ key_take(struct submission *s, const struct device_key *key)
 	    public_key_equal(&key->key, &s->asker.keys[s->asker.kind.auth]))
 		return refuse(s, ENROL_KEYS, "the bootstrap key is for "
 		    "enrolment alone", "make a new key");
-	if (made_here(s))
-		return refuse(s, ENROL_KEYS, "the keys of this product are "
-		    "made in the authority", "ask with a signed request "
-		    "(/v1/identity)");
+	if (made_here(s) && s->made == NULL && !key_is_had(s, key))
+		return refuse(s, ENROL_KEYS, "the authority makes the keys of "
+		    "this product: a signed request (/v1/identity) or EST's "
+		    "serverkeygen brings them", NULL);
 	public_key_copy(&s->publics[i], &key->key);
 	return s->given != NULL ? ERR_OK : proof_check(s, key);
 }
@@ -239,7 +250,11 @@ keys_check(struct submission *s)
 
 	if (s->given != NULL) {
 		keys[count++] = *s->given;
-		err = ERR_OK;
+		if (s->made != NULL)	/* the product's one key */
+			keys[0].slot = s->product->template->slots[0].slot;
+		err = s->made == NULL ? ERR_OK : key_pair_make(
+		    s->product->template->slots[0].alg, &keys[0].key, s->made,
+		    s->diag);
 	} else if (s->request.type == DEVICE_REFRESH) {
 		err = ERR_OK;
 	} else {
@@ -344,6 +359,10 @@ issue_made(struct submission *s, enum evidence_class evidence)
 	if (s->asker.device.attempts >= s->product->product.field.attempts)
 		return refuse_event(s, ENROL_ATTEMPTS, "too many identities "
 		    "were asked for at once", "one more each day");
+	if (!enrol_foreign_room(&s->asker))
+		return refuse(s, ENROL_QUOTA, "no more devices of this "
+		    "manufacturer may enrol", "raise devices in the "
+		    "product's field section");
 	/* a device whose identity of this turn would be superseded waits */
 	if (!enrol_room(s->enrol) || (s->asker.device.has_pending &&
 	    s->asker.device.pending >= s->enrol->log.size))
@@ -357,6 +376,7 @@ issue_made(struct submission *s, enum evidence_class evidence)
 	if (made_here(s) && s->given == NULL)
 		issue.here = s->here;
 	product->asserted_turn += s->asserted;
+	product->foreign_turn += s->asker.fresh;
 	err = pending_supersede(s);
 	return err ? err : enrol_issue(s->enrol, &s->asker, &issue, s->result,
 	    s->diag);
@@ -401,8 +421,8 @@ enrol_type(struct submission *s)
 	if (s->asker.address.log == LOG_ONLINE_NUMBER)
 		return refuse(s, ENROL_NO_PRODUCT, "this identity does not "
 		    "enrol", "renew with it");
-	s->product = enrol_product_by_bootstrap(s->enrol,
-	    s->asker.kind.product);
+	s->product = s->asker.foreign != NULL ? s->asker.foreign :
+	    enrol_product_by_bootstrap(s->enrol, s->asker.kind.product);
 	if (s->product == NULL)
 		return refuse(s, ENROL_NO_PRODUCT, "no product is had in the "
 		    "field with this identity", NULL);
@@ -419,7 +439,8 @@ enrol_type(struct submission *s)
 		return refuse(s, ENROL_EXPIRED, "the bootstrap certificate "
 		    "has expired", NULL);
 	err = asserted_check(s);
-	return err || decided(s) ? err : issue(s, EVIDENCE_BOOTSTRAP);
+	return err || decided(s) ? err : issue(s, s->asker.foreign != NULL ?
+	    EVIDENCE_MANUFACTURER : EVIDENCE_BOOTSTRAP);
 }
 
 /* The new identity was used: it is the device's now. */

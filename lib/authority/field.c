@@ -444,6 +444,9 @@ steps_before(struct authority *authority, uint64_t current,
 	    !err) {
 		steps[count++] = at.index;
 		err = field_enrolment_get(authority, at.index, &e, diag);
+		/* of a manufacturer's device: born with it */
+		if (!err && at.index == e.basis.index)
+			break;
 		if (!err)
 			at = e.basis;
 	}
@@ -486,6 +489,14 @@ field_life(struct authority *authority, const struct address *address,
 	return err;
 }
 
+/* A manufacturer's device is born with its first identity of the field. */
+static bool
+is_birth(const struct field_living *living, uint64_t index)
+{
+	return living->address[0].log == LOG_ONLINE_NUMBER &&
+	    living->address[0].index == index;
+}
+
 enum err
 field_living(struct authority *authority, const struct address *address,
     struct field_living *ret_living, struct diag *diag)
@@ -500,10 +511,10 @@ field_living(struct authority *authority, const struct address *address,
 		    diag);
 	if (err && err != ERR_NOTFOUND)
 		return err;
-	if (device.has_current)
+	if (device.has_current && !is_birth(&living, device.current))
 		living.address[living.count++] = (struct address){
 		    LOG_ONLINE_NUMBER, device.current };
-	if (device.has_pending)
+	if (device.has_pending && !is_birth(&living, device.pending))
 		living.address[living.count++] = (struct address){
 		    LOG_ONLINE_NUMBER, device.pending };
 	*ret_living = living;

@@ -238,6 +238,8 @@ static const struct {
 	{ REQUEST_STATION_ACKNOWLEDGE, request_station_acknowledge },
 	{ REQUEST_DEVICE_CLAIM, request_device_claim },
 	{ REQUEST_DEVICE_RELEASE, request_device_release },
+	{ REQUEST_MANUFACTURER_ADD, request_manufacturer_add },
+	{ REQUEST_MANUFACTURER_REMOVE, request_manufacturer_remove },
 };
 
 static enum err

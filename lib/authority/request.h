@@ -50,7 +50,9 @@ enum request_type {
 					 * ? approval] */
 	REQUEST_STATION_ACKNOWLEDGE = 26, /* lib/authority/acknowledge.h */
 	REQUEST_DEVICE_CLAIM = 30,	/* lib/authority/claim.h */
-	REQUEST_DEVICE_RELEASE = 31
+	REQUEST_DEVICE_RELEASE = 31,
+	REQUEST_MANUFACTURER_ADD = 32,	/* lib/authority/chip_maker.h */
+	REQUEST_MANUFACTURER_REMOVE = 33	/* body: name */
 };
 
 /* Build and sign; a fresh request id. Appended to out. */

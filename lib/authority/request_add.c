@@ -3,6 +3,7 @@
 
 #include "lib/authority/approval.h"
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/chip_maker.h"
 #include "lib/authority/fit.h"
 #include "lib/authority/operator.h"
 #include "lib/authority/outside.h"
@@ -49,6 +50,7 @@ field_against(void *ctx, const struct store_object *object)
 
 	err = product_decode(object->body, &other, walk->diag);
 	if (err || strcmp(other.name, product->name) == 0 ||
+	    (other.field.devices > 0) != (product->field.devices > 0) ||
 	    strcmp(other.field.bootstrap, product->field.bootstrap) != 0)
 		return err;
 	return diag_fail(walk->diag, ERR_CONFLICT, NULL, "field: devices of "
@@ -78,6 +80,37 @@ field_names(const struct product *product, const struct product *bootstrap,
 	return ERR_OK;
 }
 
+/* The one name that a manufacturer's certificate has is its serialNumber. */
+static enum err
+foreign_check(struct authority *authority, const struct product *product,
+    struct diag *diag)
+{
+	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
+	struct field_walk walk = { .product = product, .diag = diag };
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < product->name_count; i++)
+		if (strcmp(product->names[i].kind, "serial-number") != 0 ||
+		    product->names[i].type != NAME_TEXT)
+			return diag_fail(diag, ERR_INVALID, NULL, "names: %s: "
+			    "a manufacturer's device brings its "
+			    "serial-number alone", product->names[i].kind);
+	err = manufacturers_load(authority, &makers, diag);
+	if (err)
+		return err;
+	for (i = 0; i < makers.signer_count; i++)
+		if (strcmp(makers.signers[i].name,
+		    product->field.bootstrap) == 0)
+			return object_each(authority->store,
+			    authority->row_mac, STORE_PRODUCT, field_against,
+			    &walk, diag);
+	err = diag_fail(diag, ERR_NOTFOUND, NULL, "field: no manufacturer %s",
+	    product->field.bootstrap);
+	diag_hint(diag, "imprint manufacturer add registers it");
+	return err;
+}
+
 static enum err
 product_field_check(struct authority *authority,
     const struct product *product, struct diag *diag)
@@ -90,6 +123,8 @@ product_field_check(struct authority *authority,
 
 	if (product->field.bootstrap[0] == '\0')
 		return ERR_OK;
+	if (product->field.devices > 0)
+		return foreign_check(authority, product, diag);
 	err = object_get(authority->store, authority->row_mac, STORE_PRODUCT,
 	    product->field.bootstrap, NULL, &body, &object, NULL);
 	if (err == ERR_NOTFOUND) {

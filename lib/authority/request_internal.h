@@ -51,6 +51,8 @@ REQUEST_HANDLER(request_reconcile);
 REQUEST_HANDLER(request_station_lost);
 REQUEST_HANDLER(request_station_renew);
 REQUEST_HANDLER(request_station_acknowledge);
+REQUEST_HANDLER(request_manufacturer_add);
+REQUEST_HANDLER(request_manufacturer_remove);
 REQUEST_HANDLER(request_device_claim);
 REQUEST_HANDLER(request_device_release);
 

@@ -312,8 +312,9 @@ field_refuse(const struct product *product, struct diag *diag)
 		return ERR_OK;
 	err = diag_fail(diag, ERR_INVALID, NULL, "order: product %s is had "
 	    "in the field", product->name);
-	diag_hint(diag, "order %s, which devices enrol with",
-	    product->field.bootstrap);
+	if (product->field.devices == 0)
+		diag_hint(diag, "order %s, which devices enrol with",
+		    product->field.bootstrap);
 	return err;
 }
 

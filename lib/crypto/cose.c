@@ -463,6 +463,32 @@ cose_x5chain_leaf(const struct cose_sign1 *msg, struct bytes *ret_leaf,
 }
 
 enum err
+cose_x5chain_rest(const struct cose_sign1 *msg, size_t max,
+    struct bytes *ret_rest, size_t *ret_count, struct diag *diag)
+{
+	struct bytes leaf;
+	struct cbor c;
+	size_t i, count = 1;
+	enum err err;
+
+	err = cose_x5chain_leaf(msg, &leaf, diag);
+	if (err)
+		return err;
+	cbor_open_checked(&c, msg->x5chain);
+	if (cbor_peek(&c) != CBOR_BSTR) {
+		count = cbor_get_array(&c);
+		(void)cbor_get_bstr(&c);
+	}
+	if (count - 1 > max)
+		return diag_fail(diag, ERR_LIMIT, "RFC 9360 2", "COSE_Sign1: "
+		    "x5chain: more than %zu certificates", max + 1);
+	for (i = 0; i + 1 < count; i++)
+		ret_rest[i] = cbor_get_bstr(&c);
+	*ret_count = count - 1;
+	return ERR_OK;
+}
+
+enum err
 cose_sign1_sign_x5chain(struct buf *out, struct signer *signer,
     const char *typ, struct bytes leaf, struct bytes payload,
     struct diag *diag)

@@ -52,6 +52,9 @@ MUST_USE enum err cose_sign1_sign_x5chain(struct buf *out, struct signer *,
 /* The certificate that comes first. ERR_SYNTAX; ERR_NOTFOUND: none. */
 MUST_USE enum err cose_x5chain_leaf(const struct cose_sign1 *,
     struct bytes *ret_leaf, struct diag *);
+/* The at most max that follow it, views. ERR_LIMIT: there are more. */
+MUST_USE enum err cose_x5chain_rest(const struct cose_sign1 *, size_t max,
+    struct bytes *ret_rest, size_t *ret_count, struct diag *);
 /* The signature alone, for a message put together by the caller. */
 MUST_USE enum err cose_sign1_signature(struct signer *,
     struct bytes protected, struct bytes payload,

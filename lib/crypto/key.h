@@ -154,7 +154,10 @@ void	public_key_put_spki(struct buf *, const struct public_key *);
 /* ERR_SYNTAX, ERR_UNSUPPORTED for other algorithms, ERR_INVALID. */
 MUST_USE enum err public_key_from_spki(struct bytes der,
     struct public_key *ret_public, struct diag *);
-/* PKCS#8 PEM of a private key (RFC 5958), unencrypted, into a secret. */
+/* PKCS#8 of a private key (RFC 5958), unencrypted, appended to a secret: DER,
+ * and PEM. A secret without room gets it. */
+MUST_USE enum err private_key_put_der(enum key_alg, struct bytes private,
+    struct secret *out, struct diag *);
 MUST_USE enum err private_key_put_pem(enum key_alg, struct bytes private,
     struct secret *out, struct diag *);
 

@@ -280,6 +280,28 @@ pkcs8_put(const struct key_algorithm *a, struct bytes private,
 	return err;
 }
 
+enum err
+private_key_put_der(enum key_alg alg, struct bytes private,
+    struct secret *out, struct diag *diag)
+{
+	const struct key_algorithm *a = key_algorithm(alg);
+	size_t start = out->len;
+	enum err err = ERR_INVALID;
+
+	if (a != NULL)
+		err = out->cap == 0 ? secret_alloc(out, PKCS8_MAX) : ERR_OK;
+	if (!err)
+		err = pkcs8_put(a, private, out, diag);
+	if (!err)
+		return ERR_OK;
+	if (out->len > start) {
+		wipe(out->ptr + start, out->len - start);
+		out->len = start;
+	}
+	return diag_fail(diag, err, NULL, "private key: not written: %s",
+	    err_name(err));
+}
+
 static enum err
 pem_put(struct secret *out, const uint8_t *der, size_t der_len)
 {
@@ -303,15 +325,11 @@ enum err
 private_key_put_pem(enum key_alg alg, struct bytes private,
     struct secret *out, struct diag *diag)
 {
-	const struct key_algorithm *a = key_algorithm(alg);
 	_cleanup_secret_ struct secret der = SECRET_INIT;
 	size_t start = out->len;
-	enum err err = ERR_INVALID;
+	enum err err;
 
-	if (a != NULL)
-		err = secret_alloc(&der, PKCS8_MAX);
-	if (!err)
-		err = pkcs8_put(a, private, &der, diag);
+	err = private_key_put_der(alg, private, &der, diag);
 	if (!err && out->cap == 0)
 		err = secret_alloc(out, PEM_MAX);
 	if (!err)

@@ -94,11 +94,13 @@ http_channel_binding(const struct http_request *r,
 		return SSL_export_keying_material(ssl, ret_binding,
 		    BINDING_EXPORTED, label, sizeof(label) - 1, NULL, 0,
 		    1) == 1 ? BINDING_EXPORTED : 0;
-	/* RFC 7627: without it, two connections can have the same; there is
-	 * no resumption here, so the client's Finished came first */
+	/* RFC 7627: without it, two connections can have the same */
 	if (SSL_get_extms_support(ssl) != 1)
 		return 0;
-	len = SSL_get_peer_finished(ssl, ret_binding, HTTP_BINDING_MAX);
+	/* the first Finished: of a resumed session it is the server's */
+	len = SSL_session_reused(ssl) ?
+	    SSL_get_finished(ssl, ret_binding, HTTP_BINDING_MAX) :
+	    SSL_get_peer_finished(ssl, ret_binding, HTTP_BINDING_MAX);
 	return len <= HTTP_BINDING_MAX ? len : 0;
 }
 

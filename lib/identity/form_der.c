@@ -23,7 +23,8 @@ header_put(struct buf *out, const char *name, size_t size)
 	(void)snprintf(block + 100, 8, "%07o", MODE);
 	(void)snprintf(block + 108, 8, "%07o", 0);	/* uid */
 	(void)snprintf(block + 116, 8, "%07o", 0);	/* gid */
-	(void)snprintf(block + 124, 12, "%011zo", size);
+	/* far below 4 GB: a part of a package */
+	(void)snprintf(block + 124, 12, "%011o", (unsigned)size);
 	(void)snprintf(block + 136, 12, "%011o", 0);	/* mtime */
 	memset(block + SUM_AT, ' ', 8);
 	block[156] = '0';				/* a file */

@@ -157,6 +157,9 @@ struct product_field {
 	uint32_t	est;
 	/* an owner claims a device before it enrols */
 	bool		claim;
+	/* bootstrap names a registered manufacturer, whose CA issued what
+	 * devices enrol with; so many of them may. 0: a product */
+	uint32_t	devices;
 };
 
 /*

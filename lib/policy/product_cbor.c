@@ -44,7 +44,7 @@ enum key {
 };
 
 /* What a field section says beyond its four numbers. */
-enum field_key { FIELD_CLAIM = 1 };
+enum field_key { FIELD_CLAIM = 1, FIELD_DEVICES = 2 };
 #define CLAIM_REQUIRED	1
 
 static void
@@ -157,19 +157,26 @@ names_put(struct buf *out, const struct product *p)
 static void
 field_put(struct buf *out, const struct product_field *field)
 {
+	size_t more = (size_t)field->claim + (field->devices > 0);
+
 	if (field->bootstrap[0] == '\0')
 		return;
 	cbor_put_uint(out, KEY_FIELD);
-	cbor_put_array(out, field->claim ? 5 : field->est > 0 ? 4 : 3);
+	cbor_put_array(out, more > 0 ? 5 : field->est > 0 ? 4 : 3);
 	cbor_put_text(out, field->bootstrap);
 	cbor_put_uint(out, field->attempts);
 	cbor_put_uint(out, field->grace_days);
-	if (field->est > 0 || field->claim)
+	if (field->est > 0 || more > 0)
 		cbor_put_uint(out, field->est);
+	if (more > 0)
+		cbor_put_map(out, more);
 	if (field->claim) {
-		cbor_put_map(out, 1);
 		cbor_put_uint(out, FIELD_CLAIM);
 		cbor_put_uint(out, CLAIM_REQUIRED);
+	}
+	if (field->devices > 0) {
+		cbor_put_uint(out, FIELD_DEVICES);
+		cbor_put_uint(out, field->devices);
 	}
 }
 
@@ -434,12 +441,18 @@ field_more_get(struct cbor *c, struct product_field *field)
 		cbor_fail(c, "field: nothing more is left out");
 	for (i = 0; i < count && cbor_ok(c); i++) {
 		key = cbor_get_uint(c);
-		if (key <= last || key != FIELD_CLAIM)
+		if (key <= last || key > FIELD_DEVICES) {
 			cbor_fail(c, "field: not known to this build");
-		else if (cbor_get_uint(c) != CLAIM_REQUIRED)
-			cbor_fail(c, "field: claim: it is required, or left "
-			    "out");
-		field->claim = true;
+		} else if (key == FIELD_DEVICES) {
+			field->devices = number_get(c, PRODUCT_EST_MAX);
+			if (field->devices == 0)
+				cbor_fail(c, "field: devices: 0 is left out");
+		} else {
+			field->claim = true;
+			if (cbor_get_uint(c) != CLAIM_REQUIRED)
+				cbor_fail(c, "field: claim: it is required, "
+				    "or left out");
+		}
 		last = key;
 	}
 }

@@ -388,7 +388,7 @@ rule_field(const struct product *p, struct fault *f)
 
 	if (field->bootstrap[0] == '\0') {
 		if (field->attempts != 0 || field->grace_days != 0 ||
-		    field->est != 0 || field->claim)
+		    field->est != 0 || field->claim || field->devices != 0)
 			return fault_set(f, ERR_INVALID, "field",
 			    "names no bootstrap product");
 		return rule_births(p, false, f);
@@ -397,7 +397,14 @@ rule_field(const struct product *p, struct fault *f)
 	f->key = "field";
 	if (err)
 		return err;
-	if (strcmp(field->bootstrap, p->name) == 0)
+	if (field->devices > 0 && field->claim)
+		return fault_set(f, ERR_UNSUPPORTED, "field", "devices of a "
+		    "manufacturer have no claim codes: claim: none");
+	if (field->devices > PRODUCT_EST_MAX)
+		return fault_set(f, ERR_INVALID, "field", "devices: how "
+		    "many of the manufacturer's may enrol: 1 to %d",
+		    PRODUCT_EST_MAX);
+	if (field->devices == 0 && strcmp(field->bootstrap, p->name) == 0)
 		return fault_set(f, ERR_INVALID, "field",
 		    "a product is not its own bootstrap");
 	if (field->attempts < 1 || field->attempts > PRODUCT_ATTEMPTS_MAX ||

@@ -646,6 +646,35 @@ est_read(struct yamlfile *y, const struct yamlfile_key *key,
 	return yamlfile_number(y, node, 0, PRODUCT_EST_MAX, &p->field.est);
 }
 
+/* Who issued what the devices enrol with: others than a product of ours. How
+ * many may enrol is read after it; without that there are too many. */
+static enum err
+maker_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	struct product *p = target;
+
+	if (p->field.bootstrap[0] != '\0')
+		return yamlfile_fail(y, node, ERR_INVALID, "bootstrap or "
+		    "manufacturer, not both");
+	p->field.devices = UINT32_MAX;
+	return word_read(y, key, node, target);
+}
+
+static enum err
+devices_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	struct product *p = target;
+
+	(void)key;
+	if (p->field.devices == 0)
+		return yamlfile_fail(y, node, ERR_INVALID, "goes with "
+		    "manufacturer alone");
+	return yamlfile_number(y, node, 1, PRODUCT_EST_MAX,
+	    &p->field.devices);
+}
+
 static enum err
 claim_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
@@ -668,8 +697,11 @@ field_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
 	static const struct yamlfile_key keys[] = {
-		{ "bootstrap", true, word_read,
+		{ "bootstrap", false, word_read,
 		    FIELD(struct product, field.bootstrap) },
+		{ "manufacturer", false, maker_read,
+		    FIELD(struct product, field.bootstrap) },
+		{ "devices", false, devices_read, 0, 0 },
 		{ "attempts", true, attempts_read, 0, 0 },
 		{ "grace-days", false, grace_read, 0, 0 },
 		{ "est", false, est_read, 0, 0 },

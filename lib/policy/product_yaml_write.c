@@ -168,9 +168,13 @@ product_yaml_write(const struct product *p, struct buf *out)
 		    product_evidence_name(p->evidence));
 	target_write(out, p);
 	if (p->field.bootstrap[0] != '\0') {
-		buf_printf(out, "field:\n  bootstrap: \"%s\"\n"
-		    "  attempts: %u\n", p->field.bootstrap,
+		buf_printf(out, "field:\n  %s: \"%s\"\n"
+		    "  attempts: %u\n", p->field.devices > 0 ?
+		    "manufacturer" : "bootstrap", p->field.bootstrap,
 		    p->field.attempts);
+		if (p->field.devices > 0)
+			buf_printf(out, "  devices: %u\n",
+			    p->field.devices);
 		if (p->field.grace_days > 0)
 			buf_printf(out, "  grace-days: %u\n",
 			    p->field.grace_days);

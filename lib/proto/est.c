@@ -117,3 +117,25 @@ est_put_certificates(struct buf *b, const struct bytes *certificates,
 		buf_put_base64(b, buf_bytes(&der));
 	return err ? err : buf_err(b);
 }
+
+static void
+part_begin(struct buf *b, const char *type)
+{
+	buf_printf(b, "--" EST_BOUNDARY "\r\nContent-Type: "
+	    EST_TYPE_CERTS "; smime-type=%s\r\n"
+	    "Content-Transfer-Encoding: base64\r\n\r\n", type);
+}
+
+enum err
+est_put_key(struct buf *b, struct bytes key, struct bytes certificate)
+{
+	enum err err;
+
+	part_begin(b, "server-generated-key");
+	buf_put_base64(b, key);
+	buf_printf(b, "\r\n");
+	part_begin(b, "certs-only");
+	err = est_put_certificates(b, &certificate, 1);
+	buf_printf(b, "\r\n--" EST_BOUNDARY "--\r\n");
+	return err ? err : buf_err(b);
+}

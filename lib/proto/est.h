@@ -21,6 +21,9 @@
 #define EST_TYPE_CERTS	"application/pkcs7-mime"
 #define EST_TYPE_CERTS_ONLY "application/pkcs7-mime; smime-type=certs-only"
 #define EST_TYPE_ATTRS	"application/csrattrs"
+/* No line of base64 begins as the boundary does. */
+#define EST_BOUNDARY	"imprint-est"
+#define EST_TYPE_KEY	"multipart/mixed; boundary=" EST_BOUNDARY
 
 enum est_operation {
 	EST_NONE = 0,
@@ -48,5 +51,12 @@ MUST_USE enum err est_get_request(struct bytes body, struct buf *out,
 /* A body of certificates alone, appended. */
 MUST_USE enum err est_put_certificates(struct buf *,
     const struct bytes *certificates, size_t count);
+
+/*
+ * A body of EST_TYPE_KEY (RFC 7030 4.4.2), appended: the private key, sealed
+ * in CMS (DER), and its certificate.
+ */
+MUST_USE enum err est_put_key(struct buf *, struct bytes key,
+    struct bytes certificate);
 
 #endif

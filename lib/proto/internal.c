@@ -17,6 +17,7 @@ static const struct {
 	{ INTERNAL_FRONT, INTERNAL_FIGURES },
 	{ INTERNAL_FRONT, INTERNAL_EST },
 	{ INTERNAL_FRONT, INTERNAL_EST_WISH },
+	{ INTERNAL_FRONT, INTERNAL_EST_KEYGEN },
 	{ INTERNAL_FRONT, INTERNAL_REQUEST },
 	{ INTERNAL_FRONT, INTERNAL_QUERY },
 	{ INTERNAL_OPERATOR, INTERNAL_SUBMIT },
@@ -133,11 +134,12 @@ text_get(struct cbor *cbor, char *out, size_t size)
 void
 internal_put_welcome(struct buf *out, const struct internal_welcome *welcome)
 {
-	cbor_put_array(out, 4);
+	cbor_put_array(out, 5);
 	cbor_put_bstr(out, bytes_of(welcome->challenge, CHALLENGE_SIZE));
 	cbor_put_bstr(out, bytes_of(welcome->tickets, TICKETS_SIZE));
 	cbor_put_text(out, welcome->name);
 	certificates_put(out, welcome->trust, welcome->trust_count);
+	cbor_put_uint(out, welcome->own_count);
 }
 
 enum err
@@ -149,11 +151,14 @@ internal_get_welcome(struct bytes body, struct internal_welcome *ret_welcome,
 	struct cbor cbor;
 
 	cbor_open(&cbor, body);
-	cbor_get_array_sized(&cbor, 4);
+	cbor_get_array_sized(&cbor, 5);
 	challenge = cbor_get_bstr_sized(&cbor, CHALLENGE_SIZE);
 	tickets = cbor_get_bstr_sized(&cbor, TICKETS_SIZE);
 	text_get(&cbor, welcome.name, sizeof(welcome.name));
 	welcome.trust_count = certificates_get(&cbor, welcome.trust);
+	welcome.own_count = (size_t)cbor_get_uint(&cbor);
+	if (welcome.own_count < 1 || welcome.own_count > welcome.trust_count)
+		cbor_fail(&cbor, "nobody of its own");
 	if (!cbor_close(&cbor))
 		return bad(diag, &cbor, "welcome");
 	memcpy(welcome.challenge, challenge.ptr, CHALLENGE_SIZE);
@@ -327,6 +332,33 @@ internal_get_est(struct bytes body, struct internal_est *ret_est,
 	if (!cbor_close(&cbor))
 		return bad(diag, &cbor, "est");
 	*ret_est = est;
+	return ERR_OK;
+}
+
+void
+internal_put_est_key(struct buf *out, const struct internal_est_key *key)
+{
+	cbor_put_array(out, 2);
+	cbor_put_bstr(out, key->certificate);
+	cbor_put_bstr(out, key->key);
+}
+
+enum err
+internal_get_est_key(struct bytes body, struct internal_est_key *ret_key,
+    struct diag *diag)
+{
+	struct internal_est_key key;
+	struct cbor cbor;
+
+	cbor_open(&cbor, body);
+	cbor_get_array_sized(&cbor, 2);
+	key.certificate = cbor_get_bstr(&cbor);
+	key.key = cbor_get_bstr(&cbor);
+	if (key.certificate.len == 0 || key.key.len == 0)
+		cbor_fail(&cbor, "length");
+	if (!cbor_close(&cbor))
+		return bad(diag, &cbor, "key of est");
+	*ret_key = key;
 	return ERR_OK;
 }
 

@@ -56,6 +56,8 @@ enum internal_type {
 	INTERNAL_REQUEST = 7,
 	/* struct internal_query; answer: JSON as bstr */
 	INTERNAL_QUERY = 8,
+	/* struct internal_est; answer: struct internal_est_key */
+	INTERNAL_EST_KEYGEN = 9,
 
 	/* of commands: lib/proto/local.h */
 	INTERNAL_SUBMIT = 16,	/* struct local_submit and its files */
@@ -100,9 +102,10 @@ struct internal_welcome {
 	 * what another began */
 	uint8_t		tickets[TICKETS_SIZE];
 	char		name[INTERNAL_NAME_MAX + 1];	/* of the server */
-	/* DER of who may issue to clients, the root first */
+	/* DER of who may issue to clients: own_count of this authority, the
+	 * root first, then those of registered manufacturers */
 	struct bytes	trust[INTERNAL_CERTS_MAX];
-	size_t		trust_count;
+	size_t		trust_count, own_count;
 };
 void	internal_put_welcome(struct buf *, const struct internal_welcome *);
 MUST_USE enum err internal_get_welcome(struct bytes body,
@@ -133,6 +136,14 @@ struct internal_est {
 void	internal_put_est(struct buf *, const struct internal_est *);
 MUST_USE enum err internal_get_est(struct bytes body,
     struct internal_est *ret_est, struct diag *);
+
+/* A certificate and its private key, sealed in CMS: [certificate, key]. */
+struct internal_est_key {
+	struct bytes	certificate, key;	/* DER; views */
+};
+void	internal_put_est_key(struct buf *, const struct internal_est_key *);
+MUST_USE enum err internal_get_est_key(struct bytes body,
+    struct internal_est_key *ret_key, struct diag *);
 
 /* What certification requests should carry: [linked, label, leaf]. */
 struct internal_est_wish {

@@ -152,6 +152,34 @@ test_certificates(void **state)
 	assert_memory_equal(back.ptr, expected, sizeof(expected));
 }
 
+/* RFC 7030 4.4.2, RFC 2046 5.1 */
+static void
+test_key(void **state)
+{
+	static const char expected[] = "--imprint-est\r\n"
+	    "Content-Type: application/pkcs7-mime; "
+	    "smime-type=server-generated-key\r\n"
+	    "Content-Transfer-Encoding: base64\r\n\r\na2V5\r\n"
+	    "--imprint-est\r\n"
+	    "Content-Type: application/pkcs7-mime; smime-type=certs-only\r\n"
+	    "Content-Transfer-Encoding: base64\r\n\r\n";
+	static const uint8_t one[] = { 0x30, 0x01, 0x01 };
+	_cleanup_buf_ struct buf body = BUF_INIT, certs = BUF_INIT;
+	const struct bytes certificate = bytes_of(one, sizeof(one));
+
+	(void)state;
+	assert_int_equal(est_put_key(&body, bytes_text("key"), certificate),
+	    ERR_OK);
+	assert_int_equal(est_put_certificates(&certs, &certificate, 1),
+	    ERR_OK);
+	assert_int_equal(strncmp(buf_text(&body), expected,
+	    sizeof(expected) - 1), 0);
+	assert_int_equal(strncmp(buf_text(&body) + sizeof(expected) - 1,
+	    buf_text(&certs), certs.len), 0);
+	assert_string_equal(buf_text(&body) + sizeof(expected) - 1 +
+	    certs.len, "\r\n--imprint-est--\r\n");
+}
+
 int
 main(void)
 {
@@ -161,7 +189,8 @@ main(void)
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_bad_bodies),
-		cmocka_unit_test(test_certificates)
+		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_key)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

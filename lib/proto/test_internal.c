@@ -80,7 +80,7 @@ test_roles(void **state)
 	(void)state;
 	for (type = 0; type < 256; type++) {
 		assert_int_equal(internal_allowed(INTERNAL_FRONT, type),
-		    type >= INTERNAL_WELCOME && type <= INTERNAL_QUERY);
+		    type >= INTERNAL_WELCOME && type <= INTERNAL_EST_KEYGEN);
 		assert_int_equal(internal_allowed(INTERNAL_OPERATOR, type),
 		    type >= INTERNAL_SUBMIT && type <= INTERNAL_PUBLISH);
 	}
@@ -91,7 +91,7 @@ test_welcome(void **state)
 {
 	struct internal_welcome in = { .name = "est.example.net",
 		.challenge = { 9, 8, 7 }, .tickets = { 6, 5 },
-		.trust_count = 2 }, out;
+		.trust_count = 2, .own_count = 1 }, out;
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	size_t i;
 
@@ -105,10 +105,19 @@ test_welcome(void **state)
 	assert_memory_equal(in.tickets, out.tickets, TICKETS_SIZE);
 	assert_string_equal(out.name, "est.example.net");
 	assert_int_equal(out.trust_count, 2);
+	assert_int_equal(out.own_count, 1);
 	assert_true(bytes_equal(out.trust[1], bytes_text("issuer")));
 	for (i = 0; i < body.len; i++)
 		assert_int_equal(internal_get_welcome(bytes_of(body.ptr, i),
 		    &out, NULL), ERR_SYNTAX);
+	for (i = 0; i <= 3; i += 3) {
+		in.own_count = i;
+		buf_clear(&body);
+		internal_put_welcome(&body, &in);
+		assert_int_equal(internal_get_welcome(buf_bytes(&body), &out,
+		    NULL), ERR_SYNTAX);
+	}
+	in.own_count = 1;
 	/* names end up in logs */
 	(void)snprintf(in.name, sizeof(in.name), "a\nb");
 	buf_clear(&body);
@@ -163,6 +172,30 @@ test_est(void **state)
 		assert_int_equal(internal_get_est(buf_bytes(&body), &out,
 		    NULL), ERR_SYNTAX);
 	}
+}
+
+static void
+test_est_key(void **state)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct internal_est_key in = { bytes_text("certificate"),
+		bytes_text("key") }, out;
+	size_t i;
+
+	(void)state;
+	internal_put_est_key(&body, &in);
+	assert_int_equal(internal_get_est_key(buf_bytes(&body), &out, NULL),
+	    ERR_OK);
+	assert_true(bytes_equal(out.certificate, in.certificate));
+	assert_true(bytes_equal(out.key, in.key));
+	for (i = 0; i < body.len; i++)
+		assert_int_equal(internal_get_est_key(bytes_of(body.ptr, i),
+		    &out, NULL), ERR_SYNTAX);
+	in.key = BYTES_NONE;
+	buf_clear(&body);
+	internal_put_est_key(&body, &in);
+	assert_int_equal(internal_get_est_key(buf_bytes(&body), &out, NULL),
+	    ERR_SYNTAX);
 }
 
 static void
@@ -363,6 +396,7 @@ main(void)
 		cmocka_unit_test(test_roles),
 		cmocka_unit_test(test_welcome),
 		cmocka_unit_test(test_est),
+		cmocka_unit_test(test_est_key),
 		cmocka_unit_test(test_query),
 		cmocka_unit_test(test_est_wish),
 		cmocka_unit_test(test_certificate),

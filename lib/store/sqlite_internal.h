@@ -45,6 +45,12 @@ MUST_USE enum err store_connect(const struct io *, const char *path,
     struct diag *);
 /* Record what SQLite just reported; also marks the transaction failed. */
 enum err store_fail(struct store *, struct diag *, const char *what);
+/*
+ * The same while one of our fixed statements is prepared or reads: where
+ * SQLite blames the statement ("unsupported file format", "no such table"),
+ * the file's header or schema is not what we wrote, so ERR_CORRUPT.
+ */
+enum err store_misread(struct store *, struct diag *, const char *what);
 /* Run statements without parameters and results. */
 MUST_USE enum err store_exec(struct store *, const char *text,
     struct diag *);

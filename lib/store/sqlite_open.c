@@ -47,7 +47,7 @@ set_up(struct store *st, struct diag *diag)
 	if (sqlite3_db_config(st->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL) !=
 	    SQLITE_OK ||
 	    sqlite3_exec(st->db, set_up_sql, NULL, NULL, NULL) != SQLITE_OK)
-		return store_fail(st, diag, "cannot be opened");
+		return store_misread(st, diag, "cannot be opened");
 	if (st->mode == STORE_READ ||
 	    sqlite3_db_readonly(st->db, "main") == 0)
 		return ERR_OK;

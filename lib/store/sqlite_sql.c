@@ -76,18 +76,39 @@ hint(struct diag *diag, enum err err)
 	}
 }
 
-enum err
-store_fail(struct store *st, struct diag *diag, const char *what)
+static enum err
+fail_with(struct store *st, struct diag *diag, enum err err, const char *what)
 {
 	int rc = sqlite3_extended_errcode(st->db);
-	enum err err = sqlite_err(rc, sqlite3_system_errno(st->db));
 
 	st->failed = true;
 	diag_fail(diag, err, NULL, "registry %s: %s: %s", st->path, what,
-	    sqlite3_errstr(rc));
+	    err == ERR_CORRUPT && rc == SQLITE_ERROR ?
+	    sqlite3_errmsg(st->db) : sqlite3_errstr(rc));
 	diag_internal(diag, "sqlite %d: %s", rc, sqlite3_errmsg(st->db));
 	hint(diag, err);
 	return err;
+}
+
+static enum err
+last_err(const struct store *st)
+{
+	return sqlite_err(sqlite3_extended_errcode(st->db),
+	    sqlite3_system_errno(st->db));
+}
+
+enum err
+store_fail(struct store *st, struct diag *diag, const char *what)
+{
+	return fail_with(st, diag, last_err(st), what);
+}
+
+enum err
+store_misread(struct store *st, struct diag *diag, const char *what)
+{
+	bool file = sqlite3_errcode(st->db) == SQLITE_ERROR;
+
+	return fail_with(st, diag, file ? ERR_CORRUPT : last_err(st), what);
 }
 
 enum err
@@ -121,7 +142,7 @@ prepare(struct store *st, const char *text, unsigned flags,
 {
 	if (sqlite3_prepare_v3(st->db, text, -1, flags, ret_stmt, NULL) !=
 	    SQLITE_OK)
-		return store_fail(st, diag, "cannot be read");
+		return store_misread(st, diag, "cannot be read");
 	return ERR_OK;
 }
 
@@ -276,7 +297,7 @@ sql_row(struct sql *q, bool *ret_row, struct diag *diag)
 		return err;
 	rc = sqlite3_step(q->stmt);
 	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
-		return store_fail(q->store, diag, "cannot be read");
+		return store_misread(q->store, diag, "cannot be read");
 	q->column = 0;
 	q->bad_row = false;
 	*ret_row = rc == SQLITE_ROW;

@@ -73,7 +73,8 @@ enum store_kind {
 	STORE_SETTING = 8,	/* name; version: 1, 2, ... */
 	STORE_REPORT = 9,	/* of a station; version: its sequence */
 	STORE_CHIP_MAKER = 12,	/* name; version: removed, or empty */
-	STORE_APPROVAL = 13	/* one that was used; name: its id in hex */
+	STORE_APPROVAL = 13,	/* one that was used; name: its id in hex */
+	STORE_MANUFACTURER = 14	/* as STORE_CHIP_MAKER */
 };
 
 struct store_object {

@@ -287,6 +287,76 @@ test_truncated(void **state)
 }
 
 static void
+flip_bit(const struct world *w, long at, unsigned bit)
+{
+	FILE *f;
+	int c;
+
+	f = fopen(w->path, "r+");
+	assert_non_null(f);
+	assert_int_equal(fseek(f, at, SEEK_SET), 0);
+	c = fgetc(f);
+	assert_int_not_equal(c, EOF);
+	assert_int_equal(fseek(f, at, SEEK_SET), 0);
+	assert_int_equal(fputc(c ^ 1 << bit, f), c ^ 1 << bit);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* Each bit of the header changed: whatever that gives is no defect of ours. */
+static void
+test_damaged_header(void **state)
+{
+	struct world *w = *state;
+	struct diag diag;
+	struct store *st;
+	unsigned bit;
+	enum err err;
+	long at;
+
+	create(w);
+	for (at = 0; at < 100; at++) {
+		for (bit = 0; bit < 8; bit++) {
+			diag = (struct diag)DIAG_INIT;
+			st = NULL;
+			flip_bit(w, at, bit);
+			err = store_open(io_posix(), w->path, STORE_READ, &st,
+			    &diag);
+			if (!err)
+				err = store_check(st, &diag);
+			store_close(&st);
+			flip_bit(w, at, bit);
+			if (err != ERR_OK && err != ERR_CORRUPT &&
+			    err != ERR_VERSION)
+				fail_msg("%ld.%u: %s", at, bit, diag.what);
+			assert_true(!err || diag.hint[0] != '\0');
+		}
+	}
+	assert_int_equal(try_open(w, STORE_READ, NULL), ERR_OK);
+	/* the schema format, of which SQLite knows 1 to 4 */
+	flip_bit(w, 47, 0);
+	assert_refused(w, STORE_READ, ERR_CORRUPT, "unsupported file format");
+	assert_refused(w, STORE_WRITE, ERR_CORRUPT, "unsupported file format");
+}
+
+static void
+test_damaged_schema(void **state)
+{
+	_cleanup_buf_ struct buf value = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+	struct world *w = *state;
+	struct store *st;
+
+	create(w);
+	run_sql(w, "", "ALTER TABLE meta RENAME TO meda");
+	st = open_store(w, STORE_READ);
+	assert_int_equal(store_meta_get(st, "key", &value, &diag),
+	    ERR_CORRUPT);
+	assert_non_null(strstr(diag.what, "no such table: meta"));
+	assert_non_null(strstr(diag.hint, "backup"));
+	store_close(&st);
+}
+
+static void
 test_versions(void **state)
 {
 	struct world *w = *state;
@@ -576,6 +646,8 @@ main(void)
 		OPEN_TEST(test_odd_names),
 		OPEN_TEST(test_not_a_registry),
 		OPEN_TEST(test_truncated),
+		OPEN_TEST(test_damaged_header),
+		OPEN_TEST(test_damaged_schema),
 		OPEN_TEST(test_versions),
 		OPEN_TEST(test_migration),
 		OPEN_TEST(test_migration_fails),

@@ -40,6 +40,21 @@ MUST_USE enum err csr_countersigned(struct bytes der,
     const struct public_key *by, struct diag *);
 
 /*
+ * How a key that is made for whoever asks is to be sealed (RFC 7030 4.4.1);
+ * neither key nor signature of the request count then, and csr_read() need
+ * not have been asked. ERR_SYNTAX.
+ */
+struct csr_sealing {
+	/* asymmetricDecryptKeyIdentifier; a view; empty: not said */
+	struct bytes	key_id;
+	bool		symmetric;	/* DecryptKeyIdentifier is there */
+	bool		aes256;		/* SMIMECapabilities have AES-256-CBC,
+					 * or are not there */
+};
+MUST_USE enum err csr_sealing_read(struct bytes der,
+    struct csr_sealing *ret_sealing, struct diag *);
+
+/*
  * CsrAttrs (RFC 7030 4.5.2, RFC 9908 3): what requests should carry,
  * appended. alg: of the key (0: any); challenge: a challengePassword, too.
  */

@@ -10,6 +10,15 @@ static const uint8_t challenge_oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
 	0x01, 0x09, 0x07 };		/* 1.2.840.113549.1.9.7 */
 static const uint8_t alt_algorithm_oid[] = { 0x55, 0x1d, 0x49 };
 static const uint8_t alt_value_oid[] = { 0x55, 0x1d, 0x4a };
+/* RFC 8551 2.5.2; RFC 7030 4.4.1.1, 4.4.1.2 */
+static const uint8_t capabilities_oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7,
+	0x0d, 0x01, 0x09, 0x0f };
+static const uint8_t symmetric_oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+	0x01, 0x09, 0x10, 0x02, 0x25 };
+static const uint8_t asymmetric_oid[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d,
+	0x01, 0x09, 0x10, 0x02, 0x36 };
+static const uint8_t aes256_cbc_oid[] = { 0x60, 0x86, 0x48, 0x01, 0x65, 0x03,
+	0x04, 0x01, 0x2a };
 #define OID(octets)	bytes_of(octets, sizeof(octets))
 
 static inline void
@@ -222,6 +231,57 @@ csr_countersigned(struct bytes der, const struct public_key *by,
 		err = countersignature_check(&c, by, diag);
 	buf_release(&c.info);
 	return err;
+}
+
+/* SEQUENCE OF { algorithm, parameters OPTIONAL } */
+static bool
+capabilities_have(struct der *values, struct bytes wanted)
+{
+	struct der list, one;
+	bool found = false;
+
+	der_enter(values, DER_SEQUENCE, &list);
+	while (der_ok(&list) && list.rest.len > 0) {
+		der_enter(&list, DER_SEQUENCE, &one);
+		found |= bytes_equal(der_get(&one, DER_OID), wanted);
+		if (!der_ok(&one))
+			der_fail(&list, one.error);
+	}
+	der_leave(values, &list);
+	return found;
+}
+
+enum err
+csr_sealing_read(struct bytes der, struct csr_sealing *ret_sealing,
+    struct diag *diag)
+{
+	struct csr_sealing sealing = { .aes256 = true };
+	struct request_parts parts;
+	struct bytes type, whole;
+	struct der values;
+
+	parts_open(der, &parts);
+	while (attribute_next(&parts.attributes, &type, &whole, &values)) {
+		if (bytes_equal(type, OID(symmetric_oid))) {
+			sealing.symmetric = true;
+			continue;
+		} else if (bytes_equal(type, OID(asymmetric_oid))) {
+			sealing.key_id = der_get(&values, DER_OCTET_STRING);
+			if (sealing.key_id.len == 0)
+				der_fail(&values, "empty");
+		} else if (bytes_equal(type, OID(capabilities_oid))) {
+			sealing.aes256 = capabilities_have(&values,
+			    OID(aes256_cbc_oid));
+		} else {
+			continue;
+		}
+		if (!der_close(&values))
+			der_fail(&parts.attributes, values.error);
+	}
+	if (!der_ok(&parts.attributes))
+		return attributes_bad(diag, &parts.attributes, "attributes");
+	*ret_sealing = sealing;
+	return ERR_OK;
 }
 
 /* The type of key: of EC its curve, of RSA its size, else its name alone. */

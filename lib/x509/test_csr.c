@@ -228,6 +228,64 @@ test_cut_off(void **state)
 	}
 }
 
+static enum err
+sealing(const struct pair *p, const char *attributes,
+    struct csr_sealing *ret_sealing, struct buf *der)
+{
+	uint8_t octets[128];
+	size_t len = 0;
+
+	assert_int_equal(hex_decode(attributes, octets, sizeof(octets), &len),
+	    ERR_OK);
+	csr_make_with(&p->key, p->by, bytes_of(octets, len), der);
+	return csr_sealing_read(buf_bytes(der), ret_sealing, NULL);
+}
+
+#define ATTRIBUTE_SYMMETRIC \
+	"3012060b2a864886f70d010910022531030401aa"
+#define ATTRIBUTE_ASYMMETRIC \
+	"3013060b2a864886f70d010910023631040402abcd"
+#define ATTRIBUTE_CAPABLE(oid) \
+	"301c06092a864886f70d01090f310f300d300b0609" oid
+#define AES256_CBC	"60864801650304012a"
+#define AES128_CBC	"608648016503040102"
+
+/* RFC 7030 4.4.1, by hand */
+static void
+test_sealing(void **state)
+{
+	static const char *const bad[] = {
+		"3012060b2a864886f70d010910023631030201aa",
+		"3011060b2a864886f70d010910023631020400",
+		"300d06092a864886f70d01090f3100",
+		"301006092a864886f70d01090f310330010a"
+	};
+	_cleanup_buf_ struct buf der = BUF_INIT;
+	const struct pair *p = *state;
+	struct csr_sealing s;
+	size_t i;
+
+	assert_int_equal(sealing(p, "", &s, &der), ERR_OK);
+	assert_true(s.aes256 && !s.symmetric && s.key_id.len == 0);
+	assert_int_equal(sealing(p, ATTRIBUTE_SYMMETRIC, &s, &der), ERR_OK);
+	assert_true(s.aes256 && s.symmetric && s.key_id.len == 0);
+	assert_int_equal(sealing(p, ATTRIBUTE_ASYMMETRIC, &s, &der), ERR_OK);
+	assert_true(s.aes256 && !s.symmetric && s.key_id.len == 2 &&
+	    s.key_id.ptr[1] == 0xcd);
+	assert_int_equal(sealing(p, ATTRIBUTE_CAPABLE(AES256_CBC), &s, &der),
+	    ERR_OK);
+	assert_true(s.aes256);
+	assert_int_equal(sealing(p, ATTRIBUTE_CAPABLE(AES128_CBC), &s, &der),
+	    ERR_OK);
+	assert_false(s.aes256);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (sealing(p, bad[i], &s, &der) != ERR_SYNTAX)
+			fail_msg("%s", bad[i]);
+	for (i = 0; i < der.len; i++)
+		assert_int_equal(csr_sealing_read(bytes_of(der.ptr, i), &s,
+		    NULL), ERR_SYNTAX);
+}
+
 /* RFC 7030 4.5.2, by hand */
 #define ALT		"0603551d490603551d4a"
 #define WANTED_P256	"302c06092a864886f70d010907301506072a86" \
@@ -271,6 +329,7 @@ main(void)
 		cmocka_unit_test(test_bad_countersignature),
 		cmocka_unit_test(test_challenge),
 		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_sealing),
 		cmocka_unit_test(test_wanted)
 	};
 

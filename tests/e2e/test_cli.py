@@ -23,6 +23,8 @@ COMMANDS = {
         "operator key", "operator approve", "operator trust",
         "device claim", "device release", "device show", "chip-maker approve",
         "chip-maker add", "chip-maker list", "chip-maker remove",
+        "manufacturer approve", "manufacturer add", "manufacturer list",
+        "manufacturer remove",
         "list check", "list make", "list approve", "order list", "order show",
         "order run", "order cancel", "order reconcile", "order export",
         "document-signer list", "document-signer renew", "identity show",

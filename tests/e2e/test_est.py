@@ -1,6 +1,7 @@
 """EST (RFC 7030) with clients that are not ours: strongSwan's pki, curl with
 openssl, python3-cryptography."""
 import base64
+import pathlib
 import re
 import shutil
 import ssl
@@ -112,6 +113,17 @@ def refused(answer, status, reason):
     assert reason in answer[2].decode()
 
 
+def without_quota(made, tmp_path):
+    """An ecosystem whose product allows no new keys by plain EST."""
+    eco = made.copy(tmp_path / "eco")
+    text = (made.root / "doorbell.yaml").read_text()
+    path = eco.root / "none.yaml"
+    path.write_text(text.replace('"2.0.0"', '"2.1.0"').replace(
+        f"  est: {QUOTA}\n", "  est: 0\n"))
+    eco.imprint("product", "add", path)
+    return eco
+
+
 def common_name(certificate):
     return certificate.subject.get_attributes_for_oid(
         x509.NameOID.COMMON_NAME)[0].value
@@ -192,6 +204,38 @@ def test_pki(made, tmp_path):
     assert second.serial_number != first.serial_number
 
 
+JARS = [pathlib.Path("/usr/share/java") / f"{name}.jar"
+        for name in ("bcprov", "bcutil", "bcpkix")]
+
+
+@pytest.mark.skipif(shutil.which("javac") is None or not all(
+    jar.exists() for jar in JARS), reason="no JDK or no libbcpkix-java")
+def test_bouncycastle(made, tmp_path):
+    """BouncyCastle's client enrols and renews, for new keys signed by those
+    there are; the product allows no others."""
+    eco = without_quota(made, tmp_path)
+    device, trust = devices_of(eco, 1)[0], tmp_path / "root.pem"
+    trust.write_text((eco.dir / "publish/trust.pem").read_text())
+    run("openssl", "pkcs12", "-export", "-inkey",
+        device.path.with_suffix(".key"), "-in",
+        device.path.with_suffix(".pem"), "-passout", "pass:birth", "-out",
+        tmp_path / "birth.p12")
+    with Server(eco, name="localhost", fronts=1) as server:
+        done = run("java", "-XX:TieredStopAtLevel=1", "-cp",
+                   ":".join(map(str, JARS)),
+                   pathlib.Path(__file__).parent / "bouncycastle/Est.java",
+                   f"localhost:{server.port}", trust, tmp_path / "birth.p12",
+                   "birth", tmp_path / "got")
+    assert "ca CN=default Root CA" in done.out, done.out
+    assert "curve true, signature true" in done.out
+    first, second = (x509.load_pem_x509_certificate(
+        (tmp_path / f"got.{n}.pem").read_bytes()) for n in (1, 2))
+    assert first.subject == second.subject
+    assert first.serial_number != second.serial_number
+    assert common_name(second) in eco.imprint(
+        "identity", "show", common_name(first)).out
+
+
 def test_curl(server, eco, devices, tmp_path):
     device, key = next(devices), new_key()
     csr = tmp_path / "request.pem"
@@ -221,7 +265,7 @@ def test_refused(server, devices, eco, tmp_path):
             415, "pkcs10")
     refused(ask(server, "simpleenroll", b"\x30\x80", device), 400, "base64")
     refused(ask(server, "simpleenroll", b"", device), 400, "base64")
-    refused(ask(server, "serverkeygen", body, device), 404, "simpleenroll")
+    refused(ask(server, "serverkeygen", body, device), 422, "in the device")
     refused(ask(server, "camera/simpleenroll", body, device), 404, "label")
     refused(server.ask("GET", EST + "simpleenroll"), 404, "cacerts")
     refused(ask(server, "csrattrs", body, device), 404, "simpleenroll")
@@ -317,12 +361,7 @@ def test_csrattrs(server, devices):
 def test_countersigned(made, tmp_path):
     """New keys for a product that allows none by plain EST: the key that the
     device has vouches for each."""
-    eco = made.copy(tmp_path / "eco")
-    text = (made.root / "doorbell.yaml").read_text()
-    path = eco.root / "none.yaml"
-    path.write_text(text.replace('"2.0.0"', '"2.1.0"').replace(
-        f"  est: {QUOTA}\n", "  est: 0\n"))
-    eco.imprint("product", "add", path)
+    eco = without_quota(made, tmp_path)
     device, other = devices_of(eco, 2)
     first, second = new_key(), new_key()
     with Server(eco, fronts=1) as server:

@@ -269,15 +269,21 @@ def test_rotation(server):
 
 def test_confined(server):
     """What the kernel says of the processes that face the network."""
-    fronts = server.role("front")
-    assert len(fronts) == 2
-    openers = [pid for front in fronts for pid in children(front)]
-    assert len(openers) == 2
-    for pid in fronts + openers + server.role("authority"):
-        status = dict(line.split(":\t", 1) for line in open(
+    def confined(pids):
+        seen = [dict(line.split(":\t", 1) for line in open(
             f"/proc/{pid}/status").read().splitlines() if ":\t" in line)
-        assert status["Seccomp"] == "2"
-        assert status["NoNewPrivs"] == "1"
+                for pid in pids]
+        return all((one["Seccomp"], one["NoNewPrivs"]) == ("2", "1")
+                   for one in seen)
+
+    def everybody():
+        fronts = server.role("front")
+        return fronts, [pid for front in fronts for pid in children(front)]
+
+    # one front may have been heard of before the other one is there
+    wait_for(lambda: [len(some) for some in everybody()] == [2, 2] and
+             confined(sum(everybody(), server.role("authority"))))
+    fronts, openers = everybody()
     for pid in fronts + openers:
         held = {os.readlink(f"/proc/{pid}/fd/{fd}")
                 for fd in os.listdir(f"/proc/{pid}/fd") if int(fd) > 2}
@@ -547,7 +553,7 @@ def test_malicious_certificates(issued, tmp_path):
     other = issued.copy(tmp_path / "eco")
     with Authority(other) as authority:
         front, second = authority.front(0), authority.front(1)
-        kind, (challenge, _, name, trust) = front.ask(WELCOME, None)
+        kind, (challenge, _, name, trust, own) = front.ask(WELCOME, None)
         assert (kind, name, len(trust)) == (DONE, NAME, 3)
         _, (elsewhere, *_) = second.ask(WELCOME, None)
         assert elsewhere != challenge
