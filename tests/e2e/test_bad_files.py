@@ -259,6 +259,9 @@ def test_registry(issued, tmp_path):
     cose = [eco.imprint("identity", "show", i, "--format", "cose").raw
             for i in (0, 299)]
     for what, bad in bad_forms(good, 12):
+        # every place of so large a file would take a day
+        if TORTURE and isinstance(what, int) and what >= 100 and what % 997:
+            continue
         eco.db.write_bytes(bad)
         for argv in QUESTIONS if what in ("zeros", "text") or TORTURE \
                 else QUESTIONS[3:5]:
