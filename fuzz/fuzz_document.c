@@ -20,13 +20,17 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct diag diag = DIAG_INIT;
-	struct document d;
+	struct document d, label;
+	enum err err;
 
+	err = document_read_label(bytes_of(data, size), &label, NULL);
 	if (document_parse(bytes_of(data, size), &d, &diag) != ERR_OK) {
 		if (diag.code == ERR_OK || diag.what[0] == '\0')
 			abort();
 		return 0;
 	}
+	if (err != ERR_OK || !bytes_equal(label.ueid, d.ueid))
+		abort();
 	document_put_json(&out, &d);
 	document_put_text(&out, &d);
 	check_plain(&out);

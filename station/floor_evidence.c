@@ -8,10 +8,13 @@ signature_check(const struct secret *package, struct bytes nonce,
     struct bytes signature, bool *ret_good, struct diag *diag)
 {
 	struct document document;
+	struct bytes encoded;
 	enum err err;
 
 	*ret_good = false;
-	err = floor_document(package, &document, diag);
+	err = floor_document(package, &encoded, diag);
+	if (!err)
+		err = document_parse(encoded, &document, diag);
 	return err ? err : report_evidence_check(&document.confirmation,
 	    nonce, signature, ret_good, diag);
 }

@@ -89,7 +89,7 @@ MUST_USE enum err floor_package_open(struct floor *,
     struct secret *out, struct diag *);
 /* The document in a package. */
 MUST_USE enum err floor_document(const struct secret *package,
-    struct document *ret_document, struct diag *);
+    struct bytes *ret_document, struct diag *);
 
 /* FLOOR_OK when the device showed what it was to show. */
 MUST_USE enum err floor_evidence_check(struct floor *,

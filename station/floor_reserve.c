@@ -124,6 +124,7 @@ package_tell(struct floor *f, const struct station_pack *pack,
     struct floor_package *out, bool *ret_read, struct diag *diag)
 {
 	struct document document;
+	struct bytes encoded;
 	struct pack *opened = NULL;
 	enum err err;
 
@@ -136,7 +137,9 @@ package_tell(struct floor *f, const struct station_pack *pack,
 		err = floor_pack(f, pack, &opened, diag);
 	out->sealed = !err && pack_header(opened)->mode == ORDER_CHIP;
 	if (!err && !out->sealed)
-		err = floor_document(&out->package, &document, diag);
+		err = floor_document(&out->package, &encoded, diag);
+	if (!err && !out->sealed)
+		err = document_read_label(encoded, &document, diag);
 	*ret_read = !err || err == ERR_NOMEM;
 	if (!err) {
 		if (!out->sealed)

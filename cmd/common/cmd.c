@@ -303,7 +303,8 @@ cmd_run(struct cmd *cmd, int argc, char **argv)
 	memmove(cmd->argv, cmd->argv + used,
 	    sizeof(cmd->argv) - (size_t)used * sizeof(cmd->argv[0]));
 	cmd->argc -= used;
-	code = cmd->command->run(cmd);
+	code = cmd->program->run != NULL ? cmd->program->run(cmd) :
+	    cmd->command->run(cmd);
 	return code == EXIT_OK && cmd->incomplete ? EXIT_IO : code;
 }
 

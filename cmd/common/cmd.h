@@ -55,6 +55,8 @@ struct cmd_program {
 	const struct cmd_option		*options;	/* for every command */
 	const struct cmd_command	*commands;
 	const char			*notes;		/* ends --help */
+	/* in place of the command's own run, which it may call; or NULL */
+	enum exit_code			(*run)(struct cmd *);
 };
 
 struct cmd {

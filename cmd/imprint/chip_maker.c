@@ -1,4 +1,4 @@
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 #include "lib/authority/approval.h"
 #include "lib/authority/chip_maker.h"
 #include "lib/base/cbor_write.h"
@@ -59,12 +59,15 @@ maker_add(struct cmd *cmd, const struct maker_words *words)
 	_cleanup_buf_ struct buf cert = BUF_INIT, approval = BUF_INIT;
 	const char *path = cmd_value(cmd, words->option);
 	const char *given = cmd_value(cmd, "approval");
+	uint8_t hash[SHA256_SIZE] = { 0 };
 	enum err err;
 
 	if (cmd->argc != 1 || path == NULL)
 		return cmd_usage(cmd, "one NAME and --%s are needed",
 		    words->option);
 	err = cert_read(cmd, path, &cert);
+	if (!err)
+		err = sha256_once(buf_bytes(&cert), hash);
 	if (!err && given != NULL)
 		err = input_read(cmd, given, APPROVAL_SIZE_MAX, &approval);
 	if (!err)
@@ -75,6 +78,9 @@ maker_add(struct cmd *cmd, const struct maker_words *words)
 	if (!err)
 		err = request_submit(cmd, authority, words->add,
 		    buf_bytes(&body), &result);
+	if (!err)
+		err = remote_expect(cmd, path, buf_bytes(&result),
+		    bytes_of(hash, sizeof(hash)));
 	if (err)
 		return cmd_fail(cmd, err);
 	printf(cmd->json ? "{\"%s\": \"%s\", \"sha256\": \"" :

@@ -1,4 +1,4 @@
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 
 static const struct cmd_option common[] = {
 	{ "home", "DIR", "where ecosystems live (default ~/.imprint)" },
@@ -11,6 +11,8 @@ static const struct cmd_option common[] = {
 	{ "operator-passphrase-file", "FILE",
 	    "its passphrase (default: the keystore's)" },
 	{ "operator-passphrase-fd", "N", "the same from a descriptor" },
+	{ "server", "URL", "by way of imprintd there: https://NAME:PORT" },
+	{ "trust", "FILE", "the server's ecosystem: 'operator trust'" },
 	{ NULL, NULL, NULL },
 };
 
@@ -123,6 +125,11 @@ static const struct cmd_option manufacturer_approve_options[] = {
 
 static const struct cmd_option operator_approve_options[] = {
 	{ "out", "FILE", "where the approval goes" },
+	{ NULL, NULL, NULL },
+};
+
+static const struct cmd_option operator_trust_options[] = {
+	{ "out", "FILE", "where it goes" },
 	{ NULL, NULL, NULL },
 };
 
@@ -348,6 +355,10 @@ static const struct cmd_command commands[] = {
 	    "adds", operator_approve_options,
 	    "  imprint operator approve cay.operator --operator bea \\\n"
 	    "      --out cay.approval\n", operator_approve_cmd },
+	{ "operator trust", "", "write what --server needs to know of this "
+	    "ecosystem", operator_trust_options,
+	    "  imprint operator trust --out cay.trust\n",
+	    operator_trust_cmd },
 	{ "device claim", "DEVICE", "say whose a device is, by the code on its "
 	    "label", claim_options,
 	    "  imprint device claim DB-000017 --code 7K2M-00QX-V9DT-3 \\\n"
@@ -502,6 +513,7 @@ static const struct cmd_program program = {
 	.summary = "the authority that gives devices their identities",
 	.options = common,
 	.commands = commands,
+	.run = remote_run,
 	.notes =
 	    "first steps:\n"
 	    "  imprint init --publish-url https://pki.example.net\n"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cmd/imprint/daemon.h"
+#include "cmd/imprint/remote.h"
 #include "lib/authority/order_run.h"
 #include "lib/base/clock.h"
 #include "lib/proto/local.h"
@@ -40,6 +41,10 @@ ecosystem_open_requests(struct cmd *cmd, struct authority **ret_authority)
 	char dir[PATH_SIZE];
 	enum err err;
 
+	if (remote_there(cmd)) {
+		*ret_authority = NULL;
+		return remote_open(cmd);
+	}
 	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, ret_authority);
 	if (err != ERR_BUSY || ecosystem_dir(cmd, dir) != ERR_OK ||
 	    local_connect(dir, &line, &why) != ERR_OK)

@@ -1,5 +1,5 @@
 /* Whose a device is. */
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 #include "lib/authority/claim.h"
 #include "lib/authority/field.h"
 
@@ -12,6 +12,9 @@ birth_find(struct cmd *cmd, struct authority *authority, const char *word,
 	struct address address;
 	enum err err;
 
+	/* that it was born with it, the server checks */
+	if (remote_there(cmd))
+		return remote_address(cmd, word, ret_birth);
 	err = lookup_find(authority, word, &address, &kind, &cmd->diag);
 	return err ? err : field_birth(authority, &address, ret_birth,
 	    &cmd->diag);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "cmd/imprint/daemon.h"
+#include "cmd/imprint/remote.h"
 #include "lib/authority/operator.h"
 #include "lib/base/clock.h"
 
@@ -27,6 +28,7 @@ settings_release(void)
 {
 	secret_release(&settings.passphrase);
 	daemon_leave();
+	remote_release();
 	buf_release(&settings.text);
 }
 
@@ -276,12 +278,17 @@ operator_signer(struct cmd *cmd, struct authority *authority,
 	_cleanup_secret_ struct secret passphrase = SECRET_INIT;
 	const char *path = setting(cmd, "operator-key", NULL);
 	const char *name = setting(cmd, "operator", "admin");
-	char usual[PATH_SIZE];
-	enum err err;
+	char usual[PATH_SIZE], dir[PATH_SIZE];
+	enum err err = ERR_OK;
 
+	if (path == NULL && authority == NULL)
+		err = ecosystem_dir(cmd, dir);
+	if (err)
+		return err;
 	if (path == NULL) {
 		if (snprintf(usual, sizeof(usual), "%s/operators/%s.key",
-		    authority_dir(authority), name) >= (int)sizeof(usual))
+		    authority != NULL ? authority_dir(authority) : dir,
+		    name) >= (int)sizeof(usual))
 			return ERR_LIMIT;
 		path = usual;
 	}
@@ -314,6 +321,8 @@ request_submit_files(struct cmd *cmd, struct authority *authority,
 	int64_t now = time_now();
 	enum err err;
 
+	if (remote_there(cmd))
+		return remote_submit(cmd, type, body, result);
 	err = operator_signer(cmd, authority, &signer);
 	if (!err)
 		err = request_sign(authority_info(authority)->id, type, body,

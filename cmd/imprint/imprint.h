@@ -24,7 +24,8 @@ MUST_USE enum err settings_load(struct cmd *);
 MUST_USE enum err ecosystem_open(struct cmd *, enum authority_mode, bool keys,
     struct authority **ret_authority);
 /* For requests, runs and publication: for writing or, when imprintd holds the
- * lock, for reading, and it does the work (daemon.h). */
+ * lock, for reading, and it does the work (daemon.h). With --server nothing is
+ * opened, and NULL returned: remote.h. */
 MUST_USE enum err ecosystem_open_requests(struct cmd *,
     struct authority **ret_authority);
 /* For writing, although what is accepted (AUTHORITY_ANCHOR, AUTHORITY_CLOCK)
@@ -76,6 +77,9 @@ void	hex_print(FILE *, struct bytes);
 MUST_USE enum err product_find(struct cmd *, struct authority *,
     const char *word, struct product *ret_product,
     struct store_object *ret_object);
+
+/* Does a word name a product file? A slash in it, ".yaml", ".yml", or "-". */
+bool	product_is_file(const char *word);
 
 /* An order's file of names, or "-" for standard input: opened, read through
  * and hashed. The authority is open for writing. */
@@ -138,7 +142,8 @@ MUST_USE enum err order_devices_open(struct cmd *, struct authority *,
 /* As lines, or further JSON members. */
 MUST_USE enum err order_devices_print(struct cmd *, struct authority *,
     uint32_t order);
-/* The key that signs for the operator that --operator names. */
+/* The key that signs for the operator that --operator names; authority NULL:
+ * it is somewhere else. */
 MUST_USE enum err operator_signer(struct cmd *, struct authority *,
     struct signer **ret_signer);
 /* That operator's approval of subject (lib/authority/approval.h), to a new
@@ -187,6 +192,7 @@ enum exit_code manufacturer_approve_cmd(struct cmd *);
 enum exit_code operator_add_cmd(struct cmd *);
 enum exit_code operator_key_cmd(struct cmd *);
 enum exit_code operator_approve_cmd(struct cmd *);
+enum exit_code operator_trust_cmd(struct cmd *);
 enum exit_code order_show_cmd(struct cmd *);
 enum exit_code order_list_cmd(struct cmd *);
 enum exit_code order_run_cmd(struct cmd *);

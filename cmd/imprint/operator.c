@@ -1,4 +1,4 @@
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 
 #include <stdio.h>
 
@@ -22,6 +22,9 @@ key_make(struct cmd *cmd, struct authority *authority, const char *name,
 	int len;
 	enum err err;
 
+	if (given == NULL && authority == NULL)
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "operator %s: --key is needed: where its key goes", name);
 	len = given != NULL ? snprintf(path, PATH_SIZE, "%s", given) :
 	    snprintf(path, PATH_SIZE, "%s/operators/%s.key",
 	    authority_dir(authority), name);
@@ -58,9 +61,11 @@ key_write(struct cmd *cmd, const char *name, const char *out,
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct public_key key;
-	enum err err;
+	enum err err = ERR_OK;
 
-	err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
+	/* somebody who is elsewhere has no ecosystem */
+	if (cmd_value(cmd, "key") == NULL)
+		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
 	if (!err)
 		err = key_make(cmd, authority, name, path, &key);
 	if (!err)
@@ -184,7 +189,7 @@ operator_add(struct cmd *cmd, const char *name, char path[PATH_SIZE])
 		    "operator %s", public, said);
 	if (!err)
 		err = ecosystem_open_requests(cmd, &authority);
-	if (!err)
+	if (!err && authority != NULL)
 		err = alone_check(cmd, authority);
 	if (!err && public == NULL)
 		err = key_make(cmd, authority, name, path, &key);
@@ -216,4 +221,29 @@ operator_add_cmd(struct cmd *cmd)
 		printf(cmd->json ? "{\"operator\": \"%s\"}\n" :
 		    "operator %s\n", cmd->argv[0]);
 	return EXIT_OK;
+}
+
+enum exit_code
+operator_trust_cmd(struct cmd *cmd)
+{
+	_cleanup_authority_ struct authority *authority = NULL;
+	_cleanup_buf_ struct buf root = BUF_INIT, text = BUF_INIT;
+	const char *out = cmd_value(cmd, "out");
+	enum err err;
+
+	if (cmd->argc != 0 || out == NULL)
+		return cmd_usage(cmd, "--out is needed, and nothing else");
+	err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
+	if (!err)
+		err = authority_certificate(authority, KEY_ROOT, &root,
+		    &cmd->diag);
+	if (err)
+		return cmd_fail(cmd, err);
+	remote_trust_put(&text, buf_bytes(&root),
+	    authority_info(authority)->id);
+	err = buf_err(&text);
+	if (!err)
+		err = io_write_file(cmd->io, out, buf_bytes(&text), 0644,
+		    &cmd->diag);
+	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

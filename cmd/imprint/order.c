@@ -523,7 +523,8 @@ order_cancel_cmd(struct cmd *cmd)
 	if (!err)
 		err = cancel_count(buf_bytes(&result), &revoked, &cmd->diag);
 	if (!err)
-		err = parts_remove(cmd, authority, number);
+		err = authority != NULL ? parts_remove(cmd, authority,
+		    number) : ERR_OK;
 	if (err)
 		return cmd_fail(cmd, err);
 	number_format(revoked, text);

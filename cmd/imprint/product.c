@@ -1,6 +1,7 @@
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 
 #include "lib/base/clock.h"
+#include "lib/crypto/hash.h"
 #include "lib/policy/product_yaml.h"
 
 enum err
@@ -12,6 +13,8 @@ product_find(struct cmd *cmd, struct authority *authority, const char *word,
 	const char *at = strchr(word, '@');
 	enum err err;
 
+	if (remote_there(cmd))
+		return remote_product(cmd, word, ret_object->hash);
 	if (snprintf(name, sizeof(name), "%.*s",
 	    at ? (int)(at - word) : (int)strlen(word), word) >=
 	    (int)sizeof(name))
@@ -51,6 +54,7 @@ product_add(struct cmd *cmd, struct authority *authority, const char *path)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, encoded = BUF_INIT;
 	_cleanup_buf_ struct buf result = BUF_INIT;
+	uint8_t hash[SHA256_SIZE] = { 0 };
 	struct product product;
 	enum err err;
 
@@ -61,8 +65,13 @@ product_add(struct cmd *cmd, struct authority *authority, const char *path)
 	if (!err)
 		err = product_encode(&product, &encoded);
 	if (!err)
+		err = sha256_once(buf_bytes(&encoded), hash);
+	if (!err)
 		err = request_submit(cmd, authority, REQUEST_PRODUCT_ADD,
 		    buf_bytes(&encoded), &result);
+	if (!err)
+		err = remote_expect(cmd, path, buf_bytes(&result),
+		    bytes_of(hash, sizeof(hash)));
 	if (err)
 		return err;
 	root_look(cmd, &product);

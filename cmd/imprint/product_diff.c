@@ -21,8 +21,8 @@ struct diff {
 	size_t			 changes;
 };
 
-static bool
-is_file(const char *word)
+bool
+product_is_file(const char *word)
 {
 	size_t len = strlen(word);
 
@@ -97,7 +97,7 @@ side_load(struct diff *diff, struct side *side)
 	struct cmd *cmd = diff->cmd;
 	enum err err, other;
 
-	if (is_file(side->word)) {
+	if (product_is_file(side->word)) {
 		err = file_load(cmd, side);
 	} else {
 		err = product_find(cmd, diff->authority, side->word,
@@ -304,7 +304,7 @@ product_diff_cmd(struct cmd *cmd)
 	diff->cmd = cmd;
 	diff->before.word = cmd->argv[0];
 	diff->after.word = cmd->argv[1];
-	if (!is_file(cmd->argv[0]) || !is_file(cmd->argv[1]))
+	if (!product_is_file(cmd->argv[0]) || !product_is_file(cmd->argv[1]))
 		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
 	diff->authority = authority;
 	if (!err)

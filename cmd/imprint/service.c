@@ -1,6 +1,6 @@
 #include <fcntl.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 #include "lib/x509/certificate.h"
 
 #define PEM_KEY_MAX 1024
@@ -21,12 +21,14 @@ service_key(struct cmd *cmd, struct public_key *ret_key, struct secret *pem)
 /* The certificate, and the CA that a TLS server sends along. */
 static enum err
 chain_put(struct cmd *cmd, struct authority *authority,
-    struct bytes certificate, struct buf *out)
+    struct bytes certificate, const struct public_key *key, struct buf *out)
 {
 	_cleanup_buf_ struct buf infra = BUF_INIT;
 	enum err err;
 
-	err = authority_certificate(authority, KEY_INFRA, &infra, &cmd->diag);
+	err = remote_there(cmd) ? remote_chain(cmd, certificate, key,
+	    &infra) : authority_certificate(authority, KEY_INFRA, &infra,
+	    &cmd->diag);
 	if (err)
 		return err;
 	pem_put(out, "CERTIFICATE", certificate);
@@ -74,7 +76,8 @@ service_add(struct cmd *cmd, struct authority *authority, const char *name,
 		err = certificate_request(cmd, authority, key_path,
 		    buf_bytes(&body), &result);
 	if (!err)
-		err = chain_put(cmd, authority, buf_bytes(&result), &chain);
+		err = chain_put(cmd, authority, buf_bytes(&result), &key,
+		    &chain);
 	if (!err)
 		err = io_write_file(cmd->io, pem_path, buf_bytes(&chain),
 		    0644, &cmd->diag);

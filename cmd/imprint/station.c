@@ -1,4 +1,4 @@
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 
 #include "lib/authority/reconcile.h"
 #include "lib/base/cbor_write.h"
@@ -31,6 +31,9 @@ station_take(struct cmd *cmd, struct authority *authority,
 	if (!err)
 		err = request_submit(cmd, authority, type,
 		    buf_bytes(&statement), &result);
+	if (!err)
+		err = remote_expect(cmd, path, buf_bytes(&result),
+		    bytes_of(parsed.kid, COSE_KID_SIZE));
 	if (err)
 		return err;
 	if (cmd->json) {

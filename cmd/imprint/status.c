@@ -3,6 +3,7 @@
 #include <strings.h>
 
 #include "cmd/imprint/daemon.h"
+#include "cmd/imprint/remote.h"
 #include "cmd/imprint/target.h"
 #include "lib/authority/log_publish.h"
 #include "lib/authority/operation.h"
@@ -69,13 +70,14 @@ change_count(struct change *c, struct status_count *ret_count)
 static enum err
 change_confirm(struct change *c)
 {
-	struct status_count count;
+	struct status_count count = { .changed = c->targets.identities };
 	char question[128], number[32];
-	enum err err;
+	enum err err = ERR_OK;
 
 	if (c->targets.identities <= CONFIRM_ABOVE)
 		return ERR_OK;
-	err = change_count(c, &count);
+	if (!remote_there(c->cmd))
+		err = change_count(c, &count);
 	if (err || count.changed <= CONFIRM_ABOVE)
 		return err;
 	number_format(count.changed, number);
@@ -391,10 +393,14 @@ publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
 	enum err err;
 
 	printf(cmd->json ? "\"published\": [" : "");
-	err = daemon_there() ? daemon_publish(&publish, &cmd->diag) :
-	    authority_publish_status(authority, &publish, &cmd->diag);
+	if (remote_there(cmd))
+		err = remote_publish(cmd);
+	else
+		err = daemon_there() ? daemon_publish(&publish, &cmd->diag) :
+		    authority_publish_status(authority, &publish,
+		    &cmd->diag);
 	/* it may have made ranges void, and is on record itself */
-	if (!err && !daemon_there())
+	if (!err && authority != NULL && !daemon_there())
 		err = logs_publish(cmd, authority, &what);
 	printf(cmd->json ? "]" : "");
 	if (err && cmd->json)

@@ -1,3 +1,4 @@
+#include "cmd/imprint/remote.h"
 #include "cmd/imprint/target.h"
 
 #include <stdlib.h>
@@ -124,6 +125,11 @@ word_find(struct collect *c, const char *word)
 	struct address address;
 	enum err err;
 
+	if (remote_there(c->cmd)) {
+		err = remote_address(c->cmd, word, &address);
+		return err ? err : target_add(c, address.log, address.index,
+		    1);
+	}
 	err = lookup_find(c->authority, word, &address, &kind,
 	    &c->cmd->diag);
 	if (err && word_is_range(word)) {
@@ -212,6 +218,21 @@ order_find(struct collect *c, const char *option, const char *text,
 	return err ? err : order_devices(c, first);
 }
 
+/* The logs have their numbers everywhere. */
+static enum err
+span_remote(struct collect *c, const char *log, uint64_t first,
+    uint64_t last)
+{
+	char word[STORE_NAME_MAX + 32];
+	struct address address;
+	enum err err;
+
+	(void)snprintf(word, sizeof(word), "%s/%ju", log, (uintmax_t)first);
+	err = remote_address(c->cmd, word, &address);
+	return err ? err : target_add(c, address.log, first,
+	    last - first + 1);
+}
+
 /* "[LOG/]FIRST-LAST" */
 static enum err
 span_find(struct collect *c, const char *text)
@@ -232,6 +253,8 @@ span_find(struct collect *c, const char *text)
 		return diag_fail(&c->cmd->diag, ERR_INVALID, NULL,
 		    "--range \"%s\": give it as FIRST-LAST or "
 		    "LOG/FIRST-LAST, as bulk/100-199", text);
+	if (remote_there(c->cmd))
+		return span_remote(c, name, first, last);
 	err = store_log_by_name(authority_store(c->authority), name, &log,
 	    &c->cmd->diag);
 	return err ? err : target_add(c, log.log, first, last - first + 1);
@@ -362,7 +385,8 @@ targets_get(struct cmd *cmd, struct authority *authority,
 	if (err)
 		return err;
 	ranges_merge(targets);
-	err = ranges_issued(&c);
+	if (!remote_there(cmd))
+		err = ranges_issued(&c);
 	if (!err && targets->list.count == 0)
 		err = diag_fail(&cmd->diag, ERR_INVALID, NULL,
 		    "%s: no identity is named", cmd->command->name);

@@ -9,6 +9,7 @@
 #include "lib/authority/status.h"
 #include "lib/base/clock.h"
 #include "lib/base/json_write.h"
+#include "lib/identity/station.h"
 
 #define PAGE_USUAL	50
 #define PAGE_MAX	100
@@ -83,14 +84,19 @@ product_item(void *ctx, const struct store_object *object)
 static enum err
 station_item(void *ctx, const struct store_object *object)
 {
+	struct station_statement statement;
 	struct page *page = ctx;
+	enum err err;
 
 	if (!page_item(page, page->at++))
 		return ERR_OK;
+	err = station_statement_parse(object->body, &statement, NULL);
+	if (err)
+		return err;
 	json_put_text(&page->json, "station", bytes_text(object->name));
 	time_put(&page->json, "added", object->created);
-	json_put_hex(&page->json, "key", bytes_of(object->hash,
-	    STORE_HASH_SIZE));
+	json_put_hex(&page->json, "key", bytes_of(statement.kid,
+	    COSE_KID_SIZE));
 	json_close(&page->json, '}');
 	return ERR_OK;
 }

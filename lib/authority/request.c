@@ -19,19 +19,31 @@ request_sign(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
     enum request_type type, struct bytes body, int64_t now,
     struct signer *signer, struct buf *out, struct diag *diag)
 {
-	_cleanup_buf_ struct buf payload = { .limit = REQUEST_SIZE_MAX };
-	uint8_t id[REQUEST_ID_SIZE], kid[COSE_KID_SIZE];
+	uint8_t id[REQUEST_ID_SIZE];
 	enum err err;
 
 	err = random_bytes(id, sizeof(id), diag);
-	if (!err)
-		err = cose_key_thumbprint(signer_public(signer), kid);
+	return err ? err : request_sign_as(ecosystem, id, type, body, now,
+	    signer, out, diag);
+}
+
+enum err
+request_sign_as(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
+    const uint8_t id[REQUEST_ID_SIZE], enum request_type type,
+    struct bytes body, int64_t now, struct signer *signer, struct buf *out,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf payload = { .limit = REQUEST_SIZE_MAX };
+	uint8_t kid[COSE_KID_SIZE];
+	enum err err;
+
+	err = cose_key_thumbprint(signer_public(signer), kid);
 	if (err)
 		return err;
 	cbor_put_array(&payload, 6);
 	cbor_put_uint(&payload, REQUEST_VERSION);
 	cbor_put_bstr(&payload, bytes_of(ecosystem, ECOSYSTEM_ID_SIZE));
-	cbor_put_bstr(&payload, bytes_of(id, sizeof(id)));
+	cbor_put_bstr(&payload, bytes_of(id, REQUEST_ID_SIZE));
 	cbor_put_uint(&payload, type);
 	cbor_put_int(&payload, now);
 	cbor_put_bstr(&payload, body);

@@ -59,6 +59,11 @@ enum request_type {
 MUST_USE enum err request_sign(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
     enum request_type, struct bytes body, int64_t now, struct signer *,
     struct buf *out, struct diag *);
+/* The same with an id of the caller's: of two such requests one at most is
+ * carried out. */
+MUST_USE enum err request_sign_as(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE],
+    const uint8_t id[REQUEST_ID_SIZE], enum request_type, struct bytes body,
+    int64_t now, struct signer *, struct buf *out, struct diag *);
 
 /*
  * Verify and carry out. result: product-add the product's hash; station-add

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -21,14 +22,44 @@ struct http_batch {
 	struct buf		 body;
 	struct diag		 diag;
 	enum err		 err;
+	atomic_bool		 over;		/* then the loop's again */
 };
 
+/* If what is under way is over: its replies are ready. */
+static void
+batch_look(struct http_batch *batch)
+{
+	struct http_server *server = batch->server;
+	struct peer *peer;
+
+	if (!batch->held || !atomic_load(&batch->over))
+		return;
+	batch->held = false;
+	if (batch->err) {
+		server->err = batch->err;
+		server->diag = batch->diag;
+		http_server_stop(server);
+	}
+	TAILQ_FOREACH(peer, &server->peers, entry)
+		if (peer->state == PEER_HELD)
+			peer->state = PEER_READY;
+}
+
+/* What was under way may have ended within this turn: then the disk does not
+ * wait for the rest of it. */
 void
 server_replied(struct http_server *server)
 {
+	struct http_batch *batch = server->batch;
+	bool held = batch != NULL && batch->held;
+
 	server->due = true;
-	/* queued behind all else that is ready in this turn */
-	event_active(server->flush, EV_TIMEOUT, 0);
+	if (batch != NULL)
+		batch_look(batch);
+	if (held && !batch->held && !server->err)
+		server_flush(-1, 0, server);
+	else	/* queued behind all else that is ready in this turn */
+		event_active(server->flush, EV_TIMEOUT, 0);
 }
 
 static void
@@ -96,6 +127,7 @@ server_flush(evutil_socket_t fd, short what, void *ctx)
 		server->config.gather(server->config.ctx);
 	server->due = false;
 	batch->held = true;
+	atomic_store(&batch->over, false);
 	(void)sem_post(&batch->go);
 }
 
@@ -104,21 +136,12 @@ batch_ended(evutil_socket_t fd, short what, void *ctx)
 {
 	struct http_batch *batch = ctx;
 	struct http_server *server = batch->server;
-	struct peer *peer;
 	uint64_t count;
 
 	(void)what;
 	if (read(fd, &count, sizeof(count)) != sizeof(count))
 		return;
-	batch->held = false;
-	if (batch->err) {
-		server->err = batch->err;
-		server->diag = batch->diag;
-		http_server_stop(server);
-	}
-	TAILQ_FOREACH(peer, &server->peers, entry)
-		if (peer->state == PEER_HELD)
-			peer->state = PEER_READY;
+	batch_look(batch);
 	/* the disk works on while we send */
 	server_flush(-1, 0, server);
 	replies_send(server, PEER_READY, &batch->body);
@@ -138,6 +161,7 @@ batch_thread(void *ctx)
 			return NULL;
 		batch->err = config->batch(config->ctx, &batch->body,
 		    &batch->diag);
+		atomic_store(&batch->over, true);
 		while (write(batch->done, &one, sizeof(one)) != sizeof(one))
 			;	/* there is room: its count is 0 */
 	}
@@ -209,6 +233,7 @@ batch_end(struct http_server *server)
 		return;
 	while (batch->held)
 		batch_ended(batch->done, 0, batch);
+	replies_send(server, PEER_READY, &batch->body);
 	batch->quit = true;
 	(void)sem_post(&batch->go);
 	(void)pthread_join(batch->thread, NULL);

@@ -252,3 +252,26 @@ json_each_item(const struct json_value *object, const char *name,
 	}
 	return ERR_OK;
 }
+
+enum err
+json_each_object(const struct json_value *object, const char *name,
+    enum err (*each)(void *ctx, const struct json_value *, struct diag *),
+    void *ctx, struct diag *diag)
+{
+	const json_t *inner = member(object, name);
+	json_t *value;
+	size_t i;
+	enum err err;
+
+	if (!json_is_array(inner))
+		return type_fail(name, "an array", diag);
+	json_array_foreach(inner, i, value) {
+		if (!json_is_object(value))
+			return diag_fail(diag, ERR_INVALID, NULL,
+			    "%s: item %zu: not an object", name, i + 1);
+		err = each(ctx, (const struct json_value *)value, diag);
+		if (err)
+			return err;
+	}
+	return ERR_OK;
+}

@@ -56,5 +56,10 @@ MUST_USE enum err json_each_text(const struct json_value *,
 MUST_USE enum err json_each_item(const struct json_value *,
     const char *name, enum err (*text)(void *ctx, const char *name,
     const char *text, struct diag *), void *ctx, struct diag *diag);
+/* Objects of an array that must be there. ERR_INVALID, and what each
+ * returns. */
+MUST_USE enum err json_each_object(const struct json_value *,
+    const char *name, enum err (*each)(void *ctx, const struct json_value *,
+    struct diag *), void *ctx, struct diag *diag);
 
 #endif

@@ -234,6 +234,44 @@ test_each_item(void **state)
 	    ERR_OK);
 }
 
+static enum err
+object_note(void *ctx, const struct json_value *object, struct diag *diag)
+{
+	char text[8];
+	enum err err;
+
+	err = json_get_text(object, "a", text, sizeof(text), diag);
+	if (!err)
+		buf_printf(ctx, "%s;", text);
+	return err;
+}
+
+static void
+test_each_object(void **state)
+{
+	_cleanup_json_value_ struct json_value *v = read_good(
+	    "{\"good\":[{\"a\":\"1\"},{\"a\":\"2\"}],"
+	    "\"bad\":[{\"a\":1}],\"text\":[{},\"a\"],"
+	    "\"object\":{},\"empty\":[]}");
+	static const char *const refused[] = { "bad", "object", "none" };
+	_cleanup_buf_ struct buf seen = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(json_each_object(v, "good", object_note, &seen,
+	    NULL), ERR_OK);
+	assert_string_equal(buf_text(&seen), "1;2;");
+	assert_int_equal(json_each_object(v, "empty", object_note, &seen,
+	    NULL), ERR_OK);
+	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		assert_int_equal(json_each_object(v, refused[i], object_note,
+		    &seen, NULL), ERR_INVALID);
+	assert_int_equal(json_each_object(v, "text", object_note, &seen,
+	    &diag), ERR_INVALID);
+	assert_string_equal(diag.what, "text: item 2: not an object");
+}
+
 int
 main(void)
 {
@@ -246,6 +284,7 @@ main(void)
 		cmocka_unit_test(test_only),
 		cmocka_unit_test(test_each_text),
 		cmocka_unit_test(test_each_item),
+		cmocka_unit_test(test_each_object),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

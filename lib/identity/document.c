@@ -708,6 +708,70 @@ document_parse(struct bytes input, struct document *ret_document,
 	return ERR_OK;
 }
 
+/* The claims of either kind, looked at no further than that. */
+static enum err
+claims_find(struct bytes input, struct bytes *ret_claims, struct diag *diag)
+{
+	struct cose_sign1 message;
+	struct cbor c;
+	enum err err;
+
+	if (!document_has_receipt(input)) {
+		err = cose_sign1_parse(input, &message, diag);
+		*ret_claims = err ? BYTES_NONE : message.payload;
+		return err;
+	}
+	cbor_open(&c, input);
+	cbor_get_array_sized(&c, 2);
+	*ret_claims = cbor_get_bstr(&c);
+	cbor_skip(&c);
+	return cbor_close(&c) ? ERR_OK : diag_fail(diag, ERR_SYNTAX,
+	    "RFC 8949 4.2.1", "document: octet %zu: %s", c.pos, c.error);
+}
+
+static enum err
+label_claim_read(struct reader *r)
+{
+	int64_t number = 0;
+
+	if (cbor_peek(r->c) == CBOR_TSTR)
+		cbor_skip(r->c);
+	else
+		number = cbor_get_int(r->c);
+	if (number == CLAIM_UEID)
+		return read_ueid(r);
+	if (number == CLAIM_NAMES)
+		return read_names(r);
+	cbor_skip(r->c);
+	return ERR_OK;
+}
+
+enum err
+document_read_label(struct bytes input, struct document *out,
+    struct diag *diag)
+{
+	struct cbor c;
+	struct reader r = { .c = &c, .d = out, .claim = "ueid or names",
+		.diag = diag };
+	struct bytes claims;
+	size_t i, pairs;
+	enum err err;
+
+	out->ueid = BYTES_NONE;
+	out->name_count = 0;
+	err = claims_find(input, &claims, diag);
+	if (err)
+		return err;
+	cbor_open(&c, claims);
+	pairs = cbor_get_map(&c);
+	for (i = 0; i < pairs && !err && cbor_ok(&c); i++)
+		err = label_claim_read(&r);
+	if (!err && (!cbor_close(&c) || out->ueid.len == 0))
+		err = diag_fail(diag, ERR_SYNTAX, "RFC 8392 3", "document:"
+		    " claim ueid: %s", c.error ? c.error : "is missing");
+	return err;
+}
+
 enum err
 document_key_read(struct bytes cose_key, struct public_key *ret_key)
 {

@@ -87,6 +87,13 @@ struct document {
  * curve); diag names the claim. */
 MUST_USE enum err document_parse(struct bytes, struct document *ret_document,
     struct diag *);
+/*
+ * What a label says of a device, of a document that somebody else answers for:
+ * ueid, names and name_count are set, and nothing else. Views of the input, as
+ * all of them. ERR_SYNTAX, ERR_LIMIT.
+ */
+MUST_USE enum err document_read_label(struct bytes, struct document *,
+    struct diag *);
 
 /* The public key of one of its COSE_Keys, which were checked when it was
  * parsed. */

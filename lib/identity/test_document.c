@@ -172,6 +172,44 @@ test_good(void **state)
 	assert_true(bytes_equal(d.names[0].text, bytes_text("CAM-1")));
 }
 
+/* What a label says is what the whole says, and nothing else is looked at. */
+static void
+test_label(void **state)
+{
+	static const char *const bad[] = { "", "\x80", "\x84",
+	    "\x82\x40\x00\x00", "\x82\x41\x00\x00" };
+	const struct change no_ueid = { CLAIM_UEID, NULL };
+	const struct change bad_exp = { CLAIM_EXP, "6161" };
+	_cleanup_buf_ struct buf b = BUF_INIT;
+	struct document whole, label;
+	struct diag diag = DIAG_INIT;
+	size_t i;
+
+	(void)state;
+	document_make(&unchanged, "", 0, &b);
+	assert_int_equal(document_parse(buf_bytes(&b), &whole, NULL), ERR_OK);
+	assert_int_equal(document_read_label(buf_bytes(&b), &label, NULL),
+	    ERR_OK);
+	assert_true(bytes_equal(label.ueid, whole.ueid));
+	assert_int_equal(label.name_count, 1);
+	assert_true(bytes_equal(label.names[0].kind, whole.names[0].kind));
+	assert_true(bytes_equal(label.names[0].text, whole.names[0].text));
+	for (i = 0; i < b.len; i++)
+		assert_int_not_equal(document_read_label(bytes_of(b.ptr, i),
+		    &label, NULL), ERR_OK);
+	document_make(&no_ueid, "", 0, &b);
+	assert_int_equal(document_read_label(buf_bytes(&b), &label, &diag),
+	    ERR_SYNTAX);
+	assert_non_null(strstr(diag.what, "ueid: is missing"));
+	/* another claim is not looked at */
+	document_make(&bad_exp, "", 0, &b);
+	assert_int_equal(document_read_label(buf_bytes(&b), &label, NULL),
+	    ERR_OK);
+	for (i = 0; i < COUNT(bad); i++)
+		assert_int_not_equal(document_read_label(bytes_text(bad[i]),
+		    &label, NULL), ERR_OK);
+}
+
 static void
 test_rights(void **state)
 {
@@ -571,6 +609,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_label),
 		cmocka_unit_test(test_rights),
 		cmocka_unit_test(test_wrong_types),
 		cmocka_unit_test(test_bad_values),

@@ -110,12 +110,16 @@ test_whole_chunk(void **state)
 {
 	struct chunk *c = *state;
 	struct diag diag = DIAG_INIT;
-	struct document d;
+	struct document d, label;
 	uint32_t i;
 
 	for (i = 0; i < CHUNK; i++) {
+		assert_int_equal(document_read_label(chunk_document(c, i),
+		    &label, NULL), ERR_OK);
 		if (document_parse(chunk_document(c, i), &d, &diag) != ERR_OK)
 			fail_msg("%u: %s", i, diag.what);
+		assert_true(bytes_equal(label.ueid, d.ueid));
+		assert_int_equal(label.name_count, d.name_count);
 		assert_int_equal(d.signature, SIGNATURE_RECEIPT);
 		assert_true(bytes_equal(d.claims, buf_bytes(&c->claims[i])));
 		assert_true(bytes_equal(d.message.kid,

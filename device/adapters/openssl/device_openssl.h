@@ -53,8 +53,10 @@ int	imprint_openssl_request(const struct imprint_device_keystore *,
 
 /* One HTTP/1.1 request over a connection of its own. */
 struct imprint_tls_request {
-	/* verified; its authentication certificate and key are used */
+	/* verified; its authentication certificate and key are used, unless
+	 * anonymous: then its root alone, and no certificate is shown */
 	const struct imprint_device_identity *identity;
+	bool			 anonymous;
 	/* signs when that key is not with the identity; then P-256. Or NULL */
 	const struct imprint_device_keystore *keys;
 	const char		*host;
@@ -66,7 +68,10 @@ struct imprint_tls_request {
 	unsigned		 timeout_s;	/* of each wait */
 	const char		*method;
 	const char		*object;	/* path after "/", plain */
-	const char		*content_type;
+	/* or, not NULL, all of it as it is sent: "/v1/orders?limit=10" */
+	const char		*target;
+	const char		*authorization;	/* NULL: none */
+	const char		*content_type;	/* NULL: none */
 	struct imprint_bytes	 body;
 };
 
@@ -84,6 +89,7 @@ struct imprint_tls_answer {
 	enum imprint_tls_outcome outcome;
 	char			 reason[IMPRINT_TLS_REASON_SIZE];
 	char			 server[IMPRINT_TLS_REASON_SIZE]; /* subject */
+	bool			 sent;	/* the request may have arrived */
 	int			 status;		/* 200, ... */
 	unsigned		 retry_after_s;		/* RFC 9110 10.2.3, in
 							 * seconds; 0: none */

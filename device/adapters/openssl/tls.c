@@ -14,7 +14,7 @@
 #include "device/adapters/openssl/internal.h"
 
 #define OID_SERVER_AUTH	"1.3.6.1.5.5.7.3.1"
-#define HEAD_MAX	2048
+#define HEAD_MAX	4096
 
 /* One question on its way. */
 struct ask {
@@ -168,7 +168,8 @@ context_make(struct ask *a)
 	a->ctx = SSL_CTX_new(TLS_client_method());
 	if (a->ctx == NULL ||
 	    SSL_CTX_set_min_proto_version(a->ctx, TLS1_3_VERSION) != 1 ||
-	    !identity_show(a) || !server_expect(a))
+	    (!a->request->anonymous && !identity_show(a)) ||
+	    !server_expect(a))
 		return outcome(a, IMPRINT_TLS_FAILED, "TLS: %s",
 		    library_reason());
 	(void)SSL_CTX_set_session_cache_mode(a->ctx, SSL_SESS_CACHE_OFF);
@@ -352,18 +353,27 @@ static bool
 request_send(struct ask *a)
 {
 	const struct imprint_tls_request *r = a->request;
-	char head[HEAD_MAX], path[HEAD_MAX / 2];
+	const char *kind = r->content_type, *auth = r->authorization;
+	char head[HEAD_MAX], path[HEAD_MAX / 4];
 	size_t done = 0;
-	int len;
+	int len = -1;
 
-	len = path_encode(r->object, path, sizeof(path)) ?
-	    snprintf(head, sizeof(head), "%s /%s HTTP/1.1\r\nHost: %s\r\n"
-	    "Content-Type: %s\r\nContent-Length: %zu\r\n"
-	    "Connection: close\r\n\r\n", r->method, path, r->name,
-	    r->content_type, r->body.len) : -1;
+	path[0] = '/';
+	if (r->target != NULL || path_encode(r->object, path + 1,
+	    sizeof(path) - 1))
+		len = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\n"
+		    "Host: %s\r\n%s%s%s%s%s%sContent-Length: %zu\r\n"
+		    "Connection: close\r\n\r\n", r->method,
+		    r->target != NULL ? r->target : path, r->name,
+		    auth != NULL ? "Authorization: " : "",
+		    auth != NULL ? auth : "", auth != NULL ? "\r\n" : "",
+		    kind != NULL ? "Content-Type: " : "",
+		    kind != NULL ? kind : "", kind != NULL ? "\r\n" : "",
+		    r->body.len);
 	if (len < 0 || (size_t)len >= sizeof(head))
 		return outcome(a, IMPRINT_TLS_FAILED,
 		    "the object's name is too long to ask for");
+	a->answer->sent = true;
 	/*
 	 * A service that refuses us in TLS 1.3 has closed by now: what it
 	 * said tells more than the failing write.
@@ -396,7 +406,7 @@ field_find(const char *head, const char *name)
 static bool
 head_read(const struct ask *a, size_t *ret_start, size_t *ret_len)
 {
-	char head[HEAD_MAX * 2];
+	char head[HEAD_MAX];
 	const uint8_t *end;
 	const char *field;
 	size_t len;
@@ -497,8 +507,9 @@ imprint_tls_ask(const struct imprint_tls_request *request, uint8_t *buffer,
 	};
 
 	*ret_answer = (struct imprint_tls_answer){ 0 };
-	a.key = key_find(request);
-	if (a.key == NULL)
+	if (!request->anonymous)
+		a.key = key_find(request);
+	if (a.key == NULL && !request->anonymous)
 		(void)outcome(&a, IMPRINT_TLS_FAILED, "the identity has no"
 		    " authentication key with a certificate");
 	else if (context_make(&a) && socket_open(&a) && handshake(&a) &&

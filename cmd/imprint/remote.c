@@ -1,0 +1,481 @@
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cmd/imprint/remote.h"
+#include "device/adapters/openssl/device_openssl.h"
+#include "lib/authority/query.h"
+#include "lib/base/clock.h"
+#include "lib/crypto/random.h"
+#include "lib/x509/x509_read.h"
+
+#define SCHEME		"https://"
+#define PORT		"443"
+#define HOST_SIZE	256
+#define PORT_SIZE	8
+#define TIMEOUT_S	60		/* of each wait */
+#define TRIES_MAX	3
+#define ANSWER_MAX	((size_t)512 << 10)
+#define AUTHORIZATION_MAX ((size_t)3 << 10)
+#define TRUST_MAX	((size_t)64 << 10)
+#define REQUEST_KIND	"application/imprint-request+cose"
+#define ID_LINE		"Imprint ecosystem: "
+#define STATUS_OK	200
+
+/* Filled in once, then read; the time of the last request but grows. */
+static struct {
+	bool		 open;
+	char		 host[HOST_SIZE], port[PORT_SIZE];
+	uint8_t		 id[ECOSYSTEM_ID_SIZE];
+	struct buf	 root;		/* DER */
+	struct signer	*signer;
+	int64_t		 last;
+} remote = { .root = BUF_INIT };
+
+bool
+remote_there(const struct cmd *cmd)
+{
+	return cmd_flag(cmd, "server");
+}
+
+void
+remote_release(void)
+{
+	buf_release(&remote.root);
+	signer_free(&remote.signer);
+}
+
+/* "https://name", "https://name:8443/", "https://[::1]:8443" */
+static enum err
+address_read(struct cmd *cmd, const char *url)
+{
+	const char *at = url, *end, *port = PORT;
+	size_t len, port_len = sizeof(PORT) - 1;
+	bool good;
+
+	good = strncmp(url, SCHEME, sizeof(SCHEME) - 1) == 0;
+	at += good ? sizeof(SCHEME) - 1 : 0;
+	end = *at == '[' ? strchr(at, ']') : at + strcspn(at, ":/?#@");
+	at += *at == '[';
+	good = good && end != NULL;
+	len = good ? (size_t)(end - at) : 0;
+	end += good && *end == ']';
+	if (good && *end == ':') {
+		port = end + 1;
+		port_len = strspn(port, "0123456789");
+		end = port + port_len;
+	}
+	if (!good || len == 0 || len >= HOST_SIZE || port_len == 0 ||
+	    port_len >= PORT_SIZE || (*end != '\0' && strcmp(end, "/") != 0))
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "--server \"%s\": give it as https://NAME or "
+		    "https://NAME:PORT", url);
+	(void)snprintf(remote.host, HOST_SIZE, "%.*s", (int)len, at);
+	(void)snprintf(remote.port, PORT_SIZE, "%.*s", (int)port_len, port);
+	return ERR_OK;
+}
+
+void
+remote_trust_put(struct buf *out, struct bytes root,
+    const uint8_t id[ECOSYSTEM_ID_SIZE])
+{
+	/* text before a block is explanation (RFC 7468 5.2) */
+	buf_printf(out, ID_LINE);
+	buf_put_hex(out, bytes_of(id, ECOSYSTEM_ID_SIZE));
+	buf_printf(out, "\n");
+	pem_put(out, "CERTIFICATE", root);
+}
+
+static enum err
+trust_read(struct cmd *cmd, const char *path)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT, all = BUF_INIT;
+	char id[2 * ECOSYSTEM_ID_SIZE + 1] = "";
+	struct bytes rest, root = BYTES_NONE;
+	const char *line;
+	size_t len = 0;
+	enum err err;
+
+	err = input_read(cmd, path, TRUST_MAX, &text);
+	if (!err)
+		err = pem_get_all(buf_bytes(&text), "CERTIFICATE", &all,
+		    &cmd->diag);
+	if (err) {
+		diag_prefix(&cmd->diag, "%s", path);
+		return err;
+	}
+	rest = buf_bytes(&all);
+	(void)pem_next(&rest, &root);
+	buf_put_bytes(&remote.root, root);
+	line = memmem(text.ptr, text.len, ID_LINE, sizeof(ID_LINE) - 1);
+	if (line != NULL && (size_t)((const char *)text.ptr + text.len -
+	    line) >= sizeof(ID_LINE) - 1 + sizeof(id) - 1)
+		memcpy(id, line + sizeof(ID_LINE) - 1, sizeof(id) - 1);
+	if (hex_decode(id, remote.id, sizeof(remote.id), &len) == ERR_OK &&
+	    len == ECOSYSTEM_ID_SIZE)
+		return buf_err(&remote.root);
+	(void)diag_fail(&cmd->diag, ERR_INVALID, NULL,
+	    "%s: does not say which ecosystem it is of", path);
+	diag_hint(&cmd->diag, "on the server 'imprint operator trust --out "
+	    "FILE' writes one that does");
+	return ERR_INVALID;
+}
+
+enum err
+remote_open(struct cmd *cmd)
+{
+	const char *trust = cmd_value(cmd, "trust");
+	enum err err;
+
+	if (remote.open)
+		return ERR_OK;
+	if (trust == NULL) {
+		(void)diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "--server: --trust is needed too");
+		diag_hint(&cmd->diag, "on the server 'imprint operator trust "
+		    "--out FILE' writes it");
+		return ERR_INVALID;
+	}
+	err = settings_load(cmd);
+	if (!err)
+		err = address_read(cmd, cmd_value(cmd, "server"));
+	if (!err)
+		err = trust_read(cmd, trust);
+	if (!err)
+		err = operator_signer(cmd, NULL, &remote.signer);
+	remote.open = err == ERR_OK;
+	return err;
+}
+
+/* No answer of the server at all. */
+static enum err
+unanswered(struct cmd *cmd, const struct imprint_tls_answer *answer)
+{
+	enum err err = ERR_IO;
+
+	if (answer->outcome == IMPRINT_TLS_FAILED)
+		err = ERR_CRYPTO;
+	else if (answer->outcome == IMPRINT_TLS_SERVER_DENIED)
+		err = ERR_AUTH;
+	(void)diag_fail(&cmd->diag, err, NULL, "%s: %s", remote.host,
+	    answer->reason);
+	if (err == ERR_AUTH)
+		diag_hint(&cmd->diag, "nothing was sent; is it the right "
+		    "server, --trust of its ecosystem, and the clock here "
+		    "set?");
+	return err;
+}
+
+/* What the server refused, as its problem details have it. */
+static enum err
+refused(struct cmd *cmd, const struct imprint_tls_answer *answer)
+{
+	static const struct {
+		int		 status;
+		const char	*reason;	/* NULL: any */
+		enum err	 err;
+	} errors[] = {
+		{ 400, "limit", ERR_LIMIT },
+		{ 400, "unsupported", ERR_UNSUPPORTED },
+		{ 400, "version", ERR_VERSION },
+		{ 400, NULL, ERR_SYNTAX },
+		{ 401, NULL, ERR_AUTH },
+		{ 403, "not-allowed", ERR_PERMISSION },
+		{ 403, NULL, ERR_AUTH },
+		{ 404, NULL, ERR_NOTFOUND },
+		{ 409, "time", ERR_CLOCK },
+		{ 409, "exists", ERR_EXISTS },
+		{ 409, "state", ERR_STATE },
+		{ 409, NULL, ERR_CONFLICT },
+		{ 413, NULL, ERR_LIMIT },
+		{ 422, NULL, ERR_INVALID },
+		{ 429, NULL, ERR_BUSY },
+		{ 503, "disk", ERR_NOSPACE },
+		{ 503, NULL, ERR_BUSY },
+	};
+	_cleanup_json_value_ struct json_value *problem = NULL;
+	char reason[64] = "", detail[512] = "";
+	enum err err = ERR_IO;
+	size_t i;
+
+	/* unread, it has its status still */
+	if (json_read_object(bytes_of(answer->body.ptr, answer->body.len),
+	    &problem, NULL) != ERR_OK || json_get_text(problem, "reason",
+	    reason, sizeof(reason), NULL) != ERR_OK || json_get_text(problem,
+	    "detail", detail, sizeof(detail), NULL) != ERR_OK)
+		reason[0] = detail[0] = '\0';
+	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+		if (errors[i].status == answer->status &&
+		    (errors[i].reason == NULL || strcmp(errors[i].reason,
+		    reason) == 0))
+			break;
+	if (i < sizeof(errors) / sizeof(errors[0]))
+		err = errors[i].err;
+	(void)diag_fail(&cmd->diag, err, NULL,
+	    "the server refuses (%d%s%s): %s", answer->status,
+	    reason[0] != '\0' ? " " : "", reason, detail[0] != '\0' ?
+	    detail : "it does not say why");
+	if (answer->retry_after_s > 0)
+		diag_hint(&cmd->diag, "again in %u s",
+		    answer->retry_after_s);
+	else if (err == ERR_AUTH)
+		diag_hint(&cmd->diag, "is --operator one of this server's "
+		    "ecosystem, and --trust of it?");
+	return err;
+}
+
+static enum err
+exchange(struct cmd *cmd, struct imprint_tls_request *request,
+    struct buf *room, struct imprint_tls_answer *ret_answer)
+{
+	struct imprint_device_identity trusted = {
+		.certs = { { remote.root.ptr, remote.root.len } },
+		.cert_count = 1
+	};
+	uint8_t *buffer;
+
+	buf_clear(room);
+	buffer = buf_extend(room, ANSWER_MAX);
+	if (buffer == NULL)
+		return diag_nomem(&cmd->diag);
+	request->identity = &trusted;
+	request->anonymous = true;
+	request->host = request->name = remote.host;
+	request->port = remote.port;
+	request->now = time_now();
+	request->timeout_s = TIMEOUT_S;
+	imprint_tls_ask(request, buffer, ANSWER_MAX, ret_answer);
+	request->identity = NULL;
+	if (ret_answer->outcome != IMPRINT_TLS_ANSWERED)
+		return unanswered(cmd, ret_answer);
+	return ret_answer->status == STATUS_OK ? ERR_OK :
+	    refused(cmd, ret_answer);
+}
+
+/* An answer that is not one: the server, or who stands before it. */
+static enum err
+answer_bad(struct cmd *cmd, enum err err)
+{
+	diag_prefix(&cmd->diag, "%s: its answer", remote.host);
+	cmd->diag.code = err == ERR_NOMEM ? err : ERR_IO;
+	return cmd->diag.code;
+}
+
+static enum err
+answer_read(struct cmd *cmd, const struct imprint_tls_answer *answer,
+    struct json_value **ret_value)
+{
+	enum err err;
+
+	err = json_read_object(bytes_of(answer->body.ptr, answer->body.len),
+	    ret_value, &cmd->diag);
+	return err ? answer_bad(cmd, err) : ERR_OK;
+}
+
+enum err
+remote_ask(struct cmd *cmd, const char *method, const char *target,
+    struct json_value **ret_answer)
+{
+	_cleanup_buf_ struct buf query = BUF_INIT, room = BUF_INIT;
+	_cleanup_buf_ struct buf said = { .limit = AUTHORIZATION_MAX };
+	struct imprint_tls_request request = { .method = method,
+		.target = target };
+	struct imprint_tls_answer answer;
+	enum err err;
+
+	err = query_sign(remote.id, method, target, time_now(),
+	    remote.signer, &query, &cmd->diag);
+	if (err)
+		return err;
+	buf_printf(&said, "Imprint ");
+	buf_put_base64url(&said, buf_bytes(&query));
+	request.authorization = buf_text(&said);
+	err = buf_err(&said);
+	if (!err)
+		err = exchange(cmd, &request, &room, &answer);
+	return err ? err : answer_read(cmd, &answer, ret_answer);
+}
+
+enum err
+remote_file(struct cmd *cmd, const char *target, struct buf *out)
+{
+	struct imprint_tls_request request = { .method = "GET",
+		.target = target };
+	_cleanup_buf_ struct buf room = BUF_INIT;
+	struct imprint_tls_answer answer;
+	enum err err;
+
+	err = exchange(cmd, &request, &room, &answer);
+	if (err)
+		return err;
+	buf_put_bytes(out, bytes_of(answer.body.ptr, answer.body.len));
+	return buf_err(out);
+}
+
+static void
+wait_second(void)
+{
+	const struct timespec second = { .tv_sec = 1 };
+
+	(void)nanosleep(&second, NULL);
+}
+
+/*
+ * The same octets until there is an answer: carried out once, they are
+ * answered again. What the server refuses with 503 was not carried out.
+ */
+static enum err
+request_send(struct cmd *cmd, const struct buf *octets, struct buf *room,
+    struct imprint_tls_answer *answer)
+{
+	struct imprint_tls_request request = { .method = "POST",
+		.target = "/v1/requests", .content_type = REQUEST_KIND,
+		.body = { octets->ptr, octets->len } };
+	bool sent = false;
+	unsigned tries;
+	enum err err;
+
+	for (tries = 1;; tries++) {
+		cmd->diag = (struct diag)DIAG_INIT;
+		err = exchange(cmd, &request, room, answer);
+		sent = sent || answer->sent;
+		if (!err || !sent || tries == TRIES_MAX ||
+		    (answer->outcome != IMPRINT_TLS_UNREACHABLE &&
+		    answer->outcome != IMPRINT_TLS_BAD_ANSWER))
+			break;
+		cmd_warn(cmd, "%s; asking again", cmd->diag.what);
+		wait_second();
+	}
+	if (err && sent && answer->outcome != IMPRINT_TLS_ANSWERED)
+		diag_hint(&cmd->diag, "it may have been carried out: look "
+		    "before you give the command again");
+	return err;
+}
+
+static enum err
+result_read(struct cmd *cmd, enum request_type type,
+    const struct imprint_tls_answer *answer, struct buf *result)
+{
+	_cleanup_json_value_ struct json_value *value = NULL;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	char warning[384] = "", *room;
+	uint64_t said = 0;
+	enum err err;
+
+	err = answer_read(cmd, answer, &value);
+	if (err)
+		return err;
+	room = (char *)buf_extend(&text, answer->body.len + 1);
+	if (room == NULL)
+		return diag_nomem(&cmd->diag);
+	err = json_get_number(value, "type", UINT32_MAX, 0, &said,
+	    &cmd->diag);
+	if (!err && said != type)
+		err = diag_fail(&cmd->diag, ERR_IO, NULL, "to a request of "
+		    "another type");
+	if (!err)
+		err = json_get_text(value, "result", room,
+		    answer->body.len + 1, &cmd->diag);
+	if (!err && base64url_decode(bytes_text(room), result) != ERR_OK)
+		err = diag_fail(&cmd->diag, ERR_IO, NULL,
+		    "its result is no base64url");
+	if (!err)
+		err = json_get_text(value, "warning", warning,
+		    sizeof(warning), &cmd->diag);
+	if (err)
+		return answer_bad(cmd, err);
+	if (!json_has(value, "result"))
+		return diag_fail(&cmd->diag, ERR_LIMIT, NULL, "it was carried "
+		    "out; what came of it is too long to be answered");
+	cmd->incomplete = cmd->incomplete || warning[0] != '\0';
+	if (warning[0] != '\0')
+		cmd_warn(cmd, "carried out, but %s", warning);
+	return ERR_OK;
+}
+
+/*
+ * The server takes requests of an operator in the order of their seconds. One
+ * that came too early is signed again with its id: should somebody have kept
+ * the first back, one of the two at most is carried out.
+ */
+enum err
+remote_submit(struct cmd *cmd, enum request_type type, struct bytes body,
+    struct buf *result)
+{
+	_cleanup_buf_ struct buf room = BUF_INIT;
+	struct imprint_tls_answer answer = { .status = 0 };
+	uint8_t id[REQUEST_ID_SIZE];
+	unsigned tries;
+	enum err err;
+
+	err = random_bytes(id, sizeof(id), &cmd->diag);
+	for (tries = 1; !err; tries++) {
+		_cleanup_buf_ struct buf octets = BUF_INIT;
+		int64_t now = time_now();
+
+		remote.last = now > remote.last ? now : remote.last + 1;
+		err = request_sign_as(remote.id, id, type, body, remote.last,
+		    remote.signer, &octets, &cmd->diag);
+		if (!err)
+			err = request_send(cmd, &octets, &room, &answer);
+		if (err != ERR_CLOCK || tries == TRIES_MAX)
+			break;
+		wait_second();
+		err = ERR_OK;
+	}
+	return err ? err : result_read(cmd, type, &answer, result);
+}
+
+enum err
+remote_expect(struct cmd *cmd, const char *what, struct bytes result,
+    struct bytes known)
+{
+	if (bytes_equal(result, known))
+		return ERR_OK;
+	(void)diag_fail(&cmd->diag, ERR_AUTH, NULL,
+	    "%s: the server's answer is not of what was sent", what);
+	diag_hint(&cmd->diag, "do not rely on that server: look on the "
+	    "authority's machine what was carried out");
+	return ERR_AUTH;
+}
+
+/* The chain, and whose the certificate is. */
+static enum err
+chain_check(struct cmd *cmd, struct bytes certificate,
+    const struct public_key *key, struct bytes infra)
+{
+	_cleanup_x509_trust_ struct x509_trust *trust = NULL;
+	enum x509_verdict verdict = X509_DENY_OTHER;
+	char detail[128] = "";
+	struct x509_info info;
+	enum err err;
+
+	err = x509_trust_new(&trust, &cmd->diag);
+	if (!err)
+		err = x509_trust_add_root(trust, buf_bytes(&remote.root),
+		    &cmd->diag);
+	if (!err)
+		err = x509_trust_add_intermediate(trust, infra, &cmd->diag);
+	if (!err)
+		err = x509_verify(trust, certificate, time_now(),
+		    EKU_SERVER_AUTH, &verdict, detail, sizeof(detail),
+		    &cmd->diag);
+	if (!err)
+		err = x509_read(certificate, &info, &cmd->diag);
+	if (!err && (verdict != X509_ACCEPT ||
+	    !public_key_equal(&info.public_key, key)))
+		err = remote_expect(cmd, "certificate", certificate,
+		    BYTES_NONE);
+	return err;
+}
+
+enum err
+remote_chain(struct cmd *cmd, struct bytes certificate,
+    const struct public_key *key, struct buf *infra)
+{
+	enum err err;
+
+	err = remote_file(cmd, "/pub/ca/infra.cer", infra);
+	return err ? err : chain_check(cmd, certificate, key,
+	    buf_bytes(infra));
+}

@@ -1,0 +1,66 @@
+/*
+ * The authority somewhere else, by way of imprintd's API
+ * (docs/protocol/operators.md): what --server, --trust and the operator's key
+ * say. Nothing that is signed here comes from the network: neither the
+ * ecosystem's id nor which product, identity or device is meant, for whoever
+ * carries the answers could name another.
+ */
+#ifndef IMPRINT_CMD_IMPRINT_REMOTE_H
+#define IMPRINT_CMD_IMPRINT_REMOTE_H
+
+#include "cmd/imprint/imprint.h"
+#include "lib/http/json_read.h"
+
+/* Is --server given? */
+bool	remote_there(const struct cmd *);
+/* Read the address, the trust file and the operator's key, once. */
+MUST_USE enum err remote_open(struct cmd *);
+void	remote_release(void);
+
+/* Runs a command, here or there; refuses what is not to be had from there. */
+enum exit_code remote_run(struct cmd *);
+
+/*
+ * As request_submit(). An answer that is lost is asked for again with the same
+ * octets; one that the server wants to be made later, with the same id.
+ * Errors are those that the server tells; ERR_IO: no answer; ERR_AUTH: the
+ * server is not this ecosystem's.
+ */
+MUST_USE enum err remote_submit(struct cmd *, enum request_type,
+    struct bytes body, struct buf *result);
+/* A signed question; its answer. */
+MUST_USE enum err remote_ask(struct cmd *, const char *method,
+    const char *target, struct json_value **ret_answer);
+/* A published file. */
+MUST_USE enum err remote_file(struct cmd *, const char *target,
+    struct buf *out);
+/* ERR_AUTH unless the answer says what is known here. */
+MUST_USE enum err remote_expect(struct cmd *, const char *what,
+    struct bytes result, struct bytes known);
+
+/* "17", "bulk/17" or "online/17": nothing else is sure. ERR_INVALID. */
+MUST_USE enum err remote_address(struct cmd *, const char *word,
+    struct address *ret_address);
+/* A product's hash, or its file. */
+MUST_USE enum err remote_product(struct cmd *, const char *word,
+    uint8_t ret_hash[STORE_HASH_SIZE]);
+/* The CA of services, for a certificate of key that was answered: both good
+ * under the root. */
+MUST_USE enum err remote_chain(struct cmd *, struct bytes certificate,
+    const struct public_key *key, struct buf *infra);
+/* Publish status: lines, or items of a JSON array. */
+MUST_USE enum err remote_publish(struct cmd *);
+
+/* The root, and the id of the ecosystem, for --trust. */
+void	remote_trust_put(struct buf *, struct bytes root,
+    const uint8_t id[ECOSYSTEM_ID_SIZE]);
+
+enum exit_code remote_product_list(struct cmd *);
+enum exit_code remote_station_list(struct cmd *);
+enum exit_code remote_order_list(struct cmd *);
+enum exit_code remote_order_show(struct cmd *);
+enum exit_code remote_order_run(struct cmd *);
+enum exit_code remote_identity_list(struct cmd *);
+enum exit_code remote_identity_show(struct cmd *);
+
+#endif
