@@ -168,6 +168,10 @@ station_anchor_check(struct station *s, struct diag *diag)
 
 	if (a->kind == LEDGER_ANCHOR_NONE)
 		return ERR_OK;
+	/* it never names a record that is not durable */
+	err = ledger_commit(s->ledger, diag);
+	if (err)
+		return err;
 	if (a->kind == LEDGER_ANCHOR_FILE) {
 		err = file_check(s, diag);
 		a->silent = err == ERR_IO;
@@ -365,6 +369,9 @@ turn_ask(struct station *s, struct anchor_turn *turn, struct diag *diag)
 	struct station_anchor *a = &s->anchor;
 	enum err err;
 
+	err = ledger_commit(s->ledger, diag);
+	if (err)
+		return err;
 	err = counter_ask(s, a->kind, a->place, a->number, &turn->call, diag);
 	a->silent = err != ERR_OK;
 	return err;

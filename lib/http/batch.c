@@ -38,11 +38,12 @@ batch_look(struct http_batch *batch)
 	if (batch->err) {
 		server->err = batch->err;
 		server->diag = batch->diag;
-		http_server_stop(server);
 	}
 	TAILQ_FOREACH(peer, &server->peers, entry)
-		if (peer->state == PEER_HELD)
+		if (peer->state == PEER_HELD) {
 			peer->state = PEER_READY;
+			peer->broken = batch->err != ERR_OK;
+		}
 }
 
 /* What was under way may have ended within this turn: then the disk does not
@@ -96,10 +97,9 @@ replies_send(struct http_server *server, enum peer_state state,
 		next = TAILQ_NEXT(peer, entry);
 		if (peer->state != state)
 			continue;
-		if (server->err) {
-			peer->close = true;
+		peer->close = peer->close || server->err != ERR_OK;
+		if (peer->broken || (state == PEER_WAITING && server->err))
 			reply_broken(server, &peer->request, body);
-		}
 		peer_reply(peer);
 	}
 }
@@ -142,6 +142,8 @@ batch_ended(evutil_socket_t fd, short what, void *ctx)
 	if (read(fd, &count, sizeof(count)) != sizeof(count))
 		return;
 	batch_look(batch);
+	if (server->err)
+		http_server_stop(server);
 	/* the disk works on while we send */
 	server_flush(-1, 0, server);
 	replies_send(server, PEER_READY, &batch->body);

@@ -109,6 +109,7 @@ server_make_room(struct http_server *server)
 	TAILQ_FOREACH(peer, &server->peers, entry) {
 		if (peer->state != PEER_WAITING &&
 		    peer->state != PEER_HELD &&
+		    peer->state != PEER_READY &&
 		    peer->state != PEER_DEFERRED) {
 			peer_free(peer);
 			return;

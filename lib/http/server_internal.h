@@ -50,6 +50,7 @@ struct peer {
 	bool			 continued;	/* 100 was sent */
 	bool			 close;		/* after the reply */
 	bool			 drain;		/* before that */
+	bool			 broken;	/* by its batch */
 	bool			 monitor;
 	size_t			 searched;	/* no head ends before it */
 	struct http_call	*call;		/* PEER_DEFERRED: its owner's */
