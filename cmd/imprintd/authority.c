@@ -496,7 +496,7 @@ authority_role(struct cmd *cmd)
 	for (i = 0; i < LOCALS_MAX; i++)
 		desk->locals[i].fd = -1;
 	desk->listener = -1;
-	desk->began = desk->floor = time_now();
+	desk->began = time_now();
 	desk->cmd = cmd;
 	desk->control = FD_CHANNEL;
 	desk->name = cmd_value(cmd, "name");
@@ -510,6 +510,8 @@ authority_role(struct cmd *cmd)
 		err = enrol_open(authority, time_now(), &enrol, &cmd->diag);
 	desk->authority = authority;
 	desk->enrol = enrol;
+	if (!err)
+		err = operators_begin(desk, &cmd->diag);
 	if (!err)
 		err = local_listen(authority_dir(authority), &desk->listener,
 		    &cmd->diag);

@@ -147,7 +147,9 @@ MUST_USE enum err request_offer(const struct desk *, enum request_type,
 MUST_USE enum err publish_now(struct desk *, struct buf *json,
     struct diag *);
 
-/* operators.c: messages that a front carries for operators; as
+/* operators.c: when it begins; what was carried out just before. */
+MUST_USE enum err operators_begin(struct desk *, struct diag *);
+/* Messages that a front carries for operators; as
  * request_answer(). */
 bool	operator_request(struct desk *, struct desk_peer *,
 	    const struct internal_message *);

@@ -15,6 +15,7 @@
 #define RESULT_MAX	((size_t)60 << 10)	/* that an answer has room
 						 * for, as base64url */
 #define RETRY_S		10
+#define ACTION_AHEAD_S	5
 
 static void
 failed_put(struct desk_peer *peer, uint64_t call, enum err err,
@@ -74,7 +75,8 @@ json_answer(struct desk_peer *peer, uint64_t call, const struct buf *json)
 /*
  * Whoever carries requests could hold one back and bring it after a later
  * one. So each of an operator must be made after the last that was carried
- * out; and after this process began, which knows of none before.
+ * out, or refused and on record; and after this process began, which knows of
+ * those before only what is on record as carried out.
  */
 static int64_t
 floor_of(const struct desk *desk, const char *operator)
@@ -93,6 +95,8 @@ floor_raise(struct desk *desk, const char *operator, int64_t time)
 	struct desk_floor *lowest = &desk->floors[0];
 	size_t i;
 
+	if (time <= floor_of(desk, operator))
+		return;
 	for (i = 0; i < FLOORS_MAX; i++) {
 		if (strcmp(desk->floors[i].operator, operator) == 0)
 			break;
@@ -108,15 +112,38 @@ floor_raise(struct desk *desk, const char *operator, int64_t time)
 	lowest->time = time;
 }
 
+static void
+floor_found(void *desk, const char *operator, int64_t time)
+{
+	floor_raise(desk, operator, time);
+}
+
+/* An operator's clock may be ahead: of what was carried out before, some may
+ * be of a later time than now. */
+enum err
+operators_begin(struct desk *desk, struct diag *diag)
+{
+	desk->floor = desk->began;
+	return request_each_since(desk->authority, desk->began -
+	    REQUEST_SKEW_S, floor_found, desk, diag);
+}
+
+/* All that can be said before something is on record: what was signed once
+ * can be brought again and again. */
 static enum err
-request_check(struct desk *desk, const struct request_seen *seen,
+request_check(struct desk *desk, const struct request_seen *seen, int64_t now,
     struct diag *diag)
 {
 	enum err err;
 
+	if (seen->other)
+		return diag_fail(diag, ERR_CONFLICT, NULL, "request: its id "
+		    "was carried out before with other content");
 	if (seen->known)	/* it has its answer */
 		return ERR_OK;
 	err = request_offer(desk, seen->type, true, diag);
+	if (!err)
+		err = signed_fresh("request", seen->time, now, diag);
 	if (err || seen->time > floor_of(desk, seen->operator))
 		return err;
 	err = diag_fail(diag, ERR_CLOCK, NULL, "request: not made after the "
@@ -133,6 +160,7 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	struct json json = { .b = json_out, .line = true };
 	_cleanup_buf_ struct buf result = BUF_INIT;
 	const struct diag *warning;
+	int64_t now = time_now();
 	struct request_seen seen;
 	enum err err;
 
@@ -140,14 +168,14 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	err = request_look(desk->authority, request, &seen, diag);
 	*ret_signed = err == ERR_OK;
 	if (!err)
-		err = request_check(desk, &seen, diag);
-	if (!err)
-		err = authority_submit(desk->authority, request, time_now(),
-		    &result, diag);
+		err = request_check(desk, &seen, now, diag);
 	if (err)
 		return err;
-	if (!seen.known)
+	err = authority_submit(desk->authority, request, now, &result, diag);
+	if (!seen.known && (!err || request_is_refusal(err)))
 		floor_raise(desk, seen.operator, seen.time);
+	if (err)
+		return err;
 	warning = authority_warning(desk->authority);
 	json_open(&json, '{');
 	json_put_number(&json, "type", seen.type);
@@ -203,11 +231,14 @@ action_once(struct desk *desk, const struct query *query, struct diag *diag)
 			return diag_fail(diag, ERR_CONFLICT, NULL,
 			    "query: it was carried out before");
 	}
-	if (free_at == NULL || query->time < desk->began)
-		return diag_fail(diag, free_at == NULL ? ERR_BUSY :
-		    ERR_CLOCK, NULL, free_at == NULL ? "query: too many in "
-		    "this quarter of an hour" : "query: made before this "
-		    "server began");
+	/* those of before are not known any more */
+	if (query->time <= desk->began || query->time > now + ACTION_AHEAD_S)
+		return diag_fail(diag, ERR_CLOCK, NULL, "query: made %s",
+		    query->time > now ? "by a clock that is ahead: set both "
+		    "clocks" : "before this server began: sign it again");
+	if (free_at == NULL)
+		return diag_fail(diag, ERR_BUSY, NULL, "query: too many in "
+		    "this quarter of an hour");
 	memcpy(free_at->id, query->id, sizeof(query->id));
 	free_at->until = query->time + REQUEST_SKEW_S;
 	return ERR_OK;

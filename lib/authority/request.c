@@ -92,6 +92,11 @@ operator_signed(struct authority *authority, struct bytes encoded,
 	err = cose_sign1_parse(encoded, ret_message, diag);
 	if (err)
 		return err;
+	/* whoever carries it could write there: other octets, the same
+	 * signature */
+	if (!bytes_equal(ret_message->unprotected, bytes_of("\xa0", 1)))
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9052 3", "%s: its "
+		    "unprotected header is not empty", what);
 	if (!bytes_equal(ret_message->typ, bytes_text(typ)))
 		return diag_fail(diag, ERR_AUTH, "RFC 9596 2",
 		    "%s: the signed object is of another type", what);
@@ -158,6 +163,7 @@ request_look(struct authority *authority, struct bytes encoded,
 	_cleanup_buf_ struct buf known = BUF_INIT;
 	struct request request = { 0 };
 	char name[STORE_NAME_MAX + 1];
+	uint8_t hash[SHA256_SIZE];
 	struct store_object record;
 	size_t i;
 	enum err err;
@@ -165,6 +171,8 @@ request_look(struct authority *authority, struct bytes encoded,
 	err = authority_need_keys(authority, diag);
 	if (!err)
 		err = request_verify(authority, encoded, &request, diag);
+	if (!err)
+		err = sha256_once(encoded, hash);
 	if (err)
 		return err;
 	for (i = 0; i < REQUEST_ID_SIZE; i++)
@@ -175,11 +183,90 @@ request_look(struct authority *authority, struct bytes encoded,
 		return diag_fail(diag, err, NULL,
 		    "request %s: its record cannot be trusted", name);
 	seen.known = err == ERR_OK;
+	seen.other = seen.known && memcmp(record.hash, hash,
+	    SHA256_SIZE) != 0;
 	seen.type = (enum request_type)request.type;
 	seen.time = request.time;
 	memcpy(seen.operator, request.signed_by, sizeof(seen.operator));
 	*ret_seen = seen;
 	return ERR_OK;
+}
+
+struct recent {
+	struct authority	*authority;
+	void			(*each)(void *ctx, const char *operator,
+				    int64_t time);
+	void			*ctx;
+};
+
+static enum err
+recent_take(void *ctx, const struct store_operation *row)
+{
+	const struct recent *recent = ctx;
+	struct request request = { 0 };
+	struct operation operation;
+	struct bytes encoded;
+	struct cbor cbor;
+	enum err err;
+
+	err = operation_parse(row->entry, &operation, NULL);
+	if (err)
+		return ERR_CORRUPT;
+	cbor_open(&cbor, operation.body);
+	(void)cbor_get_array(&cbor);
+	encoded = cbor_get_bstr(&cbor);
+	if (!cbor_ok(&cbor))
+		return ERR_CORRUPT;
+	err = request_verify(recent->authority, encoded, &request, NULL);
+	if (!err)
+		recent->each(recent->ctx, request.signed_by, request.time);
+	/* by rules of then: it would not be taken now */
+	return request_is_refusal(err) ? ERR_OK : err;
+}
+
+/* An entry before which all are older than since. */
+static enum err
+recent_from(struct authority *authority, int64_t since, uint64_t *ret_from,
+    struct diag *diag)
+{
+	struct operation_head head;
+	struct store_operation row;
+	uint64_t from, step;
+	enum err err;
+
+	err = operation_head(authority, &head, diag);
+	if (err)
+		return err;
+	for (from = head.size, step = 64; from > 0; step *= 2) {
+		_cleanup_buf_ struct buf entry = BUF_INIT;
+
+		from -= step < from ? step : from;
+		err = store_operation_get(authority->store, from, &entry,
+		    &row, diag);
+		if (err)
+			return err;
+		if (row.time < since)
+			break;
+	}
+	*ret_from = from;
+	return ERR_OK;
+}
+
+enum err
+request_each_since(struct authority *authority, int64_t since,
+    void (*each)(void *ctx, const char *operator, int64_t time), void *ctx,
+    struct diag *diag)
+{
+	struct recent recent = { authority, each, ctx };
+	uint64_t from;
+	enum err err;
+
+	err = recent_from(authority, since, &from, diag);
+	if (!err)
+		err = store_operation_each(authority->store, from,
+		    OPERATION_REQUEST, recent_take, &recent, diag);
+	return err ? diag_fail(diag, err, NULL, "operations log: the last "
+	    "requests cannot be read") : ERR_OK;
 }
 
 enum err

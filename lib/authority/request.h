@@ -105,10 +105,24 @@ struct request_seen {
 	enum request_type	type;
 	int64_t			time;
 	bool			known;	/* its id was carried out before */
+	bool			other;	/* known, with other octets */
 	char			operator[STORE_NAME_MAX + 1];
 };
 MUST_USE enum err request_look(struct authority *, struct bytes encoded,
     struct request_seen *ret_seen, struct diag *);
+
+/* ERR_CLOCK: not within REQUEST_SKEW_S. what: for messages. */
+MUST_USE enum err signed_fresh(const char *what, int64_t time, int64_t now,
+    struct diag *);
+/* Is it about what was asked, rather than about this machine? Such a refusal
+ * of authority_submit() is on record. */
+bool	request_is_refusal(enum err);
+
+/* Those carried out since then, by this server's clock (and some before), in
+ * order: whose, and when they were made. ERR_CORRUPT. */
+MUST_USE enum err request_each_since(struct authority *, int64_t since,
+    void (*each)(void *ctx, const char *operator, int64_t time), void *ctx,
+    struct diag *);
 
 /* What type an object says it is, whoever signed it: to choose who may hand
  * it in. ERR_SYNTAX, ERR_VERSION. */

@@ -16,16 +16,11 @@ struct request {
 };
 
 /* What an operator signed, of that type; what: for messages. The signature is
- * good, the payload not looked at. ERR_AUTH, ERR_SYNTAX. */
+ * good, the unprotected header empty, the payload not looked at. ERR_AUTH,
+ * ERR_SYNTAX. */
 MUST_USE enum err operator_signed(struct authority *, struct bytes encoded,
     const char *what, const char *typ, struct cose_sign1 *ret_message,
     char ret_operator[STORE_NAME_MAX + 1], struct diag *);
-/* ERR_CLOCK: not within REQUEST_SKEW_S. */
-MUST_USE enum err signed_fresh(const char *what, int64_t time, int64_t now,
-    struct diag *);
-
-/* Is it about what was asked, rather than about this machine? */
-bool	request_is_refusal(enum err);
 /* A run that is broken off loses a chunk for each worker: where key pairs take
  * long, chunks are small. */
 uint32_t order_chunk_size(const struct product *);

@@ -145,6 +145,92 @@ test_look(void **state)
 	assert_int_equal(request_look(w->authority, buf_bytes(&out), &seen,
 	    NULL), ERR_OK);
 	assert_true(seen.known);
+	assert_false(seen.other);
+}
+
+/* The same request id in other octets; an unprotected header. */
+static void
+test_look_other(void **state)
+{
+	_cleanup_buf_ struct buf one = BUF_INIT, two = BUF_INIT;
+	_cleanup_buf_ struct buf wide = BUF_INIT, result = BUF_INIT;
+	static const uint8_t id[REQUEST_ID_SIZE] = { 7 };
+	struct cose_sign1 message;
+	struct world *w = *state;
+	struct request_seen seen;
+	size_t at;
+
+	assert_int_equal(request_sign_as(authority_info(w->authority)->id,
+	    id, REQUEST_CLOCK, bytes_of("\x01", 1), NOW, key_of(w), &one,
+	    NULL), ERR_OK);
+	assert_int_equal(request_sign_as(authority_info(w->authority)->id,
+	    id, REQUEST_CLOCK, bytes_of("\x02", 1), NOW, key_of(w), &two,
+	    NULL), ERR_OK);
+	assert_int_equal(authority_submit(w->authority, buf_bytes(&one), NOW,
+	    &result, NULL), ERR_OK);
+	assert_int_equal(request_look(w->authority, buf_bytes(&two), &seen,
+	    NULL), ERR_OK);
+	assert_true(seen.known && seen.other);
+	assert_int_equal(cose_sign1_parse(buf_bytes(&one), &message, NULL),
+	    ERR_OK);
+	at = (size_t)(message.unprotected.ptr - one.ptr);
+	buf_put(&wide, one.ptr, at);
+	buf_put(&wide, "\xa1\x18\x63\x01", 4);
+	buf_put(&wide, one.ptr + at + 1, one.len - at - 1);
+	assert_int_equal(cose_sign1_parse(buf_bytes(&wide), &message, NULL),
+	    ERR_OK);
+	assert_int_equal(request_look(w->authority, buf_bytes(&wide), &seen,
+	    NULL), ERR_SYNTAX);
+}
+
+struct last {
+	unsigned	count;
+	char		operator[64];
+	int64_t		time;
+};
+
+static void
+last_take(void *ctx, const char *operator, int64_t time)
+{
+	struct last *last = ctx;
+
+	last->count++;
+	last->time = time;
+	(void)snprintf(last->operator, sizeof(last->operator), "%s",
+	    operator);
+}
+
+/* Requests on record, found from the end of a log of many entries. */
+static void
+test_since(void **state)
+{
+	struct world *w = *state;
+	struct last last = { 0 };
+	struct authority *a = w->authority;
+	unsigned i;
+
+	for (i = 0; i < 200; i++) {
+		_cleanup_buf_ struct buf out = BUF_INIT, result = BUF_INIT;
+
+		assert_int_equal(request_sign(authority_info(a)->id,
+		    REQUEST_CLOCK, bytes_of("\x01", 1), NOW + i + 60,
+		    key_of(w), &out, NULL), ERR_OK);
+		assert_int_equal(authority_submit(a, buf_bytes(&out),
+		    NOW + i, &result, NULL), ERR_OK);
+	}
+	assert_int_equal(request_each_since(a, NOW + 199, last_take, &last,
+	    NULL), ERR_OK);
+	assert_true(last.count >= 1 && last.count <= 64);
+	assert_int_equal(last.time, NOW + 199 + 60);
+	assert_string_equal(last.operator, "ada");
+	last = (struct last){ 0 };
+	assert_int_equal(request_each_since(a, NOW + 50, last_take, &last,
+	    NULL), ERR_OK);
+	assert_true(last.count >= 150);
+	last = (struct last){ 0 };
+	assert_int_equal(request_each_since(a, 0, last_take, &last, NULL),
+	    ERR_OK);
+	assert_true(last.count >= 200);
 }
 
 int
@@ -155,6 +241,8 @@ main(void)
 		cmocka_unit_test_setup(test_refused, world_fresh),
 		cmocka_unit_test(test_shape),
 		cmocka_unit_test_setup(test_look, world_fresh),
+		cmocka_unit_test_setup(test_look_other, world_fresh),
+		cmocka_unit_test_setup(test_since, world_fresh),
 	};
 
 	return cmocka_run_group_tests(tests, world_make, world_free);

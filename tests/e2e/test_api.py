@@ -382,8 +382,8 @@ def test_malicious_front(issued, tmp_path):
                              ("POST", target + "run")):
             assert said(front.ask(QUERY, [method, path, asked])) == (
                 403, "signature")
-        run_ = admin.query("POST", target + "run")
-        stop = admin.query("POST", target + "stop")
+        run_ = admin.query("POST", target + "run", when=start + 1)
+        stop = admin.query("POST", target + "stop", when=start + 1)
         assert front.ask(QUERY, ["POST", target + "run", run_])[0] == DONE
         assert front.ask(QUERY, ["POST", target + "stop", stop])[0] == DONE
         assert said(front.ask(QUERY, ["POST", target + "run", run_])) == (
@@ -402,6 +402,53 @@ def test_malicious_front(issued, tmp_path):
             other = authority.front()
             other.put(kind, body)
             assert other.take() is None, (kind, body)
+    check_sound(eco)
+
+
+def test_on_record(issued, tmp_path):
+    """What an operator signed once cannot fill the log, whoever brings it;
+    and a restart forgets no order, even where a clock is ahead."""
+    eco = issued.copy(tmp_path / "eco")
+    admin = Remote(eco)
+
+    def entries():
+        return len(reader.rows(eco.db, "SELECT seq FROM operation"))
+
+    def station(name, when, ident=None):
+        return admin.request(STATION_ADD, Station(name).statement(), ident,
+                             when=when)
+
+    start = int(time.time()) + 300
+    held = station("line-7", start)
+    with Authority(eco) as authority:
+        front = authority.front()
+        ident = os.urandom(16)
+        done = station("line-8", start + 1, ident)
+        assert front.ask(REQUEST, done)[0] == DONE
+        before = entries()
+        tag = cbor2.loads(done)
+        wide = reader.cbor_encode(cbor2.CBORTag(
+            18, [tag.value[0], {99: 1}, *tag.value[2:]]))
+        for other, want in [
+                (station("line-8", start + 1, ident), (409, "conflict")),
+                (wide, (400, "malformed")),
+                (station("line-9", start + 1000), (409, "time"))]:
+            assert said(front.ask(REQUEST, other)) == want
+        assert entries() == before
+        bad = admin.request(STATION_ADD, b"x", when=start + 2)
+        assert said(front.ask(REQUEST, bad)) == (400, "malformed")
+        assert entries() == before + 1
+        for _ in range(3):
+            assert said(front.ask(REQUEST, bad)) == (409, "time")
+        assert entries() == before + 1
+    with Authority(eco) as authority:
+        front = authority.front()
+        assert said(front.ask(REQUEST, held)) == (409, "time")
+        assert json.loads(front.ask(REQUEST, done)[1])["repeated"]
+        ahead = admin.query("POST", "/v1/orders/1/stop", when=start)
+        assert said(front.ask(QUERY, [
+            "POST", "/v1/orders/1/stop", ahead])) == (409, "time")
+        assert front.ask(REQUEST, station("line-9", start + 3))[0] == DONE
     check_sound(eco)
 
 
