@@ -54,7 +54,8 @@ static const char *const never_front[] = {
 	"unshare", "bpf", "keyctl", "io_uring_setup", "userfaultfd",
 	"memfd_create", "chmod", "fchmod", "fchmodat", "kill", "tkill",
 	"rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_open",
-	"pidfd_send_signal", "sendmsg", "sendmmsg", "init_module", NAMES_END
+	"pidfd_send_signal", "sendmsg", "sendmmsg", "init_module",
+	"shmget", "shmat", NAMES_END
 };
 
 /* Files and threads are its work. */
@@ -74,7 +75,8 @@ static const char *const never_authority[] = {
 	"delete_module", "kexec_load", "kexec_file_load", "reboot",
 	"swapon", "swapoff", "sethostname", "setdomainname", "settimeofday",
 	"clock_settime", "adjtimex", "clock_adjtime", "syslog", "iopl",
-	"ioperm", "personality", "quotactl", "acct", "vhangup", NAMES_END
+	"ioperm", "personality", "quotactl", "acct", "vhangup", "shmget",
+	"shmat", "sendmmsg", NAMES_END
 };
 
 static int
@@ -199,6 +201,7 @@ authority_fill(scmp_filter_ctx ctx)
 	const uint64_t self = (uint64_t)getpid();
 	int rc;
 
+	/* sendmsg(2) answers commands, on sockets that stay connected */
 	rc = names_add(ctx, SCMP_ACT_ERRNO(EPERM), never_authority);
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
@@ -216,6 +219,10 @@ authority_fill(scmp_filter_ctx ctx)
 	if (rc == 0)
 		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
 		    SCMP_SYS(mprotect), 1,
+		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
+	if (rc == 0)
+		rc = seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM),
+		    SCMP_SYS(pkey_mprotect), 1,
 		    SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC));
 	return rc;
 }

@@ -19,6 +19,7 @@
 struct front_call {
 	uint64_t		 number;
 	enum internal_type	 type;
+	bool			 stranger;	/* anybody can ask it */
 	struct http_call	*reply;		/* NULL: nobody waits */
 	int64_t			 since_ns;
 };

@@ -5,19 +5,30 @@
 #include "lib/base/clock.h"
 
 #define CALL_S		30
-#define OPERATORS_MAX	16	/* of the calls of a front */
+#define STRANGERS_MAX	16	/* of the calls of a front */
 
-/* Anybody can hand in what is an operator's to sign: that is not to take the
- * place of devices. */
+/* Anybody can hand in what is an operator's to sign, and ask what a request
+ * has to hold (RFC 7030 4.5.1): that is not to take the place of devices. */
 static bool
-operators_full(const struct front *front)
+is_strangers(enum internal_type type, struct bytes body)
+{
+	struct internal_est_wish wish;
+
+	if (type != INTERNAL_EST_WISH)
+		return internal_is_operators(type);
+	return internal_get_est_wish(body, &wish, NULL) != ERR_OK ||
+	    wish.leaf.len == 0;
+}
+
+static bool
+strangers_full(const struct front *front)
 {
 	size_t i, count = 0;
 
 	for (i = 0; i < INTERNAL_CALLS_MAX; i++)
 		count += front->calls[i].number != 0 &&
-		    internal_is_operators(front->calls[i].type);
-	return count >= OPERATORS_MAX;
+		    front->calls[i].stranger;
+	return count >= STRANGERS_MAX;
 }
 
 bool
@@ -26,9 +37,10 @@ link_ask(struct front *front, enum internal_type type, struct bytes body,
 {
 	struct internal_message message = { .type = type, .body = body };
 	struct front_call *call;
+	bool stranger = is_strangers(type, body);
 	size_t slot = 0;
 
-	if (internal_is_operators(type) && operators_full(front))
+	if (stranger && strangers_full(front))
 		return false;
 	while (slot < INTERNAL_CALLS_MAX && front->calls[slot].number != 0)
 		slot++;
@@ -40,7 +52,8 @@ link_ask(struct front *front, enum internal_type type, struct bytes body,
 		return false;
 	call = &front->calls[slot];
 	*call = (struct front_call){ .number = message.call, .type = type,
-		.reply = reply, .since_ns = time_monotonic_ns() };
+		.stranger = stranger, .reply = reply,
+		.since_ns = time_monotonic_ns() };
 	/* with all else of this turn */
 	http_watch_write(front->link_watch, true);
 	return true;

@@ -17,6 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/ptrace.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -227,6 +228,44 @@ try_execute_memory(void)
 	    MAP_ANONYMOUS, -1, 0) == MAP_FAILED ? -1 : 0;
 }
 
+/* Of memory that it has. */
+static long
+try_protect(void)
+{
+	static uint8_t page[8192];
+	uintptr_t at = ((uintptr_t)page + 4095) & ~(uintptr_t)4095;
+
+	return mprotect((void *)at, 4096, PROT_READ | PROT_EXEC);
+}
+
+static long
+try_protect_key(void)
+{
+	static uint8_t page[8192];
+	uintptr_t at = ((uintptr_t)page + 4095) & ~(uintptr_t)4095;
+
+	return syscall(SYS_pkey_mprotect, at, 4096, PROT_READ | PROT_EXEC,
+	    -1);
+}
+
+static long
+try_shared(void)
+{
+	return syscall(SYS_shmget, IPC_PRIVATE, 4096, 0600);
+}
+
+static long
+try_shared_attach(void)
+{
+	return syscall(SYS_shmat, -1, NULL, SHM_EXEC);
+}
+
+static long
+try_sendmmsg(void)
+{
+	return syscall(SYS_sendmmsg, 0, NULL, 0, 0);
+}
+
 static long
 try_terminal(void)
 {
@@ -280,6 +319,11 @@ static const struct {
 	{ "process_vm_readv", try_memory, false, false, false },
 	{ "memfd_create", try_memfd, false, false, true },
 	{ "mmap PROT_EXEC", try_execute_memory, true, false, false },
+	{ "mprotect PROT_EXEC", try_protect, true, false, false },
+	{ "pkey_mprotect PROT_EXEC", try_protect_key, true, false, false },
+	{ "shmget", try_shared, false, false, false },
+	{ "shmat", try_shared_attach, false, false, false },
+	{ "sendmmsg", try_sendmmsg, false, false, false },
 	{ "ioctl", try_terminal, true, false, true },
 	{ "unlink", try_unlink, false, false, true },
 	{ "mkdir", try_mkdir, false, false, true },

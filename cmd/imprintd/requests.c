@@ -10,6 +10,8 @@
 #include "lib/proto/front_key.h"
 
 #define TOKENS_MAX	8	/* at once; one more a minute */
+#define WELCOME_REST	((size_t)1 << 10)	/* beside certificates */
+#define WELCOME_EACH	((size_t)5)		/* of CBOR */
 #define SECOND_NS	INT64_C(1000000000)
 #define TOKEN_NS	(60 * SECOND_NS)
 
@@ -25,22 +27,41 @@ failed_put(struct desk_peer *peer, uint64_t call, unsigned status,
 	refusal_put(peer, call, &refusal);
 }
 
+static void
+manufacturer_missed(const char *name)
+{
+	struct diag diag = DIAG_INIT;
+
+	(void)diag_fail(&diag, ERR_LIMIT, NULL, "manufacturer %s: fronts "
+	    "have no room for its CA: its devices are not let in", name);
+	diag_hint(&diag, "remove manufacturers that are not needed");
+	log_diag("authority", "welcome", &diag);
+}
+
 /* Manufacturers whose devices enrol with certificates of theirs: views. */
 static enum err
 manufacturers_add(struct desk *desk, struct chip_makers *makers,
     struct internal_welcome *welcome, struct diag *diag)
 {
-	size_t i;
+	size_t i, len = WELCOME_REST;
+	struct bytes cert;
 	enum err err;
 
 	err = manufacturers_load(desk->authority, makers, diag);
-	if (err)
-		return err;
-	for (i = 0; i < makers->signer_count &&
-	    welcome->trust_count < INTERNAL_CERTS_MAX; i++)
-		welcome->trust[welcome->trust_count++] =
-		    makers->signers[i].cert;
-	return ERR_OK;
+	for (i = 0; !err && i < welcome->trust_count; i++)
+		len += welcome->trust[i].len + WELCOME_EACH;
+	for (i = 0; !err && i < makers->signer_count; i++) {
+		cert = makers->signers[i].cert;
+		if (welcome->trust_count == INTERNAL_CERTS_MAX ||
+		    cert.len > INTERNAL_DER_MAX ||
+		    len + cert.len + WELCOME_EACH > INTERNAL_SIZE_MAX) {
+			manufacturer_missed(makers->signers[i].name);
+			continue;
+		}
+		len += cert.len + WELCOME_EACH;
+		welcome->trust[welcome->trust_count++] = cert;
+	}
+	return err;
 }
 
 static void

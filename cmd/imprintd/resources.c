@@ -407,11 +407,10 @@ begins(const char **text, const char *with)
 static enum err
 page_query(struct page *page, const char *query, struct diag *diag)
 {
-	size_t len;
+	size_t len = 0;
 	enum err err = ERR_OK;
 
-	for (; !err && *query != '\0'; query += query[len] == '&' ? len + 1 :
-	    len) {
+	for (; *query != '\0'; query += query[len] == '&' ? len + 1 : len) {
 		if (begins(&query, "cursor=")) {
 			len = strcspn(query, "&");
 			err = number_get(query, len, UINT64_C(1) << 56,
@@ -432,6 +431,8 @@ page_query(struct page *page, const char *query, struct diag *diag)
 		} else {
 			err = ERR_INVALID;
 		}
+		if (err)
+			break;
 	}
 	return err ? diag_fail(diag, err, NULL, "query: allowed are cursor, "
 	    "limit (1 to %d) and log (%s, %s)", PAGE_MAX, LOG_BULK,

@@ -157,6 +157,10 @@ ca_check(const char *name, struct bytes cert, struct diag *diag)
 	struct x509_info info;
 	enum err err;
 
+	if (cert.len > MANUFACTURER_CERT_MAX)
+		return diag_fail(diag, ERR_LIMIT, NULL, "manufacturer %s: "
+		    "certificate: of %zu octets, a CA's may have %zu", name,
+		    cert.len, MANUFACTURER_CERT_MAX);
 	err = x509_read(cert, &info, diag);
 	if (!err && (!info.ca || (info.key_usage & KU_KEY_CERT_SIGN) == 0))
 		err = diag_fail(diag, ERR_INVALID, "RFC 5280 4.2.1.3", "is "

@@ -17,6 +17,7 @@
 #include "lib/identity/device_list.h"
 
 #define CHIP_MAKERS_MAX	64
+#define MANUFACTURER_CERT_MAX	((size_t)8 << 10) /* fronts are sent all */
 
 struct chip_maker {	/* one of its certificates */
 	char		name[DEVICE_SOURCE_MAX + 1];

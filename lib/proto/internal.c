@@ -3,7 +3,6 @@
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
 
-#define DER_MAX		((size_t)16 << 10)
 #define RETRY_MAX_S	86400
 
 /* What which peer may ask; everything else is refused by cutting it off. */
@@ -110,7 +109,7 @@ certificates_get(struct cbor *cbor, struct bytes *ders)
 	}
 	for (i = 0; i < count; i++) {
 		ders[i] = cbor_get_bstr(cbor);
-		if (ders[i].len == 0 || ders[i].len > DER_MAX)
+		if (ders[i].len == 0 || ders[i].len > INTERNAL_DER_MAX)
 			cbor_fail(cbor, "certificate's length");
 	}
 	return count;

@@ -127,7 +127,7 @@ MUST_USE enum err internal_get_certificate(struct bytes body,
  * and is taken as no more than that.
  */
 #define INTERNAL_LABEL_MAX	63
-#define INTERNAL_DER_MAX	((size_t)16 << 10)	/* leaf, csr */
+#define INTERNAL_DER_MAX	((size_t)16 << 10)	/* of each */
 struct internal_est {
 	bool		renew;
 	char		label[INTERNAL_LABEL_MAX + 1];	/* empty: none */

@@ -178,6 +178,7 @@ def test_lists(server, admin, described, eco):
     ("/v1/identities/%00", 422), ("/v1/identities?cursor=x", 422),
     ("/v1/identities?limit=101", 422), ("/v1/identities?log=else", 422),
     ("/v1/identities?log=bulkx", 422), ("/v1/orders?a=b", 422),
+    ("/v1/orders?limit=1&a=b", 422), ("/v1/orders?limit=x&cursor=1", 422),
     ("/v1/orders?cursor=99999999999999999999", 422),
     ("/v1/orders?cursor=", 422)])
 def test_not_found(server, admin, target, code):
@@ -438,15 +439,22 @@ def test_strangers(server, issued, tmp_path):
                               text.decode()).group(1))
         # 200 that could be devices', at most 9 strangers in a turn
         assert 4 <= turns <= 100, turns
-    # a front has 16 places for them, and there are two; the authority sleeps
+    places_kept(server, b"POST /v1/requests HTTP/1.1\r\nHost: x\r\n"
+                b"Content-Type: " + REQUEST_KIND.encode() +
+                b"\r\nContent-Length: 1\r\n\r\nx", b"400")
+    places_kept(server, b"GET /.well-known/est/csrattrs HTTP/1.1\r\n"
+                b"Host: x\r\n\r\n", b"")
+
+
+def places_kept(server, raw, code):
+    """A front has 16 places for them, and there are two; the authority
+    sleeps."""
     pid, = server.role("authority")
     os.kill(pid, signal.SIGSTOP)
     try:
         clients = [server.dial() for _ in range(48)]
         for client in clients:
-            client.sendall(b"POST /v1/requests HTTP/1.1\r\nHost: x\r\n"
-                           b"Content-Type: " + REQUEST_KIND.encode() +
-                           b"\r\nContent-Length: 1\r\n\r\nx")
+            client.sendall(raw)
             client.settimeout(0.2)
         answers = [read_some(client) for client in clients]
         busy = [answer for answer in answers if answer]
@@ -458,7 +466,7 @@ def test_strangers(server, issued, tmp_path):
     for client, answer in zip(clients, answers):
         client.settimeout(30)
         if not answer:
-            assert client.recv(1000).startswith(b"HTTP/1.1 400")
+            assert client.recv(1000).startswith(b"HTTP/1.1 " + code)
         client.close()
 
 

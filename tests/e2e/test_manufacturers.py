@@ -33,14 +33,19 @@ def usage(*names):
 
 
 class CA:
-    def __init__(self, name, above=None, path_length=1, ca=True):
+    def __init__(self, name, above=None, path_length=1, ca=True,
+                 padding=0):
         self.key = ec.generate_private_key(ec.SECP256R1())
         self.name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME,
                                                   name)])
         self.cert = self.build(
             self.name, self.key.public_key(), above or self,
             [(x509.BasicConstraints(ca, path_length if ca else None), True),
-             (usage("key_cert_sign", "crl_sign"), True)])
+             (usage("key_cert_sign", "crl_sign"), True)] +
+            [(x509.UnrecognizedExtension(
+                x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"),
+                b"\x04\x82" + padding.to_bytes(2, "big") + bytes(padding)),
+              False)] * (padding > 0))
         self.above = above
 
     @staticmethod
@@ -344,3 +349,20 @@ def test_registration(world, tmp_path):
     # born with what it is issued: nothing to be ordered
     world.eco.imprint("order", "create", "--product", "bridge", "--count",
                       1, "--station", "line-1", code=2)
+
+
+def test_large(world, tmp_path):
+    """A CA has 8 KiB; more of them than fronts can be told of do not keep
+    fronts from starting, nor those that were there before from enrolling."""
+    said = world.eco.imprint(
+        "manufacturer", "add", "large", "--ca",
+        CA("Large", padding=8000).pem(tmp_path / "large.pem"), code=2)
+    assert "8192" in said.err
+    for n in range(13):
+        world.eco.imprint(
+            "manufacturer", "add", f"large-{n}", "--ca",
+            CA(f"Large {n}", padding=7600).pem(tmp_path / f"{n}.pem"))
+    with Server(world.eco) as server:
+        confirmed(world, server, world.device("ACME-0077"), "new")
+        assert "manufacturer large-12: fronts have no room" in \
+            server.text()
