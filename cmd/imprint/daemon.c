@@ -117,11 +117,11 @@ submit_send(struct bytes request, const struct request_files *with,
 	size_t count = 1;
 	enum err err = ERR_OK;
 
-	if (submit.names) {
+	if (with->file != NULL) {
 		files[count++] = with->file->fd;
 		title_set(submit.names_title, with->file);
 	}
-	if (submit.devices) {
+	if (with->devices != NULL) {
 		files[count++] = with->devices->file->fd;
 		title_set(submit.devices_title, with->devices->file);
 		submit.signature = with->devices->signature;

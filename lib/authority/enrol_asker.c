@@ -236,18 +236,29 @@ standing_check(struct enrol *e, const struct address *address, bool before,
 	    "the identity is revoked", NULL);
 }
 
+/* Its certificate has no state here: what it led to has. */
 static enum err
 foreign_standing(struct enrol *e, struct asker *asker,
     struct enrol_result *result, struct diag *diag)
 {
+	const struct field_device *device = &asker->device;
+	struct address had[3] = { asker->birth };
+	size_t i, count = 1;
 	enum err err;
 
 	if (asker->fresh)
 		return ERR_OK;
 	err = field_device_get(e->authority, &asker->birth, &asker->device,
 	    diag);
-	return err ? err : standing_check(e, &asker->birth, true, result,
-	    diag);
+	if (device->has_current)
+		had[count++] = (struct address){ LOG_ONLINE_NUMBER,
+			device->current };
+	if (device->has_pending)
+		had[count++] = (struct address){ LOG_ONLINE_NUMBER,
+			device->pending };
+	for (i = 0; i < count && !err && !enrol_decided(result); i++)
+		err = standing_check(e, &had[i], true, result, diag);
+	return err;
 }
 
 /* Birth, what the device has now, and whether anything of it is revoked: what

@@ -188,7 +188,7 @@ attributes_product(struct enrol *e, const char *label, struct bytes leaf,
     struct enrol_result *result, const struct enrol_product **ret_product,
     struct diag *diag)
 {
-	struct asker asker;
+	struct asker asker = { .foreign = NULL };
 	enum err err = ERR_OK;
 
 	if (label[0] != '\0') {

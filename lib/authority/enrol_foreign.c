@@ -217,6 +217,9 @@ foreign_read(struct foreign *f, const struct cose_sign1 *message)
 		    &f->rest_count, NULL);
 	if (request_is_refusal(err) || (!err && f->info.ca))
 		return unknown(f, "the certificate was not issued here");
+	if (!err && (key_algorithm(f->info.public_key.alg)->can &
+	    KEY_SIGNS) == 0)
+		return unknown(f, "the key of the certificate cannot sign");
 	return err;
 }
 

@@ -181,6 +181,8 @@ enrol_answer_again(struct enrol *e, uint64_t index,
 		    "package of " LOG_ONLINE "/%ju is not the one that was "
 		    "issued", (uintmax_t)index);
 	result->verdict = ENROL_REPEATED;
+	result->known = true;
+	memcpy(result->ueid, identity.ueid, UEID_SIZE);
 	result->log = LOG_ONLINE_NUMBER;
 	result->index = index;
 	if (result->bare)
@@ -406,10 +408,8 @@ enrol_issue(struct enrol *e, struct asker *asker, struct enrol_issue *issue,
 		err = enrol_foreign_keep(e, asker, diag);
 	if (err)
 		return err;
-	if (asker->foreign != NULL) {
-		result->known = true;
-		memcpy(result->ueid, identity.ueid, UEID_SIZE);
-	}
+	result->known = true;
+	memcpy(result->ueid, identity.ueid, UEID_SIZE);
 	device->has_pending = true;
 	device->pending = index;
 	device->attempts++;

@@ -121,6 +121,10 @@ enrol_keygen(struct submission *s, const struct est_ask *ask)
 	struct csr_sealing sealing;
 	enum err err;
 
+	if (s->asker.foreign != NULL)
+		return enrol_refuse(s->result, ENROL_KEYS, "a manufacturer's "
+		    "certificate has no registered key that one could be "
+		    "sealed to", "make a key, and use simpleenroll");
 	err = enrol_verdict_of(s, csr_sealing_read(ask->csr, &sealing,
 	    &s->result->why), ENROL_MALFORMED);
 	if (!err && !enrol_decided(s->result))

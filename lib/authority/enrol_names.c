@@ -91,6 +91,8 @@ enrol_names(struct enrol *e, const struct template *template,
 		name = asker_name(asker, template->names[i].kind);
 		if (name != NULL)
 			memcpy(enrolment->text[i], name, NAME_TEXT_SIZE);
+		else if (asker->fresh)	/* its birth is not issued yet */
+			enrolment->text[i][0] = '\0';
 		else
 			err = birth_name(&b, template->names[i].kind,
 			    enrolment->text[i]);

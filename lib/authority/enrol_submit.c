@@ -298,6 +298,41 @@ pending_supersede(struct submission *s)
 	    s->diag);
 }
 
+/* The new identity was used: it is the device's now. */
+static enum err
+confirm_pending(struct submission *s)
+{
+	struct field_device *device = &s->asker.device;
+	enum err err = ERR_OK;
+
+	enrol_event(s->enrol, FIELD_CONFIRMED, &s->asker.birth, true,
+	    device->pending);
+	if (device->has_current)
+		err = enrol_supersede(s->enrol, &s->asker.birth,
+		    device->current, s->diag);
+	device->has_current = true;
+	device->current = device->pending;
+	device->has_pending = false;
+	device->sealed_len = 0;
+	device->events = 0;
+	device->id_count = 0;
+	return err ? err : device_put(s);
+}
+
+static bool
+asker_is(const struct submission *s, bool has, uint64_t index)
+{
+	return has && s->asker.address.log == LOG_ONLINE_NUMBER &&
+	    s->asker.address.index == index;
+}
+
+static bool
+asker_waits(const struct submission *s)
+{
+	return asker_is(s, s->asker.device.has_pending,
+	    s->asker.device.pending);
+}
+
 /* On the front's word only as often as the product allows. */
 static enum err
 asserted_check(struct submission *s)
@@ -377,7 +412,8 @@ issue_made(struct submission *s, enum evidence_class evidence)
 		issue.here = s->here;
 	product->asserted_turn += s->asserted;
 	product->foreign_turn += s->asker.fresh;
-	err = pending_supersede(s);
+	/* on the front's word: with what takes its quota, not before */
+	err = asker_waits(s) ? confirm_pending(s) : pending_supersede(s);
 	return err ? err : enrol_issue(s->enrol, &s->asker, &issue, s->result,
 	    s->diag);
 }
@@ -441,34 +477,6 @@ enrol_type(struct submission *s)
 	err = asserted_check(s);
 	return err || decided(s) ? err : issue(s, s->asker.foreign != NULL ?
 	    EVIDENCE_MANUFACTURER : EVIDENCE_BOOTSTRAP);
-}
-
-/* The new identity was used: it is the device's now. */
-static enum err
-confirm_pending(struct submission *s)
-{
-	struct field_device *device = &s->asker.device;
-	enum err err = ERR_OK;
-
-	enrol_event(s->enrol, FIELD_CONFIRMED, &s->asker.birth, true,
-	    device->pending);
-	if (device->has_current)
-		err = enrol_supersede(s->enrol, &s->asker.birth,
-		    device->current, s->diag);
-	device->has_current = true;
-	device->current = device->pending;
-	device->has_pending = false;
-	device->sealed_len = 0;
-	device->events = 0;
-	device->id_count = 0;
-	return err ? err : device_put(s);
-}
-
-static bool
-asker_is(const struct submission *s, bool has, uint64_t index)
-{
-	return has && s->asker.address.log == LOG_ONLINE_NUMBER &&
-	    s->asker.address.index == index;
 }
 
 /* The body of confirm and refresh: SHA-256 of the package as installed. */
@@ -535,7 +543,7 @@ static enum err
 confirm_type(struct submission *s)
 {
 	const struct field_device *device = &s->asker.device;
-	bool waits = asker_is(s, device->has_pending, device->pending);
+	bool waits = asker_waits(s);
 	struct bytes hash;
 	enum err err = ERR_OK;
 
@@ -598,7 +606,7 @@ renew_type(struct submission *s)
 	if (s->product == NULL)
 		return refuse(s, ENROL_NO_PRODUCT, "this identity is not "
 		    "renewed in the field", NULL);
-	if (!asker_is(s, device->has_pending, device->pending) &&
+	if (!asker_waits(s) &&
 	    !asker_is(s, device->has_current, device->current))
 		return refuse(s, ENROL_SUPERSEDED, "another identity took "
 		    "the place of this one", NULL);
@@ -611,8 +619,7 @@ renew_type(struct submission *s)
 		err = repeats(s);
 	if (!err && !decided(s))
 		err = asserted_check(s);
-	if (!err && !decided(s) &&
-	    asker_is(s, device->has_pending, device->pending))
+	if (!err && !decided(s) && !s->asserted && asker_waits(s))
 		err = confirm_pending(s);
 	if (err || decided(s))
 		return err;

@@ -274,6 +274,7 @@ struct answered {
 	uint32_t		retry_after_s;
 	int64_t			from, until;	/* the advice */
 	uint64_t		next;
+	uint8_t			ueid[UEID_SIZE];	/* by EST */
 	struct diag		why;
 };
 
@@ -468,6 +469,27 @@ status_of(struct field *f, uint64_t index, unsigned *ret_reason)
 	    &status, &row, NULL), ERR_OK);
 	*ret_reason = row.reason;
 	return status;
+}
+
+/* By an operator; between turns. */
+static inline void
+status_set(struct field *f, enum status_action action, unsigned reason,
+    uint32_t log, uint64_t index)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+
+	cbor_put_array(&body, 4);
+	cbor_put_uint(&body, action);
+	cbor_put_uint(&body, reason);
+	cbor_put_array(&body, 1);
+	cbor_put_array(&body, 3);
+	cbor_put_uint(&body, log);
+	cbor_put_uint(&body, index);
+	cbor_put_uint(&body, 1);
+	cbor_put_text(&body, "a test");
+	good(submit(f->w, REQUEST_STATUS, buf_bytes(&body), &result, &diag),
+	    &diag);
 }
 
 /* All logs hold together, and nothing is said against any. */

@@ -7,9 +7,10 @@
 /* half of a doorbell's two years have passed */
 #define DUE	(NOW + 365 * INT64_C(86400))
 
-/* The doorbell in a version that EST can hand out: one key. */
+/* The doorbell in a version of so many keys; EST can hand out one. */
 static void
-product_single(struct world *w, const char *version, uint32_t quota)
+product_with(struct world *w, const char *version, uint32_t quota,
+    size_t keys)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT,
 	    result = BUF_INIT;
@@ -22,7 +23,7 @@ product_single(struct world *w, const char *version, uint32_t quota)
 	    &diag), &diag);
 	(void)snprintf(product.version, sizeof(product.version), "%s",
 	    version);
-	product.credential_count = 1;
+	product.credential_count = keys;
 	product.field.est = quota;
 	good(product_encode(&product, &body), &diag);
 	good(submit(w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result,
@@ -78,6 +79,8 @@ est_at(struct enrol *e, int64_t now, bool renew, const char *label,
 	a->why = result.why;
 	assert_true((result.verdict == ENROL_DONE ||
 	    result.verdict == ENROL_REPEATED) == (a->answer.len > 0));
+	assert_true(result.known == (a->answer.len > 0));
+	memcpy(a->ueid, result.ueid, UEID_SIZE);
 	return result.verdict;
 }
 
@@ -91,7 +94,7 @@ est(struct enrol *e, bool renew, const char *label, struct bytes leaf,
 static struct enrol *
 opened_with(struct field *f, const char *version, uint32_t quota)
 {
-	product_single(f->w, version, quota);
+	product_with(f->w, version, quota, 1);
 	return opened(f);
 }
 
@@ -142,6 +145,8 @@ test_enrol_by_quota(void **state)
 		assert_int_equal(est(e, false, "doorbell", buf_bytes(
 		    &f->devices[i].birth.leaf), buf_bytes(&k[i].csr),
 		    &again), ENROL_REPEATED);
+		assert_memory_equal(a.ueid, f->devices[i].ueid, UEID_SIZE);
+		assert_memory_equal(again.ueid, a.ueid, UEID_SIZE);
 		assert_int_equal(again.answer.len, a.answer.len);
 		assert_memory_equal(again.answer.ptr, a.answer.ptr,
 		    a.answer.len);
@@ -451,23 +456,11 @@ test_two_keys(void **state)
 {
 	_cleanup_est_key_ struct est_key k = EST_KEY_INIT;
 	_cleanup_answered_ struct answered a = ANSWERED_INIT;
-	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT,
-	    result = BUF_INIT;
 	struct field *f = *state;
-	struct diag diag = DIAG_INIT;
-	struct product product;
 	struct enrol *e;
 	uint64_t index;
 
-	good(io_read_file(io_posix(), "examples/products/doorbell.yaml",
-	    &text, &diag), &diag);
-	good(product_yaml_parse("doorbell.yaml", buf_bytes(&text), &product,
-	    &diag), &diag);
-	(void)snprintf(product.version, sizeof(product.version), "3.0.0");
-	product.field.est = QUOTA;
-	good(product_encode(&product, &body), &diag);
-	good(submit(f->w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result,
-	    &diag), &diag);
+	product_with(f->w, "3.0.0", QUOTA, 2);
 	e = opened(f);
 	est_key_make(&k);
 	assert_int_equal(est(e, false, "", buf_bytes(
@@ -478,6 +471,47 @@ test_two_keys(void **state)
 	    buf_bytes(&k.csr), &a), ENROL_DONE);
 	assert_true(a.index > index);
 	assert_int_equal(evidence_of(f, a.index), EVIDENCE_FRONT);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* The front's word for an identity that waits: what is refused, and takes no
+ * quota, does not make it the device's. */
+static void
+test_refused_confirms_nothing(void **state)
+{
+	_cleanup_est_key_ struct est_key k = EST_KEY_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_buf_ struct buf taken = BUF_INIT;
+	struct credential next = { .leaf = BUF_INIT };
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[0], *other = &f->devices[1];
+	struct enrol *e;
+	uint64_t index, waits;
+	unsigned reason;
+
+	product_with(f->w, "3.0.0", 1, 2);
+	e = opened(f);
+	(void)enrolled(f, e, other);
+	index = enrolled(f, e, device);
+	asked_enrol(f, &asked, DEVICE_RENEW, &device->now);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	waits = a.index;
+	credential_take(f, &asked, waits, &next);
+	/* another device's key */
+	csr_make(signer_public(other->now.key), other->now.key, &taken);
+	assert_int_equal(est(e, true, "", buf_bytes(&next.leaf),
+	    buf_bytes(&taken), &a), ENROL_KEYS);
+	assert_int_equal(status_of(f, index, &reason), STATUS_VALID);
+	est_key_make(&k);
+	assert_int_equal(est(e, true, "", buf_bytes(&next.leaf),
+	    buf_bytes(&k.csr), &a), ENROL_DONE);
+	assert_int_equal(status_of(f, index, &reason), STATUS_REVOKED);
+	assert_int_equal(reason, CRL_SUPERSEDED);
+	assert_int_equal(status_of(f, waits, &reason), STATUS_VALID);
+	assert_int_equal(evidence_of(f, a.index), EVIDENCE_FRONT);
+	credential_release(&next);
 	enrol_close(&e);
 	all_verified(f);
 }
@@ -494,7 +528,9 @@ main(void)
 		cmocka_unit_test_setup(test_countersigned, field_fresh),
 		cmocka_unit_test_setup(test_countersigned_bad, field_fresh),
 		cmocka_unit_test_setup(test_wishes, field_fresh),
-		cmocka_unit_test_setup(test_two_keys, field_fresh)
+		cmocka_unit_test_setup(test_two_keys, field_fresh),
+		cmocka_unit_test_setup(test_refused_confirms_nothing,
+		    field_fresh)
 	};
 
 	return cmocka_run_group_tests(tests, field_make, field_free);

@@ -260,26 +260,6 @@ test_same_key(void **state)
 	all_verified(f);
 }
 
-static void
-status_set(struct field *f, enum status_action action, unsigned reason,
-    uint32_t log, uint64_t index)
-{
-	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
-	struct diag diag = DIAG_INIT;
-
-	cbor_put_array(&body, 4);
-	cbor_put_uint(&body, action);
-	cbor_put_uint(&body, reason);
-	cbor_put_array(&body, 1);
-	cbor_put_array(&body, 3);
-	cbor_put_uint(&body, log);
-	cbor_put_uint(&body, index);
-	cbor_put_uint(&body, 1);
-	cbor_put_text(&body, "a test");
-	good(submit(f->w, REQUEST_STATUS, buf_bytes(&body), &result, &diag),
-	    &diag);
-}
-
 /* Revoked or suspended, at birth or now; between turns. */
 static void
 test_status(void **state)
