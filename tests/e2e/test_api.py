@@ -43,7 +43,8 @@ class Remote(Operator):
               typ=QUERY_TYP, key=None, version=1):
         return reader.sign1(key or self.key, typ, reader.cbor_encode(
             [version, ecosystem or self.ecosystem, ident or os.urandom(16),
-             int(when or time.time()), method, target]))
+             int(when or time.time() + (method == "POST")), method,
+             target]))       # an action: of a later second than the server
 
     def fields(self, method, target, **more):
         return [("Authorization", "Imprint " + base64.urlsafe_b64encode(
