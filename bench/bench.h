@@ -87,6 +87,11 @@ MUST_USE enum err bench_product(struct authority *, const struct product *,
     struct diag *);
 /* The middle of count values, which are sorted. */
 double	bench_median(double *values, size_t count);
+#define BENCH_ROUNDS_MAX	64
+/* Of rounds with a rate and the bare one beside it: the middle rate, floor and
+ * ratio. Sorts both. */
+void	bench_rounds(struct bench_result *, double *rates, double *bare,
+    size_t count);
 
 /* A process of its own, "imprint-bench MODE ARGUMENT DIR", which prints
  * count values; and its peak memory. */

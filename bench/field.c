@@ -214,7 +214,7 @@ static enum err
 enrol_rounds(struct scene *scene, struct bench_result *result,
     struct diag *diag)
 {
-	double rates[ROUNDS], bare[ROUNDS], ratios[ROUNDS];
+	double rates[ROUNDS], bare[ROUNDS];
 	double work_s = 1, before_s = 1, after_s = 1;
 	enum err err;
 	size_t i;
@@ -232,14 +232,11 @@ enrol_rounds(struct scene *scene, struct bench_result *result,
 			err = bare_run(scene, (i + 1) * EACH, &after_s, diag);
 		rates[i] = EACH / work_s;
 		bare[i] = 2 * EACH / (before_s + after_s);
-		ratios[i] = rates[i] / bare[i];
 		before_s = after_s;
 	}
 	if (err)
 		return err;
-	result->value = bench_median(rates, ROUNDS);
-	result->floor = bench_median(bare, ROUNDS);
-	result->ratio = bench_median(ratios, ROUNDS);
+	bench_rounds(result, rates, bare, ROUNDS);
 	return ERR_OK;
 }
 
@@ -280,7 +277,7 @@ static enum err
 renew_rounds(struct scene *scene, struct bench_result *result,
     struct diag *diag)
 {
-	double rates[ROUNDS], bare[ROUNDS], ratios[ROUNDS];
+	double rates[ROUNDS], bare[ROUNDS];
 	double work_s = 1, bare_s = 1, other_s;
 	enum err err = ERR_OK;
 	size_t i;
@@ -301,13 +298,10 @@ renew_rounds(struct scene *scene, struct bench_result *result,
 			continue;	/* it warmed up */
 		rates[i - 1] = EACH / work_s;
 		bare[i - 1] = EACH / bare_s;
-		ratios[i - 1] = bare_s / work_s;
 	}
 	if (err)
 		return err;
-	result->value = bench_median(rates, ROUNDS);
-	result->floor = bench_median(bare, ROUNDS);
-	result->ratio = bench_median(ratios, ROUNDS);
+	bench_rounds(result, rates, bare, ROUNDS);
 	return ERR_OK;
 }
 

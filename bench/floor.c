@@ -259,7 +259,7 @@ floors_rounds(struct floors *floors, uint64_t count,
     struct diag *), void *ctx, struct bench_result *result, struct diag *diag)
 {
 	double rates[FLOOR_ROUNDS], bare[FLOOR_ROUNDS];
-	double ratios[FLOOR_ROUNDS], before = 0, after = 0;
+	double before = 0, after = 0;
 	int64_t ns = 0;
 	size_t i;
 	enum err err;
@@ -271,13 +271,10 @@ floors_rounds(struct floors *floors, uint64_t count,
 		if (!err)
 			err = floors_rate(floors, count / 2, &after, diag);
 		bare[i] = (before + after) / 2;
-		ratios[i] = rates[i] / bare[i];
 		before = after;
 	}
 	if (err)
 		return err;
-	result->value = bench_median(rates, FLOOR_ROUNDS);
-	result->floor = bench_median(bare, FLOOR_ROUNDS);
-	result->ratio = bench_median(ratios, FLOOR_ROUNDS);
+	bench_rounds(result, rates, bare, FLOOR_ROUNDS);
 	return ERR_OK;
 }

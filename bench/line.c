@@ -439,7 +439,7 @@ static enum err
 rounds_run(struct scene *scene, struct bench_result *result,
     struct diag *diag)
 {
-	double rates[ROUNDS], bare[ROUNDS], ratios[ROUNDS];
+	double rates[ROUNDS], bare[ROUNDS];
 	double work_s = 0, bare_s = 0;
 	enum err err;
 	size_t i;
@@ -451,13 +451,10 @@ rounds_run(struct scene *scene, struct bench_result *result,
 		err = round_measure(scene, &work_s, &bare_s, diag);
 		rates[i] = HANDOUTS / work_s;
 		bare[i] = HANDOUTS / bare_s;
-		ratios[i] = bare_s / work_s;
 	}
 	if (err)
 		return err;
-	result->value = bench_median(rates, ROUNDS);
-	result->floor = bench_median(bare, ROUNDS);
-	result->ratio = bench_median(ratios, ROUNDS);
+	bench_rounds(result, rates, bare, ROUNDS);
 	return ERR_OK;
 }
 

@@ -106,7 +106,7 @@ static enum err
 rounds_run(struct authority *authority, struct sha256 *sha256,
     struct bench_result *result, struct diag *diag)
 {
-	double rates[ROUNDS], bare[ROUNDS], ratios[ROUNDS];
+	double rates[ROUNDS], bare[ROUNDS];
 	int64_t start, middle, end;
 	size_t i;
 	enum err err = ERR_OK;
@@ -120,13 +120,10 @@ rounds_run(struct authority *authority, struct sha256 *sha256,
 		end = time_monotonic_ns();
 		bare[i] = (double)ENTRIES * 1e9 / (double)(middle - start);
 		rates[i] = (double)ENTRIES * 1e9 / (double)(end - middle);
-		ratios[i] = rates[i] / bare[i];
 	}
 	if (err)
 		return err;
-	result->value = bench_median(rates, ROUNDS);
-	result->floor = bench_median(bare, ROUNDS);
-	result->ratio = bench_median(ratios, ROUNDS);
+	bench_rounds(result, rates, bare, ROUNDS);
 	return ERR_OK;
 }
 

@@ -235,6 +235,20 @@ bench_median(double *values, size_t count)
 	    (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
+void
+bench_rounds(struct bench_result *result, double *rates, double *bare,
+    size_t count)
+{
+	double ratios[BENCH_ROUNDS_MAX];
+	size_t i;
+
+	for (i = 0; i < count && i < BENCH_ROUNDS_MAX; i++)
+		ratios[i] = rates[i] / bare[i];
+	result->value = bench_median(rates, count);
+	result->floor = bench_median(bare, count);
+	result->ratio = bench_median(ratios, i);
+}
+
 /* Everything below the ecosystem but its packs. */
 static double
 disk_bytes(char *dir)

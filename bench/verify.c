@@ -136,7 +136,7 @@ bare_verify(struct samples *samples)
 static enum err
 rounds_run(struct samples *samples, struct bench_result *result)
 {
-	double rates[ROUNDS], bare[ROUNDS], ratios[ROUNDS];
+	double rates[ROUNDS], bare[ROUNDS];
 	int64_t start, middle, end;
 	size_t i;
 	enum err err = ERR_OK;
@@ -150,11 +150,8 @@ rounds_run(struct samples *samples, struct bench_result *result)
 		end = time_monotonic_ns();
 		bare[i] = PER_ROUND * 1e9 / (double)(middle - start);
 		rates[i] = PER_ROUND * 1e9 / (double)(end - middle);
-		ratios[i] = rates[i] / bare[i];
 	}
-	result->value = bench_median(rates, ROUNDS);
-	result->floor = bench_median(bare, ROUNDS);
-	result->ratio = bench_median(ratios, ROUNDS);
+	bench_rounds(result, rates, bare, ROUNDS);
 	return err;
 }
 

@@ -12,8 +12,7 @@
 static void
 product_claimed(struct world *w)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT,
-	    result = BUF_INIT;
+	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct diag diag = DIAG_INIT;
 	struct product product;
 
@@ -24,9 +23,7 @@ product_claimed(struct world *w)
 	    &diag), &diag);
 	assert_true(product.field.claim);
 	(void)snprintf(product.version, sizeof(product.version), "2.0.0");
-	good(product_encode(&product, &body), &diag);
-	good(submit(w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result,
-	    &diag), &diag);
+	product_put(w, &product);
 }
 
 static enum err
@@ -81,16 +78,6 @@ replayed(struct field *f)
 
 	good(operation_replay(f->w->authority, NULL, NULL, &diag), &diag);
 	all_verified(f);
-}
-
-static uint64_t
-log_size(struct field *f)
-{
-	struct store_log log;
-
-	assert_int_equal(store_log_get(authority_store(f->w->authority),
-	    LOG_ONLINE_NUMBER, &log, NULL, NULL, NULL), ERR_OK);
-	return log.size;
 }
 
 /* It waits, is claimed, enrols; is released, waits again; is claimed by the

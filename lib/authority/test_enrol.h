@@ -45,14 +45,31 @@ credential_release(struct credential *c)
 }
 
 static inline void
-product_file_add(struct world *w, const char *file)
+product_put(struct world *w, const struct product *product)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 	struct diag diag = DIAG_INIT;
 
-	product_body(file, &body);
+	assert_int_equal(product_encode(product, &body), ERR_OK);
 	good(submit(w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result, &diag),
 	    &diag);
+}
+
+static inline void
+product_file_add(struct world *w, const char *file)
+{
+	struct product product;
+
+	product_read(file, &product);
+	product_put(w, &product);
+}
+
+/* For a test to alter, and put. */
+static inline void
+doorbell_read(const char *version, struct product *out)
+{
+	product_read("examples/products/doorbell.yaml", out);
+	(void)snprintf(out->version, sizeof(out->version), "%s", version);
 }
 
 /* The device's key out of its package. */
@@ -493,6 +510,17 @@ status_set(struct field *f, enum status_action action, unsigned reason,
 }
 
 /* All logs hold together, and nothing is said against any. */
+/* Entries of the log of the field. */
+static inline uint64_t
+log_size(struct field *f)
+{
+	struct store_log log;
+
+	assert_int_equal(store_log_get(authority_store(f->w->authority),
+	    LOG_ONLINE_NUMBER, &log, NULL, NULL, NULL), ERR_OK);
+	return log.size;
+}
+
 static inline void
 all_verified(struct field *f)
 {

@@ -12,22 +12,12 @@ static void
 product_with(struct world *w, const char *version, uint32_t quota,
     size_t keys)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT,
-	    result = BUF_INIT;
-	struct diag diag = DIAG_INIT;
 	struct product product;
 
-	good(io_read_file(io_posix(), "examples/products/doorbell.yaml",
-	    &text, &diag), &diag);
-	good(product_yaml_parse("doorbell.yaml", buf_bytes(&text), &product,
-	    &diag), &diag);
-	(void)snprintf(product.version, sizeof(product.version), "%s",
-	    version);
+	doorbell_read(version, &product);
 	product.credential_count = keys;
 	product.field.est = quota;
-	good(product_encode(&product, &body), &diag);
-	good(submit(w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result,
-	    &diag), &diag);
+	product_put(w, &product);
 }
 
 /* Nothing but a P-256 key, and its signature. */

@@ -90,8 +90,7 @@ static void
 manufacturer_add(struct field *f, const struct ca *ca,
     enum product_maker maker)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT,
-	    result = BUF_INIT;
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 	struct diag diag = DIAG_INIT;
 	struct product product;
 
@@ -99,10 +98,7 @@ manufacturer_add(struct field *f, const struct ca *ca,
 	    buf_bytes(&ca->cert), BYTES_NONE), ERR_OK);
 	good(submit(f->w, REQUEST_MANUFACTURER_ADD, buf_bytes(&body), &result,
 	    &diag), &diag);
-	good(io_read_file(io_posix(), "examples/products/doorbell.yaml",
-	    &text, &diag), &diag);
-	good(product_yaml_parse("doorbell.yaml", buf_bytes(&text), &product,
-	    &diag), &diag);
+	product_read("examples/products/doorbell.yaml", &product);
 	(void)snprintf(product.name, sizeof(product.name), "bridge");
 	(void)snprintf(product.field.bootstrap,
 	    sizeof(product.field.bootstrap), "acme");
@@ -110,10 +106,7 @@ manufacturer_add(struct field *f, const struct ca *ca,
 	product.field.est = QUOTA;
 	product.credential_count = 1;
 	product.credentials[0].maker = maker;
-	buf_clear(&body);
-	good(product_encode(&product, &body), &diag);
-	good(submit(f->w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result,
-	    &diag), &diag);
+	product_put(f->w, &product);
 }
 
 static struct enrol *

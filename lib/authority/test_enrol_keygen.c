@@ -18,23 +18,13 @@ static const uint8_t oid_capabilities[] = { 0x2a, 0x86, 0x48, 0x86, 0xf7,
 static void
 product_of(struct field *f, const char *version, enum product_maker maker)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT,
-	    result = BUF_INIT;
-	struct diag diag = DIAG_INIT;
 	struct product product;
 
-	good(io_read_file(io_posix(), "examples/products/doorbell.yaml",
-	    &text, &diag), &diag);
-	good(product_yaml_parse("doorbell.yaml", buf_bytes(&text), &product,
-	    &diag), &diag);
-	(void)snprintf(product.version, sizeof(product.version), "%s",
-	    version);
+	doorbell_read(version, &product);
 	product.credential_count = 1;
 	product.credentials[0].maker = maker;
 	product.field.est = QUOTA;
-	good(product_encode(&product, &body), &diag);
-	good(submit(f->w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result,
-	    &diag), &diag);
+	product_put(f->w, &product);
 }
 
 struct made {

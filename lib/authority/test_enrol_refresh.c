@@ -12,21 +12,11 @@ static void
 doorbell_add(struct field *f, const char *version,
     void (*alter)(struct product *))
 {
-	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT,
-	    result = BUF_INIT;
-	const char *file = "examples/products/doorbell.yaml";
-	struct diag diag = DIAG_INIT;
 	struct product product;
 
-	good(io_read_file(io_posix(), file, &text, &diag), &diag);
-	good(product_yaml_parse(file, buf_bytes(&text), &product, &diag),
-	    &diag);
-	(void)snprintf(product.version, sizeof(product.version), "%s",
-	    version);
+	doorbell_read(version, &product);
 	alter(&product);
-	assert_int_equal(product_encode(&product, &body), ERR_OK);
-	good(submit(f->w, REQUEST_PRODUCT_ADD, buf_bytes(&body), &result,
-	    &diag), &diag);
+	product_put(f->w, &product);
 }
 
 /* settings are not to be had any more */
@@ -55,16 +45,6 @@ asked_refresh(struct field *f, struct asked *asked,
 	    ERR_OK);
 	cbor_put_bstr(&body, bytes_of(hash, SHA256_SIZE));
 	asked_sign(f, asked, DEVICE_REFRESH, by, buf_bytes(&body));
-}
-
-static uint64_t
-log_size(struct field *f)
-{
-	struct store_log log;
-
-	assert_int_equal(store_log_get(authority_store(f->w->authority),
-	    LOG_ONLINE_NUMBER, &log, NULL, NULL, NULL), ERR_OK);
-	return log.size;
 }
 
 /* A device that enrolled and confirmed; its package goes to first. */

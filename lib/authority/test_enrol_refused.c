@@ -5,16 +5,6 @@
 
 #define YEAR_S	(INT64_C(365) * 86400)
 
-static uint64_t
-log_size(struct field *f)
-{
-	struct store_log log;
-
-	assert_int_equal(store_log_get(authority_store(f->w->authority),
-	    LOG_ONLINE_NUMBER, &log, NULL, NULL, NULL), ERR_OK);
-	return log.size;
-}
-
 /* Any octet changed: no answer, and no identity. */
 static void
 test_every_octet(void **state)

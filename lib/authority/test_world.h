@@ -114,15 +114,21 @@ submit(struct world *w, enum request_type type, struct bytes body,
 }
 
 static inline void
-product_body(const char *file, struct buf *out)
+product_read(const char *file, struct product *out)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct diag diag = DIAG_INIT;
-	struct product product;
 
 	good(io_read_file(io_posix(), file, &text, &diag), &diag);
-	good(product_yaml_parse(file, buf_bytes(&text), &product, &diag),
-	    &diag);
+	good(product_yaml_parse(file, buf_bytes(&text), out, &diag), &diag);
+}
+
+static inline void
+product_body(const char *file, struct buf *out)
+{
+	struct product product;
+
+	product_read(file, &product);
 	assert_int_equal(product_encode(&product, out), ERR_OK);
 }
 
