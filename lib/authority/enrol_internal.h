@@ -47,8 +47,9 @@ struct enrol_kind {
 	int		term;		/* of it or the document, the shorter */
 };
 
-/* The last object, and the last of each kind that is loaded: counts of what was
- * had so far take a walk over the log, which other objects are no reason for. */
+/* The last object, and the last of each kind that is loaded: counts of what
+ * was had so far take a walk over the log, which other objects are no reason
+ * for. */
 struct enrol_stamp {
 	uint64_t	objects;
 	uint64_t	products, manufacturers, certificates;
