@@ -102,6 +102,9 @@ void	http_reply_file(struct http_request *, const char *type, int fd,
 /* A refusal as RFC 9457 has it; reason: a word for programs, or NULL. */
 void	http_reply_problem(struct http_request *, enum http_status,
 	    const char *reason, const char *detail);
+/* Its body, appended. */
+void	http_put_problem(struct buf *, enum http_status, const char *reason,
+	    const char *detail);
 #define HTTP_PROBLEM	"application/problem+json"
 
 /*
@@ -179,10 +182,11 @@ struct http_config {
 	void		(*tick)(void *ctx);
 	unsigned	 tick_s;	/* > 0 with tick */
 	void		(*hangup)(void *ctx);
-	/* Writes the JSON body of what the server itself refuses; NULL:
-	 * {"error":"what"}. */
+	/* Writes the body of what the server itself refuses, of that type;
+	 * NULL: {"error":"what"}; HTTP_JSON. */
 	void		(*refusal)(void *ctx, enum http_status,
 			    const char *what, struct buf *body);
+	const char	*refusal_type;
 };
 
 struct http_server;
