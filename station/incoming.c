@@ -151,11 +151,13 @@ station_take(struct station *s, int64_t now, struct diag *diag)
 		struct diag of = DIAG_INIT;
 
 		err = incoming_path(s->home, id, PACK_END, path, diag);
-		if (!err)
-			err = ledger_room(s->ledger, diag);
 		if (err)
 			return err;
-		why = pack_adopt(s, path, now, &of);
+		why = ledger_room(s->ledger, &of);
+		if (why == ERR_NOSPACE)	/* there may be soon */
+			return diag_fail(diag, why, NULL, "%s", of.what);
+		if (!why)
+			why = pack_adopt(s, path, now, &of);
 		err = pack_answer(s, path, id, why, &of, diag);
 	}
 	return err;

@@ -188,11 +188,11 @@ an_end_that_fails(void **state)
 	ledger_commit_begin(l);
 	put(l, 2);
 	assert_int_equal(ledger_commit_end(l, NULL), ERR_IO);
-	assert_int_equal(ledger_add(l, &r, NULL, NULL), ERR_STATE);
-	assert_int_equal(ledger_room(l, NULL), ERR_STATE);
+	assert_int_equal(ledger_add(l, &r, NULL, NULL), ERR_IO);
+	assert_int_equal(ledger_room(l, NULL), ERR_IO);
 	ledger_commit_begin(l);
-	assert_int_equal(ledger_commit_end(l, NULL), ERR_STATE);
-	assert_int_equal(ledger_commit(l, NULL), ERR_STATE);
+	assert_int_equal(ledger_commit_end(l, NULL), ERR_IO);
+	assert_int_equal(ledger_commit(l, NULL), ERR_IO);
 	assert_written(1);
 	ledger_close(&l);
 	io_fault_free(io);
