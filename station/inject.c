@@ -64,19 +64,10 @@ pack_done(const struct station *s, const struct station_pack *pack)
 static enum err
 pack_enter(struct run *r, struct diag *diag)
 {
-	struct station *s = r->station;
-	char path[PATH_SIZE];
-	enum err err;
+	const struct station *s = r->station;
 
-	if (r->pack != NULL)
-		return ERR_OK;
-	err = station_pack_path(s, s->packs[r->pack_number].id, path, diag);
-	if (!err)
-		err = pack_open(s->io, path, s->signers, s->signer_count,
-		    &r->pack, diag);
-	if (err)
-		import_hint(diag);
-	return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
+	return r->pack != NULL ? ERR_OK : station_pack_open(s,
+	    &s->packs[r->pack_number], &r->pack, diag);
 }
 
 /* The first pack with an unused package for any device, opened. ERR_NOTFOUND:

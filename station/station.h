@@ -247,6 +247,12 @@ struct station_pack *station_pack_find(struct station *,
 /* HOME/packs/ID.pack; ERR_LIMIT. */
 MUST_USE enum err station_pack_path(const struct station *,
     const uint8_t id[PACKAGE_ID_SIZE], char path[PATH_SIZE], struct diag *);
+/*
+ * Open a pack's file, which must be of that pack. Errors of pack_open(), but
+ * ERR_CORRUPT when it is gone, or another pack's; with a hint.
+ */
+MUST_USE enum err station_pack_open(const struct station *,
+    const struct station_pack *, struct pack **ret_pack, struct diag *);
 
 enum station_import {
 	STATION_IMPORTED = 1,
