@@ -320,14 +320,16 @@ struct station_injected {
 	uint64_t	out, injected, failed;	/* in this run */
 	uint64_t	timed_out, unread;	/* of those failed */
 	uint64_t	made;		/* passed over: made for one device
-					 * each */
+					 * each, */
+	uint64_t	evidence;	/* of products that ask for it */
 	bool		stopped;		/* by stop() */
 	bool		gave_up;		/* three failed in a row */
 };
 
 /*
  * Hand out unused packages, oldest pack first, but of packs whose packages
- * were made for one device each, one plug-in each: package, in
+ * were made for one device each and those of products that ask for evidence,
+ * which a plug-in does not give, one plug-in each: package, in
  * its product's form or that of the plan, on its standard input,
  * IMPRINT_SEQUENCE (the how-manieth this station hands out, from 1),
  * IMPRINT_INDEX and IMPRINT_PACK in its environment, its standard output
