@@ -148,19 +148,13 @@ line_refusal(void *ctx, enum http_status status, const char *what,
 	json_close(&json, '}');
 }
 
-void
-line_gather(void *ctx)
-{
-	ledger_commit_begin(((struct line *)ctx)->station->ledger);
-}
-
 enum err
 line_batch(void *ctx, struct buf *body, struct diag *diag)
 {
 	struct line *line = ctx;
 	enum err err;
 
-	err = ledger_commit_end(line->station->ledger, diag);
+	err = ledger_commit(line->station->ledger, diag);
 	if (err)
 		line_refusal(line, HTTP_SERVER_ERROR, NULL, body);
 	return err;
