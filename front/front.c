@@ -107,6 +107,7 @@ tick(void *ctx)
 static void
 hangup(void *ctx)
 {
+	welcome_ask(ctx);
 	key_renew(ctx);
 }
 

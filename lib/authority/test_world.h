@@ -108,6 +108,7 @@ submit_at(struct world *w, int64_t now, enum request_type type,
 
 	assert_int_equal(request_sign(authority_info(w->authority)->id, type,
 	    body, now, w->operator, &request, NULL), ERR_OK);
+	buf_clear(result);
 	return authority_submit(w->authority, buf_bytes(&request), now, result,
 	    diag);
 }
