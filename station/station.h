@@ -307,6 +307,9 @@ struct station_inject {
 	unsigned	 timeout_s;
 	bool		 keep_going;	/* whatever fails */
 	const char	*serial;	/* station_inject_serial() */
+	/* who works, for which order of the factory's: "" or at most 63
+	 * octets of UTF-8 without controls */
+	const char	*badge, *mes_order;
 	/* as station_form() */
 	const struct package_form *form;
 	struct bytes	 layout;
@@ -338,7 +341,8 @@ struct station_injected {
  * out, none is left, stop() says so, three have failed in a row (unless
  * keep_going), or the shell cannot run the command (status 126, 127:
  * ERR_INVALID). Until one has succeeded they run one at a time.
- * SIGPIPE must be ignored: a plug-in may not read its package.
+ * SIGPIPE must be ignored: a plug-in may not read its package. ERR_INVALID
+ * also for a badge or order that no record can hold.
  * ret_injected is filled in even on failure; packages on their way when an
  * error comes are waited for.
  */

@@ -22,6 +22,8 @@ static const struct cmd_option inject_options[] = {
 	{ "keep-going", NULL, "do not stop when three plug-ins in a row"
 	    " fail" },
 	{ "serial", "TEXT", "for the one device with this serial, alone" },
+	{ "badge", "TEXT", "who works, for the records" },
+	{ "mes-order", "TEXT", "for which order of the factory's system" },
 	{ "form", "FORM", "of the packages, instead of their product's" },
 	{ "layout", "FILE", "what stands where, with --form image" },
 	{ NULL, NULL, NULL }
