@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "station/home.h"
+#include "station/incoming.h"
 
 #define INCOMING	"incoming"
 #define SERVING		"serving"		/* its lock: by who serves */
-#define LEAVING		INCOMING "/lock"	/* one at a time leaves */
 #define COPY		INCOMING "/copy.tmp"
 #define PACK_END	".pack"
 #define REFUSED_END	".refused"
@@ -20,9 +19,8 @@
 #define SERVING_TRIES	20
 #define POLLS_MAX	1200			/* a minute */
 
-/* HOME/incoming/ID.pack or ID.refused */
-static enum err
-incoming_path(const char *home, const char id[ID_TEXT + 1], const char *end,
+enum err
+incoming_path(const char *home, const char *id, const char *end,
     char path[PATH_SIZE], struct diag *diag)
 {
 	char name[sizeof(INCOMING) + ID_TEXT + 16];
@@ -31,8 +29,8 @@ incoming_path(const char *home, const char id[ID_TEXT + 1], const char *end,
 	return home_path(home, name, path, diag);
 }
 
-static enum err
-name_lock(const struct io *io, const char *home, const char *name,
+enum err
+incoming_lock(const struct io *io, const char *home, const char *name,
     struct file *ret_lock, struct diag *diag)
 {
 	char path[PATH_SIZE];
@@ -64,7 +62,8 @@ station_serving(struct station *s, struct diag *diag)
 		if (i > 0)
 			(void)nanosleep(&pause, NULL);
 		file_release(&s->serving);
-		err = name_lock(s->io, s->home, SERVING, &s->serving, NULL);
+		err = incoming_lock(s->io, s->home, SERVING, &s->serving,
+		    NULL);
 	}
 	return err == ERR_OK ? ERR_OK : diag_fail(diag, err, NULL,
 	    "%s/" SERVING ": cannot be locked", s->home);
@@ -98,17 +97,19 @@ pack_adopt(struct station *s, const char *path, int64_t now,
 	return err || known ? err : import_record(s, h, now, diag);
 }
 
-/* Why, for the one that waits: number, what, hint, a line each. */
-static enum err
-pack_refuse(const struct station *s, const char *path, const char *id,
+/* Number, what, hint, a line each. */
+enum err
+incoming_refuse(const struct station *s, const char *id, const char *end,
     enum err why, const struct diag *of, struct diag *diag)
 {
 	_cleanup_buf_ struct buf text = { .limit = REFUSED_MAX };
-	char refused[PATH_SIZE];
+	char path[PATH_SIZE], refused[PATH_SIZE];
 	enum err err;
 
 	buf_printf(&text, "%d\n%s\n%s\n", (int)why, of->what, of->hint);
 	err = buf_err(&text);
+	if (!err)
+		err = incoming_path(s->home, id, end, path, diag);
 	if (!err)
 		err = incoming_path(s->home, id, REFUSED_END, refused, diag);
 	if (!err)
@@ -156,9 +157,10 @@ station_take(struct station *s, int64_t now, struct diag *diag)
 			return err;
 		why = pack_adopt(s, path, now, &of);
 		if (why)
-			err = pack_refuse(s, path, id, why, &of, diag);
+			err = incoming_refuse(s, id, PACK_END, why, &of,
+			    diag);
 	}
-	return err;
+	return err ? err : sync_take(s, now, diag);
 }
 
 /* A pack on its way to the station that serves. */
@@ -231,15 +233,15 @@ pack_put(struct leaving *l, struct diag *diag)
 }
 
 static enum err
-refusal_read(const struct leaving *l, const char *path, struct diag *diag)
+refusal_read(const struct io *io, const char *path, struct diag *diag)
 {
 	_cleanup_buf_ struct buf text = { .limit = REFUSED_MAX };
 	char *what, *hint, *end, *number;
 	enum err err;
 
-	err = io_read_file(l->io, path, &text, diag);
+	err = io_read_file(io, path, &text, diag);
 	if (!err)
-		err = io_unlink(l->io, path, diag);
+		err = io_unlink(io, path, diag);
 	if (err)
 		return err;
 	number = (char *)(uintptr_t)buf_text(&text);
@@ -256,40 +258,38 @@ refusal_read(const struct leaving *l, const char *path, struct diag *diag)
 	    "%s", what + 1);
 }
 
-/* Does one serve that takes packs in? */
-static bool
-is_served(const struct io *io, const char *home)
+bool
+incoming_is_served(const struct io *io, const char *home)
 {
 	_cleanup_file_ struct file lock = FILE_INIT;
 
-	return name_lock(io, home, SERVING, &lock, NULL) == ERR_BUSY;
+	return incoming_lock(io, home, SERVING, &lock, NULL) == ERR_BUSY;
 }
 
-/* Until the one that serves has taken it in, or has said why not. */
-static enum err
-taken_wait(const struct leaving *l, struct diag *diag)
+enum err
+incoming_wait(const struct io *io, const char *home, const char *id,
+    const char *end, struct diag *diag)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
 	char path[PATH_SIZE], refused[PATH_SIZE];
 	unsigned i;
 	enum err err;
 
-	err = incoming_path(l->home, l->id, PACK_END, path, diag);
+	err = incoming_path(home, id, end, path, diag);
 	if (!err)
-		err = incoming_path(l->home, l->id, REFUSED_END, refused,
-		    diag);
+		err = incoming_path(home, id, REFUSED_END, refused, diag);
 	if (err)
 		return err;
-	for (i = 0; i < POLLS_MAX && io_exists(l->io, path) &&
-	    is_served(l->io, l->home); i++)
+	for (i = 0; i < POLLS_MAX && io_exists(io, path) &&
+	    incoming_is_served(io, home); i++)
 		(void)nanosleep(&pause, NULL);
-	if (io_exists(l->io, refused))
-		return refusal_read(l, refused, diag);
-	if (!io_exists(l->io, path))
+	if (io_exists(io, refused))
+		return refusal_read(io, refused, diag);
+	if (!io_exists(io, path))
 		return ERR_OK;
-	err = io_unlink(l->io, path, diag);
+	err = io_unlink(io, path, diag);
 	return err ? err : diag_fail(diag, ERR_BUSY, NULL, "%s: the station"
-	    " that serves does not take packs in", l->home);
+	    " that serves does not take in what is left for it", home);
 }
 
 /* Is it on record? The file leaves its place just before that. */
@@ -301,8 +301,8 @@ record_wait(const struct leaving *l, struct diag *diag)
 	unsigned i;
 	enum err err = ERR_OK;
 
-	for (i = 0; i < POLLS_MAX && !found && !err && is_served(l->io,
-	    l->home); i++) {
+	for (i = 0; i < POLLS_MAX && !found && !err &&
+	    incoming_is_served(l->io, l->home); i++) {
 		_cleanup_station_ struct station s = STATION_INIT;
 
 		if (i > 0)
@@ -330,16 +330,16 @@ station_leave(const struct io *io, const char *home, const char *path,
 	};
 	enum err err;
 
-	if (!is_served(io, home))
+	if (!incoming_is_served(io, home))
 		return diag_fail(diag, ERR_BUSY, NULL,
 		    "%s: another process works here, and none serves", home);
 	err = station_open(io, home, STATION_LOOK, &look, diag);
 	if (!err)
-		err = name_lock(io, home, LEAVING, &lock, diag);
+		err = incoming_lock(io, home, INCOMING_LOCK, &lock, diag);
 	if (!err)
 		err = pack_put(&l, diag);
 	if (!err)
-		err = taken_wait(&l, diag);
+		err = incoming_wait(io, home, l.id, PACK_END, diag);
 	if (!err)
 		err = record_wait(&l, diag);
 	if (!err)
