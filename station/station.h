@@ -283,9 +283,10 @@ MUST_USE enum err station_import(struct station *, const char *path,
  * For one that serves: say so, as long as the station is open. From now on
  * other processes leave packs, and station_take() takes them in, at once, for
  * their chunks are checked; one that is not for this station is refused to
- * its leaver. It tells heads and takes acknowledgements in too; one that shows
- * that the ledger was put back spoils it. ERR_BUSY: another one serves here. An error of take() is the
- * home's: the next call goes on with the same pack.
+ * its leaver. It tells heads and takes acknowledgements in too; one that
+ * shows that the ledger was put back spoils it. ERR_BUSY: another one serves
+ * here. An error of take() is the home's: the next call goes on with the same
+ * pack.
  */
 MUST_USE enum err station_serving(struct station *, struct diag *);
 enum err station_take(struct station *, int64_t now, struct diag *);

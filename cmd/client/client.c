@@ -16,7 +16,6 @@ client_release(struct client *client)
 	buf_release(&client->root);
 }
 
-/* "https://name", "https://name:8443/", "https://[::1]:8443" */
 enum err
 client_address(struct client *client, const char *url, struct diag *diag)
 {
@@ -37,12 +36,14 @@ client_address(struct client *client, const char *url, struct diag *diag)
 		end = port + port_len;
 	}
 	if (!good || len == 0 || len >= CLIENT_HOST_SIZE || port_len == 0 ||
-	    port_len >= CLIENT_PORT_SIZE || (*end != '\0' && strcmp(end, "/") != 0))
+	    port_len >= CLIENT_PORT_SIZE ||
+	    (*end != '\0' && strcmp(end, "/") != 0))
 		return diag_fail(diag, ERR_INVALID, NULL,
 		    "--server \"%s\": give it as https://NAME or "
 		    "https://NAME:PORT", url);
 	(void)snprintf(client->host, CLIENT_HOST_SIZE, "%.*s", (int)len, at);
-	(void)snprintf(client->port, CLIENT_PORT_SIZE, "%.*s", (int)port_len, port);
+	(void)snprintf(client->port, CLIENT_PORT_SIZE, "%.*s", (int)port_len,
+	    port);
 	return ERR_OK;
 }
 

@@ -155,8 +155,6 @@ sync_round(struct cmd *cmd, const struct client *client,
 		err = ask(cmd, client, &request, &room, &answer);
 	if (!err)
 		err = answer_take(cmd, client, answer, a);
-	if (err == ERR_STATE)	/* older than what was taken in */
-		return answer_old(cmd, client);
 	if (err)
 		return err;
 	*ret_done = a->at.entries == head.at.entries &&
