@@ -17,13 +17,12 @@
 _Static_assert(LABEL_SAME, "a label fits a message");
 
 enum err
-est_welcome(struct front *front, struct diag *diag)
+est_cacerts(const struct internal_welcome *welcome, struct buf *out,
+    struct diag *diag)
 {
-	const struct internal_welcome *welcome = &front->welcome;
 	enum err err;
 
-	err = est_put_certificates(&front->cacerts, welcome->trust,
-	    welcome->own_count);
+	err = est_put_certificates(out, welcome->trust, welcome->own_count);
 	return err ? diag_fail(diag, err, NULL, "channel: certificates of "
 	    "the authority: too many") : ERR_OK;
 }

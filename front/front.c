@@ -108,6 +108,7 @@ tick(void *ctx)
 static void
 hangup(void *ctx)
 {
+	welcome_ask(ctx);
 	key_renew(ctx);
 }
 

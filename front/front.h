@@ -34,9 +34,10 @@ struct front_config {
 
 /*
  * Serve until SIGTERM or SIGINT, or until the authority has ended and those
- * who wait were told; SIGHUP: a new TLS key and certificate. Takes all
- * descriptors over. The process is confined from then on (confine.h).
- * ERR_OK: it was stopped; ERR_STATE: the authority is gone.
+ * who wait were told; SIGHUP: a new TLS key and certificate, and what the
+ * authority says of clients and tickets anew. Takes all descriptors over. The
+ * process is confined from then on (confine.h). ERR_OK: it was stopped;
+ * ERR_STATE: the authority is gone.
  */
 MUST_USE enum err front_run(const struct front_config *, struct diag *);
 

@@ -64,10 +64,19 @@ void	front_refuse(struct front *, struct http_request *, enum http_status,
 bool	link_ask(struct front *, enum internal_type, struct bytes body,
 	    struct http_call *reply);
 void	link_ready(void *front);
+/* Is a question of this type under way? */
+bool	link_asked(const struct front *, enum internal_type);
 /* Calls that nobody can be expected to wait for any longer. */
 void	link_expire(struct front *);
 /* Everybody who waits is told to come back. */
 void	link_drop(struct front *);
+
+/* welcome.c: who may come, and keys of tickets: first, and anew when they are
+ * not of this generation any more. */
+MUST_USE enum err welcome_take(struct front *,
+    const struct internal_message *, struct diag *);
+void	welcome_ask(struct front *);
+void	welcome_answered(struct front *, const struct internal_message *);
 
 /* key.c: the first certificate, waited for; PEM appended to chain. */
 MUST_USE enum err key_first(struct front *, struct buf *chain,
@@ -85,7 +94,8 @@ void	identity_answered(struct front *, struct front_call *,
 void	device_ask(struct front *, struct http_request *, enum internal_type,
 	    const struct buf *body);
 /* est.c */
-MUST_USE enum err est_welcome(struct front *, struct diag *);
+MUST_USE enum err est_cacerts(const struct internal_welcome *, struct buf *,
+    struct diag *);
 void	est_get_handle(void *front, struct http_request *);
 void	est_post_handle(void *front, struct http_request *);
 void	est_answered(struct front *, struct http_request *,

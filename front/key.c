@@ -65,27 +65,6 @@ certificate_take(struct front *front, const struct internal_message *message,
 	return ERR_OK;
 }
 
-static enum err
-welcome_take(struct front *front, const struct internal_message *message,
-    struct diag *diag)
-{
-	size_t i;
-	enum err err;
-
-	if (message->type != INTERNAL_ANSWER)
-		return diag_fail(diag, ERR_PERMISSION, NULL,
-		    "channel: the authority does not welcome this front");
-	err = internal_get_welcome(message->body, &front->welcome, diag);
-	for (i = 0; !err && i < front->welcome.trust_count; i++)
-		pem_put(&front->trust, "CERTIFICATE",
-		    front->welcome.trust[i]);
-	if (!err)
-		err = est_welcome(front, diag);
-	/* views of a message that will be gone */
-	front->welcome.trust_count = 0;
-	return err ? err : buf_err(&front->trust);
-}
-
 /* One question before there is a loop. */
 static enum err
 ask_first(struct front *front, enum internal_type type, struct bytes body,
@@ -167,13 +146,10 @@ key_renew(struct front *front)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct diag diag = DIAG_INIT;
-	size_t i;
 	enum err err;
 
-	for (i = 0; i < INTERNAL_CALLS_MAX; i++)
-		if (front->calls[i].number != 0 &&
-		    front->calls[i].type == INTERNAL_CERTIFICATE)
-			return;
+	if (link_asked(front, INTERNAL_CERTIFICATE))
+		return;
 	front->renew_at = time_now() + AGAIN_S;
 	err = key_make(front, &body, &diag);
 	if (!err && !link_ask(front, INTERNAL_CERTIFICATE, buf_bytes(&body),

@@ -59,6 +59,18 @@ link_ask(struct front *front, enum internal_type type, struct bytes body,
 	return true;
 }
 
+bool
+link_asked(const struct front *front, enum internal_type type)
+{
+	size_t i;
+
+	for (i = 0; i < INTERNAL_CALLS_MAX; i++)
+		if (front->calls[i].number != 0 &&
+		    front->calls[i].type == type)
+			return true;
+	return false;
+}
+
 static void
 call_away(struct front *front, struct front_call *call, const char *detail,
     const char *retry)
@@ -112,6 +124,9 @@ message_take(struct front *front, const struct internal_message *message)
 	if (call->number != message->call || call->number == 0)
 		return;		/* nobody waits for it any longer */
 	switch (call->type) {
+	case INTERNAL_WELCOME:
+		welcome_answered(front, message);
+		break;
 	case INTERNAL_CERTIFICATE:
 		key_answered(front, message);
 		break;

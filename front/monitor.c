@@ -72,17 +72,19 @@ figures_answered(struct front *front, struct front_call *call,
     const struct internal_message *message)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct internal_figures figures;
 	struct http_request *r;
-	struct bytes text;
 
 	if (message->type != INTERNAL_ANSWER ||
-	    internal_get_figures(message->body, &front->ready, &text,
-	    NULL) != ERR_OK)
+	    internal_get_figures(message->body, &figures, NULL) != ERR_OK)
 		return;
+	front->ready = figures.ready;
+	if (figures.generation != front->welcome.generation)
+		welcome_ask(front);
 	r = call->reply == NULL ? NULL : http_call_request(call->reply);
 	if (r == NULL)
 		return;
-	buf_put_bytes(&body, text);
+	buf_put_bytes(&body, figures.text);
 	http_reply(r, HTTP_OK, METRICS, &body);
 	front_count(front, HTTP_OK);
 }

@@ -27,8 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct internal_query query;
 	struct internal_est est;
 	struct public_key key;
-	struct bytes octets;
-	bool ready;
+	struct internal_figures figures;
 
 	(void)front_key_verify(bytes_of(data, size), challenge, &key, NULL);
 	if (internal_parse(bytes_of(data, size), &m, NULL) != ERR_OK)
@@ -50,8 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		internal_put_est_key(&out, &made), same(m.body, &out);
 	if (internal_get_query(m.body, &query, NULL) == ERR_OK)
 		internal_put_query(&out, &query), same(m.body, &out);
-	if (internal_get_figures(m.body, &ready, &octets, NULL) == ERR_OK)
-		internal_put_figures(&out, ready, octets),
-		    same(m.body, &out);
+	if (internal_get_figures(m.body, &figures, NULL) == ERR_OK)
+		internal_put_figures(&out, &figures), same(m.body, &out);
 	return 0;
 }

@@ -69,6 +69,15 @@ peer_new(struct desk *desk, int fd, unsigned place)
 }
 
 static void
+hangup(struct desk *desk)
+{
+	struct diag diag = DIAG_INIT;
+
+	if (tickets_renew(desk, &diag) != ERR_OK)
+		log_diag("authority", "keys of tickets", &diag);
+}
+
+static void
 control_take(struct desk *desk)
 {
 	int fd = -1, place;
@@ -79,6 +88,8 @@ control_take(struct desk *desk)
 	place = (unsigned char)octet - CONTROL_FRONT;
 	if (!there || octet == 0)
 		desk->ending = true;	/* the supervisor is gone */
+	else if (octet == CONTROL_HANGUP)
+		hangup(desk);
 	else if (place >= 0 && place < FRONTS_MAX && fd >= 0)
 		peer_new(desk, fd, (unsigned)place);
 	else if (fd >= 0)
@@ -403,8 +414,10 @@ desk_turn(struct desk *desk, int wait_ms, struct diag *diag)
 	}
 	if (!err)
 		locals_take(desk);
-	if (!err)	/* whatever else waits */
+	if (!err) {	/* whatever else waits */
+		tickets_keep(desk);
 		upkeep(desk, time_now());
+	}
 	return err;
 }
 
@@ -504,8 +517,11 @@ authority_role(struct cmd *cmd)
 	err = authority_begin(cmd, &authority);
 	if (!err)
 		err = signals_keep(desk, &cmd->diag);
+	/* the one before is nobody's, then */
 	if (!err)
 		err = random_bytes(desk->tickets, TICKETS_SIZE, &cmd->diag);
+	if (!err)
+		err = tickets_renew(desk, &cmd->diag);
 	if (!err)
 		err = enrol_open(authority, time_now(), &enrol, &cmd->diag);
 	desk->authority = authority;

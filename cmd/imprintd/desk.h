@@ -88,7 +88,11 @@ struct desk {
 	struct authority	*authority;
 	struct enrol		*enrol;
 	const char		*name;		/* of the server */
-	uint8_t			 tickets[TICKETS_SIZE];	/* of fronts */
+	/* of fronts: the present key and the one before, and how often they
+	 * changed */
+	uint8_t			 tickets[TICKETS_SIZE];
+	uint64_t		 tickets_count;
+	int64_t			 tickets_ns;	/* when they will */
 	int			 control, signals;
 	struct desk_peer	 peers[PEERS_MAX];
 	struct desk_tokens	 tokens[FRONTS_MAX];
@@ -122,6 +126,10 @@ struct desk {
  * false: the peer broke a rule and is to be cut off. */
 bool	request_answer(struct desk *, struct desk_peer *,
 	    const struct internal_message *);
+/* A new key of tickets. */
+MUST_USE enum err tickets_renew(struct desk *, struct diag *);
+/* The same by the clock; what fails is told, and tried again. */
+void	tickets_keep(struct desk *);
 /* Queue an answer or a refusal. */
 void	answer_put(struct desk_peer *, uint64_t call, enum internal_type,
 	    const struct buf *body);

@@ -44,9 +44,10 @@ enum {
 #define FD_PASSPHRASE	FD_LISTEN
 
 /* What the supervisor and the authority say to each other, one octet each:
- * the authority can be asked; a front's channel comes with this, to which
- * the front's place, below FRONTS_MAX, is added. */
+ * the authority can be asked; keys of tickets are to be new; a front's channel
+ * comes with this, to which the front's place, below FRONTS_MAX, is added. */
 #define CONTROL_READY	'R'
+#define CONTROL_HANGUP	'!'
 #define CONTROL_FRONT	0x40
 
 /* A line of the log: to standard error, for the journal. */

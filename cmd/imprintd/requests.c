@@ -7,6 +7,7 @@
 #include "lib/authority/server_certificate.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
+#include "lib/crypto/random.h"
 #include "lib/proto/front_key.h"
 
 #define TOKENS_MAX	8	/* at once; one more a minute */
@@ -14,6 +15,10 @@
 #define WELCOME_EACH	((size_t)5)		/* of CBOR */
 #define SECOND_NS	INT64_C(1000000000)
 #define TOKEN_NS	(60 * SECOND_NS)
+/* A session lasts as long: the key before opens what was sealed just before
+ * it was changed, and no more. */
+#define TICKETS_NS	(3600 * SECOND_NS)
+#define TICKETS_AGAIN_NS (60 * SECOND_NS)
 
 static void
 failed_put(struct desk_peer *peer, uint64_t call, unsigned status,
@@ -25,6 +30,49 @@ failed_put(struct desk_peer *peer, uint64_t call, unsigned status,
 	(void)snprintf(refusal.detail, sizeof(refusal.detail), "%s",
 	    diag->what);
 	refusal_put(peer, call, &refusal);
+}
+
+enum err
+tickets_renew(struct desk *desk, struct diag *diag)
+{
+	uint8_t fresh[TICKETS_SIZE / 2];
+	enum err err = random_bytes(fresh, sizeof(fresh), diag);
+
+	desk->tickets_ns = time_monotonic_ns() + (err ? TICKETS_AGAIN_NS :
+	    TICKETS_NS);
+	if (err)
+		return err;
+	memcpy(desk->tickets + sizeof(fresh), desk->tickets, sizeof(fresh));
+	memcpy(desk->tickets, fresh, sizeof(fresh));
+	wipe(fresh, sizeof(fresh));
+	desk->tickets_count++;
+	return ERR_OK;
+}
+
+void
+tickets_keep(struct desk *desk)
+{
+	struct diag diag = DIAG_INIT;
+
+	if (time_monotonic_ns() >= desk->tickets_ns &&
+	    tickets_renew(desk, &diag) != ERR_OK)
+		log_diag("authority", "keys of tickets", &diag);
+}
+
+/* Of what fronts are told: it grows with each key of tickets, and with each
+ * manufacturer that comes or goes. */
+static enum err
+generation(const struct desk *desk, uint64_t *ret_generation,
+    struct diag *diag)
+{
+	uint64_t place = 0;
+	enum err err;
+
+	err = store_object_last_of(authority_store(desk->authority),
+	    STORE_MANUFACTURER, &place, diag);
+	if (!err)
+		*ret_generation = desk->tickets_count + place;
+	return err;
 }
 
 static void
@@ -74,10 +122,11 @@ welcome_answer(struct desk *desk, struct desk_peer *peer, uint64_t call)
 	struct internal_welcome welcome = { .trust_count = 0 };
 	struct diag diag = DIAG_INIT;
 	size_t i;
-	enum err err = ERR_OK;
+	enum err err;
 
 	memcpy(welcome.challenge, peer->challenge, CHALLENGE_SIZE);
 	memcpy(welcome.tickets, desk->tickets, TICKETS_SIZE);
+	err = generation(desk, &welcome.generation, &diag);
 	(void)snprintf(welcome.name, sizeof(welcome.name), "%s", desk->name);
 	for (i = 0; i < 3 && !err; i++) {
 		err = authority_certificate(desk->authority, names[i],
@@ -189,12 +238,20 @@ figures_answer(struct desk *desk, struct desk_peer *peer,
     const struct internal_message *message)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT;
+	struct internal_figures figures = { .ready = true };
+	struct diag diag = DIAG_INIT;
 
 	if (internal_get_counts(message->body, peer->counts, NULL) != ERR_OK)
 		return false;
+	if (generation(desk, &figures.generation, &diag) != ERR_OK) {
+		log_diag("authority", "figures", &diag);
+		failed_put(peer, message->call, 500, "internal", &diag);
+		return true;
+	}
 	text.limit = INTERNAL_SIZE_MAX / 2;
 	figures_put(desk, &text);
-	internal_put_figures(&body, true, buf_bytes(&text));
+	figures.text = buf_bytes(&text);
+	internal_put_figures(&body, &figures);
 	answer_put(peer, message->call, INTERNAL_ANSWER, &body);
 	return true;
 }

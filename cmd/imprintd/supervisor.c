@@ -297,6 +297,16 @@ reap(struct supervisor *s)
 	}
 }
 
+/* The authority first: fronts are to hear of what is new. */
+static void
+hangup(struct supervisor *s)
+{
+	if (s->ready && s->control >= 0 &&
+	    control_send(s->control, CONTROL_HANGUP, -1) != ERR_OK)
+		log_line("supervisor", "the authority cannot be told");
+	tell_all(s, SIGHUP);
+}
+
 static void
 signals_take(struct supervisor *s)
 {
@@ -307,7 +317,7 @@ signals_take(struct supervisor *s)
 		if (info.ssi_signo == SIGCHLD)
 			reap(s);
 		else if (info.ssi_signo == SIGHUP)
-			tell_all(s, SIGHUP);
+			hangup(s);
 		else
 			stop(s);
 	}

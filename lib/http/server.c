@@ -448,6 +448,16 @@ http_server_renew(struct http_server *server, struct bytes certificate,
 	return ERR_OK;
 }
 
+enum err
+http_server_trust(struct http_server *server, struct bytes client_trust,
+    struct diag *diag)
+{
+	if (server->tls == NULL)
+		return diag_fail(diag, ERR_STATE, NULL,
+		    "server: it does not speak TLS");
+	return tls_server_trust(server->tls, client_trust, diag);
+}
+
 unsigned
 http_server_connections(const struct http_server *server)
 {

@@ -128,7 +128,8 @@ struct http_route {
 	void		(*handle)(void *ctx, struct http_request *);
 };
 
-#define HTTP_TICKETS_SIZE	80
+#define HTTP_TICKET_KEY_SIZE	80
+#define HTTP_TICKETS_SIZE	(2 * HTTP_TICKET_KEY_SIZE)
 
 struct http_config {
 	const char	*address;	/* an IP address: "127.0.0.1", "::" */
@@ -147,11 +148,13 @@ struct http_config {
 	 */
 	struct bytes	 client_trust;
 	/*
-	 * HTTP_TICKETS_SIZE random octets, which must outlive the server:
-	 * sessions of TLS 1.3 are resumed, within an hour and with a new
-	 * agreement of keys, by every server that has the same. The client's
-	 * certificate is that of the first handshake, without its chain, and
-	 * is not checked again. NULL: none is resumed.
+	 * Two keys of random octets, the present one and the one before, which
+	 * must outlive the server and may be changed whenever its loop is not
+	 * in OpenSSL: sessions of TLS 1.3 are resumed, within an hour and with
+	 * a new agreement of keys, by every server that has the key with which
+	 * the first sealed them as one of its two. The client's certificate is
+	 * that of the first handshake, without its chain, and is not checked
+	 * again. NULL: none is resumed.
 	 */
 	const uint8_t	*tickets;
 	size_t		 body_max;
@@ -205,6 +208,9 @@ void	http_server_free(struct http_server **);
 MUST_USE enum err http_server_renew(struct http_server *,
     struct bytes certificate, struct bytes key, struct bytes client_trust,
     struct diag *);
+/* The same with another trust alone. */
+MUST_USE enum err http_server_trust(struct http_server *,
+    struct bytes client_trust, struct diag *);
 /* Where it listens, "127.0.0.1:8443"; the port is the real one. */
 const char *http_server_address(const struct http_server *);
 /* Is "127.0.0.1", "::1" or the like an address of this machine alone? */

@@ -10,10 +10,11 @@
 #define TICKET_S	3600
 
 /* What struct http_config's tickets are. */
-struct ticket_keys {
+struct ticket_key {
 	uint8_t	name[16], mac[32], cipher[32];
 };
-_Static_assert(sizeof(struct ticket_keys) == HTTP_TICKETS_SIZE,
+_Static_assert(sizeof(struct ticket_key) == HTTP_TICKET_KEY_SIZE &&
+    2 * sizeof(struct ticket_key) == HTTP_TICKETS_SIZE,
     "tickets are taken as they are");
 
 static void
@@ -101,32 +102,77 @@ client_check(int good, X509_STORE_CTX *ctx)
 	    X509_STORE_CTX_get_error(ctx) == X509_V_ERR_CERT_HAS_EXPIRED);
 }
 
-static enum err
-clients_ask(SSL_CTX *ctx, struct bytes pem, struct diag *diag)
+static void
+names_free(STACK_OF(X509_NAME) *names)
 {
-	static const unsigned char session[] = "imprint";
+	sk_X509_NAME_pop_free(names, X509_NAME_free);
+}
+
+/* The names help a client with several certificates to choose. */
+static bool
+trust_add(X509_STORE *store, STACK_OF(X509_NAME) *names, X509 *certificate)
+{
+	X509_NAME *name = X509_NAME_dup(X509_get_subject_name(certificate));
+	bool done = X509_STORE_add_cert(store, certificate) == 1 &&
+	    name != NULL && sk_X509_NAME_push(names, name) > 0;
+
+	if (!done)
+		X509_NAME_free(name);
+	return done;
+}
+
+static enum err
+trust_read(struct bytes pem, X509_STORE *store, STACK_OF(X509_NAME) *names,
+    struct diag *diag)
+{
 	_cleanup_bio_ BIO *bio = bio_of(pem);
 	X509 *certificate;
-	bool some = false;
-	int done;
+	bool done;
 
 	if (bio == NULL)
 		return diag_nomem(diag);
 	while ((certificate = PEM_read_bio_X509(bio, NULL, no_passphrase,
 	    NULL)) != NULL) {
-		/* the names help a client with several to choose */
-		done = X509_STORE_add_cert(SSL_CTX_get_cert_store(ctx),
-		    certificate) == 1 &&
-		    SSL_CTX_add_client_CA(ctx, certificate) == 1;
+		done = trust_add(store, names, certificate);
 		X509_free(certificate);
 		if (!done)
 			return ossl_fail(diag, "TLS trust for clients");
-		some = true;
 	}
 	ERR_clear_error();
-	if (!some)
-		return diag_fail(diag, ERR_INVALID, "RFC 7468",
-		    "TLS trust for clients: no certificate in PEM");
+	return sk_X509_NAME_num(names) > 0 ? ERR_OK : diag_fail(diag,
+	    ERR_INVALID, "RFC 7468", "TLS trust for clients: no certificate"
+	    " in PEM");
+}
+
+enum err
+tls_server_trust(SSL_CTX *ctx, struct bytes pem, struct diag *diag)
+{
+	STACK_OF(X509_NAME) *names = sk_X509_NAME_new_null();
+	X509_STORE *store = X509_STORE_new();
+	enum err err;
+
+	if (store == NULL || names == NULL)
+		err = diag_nomem(diag);
+	else
+		err = trust_read(pem, store, names, diag);
+	if (err) {
+		X509_STORE_free(store);
+		names_free(names);
+		return err;
+	}
+	SSL_CTX_set_cert_store(ctx, store);	/* transferred */
+	SSL_CTX_set_client_CA_list(ctx, names);
+	return ERR_OK;
+}
+
+static enum err
+clients_ask(SSL_CTX *ctx, struct bytes pem, struct diag *diag)
+{
+	static const unsigned char session[] = "imprint";
+	enum err err = tls_server_trust(ctx, pem, diag);
+
+	if (err)
+		return err;
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, client_check);
 	if (SSL_CTX_set_session_id_context(ctx, session,
 	    sizeof(session) - 1) != 1)
@@ -135,10 +181,10 @@ clients_ask(SSL_CTX *ctx, struct bytes pem, struct diag *diag)
 }
 
 static bool
-ticket_ready(const struct ticket_keys *keys, EVP_CIPHER_CTX *cipher,
+ticket_ready(const struct ticket_key *with, EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, const uint8_t *iv, int sealing)
 {
-	uint8_t key[sizeof(keys->mac)];
+	uint8_t key[sizeof(with->mac)];
 	char digest[] = "SHA256";
 	OSSL_PARAM params[] = {
 		OSSL_PARAM_construct_octet_string(OSSL_MAC_PARAM_KEY, key,
@@ -149,9 +195,9 @@ ticket_ready(const struct ticket_keys *keys, EVP_CIPHER_CTX *cipher,
 	};
 	bool done;
 
-	memcpy(key, keys->mac, sizeof(key));
+	memcpy(key, with->mac, sizeof(key));
 	done = EVP_CipherInit_ex(cipher, EVP_aes_256_cbc(), NULL,
-	    keys->cipher, iv, sealing) == 1 &&
+	    with->cipher, iv, sealing) == 1 &&
 	    EVP_MAC_CTX_set_params(mac, params) == 1;
 	wipe(key, sizeof(key));
 	return done;
@@ -160,26 +206,29 @@ ticket_ready(const struct ticket_keys *keys, EVP_CIPHER_CTX *cipher,
 /*
  * RFC 5077 4, as RFC 8446 4.6.1 allows it. Not in TLS 1.2, where the key would
  * open what was recorded; in 1.3 keys are agreed upon anew (psk_dhe_ke). 0: no
- * ticket, or a full handshake.
+ * ticket, or a full handshake. Never 2, another ticket: TICKET_S is counted
+ * from the full handshake.
  */
 static int
 ticket_key(SSL *ssl, unsigned char name[16],
     unsigned char iv[EVP_MAX_IV_LENGTH], EVP_CIPHER_CTX *cipher,
     EVP_MAC_CTX *mac, int sealing)
 {
-	const struct ticket_keys *keys =
+	const struct ticket_key *key =
 	    SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
 	if (SSL_version(ssl) < TLS1_3_VERSION)
 		return 0;
 	if (sealing) {
-		memcpy(name, keys->name, sizeof(keys->name));
+		memcpy(name, key->name, sizeof(key->name));
 		if (RAND_bytes(iv, EVP_MAX_IV_LENGTH) != 1)
 			return -1;
-	} else if (memcmp(name, keys->name, sizeof(keys->name)) != 0) {
-		return 0;	/* of another start */
+	} else if (memcmp(name, key->name, sizeof(key->name)) != 0) {
+		key++;	/* the one before */
+		if (memcmp(name, key->name, sizeof(key->name)) != 0)
+			return 0;	/* older, or of another start */
 	}
-	return ticket_ready(keys, cipher, mac, iv, sealing) ? 1 : -1;
+	return ticket_ready(key, cipher, mac, iv, sealing) ? 1 : -1;
 }
 
 /* tickets NULL: no resumption. A cached session is never kept. */

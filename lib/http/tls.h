@@ -25,5 +25,9 @@ ssl_ctx_cleanup(SSL_CTX **ctx)
 MUST_USE enum err tls_server_new(struct bytes certificate, struct bytes key,
     struct bytes client_trust, const uint8_t *tickets, SSL_CTX **ret_ctx,
     struct diag *);
+/* Another client_trust, at least one certificate, for handshakes that begin;
+ * the context is in use and on an error as it was. */
+MUST_USE enum err tls_server_trust(SSL_CTX *, struct bytes client_trust,
+    struct diag *);
 
 #endif

@@ -134,9 +134,10 @@ text_get(struct cbor *cbor, char *out, size_t size)
 void
 internal_put_welcome(struct buf *out, const struct internal_welcome *welcome)
 {
-	cbor_put_array(out, 5);
+	cbor_put_array(out, 6);
 	cbor_put_bstr(out, bytes_of(welcome->challenge, CHALLENGE_SIZE));
 	cbor_put_bstr(out, bytes_of(welcome->tickets, TICKETS_SIZE));
+	cbor_put_uint(out, welcome->generation);
 	cbor_put_text(out, welcome->name);
 	certificates_put(out, welcome->trust, welcome->trust_count);
 	cbor_put_uint(out, welcome->own_count);
@@ -151,9 +152,10 @@ internal_get_welcome(struct bytes body, struct internal_welcome *ret_welcome,
 	struct cbor cbor;
 
 	cbor_open(&cbor, body);
-	cbor_get_array_sized(&cbor, 5);
+	cbor_get_array_sized(&cbor, 6);
 	challenge = cbor_get_bstr_sized(&cbor, CHALLENGE_SIZE);
 	tickets = cbor_get_bstr_sized(&cbor, TICKETS_SIZE);
+	welcome.generation = cbor_get_uint(&cbor);
 	text_get(&cbor, welcome.name, sizeof(welcome.name));
 	welcome.trust_count = certificates_get(&cbor, welcome.trust);
 	welcome.own_count = (size_t)cbor_get_uint(&cbor);
@@ -420,28 +422,28 @@ internal_get_counts(struct bytes body, uint64_t ret_counts[COUNTS],
 }
 
 void
-internal_put_figures(struct buf *out, bool ready, struct bytes text)
+internal_put_figures(struct buf *out, const struct internal_figures *figures)
 {
-	cbor_put_array(out, 2);
-	cbor_put_bool(out, ready);
-	cbor_put_bstr(out, text);
+	cbor_put_array(out, 3);
+	cbor_put_bool(out, figures->ready);
+	cbor_put_uint(out, figures->generation);
+	cbor_put_bstr(out, figures->text);
 }
 
 enum err
-internal_get_figures(struct bytes body, bool *ret_ready,
-    struct bytes *ret_text, struct diag *diag)
+internal_get_figures(struct bytes body, struct internal_figures *ret_figures,
+    struct diag *diag)
 {
+	struct internal_figures figures;
 	struct cbor cbor;
-	struct bytes text;
-	bool ready;
 
 	cbor_open(&cbor, body);
-	cbor_get_array_sized(&cbor, 2);
-	ready = cbor_get_bool(&cbor);
-	text = cbor_get_bstr(&cbor);
+	cbor_get_array_sized(&cbor, 3);
+	figures.ready = cbor_get_bool(&cbor);
+	figures.generation = cbor_get_uint(&cbor);
+	figures.text = cbor_get_bstr(&cbor);
 	if (!cbor_close(&cbor))
 		return bad(diag, &cbor, "figures");
-	*ret_ready = ready;
-	*ret_text = text;
+	*ret_figures = figures;
 	return ERR_OK;
 }

@@ -24,7 +24,7 @@
 #define INTERNAL_CALLS_MAX	256	/* of one channel, unanswered */
 
 #define CHALLENGE_SIZE		32
-#define TICKETS_SIZE		80	/* as lib/http has them */
+#define TICKETS_SIZE		160	/* as lib/http has them */
 #define INTERNAL_NAME_MAX	253	/* of a DNS name */
 #define INTERNAL_CERTS_MAX	64
 #define INTERNAL_REASON_MAX	32
@@ -45,7 +45,7 @@ enum internal_type {
 	/* device's request as bstr; answer: the authority's as bstr */
 	INTERNAL_IDENTITY = 3,
 	/* what the front has counted, enum internal_count; answer: [ready,
-	 * text of all figures] */
+	 * generation of the welcome, text of all figures] */
 	INTERNAL_FIGURES = 4,
 	/* struct internal_est; answer: the certificate as bstr */
 	INTERNAL_EST = 5,
@@ -105,6 +105,8 @@ struct internal_welcome {
 	/* keys of TLS tickets, the same for all fronts: any of them resumes
 	 * what another began */
 	uint8_t		tickets[TICKETS_SIZE];
+	/* another one, greater: tickets or trust have changed since */
+	uint64_t	generation;
 	char		name[INTERNAL_NAME_MAX + 1];	/* of the server */
 	/* DER of who may issue to clients: own_count of this authority, the
 	 * root first, then those of registered manufacturers */
@@ -210,8 +212,13 @@ enum internal_count {
 void	internal_put_counts(struct buf *, const uint64_t counts[COUNTS]);
 MUST_USE enum err internal_get_counts(struct bytes body,
     uint64_t ret_counts[COUNTS], struct diag *);
-void	internal_put_figures(struct buf *, bool ready, struct bytes text);
-MUST_USE enum err internal_get_figures(struct bytes body, bool *ret_ready,
-    struct bytes *ret_text, struct diag *);
+struct internal_figures {
+	bool		ready;
+	uint64_t	generation;	/* of struct internal_welcome */
+	struct bytes	text;		/* a view */
+};
+void	internal_put_figures(struct buf *, const struct internal_figures *);
+MUST_USE enum err internal_get_figures(struct bytes body,
+    struct internal_figures *ret_figures, struct diag *);
 
 #endif

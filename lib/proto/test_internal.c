@@ -91,6 +91,7 @@ test_welcome(void **state)
 {
 	struct internal_welcome in = { .name = "est.example.net",
 		.challenge = { 9, 8, 7 }, .tickets = { 6, 5 },
+		.generation = UINT64_MAX,
 		.trust_count = 2, .own_count = 1 }, out;
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	size_t i;
@@ -103,6 +104,7 @@ test_welcome(void **state)
 	    ERR_OK);
 	assert_memory_equal(in.challenge, out.challenge, CHALLENGE_SIZE);
 	assert_memory_equal(in.tickets, out.tickets, TICKETS_SIZE);
+	assert_true(out.generation == UINT64_MAX);
 	assert_string_equal(out.name, "est.example.net");
 	assert_int_equal(out.trust_count, 2);
 	assert_int_equal(out.own_count, 1);
@@ -329,8 +331,10 @@ test_rest(void **state)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	uint64_t counts[COUNTS] = { 5, UINT64_MAX }, read[COUNTS];
+	const struct internal_figures in = { true, 70000,
+		bytes_text("a 1\n") };
+	struct internal_figures figures = { .ready = false };
 	struct bytes octets;
-	bool ready = false;
 
 	(void)state;
 	internal_put_counts(&body, counts);
@@ -340,12 +344,13 @@ test_rest(void **state)
 	assert_int_equal(internal_get_counts(bytes_of("\x80", 1), read,
 	    NULL), ERR_SYNTAX);
 	buf_clear(&body);
-	internal_put_figures(&body, true, bytes_text("a 1\n"));
-	assert_int_equal(internal_get_figures(buf_bytes(&body), &ready,
-	    &octets, NULL), ERR_OK);
-	assert_true(ready && bytes_equal(octets, bytes_text("a 1\n")));
-	assert_int_equal(internal_get_figures(bytes_of("\x80", 1), &ready,
-	    &octets, NULL), ERR_SYNTAX);
+	internal_put_figures(&body, &in);
+	assert_int_equal(internal_get_figures(buf_bytes(&body), &figures,
+	    NULL), ERR_OK);
+	assert_true(figures.ready && bytes_equal(figures.text, in.text));
+	assert_int_equal(figures.generation, 70000);
+	assert_int_equal(internal_get_figures(bytes_of("\x80", 1), &figures,
+	    NULL), ERR_SYNTAX);
 	assert_int_equal(internal_get_octets(bytes_of("\x42xy", 3), 2,
 	    &octets, NULL), ERR_OK);
 	assert_int_equal(internal_get_octets(bytes_of("\x42xy", 3), 1,

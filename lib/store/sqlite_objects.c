@@ -271,6 +271,26 @@ store_object_last(struct store *st, uint64_t *ret_place, struct diag *diag)
 }
 
 enum err
+store_object_last_of(struct store *st, enum store_kind kind,
+    uint64_t *ret_place, struct diag *diag)
+{
+	static const char text[] = "SELECT coalesce(max(seq), 0) FROM object "
+	    "WHERE kind = ?";
+	_cleanup_sql_ struct sql q = SQL_INIT;
+	bool row = false;
+	enum err err;
+
+	err = sql_open(st, text, &q, diag);
+	if (err)
+		return err;
+	sql_put_int(&q, (int64_t)kind);
+	err = sql_row(&q, &row, diag);
+	if (!err && row)
+		*ret_place = (uint64_t)sqlite3_column_int64(q.stmt, 0);
+	return err;
+}
+
+enum err
 store_object_since(struct store *st, uint64_t place,
     enum err (*each)(void *ctx, const struct store_object *), void *ctx,
     struct diag *diag)

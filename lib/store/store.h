@@ -106,6 +106,9 @@ MUST_USE enum err store_object_each(struct store *, enum store_kind,
  * none), and all after a place. */
 MUST_USE enum err store_object_last(struct store *, uint64_t *ret_place,
     struct diag *);
+/* The same of one kind. */
+MUST_USE enum err store_object_last_of(struct store *, enum store_kind,
+    uint64_t *ret_place, struct diag *);
 MUST_USE enum err store_object_since(struct store *, uint64_t place,
     enum err (*each)(void *ctx, const struct store_object *), void *ctx,
     struct diag *);

@@ -482,7 +482,7 @@ def test_strangers(server, issued, tmp_path):
         for _ in range(400):
             assert front.take()[2] == REFUSED
         front.call = 1000
-        _, (_, text) = front.ask(FIGURES, [1] * COUNTS)
+        _, (*_, text) = front.ask(FIGURES, [1] * COUNTS)
         turns = int(re.search(r"imprint_turn_seconds_count (\d+)",
                               text.decode()).group(1))
         # 200 that could be devices', at most 9 strangers in a turn

@@ -175,8 +175,75 @@ def test_resumed(issued, tmp_path):
         wait_for(lambda: server.text().count("a new TLS certificate") ==
                  logged + 2)
         assert resumed(server, context, session)[:2] == (400, True)
+        _, _, later = resumed(server, context)
+        # nor are new keys of tickets; those of before the last are forgotten
+        told = server.text().count("new trust and keys of tickets")
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: server.text().count(
+            "new trust and keys of tickets") == told + 2)
+        for _ in range(4):
+            assert resumed(server, context, later)[:2] == (400, True)
+            status, again, fresh = resumed(server, context, session)
+            assert (status, again) == (400, False)
+            assert resumed(server, context, fresh)[:2] == (400, True)
     with Server(eco) as server:
-        assert resumed(server, context, session)[:2] == (400, False)
+        assert resumed(server, context, later)[:2] == (400, False)
+
+
+# an hour a second
+HASTE = r"""
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int
+clock_gettime(clockid_t id, struct timespec *ts)
+{
+	long rc = syscall(SYS_clock_gettime, id, ts);
+
+	if (id == CLOCK_MONOTONIC)
+		ts->tv_sec = ts->tv_sec * 3600 + ts->tv_nsec / 277778;
+	return (int)rc;
+}
+"""
+
+
+def test_ticket_keys(issued, tmp_path):
+    """Keys of tickets are new on a signal and every hour: the same for all
+    fronts, which are told so and have the one before, too."""
+    counts = [0] * COUNTS
+
+    def tickets(front):
+        kind, body = front.ask(WELCOME, None)
+        assert kind == DONE and len(body[1]) == 160
+        return body[2], body[1][:80], body[1][80:]
+
+    eco = issued.copy(tmp_path / "eco")
+    with Authority(eco) as authority:
+        one, other = authority.front(0), authority.front(1)
+        first = tickets(one)
+        assert tickets(one) == tickets(other) == first
+        authority.control.send(b"!")
+        count, key, before = wait_for(
+            lambda: (now := tickets(one)) != first and now)
+        assert tickets(other) == (count, key, before)
+        assert count > first[0] and before == first[1] != key
+        assert one.ask(FIGURES, counts)[1][1] == count
+    (tmp_path / "haste.c").write_text(HASTE)
+    library = tmp_path / "haste.so"
+    run("gcc", "-shared", "-fPIC", "-O1", "-o", library, tmp_path / "haste.c")
+    env = {**os.environ, "LD_PRELOAD": str(library),
+           "ASAN_OPTIONS": "verify_asan_link_order=0"}
+    with Authority(eco, env=env) as authority:
+        front = authority.front()
+        seen = [tickets(front)]
+        while len(seen) < 4:
+            seen.append(wait_for(
+                lambda: (now := tickets(front)) != seen[-1] and now))
+        for old, new in zip(seen, seen[1:]):
+            assert new[0] > old[0]
+            assert new[0] > old[0] + 1 or new[2] == old[1]
+        assert len({key for _, key, _ in seen}) == 4
 
 
 def test_bad_requests(server, device):
@@ -553,7 +620,7 @@ def test_malicious_certificates(issued, tmp_path):
     other = issued.copy(tmp_path / "eco")
     with Authority(other) as authority:
         front, second = authority.front(0), authority.front(1)
-        kind, (challenge, _, name, trust, own) = front.ask(WELCOME, None)
+        kind, (challenge, _, _, name, trust, own) = front.ask(WELCOME, None)
         assert (kind, name, len(trust)) == (DONE, NAME, 3)
         _, (elsewhere, *_) = second.ask(WELCOME, None)
         assert elsewhere != challenge
@@ -629,7 +696,7 @@ def test_fair(issued, tmp_path):
 
         def malformed(message):
             assert message[2] == DONE
-            line, = [line for line in message[3][1].decode().splitlines()
+            line, = [line for line in message[3][2].decode().splitlines()
                      if line.startswith("imprint_requests_total{"
                                         'verdict="malformed"}')]
             return int(line.split()[-1])
@@ -690,6 +757,6 @@ def test_malicious_messages(issued, tmp_path):
             pass
         else:
             pytest.fail("it is listened to without end")
-        kind, (ready, text) = good.ask(FIGURES, counts)
+        kind, (ready, _, text) = good.ask(FIGURES, counts)
         assert kind == DONE and ready
         assert f"imprint_front_cut_off_total {len(bad) + 1}" in text.decode()

@@ -495,7 +495,7 @@ def test_poisoned(field, tmp_path):
         kind, body = front.ask(IDENTITY, asked[holder or others[-1]][0])
         assert kind == DONE
         assert Issued(field.root, body).leaf == issued.leaf
-        kind, (_, text) = front.ask(FIGURES, [0] * 19)
+        kind, (*_, text) = front.ask(FIGURES, [0] * 19)
         figures = text.decode()
         for verdict, count in (("done", 10), ("refused", len(others))):
             assert f'imprint_requests_total{{verdict="{verdict}"}} ' \

@@ -3,6 +3,7 @@ its CA, and what is wrong with it, made by python3-cryptography."""
 import datetime
 import http.client
 import json
+import signal
 import ssl
 
 import cbor2
@@ -14,7 +15,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 import reader
 from conftest import PRODUCTS, program_needed
-from imprintd import Server
+from imprintd import Server, exchange, wait_for
 from test_imprintd_enrol import (CONFIRM, ENROL, RENEW, Holder, Issued, post,
                                  refused)
 
@@ -317,11 +318,45 @@ def test_removed(world):
     with Server(world.eco) as server:
         _, new = confirmed(world, server, one, "new")
         world.eco.imprint("manufacturer", "remove", "acme")
-        refused(said(server, two), 401, "unknown")
+        assert rejected(server, two) in ("unknown", "tls")
         assert post(server, new, new.with_keys(RENEW)[0])[0] == 200
     assert world.eco.imprint("manufacturer", "list", "--json").json[0][
         "removed"]
     world.eco.imprint("log", "verify")
+
+
+def test_while_running(stocked, tmp_path):
+    """Fronts that run hear of who is registered and removed; connections
+    that are there go on, and nothing is certified anew for it."""
+    world = World.__new__(World)
+    world.ca, world.path, world.count = CA("Acme Device CA"), tmp_path, 0
+    stocked.ca = world.ca
+    World.__init__(world, stocked, tmp_path)
+    one = world.device("ACME-4001")
+    text = (PRODUCTS / "doorbell.yaml").read_text().replace(
+        "product: doorbell", "product: bridge").replace(
+        "bootstrap: doorbell-idevid", "manufacturer: acme\n  devices: 9")
+    (tmp_path / "bridge.yaml").write_text(text)
+    with Server(world.eco) as server, server.client() as client:
+        assert exchange(client, "GET", "/healthz")[0] == 200
+        assert rejected(server, one) == "tls"
+        world.eco.imprint("manufacturer", "add", "acme", "--ca",
+                          world.ca.pem(tmp_path / "ca.pem"))
+        world.eco.imprint("product", "add", tmp_path / "bridge.yaml")
+        told = "new trust and keys of tickets"
+        wait_for(lambda: server.text().count(told) >= 2)
+        request, _ = one.with_keys(ENROL)
+        for _ in range(4):      # by either front
+            assert post(server, one, request)[0] == 200
+        assert exchange(client, "GET", "/healthz")[0] == 200
+        world.eco.imprint("manufacturer", "remove", "acme")
+        # at once, for who will not wait until fronts ask
+        server.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: server.text().count(told) >= 4)
+        for _ in range(4):
+            assert rejected(server, world.device("ACME-4002")) == "tls"
+        assert exchange(client, "GET", "/healthz")[0] == 200
+        assert server.text().count("a new TLS certificate") <= 2
 
 
 def test_registration(world, tmp_path):
