@@ -79,14 +79,26 @@ static void
 refusal(void *ctx, enum http_status status, const char *what,
     struct buf *body)
 {
-	struct json json = { .b = body, .line = true };
+	static const struct {
+		enum http_status	 status;
+		const char		*reason;
+	} reasons[] = {
+		{ HTTP_NOT_FOUND, "not-found" },
+		{ HTTP_METHOD_NOT_ALLOWED, "method" },
+		{ HTTP_CONTENT_TOO_LARGE, "limit" },
+		{ HTTP_HEAD_TOO_LARGE, "limit" },
+		{ HTTP_NOT_IMPLEMENTED, "unsupported" },
+		{ HTTP_VERSION_UNKNOWN, "unsupported" },
+		{ HTTP_SERVER_ERROR, "internal" },
+	};
+	const char *reason = "malformed";
+	size_t i;
 
+	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+		if (reasons[i].status == status)
+			reason = reasons[i].reason;
 	front_count(ctx, status);
-	json_open(&json, '{');
-	json_put_text(&json, "title", bytes_text("refused"));
-	json_put_number(&json, "status", (uint64_t)status);
-	json_put_text(&json, "detail", bytes_text(what));
-	json_close(&json, '}');
+	http_put_problem(body, status, reason, what);
 }
 
 static void
@@ -101,7 +113,7 @@ tick(void *ctx)
 	}
 	if (front->ticks++ % FIGURES_TICKS == 0)
 		figures_send(front, NULL);
-	if (time_now() >= front->renew_at)
+	if (key_is_due(front))
 		key_renew(front);
 }
 
@@ -123,7 +135,8 @@ server_make(struct front *front, struct diag *diag)
 		.connections_max = front->config.connections,
 		.idle_s = IDLE_S, .request_s = REQUEST_S, .stop_s = STOP_S,
 		.routes = routes, .ctx = front, .tick = tick, .tick_s = 1,
-		.hangup = hangup, .refusal = refusal
+		.hangup = hangup, .refusal = refusal,
+		.refusal_type = HTTP_PROBLEM
 	};
 	enum err err;
 

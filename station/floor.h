@@ -119,6 +119,7 @@ struct floor_package {
 	size_t		ueid_len;
 	struct floor_name names[FLOOR_NAMES_MAX];
 	size_t		name_count;
+	char		claim_code[CLAIM_CODE_SIZE];	/* "": none */
 	uint8_t		nonce[FLOOR_NONCE_SIZE];	/* for the evidence */
 	enum product_evidence evidence;	/* that is asked for, at least */
 	enum product_form form;		/* the product's */

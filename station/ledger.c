@@ -13,13 +13,12 @@ struct ledger {
 	struct sha256		*sha256;
 	struct ledger_walk	 at;		/* with what was gathered */
 	uint64_t		 room;		/* zeros up to here, or fewer */
-	unsigned		 write;		/* number of what is gathered */
 	struct buf		 body;
 	pthread_mutex_t		 turn;		/* of who writes and syncs */
 	pthread_mutex_t		 lock;		/* of what follows; taken
 						 * after the other */
 	uint64_t		 written;	/* octets of the file */
-	struct buf		 writing;	/* behind them, soon */
+	struct buf		 writing;	/* behind them: under way */
 	struct buf		 pending;	/* behind these */
 	bool			 broken;
 	enum err		 why;		/* that there was no room */
@@ -166,56 +165,59 @@ end_of(const struct ledger *l)
 	return l->written + l->writing.len + l->pending.len;
 }
 
+/* The body is a record of the write that gathers. Lock held: that write does
+ * not begin meanwhile. */
 static enum err
-record_append(struct ledger *l, uint32_t word,
-    const uint8_t hash[SHA256_SIZE], uint64_t *ret_at)
+record_append(struct ledger *l, uint64_t *ret_at)
 {
+	unsigned write = l->pending.len > 0 ? l->at.write :
+	    (l->at.write + 1) & LEDGER_WRITE_MASK;
+	uint32_t word = LEDGER_MARK | (uint32_t)write << LEDGER_WRITE_BITS |
+	    (uint32_t)l->body.len;
+	uint8_t hash[SHA256_SIZE];
 	enum err err;
 
-	(void)pthread_mutex_lock(&l->lock);
+	err = ledger_chain(l->sha256, l->at.head, word, buf_bytes(&l->body),
+	    hash);
+	if (err)
+		return err;
 	*ret_at = end_of(l);
 	buf_put_be32(&l->pending, word);
 	buf_put_bytes(&l->pending, buf_bytes(&l->body));
 	buf_put(&l->pending, hash, SHA256_SIZE);
 	err = buf_err(&l->pending);
-	(void)pthread_mutex_unlock(&l->lock);
-	return err;
+	if (err)
+		return err;
+	memcpy(l->at.head, hash, SHA256_SIZE);
+	l->at.records++;
+	l->at.write = write;
+	return ERR_OK;
 }
 
 enum err
 ledger_add(struct ledger *l, const struct ledger_record *record,
     uint64_t *ret_at, struct diag *diag)
 {
-	uint8_t hash[SHA256_SIZE];
-	uint64_t at;
-	uint32_t word;
+	uint64_t at = 0;
 	enum err err;
 
 	err = ledger_good(l, diag);
 	if (err)
 		return err;
-	if (l->pending.len == 0)
-		l->write = (l->at.write + 1) & LEDGER_WRITE_MASK;
 	buf_clear(&l->body);
 	ledger_put_record(&l->body, record);
 	err = buf_err(&l->body);
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "ledger %s: a record cannot be encoded", l->file.path);
-	word = LEDGER_MARK | (uint32_t)l->write << LEDGER_WRITE_BITS |
-	    (uint32_t)l->body.len;
-	err = ledger_chain(l->sha256, l->at.head, word, buf_bytes(&l->body),
-	    hash);
-	if (err)
-		return err;
-	err = record_append(l, word, hash, &at);
+	(void)pthread_mutex_lock(&l->lock);
+	err = record_append(l, &at);
+	(void)pthread_mutex_unlock(&l->lock);
 	if (err) {
 		ledger_break(l, ERR_OK);
-		return diag_nomem(diag);
+		return diag_fail(diag, err, NULL,
+		    "ledger %s: a record cannot be added", l->file.path);
 	}
-	memcpy(l->at.head, hash, SHA256_SIZE);
-	l->at.records++;
-	l->at.write = l->write;
 	if (ret_at != NULL)
 		*ret_at = at;
 	return ERR_OK;
@@ -406,41 +408,21 @@ write_out(struct ledger *l, struct diag *diag)
 	return ERR_OK;
 }
 
-void
-ledger_commit_begin(struct ledger *l)
-{
-	struct buf empty = l->writing;
-
-	if (empty.len > 0)
-		return;
-	(void)pthread_mutex_lock(&l->lock);
-	l->writing = l->pending;
-	l->pending = empty;
-	(void)pthread_mutex_unlock(&l->lock);
-}
-
-enum err
-ledger_commit_end(struct ledger *l, struct diag *diag)
-{
-	enum err err;
-
-	(void)pthread_mutex_lock(&l->turn);
-	err = write_out(l, diag);
-	(void)pthread_mutex_unlock(&l->turn);
-	return err;
-}
-
 enum err
 ledger_commit(struct ledger *l, struct diag *diag)
 {
+	struct buf empty;
 	enum err err;
 
 	(void)pthread_mutex_lock(&l->turn);
-	err = write_out(l, diag);	/* of a commit that has begun */
-	if (!err) {
-		ledger_commit_begin(l);
-		err = write_out(l, diag);
+	(void)pthread_mutex_lock(&l->lock);
+	if (l->writing.len == 0) {	/* or what was under way has failed */
+		empty = l->writing;
+		l->writing = l->pending;
+		l->pending = empty;
 	}
+	(void)pthread_mutex_unlock(&l->lock);
+	err = write_out(l, diag);
 	(void)pthread_mutex_unlock(&l->turn);
 	return err;
 }

@@ -184,18 +184,10 @@ const uint8_t *ledger_head(const struct ledger *);
 /*
  * Write and sync what was gathered. After a failure nothing more can be
  * added (ERR_STATE): what is on the disk is not known before it is opened
- * again.
+ * again. Alone of a ledger's functions it may run in any thread beside any
+ * other: what was gathered when it began is durable when it ends.
  */
 MUST_USE enum err ledger_commit(struct ledger *, struct diag *);
-/*
- * The same in two steps, the second in another thread, while this one reads
- * and gathers for the next: what was gathered when a commit began is durable
- * when it ends. One end for each begin; only the end may run beside another
- * function of the ledger. A ledger_commit() between them waits, and takes
- * both.
- */
-void	ledger_commit_begin(struct ledger *);
-MUST_USE enum err ledger_commit_end(struct ledger *, struct diag *);
 /*
  * Room on the disk for the records of another call, on top of what was
  * gathered: zeros, written ahead and synced, which an end of the ledger may

@@ -15,7 +15,8 @@
 #define LOOK_MS		500	/* how often progress is looked at */
 
 enum column_kind {
-	COLUMN_TEXT = 1, COLUMN_NUMBER = 2, COLUMN_FLAG = 3
+	COLUMN_TEXT = 1, COLUMN_NUMBER = 2, COLUMN_FLAG = 3,
+	COLUMN_TEXTS = 4	/* an object of texts */
 };
 
 /* A member of each item; a table ends with name NULL. */
@@ -29,6 +30,7 @@ struct value {
 	bool		flag;
 	uint64_t	number;
 	char		text[TEXT_SIZE];
+	const struct json_value *item;	/* whose texts: while it is there */
 };
 
 struct listing {
@@ -38,6 +40,62 @@ struct listing {
 	void			(*print)(const struct value *);
 	uint64_t		 left, shown;
 };
+
+static enum err
+text_skip(void *ctx, const char *name, const char *text, struct diag *diag)
+{
+	(void)ctx;
+	(void)name;
+	(void)text;
+	(void)diag;
+	return ERR_OK;
+}
+
+static enum err
+texts_read(const struct json_value *item, const char *name,
+    struct value *value, struct diag *diag)
+{
+	value->item = item;
+	return json_each_text(item, name, text_skip, NULL, diag);
+}
+
+static enum err
+text_json(void *ctx, const char *name, const char *text, struct diag *diag)
+{
+	const char **between = ctx;
+
+	(void)diag;
+	printf("%s", *between);
+	json_string(stdout, name, strlen(name));
+	printf(": ");
+	json_string(stdout, text, strlen(text));
+	*between = ", ";
+	return ERR_OK;
+}
+
+static enum err
+text_word(void *ctx, const char *name, const char *text, struct diag *diag)
+{
+	(void)ctx;
+	(void)name;
+	(void)diag;
+	printf("  ");
+	text_print(stdout, text, strlen(text));
+	return ERR_OK;
+}
+
+/* They were read before: nothing fails. */
+static void
+texts_print(const struct value *value, const char *name, bool json)
+{
+	const char *between = "{";
+
+	if (value->has)
+		(void)!json_each_text(value->item, name, json ? text_json :
+		    text_word, &between, NULL);
+	if (json)
+		printf("%s}", between[0] == '{' ? "{" : "");
+}
 
 static enum err
 row_read(const struct json_value *item, const struct column *columns,
@@ -53,6 +111,8 @@ row_read(const struct json_value *item, const struct column *columns,
 		if (columns[i].kind == COLUMN_TEXT)
 			err = json_get_text(item, name, values[i].text,
 			    TEXT_SIZE, diag);
+		else if (columns[i].kind == COLUMN_TEXTS)
+			err = texts_read(item, name, &values[i], diag);
 		else if (columns[i].kind == COLUMN_NUMBER)
 			err = json_get_number(item, name, NUMBER_MAX, 0,
 			    &values[i].number, diag);
@@ -70,7 +130,9 @@ row_json(const struct column *columns, const struct value *values)
 
 	for (i = 0; columns[i].name != NULL; i++) {
 		printf("%s\"%s\": ", i > 0 ? ", " : "{", columns[i].name);
-		if (!values[i].has)
+		if (columns[i].kind == COLUMN_TEXTS)
+			texts_print(&values[i], columns[i].name, true);
+		else if (!values[i].has)
 			printf("null");
 		else if (columns[i].kind == COLUMN_TEXT)
 			json_string(stdout, values[i].text,
@@ -440,13 +502,15 @@ remote_order_run(struct cmd *cmd)
 /* Identities. */
 
 enum identity_column {
-	IDENTITY_LOG, IDENTITY_INDEX, IDENTITY_UEID, IDENTITY_ORDER,
+	IDENTITY_LOG, IDENTITY_INDEX, IDENTITY_UEID, IDENTITY_NAMES,
+	IDENTITY_ORDER,
 	IDENTITY_ISSUED, IDENTITY_STATUS, IDENTITY_SINCE, IDENTITY_REASON
 };
 
 static const struct column identity_columns[] = {
 	{ "log", COLUMN_TEXT }, { "index", COLUMN_NUMBER },
-	{ "ueid", COLUMN_TEXT }, { "order", COLUMN_NUMBER },
+	{ "ueid", COLUMN_TEXT }, { "names", COLUMN_TEXTS },
+	{ "order", COLUMN_NUMBER },
 	{ "issued", COLUMN_TEXT }, { "status", COLUMN_TEXT },
 	{ "since", COLUMN_TEXT }, { "reason", COLUMN_NUMBER }, { NULL, 0 }
 };
@@ -457,6 +521,7 @@ identity_print(const struct value *v)
 	text_put(&v[IDENTITY_LOG], 0, TEXT_SIZE);
 	printf("/%ju  ", (uintmax_t)v[IDENTITY_INDEX].number);
 	text_put(&v[IDENTITY_UEID], 0, TEXT_SIZE);
+	texts_print(&v[IDENTITY_NAMES], "names", false);
 	printf("  order %ju, ", (uintmax_t)v[IDENTITY_ORDER].number);
 	text_put(&v[IDENTITY_STATUS], 0, TEXT_SIZE);
 	if (v[IDENTITY_SINCE].has) {
@@ -551,6 +616,8 @@ published_take(void *ctx, const struct json_value *item, struct diag *diag)
 {
 	static const struct column columns[] = {
 		{ "log", COLUMN_TEXT }, { "crl_number", COLUMN_NUMBER },
+		{ "this_update", COLUMN_TEXT },
+		{ "next_update", COLUMN_TEXT },
 		{ "certificates", COLUMN_NUMBER },
 		{ "crl_bytes", COLUMN_NUMBER },
 		{ "status_lists", COLUMN_NUMBER }, { NULL, 0 }
@@ -568,12 +635,17 @@ published_take(void *ctx, const struct json_value *item, struct diag *diag)
 		row_json(columns, v);
 		return ERR_OK;
 	}
-	number_format(v[2].number, number);
+	number_format(v[4].number, number);
 	printf("published ");
 	text_put(&v[0], 0, TEXT_SIZE);
-	printf(": CRL %ju of %s certificates, %ju status list%s\n",
-	    (uintmax_t)v[1].number, number, (uintmax_t)v[4].number,
-	    v[4].number == 1 ? "" : "s");
+	printf(": CRL %ju of %s certificates, %ju status list%s",
+	    (uintmax_t)v[1].number, number, (uintmax_t)v[6].number,
+	    v[6].number == 1 ? "" : "s");
+	if (v[3].has) {
+		printf(", next before ");
+		text_put(&v[3], 0, TEXT_SIZE);
+	}
+	printf("\n");
 	return ERR_OK;
 }
 

@@ -541,9 +541,8 @@ authority_role(struct cmd *cmd)
 	for (i = 0; i < PEERS_MAX; i++)
 		channel_release(&desk->peers[i].channel);
 	wipe(desk->tickets, TICKETS_SIZE);
-	/* the name stays: nobody listens, so a command works for itself */
 	if (desk->listener >= 0)
-		(void)close(desk->listener);
+		local_unlisten(authority_dir(authority), desk->listener);
 	for (i = 0; i < LOCALS_MAX; i++)
 		if (desk->locals[i].fd >= 0)
 			(void)close(desk->locals[i].fd);

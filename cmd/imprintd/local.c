@@ -338,12 +338,17 @@ static void
 published_json(void *ctx, const struct published *what,
     uint64_t certificates, uint64_t crl_bytes)
 {
+	char from[TIME_TEXT_SIZE], to[TIME_TEXT_SIZE];
 	struct json *json = ctx;
 
+	time_format(what->this_update, from);
+	time_format(what->next_update, to);
 	json_next(json);
 	json_open(json, '{');
 	json_put_text(json, "log", bytes_text(what->log));
 	json_put_number(json, "crl_number", what->number);
+	json_put_text(json, "this_update", bytes_text(from));
+	json_put_text(json, "next_update", bytes_text(to));
 	json_put_number(json, "certificates", certificates);
 	json_put_number(json, "crl_bytes", crl_bytes);
 	json_put_number(json, "status_lists", what->lists);

@@ -13,6 +13,7 @@
 
 #define PAGE_USUAL	50
 #define PAGE_MAX	100
+#define PAGE_OCTETS	(INTERNAL_SIZE_MAX / 2)	/* one more item fits */
 #define SEGMENT_MAX	128
 
 /* A list of which from is the first place wanted, left how many still. */
@@ -41,17 +42,19 @@ null_put(struct json *json, const char *key)
 	buf_printf(json->b, "null");
 }
 
-/* false: the page is full. */
+/* false: the page is full, in items or octets. */
 static bool
 page_takes(struct page *page, uint64_t place)
 {
+	bool full = page->left == 0 || page->json.b->len > PAGE_OCTETS;
+
 	if (place < page->from)
 		return true;
-	if (page->left == 0 && !page->more) {
+	if (full && !page->more) {
 		page->more = true;
 		page->next = place;
 	}
-	return page->left > 0;
+	return !full;
 }
 
 static bool
@@ -235,6 +238,22 @@ status_put(struct desk *desk, struct json *json,
 	return ERR_OK;
 }
 
+/* By kind; what the line gave and is not known here is left out. */
+static void
+names_put(struct json *json, const struct identity *identity,
+    const struct template *template)
+{
+	size_t i;
+
+	json_key(json, bytes_text("names"));
+	json_open(json, '{');
+	for (i = 0; i < template->name_count; i++)
+		if (identity->name[i] != NULL)
+			json_put_text(json, template->names[i].kind,
+			    bytes_text(identity->name[i]));
+	json_close(json, '}');
+}
+
 static enum err
 identity_put(struct desk *desk, struct lookup *lookup, struct json *json,
     const struct address *address, struct diag *diag)
@@ -252,6 +271,7 @@ identity_put(struct desk *desk, struct lookup *lookup, struct json *json,
 	    LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK));
 	json_put_number(json, "index", address->index);
 	json_put_text(json, "ueid", bytes_text(identity.ueid_hex));
+	names_put(json, &identity, template);
 	json_put_number(json, "order", range.order);
 	time_put(json, "issued", range.issued);
 	return status_put(desk, json, address, diag);

@@ -47,12 +47,21 @@ struct enrol_kind {
 	int		term;		/* of it or the document, the shorter */
 };
 
+/* The last object, and the last of each kind that is loaded: counts of what
+ * was had so far take a walk over the log, which other objects are no reason
+ * for. */
+struct enrol_stamp {
+	uint64_t	objects;
+	uint64_t	products, manufacturers, certificates;
+	unsigned	epoch;
+};
+
 struct enrol {
 	struct authority	*authority;
 	uint8_t			 id[SHA256_SIZE];	/* authority's */
 	int64_t			 now;
 	bool			 turn;
-	uint64_t		 objects;	/* as they were when loaded */
+	struct enrol_stamp	 loaded;	/* of what is in memory */
 	struct enrol_product	**products;
 	size_t			 product_count;
 	bool			 claims;	/* one of them wants owners */

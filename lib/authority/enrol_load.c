@@ -213,21 +213,66 @@ load(struct enrol *e, struct diag *diag)
 	return err ? err : asserted_load(e, diag);
 }
 
+static enum err
+stamp_read(struct enrol *e, struct enrol_stamp *ret_stamp, struct diag *diag)
+{
+	struct store *store = e->authority->store;
+	struct enrol_stamp stamp = { .epoch = 0 };
+	struct store_log log;
+	enum err err;
+
+	err = store_object_last(store, &stamp.objects, diag);
+	if (!err)
+		err = store_object_last_of(store, STORE_PRODUCT,
+		    &stamp.products, diag);
+	if (!err)
+		err = store_object_last_of(store, STORE_MANUFACTURER,
+		    &stamp.manufacturers, diag);
+	if (!err)
+		err = store_object_last_of(store, STORE_CERTIFICATE,
+		    &stamp.certificates, diag);
+	if (!err)
+		err = store_log_by_name(store, LOG_ONLINE, &log, diag);
+	if (err)
+		return err;
+	stamp.epoch = log.epoch;
+	*ret_stamp = stamp;
+	return ERR_OK;
+}
+
+static bool
+stamp_fits(const struct enrol *e, const struct enrol_stamp *now)
+{
+	const struct enrol_stamp *then = &e->loaded;
+
+	return e->issuer != NULL && now->products == then->products &&
+	    now->manufacturers == then->manufacturers &&
+	    now->certificates == then->certificates &&
+	    now->epoch == then->epoch;
+}
+
 enum err
 enrol_load(struct enrol *e, struct diag *diag)
 {
+	struct enrol_stamp now;
 	uint64_t last;
 	enum err err;
 
 	err = store_object_last(e->authority->store, &last, diag);
-	if (err || (last == e->objects && e->issuer != NULL))
+	if (err || (last == e->loaded.objects && e->issuer != NULL))
 		return err;
+	err = stamp_read(e, &now, diag);
+	if (err)
+		return err;
+	if (stamp_fits(e, &now)) {
+		e->loaded = now;
+		return ERR_OK;
+	}
 	enrol_unload(e);
 	err = load(e, diag);
 	/* templates are objects too */
 	if (!err)
-		err = store_object_last(e->authority->store, &e->objects,
-		    diag);
+		err = stamp_read(e, &e->loaded, diag);
 	if (err)
 		enrol_unload(e);
 	return err;

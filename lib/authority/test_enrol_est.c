@@ -1,4 +1,5 @@
 /* Plain EST: what a certification request is worth. */
+#include "lib/authority/enrol_internal.h"
 #include "lib/authority/test_enrol.h"
 #include "lib/x509/csr.h"
 #include "lib/x509/test_csr_make.h"
@@ -165,6 +166,56 @@ test_enrol_by_quota(void **state)
 		est_key_release(&k[i]);
 }
 
+static uint64_t
+asserted_of(struct enrol *e)
+{
+	return enrol_product_by_name(e, "doorbell")->asserted;
+}
+
+/* What an operator asks for in between is no reason to count anew; what was
+ * counted is what a fresh count finds. */
+static void
+test_counts_kept(void **state)
+{
+	struct est_key k[3];
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened_with(f, "2.0.0", QUOTA);
+	size_t i;
+
+	for (i = 0; i < 3; i++)
+		est_key_make(&k[i]);
+	for (i = 0; i < QUOTA; i++) {
+		assert_int_equal(est(e, false, "", buf_bytes(
+		    &f->devices[i].birth.leaf), buf_bytes(&k[i].csr), &a),
+		    ENROL_DONE);
+		/* would not outlive a walk: its devices are ours */
+		enrol_product_by_name(e, "doorbell")->foreign = 4711;
+		status_set(f, i == 0 ? STATUS_SUSPEND : STATUS_RESUME,
+		    i == 0 ? 6 : 0, LOG_BULK_NUMBER,
+		    f->devices[3].index);
+	}
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[2].birth.leaf), buf_bytes(&k[2].csr), &a),
+	    ENROL_QUOTA);
+	assert_int_equal(asserted_of(e), QUOTA);
+	assert_int_equal(enrol_product_by_name(e, "doorbell")->foreign, 4711);
+	/* a product is one, and finds the same */
+	product_with(f->w, "2.1.0", QUOTA + 1, 1);
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[2].birth.leaf), buf_bytes(&k[2].csr), &a),
+	    ENROL_DONE);
+	assert_int_equal(asserted_of(e), QUOTA + 1);
+	assert_int_equal(enrol_product_by_name(e, "doorbell")->foreign, 0);
+	enrol_close(&e);
+	e = opened(f);
+	assert_int_equal(asserted_of(e), QUOTA + 1);
+	enrol_close(&e);
+	all_verified(f);
+	for (i = 0; i < 3; i++)
+		est_key_release(&k[i]);
+}
+
 static void
 test_same_key_renews(void **state)
 {
@@ -174,6 +225,7 @@ test_same_key_renews(void **state)
 	struct field *f = *state;
 	struct doorbell *device = &f->devices[1];
 	struct enrol *e = opened_with(f, "2.0.0", 1);
+	const int64_t later = DUE + 366 * INT64_C(86400);
 	unsigned reason;
 
 	est_key_make(&k);
@@ -198,15 +250,15 @@ test_same_key_renews(void **state)
 	assert_int_equal(est_at(e, DUE, true, "", buf_bytes(&second.answer),
 	    buf_bytes(&k.csr), &again), ENROL_QUOTA);
 	assert_int_equal(status_of(f, first.index, &reason), STATUS_VALID);
-	assert_int_equal(est_at(e, DUE + 366 * INT64_C(86400), true, "",
+	assert_int_equal(est_at(e, later, true, "",
 	    buf_bytes(&second.answer), buf_bytes(&k.csr), &again),
 	    ENROL_DONE);
 	assert_int_equal(status_of(f, first.index, &reason), STATUS_REVOKED);
 	assert_int_equal(reason, CRL_SUPERSEDED);
-	assert_int_equal(est_at(e, DUE, true, "", buf_bytes(&first.answer),
+	assert_int_equal(est_at(e, later, true, "", buf_bytes(&first.answer),
 	    buf_bytes(&k.csr), &again), ENROL_SUPERSEDED);
 	/* and birth is used up */
-	assert_int_equal(est_at(e, DUE, false, "",
+	assert_int_equal(est_at(e, later, false, "",
 	    buf_bytes(&device->birth.leaf), buf_bytes(&k.csr), &again),
 	    ENROL_CONSUMED);
 	enrol_close(&e);
@@ -511,6 +563,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_enrol_by_quota, field_fresh),
+		cmocka_unit_test_setup(test_counts_kept, field_fresh),
 		cmocka_unit_test_setup(test_same_key_renews, field_fresh),
 		cmocka_unit_test_setup(test_native_renews, field_fresh),
 		cmocka_unit_test_setup(test_front_alone, field_fresh),

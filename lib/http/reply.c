@@ -137,11 +137,10 @@ http_reply_file(struct http_request *r, const char *type, int fd,
 }
 
 void
-http_reply_problem(struct http_request *r, enum http_status status,
+http_put_problem(struct buf *body, enum http_status status,
     const char *reason, const char *detail)
 {
-	_cleanup_buf_ struct buf body = BUF_INIT;
-	struct json json = { .b = &body, .line = true };
+	struct json json = { .b = body, .line = true };
 
 	json_open(&json, '{');
 	json_put_text(&json, "title", bytes_text(http_reason(status)));
@@ -150,7 +149,16 @@ http_reply_problem(struct http_request *r, enum http_status status,
 		json_put_text(&json, "reason", bytes_text(reason));
 	json_put_text(&json, "detail", bytes_text(detail));
 	json_close(&json, '}');
-	buf_printf(&body, "\n");
+	buf_printf(body, "\n");
+}
+
+void
+http_reply_problem(struct http_request *r, enum http_status status,
+    const char *reason, const char *detail)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	http_put_problem(&body, status, reason, detail);
 	http_reply(r, status, HTTP_PROBLEM, &body);
 }
 
@@ -189,5 +197,5 @@ http_call_end(struct http_call **call)
 		server_refuse(peer->server, &peer->request,
 		    HTTP_SERVER_ERROR, "no answer could be made");
 	peer->state = PEER_WAITING;
-	server_replied(peer->server);
+	server_replied(peer->server, peer);
 }

@@ -19,6 +19,8 @@ void
 server_refuse(struct http_server *server, struct http_request *r,
     enum http_status status, const char *what)
 {
+	const char *type = server->config.refusal_type != NULL ?
+	    server->config.refusal_type : HTTP_JSON;
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct json json = { .b = &body, .line = true };
 
@@ -30,10 +32,10 @@ server_refuse(struct http_server *server, struct http_request *r,
 		json_put_text(&json, "error", bytes_text(what));
 		json_close(&json, '}');
 	}
-	http_reply(r, status, HTTP_JSON, &body);
+	http_reply(r, status, type, &body);
 	if (r->status == 0) {	/* no memory: a bare status */
 		r->status = HTTP_SERVER_ERROR;
-		r->type = HTTP_JSON;
+		r->type = type;
 	}
 }
 
@@ -96,7 +98,7 @@ server_dispatch(struct http_server *server, struct peer *peer)
 	if (peer->call != NULL)
 		peer->state = PEER_DEFERRED;
 	else
-		server_replied(server);
+		server_replied(server, peer);
 }
 
 /* The one that has kept us waiting for longest goes: for a request, or for
@@ -108,8 +110,6 @@ server_make_room(struct http_server *server)
 
 	TAILQ_FOREACH(peer, &server->peers, entry) {
 		if (peer->state != PEER_WAITING &&
-		    peer->state != PEER_HELD &&
-		    peer->state != PEER_READY &&
 		    peer->state != PEER_DEFERRED) {
 			peer_free(peer);
 			return;

@@ -71,6 +71,19 @@ local_listen(const char *dir, int *ret_fd, struct diag *diag)
 	return err;
 }
 
+/* A name that stays does no harm: nobody listens. */
+void
+local_unlisten(const char *dir, int fd)
+{
+	int at = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (at >= 0) {
+		(void)unlinkat(at, LOCAL_SOCKET, 0);
+		(void)close(at);
+	}
+	(void)close(fd);
+}
+
 enum err
 local_connect(const char *dir, int *ret_fd, struct diag *diag)
 {

@@ -36,6 +36,8 @@ void	local_packet_release(struct local_packet *);
 /* Listen in dir, in place of what an earlier one left there: the caller holds
  * the ecosystem's lock. Whoever connects must be able to look into dir. */
 MUST_USE enum err local_listen(const char *dir, int *ret_fd, struct diag *);
+/* No more: it is closed, and its name gone; the caller still holds the lock. */
+void	local_unlisten(const char *dir, int fd);
 /* ERR_NOTFOUND: nobody listens. */
 MUST_USE enum err local_connect(const char *dir, int *ret_fd, struct diag *);
 /* Who connected; uid is that of its connect(2). ERR_IO. */

@@ -118,6 +118,7 @@ test_object_walk(void **state)
 	struct world *w = *state;
 	struct seen seen = { .st = w->st }, two = { .st = w->st,
 		.stop_at = 2 };
+	uint64_t last = 0, all = 0;
 
 	begin(w->st);
 	assert_int_equal(put_object(w->st, "b", "b2", 1, "1"), ERR_OK);
@@ -133,6 +134,13 @@ test_object_walk(void **state)
 	assert_int_equal(store_object_each(w->st, STORE_ORDER, see_object,
 	    &two, NULL), ERR_OK);
 	assert_int_equal(two.count, 2);
+	assert_int_equal(store_object_last_of(w->st, STORE_PRODUCT, &last,
+	    NULL), ERR_OK);
+	assert_int_equal(store_object_last(w->st, &all, NULL), ERR_OK);
+	assert_true(last > 0 && last == all);
+	assert_int_equal(store_object_last_of(w->st, STORE_ORDER, &all,
+	    NULL), ERR_OK);
+	assert_int_equal(all, 0);
 }
 
 static enum err

@@ -12,9 +12,10 @@ import urllib.parse
 import cbor2
 import jsonschema
 import pytest
+from cryptography import x509
 
 import reader
-from conftest import ROOT, Station, program_needed, run
+from conftest import PRODUCTS, ROOT, Station, program_needed, run
 from imprintd import (FIGURES, IDENTITY, NAME, Authority, Server, exchange,
                       wait_for)
 from test_imprintd import COUNTS, problem
@@ -161,8 +162,9 @@ def test_lists(server, admin, described, eco):
     assert admin.get(server, "/v1/orders/1") == orders[0]
     found = whole("identities", 100)
     known = eco.imprint("identity", "list", "--count", 1000, "--json").json
-    assert [(i["index"], i["ueid"]) for i in found] == [
-        (i["index"], i["ueid"]) for i in known]
+    assert [(i["index"], i["ueid"], i["names"]) for i in found] == [
+        (i["index"], i["ueid"], {"serial-number": i["serial-number"]})
+        for i in known]
     assert whole("identities", 7, "&log=online") == []
     one = found[17]
     for word in (one["ueid"], "17", "bulk/17", "bulk%2F17"):
@@ -232,7 +234,13 @@ def test_whole_way(eco, server, admin, described, tmp_path):
         == [(305, 3, "revoked")]
     published = fits(described, "/v1/publish", "post",
                      admin.ask(server, "POST", "/v1/publish"))
-    assert {log["log"] for log in published["published"]} >= {"bulk"}
+    bulk = next(log for log in published["published"]
+                if log["log"] == "bulk")
+    crl, = (eco.dir / "publish/crl").glob("bulk*")
+    crl = x509.load_der_x509_crl(crl.read_bytes())
+    for said, at in (("this_update", crl.last_update),
+                     ("next_update", crl.next_update)):
+        assert bulk[said] == at.strftime("%Y-%m-%dT%H:%M:%SZ")
     assert eco.imprint("log", "verify").code == 0
 
 
@@ -523,3 +531,32 @@ def read_some(client):
         return client.recv(1000)
     except TimeoutError:
         return b""
+
+
+def test_long_names(issued, described, tmp_path):
+    """A page is full in octets, too; the next goes on where it ends."""
+    kinds = [f"kind-{n}-".ljust(60, "k") for n in range(8)]
+    names = ", ".join(f'{{kind: {kind}, from: index, '
+                      f'format: "{"X" * 50}{{index:12}}"}}'
+                      for kind in kinds)
+    eco = issued.copy(tmp_path / "eco")
+    path = tmp_path / "long.yaml"
+    text = (PRODUCTS / "camera.yaml").read_text().replace(
+        "product: camera", "product: long")
+    path.write_text(re.sub(r"(?m)^names:\n(  .*\n)+",
+                           f"names: [{names}]\n", text))
+    eco.imprint("product", "add", path)
+    number = eco.order(100, "line-1", product="long")
+    eco.imprint("order", "run", number)
+    cursor, pages = 300, []
+    with Server(eco) as server:
+        while cursor is not None:
+            page = fits(described, "/v1/identities", "get", Remote(eco).get(
+                server, f"/v1/identities?limit=100&cursor={cursor}"))
+            pages.append(page["items"])
+            cursor = page["next"]
+    assert len(pages) > 2 and 0 < len(pages[0]) < 100
+    found = [item for page in pages for item in page]
+    assert [item["index"] for item in found] == list(range(300, 400))
+    assert found[7]["names"] == {
+        kind: "X" * 50 + f"{307:012}" for kind in kinds}

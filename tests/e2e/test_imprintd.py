@@ -249,17 +249,24 @@ def test_ticket_keys(issued, tmp_path):
 def test_bad_requests(server, device):
     problem(server.identity(b"x", device, kind="application/cbor"), 415)
     problem(server.identity(b"", device), 400)
-    assert server.identity(b"x" * 65537, device)[0] == 413
-    assert server.ask("GET", "/v1/identity")[0] == 405
-    for raw, status in ((b"GET / HTTP/1.1\r\n\r\n", b"400"),
-                        (b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", b"400"),
+    said = problem(server.identity(b"x" * 65537, device), 413)
+    assert (said["reason"], said["title"]) == ("limit", "Content Too Large")
+    said = problem(server.ask("GET", "/v1/identity"), 405)
+    assert said["reason"] == "method"
+    said = problem(server.ask("GET", "/v1/nothing"), 404)
+    assert (said["title"], said["reason"]) == ("Not Found", "not-found")
+    for raw, status in ((b"GET / HTTP/1.1\r\n\r\n", 400),
+                        (b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
                         (b"POST /v1/identity HTTP/1.1\r\nHost: a\r\n"
-                         b"Transfer-Encoding: chunked\r\n\r\n", b"501"),
+                         b"Transfer-Encoding: chunked\r\n\r\n", 501),
                         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " +
-                         b"x" * 9000 + b"\r\n\r\n", b"431")):
+                         b"x" * 9000 + b"\r\n\r\n", 431)):
         with server.dial() as tls:
             tls.sendall(raw)
-            assert tls.recv(100).startswith(b"HTTP/1.1 " + status)
+            reply = http.client.HTTPResponse(tls)
+            reply.begin()
+            assert reply.status == status
+            problem((reply.status, reply.headers, reply.read()), status)
 
 
 def test_bad_tls(server):
@@ -464,6 +471,7 @@ def test_stop(issued, tmp_path):
             client.send(b"cd")
             assert client.getresponse().status == 415
     other.imprint("publish")    # the lock is free
+    assert not (other.dir / "imprintd.socket").exists()
 
 
 def test_cannot_start(issued, tmp_path):
