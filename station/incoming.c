@@ -12,8 +12,7 @@
 #define SERVING		"serving"		/* its lock: by who serves */
 #define COPY		INCOMING "/copy.tmp"
 #define PACK_END	".pack"
-#define REFUSED_END	".refused"
-#define REFUSED_MAX	((size_t)2048)
+#define ANSWER_MAX	((size_t)2048)
 #define ID_TEXT		(2 * PACKAGE_ID_SIZE)
 #define POLL_NS		50000000
 #define SERVING_TRIES	20
@@ -99,23 +98,19 @@ pack_adopt(struct station *s, const char *path, int64_t now,
 
 /* Number, what, hint, a line each. */
 enum err
-incoming_refuse(const struct station *s, const char *id, const char *end,
-    enum err why, const struct diag *of, struct diag *diag)
+incoming_answer(const struct station *s, const char *id, enum err why,
+    const struct diag *of, struct diag *diag)
 {
-	_cleanup_buf_ struct buf text = { .limit = REFUSED_MAX };
-	char path[PATH_SIZE], refused[PATH_SIZE];
+	_cleanup_buf_ struct buf text = { .limit = ANSWER_MAX };
+	char answer[PATH_SIZE];
 	enum err err;
 
 	buf_printf(&text, "%d\n%s\n%s\n", (int)why, of->what, of->hint);
 	err = buf_err(&text);
 	if (!err)
-		err = incoming_path(s->home, id, end, path, diag);
-	if (!err)
-		err = incoming_path(s->home, id, REFUSED_END, refused, diag);
-	if (!err)
-		err = io_write_file(s->io, refused, buf_bytes(&text), 0600,
-		    diag);
-	return err ? err : io_unlink(s->io, path, diag);
+		err = incoming_path(s->home, id, INCOMING_ANSWER, answer, diag);
+	return err ? err : io_write_file(s->io, answer, buf_bytes(&text),
+	    0600, diag);
 }
 
 /* The id of a pack that waits; false: none does. */
@@ -151,14 +146,17 @@ station_take(struct station *s, int64_t now, struct diag *diag)
 		struct diag of = DIAG_INIT;
 
 		err = incoming_path(s->home, id, PACK_END, path, diag);
-		if (!err)
-			err = ledger_room(s->ledger, diag);
 		if (err)
 			return err;
-		why = pack_adopt(s, path, now, &of);
+		why = ledger_room(s->ledger, &of);
+		if (why == ERR_NOSPACE)	/* there may be soon */
+			return diag_fail(diag, why, NULL, "%s", of.what);
+		if (!why)
+			why = pack_adopt(s, path, now, &of);
 		if (why)
-			err = incoming_refuse(s, id, PACK_END, why, &of,
-			    diag);
+			err = io_unlink(s->io, path, diag);
+		if (!err)
+			err = incoming_answer(s, id, why, &of, diag);
 	}
 	return err ? err : sync_take(s, now, diag);
 }
@@ -222,7 +220,7 @@ pack_put(struct leaving *l, struct diag *diag)
 	left_fill(l, pack_header(pack));
 	err = pack_check(pack, leaving_progress, l, diag);
 	if (!err)
-		err = incoming_path(l->home, l->id, REFUSED_END, path, diag);
+		err = incoming_path(l->home, l->id, INCOMING_ANSWER, path, diag);
 	if (!err)
 		err = io_unlink(l->io, path, diag);
 	if (!err)
@@ -233,9 +231,9 @@ pack_put(struct leaving *l, struct diag *diag)
 }
 
 static enum err
-refusal_read(const struct io *io, const char *path, struct diag *diag)
+answer_read(const struct io *io, const char *path, struct diag *diag)
 {
-	_cleanup_buf_ struct buf text = { .limit = REFUSED_MAX };
+	_cleanup_buf_ struct buf text = { .limit = ANSWER_MAX };
 	char *what, *hint, *end, *number;
 	enum err err;
 
@@ -250,12 +248,13 @@ refusal_read(const struct io *io, const char *path, struct diag *diag)
 	end = hint == NULL ? NULL : strchr(hint + 1, '\n');
 	if (end == NULL || buf_err(&text))
 		return diag_fail(diag, ERR_CORRUPT, NULL,
-		    "%s: not a refusal", path);
-	*hint = *end = '\0';
+		    "%s: not an answer", path);
 	err = (enum err)strtol(number, NULL, 10);
+	if (err == ERR_OK)
+		return ERR_OK;
+	*hint = *end = '\0';
 	diag_hint(diag, "%s", hint + 1);
-	return diag_fail(diag, err == ERR_OK ? ERR_CORRUPT : err, NULL,
-	    "%s", what + 1);
+	return diag_fail(diag, err, NULL, "%s", what + 1);
 }
 
 bool
@@ -271,49 +270,28 @@ incoming_wait(const struct io *io, const char *home, const char *id,
     const char *end, struct diag *diag)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
-	char path[PATH_SIZE], refused[PATH_SIZE];
+	char path[PATH_SIZE], answer[PATH_SIZE];
 	unsigned i;
 	enum err err;
 
 	err = incoming_path(home, id, end, path, diag);
 	if (!err)
-		err = incoming_path(home, id, REFUSED_END, refused, diag);
+		err = incoming_path(home, id, INCOMING_ANSWER, answer, diag);
 	if (err)
 		return err;
-	for (i = 0; i < POLLS_MAX && io_exists(io, path) &&
+	for (i = 0; i < POLLS_MAX && !io_exists(io, answer) &&
 	    incoming_is_served(io, home); i++)
 		(void)nanosleep(&pause, NULL);
-	if (io_exists(io, refused))
-		return refusal_read(io, refused, diag);
-	if (!io_exists(io, path))
-		return ERR_OK;
+	if (io_exists(io, answer))
+		return answer_read(io, answer, diag);
 	err = io_unlink(io, path, diag);
-	return err ? err : diag_fail(diag, ERR_BUSY, NULL, "%s: the station"
-	    " that serves does not take in what is left for it", home);
-}
-
-/* Is it on record? The file leaves its place just before that. */
-static enum err
-record_wait(const struct leaving *l, struct diag *diag)
-{
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-	bool found = l->left->known;
-	unsigned i;
-	enum err err = ERR_OK;
-
-	for (i = 0; i < POLLS_MAX && !found && !err &&
-	    incoming_is_served(l->io, l->home); i++) {
-		_cleanup_station_ struct station s = STATION_INIT;
-
-		if (i > 0)
-			(void)nanosleep(&pause, NULL);
-		err = station_open(l->io, l->home, STATION_LOOK, &s, diag);
-		found = !err && station_pack_find(&s, l->left->pack) != NULL;
-	}
-	if (err || found)
+	if (err)
 		return err;
-	return diag_fail(diag, ERR_BUSY, NULL, "%s: the station ended before"
-	    " it had taken the pack in: import it again", l->home);
+	diag_fail(diag, ERR_BUSY, NULL, "%s: the station that serves did not"
+	    " say that it has taken in what was left for it", home);
+	diag_hint(diag, "give the command again: what it has already stays"
+	    " so, and it says so");
+	return ERR_BUSY;
 }
 
 enum err
@@ -340,8 +318,6 @@ station_leave(const struct io *io, const char *home, const char *path,
 		err = pack_put(&l, diag);
 	if (!err)
 		err = incoming_wait(io, home, l.id, PACK_END, diag);
-	if (!err)
-		err = record_wait(&l, diag);
 	if (!err)
 		*ret_left = left;
 	return err;

@@ -6,6 +6,7 @@
 #include "station/home.h"
 
 #define INCOMING_LOCK	"incoming/lock"		/* one at a time leaves */
+#define INCOMING_ANSWER	".answer"		/* the end of its name */
 
 /* The path of "ID" "END". ERR_LIMIT. */
 MUST_USE enum err incoming_path(const char *home, const char *id,
@@ -15,11 +16,12 @@ MUST_USE enum err incoming_lock(const struct io *, const char *home,
     const char *name, struct file *ret_lock, struct diag *);
 /* Does one serve that takes in what is left? */
 bool	incoming_is_served(const struct io *, const char *home);
-/* Why it is not taken in, for the one that waits; it is removed. */
-MUST_USE enum err incoming_refuse(const struct station *, const char *id,
-    const char *end, enum err why, const struct diag *of, struct diag *);
-/* Until the one that serves has taken ID END away; its refusal as an error.
- * ERR_BUSY: nobody serves, or takes it. */
+/* For the one that waits. ERR_OK: it is on record, durably; else why not, and
+ * it is gone before that is said. */
+MUST_USE enum err incoming_answer(const struct station *, const char *id,
+    enum err why, const struct diag *of, struct diag *);
+/* Until the one that serves has answered to ID END; its refusal as an error.
+ * ERR_BUSY: nobody serves, or it does not answer: ID END is gone then. */
 MUST_USE enum err incoming_wait(const struct io *, const char *home,
     const char *id, const char *end, struct diag *);
 

@@ -37,7 +37,7 @@ acknowledgement_take(struct station *s, int64_t now, struct diag *diag)
 		    diag);
 	/* it was put back: nothing goes out any more */
 	if (err == ERR_CORRUPT && s->anchor.refuted != 0)
-		ledger_spoil(s->ledger);
+		ledger_spoil(s->ledger, err, diag);
 	return err;
 }
 
@@ -52,12 +52,13 @@ one_take(struct station *s, const char *id, enum err (*take)(struct station *,
 	err = incoming_path(s->home, id, ASK_END, path, diag);
 	if (err || !io_exists(s->io, path))
 		return err;
-	err = ledger_room(s->ledger, diag);
-	if (err)
-		return err;
-	why = take(s, now, &of);
-	return why ? incoming_refuse(s, id, ASK_END, why, &of, diag) :
-	    io_unlink(s->io, path, diag);
+	why = ledger_room(s->ledger, &of);
+	if (why == ERR_NOSPACE)	/* there may be soon */
+		return diag_fail(diag, why, NULL, "%s", of.what);
+	if (!why)
+		why = take(s, now, &of);
+	err = io_unlink(s->io, path, diag);
+	return err ? err : incoming_answer(s, id, why, &of, diag);
 }
 
 enum err
@@ -75,7 +76,7 @@ static enum err
 leave(const struct io *io, const char *home, const char *id,
     struct bytes content, struct diag *diag)
 {
-	static const char *const ends[] = { TOLD_END, ".refused" };
+	static const char *const ends[] = { TOLD_END, INCOMING_ANSWER };
 	char path[PATH_SIZE];
 	enum err err = ERR_OK;
 	size_t i;
