@@ -220,7 +220,8 @@ pack_put(struct leaving *l, struct diag *diag)
 	left_fill(l, pack_header(pack));
 	err = pack_check(pack, leaving_progress, l, diag);
 	if (!err)
-		err = incoming_path(l->home, l->id, INCOMING_ANSWER, path, diag);
+		err = incoming_path(l->home, l->id, INCOMING_ANSWER, path,
+		    diag);
 	if (!err)
 		err = io_unlink(l->io, path, diag);
 	if (!err)
