@@ -67,6 +67,7 @@ static const struct cmd_option anchor_options[] = {
 };
 
 static const struct cmd_option sync_options[] = {
+	{ "server", "URL", "imprintd of the authority: https://HOST:PORT" },
 	{ "out", "FILE", "where the ledger stands, signed" },
 	{ NULL, NULL, NULL }
 };
@@ -123,6 +124,7 @@ static const struct cmd_command commands[] = {
 	    "imprint-station anchor show\n", station_cmd_anchor_show },
 	{ "sync", "[ACKNOWLEDGEMENT]", "tell the authority where the ledger"
 	    " stands, take in what it says", sync_options,
+	    "imprint-station sync --server https://ca.example.net:8443\n"
 	    "imprint-station sync --out line-1.head\n"
 	    "imprint-station sync line-1.acknowledged\n",
 	    station_cmd_sync },
