@@ -112,7 +112,7 @@ tick(void *ctx)
 	}
 	if (front->ticks++ % FIGURES_TICKS == 0)
 		figures_send(front, NULL);
-	if (time_now() >= front->renew_at)
+	if (key_is_due(front))
 		key_renew(front);
 }
 

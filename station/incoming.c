@@ -13,14 +13,14 @@
 #define LEAVING		INCOMING "/lock"	/* one at a time leaves */
 #define COPY		INCOMING "/copy.tmp"
 #define PACK_END	".pack"
-#define REFUSED_END	".refused"
-#define REFUSED_MAX	((size_t)2048)
+#define ANSWER_END	".answer"
+#define ANSWER_MAX	((size_t)2048)
 #define ID_TEXT		(2 * PACKAGE_ID_SIZE)
 #define POLL_NS		50000000
 #define SERVING_TRIES	20
 #define POLLS_MAX	1200			/* a minute */
 
-/* HOME/incoming/ID.pack or ID.refused */
+/* HOME/incoming/ID.pack or ID.answer */
 static enum err
 incoming_path(const char *home, const char id[ID_TEXT + 1], const char *end,
     char path[PATH_SIZE], struct diag *diag)
@@ -98,23 +98,24 @@ pack_adopt(struct station *s, const char *path, int64_t now,
 	return err || known ? err : import_record(s, h, now, diag);
 }
 
-/* Why, for the one that waits: number, what, hint, a line each. */
+/* For the one that waits: number, what, hint, a line each. Number 0: it is on
+ * record, durably. What is refused is gone before that is said. */
 static enum err
-pack_refuse(const struct station *s, const char *path, const char *id,
+pack_answer(const struct station *s, const char *path, const char *id,
     enum err why, const struct diag *of, struct diag *diag)
 {
-	_cleanup_buf_ struct buf text = { .limit = REFUSED_MAX };
-	char refused[PATH_SIZE];
+	_cleanup_buf_ struct buf text = { .limit = ANSWER_MAX };
+	char answer[PATH_SIZE];
 	enum err err;
 
 	buf_printf(&text, "%d\n%s\n%s\n", (int)why, of->what, of->hint);
 	err = buf_err(&text);
+	if (!err && why)
+		err = io_unlink(s->io, path, diag);
 	if (!err)
-		err = incoming_path(s->home, id, REFUSED_END, refused, diag);
-	if (!err)
-		err = io_write_file(s->io, refused, buf_bytes(&text), 0600,
-		    diag);
-	return err ? err : io_unlink(s->io, path, diag);
+		err = incoming_path(s->home, id, ANSWER_END, answer, diag);
+	return err ? err : io_write_file(s->io, answer, buf_bytes(&text),
+	    0600, diag);
 }
 
 /* The id of a pack that waits; false: none does. */
@@ -150,13 +151,14 @@ station_take(struct station *s, int64_t now, struct diag *diag)
 		struct diag of = DIAG_INIT;
 
 		err = incoming_path(s->home, id, PACK_END, path, diag);
-		if (!err)
-			err = ledger_room(s->ledger, diag);
 		if (err)
 			return err;
-		why = pack_adopt(s, path, now, &of);
-		if (why)
-			err = pack_refuse(s, path, id, why, &of, diag);
+		why = ledger_room(s->ledger, &of);
+		if (why == ERR_NOSPACE)	/* there may be soon */
+			return diag_fail(diag, why, NULL, "%s", of.what);
+		if (!why)
+			why = pack_adopt(s, path, now, &of);
+		err = pack_answer(s, path, id, why, &of, diag);
 	}
 	return err;
 }
@@ -220,7 +222,7 @@ pack_put(struct leaving *l, struct diag *diag)
 	left_fill(l, pack_header(pack));
 	err = pack_check(pack, leaving_progress, l, diag);
 	if (!err)
-		err = incoming_path(l->home, l->id, REFUSED_END, path, diag);
+		err = incoming_path(l->home, l->id, ANSWER_END, path, diag);
 	if (!err)
 		err = io_unlink(l->io, path, diag);
 	if (!err)
@@ -231,9 +233,9 @@ pack_put(struct leaving *l, struct diag *diag)
 }
 
 static enum err
-refusal_read(const struct leaving *l, const char *path, struct diag *diag)
+answer_read(const struct leaving *l, const char *path, struct diag *diag)
 {
-	_cleanup_buf_ struct buf text = { .limit = REFUSED_MAX };
+	_cleanup_buf_ struct buf text = { .limit = ANSWER_MAX };
 	char *what, *hint, *end, *number;
 	enum err err;
 
@@ -248,12 +250,13 @@ refusal_read(const struct leaving *l, const char *path, struct diag *diag)
 	end = hint == NULL ? NULL : strchr(hint + 1, '\n');
 	if (end == NULL || buf_err(&text))
 		return diag_fail(diag, ERR_CORRUPT, NULL,
-		    "%s: not a refusal", path);
-	*hint = *end = '\0';
+		    "%s: not an answer", path);
 	err = (enum err)strtol(number, NULL, 10);
+	if (err == ERR_OK)
+		return ERR_OK;
+	*hint = *end = '\0';
 	diag_hint(diag, "%s", hint + 1);
-	return diag_fail(diag, err == ERR_OK ? ERR_CORRUPT : err, NULL,
-	    "%s", what + 1);
+	return diag_fail(diag, err, NULL, "%s", what + 1);
 }
 
 /* Does one serve that takes packs in? */
@@ -265,55 +268,33 @@ is_served(const struct io *io, const char *home)
 	return name_lock(io, home, SERVING, &lock, NULL) == ERR_BUSY;
 }
 
-/* Until the one that serves has taken it in, or has said why not. */
+/* Until the one that serves says that it has it on record, or why not. */
 static enum err
-taken_wait(const struct leaving *l, struct diag *diag)
+answer_wait(const struct leaving *l, struct diag *diag)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
-	char path[PATH_SIZE], refused[PATH_SIZE];
+	char path[PATH_SIZE], answer[PATH_SIZE];
 	unsigned i;
 	enum err err;
 
 	err = incoming_path(l->home, l->id, PACK_END, path, diag);
 	if (!err)
-		err = incoming_path(l->home, l->id, REFUSED_END, refused,
-		    diag);
+		err = incoming_path(l->home, l->id, ANSWER_END, answer, diag);
 	if (err)
 		return err;
-	for (i = 0; i < POLLS_MAX && io_exists(l->io, path) &&
+	for (i = 0; i < POLLS_MAX && !io_exists(l->io, answer) &&
 	    is_served(l->io, l->home); i++)
 		(void)nanosleep(&pause, NULL);
-	if (io_exists(l->io, refused))
-		return refusal_read(l, refused, diag);
-	if (!io_exists(l->io, path))
-		return ERR_OK;
+	if (io_exists(l->io, answer))
+		return answer_read(l, answer, diag);
 	err = io_unlink(l->io, path, diag);
-	return err ? err : diag_fail(diag, ERR_BUSY, NULL, "%s: the station"
-	    " that serves does not take packs in", l->home);
-}
-
-/* Is it on record? The file leaves its place just before that. */
-static enum err
-record_wait(const struct leaving *l, struct diag *diag)
-{
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-	bool found = l->left->known;
-	unsigned i;
-	enum err err = ERR_OK;
-
-	for (i = 0; i < POLLS_MAX && !found && !err && is_served(l->io,
-	    l->home); i++) {
-		_cleanup_station_ struct station s = STATION_INIT;
-
-		if (i > 0)
-			(void)nanosleep(&pause, NULL);
-		err = station_open(l->io, l->home, STATION_LOOK, &s, diag);
-		found = !err && station_pack_find(&s, l->left->pack) != NULL;
-	}
-	if (err || found)
+	if (err)
 		return err;
-	return diag_fail(diag, ERR_BUSY, NULL, "%s: the station ended before"
-	    " it had taken the pack in: import it again", l->home);
+	diag_fail(diag, ERR_BUSY, NULL, "%s: the station that serves did not"
+	    " say that it has taken the pack in", l->home);
+	diag_hint(diag, "import it again: it says whether it was imported"
+	    " before");
+	return ERR_BUSY;
 }
 
 enum err
@@ -339,9 +320,7 @@ station_leave(const struct io *io, const char *home, const char *path,
 	if (!err)
 		err = pack_put(&l, diag);
 	if (!err)
-		err = taken_wait(&l, diag);
-	if (!err)
-		err = record_wait(&l, diag);
+		err = answer_wait(&l, diag);
 	if (!err)
 		*ret_left = left;
 	return err;

@@ -64,24 +64,32 @@ pack_done(const struct station *s, const struct station_pack *pack)
 static enum err
 pack_enter(struct run *r, struct diag *diag)
 {
-	struct station *s = r->station;
-	char path[PATH_SIZE];
-	enum err err;
+	const struct station *s = r->station;
 
-	if (r->pack != NULL)
-		return ERR_OK;
-	err = station_pack_path(s, s->packs[r->pack_number].id, path, diag);
-	if (!err)
-		err = pack_open(s->io, path, s->signers, s->signer_count,
-		    &r->pack, diag);
-	if (err)
-		import_hint(diag);
-	return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
+	return r->pack != NULL ? ERR_OK : station_pack_open(s,
+	    &s->packs[r->pack_number], &r->pack, diag);
 }
 
-/* The first pack with an unused package for any device, opened. ERR_NOTFOUND:
- * none left. Which device a plug-in holds nobody knows: what was made for one
- * is passed over. */
+/* What a plug-in must not get. Which device it holds nobody knows: what was
+ * made for one is passed over. It shows no evidence: with less than its product
+ * asks for, the authority would take no report of the order. */
+static bool
+pack_passed(struct run *r, const struct station_pack *pack)
+{
+	const struct pack_header *h = pack_header(r->pack);
+	uint64_t unused = station_pack_unused(pack);
+
+	if (pack_is_for_devices(h))
+		r->done->made += unused;
+	else if (h->evidence != INJECTION_UNPROVEN)
+		r->done->evidence += unused;
+	else
+		return false;
+	return true;
+}
+
+/* The first pack with an unused package for a plug-in, opened. ERR_NOTFOUND:
+ * none left. */
 static enum err
 pack_choose(struct run *r, struct diag *diag)
 {
@@ -93,10 +101,8 @@ pack_choose(struct run *r, struct diag *diag)
 		pack = &s->packs[r->pack_number];
 		if (!pack_done(s, pack)) {
 			err = pack_enter(r, diag);
-			if (err ||
-			    !pack_is_for_devices(pack_header(r->pack)))
+			if (err || !pack_passed(r, pack))
 				return err;
-			r->done->made += station_pack_unused(pack);
 		}
 		pack_close(&r->pack);
 	}

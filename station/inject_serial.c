@@ -19,6 +19,10 @@ code_fail(const char *serial, enum floor_code code, struct diag *diag)
 	struct line_words words = line_words_of(code);
 	enum err err = code == FLOOR_NO_PACKAGE ? ERR_NOTFOUND : ERR_STATE;
 
+	if (code == FLOOR_EVIDENCE)
+		words = (struct line_words){ "the product asks for evidence,"
+		    " which a plug-in does not give", "let a fixture do it:"
+		    " imprint-station serve" };
 	(void)diag_fail(diag, err, NULL, "serial %s: %s", serial,
 	    words.text);
 	diag_hint(diag, "%s", words.hint);
@@ -90,7 +94,7 @@ serial_run(struct station *s, struct floor *f,
     struct station_injected *done, struct diag *diag)
 {
 	const struct floor_reserve what = { .form = plan->form,
-		.layout = plan->layout };
+		.layout = plan->layout, .unproven = true };
 	struct floor_package package = { .package = SECRET_INIT };
 	enum floor_code code = FLOOR_BROKEN;
 	uint64_t status = LEDGER_NOT_STARTED;
@@ -101,13 +105,6 @@ serial_run(struct station *s, struct floor *f,
 		err = code_fail(plan->serial, code, diag);
 	if (!err)
 		err = floor_sync(f, diag);
-	if (!err && package.evidence != INJECTION_UNPROVEN) {
-		err = diag_fail(diag, ERR_STATE, NULL, "serial %s: the "
-		    "product asks for evidence (%s), which a plug-in does "
-		    "not give", plan->serial,
-		    product_evidence_name(package.evidence));
-		diag_hint(diag, "let a fixture do it: imprint-station serve");
-	}
 	if (!err) {
 		done->out = 1;
 		err = plugin_run(s, plan, &package, &status, diag);

@@ -247,6 +247,12 @@ struct station_pack *station_pack_find(struct station *,
 /* HOME/packs/ID.pack; ERR_LIMIT. */
 MUST_USE enum err station_pack_path(const struct station *,
     const uint8_t id[PACKAGE_ID_SIZE], char path[PATH_SIZE], struct diag *);
+/*
+ * Open a pack's file, which must be of that pack. Errors of pack_open(), but
+ * ERR_CORRUPT when it is gone, or another pack's; with a hint.
+ */
+MUST_USE enum err station_pack_open(const struct station *,
+    const struct station_pack *, struct pack **ret_pack, struct diag *);
 
 enum station_import {
 	STATION_IMPORTED = 1,
@@ -314,14 +320,16 @@ struct station_injected {
 	uint64_t	out, injected, failed;	/* in this run */
 	uint64_t	timed_out, unread;	/* of those failed */
 	uint64_t	made;		/* passed over: made for one device
-					 * each */
+					 * each, */
+	uint64_t	evidence;	/* of products that ask for it */
 	bool		stopped;		/* by stop() */
 	bool		gave_up;		/* three failed in a row */
 };
 
 /*
  * Hand out unused packages, oldest pack first, but of packs whose packages
- * were made for one device each, one plug-in each: package, in
+ * were made for one device each and those of products that ask for evidence,
+ * which a plug-in does not give, one plug-in each: package, in
  * its product's form or that of the plan, on its standard input,
  * IMPRINT_SEQUENCE (the how-manieth this station hands out, from 1),
  * IMPRINT_INDEX and IMPRINT_PACK in its environment, its standard output

@@ -324,6 +324,9 @@ after_a_failure_nothing_is_added(void **state)
 	static const enum io_fault_kind kinds[] = {
 		IO_FAULT_ENOSPC, IO_FAULT_EIO, IO_FAULT_SYNC
 	};
+	static const char *const said[] = {
+		"No space left", "write: Input/output", "sync: Input/output"
+	};
 	struct io_fault_plan plan = { .at = 2 };	/* 1: of the opening */
 	struct heard heard = { .count = 0 };
 	size_t i;
@@ -331,6 +334,7 @@ after_a_failure_nothing_is_added(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(kinds); i++) {
 		_cleanup_ledger_ struct ledger *l = NULL;
+		struct diag diag = DIAG_INIT;
 		struct io *io;
 
 		ledger_make(true);
@@ -339,9 +343,11 @@ after_a_failure_nothing_is_added(void **state)
 		assert_int_equal(reopen(io, &heard, &l, NULL), ERR_OK);
 		record_add(l, &records[1]);
 		assert_int_not_equal(ledger_commit(l, NULL), ERR_OK);
-		assert_int_equal(ledger_add(l, &records[2], NULL, NULL),
-		    ERR_STATE);
-		assert_int_equal(ledger_commit(l, NULL), ERR_STATE);
+		assert_int_equal(ledger_add(l, &records[2], NULL, &diag),
+		    ERR_IO);
+		assert_non_null(strstr(diag.what, said[i]));
+		assert_int_equal(ledger_room(l, NULL), ERR_IO);
+		assert_int_equal(ledger_commit(l, NULL), ERR_IO);
 		ledger_close(&l);
 		io_fault_free(io);
 		assert_int_equal(reopen(io_posix(), &heard, &l, NULL),
@@ -378,6 +384,7 @@ what_is_read_is_synced(void **state)
 static void
 what_is_spoilt_is_not_written(void **state)
 {
+	struct diag cause = DIAG_INIT, diag = DIAG_INIT;
 	struct heard heard = { .count = 0 };
 	struct ledger *l = NULL;
 
@@ -385,8 +392,10 @@ what_is_spoilt_is_not_written(void **state)
 	ledger_make(true);
 	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
 	record_add(l, &records[1]);
-	ledger_spoil(l);
-	assert_int_equal(ledger_commit(l, NULL), ERR_STATE);
+	(void)diag_fail(&cause, ERR_CORRUPT, NULL, "was put back");
+	ledger_spoil(l, ERR_CORRUPT, &cause);
+	assert_int_equal(ledger_commit(l, &diag), ERR_CORRUPT);
+	assert_string_equal(diag.what, "was put back");
 	ledger_close(&l);
 	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
 	assert_heard(&heard, COUNT(records));

@@ -45,6 +45,11 @@ static const struct cmd_option form_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option status_options[] = {
+	{ "check", NULL, "read all of every pack that is needed yet" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_option report_options[] = {
 	{ "out", "FILE", "where the report is written" },
 	{ "final", NULL, "close the order and destroy the key of its packs" },
@@ -121,8 +126,9 @@ static const struct cmd_command commands[] = {
 	    station_cmd_sync },
 	{ "key new", "", "make a fresh sealing key for the orders to come",
 	    NULL, "imprint-station key new\n", station_cmd_key_new },
-	{ "status", "", "what was handed out, what is left", NULL,
-	    "imprint-station status --json\n", station_cmd_status },
+	{ "status", "", "what was handed out, what is left, which packs"
+	    " cannot be read", status_options,
+	    "imprint-station status --check\n", station_cmd_status },
 	{ "sealed", "PACK", "take a chip's package out of a pack, sealed",
 	    sealed_options,
 	    "imprint-station sealed order-1-1.pack --device 0123abcd"

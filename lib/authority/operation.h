@@ -96,13 +96,18 @@ MUST_USE enum err operation_put_objects(struct authority *, uint64_t since,
     struct buf *out, struct diag *);
 
 /* Append within the caller's transaction, at now or, if the clock is a little
- * behind, at the time of the last entry. ret_operation may be NULL. */
+ * behind, at the time of the last entry. ret_operation may be NULL. ERR_CLOCK:
+ * it is where unlocking would refuse it, too; but OPERATION_SERVER may be
+ * behind. */
 MUST_USE enum err operation_append(struct authority *, enum operation_kind,
     int64_t now, struct bytes body, struct operation *ret_operation,
     struct diag *);
 /* The same in a transaction of its own. */
 MUST_USE enum err operation_record(struct authority *, enum operation_kind,
     int64_t now, struct bytes body, struct diag *);
+/* The clock alone, before what is to be appended is done. ERR_CLOCK. */
+MUST_USE enum err operation_clock(struct authority *, int64_t now,
+    struct diag *);
 /* The place and time that an entry appended next will have. */
 MUST_USE enum err operation_next(struct authority *, int64_t now,
     struct operation *ret_operation, struct diag *);

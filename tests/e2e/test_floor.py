@@ -531,6 +531,50 @@ def test_pack_of_station_damaged(floor):
     assert len(floor.got()) == COUNT
 
 
+def test_status_names_packs_that_cannot_be_read(authority, stranger,
+                                                tmp_path):
+    """Each with the reason and what to do; and none of them hands out what is
+    another's."""
+    floor = make_floor(authority, tmp_path / "floor")
+    number = authority.order(COUNT, "line-9")
+    authority.imprint("order", "run", number)
+    floor.station("import", floor.pack, authority.pack(number))
+    first, second = [floor.home / "packs" / f"{p['pack']}.pack"
+                     for p in floor.status()["packs"]]
+    good = first.read_bytes()
+    half = bytearray(good)
+    half[len(half) // 2] ^= 1
+
+    def problems(*argv):
+        return [p["problem"] for p in
+                floor.station("status", "--json", *argv).json["packs"]]
+    assert problems() == problems("--check") == [None, None]
+    for data, quick, reason in (
+            (None, True, "No such file"),
+            (good[:-9], True, "cut off"),
+            (second.read_bytes(), True, "is another pack"),
+            (stranger.pack().read_bytes(), True, "does not trust"),
+            (bytes(half), False, "differs")):
+        first.unlink(missing_ok=True)
+        if data is not None:
+            first.write_bytes(data)
+        bad, nothing = problems(*([] if quick else ["--check"]))
+        assert nothing is None and reason in bad["message"], bad
+        shown = floor.station("status", *([] if quick else ["--check"])).out
+        assert shown.count("CANNOT BE READ") == 1 and reason in shown
+        if quick:
+            assert bad["hint"] in shown
+            floor.inject("--count", 1, code=(2, 4, 5, 8))
+            assert not floor.devices.exists() or floor.got() == set()
+    floor.station("import", floor.pack)
+    assert problems("--check") == [None, None]
+    # of an order that is closed nothing is needed any more
+    floor.station("key", "new")
+    floor.station("report", number - 1, "--final", "--out", tmp_path / "r")
+    first.unlink()
+    assert problems() == [None, None]
+
+
 # Devices
 
 class Device:
