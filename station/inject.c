@@ -1,3 +1,4 @@
+#include "station/floor_internal.h"
 #include "station/form.h"
 #include "station/home.h"
 
@@ -109,6 +110,33 @@ pack_choose(struct run *r, struct diag *diag)
 	return ERR_NOTFOUND;
 }
 
+enum err
+inject_who_check(const struct station_inject *plan, struct diag *diag)
+{
+	const char *text[] = { plan->badge, plan->mes_order };
+	static const char *const name[] = { "badge", "MES order" };
+	size_t i;
+
+	for (i = 0; i < sizeof(text) / sizeof(text[0]); i++)
+		if (strlen(text[i]) > FLOOR_TEXT_MAX ||
+		    !floor_text_good(text[i]))
+			return diag_fail(diag, ERR_INVALID, NULL, "%s: a text"
+			    " of at most %d octets without control"
+			    " characters", name[i], FLOOR_TEXT_MAX);
+	return ERR_OK;
+}
+
+/* As a fixture's records have it, when there is something to say. */
+static void
+record_who(const struct station_inject *plan, struct ledger_record *r)
+{
+	if (plan->badge[0] == '\0' && plan->mes_order[0] == '\0')
+		return;
+	r->fixture = bytes_text(INJECT_FIXTURE);
+	r->badge = bytes_text(plan->badge);
+	r->mes_order = bytes_text(plan->mes_order);
+}
+
 /* Open the next unused package into the seat and tell the ledger; on failure
  * the seat is empty. */
 static enum err
@@ -141,6 +169,7 @@ seat_fill(struct run *r, struct seat *seat, struct diag *diag)
 	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
 	record.position = seat->position;
 	record.index = seat->index;
+	record_who(r->plan, &record);
 	err = station_tell(r->station, &record, diag);
 	if (err)
 		secret_release(&seat->package);
@@ -219,6 +248,7 @@ seat_result(struct run *r, struct seat *seat, uint64_t status,
 	enum err err;
 
 	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
+	record_who(r->plan, &record);
 	err = station_tell(r->station, &record, diag);
 	if (err)
 		run_fail(r, err);
@@ -371,10 +401,14 @@ station_inject(struct station *s, const struct station_inject *plan,
 	struct run r = {
 		.station = s, .plan = plan, .done = ret_injected
 	};
-	enum err err = ERR_NOMEM;
 	unsigned i;
+	enum err err;
 
 	*ret_injected = (struct station_injected){ 0 };
+	err = inject_who_check(plan, diag);
+	if (err)
+		return err;
+	err = ERR_NOMEM;
 	if (plan->jobs == 0 || plan->jobs > STATION_JOBS_MAX ||
 	    s->ledger == NULL)
 		return ERR_INTERNAL;

@@ -4,12 +4,12 @@
 
 #include "lib/base/clock.h"
 #include "station/floor.h"
+#include "station/home.h"
 #include "station/line_internal.h"
 #include "station/plugin.h"
 
 #define WAIT_MS		1000
 #define TURN_MS		5	/* without a pidfd */
-#define FIXTURE		"inject"
 #define ID_TEXT_SIZE	(2 * PACKAGE_ID_SIZE + 1)
 
 /* What the line says to it, as an error. */
@@ -128,13 +128,19 @@ station_inject_serial(struct station *station,
     const struct station_inject *plan, struct station_injected *ret_injected,
     struct diag *diag)
 {
-	struct floor_call call = { .fixture = FIXTURE, .now = time_now(),
+	struct floor_call call = { .fixture = INJECT_FIXTURE, .now = time_now(),
 		.device_kind = FLOOR_SERIAL };
 	_cleanup_floor_ struct floor *floor = NULL;
 	size_t len = strlen(plan->serial);
 	enum err err;
 
 	*ret_injected = (struct station_injected){ 0 };
+	err = inject_who_check(plan, diag);
+	if (err)
+		return err;
+	(void)snprintf(call.badge, sizeof(call.badge), "%s", plan->badge);
+	(void)snprintf(call.mes_order, sizeof(call.mes_order), "%s",
+	    plan->mes_order);
 	if (len == 0 || len > sizeof(call.device) ||
 	    !bytes_is_plain(bytes_text(plan->serial)))
 		return diag_fail(diag, ERR_INVALID, NULL, "serial: 1 to %zu "

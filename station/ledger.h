@@ -60,9 +60,9 @@ enum ledger_kind {
 	/* [1, time, pack, order, count, product, order's number, key id of
 	 * the recipient]; in version 1 without the last two */
 	LEDGER_IMPORT = 1,
-	/* to a plug-in */
-	LEDGER_OUT = 2,		/* [2, time, pack, position, index] */
-	LEDGER_RESULT = 3,	/* [3, time, pack, position, status] */
+	/* to a plug-in; without who when nobody says */
+	LEDGER_OUT = 2,		/* [2, time, pack, position, index, ? who] */
+	LEDGER_RESULT = 3,	/* [3, time, pack, position, status, ? who] */
 	/* to a device; again when another fixture has it now */
 	LEDGER_RESERVE = 4,	/* [4, time, pack, position, index, kind,
 				 * device, nonce, who] */

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "station/ledger.h"
+#include "station/ledger_internal.h"
 #include "station/test_ledger.h"
 #include "tests/support/io_fault.h"
 
@@ -315,6 +315,39 @@ another_stations_ledger_is_refused(void **state)
 	file_put((const uint8_t *)script, sizeof(script));
 	assert_int_equal(ledger_open(io_posix(), PATH, station_id, &reader,
 	    &l, NULL), ERR_SYNTAX);
+}
+
+/* A plug-in's records say who works when that is told, and only then. */
+static void
+who_works_with_a_plugin(void **state)
+{
+	static const uint8_t nobody[] = { 0x60, 0x60, 0x60 };
+	struct ledger_record r = records[1], found;
+	_cleanup_buf_ struct buf plain = BUF_INIT, told = BUF_INIT;
+	const char *reason = NULL;
+
+	(void)state;
+	ledger_put_record(&plain, &r);
+	r.badge = bytes_text("1042");
+	ledger_put_record(&told, &r);
+	assert_int_equal(plain.ptr[0], 0x85);
+	assert_int_equal(told.ptr[0], 0x88);
+	assert_int_equal(ledger_parse_record(buf_bytes(&plain), &found,
+	    &reason), ERR_OK);
+	assert_int_equal(found.badge.len, 0);
+	assert_int_equal(ledger_parse_record(buf_bytes(&told), &found,
+	    &reason), ERR_OK);
+	assert_true(bytes_equal(found.badge, r.badge));
+	assert_int_equal(found.index, r.index);
+	/* one form each */
+	plain.ptr[0] = 0x88;
+	buf_put(&plain, nobody, sizeof(nobody));
+	assert_int_equal(ledger_parse_record(buf_bytes(&plain), &found,
+	    &reason), ERR_CORRUPT);
+	assert_non_null(strstr(reason, "nobody"));
+	told.ptr[0] = 0x87;
+	assert_int_equal(ledger_parse_record(buf_bytes(&told), &found,
+	    &reason), ERR_CORRUPT);
 }
 
 /* A failed write or sync ends it: nothing is added to what is not known. */
@@ -688,6 +721,7 @@ main(void)
 		TEST(every_flipped_bit_is_seen),
 		TEST(a_missing_or_moved_record_is_seen),
 		TEST(another_stations_ledger_is_refused),
+		TEST(who_works_with_a_plugin),
 		TEST(after_a_failure_nothing_is_added),
 		TEST(what_is_read_is_synced),
 		TEST(what_is_spoilt_is_not_written),

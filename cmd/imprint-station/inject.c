@@ -232,6 +232,14 @@ form_choose(struct cmd *cmd, struct buf *layout, struct station_inject *plan)
 	return err;
 }
 
+static const char *
+text_of(const struct cmd *cmd, const char *name)
+{
+	const char *text = cmd_value(cmd, name);
+
+	return text != NULL ? text : "";
+}
+
 enum exit_code
 station_cmd_inject(struct cmd *cmd)
 {
@@ -253,6 +261,8 @@ station_cmd_inject(struct cmd *cmd)
 	if (plan.command[strspn(plan.command, " \t\n")] == '\0')
 		return cmd_usage(cmd, "--command is empty: which plug-in?");
 	plan.serial = cmd_value(cmd, "serial");
+	plan.badge = text_of(cmd, "badge");
+	plan.mes_order = text_of(cmd, "mes-order");
 	if (plan.serial != NULL && (cmd_flag(cmd, "count") ||
 	    cmd_flag(cmd, "jobs")))
 		return cmd_usage(cmd, "--serial is for one device: no --count"

@@ -22,6 +22,8 @@ static const struct cmd_option inject_options[] = {
 	{ "keep-going", NULL, "do not stop when three plug-ins in a row"
 	    " fail" },
 	{ "serial", "TEXT", "for the one device with this serial, alone" },
+	{ "badge", "TEXT", "who works, for the records" },
+	{ "mes-order", "TEXT", "for which order of the factory's system" },
 	{ "form", "FORM", "of the packages, instead of their product's" },
 	{ "layout", "FILE", "what stands where, with --form image" },
 	{ NULL, NULL, NULL }
@@ -65,6 +67,7 @@ static const struct cmd_option anchor_options[] = {
 };
 
 static const struct cmd_option sync_options[] = {
+	{ "server", "URL", "imprintd of the authority: https://HOST:PORT" },
 	{ "out", "FILE", "where the ledger stands, signed" },
 	{ NULL, NULL, NULL }
 };
@@ -121,6 +124,7 @@ static const struct cmd_command commands[] = {
 	    "imprint-station anchor show\n", station_cmd_anchor_show },
 	{ "sync", "[ACKNOWLEDGEMENT]", "tell the authority where the ledger"
 	    " stands, take in what it says", sync_options,
+	    "imprint-station sync --server https://ca.example.net:8443\n"
 	    "imprint-station sync --out line-1.head\n"
 	    "imprint-station sync line-1.acknowledged\n",
 	    station_cmd_sync },

@@ -322,6 +322,37 @@ def test_inject_usage(floor):
     assert floor.status()["packs"][0]["left"] == COUNT
 
 
+def test_inject_who(pristine, tmp_path):
+    """Who worked, for which order, goes all the way to the identity's
+    history; what no record can hold is refused before anything is given."""
+    authority = pristine.copy(tmp_path / "ca")
+    authority.imprint("product", "add", PRODUCTS / "camera.yaml")
+    floor = make_floor(authority, tmp_path / "floor")
+    floor.station("import", floor.pack)
+    for bad in "x" * 64, "a\nb", os.fsdecode(b"\xff"):
+        said = floor.station("inject", "--command", "cat > /dev/null",
+                             "--badge", bad, code=2)
+        assert "badge: a text of at most 63 octets" in said.err
+    assert len(list(ledger(floor.home / "ledger"))) == 1
+    floor.station("inject", "--command", "cat > /dev/null", "--count", 1,
+                  "--badge", "Müller", "--mes-order", "MES-7")
+    floor.station("inject", "--command", "cat > /dev/null", "--serial", "S",
+                  "--badge", "1042")
+    floor.station("inject", "--command", "cat > /dev/null", "--count", 1)
+    found = list(ledger(floor.home / "ledger"))
+    assert [r[-3:] for r in found if r[0] in (2, 3)][:2] == \
+        [["inject", "Müller", "MES-7"]] * 2
+    assert [len(r) for r in found if r[0] in (2, 3)] == [8, 8, 5, 5]
+    assert [r[-3:] for r in found if r[0] in (4, 5)] == \
+        [["inject", "1042", ""]] * 2
+    number = floor.status()["orders"][0]["number"]
+    floor.station("report", number, "--out", tmp_path / "r")
+    authority.imprint("order", "reconcile", number, "--report",
+                      tmp_path / "r")
+    shown = authority.imprint("identity", "show", found[1][4]).out
+    assert "badge Müller" in shown and "MES-7" in shown
+
+
 def test_inject_environment(floor):
     out = floor.root / "env"
     floor.station("inject", "--count", 2, "--command",
@@ -531,10 +562,12 @@ def test_pack_of_station_damaged(floor):
     assert len(floor.got()) == COUNT
 
 
-def test_status_names_packs_that_cannot_be_read(authority, stranger,
+def test_status_names_packs_that_cannot_be_read(pristine, stranger,
                                                 tmp_path):
     """Each with the reason and what to do; and none of them hands out what is
     another's."""
+    authority = pristine.copy(tmp_path / "ca")
+    authority.imprint("product", "add", PRODUCTS / "camera.yaml")
     floor = make_floor(authority, tmp_path / "floor")
     number = authority.order(COUNT, "line-9")
     authority.imprint("order", "run", number)
