@@ -7,6 +7,7 @@ import datetime
 import http.client
 import json
 import os
+import re
 import signal
 import sqlite3
 import ssl
@@ -405,7 +406,7 @@ def test_malicious_front(field, tmp_path):
 
 def test_poisoned(field, tmp_path):
     """A device whose row is damaged is refused, and nobody else: neither who
-    is in its turn, nor in those that follow."""
+    is in its turn, nor in those that follow; and no index is wasted on it."""
     one, others = field.devices[0], field.devices[1:9]
     with Authority(field.eco) as authority:
         front = authority.front()
@@ -436,7 +437,7 @@ def test_poisoned(field, tmp_path):
             assert kind == DONE, body
             issued = Issued(field.root, body, asked[holder][1])
             assert issued.ueid == holder.ueid
-        # issued once, though its turn was begun twice
+        # issued once
         kind, body = front.ask(IDENTITY, asked[holder or others[-1]][0])
         assert kind == DONE
         assert Issued(field.root, body).leaf == issued.leaf
@@ -449,6 +450,8 @@ def test_poisoned(field, tmp_path):
     assert authority.err.count("a request cannot be carried out") == \
         len(others)
     assert authority.err.count("verdict=done") == 10
+    issued = re.findall(r"verdict=done log=2 index=(\d+)", authority.err)
+    assert {int(index) for index in issued} == set(range(9))
 
 
 def test_strangers(field, stranger, tmp_path):
