@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature, encode_dss_signature)
 
 import reader
-from conftest import program_needed, run, sample
+from conftest import FAULTS, fault_text, program_needed, run, sample
 from imprintd import (ANSWER, DONE, FIGURES, IDENTITY, NAME, PATIENCE_S, REFUSED,
                       REQUEST, Authority, Server)
 from test_verify_service import devices_of
@@ -469,32 +469,31 @@ def test_strangers(field, stranger, tmp_path):
         refused(post(server, one, request), 401, "unknown")
 
 
-def operations(field, path, request=None):
+def operations(eco, path, request=None):
     """How many operations on files the authority does, with a request or
     without."""
     count = path.with_suffix(".count")
-    with Authority(field.eco.copy(path), "imprintd-faulty", {
+    with Authority(eco.copy(path), "imprintd-faulty", {
             **os.environ, "IMPRINT_FAULT": f"count:{count}"}) as authority:
         if request is not None:
             assert authority.front().ask(IDENTITY, request)[0] == DONE
     return int(count.read_text())
 
 
-@pytest.mark.parametrize("kind", ["enospc-once", "eio", "syncfail"])
-def test_disk_fails(field, tmp_path, kind):
-    """Told to come again, or nothing is told and the authority ends; what was
-    told is so afterwards."""
-    one = field.devices[0]
-    request, keys = one.with_keys(ENROL)
-    start = operations(field, tmp_path / "start")
-    end = operations(field, tmp_path / "end", request)
+def at_each_step(field, path, kind, asked):
+    """A fault at some of what the authority does for a request. What was told
+    is so afterwards, and the same octets again have it done. Answers the
+    types of messages that were told; None: nothing."""
+    request, keys = asked
+    start = operations(field.eco, path / "start")
+    end = operations(field.eco, path / "end", request)
     assert end > start
     told = set()
     for at in sample(end - start, 6):
-        eco = field.eco.copy(tmp_path / f"at-{at}")
+        eco = field.eco.copy(path / f"at-{at}")
         authority = Authority(eco, "imprintd-faulty", {
-            **os.environ, "IMPRINT_FAULT": f"{kind}:{start + at}"})
-        authority.codes = (0, 6)
+            **os.environ, "IMPRINT_FAULT": fault_text(kind, start + at)})
+        authority.codes = (0, *FAULTS[kind])
         with authority:
             front = authority.front()
             front.put(IDENTITY, request)
@@ -510,4 +509,13 @@ def test_disk_fails(field, tmp_path, kind):
                 assert Issued(field.root, said[3], keys).octets == \
                     issued.octets
         eco.imprint("log", "verify")
+    return told
+
+
+@pytest.mark.parametrize("kind", ["enospc-once", "eio", "syncfail", "kill",
+                                  "powercut"])
+def test_disk_fails(field, tmp_path, kind):
+    """Told to come again, or nothing is told and the authority ends."""
+    told = at_each_step(field, tmp_path, kind,
+                        field.devices[0].with_keys(ENROL))
     assert told & {None, REFUSED}
