@@ -25,8 +25,10 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 
 import reader
 from conftest import FAULTS, fault_text, program_needed, run, sample
-from imprintd import (ANSWER, DONE, FIGURES, IDENTITY, NAME, PATIENCE_S, REFUSED,
-                      REQUEST, Authority, Server)
+from imprintd import (ALLOWED, ANSWER, CERTIFICATE, DONE, EST, EST_KEYGEN,
+                      EST_WISH, FIGURES, IDENTITY, NAME, OPERATORS, PATIENCE_S,
+                      QUERY, REFUSED, REQUEST, WELCOME, Authority, Server)
+from test_imprintd import COUNTS
 from test_verify_service import devices_of
 
 pytestmark = program_needed("imprintd")
@@ -402,6 +404,67 @@ def test_malicious_front(field, tmp_path):
         verify(victim.key.public_key(), parts(own)[3],
                reader.sig_structure(parts(own)[0], parts(own)[2]))
     field.eco.imprint("log", "verify")
+
+
+def csr(key):
+    return x509.CertificateSigningRequestBuilder().subject_name(
+        x509.Name([])).sign(key, hashes.SHA256()).public_bytes(
+        serialization.Encoding.DER)
+
+
+def test_every_question(field, tmp_path):
+    """All that a front may ask, asked for a device that never did, and in an
+    operator's name: nothing is issued, done or told."""
+    born, victim = field.devices[:2]
+    key = ec.generate_private_key(ec.SECP256R1())
+    with Authority(field.eco) as authority:
+        front = authority.front()
+        request, keys = born.with_keys(ENROL)
+        issued = Issued(field.root, front.ask(IDENTITY, request)[1], keys)
+        own = Holder(field.root, tmp_path / "own", keys[0], issued.leaf)
+        assert front.ask(IDENTITY, own.request(
+            CONFIRM, reader.sha256(issued.octets)))[0] == DONE
+        leaves = {"birth": victim.leaf, "field": issued.leaf,
+                  "ours": field.root, "none": b"x"}
+        tried = {WELCOME: [None], FIGURES: [[0] * COUNTS]}
+        tried[IDENTITY] = [Holder(field.root, tmp_path / name, key,
+                                  leaf).with_keys(kind)[0]
+                           for name, leaf in (("birth", victim.leaf),
+                                              ("field", issued.leaf))
+                           for kind in (ENROL, RENEW)]
+        tried[CERTIFICATE] = [b"x", victim.with_keys(ENROL)[0]]
+        tried[EST] = tried[EST_KEYGEN] = [
+            [renew, label, leaf, csr(key)] for renew in (False, True)
+            for label in ("", "doorbell") for leaf in leaves.values()]
+        tried[EST_WISH] = [[True, "", leaf] for leaf in leaves.values()]
+        tried[OPERATORS] = [b"x", request]
+        tried[QUERY] = [["GET", "/v1/identities", request],
+                        ["POST", "/v1/orders/1/run", b"x"]]
+        assert set(tried) == set(ALLOWED)
+        before = registry(field.eco)
+        for kind, bodies in tried.items():
+            for body in bodies:
+                said, answer = front.ask(kind, body)
+                if kind in (WELCOME, FIGURES):
+                    assert said == DONE
+                elif kind == EST_WISH and body[2] in (victim.leaf,
+                                                      issued.leaf):
+                    # what requests should carry is no secret
+                    assert said == DONE and len(answer) < 100
+                else:
+                    assert said == REFUSED, (kind, body)
+                    assert 400 <= answer[0] < 500, (kind, answer)
+        assert registry(field.eco) == before
+        # nor does it keep the device from enrolling
+        request, keys = victim.with_keys(ENROL)
+        assert front.ask(IDENTITY, request)[0] == DONE
+    field.eco.imprint("log", "verify")
+
+
+def registry(eco):
+    """What was issued, what devices have, and what became of it."""
+    return [reader.rows(eco.db, f"SELECT * FROM {table}") for table in (
+        "enrolment", "device", "device_mark", "status", "operation")]
 
 
 def test_poisoned(field, tmp_path):
