@@ -107,9 +107,10 @@ void	est_answered(struct front *, struct http_request *,
 void	api_request_handle(void *front, struct http_request *);
 void	api_get_handle(void *front, struct http_request *);
 void	api_post_handle(void *front, struct http_request *);
+void	api_ledger_handle(void *front, struct http_request *);
 void	api_described_handle(void *front, struct http_request *);
 void	api_answered(struct front *, struct http_request *,
-	    struct bytes answer);
+	    enum internal_type, struct bytes answer);
 void	health_handle(void *front, struct http_request *);
 void	ready_handle(void *front, struct http_request *);
 void	metrics_handle(void *front, struct http_request *);

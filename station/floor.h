@@ -101,6 +101,8 @@ struct floor_reserve {
 	char		reason[FLOOR_REASON_MAX + 1];	/* of a rework, alone */
 	const struct package_form *form;	/* as station_form() */
 	struct bytes	layout;
+	bool		unproven;	/* who asks gives no evidence: of what
+					 * needs some FLOOR_EVIDENCE */
 };
 
 struct floor_name {

@@ -279,6 +279,11 @@ reserve_again(struct floor *f, const struct floor_call *call,
 	    &read, diag);
 	if (err)
 		return err;
+	if (what->unproven && out->evidence != INJECTION_UNPROVEN) {
+		secret_release(&out->package);
+		*ret_code = FLOOR_EVIDENCE;
+		return ERR_OK;
+	}
 	*ret_code = FLOOR_REPEATED;
 	if (same)
 		return ERR_OK;

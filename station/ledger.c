@@ -21,7 +21,8 @@ struct ledger {
 	struct buf		 writing;	/* behind them: under way */
 	struct buf		 pending;	/* behind these */
 	bool			 broken;
-	enum err		 why;		/* that there was no room */
+	enum err		 why;		/* and by what */
+	struct diag		 cause;
 };
 
 enum err
@@ -134,28 +135,44 @@ ledger_read(const struct io *io, const char *path,
 	return ERR_OK;
 }
 
-/* ERR_OK: no write has failed. */
+static enum err
+cause_tell(enum err why, const struct diag *cause, struct diag *diag)
+{
+	(void)diag_fail(diag, why, NULL, "%s", cause->what);
+	if (cause->hint[0] != '\0')
+		diag_hint(diag, "%s", cause->hint);
+	return why;
+}
+
+/* ERR_OK: nothing has broken it; else what did, each time. */
 static enum err
 ledger_good(struct ledger *l, struct diag *diag)
 {
+	struct diag cause;
 	enum err why;
-	bool broken;
 
 	(void)pthread_mutex_lock(&l->lock);
-	broken = l->broken;
-	why = l->why == ERR_OK ? ERR_STATE : l->why;
+	why = l->broken ? l->why : ERR_OK;
+	if (l->broken)
+		cause = l->cause;
 	(void)pthread_mutex_unlock(&l->lock);
-	return !broken ? ERR_OK : diag_fail(diag, why, NULL,
-	    "ledger %s: a write has failed before", l->file.path);
+	return why == ERR_OK ? ERR_OK : cause_tell(why, &cause, diag);
 }
 
-static void
-ledger_break(struct ledger *l, enum err why)
+/* The first cause stays. A full disk is one as well: what is written cannot
+ * be told from what is not. */
+static enum err
+ledger_break(struct ledger *l, enum err why, const struct diag *cause,
+    struct diag *diag)
 {
 	(void)pthread_mutex_lock(&l->lock);
+	if (!l->broken) {
+		l->why = why == ERR_NOSPACE ? ERR_IO : why;
+		l->cause = *cause;
+	}
 	l->broken = true;
-	l->why = why;
 	(void)pthread_mutex_unlock(&l->lock);
+	return cause_tell(why, cause, diag);
 }
 
 /* Where the next record will stand. Lock held. */
@@ -214,9 +231,11 @@ ledger_add(struct ledger *l, const struct ledger_record *record,
 	err = record_append(l, &at);
 	(void)pthread_mutex_unlock(&l->lock);
 	if (err) {
-		ledger_break(l, ERR_OK);
-		return diag_fail(diag, err, NULL,
+		struct diag cause = DIAG_INIT;
+
+		(void)diag_fail(&cause, err, NULL,
 		    "ledger %s: a record cannot be added", l->file.path);
+		return ledger_break(l, err, &cause, diag);
 	}
 	if (ret_at != NULL)
 		*ret_at = at;
@@ -339,24 +358,24 @@ room_make(struct ledger *l, uint64_t to, struct diag *diag)
 	uint64_t from = l->room > l->written ? l->room : l->written;
 	size_t len = (size_t)(to - from);
 	uint8_t *zeros = calloc(1, len);
+	struct diag cause = DIAG_INIT;
 	enum err err;
 
 	if (zeros == NULL)
 		return diag_nomem(diag);
-	err = file_write_at(&l->file, from, bytes_of(zeros, len), diag);
+	err = file_write_at(&l->file, from, bytes_of(zeros, len), &cause);
 	free(zeros);
 	if (err == ERR_NOSPACE) {
 		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,
 		    (off_t)from);
-		return err;
+		return cause_tell(err, &cause, diag);
 	}
 	if (!err)
-		err = file_sync(&l->file, diag);
+		err = file_sync(&l->file, &cause);
 	if (err)
-		ledger_break(l, err);
-	else
-		l->room = to;
-	return err;
+		return ledger_break(l, err, &cause, diag);
+	l->room = to;
+	return ERR_OK;
 }
 
 enum err
@@ -375,26 +394,27 @@ ledger_room(struct ledger *l, struct diag *diag)
 }
 
 void
-ledger_spoil(struct ledger *l)
+ledger_spoil(struct ledger *l, enum err why, const struct diag *cause)
 {
-	ledger_break(l, ERR_OK);
+	(void)ledger_break(l, why, cause, NULL);
 }
 
 /* Turn held: nobody else changes what it writes. */
 static enum err
 write_out(struct ledger *l, struct diag *diag)
 {
+	struct diag cause = DIAG_INIT;
 	enum err err;
 
 	err = ledger_good(l, diag);
 	if (err || l->writing.len == 0)
 		return err;
 	err = file_write_at(&l->file, l->written, buf_bytes(&l->writing),
-	    diag);
+	    &cause);
 	if (!err)
-		err = file_sync(&l->file, diag);
+		err = file_sync(&l->file, &cause);
 	if (err) {
-		ledger_break(l, ERR_OK);
+		err = ledger_break(l, err, &cause, diag);
 		/* what a failed sync left in the cache must not be believed
 		 * when the file is opened again */
 		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,

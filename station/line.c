@@ -163,14 +163,15 @@ line_batch(void *ctx, struct buf *body, struct diag *diag)
 void
 line_tick(void *ctx)
 {
+	struct diag why = DIAG_INIT;
 	struct line *line = ctx;
 
 	/* what cannot be taken in just now stays for the next time */
 	(void)station_take(line->station, time_now(), NULL);
 	floor_prepare(line->floor, time_now());
 	if (station_anchor_turn(line->station, &line->anchor, time_now(),
-	    NULL) == ERR_CORRUPT)
-		ledger_spoil(line->station->ledger);
+	    &why) == ERR_CORRUPT)
+		ledger_spoil(line->station->ledger, ERR_CORRUPT, &why);
 }
 
 /* The names of a label, the same in every answer. */

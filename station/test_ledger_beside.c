@@ -247,9 +247,9 @@ a_commit_that_fails(void **state)
 	disk.fail = true;
 	put(l, 2);
 	assert_int_equal(commit_end(&commit, &disk), ERR_IO);
-	assert_int_equal(ledger_add(l, &r, NULL, NULL), ERR_STATE);
-	assert_int_equal(ledger_room(l, NULL), ERR_STATE);
-	assert_int_equal(ledger_commit(l, NULL), ERR_STATE);
+	assert_int_equal(ledger_add(l, &r, NULL, NULL), ERR_IO);
+	assert_int_equal(ledger_room(l, NULL), ERR_IO);
+	assert_int_equal(ledger_commit(l, NULL), ERR_IO);
 	assert_written(1);
 }
 

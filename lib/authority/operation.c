@@ -22,6 +22,7 @@ operation_kind_name(unsigned kind)
 		[OPERATION_TEMPLATE] = "template",
 		[OPERATION_RESERVE] = "reserve", [OPERATION_FIELD] = "field",
 		[OPERATION_SERVER] = "server",
+		[OPERATION_ACKNOWLEDGE] = "acknowledge",
 	};
 
 	return kind >= 1 && kind < sizeof(names) / sizeof(names[0]) ?

@@ -49,6 +49,9 @@ enum operation_kind {
 	/* [DNS name, SHA-256 of the certificate, its end]: made for a server
 	 * of our own (server_certificate.h) */
 	OPERATION_SERVER = 12,
+	/* [head that a station signed, [[kind, name, version, hash], ...]]:
+	 * the acknowledgement that it was given (acknowledge.h) */
+	OPERATION_ACKNOWLEDGE = 13,
 	OPERATION_EPOCH = 8	/* [epoch, anchor, [[log, first, count],
 				 * ...]]: see anchor.h */
 };

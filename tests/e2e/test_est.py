@@ -1,6 +1,7 @@
 """EST (RFC 7030) with clients that are not ours: strongSwan's pki, curl with
 openssl, python3-cryptography."""
 import base64
+import datetime
 import hashlib
 import http.client
 import itertools
@@ -721,3 +722,59 @@ def test_quota(server, devices):
     assert statuses == sorted(statuses), statuses
     refused(answers[-1], 403, "quota")
     assert server.figures()['requests_total{verdict="quota"}'] >= 1
+
+
+def next_second():
+    """It, when it has begun, as the command line takes it."""
+    def clock():
+        return datetime.datetime.now(datetime.timezone.utc).strftime(
+            "%Y-%m-%dT%H:%M:%SZ")
+
+    now = clock()
+    while clock() == now:
+        time.sleep(0.02)
+    return clock()
+
+
+def crl_serials(eco):
+    crl = x509.load_der_x509_crl(
+        (eco.dir / "publish/crl/online.crl").read_bytes())
+    return {r.serial_number for r in crl}
+
+
+def test_revoked_by_evidence(made, tmp_path):
+    """A front was taken over for a while: what it vouched for then goes,
+    what was proved stays."""
+    eco = made.copy(tmp_path / "eco")
+    devices = iter(devices_of(eco, 4))
+    keys = [new_key() for _ in range(3)]
+    with Server(eco) as server:
+        before = enrolled(server, "simpleenroll", keys[0], next(devices))
+        since = next_second()
+        bad = enrolled(server, "simpleenroll", keys[1], next(devices))
+        until = next_second()
+        after = enrolled(server, "simpleenroll", keys[2], next(devices))
+        window = ["--evidence", "front", "--since", since, "--until", until]
+        said = eco.imprint("revoke", *window, "--dry-run", "--json").json
+        assert (said["dry_run"], said["changed"]) == (True, 1)
+        assert not crl_serials(eco)
+        said = eco.imprint("revoke", *window, "--reason", "keyCompromise",
+                           "--json").json
+        assert said["changed"] == 1
+        assert crl_serials(eco) == {bad.serial_number}
+        assert ask(server, "simplereenroll",
+                   base64.b64encode(request_of(keys[1])),
+                   Holder(tmp_path, bad, keys[1]))[0] == 403
+        for held, key in ((before, keys[0]), (after, keys[2])):
+            enrolled(server, "simplereenroll", key,
+                     Holder(tmp_path, held, key))
+    said = eco.imprint("revoke", *window, "--json").json
+    assert (said["changed"], said["same"]) == (0, 1)
+    # the words are on record
+    log = eco.imprint("log", "export", "operations", "--json").out
+    words = f"revoke {' '.join(window)}"
+    assert words.encode().hex() in log
+    said = eco.imprint("revoke", "--evidence", "front", "--dry-run",
+                       "--json").json
+    assert said["same"] == 1 and said["changed"] >= 2
+    eco.imprint("log", "verify")
