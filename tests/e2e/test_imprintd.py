@@ -21,9 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import reader
 from conftest import BIN, PASSPHRASE, ROOT, program_needed, run
 from imprintd import (ALLOWED, CERTIFICATE, DONE, EST, EST_KEYGEN, EST_WISH,
-                      FIGURES, IDENTITY, NAME, OPERATORS, PATIENCE_S, QUERY,
-                      REFUSED, WELCOME, Authority, Server, children,
-                      exchange, wait_for)
+                      FIGURES, IDENTITY, LEDGER_HEAD, NAME, OPERATORS,
+                      PATIENCE_S, QUERY, REFUSED, WELCOME, Authority, Server,
+                      children, exchange, wait_for)
 from test_verify_service import devices_of
 
 pytestmark = program_needed("imprintd")
@@ -754,8 +754,8 @@ def test_malicious_messages(issued, tmp_path):
         *([1, 1, EST_WISH, body] for body in (
             None, [False, ""], [1, "", b""], [False, "a" * 64, b""],
             [False, "", bytes(16385)], [False, "", None])),
-        *([1, 1, kind, None] for kind in (OPERATORS, QUERY)),
-        [1, 1, 0, None], [1, 1, 10, None], [1, 1, 2 ** 63, None],
+        *([1, 1, kind, None] for kind in (OPERATORS, QUERY, LEDGER_HEAD)),
+        [1, 1, 0, None], [1, 1, 11, None], [1, 1, 2 ** 63, None],
         [2, 1, WELCOME, None], [1, 1, WELCOME], [1, 1, WELCOME, 0],
         [1, 1, WELCOME, None, None], [1, -1, WELCOME, None],
         [1, 1, CERTIFICATE, None], [1, 1, CERTIFICATE, b"x" * 2000],

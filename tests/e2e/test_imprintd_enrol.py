@@ -26,8 +26,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 import reader
 from conftest import FAULTS, fault_text, program_needed, run, sample
 from imprintd import (ALLOWED, ANSWER, CERTIFICATE, DONE, EST, EST_KEYGEN,
-                      EST_WISH, FIGURES, IDENTITY, NAME, OPERATORS, PATIENCE_S,
-                      QUERY, REFUSED, REQUEST, WELCOME, Authority, Server)
+                      EST_WISH, FIGURES, IDENTITY, LEDGER_HEAD, NAME, OPERATORS,
+                      PATIENCE_S, QUERY, REFUSED, REQUEST, WELCOME, Authority,
+                      Server)
 from test_imprintd import COUNTS
 from test_verify_service import devices_of
 
@@ -437,7 +438,7 @@ def test_every_question(field, tmp_path):
             [renew, label, leaf, csr(key)] for renew in (False, True)
             for label in ("", "doorbell") for leaf in leaves.values()]
         tried[EST_WISH] = [[True, "", leaf] for leaf in leaves.values()]
-        tried[OPERATORS] = [b"x", request]
+        tried[OPERATORS] = tried[LEDGER_HEAD] = [b"x", request]
         tried[QUERY] = [["GET", "/v1/identities", request],
                         ["POST", "/v1/orders/1/run", b"x"]]
         assert set(tried) == set(ALLOWED)
