@@ -315,7 +315,8 @@ def test_top_up_and_lost(line):
     eco.imprint("order", "cancel", 3)
     lost = eco.imprint("station", "lost", "line-1", "--json").json
     assert lost["revoked"] == 6     # one open, five never handed out
-    assert lost["again"] == [{"order": 1, "product": "gadget@1", "count": 6}]
+    assert lost["again"] == [{"order": 1, "product": "gadget@1", "count": 6,
+                              "mode": "station"}]
     assert [status(eco)[n][0] for n in (0, 1, 3, 9, 10)] == [
         "valid", "valid", "revoked", "revoked", "valid"]
     result = eco.imprint("order", "create", "--product", "gadget", "--count",
