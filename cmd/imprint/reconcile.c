@@ -21,7 +21,7 @@ struct table {
 	struct sums		 total;
 	int64_t			 created, now;	/* the order; this run */
 	uint64_t		 unanchored;	/* packs */
-	uint64_t		 clocks;	/* packs, of stations whose clock
+	uint64_t		 clocks;	/* packs whose station's clock
 						 * was wrong */
 	uint64_t		 loaded, before, revoked;
 };
