@@ -451,6 +451,12 @@ store_commit(struct store *st, struct diag *diag)
 	return ERR_OK;
 }
 
+int64_t
+store_changes(const struct store *st)
+{
+	return sqlite3_total_changes(st->db);
+}
+
 void
 store_rollback(struct store *st)
 {
