@@ -28,6 +28,9 @@ enum exit_code remote_run(struct cmd *);
  */
 MUST_USE enum err remote_submit(struct cmd *, enum request_type,
     struct bytes body, struct buf *result);
+/* The same for one that comes with a file, which is handed in first. */
+MUST_USE enum err remote_submit_file(struct cmd *, enum request_type,
+    struct bytes body, const struct file *, struct buf *result);
 /* A signed question; its answer. */
 MUST_USE enum err remote_ask(struct cmd *, const char *method,
     const char *target, struct json_value **ret_answer);

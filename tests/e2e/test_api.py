@@ -286,7 +286,7 @@ def test_requests_refused(eco, server, admin):
             (admin.request(CLOCK, b"\0", when=now), 403, "not-allowed"),
             (admin.request(EPOCH, b"\0", when=now), 403, "not-allowed"),
             (admin.request(SIGNER_NEW, b"\2", when=now), 403, "not-allowed"),
-            (admin.request(RECONCILE, b"\0", when=now), 403, "not-allowed"),
+            (admin.request(RECONCILE, b"\0", when=now), 404, "not-found"),
             (admin.request(99, b"\0", when=now), 403, "not-allowed")]:
         assert admin.send(server, bad, code)["reason"] == reason
     assert len(reader.rows(eco.db, "SELECT seq FROM operation")) == entries
