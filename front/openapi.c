@@ -129,7 +129,7 @@ static const char text[] =
     "\"default\":{\"description\":\"refused (RFC 9457)\",\"content\":{"
     "\"application/problem+json\":{\"schema\":{\"$ref\":"
     "\"#/components/schemas/Problem\"}}}}}}},"
-    "\"/v1/files/report\":{\"post\":{\"summary\":"
+    "\"/v1/files\":{\"post\":{\"summary\":"
     "\"Hand in a part of the file that a request comes with\","
     "\"security\":[{\"operator\":[]}],\"parameters\":[{\"name\":"
     "\"at\",\"in\":\"query\",\"required\":true,\"schema\":{"

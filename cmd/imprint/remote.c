@@ -16,7 +16,7 @@
 #define TRUST_MAX	((size_t)64 << 10)
 #define REQUEST_KIND	"application/imprint-request+cose"
 #define FILE_KIND	"application/octet-stream"
-#define FILE_TARGET	"/v1/files/report"
+#define FILE_TARGET	"/v1/files"
 #define PART_MAX	((size_t)48 << 10)
 #define ID_LINE		"Imprint ecosystem: "
 

@@ -161,13 +161,11 @@ MUST_USE enum err order_job(struct desk *, struct diag *);
  * JSON of how much there is. ERR_STATE: what is before it is missing;
  * ERR_AUTH, ERR_INVALID, ERR_LIMIT, ERR_BUSY. */
 MUST_USE enum err upload_take(struct desk *, const char *operator,
-    const char *query, struct bytes part, struct buf *out, struct diag *);
+    const char * query, struct bytes part, struct buf *out, struct diag *);
 /* NULL: none. */
 struct desk_upload *upload_find(struct desk *, const char *operator);
 void	upload_release(struct desk_upload *);
 
-/* Does the request come with a file, which the network carries first? */
-bool	request_wants_file(enum request_type);
 /* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
 MUST_USE enum err request_offer(const struct desk *, enum request_type,
     bool network, struct diag *);

@@ -45,12 +45,6 @@ static const struct {
 	{ REQUEST_MANUFACTURER_REMOVE, true, true },
 };
 
-bool
-request_wants_file(enum request_type type)
-{
-	return type == REQUEST_RECONCILE;
-}
-
 enum err
 request_offer(const struct desk *desk, enum request_type type, bool network,
     struct diag *diag)

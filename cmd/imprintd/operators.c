@@ -145,7 +145,7 @@ request_check(struct desk *desk, const struct request_seen *seen,
 	err = request_offer(desk, seen->type, true, diag);
 	if (!err)
 		err = signed_fresh("request", seen->time, now, diag);
-	if (!err && request_wants_file(seen->type) && upload == NULL)
+	if (!err && seen->with_file && upload == NULL)
 		err = diag_fail(diag, ERR_NOTFOUND, NULL, "file: it was not "
 		    "handed in before the request, or too long ago");
 	if (err || seen->time > floor_of(desk, seen->operator))
@@ -172,7 +172,7 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	/* before anything is on record: strangers could fill the log */
 	err = request_look(desk->authority, request, &seen, diag);
 	*ret_signed = err == ERR_OK;
-	if (!err && request_wants_file(seen.type))
+	if (!err && seen.with_file)
 		upload = upload_find(desk, seen.operator);
 	if (!err)
 		err = request_check(desk, &seen, upload, now, diag);
@@ -300,7 +300,7 @@ query_post(struct desk *desk, const struct query *query, char *path,
 
 	if (strcmp(path, "/v1/publish") == 0)
 		return publish_now(desk, json, diag);
-	if (strcmp(path, "/v1/files/report") == 0)
+	if (strcmp(path, "/v1/files") == 0)
 		return upload_take(desk, query->operator, more, body, json,
 		    diag);
 	verb = strncmp(path, orders, sizeof(orders) - 1) == 0 ?

@@ -1,5 +1,5 @@
-"""imprint --server order reconcile: a report goes over the network in parts,
-before the request that says which it is."""
+"""imprint --server with files: a report, names for an order. They go over the
+network in parts, before the request that says which they are."""
 import hashlib
 import json
 
@@ -12,6 +12,7 @@ from line import Fixture, Served
 from test_api import RECONCILE, Remote
 from test_floor import make_floor
 from test_imprintd import problem
+from test_names import METER, csv_write, meters
 from test_remote import HOST, Elsewhere, between
 from test_station_sync import Synced
 
@@ -19,7 +20,7 @@ pytestmark = program_needed("imprintd")
 
 COUNT = 500
 PART = 48 << 10
-TARGET = "/v1/files/report"
+TARGET = "/v1/files"
 
 
 @pytest.fixture(scope="module")
@@ -177,3 +178,29 @@ def test_another_file(floor, server, there, admin):
                                                when=admin.later()), 403)
     assert str(floor.eco.root) not in refused["detail"]
     assert loaded(floor)["sequence"] == 3
+
+
+def test_names(floor, server, there, tmp_path):
+    """Names of the line come with an order; the product is known here, so
+    nothing about them is the server's word."""
+    product = PRODUCTS / f"{METER}.yaml"
+    floor.eco.imprint("product", "add", product)
+    rows = meters(2000)
+    names = csv_write(tmp_path / "names.csv", rows)
+    assert names.stat().st_size > PART
+    argv = ["order", "create", "--names", names, "--station", "line-9",
+            "--product"]
+    number = there(*argv, product, "--json").json["order"]
+    shown = floor.eco.imprint("order", "show", number, "--json").json
+    assert shown["names_file"] == {
+        "lines": 2000, "sha256": hashlib.sha256(
+            names.read_bytes()).hexdigest()}
+    # each name once
+    said = there(*argv, product, code=4)
+    assert rows[0][1] in said.err or rows[0][0] in said.err, said.err
+    for bad in (["--product", "00" * 32],):
+        assert "as a file" in there(*argv[:-1], *bad, code=2).err
+    argv[3] = "-"
+    assert "as a file" in there(*argv, product, code=2).err
+    argv[3] = tmp_path / "none"
+    there(*argv, product, code=3)
