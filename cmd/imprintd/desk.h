@@ -88,7 +88,7 @@ struct desk_job {
 	struct buf		 key;		/* INTERNAL_EST_KEYGEN */
 	struct enrol_result	 result;	/* counts once durable */
 	struct internal_refusal	 refusal;
-	bool			 done;
+	bool			 done, failed;	/* failed: refusal is set */
 };
 
 struct desk {
