@@ -44,6 +44,9 @@ MUST_USE enum err store_begin(struct store *, struct diag *);
 MUST_USE enum err store_commit(struct store *, struct diag *);
 /* Drop what the transaction did; no transaction: nothing. */
 void	store_rollback(struct store *);
+/* Grows with each row that is changed, whatever becomes of it: has something
+ * written meanwhile? */
+int64_t	store_changes(const struct store *);
 
 /* A reader's looks until the end are all at one commit; for a writer, who is
  * alone, nothing. */
