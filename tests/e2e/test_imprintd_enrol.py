@@ -576,8 +576,8 @@ def at_each_step(field, path, kind, asked):
     return told
 
 
-@pytest.mark.parametrize("kind", ["enospc-once", "eio", "syncfail", "kill",
-                                  "powercut"])
+@pytest.mark.parametrize("kind", ["enospc-once", "enospc", "eio", "syncfail",
+                                  "kill", "powercut"])
 def test_disk_fails(field, tmp_path, kind):
     """Told to come again, or nothing is told and the authority ends."""
     told = at_each_step(field, tmp_path, kind,
