@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 #include "lib/authority/reconcile.h"
 #include "lib/base/clock.h"
 
@@ -363,6 +363,19 @@ table_print(struct table *t)
 	return err;
 }
 
+/* Of an authority somewhere else: its registry is not here. */
+static enum err
+loaded_print(const struct table *t)
+{
+	if (t->cmd->json)
+		printf("{\"order\": %u, \"loaded\": %llu, "
+		    "\"loaded_before\": %llu, \"revoked\": %llu", t->order,
+		    (unsigned long long)t->loaded,
+		    (unsigned long long)t->before,
+		    (unsigned long long)t->revoked);
+	return ERR_OK;
+}
+
 /* It was decided that it does not add up, or is not what it claims to be. */
 static bool
 is_verdict(enum err err)
@@ -382,6 +395,13 @@ order_reconcile_cmd(struct cmd *cmd)
 
 	count = cmd_values(cmd, "report", reports, REPORTS_MAX);
 	err = number_argument(cmd, &t.order);
+	if (!err && count == 0 && remote_there(cmd)) {
+		err = diag_fail(&cmd->diag, ERR_UNSUPPORTED, NULL, "order "
+		    "reconcile: the table is not to be had by way of a "
+		    "server, only --report");
+		diag_hint(&cmd->diag, "run it where the authority is, without "
+		    "--server");
+	}
 	if (!err)
 		err = count > 0 ? ecosystem_open_requests(cmd, &authority) :
 		    ecosystem_open(cmd, AUTHORITY_READ, true, &authority);
@@ -399,7 +419,7 @@ order_reconcile_cmd(struct cmd *cmd)
 		rest_tell(&t, reports, i - 1, count);
 		return is_verdict(err) ? EXIT_REFUSED : code;
 	}
-	err = table_print(&t);
+	err = remote_there(cmd) ? loaded_print(&t) : table_print(&t);
 	/* loaded before: perhaps it died before it published */
 	if (!err && count > 0)
 		err = change_publish(cmd, authority);

@@ -19,9 +19,9 @@
 #define RUN_WAIT_MS	5	/* while chunks are made */
 #define RESULT_MAX	((size_t)64 << 20)
 
-/* What may be handed in, while an order is run, and over the network, which
- * no file comes over. What is not here mends the ecosystem, or changes what
- * this process holds: it wants the lock. */
+/* What may be handed in, while an order is run, and over the network. What is
+ * not here mends the ecosystem, or changes what this process holds: it wants
+ * the lock. */
 static const struct {
 	enum request_type	type;
 	bool			beside_run, network;
@@ -32,7 +32,7 @@ static const struct {
 	{ REQUEST_ORDER_CREATE, true, true },
 	{ REQUEST_ORDER_CANCEL, false, true },
 	{ REQUEST_STATUS, true, true },
-	{ REQUEST_RECONCILE, false, false },
+	{ REQUEST_RECONCILE, false, true },
 	{ REQUEST_CHIP_MAKER_ADD, true, true },
 	{ REQUEST_CHIP_MAKER_REMOVE, true, true },
 	{ REQUEST_STATION_LOST, false, true },
