@@ -439,8 +439,8 @@ def test_every_question(field, tmp_path):
             for label in ("", "doorbell") for leaf in leaves.values()]
         tried[EST_WISH] = [[True, "", leaf] for leaf in leaves.values()]
         tried[OPERATORS] = tried[LEDGER_HEAD] = [b"x", request]
-        tried[QUERY] = [["GET", "/v1/identities", request],
-                        ["POST", "/v1/orders/1/run", b"x"]]
+        tried[QUERY] = [["GET", "/v1/identities", request, b""],
+                        ["POST", "/v1/orders/1/run", b"x", b"y"]]
         assert set(tried) == set(ALLOWED)
         before = registry(field.eco)
         for kind, bodies in tried.items():
