@@ -182,6 +182,11 @@ upkeep(struct desk *desk, int64_t now)
 	size_t i;
 	enum err err;
 
+	/* a clock that was set back is not waited for */
+	if (desk->anchor_at > now + ANCHOR_AGAIN_S)
+		desk->anchor_at = now;
+	if (desk->upkeep_at > now + UPKEEP_S)
+		desk->upkeep_at = now;
 	if (now >= desk->anchor_at &&
 	    enrol_idle(desk->enrol, now, &diag) != ERR_OK) {
 		desk->anchor_at = now + ANCHOR_AGAIN_S;

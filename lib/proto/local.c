@@ -420,3 +420,40 @@ local_get_pair(struct bytes body, uint64_t max, uint64_t *ret_first,
 	*ret_second = second;
 	return ERR_OK;
 }
+
+void
+local_put_export(struct buf *out, const struct local_export *export)
+{
+	cbor_put_array(out, 5);
+	cbor_put_text(out, export->format);
+	cbor_put_bool(out, export->line);
+	cbor_put_uint(out, export->log);
+	cbor_put_uint(out, export->first);
+	cbor_put_uint(out, export->count);
+}
+
+enum err
+local_get_export(struct bytes body, struct local_export *ret_export,
+    struct diag *diag)
+{
+	struct local_export export = { .count = 0 };
+	uint64_t log, count;
+	struct cbor cbor;
+
+	cbor_open(&cbor, body);
+	cbor_get_array_sized(&cbor, 5);
+	text_get(&cbor, export.format, sizeof(export.format));
+	export.line = cbor_get_bool(&cbor);
+	log = cbor_get_uint(&cbor);
+	export.first = cbor_get_uint(&cbor);
+	count = cbor_get_uint(&cbor);
+	if (log > UINT32_MAX || export.first > UINT64_MAX / 2 || count < 1 ||
+	    count > LOCAL_EXPORT_MAX)
+		cbor_fail(&cbor, "number");
+	if (!cbor_close(&cbor))
+		return bad(diag, &cbor, "export");
+	export.log = (uint32_t)log;
+	export.count = (uint32_t)count;
+	*ret_export = export;
+	return ERR_OK;
+}
