@@ -17,7 +17,6 @@
 #define LOOK_MS		200	/* how often progress is looked at */
 #define RECEIPTS_LOOK_MS 1000	/* all are counted each time */
 #define CALL		1	/* one at a time: any number does */
-#define UNIT_SIZE	64
 #define CGROUP_MAX	((size_t)16 << 10)
 
 /* -1: none; set once, then read. */
@@ -48,37 +47,20 @@ daemon_join(struct cmd *cmd, const char *dir)
 
 /* The service that a process is of, by its control group. */
 static bool
-unit_of(struct cmd *cmd, pid_t pid, char unit[UNIT_SIZE])
+unit_of(struct cmd *cmd, pid_t pid, char unit[LOCAL_SERVICE_SIZE])
 {
 	_cleanup_buf_ struct buf text = { .limit = CGROUP_MAX };
-	static const char ending[] = ".service";
-	char path[PATH_SIZE], *end, *begin;
-	size_t len;
+	char path[PATH_SIZE];
 
 	(void)snprintf(path, sizeof(path), "/proc/%ld/cgroup", (long)pid);
-	if (io_read_file(cmd->io, path, &text, NULL) != ERR_OK)
-		return false;
-	buf_put_u8(&text, '\0');
-	if (buf_err(&text) != ERR_OK)
-		return false;
-	end = strstr((char *)text.ptr, ending);
-	if (end == NULL)
-		return false;
-	for (begin = end; begin > (char *)text.ptr && begin[-1] != '/'; )
-		begin--;
-	end += sizeof(ending) - 1;
-	len = (size_t)(end - begin);
-	if (len >= UNIT_SIZE || !bytes_is_plain(bytes_of(begin, len)))
-		return false;
-	memcpy(unit, begin, len);
-	unit[len] = '\0';
-	return true;
+	return io_read_file(cmd->io, path, &text, NULL) == ERR_OK &&
+	    local_service_in(buf_bytes(&text), unit);
 }
 
 void
 daemon_in_the_way(struct cmd *cmd, const char *dir)
 {
-	char unit[UNIT_SIZE] = "imprintd";
+	char unit[LOCAL_SERVICE_SIZE] = "imprintd";
 	struct ucred peer = { .pid = 0 };
 	socklen_t len = sizeof(peer);
 	bool known;

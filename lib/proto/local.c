@@ -110,6 +110,31 @@ local_connect(const char *dir, int *ret_fd, struct diag *diag)
 	return err;
 }
 
+bool
+local_service_in(struct bytes cgroup, char ret_service[LOCAL_SERVICE_SIZE])
+{
+	static const char ending[] = ".service";
+	const uint8_t *end = cgroup.ptr + cgroup.len, *at, *next;
+	struct bytes name, found = BYTES_NONE;
+
+	/* parts of paths: a line each, "0::/system.slice/x.service/..." */
+	for (at = cgroup.ptr; at < end; at = next + 1) {
+		for (next = at; next < end && *next != '/' && *next != '\n'; )
+			next++;
+		name = bytes_of(at, (size_t)(next - at));
+		if (name.len >= sizeof(ending) && name.len <
+		    LOCAL_SERVICE_SIZE && bytes_is_plain(name) &&
+		    memcmp(next - (sizeof(ending) - 1), ending,
+		    sizeof(ending) - 1) == 0)
+			found = name;
+	}
+	if (found.len == 0)
+		return false;
+	memcpy(ret_service, found.ptr, found.len);
+	ret_service[found.len] = '\0';
+	return true;
+}
+
 enum err
 local_accept(int listener, int *ret_fd, uid_t *ret_uid, struct diag *diag)
 {

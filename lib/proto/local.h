@@ -44,6 +44,12 @@ MUST_USE enum err local_connect(const char *dir, int *ret_fd, struct diag *);
 MUST_USE enum err local_accept(int listener, int *ret_fd, uid_t *ret_uid,
     struct diag *);
 
+/* The service (of systemd) that a process is of: the last one in its control
+ * group, as /proc/PID/cgroup has it. false: of none that can be told. */
+#define LOCAL_SERVICE_SIZE	64
+bool	local_service_in(struct bytes cgroup,
+	    char ret_service[LOCAL_SERVICE_SIZE]);
+
 /* ERR_STATE: the other end is gone, or does not read; ERR_LIMIT. */
 MUST_USE enum err local_send(int fd, const struct internal_message *,
     const int *files, size_t file_count, struct diag *);

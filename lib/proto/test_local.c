@@ -160,6 +160,37 @@ test_export(void **state)
 	    ERR_SYNTAX);
 }
 
+static void
+test_service(void **state)
+{
+	static const struct {
+		const char	*text, *service;
+	} cases[] = {
+		{ "0::/system.slice/imprintd.service\n", "imprintd.service" },
+		{ "0::/system.slice/imprintd@eu.service/payload\n",
+			"imprintd@eu.service" },
+		{ "2:cpu:/\n0::/user.slice/user@1000.service/a.service",
+			"a.service" },
+		{ "1:name=systemd:/system.slice/i.service\n0::/\n",
+			"i.service" },
+		{ "", NULL }, { "0::/\n", NULL }, { "0::/.service", NULL },
+		{ "0::/a.services/b.scope\n", NULL },
+		{ "0::/a\033[2J.service\n", NULL },
+		{ "0::/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			".service", NULL },
+	};
+	char service[LOCAL_SERVICE_SIZE];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(local_service_in(bytes_text(cases[i].text),
+		    service), cases[i].service != NULL);
+		if (cases[i].service != NULL)
+			assert_string_equal(service, cases[i].service);
+	}
+}
+
 static const struct internal_message asked = { .call = 1,
     .type = INTERNAL_SUBMIT, .body = { (const uint8_t *)"\xf6", 1 } };
 
@@ -303,6 +334,7 @@ main(void)
 		cmocka_unit_test(test_error),
 		cmocka_unit_test(test_pair),
 		cmocka_unit_test(test_export),
+		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_socket),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_limits),
