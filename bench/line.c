@@ -139,12 +139,6 @@ pack_import(struct authority *authority, struct scene *scene,
 	return err;
 }
 
-static void
-gather_passed_on(void *ctx)
-{
-	line_gather(((struct shared *)ctx)->line);
-}
-
 static enum err
 batch_counted(void *ctx, struct buf *body, struct diag *diag)
 {
@@ -177,7 +171,7 @@ station_serve(struct scene *scene, int ready, struct diag *diag)
 		.address = "127.0.0.1", .body_max = LINE_BODY_MAX,
 		.connections_max = 64, .idle_s = 600, .request_s = 60,
 		.stop_s = 1, .routes = routes, .ctx = scene->shared,
-		.gather = gather_passed_on, .batch = batch_counted
+		.batch = batch_counted
 	};
 	_cleanup_http_server_ struct http_server *server = NULL;
 	_cleanup_station_ struct station station = STATION_INIT;

@@ -1,6 +1,6 @@
 /*
- * Operators: what they sign goes to the authority as it is, and its answer
- * back. Nothing of it is read here.
+ * Operators and stations: what they sign goes to the authority as it is, and
+ * its answer back. Nothing of it is read here.
  */
 #include <string.h>
 
@@ -9,27 +9,41 @@
 #include "lib/base/cbor_write.h"
 
 #define REQUEST_TYPE	"application/imprint-request+cose"
+#define LEDGER_HEAD_TYPE "application/imprint-ledger-head+cose"
+#define LEDGER_ANSWER_TYPE "application/imprint-acknowledgement+cose"
 #define SCHEME		"Imprint "
 
-void
-api_request_handle(void *ctx, struct http_request *r)
+static void
+signed_handle(struct front *front, struct http_request *r, const char *kind,
+    enum internal_type type)
 {
-	_cleanup_buf_ struct buf body = BUF_INIT;
-	struct front *front = ctx;
+	_cleanup_buf_ struct buf body = BUF_INIT, what = BUF_INIT;
 
-	if (!bytes_equal(http_field(r, "content-type"),
-	    bytes_text(REQUEST_TYPE))) {
+	if (!bytes_equal(http_field(r, "content-type"), bytes_text(kind))) {
+		buf_printf(&what, "header: content-type: send %s", kind);
 		front_refuse(front, r, HTTP_UNSUPPORTED_TYPE, "content-type",
-		    "header: content-type: send " REQUEST_TYPE, NULL);
+		    buf_text(&what), NULL);
 		return;
 	}
 	if (http_body(r).len == 0) {
 		front_refuse(front, r, HTTP_BAD_REQUEST, "malformed",
-		    "body: a signed request is expected", NULL);
+		    "body: what was signed is expected", NULL);
 		return;
 	}
 	cbor_put_bstr(&body, http_body(r));
-	device_ask(front, r, INTERNAL_REQUEST, &body);
+	device_ask(front, r, type, &body);
+}
+
+void
+api_request_handle(void *ctx, struct http_request *r)
+{
+	signed_handle(ctx, r, REQUEST_TYPE, INTERNAL_REQUEST);
+}
+
+void
+api_ledger_handle(void *ctx, struct http_request *r)
+{
+	signed_handle(ctx, r, LEDGER_HEAD_TYPE, INTERNAL_LEDGER_HEAD);
 }
 
 /* Why not, or NULL. */
@@ -98,13 +112,14 @@ api_post_handle(void *ctx, struct http_request *r)
 
 void
 api_answered(struct front *front, struct http_request *r,
-    struct bytes answer)
+    enum internal_type type, struct bytes answer)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
 
 	buf_put_bytes(&body, answer);
 	http_reply_field(r, "Cache-Control", "no-store");
-	http_reply(r, HTTP_OK, HTTP_JSON, &body);
+	http_reply(r, HTTP_OK, type == INTERNAL_LEDGER_HEAD ?
+	    LEDGER_ANSWER_TYPE : HTTP_JSON, &body);
 	front_count(front, HTTP_OK);
 }
 

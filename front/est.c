@@ -100,8 +100,8 @@ linking_check(const struct front *front, const struct http_request *r,
 	err = csr_challenge(csr, &challenge, NULL);
 	*ret_reason = "malformed";
 	if (err && err != ERR_NOTFOUND)
-		return "certification request: its attributes are no DER, or "
-		    "challengePassword is no text";
+		return "certification request: it or its attributes are no "
+		    "DER (RFC 2986 4), or challengePassword is no text";
 	*ret_reason = "linking";
 	if (err == ERR_NOTFOUND)
 		return !front->config.est_linking ? NULL : "certification "
@@ -149,10 +149,12 @@ question_get(struct http_request *r, struct internal_est *est,
 		return "TLS: show the device's certificate in the handshake";
 	*ret_status = HTTP_BAD_REQUEST;
 	*ret_reason = "malformed";
-	if (est_get_request(http_body(r), der, NULL) != ERR_OK ||
-	    der->len > INTERNAL_DER_MAX)
+	if (est_get_request(http_body(r), der, NULL) != ERR_OK)
 		return "body: base64 of a certification request is expected "
 		    "(RFC 8951 3.1)";
+	if (der->len > INTERNAL_DER_MAX)
+		return "certification request: longer than 16 KiB: only its "
+		    "key counts, leave the rest out (RFC 8951 3.1)";
 	est->csr = buf_bytes(der);
 	return NULL;
 }

@@ -21,6 +21,7 @@ static const struct http_route routes[] = {
 	{ "GET", EST_PATH "*", est_get_handle },
 	{ "POST", EST_PATH "*", est_post_handle },
 	{ "POST", "/v1/requests", api_request_handle },
+	{ "POST", "/v1/ledger-head", api_ledger_handle },
 	{ "GET", "/v1/openapi.json", api_described_handle },
 	{ "GET", "/v1/products", api_get_handle },
 	{ "GET", "/v1/stations", api_get_handle },
@@ -112,7 +113,7 @@ tick(void *ctx)
 	}
 	if (front->ticks++ % FIGURES_TICKS == 0)
 		figures_send(front, NULL);
-	if (time_now() >= front->renew_at)
+	if (key_is_due(front))
 		key_renew(front);
 }
 

@@ -40,7 +40,8 @@ struct front {
 	struct buf		 trust;		/* PEM */
 	struct buf		 cacerts;	/* as EST hands them out */
 	struct secret		 key;		/* PEM, until it is certified */
-	int64_t			 renew_at;
+	int64_t			 renew_from, renew_at;	/* when that was set;
+							 * when to renew */
 	/* files, in the order in which they were asked for */
 	int			 files;		/* -1: none */
 	struct {
@@ -84,6 +85,8 @@ MUST_USE enum err key_first(struct front *, struct buf *chain,
 /* A new key is made and its certificate asked for, unless that is under
  * way. */
 void	key_renew(struct front *);
+/* Is it time to? */
+bool	key_is_due(const struct front *);
 void	key_answered(struct front *, const struct internal_message *);
 
 /* identity.c, monitor.c, files.c: routes, and what comes back. */
@@ -104,9 +107,10 @@ void	est_answered(struct front *, struct http_request *,
 void	api_request_handle(void *front, struct http_request *);
 void	api_get_handle(void *front, struct http_request *);
 void	api_post_handle(void *front, struct http_request *);
+void	api_ledger_handle(void *front, struct http_request *);
 void	api_described_handle(void *front, struct http_request *);
 void	api_answered(struct front *, struct http_request *,
-	    struct bytes answer);
+	    enum internal_type, struct bytes answer);
 void	health_handle(void *front, struct http_request *);
 void	ready_handle(void *front, struct http_request *);
 void	metrics_handle(void *front, struct http_request *);

@@ -111,10 +111,10 @@ identity_answered(struct front *front, struct front_call *call,
 {
 	struct http_request *r = http_call_request(call->reply);
 	_cleanup_buf_ struct buf body = BUF_INIT;
-	bool by_operator = internal_is_operators(call->type);
+	bool anybodys = internal_is_anybodys(call->type);
 	struct bytes answer;
 
-	if (!by_operator)
+	if (!anybodys)
 		latency_count(front, call->since_ns);
 	if (r == NULL)
 		return;		/* carried out all the same */
@@ -128,8 +128,8 @@ identity_answered(struct front *front, struct front_call *call,
 		refusal_pass(front, r, call->type, message);
 		return;
 	}
-	if (by_operator) {
-		api_answered(front, r, answer);
+	if (anybodys) {
+		api_answered(front, r, call->type, answer);
 		return;
 	}
 	buf_put_bytes(&body, answer);

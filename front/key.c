@@ -37,6 +37,22 @@ key_make(struct front *front, struct buf *body, struct diag *diag)
 	return buf_err(body);
 }
 
+static void
+renew_set(struct front *front, int64_t after_s)
+{
+	front->renew_from = time_now();
+	front->renew_at = front->renew_from + after_s;
+}
+
+bool
+key_is_due(const struct front *front)
+{
+	int64_t now = time_now();
+
+	/* before it was made: nobody whose clock is right would take it */
+	return now >= front->renew_at || now < front->renew_from - AGAIN_S;
+}
+
 static enum err
 certificate_take(struct front *front, const struct internal_message *message,
     struct buf *chain, struct diag *diag)
@@ -61,7 +77,7 @@ certificate_take(struct front *front, const struct internal_message *message,
 		return diag_nomem(diag);
 	front->counts[COUNT_CERTIFICATE_END] =
 	    (uint64_t)certificate.not_after;
-	front->renew_at = now + (certificate.not_after - now) / 3 * 2;
+	renew_set(front, (certificate.not_after - now) / 3 * 2);
 	return ERR_OK;
 }
 
@@ -150,7 +166,7 @@ key_renew(struct front *front)
 
 	if (link_asked(front, INTERNAL_CERTIFICATE))
 		return;
-	front->renew_at = time_now() + AGAIN_S;
+	renew_set(front, AGAIN_S);
 	err = key_make(front, &body, &diag);
 	if (!err && !link_ask(front, INTERNAL_CERTIFICATE, buf_bytes(&body),
 	    NULL))
@@ -174,7 +190,7 @@ key_answered(struct front *front, const struct internal_message *message)
 		    &diag);
 	secret_release(&front->key);
 	if (err)
-		front->renew_at = time_now() + AGAIN_S;
+		renew_set(front, AGAIN_S);
 	front_tell(front, err ? "no new TLS certificate" :
 	    "a new TLS certificate", err ? &diag : NULL);
 }

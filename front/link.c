@@ -15,7 +15,7 @@ is_strangers(enum internal_type type, struct bytes body)
 	struct internal_est_wish wish;
 
 	if (type != INTERNAL_EST_WISH)
-		return internal_is_operators(type);
+		return internal_is_anybodys(type);
 	return internal_get_est_wish(body, &wish, NULL) != ERR_OK ||
 	    wish.leaf.len == 0;
 }
@@ -136,6 +136,7 @@ message_take(struct front *front, const struct internal_message *message)
 	case INTERNAL_EST_KEYGEN:
 	case INTERNAL_REQUEST:
 	case INTERNAL_QUERY:
+	case INTERNAL_LEDGER_HEAD:
 		identity_answered(front, call, message);
 		break;
 	case INTERNAL_FIGURES:

@@ -1,5 +1,6 @@
-/* Pack files. A first octet of 0: the rest is a file. Else, so that what is
- * behind the signature is reached: lengths of header and chunks (2 each),
+/* Pack files. A first octet of 0: the rest is a file. Else it is the version,
+ * and, so that what is behind the signature is reached: lengths of header and
+ * chunks (2 each),
  * header's CBOR, chunks, manifest's payload, in which 32 octets of 0xaa stand
  * for the header's hash; it is signed here. Sealed to the key of 2s. */
 #include <stdio.h>
@@ -15,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 static struct signer *signer;
 
 static void
-file_make(struct bytes in, struct buf *out)
+file_make(uint8_t version, struct bytes in, struct buf *out)
 {
 	uint8_t hash[SHA256_SIZE], mark[SHA256_SIZE], kid[COSE_KID_SIZE], *at;
 	size_t head = in.len < 4 ? 0 : get_be16(in.ptr), chunks, offset;
@@ -25,7 +26,9 @@ file_make(struct bytes in, struct buf *out)
 	chunks = get_be16(in.ptr + 2);
 	if (chunks > in.len - 4 - head)
 		return;
-	buf_put(out, PACK_MAGIC "\0\1\0\0", 12);
+	buf_put(out, PACK_MAGIC, PACK_MAGIC_SIZE);
+	buf_put_be16(out, version);
+	buf_put_be16(out, 0);
 	buf_put_be32(out, (uint32_t)head);
 	buf_put(out, in.ptr + 4, head);
 	if (sha256_once(buf_bytes(out), hash) ||
@@ -55,6 +58,7 @@ static void
 use(struct pack *pack)
 {
 	uint8_t private[KEY_PRIVATE_SIZE];
+	char code[CLAIM_CODE_SIZE], read[CLAIM_CODE_SIZE];
 	uint64_t i, index;
 	bool whole;
 
@@ -68,6 +72,11 @@ use(struct pack *pack)
 		    (out.ptr != NULL))
 			abort();
 	}
+	if (pack_claim_code(pack, bytes_of(private, sizeof(private)), 7, code,
+	    NULL) == ERR_OK && code[0] != '\0' &&
+	    (claim_code_read(bytes_text(code), read, NULL) != ERR_OK ||
+	    strcmp(code, read) != 0))
+		abort();
 	if (!whole && pack_check(pack, NULL, NULL, NULL) == ERR_OK)
 		abort();
 }
@@ -93,7 +102,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[0] == 0)
 		buf_put(&file, data + 1, size - 1);
 	else
-		file_make(bytes_of(data + 1, size - 1), &file);
+		file_make(data[0], bytes_of(data + 1, size - 1), &file);
 	if (ftruncate(fd, 0) != 0 || pwrite(fd, file.ptr, file.len, 0) !=
 	    (ssize_t)file.len)
 		abort();

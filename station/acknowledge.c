@@ -37,11 +37,10 @@ head_make(struct station *s, int64_t now, struct ledger_head *head,
 }
 
 enum err
-station_head(struct station *s, const char *path, int64_t now,
+station_head(struct station *s, int64_t now, struct buf *encoded,
     struct ledger_head *ret_head, struct diag *diag)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
-	_cleanup_buf_ struct buf encoded = BUF_INIT;
 	struct ledger_head head;
 	enum err err;
 
@@ -53,13 +52,12 @@ station_head(struct station *s, const char *path, int64_t now,
 		err = signer_new(KEY_P256, secret_bytes(&s->signing), &signer,
 		    diag);
 	if (!err)
-		err = ledger_head_sign(&head, signer, &encoded, diag);
-	if (!err)
-		err = io_write_file(s->io, path, buf_bytes(&encoded), 0644,
-		    diag);
-	if (!err)
-		*ret_head = head;
-	return err;
+		err = ledger_head_sign(&head, signer, encoded, diag);
+	if (err)
+		return err;
+	s->told = head.at;
+	*ret_head = head;
+	return ERR_OK;
 }
 
 struct point_search {
@@ -96,6 +94,17 @@ station_point_find(struct station *s, const struct ledger_point *point,
 		    diag);
 	*ret_found = search.found;
 	return err;
+}
+
+/* Usually what was told just now: a whole ledger need not be read for it. */
+static enum err
+point_have(struct station *s, const struct ledger_point *point,
+    bool *ret_found, struct diag *diag)
+{
+	*ret_found = s->told.entries == point->entries &&
+	    memcmp(s->told.hash, point->hash, SHA256_SIZE) == 0;
+	return *ret_found ? ERR_OK : station_point_find(s, point, ret_found,
+	    diag);
 }
 
 static enum err
@@ -176,7 +185,7 @@ station_acknowledge(struct station *s, struct bytes encoded, int64_t now,
 	if (!err)
 		err = ledger_commit(s->ledger, diag);
 	if (!err)
-		err = station_point_find(s, &a.at, &found, diag);
+		err = point_have(s, &a.at, &found, diag);
 	if (!err && !found)
 		err = refute(s, &a, encoded, now, diag);
 	if (!err && a.at.entries != s->anchor.acknowledged)

@@ -109,24 +109,16 @@ enum err
 floor_pack(struct floor *f, const struct station_pack *of,
     struct pack **ret_pack, struct diag *diag)
 {
-	const struct station *s = f->station;
-	size_t number = (size_t)(of - s->packs);
+	size_t number = (size_t)(of - f->station->packs);
 	struct floor_open_pack *place = place_find(f, number);
-	char path[PATH_SIZE];
 	enum err err;
 
 	place->used = ++f->uses;
 	if (place->pack == NULL) {
 		place->number = number;
-		err = station_pack_path(s, of->id, path, diag);
-		if (!err)
-			err = pack_open(s->io, path, s->signers,
-			    s->signer_count, &place->pack, diag);
-		if (err) {
-			diag_hint(diag, "import the pack again from the"
-			    " original: it goes on where it was");
-			return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
-		}
+		err = station_pack_open(f->station, of, &place->pack, diag);
+		if (err)
+			return err;
 	}
 	*ret_pack = place->pack;
 	return ERR_OK;

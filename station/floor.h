@@ -101,6 +101,8 @@ struct floor_reserve {
 	char		reason[FLOOR_REASON_MAX + 1];	/* of a rework, alone */
 	const struct package_form *form;	/* as station_form() */
 	struct bytes	layout;
+	bool		unproven;	/* who asks gives no evidence: of what
+					 * needs some FLOOR_EVIDENCE */
 };
 
 struct floor_name {
@@ -119,6 +121,7 @@ struct floor_package {
 	size_t		ueid_len;
 	struct floor_name names[FLOOR_NAMES_MAX];
 	size_t		name_count;
+	char		claim_code[CLAIM_CODE_SIZE];	/* "": none */
 	uint8_t		nonce[FLOOR_NONCE_SIZE];	/* for the evidence */
 	enum product_evidence evidence;	/* that is asked for, at least */
 	enum product_form form;		/* the product's */

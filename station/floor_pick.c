@@ -204,6 +204,23 @@ is_spent(const struct floor *f, const struct station_pack *pack)
 	    pack->next == pack->count;
 }
 
+/* Would it ask for evidence that there will not be? */
+static enum err
+asks_too_much(const struct picking *p, const struct station_pack *of,
+    bool *ret_asks, struct diag *diag)
+{
+	struct pack *pack = NULL;
+	enum err err;
+
+	*ret_asks = false;
+	if (!p->what->unproven)
+		return ERR_OK;
+	err = floor_pack(p->floor, of, &pack, diag);
+	*ret_asks = err == ERR_OK &&
+	    pack_header(pack)->evidence != INJECTION_UNPROVEN;
+	return err;
+}
+
 /* Does the pack have one for the device? ret_found: the one made for it. */
 static enum err
 pick_from(struct picking *p, struct station_pack *pack, bool *ret_found,
@@ -211,8 +228,14 @@ pick_from(struct picking *p, struct station_pack *pack, bool *ret_found,
 {
 	struct keymap *places = NULL;
 	uint64_t position = pack->next;
+	bool asks;
 	enum err err;
 
+	err = asks_too_much(p, pack, &asks, diag);
+	if (err || asks) {
+		p->code = asks ? FLOOR_EVIDENCE : p->code;
+		return err;
+	}
 	err = places_of(p->floor, pack, &places, diag);
 	if (!err && places != NULL) {
 		p->code = FLOOR_NOT_FOR_CHIP;

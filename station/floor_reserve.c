@@ -136,6 +136,9 @@ package_tell(struct floor *f, const struct station_pack *pack,
 	if (!err)
 		err = floor_pack(f, pack, &opened, diag);
 	out->sealed = !err && pack_header(opened)->mode == ORDER_CHIP;
+	if (!err)
+		err = pack_claim_code(opened, station_sealing(f->station,
+		    pack), out->index, out->claim_code, diag);
 	if (!err && !out->sealed)
 		err = floor_document(&out->package, &encoded, diag);
 	if (!err && !out->sealed)
@@ -276,6 +279,11 @@ reserve_again(struct floor *f, const struct floor_call *call,
 	    &read, diag);
 	if (err)
 		return err;
+	if (what->unproven && out->evidence != INJECTION_UNPROVEN) {
+		secret_release(&out->package);
+		*ret_code = FLOOR_EVIDENCE;
+		return ERR_OK;
+	}
 	*ret_code = FLOOR_REPEATED;
 	if (same)
 		return ERR_OK;

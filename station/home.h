@@ -12,6 +12,8 @@
 #define HOME_PACKS	"packs"
 #define HOME_MACHINE	"machine"
 
+#define INJECT_FIXTURE	"inject"	/* in records, who is a fixture */
+
 /* "home/name"; ERR_LIMIT. */
 MUST_USE enum err home_path(const char *home, const char *name,
     char path[PATH_SIZE], struct diag *);
@@ -30,6 +32,9 @@ MUST_USE enum err import_regular(const char *path, struct diag *);
  * ERR_LIMIT. */
 MUST_USE enum err import_admit(const struct station *, const struct pack *,
     const char *path, struct diag *);
+/* Can records hold the badge and order? ERR_INVALID. */
+MUST_USE enum err inject_who_check(const struct station_inject *,
+    struct diag *);
 /* On record; durable on return. */
 MUST_USE enum err import_record(struct station *, const struct pack_header *,
     int64_t now, struct diag *);

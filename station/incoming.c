@@ -6,23 +6,20 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "station/home.h"
+#include "station/incoming.h"
 
 #define INCOMING	"incoming"
 #define SERVING		"serving"		/* its lock: by who serves */
-#define LEAVING		INCOMING "/lock"	/* one at a time leaves */
 #define COPY		INCOMING "/copy.tmp"
 #define PACK_END	".pack"
-#define REFUSED_END	".refused"
-#define REFUSED_MAX	((size_t)2048)
+#define ANSWER_MAX	((size_t)2048)
 #define ID_TEXT		(2 * PACKAGE_ID_SIZE)
 #define POLL_NS		50000000
 #define SERVING_TRIES	20
 #define POLLS_MAX	1200			/* a minute */
 
-/* HOME/incoming/ID.pack or ID.refused */
-static enum err
-incoming_path(const char *home, const char id[ID_TEXT + 1], const char *end,
+enum err
+incoming_path(const char *home, const char *id, const char *end,
     char path[PATH_SIZE], struct diag *diag)
 {
 	char name[sizeof(INCOMING) + ID_TEXT + 16];
@@ -31,8 +28,8 @@ incoming_path(const char *home, const char id[ID_TEXT + 1], const char *end,
 	return home_path(home, name, path, diag);
 }
 
-static enum err
-name_lock(const struct io *io, const char *home, const char *name,
+enum err
+incoming_lock(const struct io *io, const char *home, const char *name,
     struct file *ret_lock, struct diag *diag)
 {
 	char path[PATH_SIZE];
@@ -64,7 +61,8 @@ station_serving(struct station *s, struct diag *diag)
 		if (i > 0)
 			(void)nanosleep(&pause, NULL);
 		file_release(&s->serving);
-		err = name_lock(s->io, s->home, SERVING, &s->serving, NULL);
+		err = incoming_lock(s->io, s->home, SERVING, &s->serving,
+		    NULL);
 	}
 	return err == ERR_OK ? ERR_OK : diag_fail(diag, err, NULL,
 	    "%s/" SERVING ": cannot be locked", s->home);
@@ -98,23 +96,21 @@ pack_adopt(struct station *s, const char *path, int64_t now,
 	return err || known ? err : import_record(s, h, now, diag);
 }
 
-/* Why, for the one that waits: number, what, hint, a line each. */
-static enum err
-pack_refuse(const struct station *s, const char *path, const char *id,
-    enum err why, const struct diag *of, struct diag *diag)
+/* Number, what, hint, a line each. */
+enum err
+incoming_answer(const struct station *s, const char *id, enum err why,
+    const struct diag *of, struct diag *diag)
 {
-	_cleanup_buf_ struct buf text = { .limit = REFUSED_MAX };
-	char refused[PATH_SIZE];
+	_cleanup_buf_ struct buf text = { .limit = ANSWER_MAX };
+	char answer[PATH_SIZE];
 	enum err err;
 
 	buf_printf(&text, "%d\n%s\n%s\n", (int)why, of->what, of->hint);
 	err = buf_err(&text);
 	if (!err)
-		err = incoming_path(s->home, id, REFUSED_END, refused, diag);
-	if (!err)
-		err = io_write_file(s->io, refused, buf_bytes(&text), 0600,
-		    diag);
-	return err ? err : io_unlink(s->io, path, diag);
+		err = incoming_path(s->home, id, INCOMING_ANSWER, answer, diag);
+	return err ? err : io_write_file(s->io, answer, buf_bytes(&text),
+	    0600, diag);
 }
 
 /* The id of a pack that waits; false: none does. */
@@ -150,15 +146,19 @@ station_take(struct station *s, int64_t now, struct diag *diag)
 		struct diag of = DIAG_INIT;
 
 		err = incoming_path(s->home, id, PACK_END, path, diag);
-		if (!err)
-			err = ledger_room(s->ledger, diag);
 		if (err)
 			return err;
-		why = pack_adopt(s, path, now, &of);
+		why = ledger_room(s->ledger, &of);
+		if (why == ERR_NOSPACE)	/* there may be soon */
+			return diag_fail(diag, why, NULL, "%s", of.what);
+		if (!why)
+			why = pack_adopt(s, path, now, &of);
 		if (why)
-			err = pack_refuse(s, path, id, why, &of, diag);
+			err = io_unlink(s->io, path, diag);
+		if (!err)
+			err = incoming_answer(s, id, why, &of, diag);
 	}
-	return err;
+	return err ? err : sync_take(s, now, diag);
 }
 
 /* A pack on its way to the station that serves. */
@@ -220,7 +220,8 @@ pack_put(struct leaving *l, struct diag *diag)
 	left_fill(l, pack_header(pack));
 	err = pack_check(pack, leaving_progress, l, diag);
 	if (!err)
-		err = incoming_path(l->home, l->id, REFUSED_END, path, diag);
+		err = incoming_path(l->home, l->id, INCOMING_ANSWER, path,
+		    diag);
 	if (!err)
 		err = io_unlink(l->io, path, diag);
 	if (!err)
@@ -231,15 +232,15 @@ pack_put(struct leaving *l, struct diag *diag)
 }
 
 static enum err
-refusal_read(const struct leaving *l, const char *path, struct diag *diag)
+answer_read(const struct io *io, const char *path, struct diag *diag)
 {
-	_cleanup_buf_ struct buf text = { .limit = REFUSED_MAX };
+	_cleanup_buf_ struct buf text = { .limit = ANSWER_MAX };
 	char *what, *hint, *end, *number;
 	enum err err;
 
-	err = io_read_file(l->io, path, &text, diag);
+	err = io_read_file(io, path, &text, diag);
 	if (!err)
-		err = io_unlink(l->io, path, diag);
+		err = io_unlink(io, path, diag);
 	if (err)
 		return err;
 	number = (char *)(uintptr_t)buf_text(&text);
@@ -248,72 +249,50 @@ refusal_read(const struct leaving *l, const char *path, struct diag *diag)
 	end = hint == NULL ? NULL : strchr(hint + 1, '\n');
 	if (end == NULL || buf_err(&text))
 		return diag_fail(diag, ERR_CORRUPT, NULL,
-		    "%s: not a refusal", path);
-	*hint = *end = '\0';
+		    "%s: not an answer", path);
 	err = (enum err)strtol(number, NULL, 10);
+	if (err == ERR_OK)
+		return ERR_OK;
+	*hint = *end = '\0';
 	diag_hint(diag, "%s", hint + 1);
-	return diag_fail(diag, err == ERR_OK ? ERR_CORRUPT : err, NULL,
-	    "%s", what + 1);
+	return diag_fail(diag, err, NULL, "%s", what + 1);
 }
 
-/* Does one serve that takes packs in? */
-static bool
-is_served(const struct io *io, const char *home)
+bool
+incoming_is_served(const struct io *io, const char *home)
 {
 	_cleanup_file_ struct file lock = FILE_INIT;
 
-	return name_lock(io, home, SERVING, &lock, NULL) == ERR_BUSY;
+	return incoming_lock(io, home, SERVING, &lock, NULL) == ERR_BUSY;
 }
 
-/* Until the one that serves has taken it in, or has said why not. */
-static enum err
-taken_wait(const struct leaving *l, struct diag *diag)
+enum err
+incoming_wait(const struct io *io, const char *home, const char *id,
+    const char *end, struct diag *diag)
 {
 	const struct timespec pause = { .tv_nsec = POLL_NS };
-	char path[PATH_SIZE], refused[PATH_SIZE];
+	char path[PATH_SIZE], answer[PATH_SIZE];
 	unsigned i;
 	enum err err;
 
-	err = incoming_path(l->home, l->id, PACK_END, path, diag);
+	err = incoming_path(home, id, end, path, diag);
 	if (!err)
-		err = incoming_path(l->home, l->id, REFUSED_END, refused,
-		    diag);
+		err = incoming_path(home, id, INCOMING_ANSWER, answer, diag);
 	if (err)
 		return err;
-	for (i = 0; i < POLLS_MAX && io_exists(l->io, path) &&
-	    is_served(l->io, l->home); i++)
+	for (i = 0; i < POLLS_MAX && !io_exists(io, answer) &&
+	    incoming_is_served(io, home); i++)
 		(void)nanosleep(&pause, NULL);
-	if (io_exists(l->io, refused))
-		return refusal_read(l, refused, diag);
-	if (!io_exists(l->io, path))
-		return ERR_OK;
-	err = io_unlink(l->io, path, diag);
-	return err ? err : diag_fail(diag, ERR_BUSY, NULL, "%s: the station"
-	    " that serves does not take packs in", l->home);
-}
-
-/* Is it on record? The file leaves its place just before that. */
-static enum err
-record_wait(const struct leaving *l, struct diag *diag)
-{
-	const struct timespec pause = { .tv_nsec = POLL_NS };
-	bool found = l->left->known;
-	unsigned i;
-	enum err err = ERR_OK;
-
-	for (i = 0; i < POLLS_MAX && !found && !err && is_served(l->io,
-	    l->home); i++) {
-		_cleanup_station_ struct station s = STATION_INIT;
-
-		if (i > 0)
-			(void)nanosleep(&pause, NULL);
-		err = station_open(l->io, l->home, STATION_LOOK, &s, diag);
-		found = !err && station_pack_find(&s, l->left->pack) != NULL;
-	}
-	if (err || found)
+	if (io_exists(io, answer))
+		return answer_read(io, answer, diag);
+	err = io_unlink(io, path, diag);
+	if (err)
 		return err;
-	return diag_fail(diag, ERR_BUSY, NULL, "%s: the station ended before"
-	    " it had taken the pack in: import it again", l->home);
+	diag_fail(diag, ERR_BUSY, NULL, "%s: the station that serves did not"
+	    " say that it has taken in what was left for it", home);
+	diag_hint(diag, "give the command again: what it has already stays"
+	    " so, and it says so");
+	return ERR_BUSY;
 }
 
 enum err
@@ -330,18 +309,16 @@ station_leave(const struct io *io, const char *home, const char *path,
 	};
 	enum err err;
 
-	if (!is_served(io, home))
+	if (!incoming_is_served(io, home))
 		return diag_fail(diag, ERR_BUSY, NULL,
 		    "%s: another process works here, and none serves", home);
 	err = station_open(io, home, STATION_LOOK, &look, diag);
 	if (!err)
-		err = name_lock(io, home, LEAVING, &lock, diag);
+		err = incoming_lock(io, home, INCOMING_LOCK, &lock, diag);
 	if (!err)
 		err = pack_put(&l, diag);
 	if (!err)
-		err = taken_wait(&l, diag);
-	if (!err)
-		err = record_wait(&l, diag);
+		err = incoming_wait(io, home, l.id, PACK_END, diag);
 	if (!err)
 		*ret_left = left;
 	return err;

@@ -1,3 +1,4 @@
+#include "station/floor_internal.h"
 #include "station/form.h"
 #include "station/home.h"
 
@@ -64,24 +65,32 @@ pack_done(const struct station *s, const struct station_pack *pack)
 static enum err
 pack_enter(struct run *r, struct diag *diag)
 {
-	struct station *s = r->station;
-	char path[PATH_SIZE];
-	enum err err;
+	const struct station *s = r->station;
 
-	if (r->pack != NULL)
-		return ERR_OK;
-	err = station_pack_path(s, s->packs[r->pack_number].id, path, diag);
-	if (!err)
-		err = pack_open(s->io, path, s->signers, s->signer_count,
-		    &r->pack, diag);
-	if (err)
-		import_hint(diag);
-	return err == ERR_NOTFOUND ? ERR_CORRUPT : err;
+	return r->pack != NULL ? ERR_OK : station_pack_open(s,
+	    &s->packs[r->pack_number], &r->pack, diag);
 }
 
-/* The first pack with an unused package for any device, opened. ERR_NOTFOUND:
- * none left. Which device a plug-in holds nobody knows: what was made for one
- * is passed over. */
+/* What a plug-in must not get. Which device it holds nobody knows: what was
+ * made for one is passed over. It shows no evidence: with less than its product
+ * asks for, the authority would take no report of the order. */
+static bool
+pack_passed(struct run *r, const struct station_pack *pack)
+{
+	const struct pack_header *h = pack_header(r->pack);
+	uint64_t unused = station_pack_unused(pack);
+
+	if (pack_is_for_devices(h))
+		r->done->made += unused;
+	else if (h->evidence != INJECTION_UNPROVEN)
+		r->done->evidence += unused;
+	else
+		return false;
+	return true;
+}
+
+/* The first pack with an unused package for a plug-in, opened. ERR_NOTFOUND:
+ * none left. */
 static enum err
 pack_choose(struct run *r, struct diag *diag)
 {
@@ -93,14 +102,39 @@ pack_choose(struct run *r, struct diag *diag)
 		pack = &s->packs[r->pack_number];
 		if (!pack_done(s, pack)) {
 			err = pack_enter(r, diag);
-			if (err ||
-			    !pack_is_for_devices(pack_header(r->pack)))
+			if (err || !pack_passed(r, pack))
 				return err;
-			r->done->made += station_pack_unused(pack);
 		}
 		pack_close(&r->pack);
 	}
 	return ERR_NOTFOUND;
+}
+
+enum err
+inject_who_check(const struct station_inject *plan, struct diag *diag)
+{
+	const char *text[] = { plan->badge, plan->mes_order };
+	static const char *const name[] = { "badge", "MES order" };
+	size_t i;
+
+	for (i = 0; i < sizeof(text) / sizeof(text[0]); i++)
+		if (strlen(text[i]) > FLOOR_TEXT_MAX ||
+		    !floor_text_good(text[i]))
+			return diag_fail(diag, ERR_INVALID, NULL, "%s: a text"
+			    " of at most %d octets without control"
+			    " characters", name[i], FLOOR_TEXT_MAX);
+	return ERR_OK;
+}
+
+/* As a fixture's records have it, when there is something to say. */
+static void
+record_who(const struct station_inject *plan, struct ledger_record *r)
+{
+	if (plan->badge[0] == '\0' && plan->mes_order[0] == '\0')
+		return;
+	r->fixture = bytes_text(INJECT_FIXTURE);
+	r->badge = bytes_text(plan->badge);
+	r->mes_order = bytes_text(plan->mes_order);
 }
 
 /* Open the next unused package into the seat and tell the ledger; on failure
@@ -135,6 +169,7 @@ seat_fill(struct run *r, struct seat *seat, struct diag *diag)
 	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
 	record.position = seat->position;
 	record.index = seat->index;
+	record_who(r->plan, &record);
 	err = station_tell(r->station, &record, diag);
 	if (err)
 		secret_release(&seat->package);
@@ -213,6 +248,7 @@ seat_result(struct run *r, struct seat *seat, uint64_t status,
 	enum err err;
 
 	memcpy(record.pack, seat->pack->id, PACKAGE_ID_SIZE);
+	record_who(r->plan, &record);
 	err = station_tell(r->station, &record, diag);
 	if (err)
 		run_fail(r, err);
@@ -365,10 +401,14 @@ station_inject(struct station *s, const struct station_inject *plan,
 	struct run r = {
 		.station = s, .plan = plan, .done = ret_injected
 	};
-	enum err err = ERR_NOMEM;
 	unsigned i;
+	enum err err;
 
 	*ret_injected = (struct station_injected){ 0 };
+	err = inject_who_check(plan, diag);
+	if (err)
+		return err;
+	err = ERR_NOMEM;
 	if (plan->jobs == 0 || plan->jobs > STATION_JOBS_MAX ||
 	    s->ledger == NULL)
 		return ERR_INTERNAL;

@@ -4,12 +4,12 @@
 
 #include "lib/base/clock.h"
 #include "station/floor.h"
+#include "station/home.h"
 #include "station/line_internal.h"
 #include "station/plugin.h"
 
 #define WAIT_MS		1000
 #define TURN_MS		5	/* without a pidfd */
-#define FIXTURE		"inject"
 #define ID_TEXT_SIZE	(2 * PACKAGE_ID_SIZE + 1)
 
 /* What the line says to it, as an error. */
@@ -19,6 +19,10 @@ code_fail(const char *serial, enum floor_code code, struct diag *diag)
 	struct line_words words = line_words_of(code);
 	enum err err = code == FLOOR_NO_PACKAGE ? ERR_NOTFOUND : ERR_STATE;
 
+	if (code == FLOOR_EVIDENCE)
+		words = (struct line_words){ "the product asks for evidence,"
+		    " which a plug-in does not give", "let a fixture do it:"
+		    " imprint-station serve" };
 	(void)diag_fail(diag, err, NULL, "serial %s: %s", serial,
 	    words.text);
 	diag_hint(diag, "%s", words.hint);
@@ -90,7 +94,7 @@ serial_run(struct station *s, struct floor *f,
     struct station_injected *done, struct diag *diag)
 {
 	const struct floor_reserve what = { .form = plan->form,
-		.layout = plan->layout };
+		.layout = plan->layout, .unproven = true };
 	struct floor_package package = { .package = SECRET_INIT };
 	enum floor_code code = FLOOR_BROKEN;
 	uint64_t status = LEDGER_NOT_STARTED;
@@ -101,13 +105,6 @@ serial_run(struct station *s, struct floor *f,
 		err = code_fail(plan->serial, code, diag);
 	if (!err)
 		err = floor_sync(f, diag);
-	if (!err && package.evidence != INJECTION_UNPROVEN) {
-		err = diag_fail(diag, ERR_STATE, NULL, "serial %s: the "
-		    "product asks for evidence (%s), which a plug-in does "
-		    "not give", plan->serial,
-		    product_evidence_name(package.evidence));
-		diag_hint(diag, "let a fixture do it: imprint-station serve");
-	}
 	if (!err) {
 		done->out = 1;
 		err = plugin_run(s, plan, &package, &status, diag);
@@ -131,13 +128,19 @@ station_inject_serial(struct station *station,
     const struct station_inject *plan, struct station_injected *ret_injected,
     struct diag *diag)
 {
-	struct floor_call call = { .fixture = FIXTURE, .now = time_now(),
+	struct floor_call call = { .fixture = INJECT_FIXTURE, .now = time_now(),
 		.device_kind = FLOOR_SERIAL };
 	_cleanup_floor_ struct floor *floor = NULL;
 	size_t len = strlen(plan->serial);
 	enum err err;
 
 	*ret_injected = (struct station_injected){ 0 };
+	err = inject_who_check(plan, diag);
+	if (err)
+		return err;
+	(void)snprintf(call.badge, sizeof(call.badge), "%s", plan->badge);
+	(void)snprintf(call.mes_order, sizeof(call.mes_order), "%s",
+	    plan->mes_order);
 	if (len == 0 || len > sizeof(call.device) ||
 	    !bytes_is_plain(bytes_text(plan->serial)))
 		return diag_fail(diag, ERR_INVALID, NULL, "serial: 1 to %zu "

@@ -13,16 +13,16 @@ struct ledger {
 	struct sha256		*sha256;
 	struct ledger_walk	 at;		/* with what was gathered */
 	uint64_t		 room;		/* zeros up to here, or fewer */
-	unsigned		 write;		/* number of what is gathered */
 	struct buf		 body;
 	pthread_mutex_t		 turn;		/* of who writes and syncs */
 	pthread_mutex_t		 lock;		/* of what follows; taken
 						 * after the other */
 	uint64_t		 written;	/* octets of the file */
-	struct buf		 writing;	/* behind them, soon */
+	struct buf		 writing;	/* behind them: under way */
 	struct buf		 pending;	/* behind these */
 	bool			 broken;
-	enum err		 why;		/* that there was no room */
+	enum err		 why;		/* and by what */
+	struct diag		 cause;
 };
 
 enum err
@@ -135,28 +135,44 @@ ledger_read(const struct io *io, const char *path,
 	return ERR_OK;
 }
 
-/* ERR_OK: no write has failed. */
+static enum err
+cause_tell(enum err why, const struct diag *cause, struct diag *diag)
+{
+	(void)diag_fail(diag, why, NULL, "%s", cause->what);
+	if (cause->hint[0] != '\0')
+		diag_hint(diag, "%s", cause->hint);
+	return why;
+}
+
+/* ERR_OK: nothing has broken it; else what did, each time. */
 static enum err
 ledger_good(struct ledger *l, struct diag *diag)
 {
+	struct diag cause;
 	enum err why;
-	bool broken;
 
 	(void)pthread_mutex_lock(&l->lock);
-	broken = l->broken;
-	why = l->why == ERR_OK ? ERR_STATE : l->why;
+	why = l->broken ? l->why : ERR_OK;
+	if (l->broken)
+		cause = l->cause;
 	(void)pthread_mutex_unlock(&l->lock);
-	return !broken ? ERR_OK : diag_fail(diag, why, NULL,
-	    "ledger %s: a write has failed before", l->file.path);
+	return why == ERR_OK ? ERR_OK : cause_tell(why, &cause, diag);
 }
 
-static void
-ledger_break(struct ledger *l, enum err why)
+/* The first cause stays. A full disk is one as well: what is written cannot
+ * be told from what is not. */
+static enum err
+ledger_break(struct ledger *l, enum err why, const struct diag *cause,
+    struct diag *diag)
 {
 	(void)pthread_mutex_lock(&l->lock);
+	if (!l->broken) {
+		l->why = why == ERR_NOSPACE ? ERR_IO : why;
+		l->cause = *cause;
+	}
 	l->broken = true;
-	l->why = why;
 	(void)pthread_mutex_unlock(&l->lock);
+	return cause_tell(why, cause, diag);
 }
 
 /* Where the next record will stand. Lock held. */
@@ -166,56 +182,61 @@ end_of(const struct ledger *l)
 	return l->written + l->writing.len + l->pending.len;
 }
 
+/* The body is a record of the write that gathers. Lock held: that write does
+ * not begin meanwhile. */
 static enum err
-record_append(struct ledger *l, uint32_t word,
-    const uint8_t hash[SHA256_SIZE], uint64_t *ret_at)
+record_append(struct ledger *l, uint64_t *ret_at)
 {
+	unsigned write = l->pending.len > 0 ? l->at.write :
+	    (l->at.write + 1) & LEDGER_WRITE_MASK;
+	uint32_t word = LEDGER_MARK | (uint32_t)write << LEDGER_WRITE_BITS |
+	    (uint32_t)l->body.len;
+	uint8_t hash[SHA256_SIZE];
 	enum err err;
 
-	(void)pthread_mutex_lock(&l->lock);
+	err = ledger_chain(l->sha256, l->at.head, word, buf_bytes(&l->body),
+	    hash);
+	if (err)
+		return err;
 	*ret_at = end_of(l);
 	buf_put_be32(&l->pending, word);
 	buf_put_bytes(&l->pending, buf_bytes(&l->body));
 	buf_put(&l->pending, hash, SHA256_SIZE);
 	err = buf_err(&l->pending);
-	(void)pthread_mutex_unlock(&l->lock);
-	return err;
+	if (err)
+		return err;
+	memcpy(l->at.head, hash, SHA256_SIZE);
+	l->at.records++;
+	l->at.write = write;
+	return ERR_OK;
 }
 
 enum err
 ledger_add(struct ledger *l, const struct ledger_record *record,
     uint64_t *ret_at, struct diag *diag)
 {
-	uint8_t hash[SHA256_SIZE];
-	uint64_t at;
-	uint32_t word;
+	uint64_t at = 0;
 	enum err err;
 
 	err = ledger_good(l, diag);
 	if (err)
 		return err;
-	if (l->pending.len == 0)
-		l->write = (l->at.write + 1) & LEDGER_WRITE_MASK;
 	buf_clear(&l->body);
 	ledger_put_record(&l->body, record);
 	err = buf_err(&l->body);
 	if (err)
 		return diag_fail(diag, err, NULL,
 		    "ledger %s: a record cannot be encoded", l->file.path);
-	word = LEDGER_MARK | (uint32_t)l->write << LEDGER_WRITE_BITS |
-	    (uint32_t)l->body.len;
-	err = ledger_chain(l->sha256, l->at.head, word, buf_bytes(&l->body),
-	    hash);
-	if (err)
-		return err;
-	err = record_append(l, word, hash, &at);
+	(void)pthread_mutex_lock(&l->lock);
+	err = record_append(l, &at);
+	(void)pthread_mutex_unlock(&l->lock);
 	if (err) {
-		ledger_break(l, ERR_OK);
-		return diag_nomem(diag);
+		struct diag cause = DIAG_INIT;
+
+		(void)diag_fail(&cause, err, NULL,
+		    "ledger %s: a record cannot be added", l->file.path);
+		return ledger_break(l, err, &cause, diag);
 	}
-	memcpy(l->at.head, hash, SHA256_SIZE);
-	l->at.records++;
-	l->at.write = l->write;
 	if (ret_at != NULL)
 		*ret_at = at;
 	return ERR_OK;
@@ -337,24 +358,24 @@ room_make(struct ledger *l, uint64_t to, struct diag *diag)
 	uint64_t from = l->room > l->written ? l->room : l->written;
 	size_t len = (size_t)(to - from);
 	uint8_t *zeros = calloc(1, len);
+	struct diag cause = DIAG_INIT;
 	enum err err;
 
 	if (zeros == NULL)
 		return diag_nomem(diag);
-	err = file_write_at(&l->file, from, bytes_of(zeros, len), diag);
+	err = file_write_at(&l->file, from, bytes_of(zeros, len), &cause);
 	free(zeros);
 	if (err == ERR_NOSPACE) {
 		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,
 		    (off_t)from);
-		return err;
+		return cause_tell(err, &cause, diag);
 	}
 	if (!err)
-		err = file_sync(&l->file, diag);
+		err = file_sync(&l->file, &cause);
 	if (err)
-		ledger_break(l, err);
-	else
-		l->room = to;
-	return err;
+		return ledger_break(l, err, &cause, diag);
+	l->room = to;
+	return ERR_OK;
 }
 
 enum err
@@ -373,26 +394,27 @@ ledger_room(struct ledger *l, struct diag *diag)
 }
 
 void
-ledger_spoil(struct ledger *l)
+ledger_spoil(struct ledger *l, enum err why, const struct diag *cause)
 {
-	ledger_break(l, ERR_OK);
+	(void)ledger_break(l, why, cause, NULL);
 }
 
 /* Turn held: nobody else changes what it writes. */
 static enum err
 write_out(struct ledger *l, struct diag *diag)
 {
+	struct diag cause = DIAG_INIT;
 	enum err err;
 
 	err = ledger_good(l, diag);
 	if (err || l->writing.len == 0)
 		return err;
 	err = file_write_at(&l->file, l->written, buf_bytes(&l->writing),
-	    diag);
+	    &cause);
 	if (!err)
-		err = file_sync(&l->file, diag);
+		err = file_sync(&l->file, &cause);
 	if (err) {
-		ledger_break(l, ERR_OK);
+		err = ledger_break(l, err, &cause, diag);
 		/* what a failed sync left in the cache must not be believed
 		 * when the file is opened again */
 		(void)l->file.io->ftruncate(l->file.io->state, l->file.fd,
@@ -406,41 +428,21 @@ write_out(struct ledger *l, struct diag *diag)
 	return ERR_OK;
 }
 
-void
-ledger_commit_begin(struct ledger *l)
-{
-	struct buf empty = l->writing;
-
-	if (empty.len > 0)
-		return;
-	(void)pthread_mutex_lock(&l->lock);
-	l->writing = l->pending;
-	l->pending = empty;
-	(void)pthread_mutex_unlock(&l->lock);
-}
-
-enum err
-ledger_commit_end(struct ledger *l, struct diag *diag)
-{
-	enum err err;
-
-	(void)pthread_mutex_lock(&l->turn);
-	err = write_out(l, diag);
-	(void)pthread_mutex_unlock(&l->turn);
-	return err;
-}
-
 enum err
 ledger_commit(struct ledger *l, struct diag *diag)
 {
+	struct buf empty;
 	enum err err;
 
 	(void)pthread_mutex_lock(&l->turn);
-	err = write_out(l, diag);	/* of a commit that has begun */
-	if (!err) {
-		ledger_commit_begin(l);
-		err = write_out(l, diag);
+	(void)pthread_mutex_lock(&l->lock);
+	if (l->writing.len == 0) {	/* or what was under way has failed */
+		empty = l->writing;
+		l->writing = l->pending;
+		l->pending = empty;
 	}
+	(void)pthread_mutex_unlock(&l->lock);
+	err = write_out(l, diag);
 	(void)pthread_mutex_unlock(&l->turn);
 	return err;
 }

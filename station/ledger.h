@@ -60,9 +60,9 @@ enum ledger_kind {
 	/* [1, time, pack, order, count, product, order's number, key id of
 	 * the recipient]; in version 1 without the last two */
 	LEDGER_IMPORT = 1,
-	/* to a plug-in */
-	LEDGER_OUT = 2,		/* [2, time, pack, position, index] */
-	LEDGER_RESULT = 3,	/* [3, time, pack, position, status] */
+	/* to a plug-in; without who when nobody says */
+	LEDGER_OUT = 2,		/* [2, time, pack, position, index, ? who] */
+	LEDGER_RESULT = 3,	/* [3, time, pack, position, status, ? who] */
 	/* to a device; again when another fixture has it now */
 	LEDGER_RESERVE = 4,	/* [4, time, pack, position, index, kind,
 				 * device, nonce, who] */
@@ -183,19 +183,12 @@ uint64_t ledger_records(const struct ledger *);
 const uint8_t *ledger_head(const struct ledger *);
 /*
  * Write and sync what was gathered. After a failure nothing more can be
- * added (ERR_STATE): what is on the disk is not known before it is opened
- * again.
+ * added: what is on the disk is not known before it is opened again. Every
+ * later call says that failure, ERR_IO in place of ERR_NOSPACE. Alone of a
+ * ledger's functions it may run in any thread beside any other: what was
+ * gathered when it began is durable when it ends.
  */
 MUST_USE enum err ledger_commit(struct ledger *, struct diag *);
-/*
- * The same in two steps, the second in another thread, while this one reads
- * and gathers for the next: what was gathered when a commit began is durable
- * when it ends. One end for each begin; only the end may run beside another
- * function of the ledger. A ledger_commit() between them waits, and takes
- * both.
- */
-void	ledger_commit_begin(struct ledger *);
-MUST_USE enum err ledger_commit_end(struct ledger *, struct diag *);
 /*
  * Room on the disk for the records of another call, on top of what was
  * gathered: zeros, written ahead and synced, which an end of the ledger may
@@ -207,7 +200,8 @@ MUST_USE enum err ledger_commit_end(struct ledger *, struct diag *);
 MUST_USE enum err ledger_room(struct ledger *, struct diag *);
 /* Octets of header and records, with what was gathered. */
 uint64_t ledger_size(struct ledger *);
-/* What was gathered must not be written: from now on all is ERR_STATE. */
-void	ledger_spoil(struct ledger *);
+/* What was gathered must not be written, and why: from now on every call
+ * fails with that. */
+void	ledger_spoil(struct ledger *, enum err why, const struct diag *cause);
 
 #endif

@@ -45,6 +45,31 @@ elements(enum ledger_kind kind)
 }
 
 #define IMPORT_ELEMENTS_1	6	/* in version 1 */
+#define WHO_ELEMENTS		3
+
+static bool
+is_plugin(enum ledger_kind kind)
+{
+	return kind == LEDGER_OUT || kind == LEDGER_RESULT;
+}
+
+static bool
+has_who(const struct ledger_record *r)
+{
+	return !is_plugin(r->kind) || r->fixture.len > 0 ||
+	    r->badge.len > 0 || r->mes_order.len > 0;
+}
+
+/* Of a plug-in's records who may be missing: ret_whole. */
+static bool
+elements_good(enum ledger_kind kind, size_t count, bool *ret_whole)
+{
+	size_t most = elements(kind) + (is_plugin(kind) ? WHO_ELEMENTS : 0);
+
+	*ret_whole = count == most;
+	return *ret_whole || (is_plugin(kind) && count == elements(kind)) ||
+	    (kind == LEDGER_IMPORT && count == IMPORT_ELEMENTS_1);
+}
 
 /* What follows pack and position. */
 static void
@@ -53,10 +78,10 @@ put_package(struct buf *out, const struct ledger_record *r)
 	switch (r->kind) {
 	case LEDGER_OUT:
 		cbor_put_uint(out, r->index);
-		return;
+		break;
 	case LEDGER_RESULT:
 		cbor_put_uint(out, r->status);
-		return;
+		break;
 	case LEDGER_RESERVE:
 		cbor_put_uint(out, r->index);
 		cbor_put_uint(out, r->device_kind);
@@ -72,13 +97,15 @@ put_package(struct buf *out, const struct ledger_record *r)
 	default:	/* scrap, rework */
 		cbor_put_tstr(out, r->reason);
 	}
-	put_who(out, r);
+	if (has_who(r))
+		put_who(out, r);
 }
 
 void
 ledger_put_record(struct buf *out, const struct ledger_record *r)
 {
-	cbor_put_array(out, elements(r->kind));
+	cbor_put_array(out, elements(r->kind) +
+	    (is_plugin(r->kind) && has_who(r) ? WHO_ELEMENTS : 0));
 	cbor_put_uint(out, r->kind);
 	cbor_put_int(out, r->time);
 	switch (r->kind) {
@@ -170,15 +197,15 @@ names_get(struct cbor *c, struct ledger_record *r)
 }
 
 static void
-package_get(struct cbor *c, struct ledger_record *r)
+package_get(struct cbor *c, struct ledger_record *r, bool whole)
 {
 	switch (r->kind) {
 	case LEDGER_OUT:
 		r->index = cbor_get_uint(c);
-		return;
+		break;
 	case LEDGER_RESULT:
 		r->status = cbor_get_uint(c);
-		return;
+		break;
 	case LEDGER_RESERVE:
 		r->index = cbor_get_uint(c);
 		r->device_kind = small_get(c);
@@ -194,9 +221,13 @@ package_get(struct cbor *c, struct ledger_record *r)
 	default:
 		r->reason = cbor_get_tstr(c);
 	}
+	if (!whole)
+		return;
 	r->fixture = cbor_get_tstr(c);
 	r->badge = cbor_get_tstr(c);
 	r->mes_order = cbor_get_tstr(c);
+	if (cbor_ok(c) && !has_who(r))
+		cbor_fail(c, "who is nobody");
 }
 
 static void
@@ -224,7 +255,7 @@ fields_get(struct cbor *c, struct ledger_record *r, bool whole)
 	default:
 		fixed_get(c, r->pack, PACKAGE_ID_SIZE);
 		r->position = cbor_get_uint(c);
-		package_get(c, r);
+		package_get(c, r, whole);
 	}
 }
 
@@ -233,6 +264,7 @@ ledger_parse_record(struct bytes encoded, struct ledger_record *ret_record,
     const char **ret_reason)
 {
 	struct ledger_record r = { .time = 0 };
+	bool whole = true;
 	uint64_t kind;
 	struct cbor c;
 	size_t count;
@@ -243,12 +275,11 @@ ledger_parse_record(struct bytes encoded, struct ledger_record *ret_record,
 	r.time = cbor_get_int(&c);
 	if (kind == 0 || kind > LEDGER_CLOSED)
 		cbor_fail(&c, "a kind of record that is not known");
-	else if (count != elements((enum ledger_kind)kind) &&
-	    (kind != LEDGER_IMPORT || count != IMPORT_ELEMENTS_1))
+	else if (!elements_good((enum ledger_kind)kind, count, &whole))
 		cbor_fail(&c, "a record of another size");
 	else {
 		r.kind = (enum ledger_kind)kind;
-		fields_get(&c, &r, count != IMPORT_ELEMENTS_1);
+		fields_get(&c, &r, whole);
 	}
 	if (!cbor_close(&c)) {
 		*ret_reason = c.error;

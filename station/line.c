@@ -148,19 +148,13 @@ line_refusal(void *ctx, enum http_status status, const char *what,
 	json_close(&json, '}');
 }
 
-void
-line_gather(void *ctx)
-{
-	ledger_commit_begin(((struct line *)ctx)->station->ledger);
-}
-
 enum err
 line_batch(void *ctx, struct buf *body, struct diag *diag)
 {
 	struct line *line = ctx;
 	enum err err;
 
-	err = ledger_commit_end(line->station->ledger, diag);
+	err = ledger_commit(line->station->ledger, diag);
 	if (err)
 		line_refusal(line, HTTP_SERVER_ERROR, NULL, body);
 	return err;
@@ -169,14 +163,15 @@ line_batch(void *ctx, struct buf *body, struct diag *diag)
 void
 line_tick(void *ctx)
 {
+	struct diag why = DIAG_INIT;
 	struct line *line = ctx;
 
 	/* what cannot be taken in just now stays for the next time */
 	(void)station_take(line->station, time_now(), NULL);
 	floor_prepare(line->floor, time_now());
 	if (station_anchor_turn(line->station, &line->anchor, time_now(),
-	    NULL) == ERR_CORRUPT)
-		ledger_spoil(line->station->ledger);
+	    &why) == ERR_CORRUPT)
+		ledger_spoil(line->station->ledger, ERR_CORRUPT, &why);
 }
 
 /* The names of a label, the same in every answer. */
@@ -224,6 +219,19 @@ line_label_put(struct buf *b, const struct floor_package *package)
 	}
 }
 
+/* For products whose owners claim their devices. */
+static void
+claim_code_put(struct json *json, const struct floor_package *package)
+{
+	if (package->claim_code[0] != '\0') {
+		json_put_text(json, "claim_code",
+		    bytes_text(package->claim_code));
+		return;
+	}
+	json_key(json, bytes_text("claim_code"));
+	buf_put_bytes(json->b, bytes_text("null"));
+}
+
 static void
 label_put(struct json *json, const struct floor_package *package)
 {
@@ -235,10 +243,21 @@ label_put(struct json *json, const struct floor_package *package)
 	json_put_hex(json, "ueid", bytes_of(package->ueid,
 	    package->ueid_len));
 	names_put(json, package);
-	/* its place, for products whose owners claim their devices */
-	json_key(json, bytes_text("claim_code"));
-	buf_put_bytes(json->b, bytes_text("null"));
+	claim_code_put(json, package);
 	json_put_text(json, "qr", buf_bytes(&qr));
+	json_close(json, '}');
+}
+
+/* Of a chip's package only the code is known here. */
+static void
+sealed_put(struct json *json, const struct floor_package *package)
+{
+	json_put_flag(json, "sealed", true);
+	if (package->claim_code[0] == '\0')
+		return;
+	json_key(json, bytes_text("label"));
+	json_open(json, '{');
+	claim_code_put(json, package);
 	json_close(json, '}');
 }
 
@@ -275,7 +294,7 @@ package_answer(struct http_request *http, enum floor_code code,
 	json_put_number(&json, "order", package->order);
 	place_put(&json, package->pack, package->position, package->index);
 	if (package->sealed)
-		json_put_flag(&json, "sealed", true);
+		sealed_put(&json, package);
 	else
 		known_put(&json, package);
 	json_key(&json, bytes_text("nonce"));

@@ -4,9 +4,9 @@
  *
  * Every answer is a JSON object with the numeric code of enum floor_code, a
  * text and, where there is something to do, a hint. Give line_routes,
- * line_gather, line_batch and line_refusal to the server with a line as their
- * ctx: verbs are carried out as they come in and answered once line_batch has
- * made durable what line_gather found.
+ * line_batch and line_refusal to the server with a line as their ctx: verbs
+ * are carried out as they come in and answered once line_batch has made them
+ * durable.
  */
 #ifndef IMPRINT_STATION_LINE_H
 #define IMPRINT_STATION_LINE_H
@@ -25,7 +25,6 @@ MUST_USE enum err line_new(struct station *, struct floor *,
 void	line_free(struct line **);
 
 extern const struct http_route line_routes[];
-void	line_gather(void *line);
 enum err line_batch(void *line, struct buf *body, struct diag *);
 /* Between turns: packs that were left for the station (station_take()), and
  * the anchor. When that shows that the ledger was put back, or another copy of

@@ -47,6 +47,35 @@ station_pack_path(const struct station *s, const uint8_t id[PACKAGE_ID_SIZE],
 	return home_path(s->home, buf_text(&name), path, diag);
 }
 
+enum err
+station_pack_open(const struct station *s, const struct station_pack *of,
+    struct pack **ret_pack, struct diag *diag)
+{
+	_cleanup_pack_ struct pack *pack = NULL;
+	char path[PATH_SIZE];
+	enum err err;
+
+	err = station_pack_path(s, of->id, path, diag);
+	if (!err)
+		err = pack_open(s->io, path, s->signers, s->signer_count,
+		    &pack, diag);
+	if (err == ERR_NOTFOUND)
+		err = ERR_CORRUPT;
+	/* or the packages of one pack would go out as another's */
+	if (!err && memcmp(pack_header(pack)->binding.pack, of->id,
+	    PACKAGE_ID_SIZE) != 0)
+		err = diag_fail(diag, ERR_CORRUPT, NULL, "pack %s: is another"
+		    " pack, whatever its name says", path);
+	if (err) {
+		diag_hint(diag, "import the pack again from the original: it"
+		    " goes on where it was");
+		return err;
+	}
+	*ret_pack = pack;
+	pack = NULL;	/* transferred */
+	return ERR_OK;
+}
+
 static enum err
 trust_read(struct station *s, struct diag *diag)
 {

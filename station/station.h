@@ -128,6 +128,7 @@ struct station {
 	size_t				 device_count, device_room;
 	uint64_t			 out;		/* ever, of all packs */
 	struct station_anchor		 anchor;
+	struct ledger_point		 told;		/* by the last head */
 	bool				 moved;	/* from another machine */
 };
 
@@ -176,6 +177,10 @@ MUST_USE enum err station_trust(struct bytes pem,
 MUST_USE enum err station_trust_renew(struct station *,
     struct bytes trust_pem, struct diag *);
 
+/* The root that it is bound to, DER, appended. */
+MUST_USE enum err station_root(const struct station *, struct buf *der,
+    struct diag *);
+
 static inline enum station_package
 station_package_state(const struct station_pack *pack, uint64_t position)
 {
@@ -217,10 +222,10 @@ MUST_USE enum err station_report(struct station *, uint32_t order,
     const char *path, bool final, int64_t now,
     struct station_reported *ret_reported, struct diag *);
 
-/* Where the ledger stands, signed, to path: for the authority, which
- * acknowledges it. */
-MUST_USE enum err station_head(struct station *, const char *path,
-    int64_t now, struct ledger_head *ret_head, struct diag *);
+/* Where the ledger stands, signed, appended: for the authority, which
+ * acknowledges it. ERR_STATE: it has no entries yet. */
+MUST_USE enum err station_head(struct station *, int64_t now,
+    struct buf *encoded, struct ledger_head *ret_head, struct diag *);
 /*
  * Take an acknowledgement in. ERR_AUTH, ERR_SYNTAX; ERR_CONFLICT: of another
  * station; ERR_STATE: an older one than was taken in before; ERR_CORRUPT: of
@@ -229,6 +234,16 @@ MUST_USE enum err station_head(struct station *, const char *path,
  */
 MUST_USE enum err station_acknowledge(struct station *,
     struct bytes acknowledgement, int64_t now,
+    struct acknowledged *ret_acknowledged, struct diag *);
+/*
+ * The same two for a process that finds the station at work: by way of the
+ * one that serves, a minute at most. ERR_BUSY: nobody serves, or it does not
+ * answer.
+ */
+MUST_USE enum err station_ask_head(const struct io *, const char *home,
+    struct buf *encoded, struct ledger_head *ret_head, struct diag *);
+MUST_USE enum err station_leave_acknowledgement(const struct io *,
+    const char *home, struct bytes acknowledgement,
     struct acknowledged *ret_acknowledged, struct diag *);
 /* What was taken in last; ERR_NOTFOUND, without diag: nothing. */
 MUST_USE enum err station_acknowledged(const struct station *,
@@ -247,6 +262,12 @@ struct station_pack *station_pack_find(struct station *,
 /* HOME/packs/ID.pack; ERR_LIMIT. */
 MUST_USE enum err station_pack_path(const struct station *,
     const uint8_t id[PACKAGE_ID_SIZE], char path[PATH_SIZE], struct diag *);
+/*
+ * Open a pack's file, which must be of that pack. Errors of pack_open(), but
+ * ERR_CORRUPT when it is gone, or another pack's; with a hint.
+ */
+MUST_USE enum err station_pack_open(const struct station *,
+    const struct station_pack *, struct pack **ret_pack, struct diag *);
 
 enum station_import {
 	STATION_IMPORTED = 1,
@@ -268,8 +289,10 @@ MUST_USE enum err station_import(struct station *, const char *path,
  * For one that serves: say so, as long as the station is open. From now on
  * other processes leave packs, and station_take() takes them in, at once, for
  * their chunks are checked; one that is not for this station is refused to
- * its leaver. ERR_BUSY: another one serves here. An error of take() is the
- * home's: the next call goes on with the same pack.
+ * its leaver. It tells heads and takes acknowledgements in too; one that
+ * shows that the ledger was put back spoils it. ERR_BUSY: another one serves
+ * here. An error of take() is the home's: the next call goes on with the same
+ * pack.
  */
 MUST_USE enum err station_serving(struct station *, struct diag *);
 enum err station_take(struct station *, int64_t now, struct diag *);
@@ -301,6 +324,9 @@ struct station_inject {
 	unsigned	 timeout_s;
 	bool		 keep_going;	/* whatever fails */
 	const char	*serial;	/* station_inject_serial() */
+	/* who works, for which order of the factory's: "" or at most 63
+	 * octets of UTF-8 without controls */
+	const char	*badge, *mes_order;
 	/* as station_form() */
 	const struct package_form *form;
 	struct bytes	 layout;
@@ -314,14 +340,16 @@ struct station_injected {
 	uint64_t	out, injected, failed;	/* in this run */
 	uint64_t	timed_out, unread;	/* of those failed */
 	uint64_t	made;		/* passed over: made for one device
-					 * each */
+					 * each, */
+	uint64_t	evidence;	/* of products that ask for it */
 	bool		stopped;		/* by stop() */
 	bool		gave_up;		/* three failed in a row */
 };
 
 /*
  * Hand out unused packages, oldest pack first, but of packs whose packages
- * were made for one device each, one plug-in each: package, in
+ * were made for one device each and those of products that ask for evidence,
+ * which a plug-in does not give, one plug-in each: package, in
  * its product's form or that of the plan, on its standard input,
  * IMPRINT_SEQUENCE (the how-manieth this station hands out, from 1),
  * IMPRINT_INDEX and IMPRINT_PACK in its environment, its standard output
@@ -330,7 +358,8 @@ struct station_injected {
  * out, none is left, stop() says so, three have failed in a row (unless
  * keep_going), or the shell cannot run the command (status 126, 127:
  * ERR_INVALID). Until one has succeeded they run one at a time.
- * SIGPIPE must be ignored: a plug-in may not read its package.
+ * SIGPIPE must be ignored: a plug-in may not read its package. ERR_INVALID
+ * also for a badge or order that no record can hold.
  * ret_injected is filled in even on failure; packages on their way when an
  * error comes are waited for.
  */

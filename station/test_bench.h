@@ -111,6 +111,7 @@ inject(const struct io *io, const char *command, uint64_t count,
 	char *const environment[] = { path, foreign, NULL };
 	const struct station_inject plan = {
 		.command = command, .environment = environment,
+		.badge = "", .mes_order = "",
 		.count = count, .jobs = jobs, .timeout_s = 2
 	};
 	enum err err;

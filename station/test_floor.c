@@ -391,6 +391,53 @@ packs_are_used_up_in_turn(void **state)
 	assert_true(o.low);
 }
 
+static enum floor_code
+reserve_unproven(struct line *l, const char *device, int64_t now)
+{
+	const struct floor_reserve what = { .unproven = true };
+	struct floor_call call = call_of("plug-in", device, now);
+	struct floor_package answer = { .package = SECRET_INIT };
+	enum floor_code code;
+
+	assert_int_equal(floor_reserve(l->floor, &call, &what, &answer, &code,
+	    NULL), ERR_OK);
+	secret_release(&answer.package);
+	return code;
+}
+
+/* Whatever is left or reserved asks for more than there will be. */
+static void
+who_shows_nothing_gets_nothing_that_asks(void **state)
+{
+	_cleanup_line_ struct line l = LINE_INIT;
+	struct bench *b = *state;
+	char device[] = "sn-4";
+	uint64_t records;
+	unsigned i;
+
+	b->world.order = 6;
+	b->world.evidence = INJECTION_READBACK;
+	world_pack(&b->world, &b->statement, 2, FIRST + 100, 2, "strict.pack");
+	line_open(&l);
+	assert_int_equal(reserve_unproven(&l, "sn-1", NOW), FLOOR_OK);
+	pack_import(&l, "strict.pack");
+	assert_int_equal(reserve_unproven(&l, "sn-2", NOW), FLOOR_OK);
+	assert_int_equal(index_of(&l, "sn-2"), FIRST + 1);
+	assert_int_equal(remove(stored), 0);
+	floor_close(&l.floor);
+	assert_int_equal(floor_open(&l.station, &l.floor, NULL), ERR_OK);
+	assert_int_equal(reserve(&l, "f1", "sn-3", NOW, NULL, NULL), FLOOR_OK);
+	assert_int_equal(index_of(&l, "sn-3"), FIRST + 100);
+	records = ledger_records(l.station.ledger);
+	assert_int_equal(reserve_unproven(&l, "sn-3", NOW + HOLD_S + 1),
+	    FLOOR_EVIDENCE);
+	assert_int_equal(ledger_records(l.station.ledger), records);
+	pack_import(&l, "in.pack");
+	for (i = 2; i < PACKAGES; i++, device[3]++)
+		assert_int_equal(reserve_unproven(&l, device, NOW), FLOOR_OK);
+	assert_int_equal(reserve_unproven(&l, "more", NOW), FLOOR_EVIDENCE);
+}
+
 /* The head of the stored pack's first chunk. */
 static void
 stored_damage(void)
@@ -425,7 +472,8 @@ index_reserved(struct line *l, const char *device, int64_t now)
 	return index_of(l, device);
 }
 
-/* how: 0 its file is gone, 1 a chunk is damaged, 2 damaged while open */
+/* how: 0 its file is gone, 1 a chunk is damaged, 2 damaged while open, 3 it
+ * is the other one's, whose packages must not go out twice */
 static void
 unread_run(unsigned how)
 {
@@ -437,6 +485,9 @@ unread_run(unsigned how)
 		assert_int_equal(remove(stored), 0);
 	else if (how == 1)
 		stored_damage();
+	else if (how == 3)
+		assert_int_equal(file_copy(io_posix(), "b.pack", stored, 0600,
+		    NULL), ERR_OK);
 	line_open(&l);
 	floor_on_unread(l.floor, unread_count, &times);
 	floor_prepare(l.floor, NOW);
@@ -467,7 +518,7 @@ a_pack_that_cannot_be_read_is_passed_over(void **state)
 	struct bench *b = *state;
 	unsigned how;
 
-	for (how = 0; how < 3; how++) {
+	for (how = 0; how < 4; how++) {
 		b->world.order = 5;
 		bench_renew(b);
 		b->world.order = 6;
@@ -571,6 +622,7 @@ main(void)
 		TEST(evidence_is_checked),
 		TEST(names_of_the_line),
 		TEST(packs_are_used_up_in_turn),
+		TEST(who_shows_nothing_gets_nothing_that_asks),
 		TEST(a_pack_that_cannot_be_read_is_passed_over),
 		TEST(nothing_but_what_cannot_be_read),
 		TEST(what_is_asked_wrongly_is_refused)

@@ -166,6 +166,7 @@ inject_on(const char *command, unsigned jobs, bool keep_going,
 	_cleanup_station_ struct station s = STATION_INIT;
 	char *const environment[] = { NULL };
 	const struct station_inject plan = {
+		.badge = "", .mes_order = "",
 		.command = command, .environment = environment,
 		.count = UINT64_MAX, .jobs = jobs, .timeout_s = 10,
 		.keep_going = keep_going
@@ -274,6 +275,7 @@ stop_ends_after_what_is_running(void **state)
 	char *const environment[] = { NULL };
 	unsigned asked = 0;
 	const struct station_inject plan = {
+		.badge = "", .mes_order = "",
 		.command = "while read -r l; do :; done",
 		.environment = environment,
 		.count = UINT64_MAX, .jobs = 1, .timeout_s = 10,

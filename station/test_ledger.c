@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "station/ledger.h"
+#include "station/ledger_internal.h"
 #include "station/test_ledger.h"
 #include "tests/support/io_fault.h"
 
@@ -317,12 +317,48 @@ another_stations_ledger_is_refused(void **state)
 	    &l, NULL), ERR_SYNTAX);
 }
 
+/* A plug-in's records say who works when that is told, and only then. */
+static void
+who_works_with_a_plugin(void **state)
+{
+	static const uint8_t nobody[] = { 0x60, 0x60, 0x60 };
+	struct ledger_record r = records[1], found;
+	_cleanup_buf_ struct buf plain = BUF_INIT, told = BUF_INIT;
+	const char *reason = NULL;
+
+	(void)state;
+	ledger_put_record(&plain, &r);
+	r.badge = bytes_text("1042");
+	ledger_put_record(&told, &r);
+	assert_int_equal(plain.ptr[0], 0x85);
+	assert_int_equal(told.ptr[0], 0x88);
+	assert_int_equal(ledger_parse_record(buf_bytes(&plain), &found,
+	    &reason), ERR_OK);
+	assert_int_equal(found.badge.len, 0);
+	assert_int_equal(ledger_parse_record(buf_bytes(&told), &found,
+	    &reason), ERR_OK);
+	assert_true(bytes_equal(found.badge, r.badge));
+	assert_int_equal(found.index, r.index);
+	/* one form each */
+	plain.ptr[0] = 0x88;
+	buf_put(&plain, nobody, sizeof(nobody));
+	assert_int_equal(ledger_parse_record(buf_bytes(&plain), &found,
+	    &reason), ERR_CORRUPT);
+	assert_non_null(strstr(reason, "nobody"));
+	told.ptr[0] = 0x87;
+	assert_int_equal(ledger_parse_record(buf_bytes(&told), &found,
+	    &reason), ERR_CORRUPT);
+}
+
 /* A failed write or sync ends it: nothing is added to what is not known. */
 static void
 after_a_failure_nothing_is_added(void **state)
 {
 	static const enum io_fault_kind kinds[] = {
 		IO_FAULT_ENOSPC, IO_FAULT_EIO, IO_FAULT_SYNC
+	};
+	static const char *const said[] = {
+		"No space left", "write: Input/output", "sync: Input/output"
 	};
 	struct io_fault_plan plan = { .at = 2 };	/* 1: of the opening */
 	struct heard heard = { .count = 0 };
@@ -331,6 +367,7 @@ after_a_failure_nothing_is_added(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(kinds); i++) {
 		_cleanup_ledger_ struct ledger *l = NULL;
+		struct diag diag = DIAG_INIT;
 		struct io *io;
 
 		ledger_make(true);
@@ -339,9 +376,11 @@ after_a_failure_nothing_is_added(void **state)
 		assert_int_equal(reopen(io, &heard, &l, NULL), ERR_OK);
 		record_add(l, &records[1]);
 		assert_int_not_equal(ledger_commit(l, NULL), ERR_OK);
-		assert_int_equal(ledger_add(l, &records[2], NULL, NULL),
-		    ERR_STATE);
-		assert_int_equal(ledger_commit(l, NULL), ERR_STATE);
+		assert_int_equal(ledger_add(l, &records[2], NULL, &diag),
+		    ERR_IO);
+		assert_non_null(strstr(diag.what, said[i]));
+		assert_int_equal(ledger_room(l, NULL), ERR_IO);
+		assert_int_equal(ledger_commit(l, NULL), ERR_IO);
 		ledger_close(&l);
 		io_fault_free(io);
 		assert_int_equal(reopen(io_posix(), &heard, &l, NULL),
@@ -378,6 +417,7 @@ what_is_read_is_synced(void **state)
 static void
 what_is_spoilt_is_not_written(void **state)
 {
+	struct diag cause = DIAG_INIT, diag = DIAG_INIT;
 	struct heard heard = { .count = 0 };
 	struct ledger *l = NULL;
 
@@ -385,8 +425,10 @@ what_is_spoilt_is_not_written(void **state)
 	ledger_make(true);
 	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
 	record_add(l, &records[1]);
-	ledger_spoil(l);
-	assert_int_equal(ledger_commit(l, NULL), ERR_STATE);
+	(void)diag_fail(&cause, ERR_CORRUPT, NULL, "was put back");
+	ledger_spoil(l, ERR_CORRUPT, &cause);
+	assert_int_equal(ledger_commit(l, &diag), ERR_CORRUPT);
+	assert_string_equal(diag.what, "was put back");
 	ledger_close(&l);
 	assert_int_equal(reopen(io_posix(), &heard, &l, NULL), ERR_OK);
 	assert_heard(&heard, COUNT(records));
@@ -679,6 +721,7 @@ main(void)
 		TEST(every_flipped_bit_is_seen),
 		TEST(a_missing_or_moved_record_is_seen),
 		TEST(another_stations_ledger_is_refused),
+		TEST(who_works_with_a_plugin),
 		TEST(after_a_failure_nothing_is_added),
 		TEST(what_is_read_is_synced),
 		TEST(what_is_spoilt_is_not_written),

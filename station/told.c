@@ -446,6 +446,7 @@ station_told(void *ctx, const struct ledger_record *r, struct diag *diag)
 enum err
 station_tell(struct station *s, struct ledger_record *r, struct diag *diag)
 {
+	struct diag cause = DIAG_INIT;
 	enum err err;
 
 	err = ledger_add(s->ledger, r, &r->at, diag);
@@ -453,8 +454,10 @@ station_tell(struct station *s, struct ledger_record *r, struct diag *diag)
 		return err;
 	r->entry = ledger_records(s->ledger);
 	r->head = ledger_head(s->ledger);
-	err = station_told(s, r, diag);
-	if (err)	/* memory and ledger differ: neither goes on */
-		ledger_spoil(s->ledger);
+	err = station_told(s, r, &cause);
+	if (err) {	/* memory and ledger differ: neither goes on */
+		ledger_spoil(s->ledger, err, &cause);
+		(void)diag_fail(diag, err, NULL, "%s", cause.what);
+	}
 	return err;
 }

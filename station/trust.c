@@ -103,9 +103,9 @@ station_trust(struct bytes pem,
 	return ERR_OK;
 }
 
-/* SHA-256 of the root in a trust.pem. */
+/* The root in a trust.pem; its octets appended. */
 static enum err
-root_hash(struct bytes pem, uint8_t ret_hash[SHA256_SIZE], struct diag *diag)
+root_find(struct bytes pem, struct buf *out, struct diag *diag)
 {
 	_cleanup_x509_trust_ struct x509_trust *trust = NULL;
 	_cleanup_buf_ struct buf list = BUF_INIT;
@@ -119,25 +119,37 @@ root_hash(struct bytes pem, uint8_t ret_hash[SHA256_SIZE], struct diag *diag)
 		return err;
 	rest = buf_bytes(&list);
 	while (certificate_next(&rest, &der))
-		if (x509_trust_add_root(trust, der, NULL) == ERR_OK)
-			return sha256_once(der, ret_hash);
+		if (x509_trust_add_root(trust, der, NULL) == ERR_OK) {
+			buf_put_bytes(out, der);
+			return buf_err(out);
+		}
 	return diag_fail(diag, ERR_AUTH, NULL, "trust: no root in it");
 }
 
-static enum err
-root_check(const struct station *s, const char *path, struct bytes trust_pem,
-    struct diag *diag)
+enum err
+station_root(const struct station *s, struct buf *der, struct diag *diag)
 {
-	_cleanup_buf_ struct buf old = { .limit = STATION_TRUST_MAX };
-	uint8_t pinned[SHA256_SIZE], found[SHA256_SIZE] = { 0 };
+	_cleanup_buf_ struct buf pem = { .limit = STATION_TRUST_MAX };
+	char path[PATH_SIZE];
 	enum err err;
 
-	err = io_read_file(s->io, path, &old, diag);
+	err = home_path(s->home, HOME_TRUST, path, diag);
 	if (!err)
-		err = root_hash(buf_bytes(&old), pinned, diag);
+		err = io_read_file(s->io, path, &pem, diag);
+	return err ? err : root_find(buf_bytes(&pem), der, diag);
+}
+
+static enum err
+root_check(const struct station *s, struct bytes trust_pem,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf pinned = BUF_INIT, found = BUF_INIT;
+	enum err err;
+
+	err = station_root(s, &pinned, diag);
 	if (!err)
-		err = root_hash(trust_pem, found, diag);
-	if (err || memcmp(pinned, found, SHA256_SIZE) == 0)
+		err = root_find(trust_pem, &found, diag);
+	if (err || bytes_equal(buf_bytes(&pinned), buf_bytes(&found)))
 		return err;
 	err = diag_fail(diag, ERR_AUTH, NULL, "trust: its root is not the one "
 	    "that station %s is bound to", s->statement.name);
@@ -172,7 +184,7 @@ station_trust_renew(struct station *s, struct bytes trust_pem,
 	if (!err)
 		err = home_path(s->home, HOME_TRUST, path, diag);
 	if (!err)
-		err = root_check(s, path, trust_pem, diag);
+		err = root_check(s, trust_pem, diag);
 	if (err)
 		return err;
 	for (i = 0; i < s->signer_count; i++)

@@ -70,13 +70,13 @@ inject_json(const struct summary *s, enum err err, const struct diag *diag)
 
 	printf("{\"out\": %ju, \"injected\": %ju, \"failed\": %ju,"
 	    " \"timed_out\": %ju, \"unread\": %ju, \"left\": %ju,"
-	    " \"made_for_devices\": %ju,"
+	    " \"made_for_devices\": %ju, \"ask_for_evidence\": %ju,"
 	    " \"unknown_before\": %ju, \"stopped\": %s, \"gave_up\": %s,"
 	    " \"seconds\": %.3f", (uintmax_t)done->out,
 	    (uintmax_t)done->injected, (uintmax_t)done->failed,
 	    (uintmax_t)done->timed_out, (uintmax_t)done->unread,
 	    (uintmax_t)s->left, (uintmax_t)done->made,
-	    (uintmax_t)s->unknown,
+	    (uintmax_t)done->evidence, (uintmax_t)s->unknown,
 	    done->stopped ? "true" : "false",
 	    done->gave_up ? "true" : "false", s->seconds);
 	if (err) {
@@ -127,11 +127,33 @@ failures_explain(const struct cmd *cmd, const struct station_injected *done)
 		    program);
 }
 
+/* What is left, and a plug-in does not get. */
+static bool
+passed_explain(const struct cmd *cmd, const struct station_injected *done)
+{
+	const char *program = cmd->program->name;
+
+	if (done->made > 0)
+		fprintf(stderr, "%s: what is left was made for one device"
+		    " each (%ju packages): a plug-in does not get it\n"
+		    "  let fixtures ask for it: imprint-station serve; or"
+		    " name the device: --serial\n", program,
+		    (uintmax_t)done->made);
+	if (done->evidence > 0)
+		fprintf(stderr, "%s: what is left is of products that ask for"
+		    " evidence (%ju packages), which a plug-in does not"
+		    " give\n  let fixtures ask for it: imprint-station"
+		    " serve\n", program, (uintmax_t)done->evidence);
+	return done->made > 0 || done->evidence > 0;
+}
+
 /* Not all that was asked for: why. */
 static enum exit_code
 inject_short(struct cmd *cmd, const struct station_inject *plan,
     const struct station_injected *done)
 {
+	bool passed;
+
 	if (done->stopped) {
 		if (done->failed > 0)
 			failures_explain(cmd, done);
@@ -151,15 +173,10 @@ inject_short(struct cmd *cmd, const struct station_inject *plan,
 	}
 	if (done->out == plan->count)
 		return EXIT_OK;
-	if (done->made > 0)
-		fprintf(stderr, "%s: what is left was made for one device"
-		    " each (%ju packages): a plug-in does not get it\n"
-		    "  let fixtures ask for it: imprint-station serve; or"
-		    " name the device: --serial\n", cmd->program->name,
-		    (uintmax_t)done->made);
+	passed = passed_explain(cmd, done);
 	if (plan->count == UINT64_MAX && done->out > 0)
 		return EXIT_OK;
-	if (done->made > 0)
+	if (passed)
 		return EXIT_NOTFOUND;
 	fprintf(stderr, "%s: no unused package is left\n"
 	    "  import another pack\n", cmd->program->name);
@@ -215,6 +232,14 @@ form_choose(struct cmd *cmd, struct buf *layout, struct station_inject *plan)
 	return err;
 }
 
+static const char *
+text_of(const struct cmd *cmd, const char *name)
+{
+	const char *text = cmd_value(cmd, name);
+
+	return text != NULL ? text : "";
+}
+
 enum exit_code
 station_cmd_inject(struct cmd *cmd)
 {
@@ -236,6 +261,8 @@ station_cmd_inject(struct cmd *cmd)
 	if (plan.command[strspn(plan.command, " \t\n")] == '\0')
 		return cmd_usage(cmd, "--command is empty: which plug-in?");
 	plan.serial = cmd_value(cmd, "serial");
+	plan.badge = text_of(cmd, "badge");
+	plan.mes_order = text_of(cmd, "mes-order");
 	if (plan.serial != NULL && (cmd_flag(cmd, "count") ||
 	    cmd_flag(cmd, "jobs")))
 		return cmd_usage(cmd, "--serial is for one device: no --count"

@@ -174,9 +174,9 @@ serve_run(struct cmd *cmd, struct station *station, struct line *line,
 		.key = secret_bytes(&s->key), .body_max = LINE_BODY_MAX,
 		.connections_max = CONNECTIONS_MAX, .idle_s = IDLE_S,
 		.request_s = REQUEST_S, .stop_s = STOP_S,
-		.routes = line_routes, .ctx = line, .gather = line_gather,
-		.batch = line_batch, .tick = line_tick,
-		.tick_s = LINE_TICK_S, .refusal = line_refusal
+		.routes = line_routes, .ctx = line, .batch = line_batch,
+		.tick = line_tick, .tick_s = LINE_TICK_S,
+		.refusal = line_refusal
 	};
 	enum err err;
 

@@ -22,6 +22,8 @@ static const struct cmd_option inject_options[] = {
 	{ "keep-going", NULL, "do not stop when three plug-ins in a row"
 	    " fail" },
 	{ "serial", "TEXT", "for the one device with this serial, alone" },
+	{ "badge", "TEXT", "who works, for the records" },
+	{ "mes-order", "TEXT", "for which order of the factory's system" },
 	{ "form", "FORM", "of the packages, instead of their product's" },
 	{ "layout", "FILE", "what stands where, with --form image" },
 	{ NULL, NULL, NULL }
@@ -45,6 +47,11 @@ static const struct cmd_option form_options[] = {
 	{ NULL, NULL, NULL }
 };
 
+static const struct cmd_option status_options[] = {
+	{ "check", NULL, "read all of every pack that is needed yet" },
+	{ NULL, NULL, NULL }
+};
+
 static const struct cmd_option report_options[] = {
 	{ "out", "FILE", "where the report is written" },
 	{ "final", NULL, "close the order and destroy the key of its packs" },
@@ -60,6 +67,7 @@ static const struct cmd_option anchor_options[] = {
 };
 
 static const struct cmd_option sync_options[] = {
+	{ "server", "URL", "imprintd of the authority: https://HOST:PORT" },
 	{ "out", "FILE", "where the ledger stands, signed" },
 	{ NULL, NULL, NULL }
 };
@@ -116,13 +124,15 @@ static const struct cmd_command commands[] = {
 	    "imprint-station anchor show\n", station_cmd_anchor_show },
 	{ "sync", "[ACKNOWLEDGEMENT]", "tell the authority where the ledger"
 	    " stands, take in what it says", sync_options,
+	    "imprint-station sync --server https://ca.example.net:8443\n"
 	    "imprint-station sync --out line-1.head\n"
 	    "imprint-station sync line-1.acknowledged\n",
 	    station_cmd_sync },
 	{ "key new", "", "make a fresh sealing key for the orders to come",
 	    NULL, "imprint-station key new\n", station_cmd_key_new },
-	{ "status", "", "what was handed out, what is left", NULL,
-	    "imprint-station status --json\n", station_cmd_status },
+	{ "status", "", "what was handed out, what is left, which packs"
+	    " cannot be read", status_options,
+	    "imprint-station status --check\n", station_cmd_status },
 	{ "sealed", "PACK", "take a chip's package out of a pack, sealed",
 	    sealed_options,
 	    "imprint-station sealed order-1-1.pack --device 0123abcd"

@@ -1,6 +1,61 @@
 #include "cmd/imprint-station/commands.h"
 #include "station/floor.h"
 
+/* A pack's file, as far as it is needed yet: what is open of its order may
+ * ask for it. */
+static enum err
+pack_look(const struct station *s, const struct station_pack *p, bool check,
+    struct diag *diag)
+{
+	_cleanup_pack_ struct pack *pack = NULL;
+	enum err err;
+
+	if (s->orders[p->order_at].closing)
+		return ERR_OK;
+	err = station_pack_open(s, p, &pack, diag);
+	if (!err && check)
+		err = pack_check(pack, NULL, NULL, diag);
+	if (err)
+		diag_hint(diag, "import the pack again from the original: it"
+		    " goes on where it was");
+	return err;
+}
+
+static void
+problem_json(const struct station *s, const struct station_pack *p,
+    bool check)
+{
+	struct diag why = DIAG_INIT;
+
+	printf(", \"problem\": ");
+	if (pack_look(s, p, check, &why) == ERR_OK) {
+		printf("null");
+		return;
+	}
+	printf("{\"error\": \"%s\", \"message\": ", err_name(why.code));
+	json_string(stdout, why.what, strlen(why.what));
+	printf(", \"hint\": ");
+	json_string(stdout, why.hint, strlen(why.hint));
+	printf("}");
+}
+
+/* Packs that nothing can be taken from, and what to do. */
+static void
+problems_text(const struct station *s, bool check)
+{
+	size_t i;
+
+	for (i = 0; i < s->pack_count; i++) {
+		struct diag why = DIAG_INIT;
+
+		if (pack_look(s, &s->packs[i], check, &why) == ERR_OK)
+			continue;
+		printf("\nCANNOT BE READ: pack ");
+		hex_print(stdout, s->packs[i].id, PACKAGE_ID_SIZE);
+		printf("\n  %s\n  %s\n", why.what, why.hint);
+	}
+}
+
 static void
 orders_json(const struct station *s)
 {
@@ -84,7 +139,7 @@ anchor_text(const struct station *s)
 }
 
 static void
-status_json(const struct station *s)
+status_json(const struct station *s, bool check)
 {
 	const struct station_pack *p;
 	size_t i;
@@ -106,9 +161,11 @@ status_json(const struct station *s)
 		printf("\", \"product\": ");
 		json_string(stdout, p->product, strlen(p->product));
 		printf(", \"count\": %ju, \"injected\": %ju, \"failed\": %ju,"
-		    " \"unknown\": %ju, \"left\": %ju}", (uintmax_t)p->count,
+		    " \"unknown\": %ju, \"left\": %ju", (uintmax_t)p->count,
 		    (uintmax_t)p->injected, (uintmax_t)p->failed,
 		    (uintmax_t)p->unknown, (uintmax_t)station_pack_unused(p));
+		problem_json(s, p, check);
+		printf("}");
 	}
 	printf("]");
 	orders_json(s);
@@ -127,7 +184,7 @@ unknown_of(const struct station *s)
 }
 
 static void
-status_text(const struct station *s)
+status_text(const struct station *s, bool check)
 {
 	const struct station_pack *p;
 	size_t i;
@@ -153,6 +210,7 @@ status_text(const struct station *s)
 		    (uintmax_t)station_pack_unused(p));
 	}
 	orders_text(s);
+	problems_text(s, check);
 	if (unknown_of(s) > 0)
 		printf("unknown: handed out, and the run ended or is still"
 		    " going before a result was known; never handed out"
@@ -163,6 +221,7 @@ enum exit_code
 station_cmd_status(struct cmd *cmd)
 {
 	_cleanup_station_ struct station station = STATION_INIT;
+	bool check = cmd_flag(cmd, "check");
 	enum err err;
 
 	if (cmd->argc > 0)
@@ -171,8 +230,8 @@ station_cmd_status(struct cmd *cmd)
 	if (err)
 		return cmd_fail(cmd, err);
 	if (cmd->json)
-		status_json(&station);
+		status_json(&station, check);
 	else
-		status_text(&station);
+		status_text(&station, check);
 	return EXIT_OK;
 }

@@ -1,17 +1,67 @@
 /* The ledger's head to the authority, and its acknowledgement back. */
-#include "cmd/imprint-station/commands.h"
+#include "cmd/imprint-station/sync.h"
 #include "lib/base/clock.h"
 
+enum err
+sync_head(struct cmd *cmd, struct buf *encoded, struct ledger_head *ret_head)
+{
+	_cleanup_station_ struct station station = STATION_INIT;
+	enum err err;
+
+	err = station_get(cmd, STATION_WORK, &station);
+	if (err == ERR_BUSY) {
+		cmd->diag = (struct diag)DIAG_INIT;
+		return station_ask_head(cmd->io, station_home(cmd), encoded,
+		    ret_head, &cmd->diag);
+	}
+	if (err)
+		return err;
+	moved_warn(cmd, &station);
+	return station_head(&station, time_now(), encoded, ret_head,
+	    &cmd->diag);
+}
+
+enum err
+sync_acknowledge(struct cmd *cmd, struct bytes encoded,
+    struct acknowledged *ret_acknowledged)
+{
+	_cleanup_station_ struct station station = STATION_INIT;
+	enum err err;
+
+	err = station_get(cmd, STATION_WORK, &station);
+	if (err == ERR_BUSY) {
+		cmd->diag = (struct diag)DIAG_INIT;
+		return station_leave_acknowledgement(cmd->io,
+		    station_home(cmd), encoded, ret_acknowledged, &cmd->diag);
+	}
+	if (err)
+		return err;
+	moved_warn(cmd, &station);
+	return station_acknowledge(&station, encoded, time_now(),
+	    ret_acknowledged, &cmd->diag);
+}
+
 static enum err
-acknowledgement_take(struct cmd *cmd, struct station *station,
-    const char *path, struct acknowledged *ret_acknowledged)
+acknowledgement_take(struct cmd *cmd, const char *path,
+    struct acknowledged *ret_acknowledged)
 {
 	_cleanup_buf_ struct buf encoded = { .limit = ACKNOWLEDGED_MAX };
 	enum err err;
 
 	err = io_read_file(cmd->io, path, &encoded, &cmd->diag);
-	return err ? err : station_acknowledge(station, buf_bytes(&encoded),
-	    time_now(), ret_acknowledged, &cmd->diag);
+	return err ? err : sync_acknowledge(cmd, buf_bytes(&encoded),
+	    ret_acknowledged);
+}
+
+static enum err
+head_write(struct cmd *cmd, const char *path, struct ledger_head *ret_head)
+{
+	_cleanup_buf_ struct buf encoded = BUF_INIT;
+	enum err err;
+
+	err = sync_head(cmd, &encoded, ret_head);
+	return err ? err : io_write_file(cmd->io, path, buf_bytes(&encoded),
+	    0644, &cmd->diag);
 }
 
 static void
@@ -53,27 +103,25 @@ sync_print(const struct cmd *cmd, const struct acknowledged *a,
 enum exit_code
 station_cmd_sync(struct cmd *cmd)
 {
-	_cleanup_station_ struct station station = STATION_INIT;
 	const char *out = cmd_value(cmd, "out");
+	const char *server = cmd_value(cmd, "server");
 	struct ledger_head head;
 	struct acknowledged a;
-	enum err err;
+	enum err err = ERR_OK;
 
-	if (cmd->argc > 1 || (cmd->argc == 0 && out == NULL))
-		return cmd_usage(cmd, "an ACKNOWLEDGEMENT, --out FILE, or"
-		    " both");
-	err = station_get(cmd, STATION_WORK, &station);
-	if (err)
-		return cmd_fail(cmd, err);
-	moved_warn(cmd, &station);
-	if (cmd->argc == 1)
-		err = acknowledgement_take(cmd, &station, cmd->argv[0], &a);
+	if (server != NULL ? cmd->argc > 0 || out != NULL :
+	    cmd->argc > 1 || (cmd->argc == 0 && out == NULL))
+		return cmd_usage(cmd, "--server URL, or an ACKNOWLEDGEMENT, "
+		    "--out FILE, or both");
+	if (server != NULL)
+		err = sync_server(cmd, server, &a);
+	else if (cmd->argc == 1)
+		err = acknowledgement_take(cmd, cmd->argv[0], &a);
 	if (!err && out != NULL)
-		err = station_head(&station, out, time_now(), &head,
-		    &cmd->diag);
+		err = head_write(cmd, out, &head);
 	if (err)
 		return cmd_fail(cmd, err);
-	sync_print(cmd, cmd->argc == 1 ? &a : NULL, out != NULL ? &head :
-	    NULL, out);
+	sync_print(cmd, server != NULL || cmd->argc == 1 ? &a : NULL,
+	    out != NULL ? &head : NULL, out);
 	return EXIT_OK;
 }

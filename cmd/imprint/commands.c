@@ -188,6 +188,10 @@ static const struct cmd_option list_options[] = {
 	{ "pack", "N/M", "all in pack M of order N" },			\
 	{ "range", "[LOG/]FIRST-LAST", "indices, bulk if not said" },	\
 	{ "from", "FILE", "words, one a line; - for standard input" },	\
+	{ "evidence", "CLASS", "all issued on such evidence, and its "	\
+	    "renewals: front, ..." },					\
+	{ "since", "TIME", "of --evidence: issued then or later" },	\
+	{ "until", "TIME", "of --evidence: issued before" },		\
 	{ "dry-run", NULL, "say what would change; change nothing" },	\
 	{ "yes", NULL, "do not ask, however many" },			\
 	{ "no-publish", NULL, "leave that to 'imprint publish'" }
@@ -477,6 +481,8 @@ static const struct cmd_command commands[] = {
 	    revoke_options,
 	    "  imprint revoke CAM-000000017 --reason keyCompromise\n"
 	    "  imprint revoke --order 3 --dry-run\n"
+	    "  imprint revoke --evidence front --since "
+	    "2026-11-20T08:00:00Z --dry-run\n"
 	    "  imprint revoke --from lost.txt --reason "
 	    "cessationOfOperation\n", revoke_cmd },
 	{ "suspend", "[WHICH...]", "suspend identities until they are resumed",

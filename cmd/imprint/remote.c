@@ -2,35 +2,35 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/client/client.h"
 #include "cmd/imprint/remote.h"
-#include "device/adapters/openssl/device_openssl.h"
 #include "lib/authority/query.h"
 #include "lib/base/clock.h"
 #include "lib/crypto/random.h"
 #include "lib/x509/x509_read.h"
 
-#define SCHEME		"https://"
-#define PORT		"443"
-#define HOST_SIZE	256
-#define PORT_SIZE	8
 #define TIMEOUT_S	60		/* of each wait */
 #define TRIES_MAX	3
-#define ANSWER_MAX	((size_t)512 << 10)
 #define AUTHORIZATION_MAX ((size_t)3 << 10)
 #define TRUST_MAX	((size_t)64 << 10)
 #define REQUEST_KIND	"application/imprint-request+cose"
 #define ID_LINE		"Imprint ecosystem: "
-#define STATUS_OK	200
 
 /* Filled in once, then read; the time of the last request but grows. */
 static struct {
 	bool		 open;
-	char		 host[HOST_SIZE], port[PORT_SIZE];
+	struct client	 client;
 	uint8_t		 id[ECOSYSTEM_ID_SIZE];
-	struct buf	 root;		/* DER */
 	struct signer	*signer;
 	int64_t		 last;
-} remote = { .root = BUF_INIT };
+} remote = { .client = {
+	.root = BUF_INIT,
+	.timeout_s = TIMEOUT_S,
+	.root_hint = "is it the right server, --trust of its ecosystem, and "
+	    "the clock here set?",
+	.signer_hint = "is --operator one of this server's ecosystem, and "
+	    "--trust of it?"
+} };
 
 bool
 remote_there(const struct cmd *cmd)
@@ -41,38 +41,8 @@ remote_there(const struct cmd *cmd)
 void
 remote_release(void)
 {
-	buf_release(&remote.root);
+	client_release(&remote.client);
 	signer_free(&remote.signer);
-}
-
-/* "https://name", "https://name:8443/", "https://[::1]:8443" */
-static enum err
-address_read(struct cmd *cmd, const char *url)
-{
-	const char *at = url, *end, *port = PORT;
-	size_t len, port_len = sizeof(PORT) - 1;
-	bool good;
-
-	good = strncmp(url, SCHEME, sizeof(SCHEME) - 1) == 0;
-	at += good ? sizeof(SCHEME) - 1 : 0;
-	end = *at == '[' ? strchr(at, ']') : at + strcspn(at, ":/?#@");
-	at += *at == '[';
-	good = good && end != NULL;
-	len = good ? (size_t)(end - at) : 0;
-	end += good && *end == ']';
-	if (good && *end == ':') {
-		port = end + 1;
-		port_len = strspn(port, "0123456789");
-		end = port + port_len;
-	}
-	if (!good || len == 0 || len >= HOST_SIZE || port_len == 0 ||
-	    port_len >= PORT_SIZE || (*end != '\0' && strcmp(end, "/") != 0))
-		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
-		    "--server \"%s\": give it as https://NAME or "
-		    "https://NAME:PORT", url);
-	(void)snprintf(remote.host, HOST_SIZE, "%.*s", (int)len, at);
-	(void)snprintf(remote.port, PORT_SIZE, "%.*s", (int)port_len, port);
-	return ERR_OK;
 }
 
 void
@@ -106,14 +76,14 @@ trust_read(struct cmd *cmd, const char *path)
 	}
 	rest = buf_bytes(&all);
 	(void)pem_next(&rest, &root);
-	buf_put_bytes(&remote.root, root);
+	buf_put_bytes(&remote.client.root, root);
 	line = memmem(text.ptr, text.len, ID_LINE, sizeof(ID_LINE) - 1);
 	if (line != NULL && (size_t)((const char *)text.ptr + text.len -
 	    line) >= sizeof(ID_LINE) - 1 + sizeof(id) - 1)
 		memcpy(id, line + sizeof(ID_LINE) - 1, sizeof(id) - 1);
 	if (hex_decode(id, remote.id, sizeof(remote.id), &len) == ERR_OK &&
 	    len == ECOSYSTEM_ID_SIZE)
-		return buf_err(&remote.root);
+		return buf_err(&remote.client.root);
 	(void)diag_fail(&cmd->diag, ERR_INVALID, NULL,
 	    "%s: does not say which ecosystem it is of", path);
 	diag_hint(&cmd->diag, "on the server 'imprint operator trust --out "
@@ -138,7 +108,8 @@ remote_open(struct cmd *cmd)
 	}
 	err = settings_load(cmd);
 	if (!err)
-		err = address_read(cmd, cmd_value(cmd, "server"));
+		err = client_address(&remote.client, cmd_value(cmd,
+		    "server"), &cmd->diag);
 	if (!err)
 		err = trust_read(cmd, trust);
 	if (!err)
@@ -147,116 +118,19 @@ remote_open(struct cmd *cmd)
 	return err;
 }
 
-/* No answer of the server at all. */
-static enum err
-unanswered(struct cmd *cmd, const struct imprint_tls_answer *answer)
-{
-	enum err err = ERR_IO;
-
-	if (answer->outcome == IMPRINT_TLS_FAILED)
-		err = ERR_CRYPTO;
-	else if (answer->outcome == IMPRINT_TLS_SERVER_DENIED)
-		err = ERR_AUTH;
-	(void)diag_fail(&cmd->diag, err, NULL, "%s: %s", remote.host,
-	    answer->reason);
-	if (err == ERR_AUTH)
-		diag_hint(&cmd->diag, "nothing was sent; is it the right "
-		    "server, --trust of its ecosystem, and the clock here "
-		    "set?");
-	return err;
-}
-
-/* What the server refused, as its problem details have it. */
-static enum err
-refused(struct cmd *cmd, const struct imprint_tls_answer *answer)
-{
-	static const struct {
-		int		 status;
-		const char	*reason;	/* NULL: any */
-		enum err	 err;
-	} errors[] = {
-		{ 400, "limit", ERR_LIMIT },
-		{ 400, "unsupported", ERR_UNSUPPORTED },
-		{ 400, "version", ERR_VERSION },
-		{ 400, NULL, ERR_SYNTAX },
-		{ 401, NULL, ERR_AUTH },
-		{ 403, "not-allowed", ERR_PERMISSION },
-		{ 403, NULL, ERR_AUTH },
-		{ 404, NULL, ERR_NOTFOUND },
-		{ 409, "time", ERR_CLOCK },
-		{ 409, "exists", ERR_EXISTS },
-		{ 409, "state", ERR_STATE },
-		{ 409, NULL, ERR_CONFLICT },
-		{ 413, NULL, ERR_LIMIT },
-		{ 422, NULL, ERR_INVALID },
-		{ 429, NULL, ERR_BUSY },
-		{ 503, "disk", ERR_NOSPACE },
-		{ 503, NULL, ERR_BUSY },
-	};
-	_cleanup_json_value_ struct json_value *problem = NULL;
-	char reason[64] = "", detail[512] = "";
-	enum err err = ERR_IO;
-	size_t i;
-
-	/* unread, it has its status still */
-	if (json_read_object(bytes_of(answer->body.ptr, answer->body.len),
-	    &problem, NULL) != ERR_OK || json_get_text(problem, "reason",
-	    reason, sizeof(reason), NULL) != ERR_OK || json_get_text(problem,
-	    "detail", detail, sizeof(detail), NULL) != ERR_OK)
-		reason[0] = detail[0] = '\0';
-	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
-		if (errors[i].status == answer->status &&
-		    (errors[i].reason == NULL || strcmp(errors[i].reason,
-		    reason) == 0))
-			break;
-	if (i < sizeof(errors) / sizeof(errors[0]))
-		err = errors[i].err;
-	(void)diag_fail(&cmd->diag, err, NULL,
-	    "the server refuses (%d%s%s): %s", answer->status,
-	    reason[0] != '\0' ? " " : "", reason, detail[0] != '\0' ?
-	    detail : "it does not say why");
-	if (answer->retry_after_s > 0)
-		diag_hint(&cmd->diag, "again in %u s",
-		    answer->retry_after_s);
-	else if (err == ERR_AUTH)
-		diag_hint(&cmd->diag, "is --operator one of this server's "
-		    "ecosystem, and --trust of it?");
-	return err;
-}
-
 static enum err
 exchange(struct cmd *cmd, struct imprint_tls_request *request,
     struct buf *room, struct imprint_tls_answer *ret_answer)
 {
-	struct imprint_device_identity trusted = {
-		.certs = { { remote.root.ptr, remote.root.len } },
-		.cert_count = 1
-	};
-	uint8_t *buffer;
-
-	buf_clear(room);
-	buffer = buf_extend(room, ANSWER_MAX);
-	if (buffer == NULL)
-		return diag_nomem(&cmd->diag);
-	request->identity = &trusted;
-	request->anonymous = true;
-	request->host = request->name = remote.host;
-	request->port = remote.port;
-	request->now = time_now();
-	request->timeout_s = TIMEOUT_S;
-	imprint_tls_ask(request, buffer, ANSWER_MAX, ret_answer);
-	request->identity = NULL;
-	if (ret_answer->outcome != IMPRINT_TLS_ANSWERED)
-		return unanswered(cmd, ret_answer);
-	return ret_answer->status == STATUS_OK ? ERR_OK :
-	    refused(cmd, ret_answer);
+	return client_ask(&remote.client, request, room, ret_answer,
+	    &cmd->diag);
 }
 
 /* An answer that is not one: the server, or who stands before it. */
 static enum err
 answer_bad(struct cmd *cmd, enum err err)
 {
-	diag_prefix(&cmd->diag, "%s: its answer", remote.host);
+	diag_prefix(&cmd->diag, "%s: its answer", remote.client.host);
 	cmd->diag.code = err == ERR_NOMEM ? err : ERR_IO;
 	return cmd->diag.code;
 }
@@ -452,7 +326,7 @@ chain_check(struct cmd *cmd, struct bytes certificate,
 
 	err = x509_trust_new(&trust, &cmd->diag);
 	if (!err)
-		err = x509_trust_add_root(trust, buf_bytes(&remote.root),
+		err = x509_trust_add_root(trust, buf_bytes(&remote.client.root),
 		    &cmd->diag);
 	if (!err)
 		err = x509_trust_add_intermediate(trust, infra, &cmd->diag);

@@ -35,9 +35,9 @@ static const struct {
 	    { "format", "slot", "signer" } },
 	{ "identity list", remote_identity_list,
 	    { "order", "claim-codes" } },
-	{ "revoke", NULL, { "order", "pack", "dry-run" } },
-	{ "suspend", NULL, { "order", "pack", "dry-run" } },
-	{ "resume", NULL, { "order", "pack", "dry-run" } },
+	{ "revoke", NULL, { "order", "pack", "evidence", "dry-run" } },
+	{ "suspend", NULL, { "order", "pack", "evidence", "dry-run" } },
+	{ "resume", NULL, { "order", "pack", "evidence", "dry-run" } },
 	{ "publish", NULL, { "next-update" } },
 };
 

@@ -3,14 +3,20 @@
 
 #include <stdlib.h>
 
+#include "lib/authority/evidence.h"
 #include "lib/authority/field.h"
+#include "lib/base/clock.h"
 #include "lib/identity/index.h"
 
 #define FILE_MAX	((size_t)256 << 20)
 #define LINE_SHOWN	80
+#define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* Options that name identities, and their values. */
-static const char *const naming[] = { "order", "pack", "range", "from" };
+static const char *const naming[] = { "order", "pack", "range", "from",
+	"evidence" };
+/* Which of them. */
+static const char *const bounding[] = { "since", "until" };
 
 struct collect {
 	struct cmd		*cmd;
@@ -32,7 +38,7 @@ targets_named(const struct cmd *cmd)
 {
 	size_t i;
 
-	for (i = 0; i < sizeof(naming) / sizeof(naming[0]); i++)
+	for (i = 0; i < COUNT(naming); i++)
 		if (cmd_flag(cmd, naming[i]))
 			return true;
 	return cmd->argc > 0;
@@ -46,22 +52,32 @@ word_put(char *text, size_t size, size_t *used, const char *word)
 	text[*used] = '\0';
 }
 
+static bool
+word_in(const char *word, const char *const *list, size_t count)
+{
+	size_t i;
+
+	for (i = 0; i < count; i++)
+		if (strcmp(word, list[i]) == 0)
+			return true;
+	return false;
+}
+
 void
 targets_words(const struct cmd *cmd, char *text, size_t size)
 {
-	size_t used = 0, i, j;
+	size_t used = 0, i;
 	int k;
 
 	word_put(text, size, &used, cmd->command->name);
 	for (i = 0; i < cmd->value_count; i++) {
-		for (j = 0; j < sizeof(naming) / sizeof(naming[0]); j++) {
-			if (strcmp(cmd->values[i].name, naming[j]) != 0)
-				continue;
-			word_put(text, size, &used, " --");
-			word_put(text, size, &used, naming[j]);
-			word_put(text, size, &used, " ");
-			word_put(text, size, &used, cmd->values[i].value);
-		}
+		if (!word_in(cmd->values[i].name, naming, COUNT(naming)) &&
+		    !word_in(cmd->values[i].name, bounding, COUNT(bounding)))
+			continue;
+		word_put(text, size, &used, " --");
+		word_put(text, size, &used, cmd->values[i].name);
+		word_put(text, size, &used, " ");
+		word_put(text, size, &used, cmd->values[i].value);
 	}
 	for (k = 0; k < cmd->argc; k++) {
 		word_put(text, size, &used, " ");
@@ -260,6 +276,53 @@ span_find(struct collect *c, const char *text)
 	return err ? err : target_add(c, log.log, first, last - first + 1);
 }
 
+/* "2026-11-22T15:50:08Z", or a day, which begins at midnight UTC. */
+static enum err
+bound_get(struct cmd *cmd, const char *option, int64_t *ret_bound)
+{
+	const char *text = cmd_value(cmd, option);
+	char whole[64];
+	enum err err;
+
+	if (text == NULL)
+		return ERR_OK;
+	(void)snprintf(whole, sizeof(whole), "%.40s%s", text,
+	    strlen(text) == strlen("2026-11-22") ? "T00:00:00Z" : "");
+	err = time_parse(whole, ret_bound);
+	return err ? diag_fail(&cmd->diag, ERR_INVALID, "RFC 3339", "--%s "
+	    "\"%s\": give it as 2026-11-22T15:50:08Z or 2026-11-22", option,
+	    text) : ERR_OK;
+}
+
+static enum err
+evidence_find(struct collect *c, const char *name)
+{
+	struct evidence_query query = { .since = INT64_MIN,
+	    .until = INT64_MAX };
+	struct status_ranges *list = &c->targets->list;
+	size_t before = list->count;
+	enum err err;
+
+	err = evidence_class_by_name(name, &query.evidence);
+	if (err) {
+		err = diag_fail(&c->cmd->diag, ERR_INVALID, NULL,
+		    "--evidence \"%s\": no such class", name);
+		diag_hint(&c->cmd->diag, "classes are order, chip-maker, "
+		    "approved, possession, bootstrap, renewal, front, "
+		    "front-renewal, manufacturer");
+		return err;
+	}
+	err = bound_get(c->cmd, "since", &query.since);
+	if (!err)
+		err = bound_get(c->cmd, "until", &query.until);
+	if (!err)
+		err = evidence_ranges(c->authority, &query, list,
+		    &c->cmd->diag);
+	return err || list->count > before ? err : diag_fail(&c->cmd->diag,
+	    ERR_NOTFOUND, NULL, "--evidence %s: nothing was issued so in "
+	    "that time", name);
+}
+
 static char *
 line_trim(char *line)
 {
@@ -320,6 +383,8 @@ options_find(struct collect *c)
 			err = span_find(c, value);
 		else if (strcmp(name, "from") == 0)
 			err = file_find(c, value);
+		else if (strcmp(name, "evidence") == 0)
+			err = evidence_find(c, value);
 	}
 	return err;
 }
@@ -378,6 +443,11 @@ targets_get(struct cmd *cmd, struct authority *authority,
 	int i;
 	enum err err = ERR_OK;
 
+	/* or what is meant to be some of them would be all */
+	if (!cmd_flag(cmd, "evidence") &&
+	    (cmd_flag(cmd, "since") || cmd_flag(cmd, "until")))
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "--since and --until go with --evidence alone");
 	for (i = 0; i < cmd->argc && !err; i++)
 		err = word_find(&c, cmd->argv[i]);
 	if (!err)

@@ -1,8 +1,8 @@
 /*
- * The identities that a command's words, --order, --pack, --range and --from
- * name, as ranges: sorted, none over another, all of them issued. Who names
- * devices (UEID, name, order, pack) names all that they may still use
- * (field_living()); an index or a serial number is one identity alone.
+ * The identities that a command's words, --order, --pack, --range, --from and
+ * --evidence name, as ranges: sorted, none over another, all of them issued.
+ * Who names devices (UEID, name, order, pack) names all that they may still
+ * use (field_living()); an index or a serial number is one identity alone.
  */
 #ifndef IMPRINT_CMD_IMPRINT_TARGET_H
 #define IMPRINT_CMD_IMPRINT_TARGET_H

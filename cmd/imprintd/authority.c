@@ -135,7 +135,7 @@ message_take(struct desk *desk, struct desk_peer *peer,
 	}
 	if (!is_job(message->type)) {
 		/* strangers' words cost little, and do not end a turn */
-		peer->asked = !internal_is_operators(message->type) ||
+		peer->asked = !internal_is_anybodys(message->type) ||
 		    ++peer->strangers > STRANGERS_MAX;
 		if (request_answer(desk, peer, message))
 			return true;

@@ -180,6 +180,9 @@ bool	operator_request(struct desk *, struct desk_peer *,
 	    const struct internal_message *);
 bool	operator_query(struct desk *, struct desk_peer *,
 	    const struct internal_message *);
+/* The same for a station, which signed it. */
+bool	station_head(struct desk *, struct desk_peer *,
+	    const struct internal_message *);
 
 /* resources.c: JSON, appended. ERR_NOTFOUND, ERR_INVALID. */
 MUST_USE enum err resource_list(struct desk *, const char *path,

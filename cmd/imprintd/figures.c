@@ -172,6 +172,13 @@ figures_put(struct desk *desk, struct buf *out)
 	disk_put(desk, out);
 }
 
+/* Also when the clock was set back to long before. */
+static bool
+is_due(int64_t now, int64_t at)
+{
+	return now >= at || at - now > UPKEEP_S;
+}
+
 void
 upkeep(struct desk *desk, int64_t now)
 {
@@ -182,19 +189,14 @@ upkeep(struct desk *desk, int64_t now)
 	size_t i;
 	enum err err;
 
-	/* a clock that was set back is not waited for */
-	if (desk->anchor_at > now + ANCHOR_AGAIN_S)
-		desk->anchor_at = now;
-	if (desk->upkeep_at > now + UPKEEP_S)
-		desk->upkeep_at = now;
-	if (now >= desk->anchor_at &&
+	if (is_due(now, desk->anchor_at) &&
 	    enrol_idle(desk->enrol, now, &diag) != ERR_OK) {
 		desk->anchor_at = now + ANCHOR_AGAIN_S;
 		desk->upkeep_failed++;
 		log_diag("authority", "the anchor cannot be moved", &diag);
 		diag = (struct diag)DIAG_INIT;
 	}
-	if (now < desk->upkeep_at)
+	if (!is_due(now, desk->upkeep_at))
 		return;
 	err = authority_publish_status(desk->authority, &publish, &diag);
 	for (i = 0; i < 3 && !err; i++)

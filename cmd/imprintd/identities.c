@@ -116,11 +116,13 @@ job_fail(struct desk *desk, struct desk_job *job, const struct diag *diag)
 		" this request out; its log says why" };
 }
 
-/* The disk may be full, memory be short, and will not be for ever. */
+/* The disk may be full, memory be short, the clock be wrong, and will not be
+ * for ever. */
 static bool
 error_passes(enum err err)
 {
-	return err == ERR_NOSPACE || err == ERR_IO || err == ERR_NOMEM;
+	return err == ERR_NOSPACE || err == ERR_IO || err == ERR_NOMEM ||
+	    err == ERR_CLOCK;
 }
 
 /* Nothing of it was done. */

@@ -1,11 +1,12 @@
 /*
- * Operators over the network. A front carries what they sign and is believed
- * nothing: the signature, its time and its order are checked here.
+ * Operators and stations over the network. A front carries what they sign and
+ * is believed nothing: the signature, its time and its order are checked here.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "cmd/imprintd/desk.h"
+#include "lib/authority/acknowledge.h"
 #include "lib/authority/query.h"
 #include "lib/authority/request.h"
 #include "lib/base/cbor_write.h"
@@ -19,7 +20,7 @@
 
 static void
 failed_put(struct desk_peer *peer, uint64_t call, enum err err,
-    const struct diag *diag)
+    unsigned retry_s, const struct diag *diag)
 {
 	static const struct {
 		enum err	 err;
@@ -53,13 +54,13 @@ failed_put(struct desk_peer *peer, uint64_t call, enum err err,
 			    statuses[i].reason);
 		}
 	if (refusal.status == 503)
-		refusal.retry_after_s = RETRY_S;
+		refusal.retry_after_s = retry_s;
 	(void)snprintf(refusal.detail, sizeof(refusal.detail), "%s%s%s",
 	    refusal.status == 500 ? "the authority's log says why" :
 	    diag->what, refusal.status != 500 && diag->hint[0] != '\0' ?
 	    "; " : "", refusal.status == 500 ? "" : diag->hint);
 	if (refusal.status == 500)
-		log_diag("authority", "an operator's request fails", diag);
+		log_diag("authority", "what was signed fails", diag);
 	refusal_put(peer, call, &refusal);
 }
 
@@ -207,7 +208,7 @@ operator_request(struct desk *desk, struct desk_peer *peer,
 	err = request_run(desk, request, &is_signed, &json, &diag);
 	peer->asked = peer->asked || is_signed;
 	if (err)
-		failed_put(peer, message->call, err, &diag);
+		failed_put(peer, message->call, err, RETRY_S, &diag);
 	else
 		json_answer(peer, message->call, &json);
 	return true;
@@ -358,8 +359,40 @@ operator_query(struct desk *desk, struct desk_peer *peer,
 	if (!err)
 		err = buf_err(&json);
 	if (err)
-		failed_put(peer, message->call, err, &diag);
+		failed_put(peer, message->call, err, RETRY_S, &diag);
 	else
 		json_answer(peer, message->call, &json);
+	return true;
+}
+
+/* Stations. */
+
+bool
+station_head(struct desk *desk, struct desk_peer *peer,
+    const struct internal_message *message)
+{
+	_cleanup_buf_ struct buf answer = BUF_INIT, body = BUF_INIT;
+	const struct diag *warning;
+	struct diag diag = DIAG_INIT;
+	struct bytes head;
+	enum err err;
+
+	if (internal_get_octets(message->body, INTERNAL_SIZE_MAX, &head,
+	    &diag) != ERR_OK)
+		return false;
+	err = acknowledge_head(desk->authority, head, time_now(), &answer,
+	    &diag);
+	/* a station's was worth its turn */
+	peer->asked = peer->asked || !err || err == ERR_BUSY;
+	if (err) {
+		failed_put(peer, message->call, err, ACKNOWLEDGE_GAP_S,
+		    &diag);
+		return true;
+	}
+	warning = authority_warning(desk->authority);
+	if (warning != NULL)
+		log_diag("authority", "the anchor cannot be moved", warning);
+	cbor_put_bstr(&body, buf_bytes(&answer));
+	answer_put(peer, message->call, INTERNAL_ANSWER, &body);
 	return true;
 }

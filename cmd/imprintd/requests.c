@@ -272,6 +272,8 @@ request_answer(struct desk *desk, struct desk_peer *peer,
 		return operator_request(desk, peer, message);
 	case INTERNAL_QUERY:
 		return operator_query(desk, peer, message);
+	case INTERNAL_LEDGER_HEAD:
+		return station_head(desk, peer, message);
 	case INTERNAL_FIGURES:
 		return figures_answer(desk, peer, message);
 	default:

@@ -2,7 +2,9 @@
 
 #include <stdio.h>
 
+#include "lib/authority/anchor.h"
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/reconcile.h"
 #include "lib/authority/request_internal.h"
@@ -113,12 +115,11 @@ same_point(const struct ledger_point *a, const struct ledger_point *b)
 
 /* Whose head is it, and is it one of ours? */
 static enum err
-head_take(struct authority *authority, struct bytes encoded,
+head_verify(struct authority *authority, struct bytes encoded,
     struct ledger_head *head, uint8_t signing[COSE_KID_SIZE],
     struct diag *diag)
 {
 	struct station_statement station;
-	bool lost = false;
 	enum err err;
 
 	err = ledger_head_peek(encoded, head, diag);
@@ -128,12 +129,24 @@ head_take(struct authority *authority, struct bytes encoded,
 	if (!err)
 		err = ledger_head_parse(encoded, &station.signing, head,
 		    diag);
+	return err ? err : cose_key_thumbprint(&station.signing, signing);
+}
+
+static enum err
+head_take(struct authority *authority, struct bytes encoded,
+    struct ledger_head *head, uint8_t signing[COSE_KID_SIZE],
+    struct diag *diag)
+{
+	bool lost = false;
+	enum err err;
+
+	err = head_verify(authority, encoded, head, signing, diag);
 	if (!err)
 		err = station_is_lost(authority, head->name, &lost, diag);
 	if (!err && lost)
 		err = diag_fail(diag, ERR_CONFLICT, NULL, "station %s: was "
 		    "given up as lost", head->name);
-	return err ? err : cose_key_thumbprint(&station.signing, signing);
+	return err;
 }
 
 static enum err
@@ -164,35 +177,163 @@ outcome_find(const struct ledger_head *head, const struct last *last,
 	return ERR_OK;
 }
 
+/* A head, and what is to be said to it. */
+struct telling {
+	struct ledger_head	 head;
+	struct last		 last;
+	struct acknowledged	 a;		/* if it is a new one */
+	enum acknowledge_outcome outcome;
+};
+#define TELLING_INIT { .last = LAST_INIT }
+#define _cleanup_telling_ __attribute__((cleanup(telling_release)))
+
+static void
+telling_release(struct telling *t)
+{
+	last_release(&t->last);
+}
+
+static enum err
+telling_decide(struct authority *authority, struct bytes encoded, int64_t now,
+    struct telling *t, struct diag *diag)
+{
+	enum err err;
+
+	t->a.time = now;
+	err = head_take(authority, encoded, &t->head, t->a.signing, diag);
+	if (!err)
+		err = last_get(authority, t->a.signing, &t->last, diag);
+	if (!err)
+		err = outcome_find(&t->head, &t->last, &t->outcome, diag);
+	if (err)
+		return err;
+	t->a.at = t->head.at;
+	memcpy(t->a.ledger, t->head.ledger, SHA256_SIZE);
+	return ERR_OK;
+}
+
 enum err
 request_station_acknowledge(struct authority *authority,
     const struct request *request, int64_t now, struct buf *result,
     struct diag *diag)
 {
+	_cleanup_telling_ struct telling t = TELLING_INIT;
 	_cleanup_buf_ struct buf made = BUF_INIT;
-	_cleanup_last_ struct last last = LAST_INIT;
-	struct acknowledged a = { .time = now };
-	enum acknowledge_outcome outcome;
-	struct ledger_head head;
 	enum err err;
 
-	err = head_take(authority, request->body, &head, a.signing, diag);
-	if (!err)
-		err = last_get(authority, a.signing, &last, diag);
-	if (!err)
-		err = outcome_find(&head, &last, &outcome, diag);
+	err = telling_decide(authority, request->body, now, &t, diag);
+	if (!err && t.outcome == ACKNOWLEDGE_NEW)
+		err = acknowledgement_make(authority, &t.a, &made, diag);
 	if (err)
 		return err;
-	if (outcome == ACKNOWLEDGE_NEW) {
-		a.at = head.at;
-		memcpy(a.ledger, head.ledger, SHA256_SIZE);
-		err = acknowledgement_make(authority, &a, &made, diag);
-	}
 	cbor_put_array(result, 2);
-	cbor_put_uint(result, outcome);
-	cbor_put_bstr(result, outcome == ACKNOWLEDGE_NEW ? buf_bytes(&made) :
-	    last.encoded);
+	cbor_put_uint(result, t.outcome);
+	cbor_put_bstr(result, t.outcome == ACKNOWLEDGE_NEW ?
+	    buf_bytes(&made) : t.last.encoded);
+	return ERR_OK;
+}
+
+static enum err
+head_record(struct authority *authority, struct bytes encoded, uint64_t since,
+    int64_t now, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	enum err err;
+
+	cbor_put_array(&body, 2);
+	cbor_put_bstr(&body, encoded);
+	err = operation_put_objects(authority, since, &body, diag);
+	if (!err)
+		err = buf_err(&body);
+	return err ? err : operation_append(authority, OPERATION_ACKNOWLEDGE,
+	    now, buf_bytes(&body), NULL, diag);
+}
+
+/* The acknowledgement and its entry, in one transaction. */
+static enum err
+head_carry_out(struct authority *authority, const struct telling *t,
+    struct bytes encoded, int64_t now, struct buf *made, struct diag *diag)
+{
+	uint64_t since = 0;
+	enum err err;
+
+	err = store_begin(authority->store, diag);
+	if (err)
+		return err;
+	err = store_object_last(authority->store, &since, diag);
+	if (!err)
+		err = acknowledgement_make(authority, &t->a, made, diag);
+	if (!err)
+		err = head_record(authority, encoded, since, now, diag);
+	if (!err)
+		err = store_commit(authority->store, diag);
+	if (err)
+		store_rollback(authority->store);
 	return err;
+}
+
+/* Each is an entry of a log that lasts: a station cannot have them without
+ * end. */
+static enum err
+gap_check(const struct telling *t, int64_t now, struct diag *diag)
+{
+	const struct acknowledged *a = &t->last.acknowledged;
+
+	if (t->last.encoded.len == 0 || now < a->time ||
+	    now >= a->time + ACKNOWLEDGE_GAP_S)
+		return ERR_OK;
+	return diag_fail(diag, ERR_BUSY, NULL, "station %s: its ledger was "
+	    "acknowledged %d s ago", t->head.name, (int)(now - a->time));
+}
+
+/* Whether there is a station of that name is not told. */
+static enum err
+stranger(struct diag *diag)
+{
+	if (diag != NULL)
+		*diag = (struct diag)DIAG_INIT;
+	return diag_fail(diag, ERR_AUTH, NULL, "ledger head: not signed by a "
+	    "station that is registered here");
+}
+
+enum err
+acknowledge_head(struct authority *authority, struct bytes head, int64_t now,
+    struct buf *acknowledgement, struct diag *diag)
+{
+	_cleanup_telling_ struct telling t = TELLING_INIT;
+	_cleanup_buf_ struct buf made = BUF_INIT;
+	enum err err;
+
+	authority->warning = (struct diag)DIAG_INIT;
+	err = authority_need_keys(authority, diag);
+	if (!err)
+		err = telling_decide(authority, head, now, &t, diag);
+	if (err == ERR_NOTFOUND || err == ERR_AUTH)
+		return stranger(diag);
+	if (!err && t.outcome == ACKNOWLEDGE_NEW)
+		err = gap_check(&t, now, diag);
+	if (!err && t.outcome == ACKNOWLEDGE_NEW)
+		err = head_carry_out(authority, &t, head, now, &made, diag);
+	if (err)
+		return err;
+	/* as of a request: the next one moves it on */
+	if (t.outcome == ACKNOWLEDGE_NEW && anchor_update(authority, now,
+	    &authority->warning) != ERR_OK)
+		diag_hint(&authority->warning, "the ledger was acknowledged; "
+		    "mend the anchor's place soon");
+	buf_put_bytes(acknowledgement, t.outcome == ACKNOWLEDGE_NEW ?
+	    buf_bytes(&made) : t.last.encoded);
+	return buf_err(acknowledgement);
+}
+
+enum err
+acknowledge_head_verify(struct authority *authority, struct bytes encoded,
+    struct diag *diag)
+{
+	struct ledger_head head;
+	uint8_t signing[COSE_KID_SIZE];
+
+	return head_verify(authority, encoded, &head, signing, diag);
 }
 
 enum err

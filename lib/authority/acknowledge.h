@@ -8,6 +8,11 @@
  * one is given again: a station whose ledger was put back finds so when it
  * takes it in. The same head again is given the same acknowledgement.
  *
+ * A head comes in an operator's request, or from the station itself over the
+ * network: the station's signature is what counts both times, and who
+ * carries it is believed nothing. One that was held back, or comes again, does
+ * not rest on the last one and changes nothing.
+ *
  * A report is refused when it does not rest on the last one: its station
  * did not take it in, or cannot.
  */
@@ -32,6 +37,24 @@ struct acknowledge_answer {
 MUST_USE enum err acknowledge_answer_get(struct authority *,
     struct bytes result, struct acknowledge_answer *ret_answer,
     struct diag *);
+
+/* Between two new ones to a station over the network. */
+#define ACKNOWLEDGE_GAP_S	3
+/*
+ * Of a head as it came over the network; on record (OPERATION_ACKNOWLEDGE)
+ * when it is new, the anchor moved on as after a request: see
+ * authority_warning(). Appended: the acknowledgement. ERR_SYNTAX,
+ * ERR_VERSION; ERR_AUTH: of no station that is registered here; ERR_CONFLICT:
+ * of one that is lost, of another ledger, or it knows of an acknowledgement
+ * that is not known here; ERR_BUSY: too soon after the last one. Nothing is
+ * on record of what is refused.
+ */
+MUST_USE enum err acknowledge_head(struct authority *, struct bytes head,
+    int64_t now, struct buf *acknowledgement, struct diag *);
+/* Is it a head that a station which is registered here signed? ERR_NOTFOUND,
+ * ERR_AUTH, ERR_SYNTAX, ERR_VERSION. */
+MUST_USE enum err acknowledge_head_verify(struct authority *,
+    struct bytes head, struct diag *);
 
 /* What holds the ledger of a report. */
 struct acknowledge_basis {

@@ -31,10 +31,26 @@ ecosystem_key(struct authority *authority, uint8_t ret_key[SHA256_SIZE],
 }
 
 enum err
+claim_key_of(struct authority *authority, uint32_t order, uint32_t pack,
+    uint8_t ret_key[CLAIM_KEY_SIZE], struct diag *diag)
+{
+	uint8_t key[SHA256_SIZE] = { 0 };
+	enum err err;
+
+	err = ecosystem_key(authority, key, diag);
+	if (!err)
+		err = claim_pack_key(bytes_of(key, sizeof(key)), order, pack,
+		    ret_key);
+	wipe(key, sizeof(key));
+	return err;
+}
+
+enum err
 claim_code(struct authority *authority, const struct address *birth,
     char ret_code[CLAIM_CODE_SIZE], struct diag *diag)
 {
-	uint8_t key[SHA256_SIZE] = { 0 }, pack[CLAIM_KEY_SIZE] = { 0 };
+	_cleanup_hmac_ struct hmac *codes = NULL;
+	uint8_t pack[CLAIM_KEY_SIZE] = { 0 };
 	struct store_range range;
 	enum err err;
 
@@ -46,15 +62,56 @@ claim_code(struct authority *authority, const struct address *birth,
 		return diag_fail(diag, err, NULL, "claim: no identity was "
 		    "issued at %u/%ju", birth->log, (uintmax_t)birth->index);
 	if (!err)
-		err = ecosystem_key(authority, key, diag);
+		err = claim_key_of(authority, range.order, range.pack, pack,
+		    diag);
 	if (!err)
-		err = claim_pack_key(bytes_of(key, sizeof(key)), range.order,
-		    range.pack, pack);
+		err = hmac_new(bytes_of(pack, sizeof(pack)), &codes, diag);
 	if (!err)
-		err = claim_code_make(bytes_of(pack, sizeof(pack)),
-		    birth->log, birth->index, ret_code);
-	wipe(key, sizeof(key));
+		err = claim_code_make(codes, birth->log, birth->index,
+		    ret_code);
 	wipe(pack, sizeof(pack));
+	return err;
+}
+
+struct needed_walk {
+	const char	*bootstrap;
+	char		 found[PRODUCT_NAME_MAX + 1];
+	bool		 needed;
+	struct diag	*diag;
+};
+
+/* The newest version of the product counts, which comes last. */
+static enum err
+needed_look(void *ctx, const struct store_object *object)
+{
+	struct needed_walk *walk = ctx;
+	struct product product;
+	enum err err;
+
+	err = product_decode(object->body, &product, walk->diag);
+	if (err)
+		return err;
+	if (product.field.devices == 0 &&
+	    strcmp(product.field.bootstrap, walk->bootstrap) == 0) {
+		memcpy(walk->found, product.name, sizeof(walk->found));
+		walk->needed = product.field.claim;
+	} else if (strcmp(product.name, walk->found) == 0) {
+		walk->needed = false;
+	}
+	return ERR_OK;
+}
+
+enum err
+claim_needed(struct authority *authority, const char *product,
+    bool *ret_needed, struct diag *diag)
+{
+	struct needed_walk walk = { .bootstrap = product, .diag = diag };
+	enum err err;
+
+	err = object_each(authority->store, authority->row_mac,
+	    STORE_PRODUCT, needed_look, &walk, diag);
+	if (!err)
+		*ret_needed = walk.needed;
 	return err;
 }
 

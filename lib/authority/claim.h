@@ -36,6 +36,16 @@
 MUST_USE enum err claim_code(struct authority *, const struct address *birth,
     char ret_code[CLAIM_CODE_SIZE], struct diag *);
 
+/* What the codes of a pack's identities derive from, for the pack's station
+ * (lib/identity/pack.h). The authority is unlocked. */
+MUST_USE enum err claim_key_of(struct authority *, uint32_t order,
+    uint32_t pack, uint8_t ret_key[CLAIM_KEY_SIZE], struct diag *);
+
+/* Do devices that are born with this product wait for their owners, by the
+ * product that they get in the field? */
+MUST_USE enum err claim_needed(struct authority *, const char *product,
+    bool *ret_needed, struct diag *);
+
 /* What stands for a code in a request, so that codes are not on record:
  * SHA-256(["imprint claim", log, index, code]) of the birth and the code as
  * claim_code_read() gives it. */

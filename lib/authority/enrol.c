@@ -9,6 +9,8 @@
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
 
+#define CLOCK_STEP_S	60	/* between turns; more is looked at */
+
 const char *
 enrol_verdict_name(enum enrol_verdict verdict)
 {
@@ -301,6 +303,16 @@ turn_clear(struct enrol *e)
 	buf_clear(&e->events);
 }
 
+/* Somebody may set the clock while this runs, and what a wrong one dates, and
+ * tells devices, cannot be taken back. */
+static enum err
+clock_check(struct enrol *e, int64_t now, struct diag *diag)
+{
+	if (now >= e->now && now - e->now <= CLOCK_STEP_S)
+		return ERR_OK;
+	return operation_clock(e->authority, now, diag);
+}
+
 enum err
 enrol_turn_begin(struct enrol *e, int64_t now, struct diag *diag)
 {
@@ -309,6 +321,9 @@ enrol_turn_begin(struct enrol *e, int64_t now, struct diag *diag)
 	if (e->turn)
 		return diag_fail(diag, ERR_STATE, NULL,
 		    "enrolment: a turn is under way");
+	err = clock_check(e, now, diag);
+	if (err)
+		return err;
 	e->now = now;
 	turn_clear(e);
 	err = enrol_load(e, diag);
@@ -460,7 +475,8 @@ enrol_idle(struct enrol *e, int64_t now, struct diag *diag)
 	enum err err;
 
 	if (e->turn || (!e->moved && !e->anchor_due) ||
-	    (!e->anchor_due && now - e->anchored < ENROL_ANCHOR_S))
+	    (!e->anchor_due && now >= e->anchored &&
+	    now - e->anchored < ENROL_ANCHOR_S))
 		return ERR_OK;
 	err = anchor_update(e->authority, now, diag);
 	if (err)

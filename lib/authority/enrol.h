@@ -112,7 +112,8 @@ void	enrol_close(struct enrol **);
 #define _cleanup_enrol_ __attribute__((cleanup(enrol_close)))
 
 /* Begin a turn: reads what other verbs changed since the last one, reserves
- * a block when few indices are left. ERR_STATE: one is under way. */
+ * a block when few indices are left. ERR_STATE: one is under way; ERR_CLOCK:
+ * the clock was set to where unlocking would refuse it, too. */
 MUST_USE enum err enrol_turn_begin(struct enrol *, int64_t now,
     struct diag *);
 /*

@@ -353,8 +353,12 @@ static void
 attempts_refill(struct submission *s)
 {
 	struct field_device *device = &s->asker.device;
-	int64_t days = (s->enrol->now - device->since) / DAY_S;
+	int64_t days;
 
+	/* by a clock that was ahead */
+	if (device->since > s->enrol->now)
+		device->since = s->enrol->now;
+	days = (s->enrol->now - device->since) / DAY_S;
 	if (days <= 0 && device->attempts > 0)
 		return;
 	if (device->attempts == 0 || days >= (int64_t)device->attempts) {

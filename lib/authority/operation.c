@@ -22,6 +22,7 @@ operation_kind_name(unsigned kind)
 		[OPERATION_TEMPLATE] = "template",
 		[OPERATION_RESERVE] = "reserve", [OPERATION_FIELD] = "field",
 		[OPERATION_SERVER] = "server",
+		[OPERATION_ACKNOWLEDGE] = "acknowledge",
 	};
 
 	return kind >= 1 && kind < sizeof(names) / sizeof(names[0]) ?
@@ -255,6 +256,27 @@ operation_grow(struct authority *authority, struct operation_head *head,
 	return operation_head_put(authority, head, diag);
 }
 
+static enum err
+clock_compare(const struct authority *authority,
+    const struct operation_head *head, int64_t now, struct diag *diag)
+{
+	char have[TIME_TEXT_SIZE], last[TIME_TEXT_SIZE];
+	enum err err;
+
+	if ((authority->accepted & AUTHORITY_CLOCK) != 0 ||
+	    (now >= head->time - OPERATION_BACK_S &&
+	    now <= head->time + OPERATION_AHEAD_S))
+		return ERR_OK;
+	time_format(now, have);
+	time_format(head->time, last);
+	err = diag_fail(diag, ERR_CLOCK, NULL,
+	    "clock: it says %s, but the last operation was recorded at %s",
+	    have, last);
+	diag_hint(diag, "set the system's clock; if it is right now and was "
+	    "wrong then: 'imprint clock accept'. Nothing was signed");
+	return err;
+}
+
 static int64_t
 entry_time(const struct authority *authority,
     const struct operation_head *head, int64_t now)
@@ -302,10 +324,12 @@ operation_append(struct authority *authority, enum operation_kind kind,
 	enum err err;
 
 	err = operation_head(authority, &head, diag);
-	if (err)
-		return err;
-	return append_to(authority, &head, kind, now, body, ret_operation,
-	    diag);
+	/* a day's TLS certificate, without which nobody can be told to come
+	 * back, may be of a clock that went back */
+	if (!err && (kind != OPERATION_SERVER || now > head.time))
+		err = clock_compare(authority, &head, now, diag);
+	return err ? err : append_to(authority, &head, kind, now, body,
+	    ret_operation, diag);
 }
 
 enum err
@@ -472,24 +496,14 @@ operation_migrate(struct authority *authority, bool begun, int64_t now,
 	return err;
 }
 
-static enum err
-clock_compare(const struct operation_head *head, int64_t now,
-    struct diag *diag)
+enum err
+operation_clock(struct authority *authority, int64_t now, struct diag *diag)
 {
-	char have[TIME_TEXT_SIZE], last[TIME_TEXT_SIZE];
+	struct operation_head head;
 	enum err err;
 
-	if (now >= head->time - OPERATION_BACK_S &&
-	    now <= head->time + OPERATION_AHEAD_S)
-		return ERR_OK;
-	time_format(now, have);
-	time_format(head->time, last);
-	err = diag_fail(diag, ERR_CLOCK, NULL,
-	    "clock: it says %s, but the last operation was recorded at %s",
-	    have, last);
-	diag_hint(diag, "set the system's clock; if it is right now and was "
-	    "wrong then: 'imprint clock accept'. Nothing was signed");
-	return err;
+	err = operation_head(authority, &head, diag);
+	return err ? err : clock_compare(authority, &head, now, diag);
 }
 
 /*
@@ -609,9 +623,8 @@ unlock_once(struct authority *authority, int64_t now, struct diag *diag)
 	if (!err)
 		err = begun_mark(authority, diag);
 	/* who only looks does not need the right time */
-	if (!err && authority->mode == AUTHORITY_WRITE &&
-	    !(authority->accepted & AUTHORITY_CLOCK))
-		err = clock_compare(&head, now, diag);
+	if (!err && authority->mode == AUTHORITY_WRITE)
+		err = clock_compare(authority, &head, now, diag);
 	return err;
 }
 

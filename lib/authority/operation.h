@@ -49,6 +49,9 @@ enum operation_kind {
 	/* [DNS name, SHA-256 of the certificate, its end]: made for a server
 	 * of our own (server_certificate.h) */
 	OPERATION_SERVER = 12,
+	/* [head that a station signed, [[kind, name, version, hash], ...]]:
+	 * the acknowledgement that it was given (acknowledge.h) */
+	OPERATION_ACKNOWLEDGE = 13,
 	OPERATION_EPOCH = 8	/* [epoch, anchor, [[log, first, count],
 				 * ...]]: see anchor.h */
 };
@@ -96,13 +99,18 @@ MUST_USE enum err operation_put_objects(struct authority *, uint64_t since,
     struct buf *out, struct diag *);
 
 /* Append within the caller's transaction, at now or, if the clock is a little
- * behind, at the time of the last entry. ret_operation may be NULL. */
+ * behind, at the time of the last entry. ret_operation may be NULL. ERR_CLOCK:
+ * it is where unlocking would refuse it, too; but OPERATION_SERVER may be
+ * behind. */
 MUST_USE enum err operation_append(struct authority *, enum operation_kind,
     int64_t now, struct bytes body, struct operation *ret_operation,
     struct diag *);
 /* The same in a transaction of its own. */
 MUST_USE enum err operation_record(struct authority *, enum operation_kind,
     int64_t now, struct bytes body, struct diag *);
+/* The clock alone, before what is to be appended is done. ERR_CLOCK. */
+MUST_USE enum err operation_clock(struct authority *, int64_t now,
+    struct diag *);
 /* The place and time that an entry appended next will have. */
 MUST_USE enum err operation_next(struct authority *, int64_t now,
     struct operation *ret_operation, struct diag *);

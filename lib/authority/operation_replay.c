@@ -2,6 +2,7 @@
  * The whole operations log against the registry: entries against the tree,
  * what they made against the tables.
  */
+#include "lib/authority/acknowledge.h"
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
@@ -111,6 +112,22 @@ replay_template(struct replay *r, const struct operation *operation)
 }
 
 static enum err
+replay_acknowledge(struct replay *r, const struct operation *operation)
+{
+	struct bytes head;
+	struct cbor cbor;
+
+	cbor_open(&cbor, operation->body);
+	cbor_get_array_sized(&cbor, 2);
+	head = cbor_get_bstr(&cbor);
+	if (!cbor_ok(&cbor) || acknowledge_head_verify(r->authority, head,
+	    NULL) != ERR_OK)
+		return replay_fail(r, "its ledger head is not one that a "
+		    "station signed");
+	return replay_objects(r, &cbor);
+}
+
+static enum err
 replay_request(struct replay *r, const struct operation *operation)
 {
 	enum request_type type = (enum request_type)0;
@@ -161,6 +178,8 @@ replay_entry(void *ctx, const struct store_operation *row)
 		err = replay_request(r, &operation);
 	else if (!err && operation.kind == OPERATION_TEMPLATE)
 		err = replay_template(r, &operation);
+	else if (!err && operation.kind == OPERATION_ACKNOWLEDGE)
+		err = replay_acknowledge(r, &operation);
 	else if (!err)
 		err = status_replay_entry(r->status, &operation,
 		    (enum request_type)0, BYTES_NONE, r->diag);

@@ -7,16 +7,17 @@
 
 #include "lib/authority/anchor.h"
 #include "lib/authority/chunk_receipt.h"
+#include "lib/authority/claim.h"
 #include "lib/authority/log_publish.h"
 #include "lib/authority/names_internal.h"
 #include "lib/authority/operation.h"
+#include "lib/authority/order_header.h"
 #include "lib/authority/order_manifest.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/pipeline.h"
 #include "lib/authority/publish.h"
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
-#include "lib/identity/station.h"
 #include "lib/log/entry.h"
 
 #define JOBS_MAX (PIPELINE_WORKERS_MAX + PIPELINE_AHEAD)
@@ -39,8 +40,8 @@ struct run {
 	struct chunk_job	*jobs;		/* a ring of job_count */
 	size_t			 job_count;
 	struct buf		 certs[PACK_CERTS_MAX];
-	char			 product_name[PRODUCT_NAME_MAX + 1];
 	struct product		 product;
+	bool			 claims;	/* its devices are claimed */
 	struct buf		 frontier;
 	bool			 stopping;	/* asked once, it stays so */
 	uint64_t		 next_index;	/* of the next chunk */
@@ -120,9 +121,6 @@ run_product(struct run *run, struct diag *diag)
 	err = object_by_hash(run->authority->store, run->authority->row_mac,
 	    STORE_PRODUCT,
 	    run->order.product, &body, &object, diag);
-	if (!err)
-		memcpy(run->product_name, object.name,
-		    sizeof(run->product_name));
 	return err ? err : product_decode(object.body, &run->product, diag);
 }
 
@@ -167,6 +165,9 @@ run_open(struct run *run, struct diag *diag)
 	if (!err)
 		err = run_product(run, diag);
 	if (!err)
+		err = claim_needed(authority, run->product.name,
+		    &run->claims, diag);
+	if (!err)
 		err = run_certs(run, diag);
 	if (!err)
 		err = run_keys(run, diag);
@@ -199,52 +200,15 @@ run_release(struct run *run)
 	sha256_free(&run->sha256);
 }
 
-/* The key that the order's record names: the station may have a newer one. */
-static enum err
-filling_recipient(struct run *run, struct filling *f, struct diag *diag)
-{
-	struct station_statement statement;
-	struct order_record record;
-	enum err err;
-
-	err = order_record_get(run->authority, run->order.number, &record,
-	    diag);
-	if (!err)
-		err = station_statement_get(run->authority, f->pack.station,
-		    record.packs[f->pack.no - 1].kid, &statement, diag);
-	if (err)
-		return err;
-	f->recipient = statement.sealing;
-	memcpy(f->header.binding.recipient, statement.kid, SHA256_SIZE);
-	return ERR_OK;
-}
-
 static enum err
 filling_header(struct run *run, struct filling *f, struct diag *diag)
 {
-	struct pack_header *header = &f->header;
-	size_t i;
-	enum err err;
+	const struct order_header in = { .order = &run->order,
+	    .pack = &f->pack, .product = &run->product,
+	    .mode = run->devices.mode, .certs = run->certs };
 
-	err = filling_recipient(run, f, diag);
-	if (err)
-		return err;
-	memcpy(header->binding.pack, f->pack.id, PACKAGE_ID_SIZE);
-	memcpy(header->binding.order, run->order.id, PACKAGE_ID_SIZE);
-	memcpy(header->binding.product, run->order.product, SHA256_SIZE);
-	header->mode = run->devices.mode;
-	header->number = f->pack.no;
-	header->order_number = run->order.number;
-	header->count = f->pack.count;
-	header->recipient_alg = f->recipient.alg;
-	header->ecosystem = bytes_of(run->authority->info.id,
-	    ECOSYSTEM_ID_SIZE);
-	header->product_name = bytes_text(run->product_name);
-	pack_header_ask(header, &run->product);
-	for (i = 0; i < PACK_CERTS_MAX && run->certs[i].len > 0; i++)
-		header->certs[i] = buf_bytes(&run->certs[i]);
-	header->cert_count = i;
-	return ERR_OK;
+	return order_header_make(run->authority, &in, &f->header,
+	    &f->recipient, diag);
 }
 
 static enum err
@@ -301,6 +265,8 @@ filling_begin(struct run *run, struct filling *f, const char *path,
 	const struct io *io = run->authority->io;
 	enum err err;
 
+	if (!run->claims)
+		f->header.claim = (struct pack_claim){ .log = 0 };
 	err = pack_put_header(&header, &f->header);
 	if (!err)
 		err = filling_free(run, f, diag);

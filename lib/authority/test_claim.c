@@ -26,20 +26,6 @@ product_claimed(struct world *w)
 	product_put(w, &product);
 }
 
-static enum err
-submit_at(struct field *f, int64_t now, enum request_type type,
-    struct bytes body, struct buf *result, struct diag *diag)
-{
-	_cleanup_buf_ struct buf request = BUF_INIT;
-
-	assert_int_equal(request_sign(authority_info(f->w->authority)->id, type,
-			     body, now, f->w->operator, & request, diag),
-	    ERR_OK);
-	buf_clear(result);
-	return authority_submit(f->w->authority, buf_bytes(&request), now,
-	    result, diag);
-}
-
 /* proof of code, or with NULL of the right one. */
 static struct claim_result
 claim_at(struct field *f, int64_t now, const struct address *birth,
@@ -54,7 +40,7 @@ claim_at(struct field *f, int64_t now, const struct address *birth,
 	good(claim_code(f->w->authority, birth, right, &diag), &diag);
 	good(claim_proof(birth, code != NULL ? code : right, proof), &diag);
 	good(claim_put_request(&body, birth, proof, owner), &diag);
-	good(submit_at(f, now, REQUEST_DEVICE_CLAIM, buf_bytes(&body),
+	good(submit_at(f->w, now, REQUEST_DEVICE_CLAIM, buf_bytes(&body),
 	    &result, &diag), &diag);
 	good(claim_result_get(buf_bytes(&result), &said, &diag), &diag);
 	return said;
@@ -67,7 +53,7 @@ release(struct field *f, const struct address *birth)
 	struct diag diag = DIAG_INIT;
 
 	good(release_put_request(&body, birth), &diag);
-	return submit_at(f, NOW, REQUEST_DEVICE_RELEASE, buf_bytes(&body),
+	return submit_at(f->w, NOW, REQUEST_DEVICE_RELEASE, buf_bytes(&body),
 	    &result, &diag);
 }
 
@@ -145,7 +131,7 @@ test_suspended_before(void **state)
 	range.first = enrolled(f, e, &f->devices[0]);
 	good(request_put_status(&body, STATUS_SUSPEND, CRL_CERTIFICATE_HOLD,
 	    &range, 1, "test"), &diag);
-	good(submit_at(f, NOW, REQUEST_STATUS, buf_bytes(&body), &result,
+	good(submit_at(f->w, NOW, REQUEST_STATUS, buf_bytes(&body), &result,
 	    &diag), &diag);
 	assert_int_equal(release(f, &birth), ERR_OK);
 	assert_false(claim_at(f, NOW, &birth, NULL, "Joe").resumed);
@@ -236,7 +222,7 @@ claim_raw(struct field *f, const struct address *birth, const char *owner,
 	cbor_put_uint(&body, birth->index);
 	cbor_put_bstr(&body, bytes_of(proof, proof_size));
 	cbor_put_text(&body, owner);
-	return submit_at(f, NOW, REQUEST_DEVICE_CLAIM, buf_bytes(&body),
+	return submit_at(f->w, NOW, REQUEST_DEVICE_CLAIM, buf_bytes(&body),
 	    &result, &diag);
 }
 
@@ -291,7 +277,7 @@ test_revoked(void **state)
 
 	good(request_put_status(&body, STATUS_REVOKE, CRL_KEY_COMPROMISE,
 	    &range, 1, "test"), &diag);
-	good(submit_at(f, NOW, REQUEST_STATUS, buf_bytes(&body), &result,
+	good(submit_at(f->w, NOW, REQUEST_STATUS, buf_bytes(&body), &result,
 	    &diag), &diag);
 	assert_int_equal(claim_raw(f, &birth, "Jane", SHA256_SIZE),
 	    ERR_CONFLICT);

@@ -1,5 +1,6 @@
 /* Plain EST: what a certification request is worth. */
 #include "lib/authority/enrol_internal.h"
+#include "lib/authority/evidence.h"
 #include "lib/authority/test_enrol.h"
 #include "lib/x509/csr.h"
 #include "lib/x509/test_csr_make.h"
@@ -225,6 +226,7 @@ test_same_key_renews(void **state)
 	struct field *f = *state;
 	struct doorbell *device = &f->devices[1];
 	struct enrol *e = opened_with(f, "2.0.0", 1);
+	const int64_t later = DUE + 366 * INT64_C(86400);
 	unsigned reason;
 
 	est_key_make(&k);
@@ -249,15 +251,15 @@ test_same_key_renews(void **state)
 	assert_int_equal(est_at(e, DUE, true, "", buf_bytes(&second.answer),
 	    buf_bytes(&k.csr), &again), ENROL_QUOTA);
 	assert_int_equal(status_of(f, first.index, &reason), STATUS_VALID);
-	assert_int_equal(est_at(e, DUE + 366 * INT64_C(86400), true, "",
+	assert_int_equal(est_at(e, later, true, "",
 	    buf_bytes(&second.answer), buf_bytes(&k.csr), &again),
 	    ENROL_DONE);
 	assert_int_equal(status_of(f, first.index, &reason), STATUS_REVOKED);
 	assert_int_equal(reason, CRL_SUPERSEDED);
-	assert_int_equal(est_at(e, DUE, true, "", buf_bytes(&first.answer),
+	assert_int_equal(est_at(e, later, true, "", buf_bytes(&first.answer),
 	    buf_bytes(&k.csr), &again), ENROL_SUPERSEDED);
 	/* and birth is used up */
-	assert_int_equal(est_at(e, DUE, false, "",
+	assert_int_equal(est_at(e, later, false, "",
 	    buf_bytes(&device->birth.leaf), buf_bytes(&k.csr), &again),
 	    ENROL_CONSUMED);
 	enrol_close(&e);
@@ -557,6 +559,78 @@ test_refused_confirms_nothing(void **state)
 	all_verified(f);
 }
 
+/* Who was issued so, in order; of bulk how many. */
+static void
+found_check(struct field *f, enum evidence_class evidence, int64_t since,
+    int64_t until, const uint64_t *online, size_t count, uint64_t bulk)
+{
+	_cleanup_status_ranges_ struct status_ranges list = { .count = 0 };
+	const struct evidence_query query = { evidence, since, until };
+	struct diag diag = DIAG_INIT;
+	size_t i, n = 0;
+
+	good(evidence_ranges(f->w->authority, &query, &list, &diag), &diag);
+	for (i = 0; i < list.count; i++) {
+		if (list.ranges[i].log == LOG_BULK_NUMBER) {
+			bulk -= list.ranges[i].count;
+			continue;
+		}
+		assert_true(n < count);
+		assert_int_equal(list.ranges[i].first, online[n++]);
+		assert_int_equal(list.ranges[i].count, 1);
+	}
+	assert_int_equal(n, count);
+	assert_int_equal(bulk, 0);
+}
+
+/* A renewal is found with what it was renewed from, whenever that was, and
+ * nothing else is. */
+static void
+test_found_by_evidence(void **state)
+{
+	_cleanup_est_key_ struct est_key k = EST_KEY_INIT, late = EST_KEY_INIT;
+	_cleanup_answered_ struct answered first = ANSWERED_INIT,
+	    second = ANSWERED_INIT, other = ANSWERED_INIT;
+	const int64_t always = INT64_MAX;
+	struct field *f = *state;
+	struct enrol *e = opened_with(f, "2.0.0", QUOTA);
+	uint64_t known, found[3];
+
+	est_key_make(&k);
+	est_key_make(&late);
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[0].birth.leaf), buf_bytes(&k.csr), &first),
+	    ENROL_DONE);
+	enrol_close(&e);
+	product_with(f->w, "2.1.0", QUOTA, 2);
+	e = opened(f);
+	known = enrolled(f, e, &f->devices[1]);
+	enrol_close(&e);
+	e = opened_with(f, "2.2.0", QUOTA);
+	assert_int_equal(est_at(e, DUE, true, "", buf_bytes(&first.answer),
+	    buf_bytes(&k.csr), &second), ENROL_DONE);
+	assert_int_equal(evidence_of(f, second.index),
+	    EVIDENCE_FRONT_RENEWAL);
+	assert_int_equal(est_at(e, DUE, false, "", buf_bytes(
+	    &f->devices[2].birth.leaf), buf_bytes(&late.csr), &other),
+	    ENROL_DONE);
+	enrol_close(&e);
+	found[0] = first.index;
+	found[1] = second.index;
+	found[2] = other.index;
+	found_check(f, EVIDENCE_FRONT, INT64_MIN, always, found, 3, 0);
+	found_check(f, EVIDENCE_FRONT, NOW, NOW + 1, found, 2, 0);
+	found_check(f, EVIDENCE_FRONT, INT64_MIN, NOW, found, 0, 0);
+	found_check(f, EVIDENCE_FRONT, NOW + 1, DUE, found, 0, 0);
+	found_check(f, EVIDENCE_FRONT, NOW + 1, DUE + 1, found + 2, 1, 0);
+	found_check(f, EVIDENCE_FRONT_RENEWAL, DUE, always, found + 1, 1, 0);
+	found_check(f, EVIDENCE_FRONT_RENEWAL, NOW, DUE, found, 0, 0);
+	found_check(f, EVIDENCE_BOOTSTRAP, INT64_MIN, always, &known, 1, 0);
+	found_check(f, EVIDENCE_ORDER, INT64_MIN, always, found, 0, DEVICES);
+	found_check(f, EVIDENCE_MANUFACTURER, INT64_MIN, always, found, 0, 0);
+	all_verified(f);
+}
+
 int
 main(void)
 {
@@ -572,7 +646,8 @@ main(void)
 		cmocka_unit_test_setup(test_wishes, field_fresh),
 		cmocka_unit_test_setup(test_two_keys, field_fresh),
 		cmocka_unit_test_setup(test_refused_confirms_nothing,
-		    field_fresh)
+		    field_fresh),
+		cmocka_unit_test_setup(test_found_by_evidence, field_fresh)
 	};
 
 	return cmocka_run_group_tests(tests, field_make, field_free);

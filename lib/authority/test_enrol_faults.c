@@ -84,7 +84,7 @@ test_blocks(void **state)
 	assert_int_equal(log.size, 151);
 	assert_true(log.reserved >= log.size + ENROL_TURN_MAX / 2);
 	enrol_close(&e);
-	e = opened(f);
+	good(enrol_open(f->w->authority, NOW + i * 86400, &e, NULL), NULL);
 	assert_int_equal(log_row(f).size, log.reserved);
 	assert_int_equal(status_of(f, 151, &reason), STATUS_REVOKED);
 	assert_int_equal(status_of(f, log.reserved - 1, &reason),
@@ -577,6 +577,73 @@ test_anchored(void **state)
 	(void)unlink(place.path);
 }
 
+/* The clock is set while it runs: nothing is dated that unlocking would refuse
+ * afterwards; it goes on when the clock is right again. */
+static void
+test_clock(void **state)
+{
+	static const int64_t wrong[] = { NOW - OPERATION_BACK_S - 100, 0,
+	    NOW + OPERATION_AHEAD_S + 100, TIME_MAX_S };
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	struct operation_head before, after;
+	struct store_log log = log_row(f);
+	size_t i;
+
+	assert_int_equal(operation_head(f->w->authority, &before, NULL),
+	    ERR_OK);
+	for (i = 0; i < COUNT(wrong); i++) {
+		struct diag diag = DIAG_INIT;
+
+		assert_int_equal(enrol_turn_begin(e, wrong[i], &diag),
+		    ERR_CLOCK);
+		assert_non_null(strstr(diag.hint, "clock"));
+	}
+	assert_int_equal(operation_head(f->w->authority, &after, NULL),
+	    ERR_OK);
+	assert_int_equal(after.size, before.size);
+	assert_int_equal(after.time, before.time);
+	assert_int_equal(log_row(f).reserved, log.reserved);
+	asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[0].birth);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* Ahead by years, as far as that is taken, and set right by an operator: who
+ * asked often meanwhile does not wait for those years. */
+static void
+test_clock_ahead(void **state)
+{
+	const int64_t ahead = NOW + OPERATION_AHEAD_S - 86400;
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	enum enrol_verdict verdict;
+	unsigned i;
+
+	for (i = 0; i < 4; i++) {
+		_cleanup_asked_ struct asked asked = ASKED_INIT;
+
+		asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[0].birth);
+		verdict = ask_at(f, e, ahead, &asked, &a);
+		assert_int_equal(verdict, i < 3 ? ENROL_DONE :
+		    ENROL_ATTEMPTS);
+	}
+	authority_accept(f->w->authority, AUTHORITY_CLOCK);
+	for (i = 0; i < 3; i++) {
+		_cleanup_asked_ struct asked asked = ASKED_INIT;
+
+		asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[0].birth);
+		verdict = ask_at(f, e, NOW + i * 86400, &asked, &a);
+		assert_int_equal(verdict, i == 0 ? ENROL_ATTEMPTS :
+		    ENROL_DONE);
+	}
+	enrol_close(&e);
+}
+
 int
 main(void)
 {
@@ -590,6 +657,8 @@ main(void)
 		cmocka_unit_test_setup(test_rows_changed, field_fresh),
 		cmocka_unit_test_setup(test_row_put_back, field_fresh),
 		cmocka_unit_test_setup(test_anchored, field_fresh),
+		cmocka_unit_test_setup(test_clock, field_fresh),
+		cmocka_unit_test_setup(test_clock_ahead, field_fresh),
 	};
 
 	return cmocka_run_group_tests(tests, field_make, field_free);

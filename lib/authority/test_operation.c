@@ -296,6 +296,14 @@ test_clock(void **state)
 	good(operation_next(w->authority, NOW + 99999, &operation, &diag),
 	    &diag);
 	assert_int_equal(operation.time, NOW + 100000);
+	/* set while it is open */
+	good(operation_clock(w->authority, NOW + 100000, &diag), &diag);
+	assert_int_equal(operation_clock(w->authority, NOW, NULL), ERR_CLOCK);
+	assert_int_equal(operation_record(w->authority, OPERATION_STOP, NOW,
+	    BYTES_NONE, NULL), ERR_CLOCK);
+	assert_int_equal(operation_record(w->authority, OPERATION_STOP, NOW +
+	    100001 + OPERATION_AHEAD_S, BYTES_NONE, NULL), ERR_CLOCK);
+	assert_int_equal(head_of(w).time, NOW + 100000);
 	/* accepted, it does, by a request on record */
 	buf_clear(&body);
 	cbor_put_int(&body, NOW);

@@ -116,8 +116,8 @@ publish_good(struct world *w, int64_t now)
 }
 
 static void
-change(struct world *w, enum status_action action, unsigned reason,
-    uint64_t first, uint64_t count)
+change_at(struct world *w, int64_t now, enum status_action action,
+    unsigned reason, uint64_t first, uint64_t count)
 {
 	struct status_range range = { LOG_BULK_NUMBER, first, count };
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
@@ -125,8 +125,15 @@ change(struct world *w, enum status_action action, unsigned reason,
 
 	assert_int_equal(request_put_status(&body, action, reason, &range, 1,
 	    "test"), ERR_OK);
-	good(submit(w, REQUEST_STATUS, buf_bytes(&body), &result, &diag),
-	    &diag);
+	good(submit_at(w, now, REQUEST_STATUS, buf_bytes(&body), &result,
+	    &diag), &diag);
+}
+
+static void
+change(struct world *w, enum status_action action, unsigned reason,
+    uint64_t first, uint64_t count)
+{
+	change_at(w, NOW, action, reason, first, count);
 }
 
 /* 40 identities, indices 0 to 39. */
@@ -510,11 +517,11 @@ test_if_needed(void **state)
 	issue(w);		/* in the list already */
 	good(publish_at(w, NOW + 3 * DAY_S, true, &diag), &diag);
 	assert_int_equal(number_now(w), 1);
-	change(w, STATUS_REVOKE, 0, 5, 1);
+	change_at(w, NOW + 3 * DAY_S, STATUS_REVOKE, 0, 5, 1);
 	good(publish_at(w, NOW + 3 * DAY_S, true, &diag), &diag);
 	assert_int_equal(number_now(w), 2);
 	/* nothing changed: no operation */
-	change(w, STATUS_REVOKE, 0, 5, 1);
+	change_at(w, NOW + 3 * DAY_S, STATUS_REVOKE, 0, 5, 1);
 	good(publish_at(w, NOW + 4 * DAY_S, true, &diag), &diag);
 	assert_int_equal(number_now(w), 2);
 	/* half of its time is over */

@@ -101,16 +101,23 @@ key_make(enum key_alg alg, struct public_key *ret_key,
 }
 
 static inline enum err
-submit(struct world *w, enum request_type type, struct bytes body,
-    struct buf *result, struct diag *diag)
+submit_at(struct world *w, int64_t now, enum request_type type,
+    struct bytes body, struct buf *result, struct diag *diag)
 {
 	_cleanup_buf_ struct buf request = BUF_INIT;
 
 	assert_int_equal(request_sign(authority_info(w->authority)->id, type,
-			     body, NOW, w->operator, & request, NULL),
-	    ERR_OK);
-	return authority_submit(w->authority, buf_bytes(&request), NOW, result,
+	    body, now, w->operator, &request, NULL), ERR_OK);
+	buf_clear(result);
+	return authority_submit(w->authority, buf_bytes(&request), now, result,
 	    diag);
+}
+
+static inline enum err
+submit(struct world *w, enum request_type type, struct bytes body,
+    struct buf *result, struct diag *diag)
+{
+	return submit_at(w, NOW, type, body, result, diag);
 }
 
 static inline void

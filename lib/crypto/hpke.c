@@ -321,6 +321,56 @@ hpke_sender_new_fixed(const struct public_key *recipient,
 	return ERR_OK;
 }
 
+/* DeriveKeyPair (7.1.3). A scalar of P-256 may be out of range: the next. */
+static enum err
+pair_derive(enum key_alg alg, struct bytes secret, uint8_t ret_private[32],
+    struct diag *diag)
+{
+	_cleanup_hmac_ struct hmac *hmac = NULL;
+	uint8_t prk[SHA256_SIZE], suite[5] = "KEM", counter = 0;
+	struct bytes suite_id = bytes_of(suite, sizeof(suite));
+	struct public_key public;
+	enum err err;
+
+	put_be16(suite + 3, kem_id(alg));
+	err = labeled_extract(suite_id, BYTES_NONE, "dkp_prk", secret, prk,
+	    diag);
+	if (!err)
+		err = hmac_new(bytes_of(prk, sizeof(prk)), &hmac, diag);
+	wipe(prk, sizeof(prk));
+	if (!err && alg == KEY_X25519)
+		return labeled_expand(hmac, suite_id, "sk", BYTES_NONE,
+		    ret_private, 32);
+	while (!err) {
+		err = labeled_expand(hmac, suite_id, "candidate",
+		    bytes_of(&counter, 1), ret_private, 32);
+		if (err || key_derive_public(alg, bytes_of(ret_private, 32),
+		    &public, NULL) != ERR_INVALID || counter == UINT8_MAX)
+			break;
+		counter++;
+	}
+	return err;
+}
+
+enum err
+hpke_sender_derive(const struct public_key *recipient, struct bytes secret,
+    struct bytes info, uint8_t ret_enc[HPKE_ENC_MAX], size_t *ret_enc_len,
+    struct hpke **ret_hpke, struct diag *diag)
+{
+	uint8_t private[32];
+	enum err err;
+
+	err = alg_check(recipient->alg, diag);
+	if (!err)
+		err = pair_derive(recipient->alg, secret, private, diag);
+	if (!err)
+		err = hpke_sender_new_fixed(recipient, bytes_of(private,
+		    sizeof(private)), info, ret_enc, ret_enc_len, ret_hpke,
+		    diag);
+	wipe(private, sizeof(private));
+	return err;
+}
+
 static enum err
 sender_run(struct hpke *h, const struct public_key *recipient,
     struct bytes info, struct public_key *ret_ephemeral, struct diag *diag)

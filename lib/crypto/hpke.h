@@ -28,6 +28,15 @@ MUST_USE enum err hpke_sender_new(const struct public_key *recipient,
 MUST_USE enum err hpke_sender_renew(struct hpke **hpke,
     const struct public_key *recipient, struct bytes info,
     uint8_t ret_enc[HPKE_ENC_MAX], size_t *ret_enc_len, struct diag *);
+/*
+ * The ephemeral pair made of a secret of 32 octets (DeriveKeyPair, 7.1.3), so
+ * that what is sealed is the same each time. Of one secret the recipient, info
+ * and all that is sealed must be the same for ever: of two texts under one key
+ * and nonce both could be read.
+ */
+MUST_USE enum err hpke_sender_derive(const struct public_key *recipient,
+    struct bytes secret, struct bytes info, uint8_t ret_enc[HPKE_ENC_MAX],
+    size_t *ret_enc_len, struct hpke **ret_hpke, struct diag *);
 /* Recipient. ERR_AUTH never: a wrong key shows at the first open. */
 MUST_USE enum err hpke_recipient_new(enum key_alg, struct bytes private,
     struct bytes enc, struct bytes info, struct hpke **ret_hpke,

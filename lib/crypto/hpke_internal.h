@@ -1,6 +1,6 @@
 /*
- * HPKE with the ephemeral key given: for published vectors only, since a
- * key used twice gives the contents away.
+ * HPKE with the ephemeral key given: for published vectors, and beneath
+ * hpke_sender_derive(). A key used twice gives the contents away.
  */
 #ifndef IMPRINT_CRYPTO_HPKE_INTERNAL_H
 #define IMPRINT_CRYPTO_HPKE_INTERNAL_H

@@ -552,6 +552,45 @@ test_aead_wiped(void **state)
 	assert_int_equal(opened.len, 0);
 }
 
+/* RFC 9180 A.1.1, A.3.1: ikmE, pkEm. */
+static void
+test_derive(void **state)
+{
+	static const struct {
+		enum key_alg	 alg;
+		const char	*secret, *enc;
+	} known[] = {
+		{ KEY_X25519,
+		    "7268600d403fce431561aef583ee1613527cff655c1343f29812e667"
+		    "06df3234",
+		    "37fda3567bdbd628e88668c3c8d7e97d1d1253b6d4ea6d44c150f741"
+		    "f1bf4431" },
+		{ KEY_P256,
+		    "4270e54ffd08d79d5928020af4686d8f6b7d35dbe470265f1f5aa228"
+		    "16ce860e",
+		    "04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5"
+		    "e67b325ac98536d7b61a1af4b78e5b7f951c0900be863c403ce65c9b"
+		    "fcb9382657222d18c4" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(known); i++) {
+		_cleanup_hpke_ struct hpke *sender = NULL;
+		uint8_t secret[32], enc[HPKE_ENC_MAX], raw[65];
+		struct public_key public;
+		size_t len = 0;
+
+		assert_int_equal(public_key_check(known[i].alg,
+		    HEX(vectors[i].pk_r, raw), &public, NULL), ERR_OK);
+		assert_int_equal(hpke_sender_derive(&public,
+		    HEX(known[i].secret, secret), bytes_text("i"), enc, &len,
+		    &sender, NULL), ERR_OK);
+		assert_true(bytes_equal(bytes_of(enc, len),
+		    HEX(known[i].enc, raw)));
+	}
+}
+
 int
 main(void)
 {
@@ -559,6 +598,7 @@ main(void)
 		cmocka_unit_test(test_vectors_export),
 		cmocka_unit_test(test_vectors_seal),
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_derive),
 		cmocka_unit_test(test_renew),
 		cmocka_unit_test(test_open_refusals),
 		cmocka_unit_test(test_wrong_recipient),

@@ -1,66 +1,48 @@
-/* The end of a turn: what was done is made durable in a thread of its own,
- * while the loop goes on; then the replies go out. */
+/* What was handled is made durable in a thread of its own, time after time as
+ * long as there is something, while the loop goes on; then the replies go
+ * out. */
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "lib/http/server_internal.h"
 
+/* Requests are counted as they were handled; a number stands for all up to
+ * it. */
 struct http_batch {
 	struct http_server	*server;
 	pthread_t		 thread;
-	sem_t			 go;		/* do one, or quit */
-	int			 done;		/* eventfd: one was done */
+	int			 done;		/* eventfd: look at it */
 	struct event		*ended;
-	bool			 quit;
-	bool			 held;		/* one is under way; loop's */
-	/* the thread's until it is done */
+	pthread_mutex_t		 lock;		/* of what follows */
+	pthread_cond_t		 more;
+	uint64_t		 handled;
+	uint64_t		 durable;
+	uint64_t		 failed;	/* with err: last batch */
+	bool			 quit;		/* when all is done */
+	enum err		 err;
+	/* the thread's until it has failed */
 	struct buf		 body;
 	struct diag		 diag;
-	enum err		 err;
-	atomic_bool		 over;		/* then the loop's again */
 };
 
-/* If what is under way is over: its replies are ready. */
-static void
-batch_look(struct http_batch *batch)
-{
-	struct http_server *server = batch->server;
-	struct peer *peer;
-
-	if (!batch->held || !atomic_load(&batch->over))
-		return;
-	batch->held = false;
-	if (batch->err) {
-		server->err = batch->err;
-		server->diag = batch->diag;
-	}
-	TAILQ_FOREACH(peer, &server->peers, entry)
-		if (peer->state == PEER_HELD) {
-			peer->state = PEER_READY;
-			peer->broken = batch->err != ERR_OK;
-		}
-}
-
-/* What was under way may have ended within this turn: then the disk does not
- * wait for the rest of it. */
 void
-server_replied(struct http_server *server)
+server_replied(struct http_server *server, struct peer *peer)
 {
 	struct http_batch *batch = server->batch;
-	bool held = batch != NULL && batch->held;
 
-	server->due = true;
-	if (batch != NULL)
-		batch_look(batch);
-	if (held && !batch->held && !server->err)
-		server_flush(-1, 0, server);
-	else	/* queued behind all else that is ready in this turn */
+	if (batch == NULL || server->err) {
+		peer->number = UINT64_MAX;
+		/* queued behind all else that is ready in this turn */
 		event_active(server->flush, EV_TIMEOUT, 0);
+		return;
+	}
+	(void)pthread_mutex_lock(&batch->lock);
+	peer->number = ++batch->handled;
+	(void)pthread_cond_signal(&batch->more);
+	(void)pthread_mutex_unlock(&batch->lock);
 }
 
 static void
@@ -86,19 +68,20 @@ reply_broken(struct http_server *server, struct http_request *r,
 		    "what was asked could not be made durable");
 }
 
-/* To all in this state; body: of those that an error broke. */
+/* Of those that wait, up to a number. body: of what an error broke; NULL:
+ * nothing is broken. */
 static void
-replies_send(struct http_server *server, enum peer_state state,
+replies_send(struct http_server *server, uint64_t last,
     const struct buf *body)
 {
 	struct peer *peer, *next;
 
 	for (peer = TAILQ_FIRST(&server->peers); peer != NULL; peer = next) {
 		next = TAILQ_NEXT(peer, entry);
-		if (peer->state != state)
+		if (peer->state != PEER_WAITING || peer->number > last)
 			continue;
 		peer->close = peer->close || server->err != ERR_OK;
-		if (peer->broken || (state == PEER_WAITING && server->err))
+		if (body != NULL)
 			reply_broken(server, &peer->request, body);
 		peer_reply(peer);
 	}
@@ -109,44 +92,59 @@ server_flush(evutil_socket_t fd, short what, void *ctx)
 {
 	const struct buf none = BUF_INIT;
 	struct http_server *server = ctx;
-	struct http_batch *batch = server->batch;
-	struct peer *peer;
 
 	(void)fd;
 	(void)what;
-	if (batch == NULL || server->err) {
-		replies_send(server, PEER_WAITING, &none);
-		return;
+	replies_send(server, UINT64_MAX, server->err ? &none : NULL);
+}
+
+static void
+batch_look(struct http_batch *batch)
+{
+	struct http_server *server = batch->server;
+	uint64_t durable, failed;
+	enum err err;
+
+	(void)pthread_mutex_lock(&batch->lock);
+	durable = batch->durable;
+	failed = batch->failed;
+	err = batch->err;
+	(void)pthread_mutex_unlock(&batch->lock);
+	if (err && !server->err) {
+		server->err = err;
+		server->diag = batch->diag;
+		http_server_stop(server);
 	}
-	if (batch->held || !server->due)
+	replies_send(server, durable, NULL);
+	if (!err)
 		return;
-	TAILQ_FOREACH(peer, &server->peers, entry)
-		if (peer->state == PEER_WAITING)
-			peer->state = PEER_HELD;
-	if (server->config.gather != NULL)
-		server->config.gather(server->config.ctx);
-	server->due = false;
-	batch->held = true;
-	atomic_store(&batch->over, false);
-	(void)sem_post(&batch->go);
+	replies_send(server, failed, &batch->body);
+	server_flush(-1, 0, server);
 }
 
 static void
 batch_ended(evutil_socket_t fd, short what, void *ctx)
 {
-	struct http_batch *batch = ctx;
-	struct http_server *server = batch->server;
 	uint64_t count;
 
 	(void)what;
-	if (read(fd, &count, sizeof(count)) != sizeof(count))
-		return;
-	batch_look(batch);
-	if (server->err)
-		http_server_stop(server);
-	/* the disk works on while we send */
-	server_flush(-1, 0, server);
-	replies_send(server, PEER_READY, &batch->body);
+	if (read(fd, &count, sizeof(count)) == sizeof(count))
+		batch_look(ctx);
+}
+
+/* The number up to which there is something to do; or the last one, to
+ * quit. */
+static uint64_t
+batch_wait(struct http_batch *batch)
+{
+	uint64_t last;
+
+	(void)pthread_mutex_lock(&batch->lock);
+	while (batch->handled == batch->durable && !batch->quit)
+		(void)pthread_cond_wait(&batch->more, &batch->lock);
+	last = batch->handled;
+	(void)pthread_mutex_unlock(&batch->lock);
+	return last;
 }
 
 static void *
@@ -154,19 +152,22 @@ batch_thread(void *ctx)
 {
 	struct http_batch *batch = ctx;
 	const struct http_config *config = &batch->server->config;
-	uint64_t one = 1;
+	uint64_t one = 1, last, before = 0;
+	enum err err = ERR_OK;
 
-	for (;;) {
-		while (sem_wait(&batch->go) != 0)
-			;	/* EINTR */
-		if (batch->quit)
-			return NULL;
-		batch->err = config->batch(config->ctx, &batch->body,
-		    &batch->diag);
-		atomic_store(&batch->over, true);
+	while (!err && (last = batch_wait(batch)) != before) {
+		err = config->batch(config->ctx, &batch->body, &batch->diag);
+		(void)pthread_mutex_lock(&batch->lock);
+		if (!err)
+			batch->durable = before = last;
+		else
+			batch->failed = last;
+		batch->err = err;
+		(void)pthread_mutex_unlock(&batch->lock);
 		while (write(batch->done, &one, sizeof(one)) != sizeof(one))
-			;	/* there is room: its count is 0 */
+			;	/* EINTR; there is room */
 	}
+	return NULL;
 }
 
 static void
@@ -176,7 +177,8 @@ batch_free(struct http_batch *batch)
 		event_free(batch->ended);
 	if (batch->done >= 0)
 		(void)close(batch->done);
-	(void)sem_destroy(&batch->go);
+	(void)pthread_cond_destroy(&batch->more);
+	(void)pthread_mutex_destroy(&batch->lock);
 	buf_release(&batch->body);
 	free(batch);
 }
@@ -210,7 +212,8 @@ batch_begin(struct http_server *server, struct diag *diag)
 	batch->server = server;
 	batch->body = (struct buf)BUF_INIT;
 	batch->diag = (struct diag)DIAG_INIT;
-	(void)sem_init(&batch->go, 0, 0);
+	(void)pthread_mutex_init(&batch->lock, NULL);
+	(void)pthread_cond_init(&batch->more, NULL);
 	batch->done = eventfd(0, EFD_CLOEXEC);
 	if (batch->done >= 0)
 		batch->ended = event_new(server->base, batch->done, EV_READ |
@@ -225,7 +228,7 @@ batch_begin(struct http_server *server, struct diag *diag)
 	return ERR_OK;
 }
 
-/* Waits for what is under way, though its clients have gone. */
+/* What was handled is made durable, though its clients may have gone. */
 void
 batch_end(struct http_server *server)
 {
@@ -233,12 +236,12 @@ batch_end(struct http_server *server)
 
 	if (batch == NULL)
 		return;
-	while (batch->held)
-		batch_ended(batch->done, 0, batch);
-	replies_send(server, PEER_READY, &batch->body);
+	(void)pthread_mutex_lock(&batch->lock);
 	batch->quit = true;
-	(void)sem_post(&batch->go);
+	(void)pthread_cond_signal(&batch->more);
+	(void)pthread_mutex_unlock(&batch->lock);
 	(void)pthread_join(batch->thread, NULL);
+	batch_look(batch);
 	batch_free(batch);
 	server->batch = NULL;
 }

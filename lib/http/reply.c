@@ -197,5 +197,5 @@ http_call_end(struct http_call **call)
 		server_refuse(peer->server, &peer->request,
 		    HTTP_SERVER_ERROR, "no answer could be made");
 	peer->state = PEER_WAITING;
-	server_replied(peer->server);
+	server_replied(peer->server, peer);
 }

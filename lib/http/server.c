@@ -98,7 +98,7 @@ server_dispatch(struct http_server *server, struct peer *peer)
 	if (peer->call != NULL)
 		peer->state = PEER_DEFERRED;
 	else
-		server_replied(server);
+		server_replied(server, peer);
 }
 
 /* The one that has kept us waiting for longest goes: for a request, or for
@@ -110,8 +110,6 @@ server_make_room(struct http_server *server)
 
 	TAILQ_FOREACH(peer, &server->peers, entry) {
 		if (peer->state != PEER_WAITING &&
-		    peer->state != PEER_HELD &&
-		    peer->state != PEER_READY &&
 		    peer->state != PEER_DEFERRED) {
 			peer_free(peer);
 			return;

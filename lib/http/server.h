@@ -3,11 +3,10 @@
  * over TCP or TLS 1.2 and 1.3, one event loop. Clients may show certificates.
  *
  * A request is read whole, within limits and a deadline, before a handler
- * runs. Replies are held until the end of the turn of the event loop: when
- * handlers have run, batch is called once, in a thread of its own, and then
- * their replies are sent. So what the handlers of a turn did can be made
- * durable by one sync before anybody hears of it (group commit). Meanwhile the
- * loop goes on; what is handled then waits for the next batch, one at a time.
+ * runs. Replies are held until what the handlers did is durable: batch is
+ * called, in a thread of its own, for all that was done before, and then their
+ * replies are sent (group commit). Meanwhile the loop goes on; what is handled
+ * then waits for the next batch, one at a time.
  *
  * Hostile clients cost little: sizes and times are bounded, and when all
  * connections are taken, the one that has owed a request for longest is
@@ -170,14 +169,13 @@ struct http_config {
 	const struct http_route *routes;
 	void		*ctx;		/* of all that follow and handlers */
 	/*
-	 * gather, in the loop: what was done so far is for the batch that
-	 * begins. batch, in its thread, never two at once, and not after
+	 * Makes durable what handlers did before it is called, while they may
+	 * do more: in its thread, never two at once, and not after
 	 * http_server_run(). On an error its replies are not sent: all of them
 	 * get 500 and the body that it wrote, all later ones a body of the
 	 * server's; the server stops then and http_server_run() returns the
-	 * error. Both may be NULL.
+	 * error. NULL: replies go out at the end of the loop's turn.
 	 */
-	void		(*gather)(void *ctx);
 	enum err	(*batch)(void *ctx, struct buf *body, struct diag *);
 	/* Between turns: every tick_s seconds while it runs, and on SIGHUP,
 	 * which otherwise ends the process; may be NULL. */

@@ -16,9 +16,7 @@
 enum peer_state {
 	PEER_READING,	/* it owes us a request */
 	PEER_DEFERRED,	/* somebody has its call */
-	PEER_WAITING,	/* handled, for the next batch */
-	PEER_HELD,	/* of the batch that is under way */
-	PEER_READY,	/* of one that has just ended */
+	PEER_WAITING,	/* handled, and not durable yet */
 	PEER_WRITING,	/* we owe it the rest of a reply */
 	PEER_DRAINING	/* refused before it had sent all */
 };
@@ -46,11 +44,11 @@ struct peer {
 	struct bufferevent	*bev;
 	struct event		*deadline;
 	enum peer_state		 state;
+	uint64_t		 number;	/* PEER_WAITING: batch.c */
 	bool			 begun;		/* part of a request is here */
 	bool			 continued;	/* 100 was sent */
 	bool			 close;		/* after the reply */
 	bool			 drain;		/* before that */
-	bool			 broken;	/* by its batch */
 	bool			 monitor;
 	size_t			 searched;	/* no head ends before it */
 	struct http_call	*call;		/* PEER_DEFERRED: its owner's */
@@ -68,7 +66,6 @@ struct http_server {
 	struct evconnlistener	*listener, *monitor;
 	struct event		*flush, *stop_timer;
 	struct http_batch	*batch;		/* while it runs, or NULL */
-	bool			 due;		/* replies for the next one */
 	struct event		*signals[2];
 	struct event		*tick, *hangup;	/* NULL: not asked for */
 	char			 address[HTTP_ADDRESS_SIZE];
@@ -90,9 +87,10 @@ void	server_dispatch(struct http_server *, struct peer *);
 /* The body of a refusal by the server itself. */
 void	server_refuse(struct http_server *, struct http_request *,
 	    enum http_status, const char *what);
-/* Its reply is there: to be sent at the end of the turn. */
-void	server_replied(struct http_server *);
-/* The end of a turn: event callback. */
+/* Its reply is there: to be sent when what it says is durable, without
+ * batches at the end of the turn. */
+void	server_replied(struct http_server *, struct peer *);
+/* That end, and all that waits after an error: event callback. */
 void	server_flush(evutil_socket_t, short what, void *server);
 /* The thread that batches run in, for as long as the server does. */
 MUST_USE enum err batch_begin(struct http_server *, struct diag *);

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -32,8 +33,9 @@ struct fixture {
 	sem_t			 said;		/* one for each hello() */
 	bool			 hold;		/* batches wait for go */
 	bool			 fail;		/* batches fail */
-	unsigned		 batches, handled;
-	unsigned		 gathered;	/* of handled, for the batch */
+	atomic_uint		 handled;
+	unsigned		 batches;
+	unsigned		 gathered;	/* of handled, when it began */
 	sem_t			 ticked, hung_up;
 };
 
@@ -43,7 +45,7 @@ hello(void *ctx, struct http_request *r)
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct fixture *f = ctx;
 
-	f->handled++;
+	atomic_fetch_add(&f->handled, 1);
 	buf_printf(&body, "hello ");
 	buf_put_bytes(&body, http_body(r));
 	buf_put_bytes(&body, http_query(r));
@@ -80,20 +82,13 @@ static const struct http_route routes[] = {
 	{ NULL, NULL, NULL }
 };
 
-static void
-gather(void *ctx)
-{
-	struct fixture *f = ctx;
-
-	f->gathered = f->handled;
-}
-
 static enum err
 batch(void *ctx, struct buf *body, struct diag *diag)
 {
 	struct fixture *f = ctx;
 
 	f->batches++;
+	f->gathered = atomic_load(&f->handled);
 	assert_int_equal(sem_post(&f->in_batch), 0);
 	if (f->hold)
 		while (sem_wait(&f->go) != 0)
@@ -107,7 +102,7 @@ batch(void *ctx, struct buf *body, struct diag *diag)
 static const struct http_config usual = {
 	.address = "127.0.0.1", .body_max = BODY_MAX, .connections_max = 32,
 	.idle_s = PATIENCE_S, .request_s = PATIENCE_S, .stop_s = PATIENCE_S,
-	.routes = routes, .gather = gather, .batch = batch
+	.routes = routes, .batch = batch
 };
 
 static void *
@@ -416,6 +411,8 @@ test_batch(void **state)
 	assert_int_equal(f.gathered, COUNT(fds));
 	for (i = 2; i < COUNT(fds); i++)
 		assert_no_answer(fds[i]);
+	/* another one for the last, if this one began in its handler */
+	assert_int_equal(sem_post(&f.go), 0);
 	assert_int_equal(sem_post(&f.go), 0);
 	for (i = 0; i < COUNT(fds); i++) {
 		_cleanup_buf_ struct buf heard = BUF_INIT;
@@ -427,7 +424,7 @@ test_batch(void **state)
 		(void)close(fds[i]);
 	}
 	stop(&f);
-	assert_int_equal(f.batches, 2);
+	assert_in_range(f.batches, 2, 3);
 }
 
 /* A batch that fails takes those with it that were handled meanwhile. */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "lib/base/cbor_write.h"
-#include "lib/crypto/hash.h"
 
 #define SYMBOLS	12		/* without the check character */
 #define GROUP	4
@@ -12,10 +11,9 @@
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 static enum err
-derive(struct bytes key, const char *what, uint64_t first, uint64_t second,
+derive(struct hmac *hmac, const char *what, uint64_t first, uint64_t second,
     uint8_t ret_mac[SHA256_SIZE])
 {
-	_cleanup_hmac_ struct hmac *hmac = NULL;
 	uint8_t room[64];
 	struct buf text = { .ptr = room, .cap = sizeof(room),
 	    .limit = sizeof(room) };
@@ -28,8 +26,6 @@ derive(struct bytes key, const char *what, uint64_t first, uint64_t second,
 	cbor_put_uint(&text, second);
 	err = buf_err(&text);
 	part = buf_bytes(&text);
-	if (!err)
-		err = hmac_new(key, &hmac, NULL);
 	return err ? err : hmac_parts(hmac, &part, 1, ret_mac);
 }
 
@@ -37,7 +33,11 @@ enum err
 claim_pack_key(struct bytes ecosystem_key, uint32_t order, uint32_t pack,
     uint8_t ret_key[CLAIM_KEY_SIZE])
 {
-	return derive(ecosystem_key, "imprint claim pack", order, pack,
+	_cleanup_hmac_ struct hmac *hmac = NULL;
+	enum err err;
+
+	err = hmac_new(ecosystem_key, &hmac, NULL);
+	return err ? err : derive(hmac, "imprint claim pack", order, pack,
 	    ret_key);
 }
 
@@ -76,7 +76,7 @@ code_print(const uint8_t symbols[SYMBOLS], char ret_code[CLAIM_CODE_SIZE])
 }
 
 enum err
-claim_code_make(struct bytes pack_key, uint32_t log, uint64_t index,
+claim_code_make(struct hmac *codes, uint32_t log, uint64_t index,
     char ret_code[CLAIM_CODE_SIZE])
 {
 	uint8_t mac[SHA256_SIZE], symbols[SYMBOLS];
@@ -84,7 +84,7 @@ claim_code_make(struct bytes pack_key, uint32_t log, uint64_t index,
 	size_t i;
 	enum err err;
 
-	err = derive(pack_key, "imprint claim code", log, index, mac);
+	err = derive(codes, "imprint claim code", log, index, mac);
 	if (err)
 		return err;
 	for (i = 0; i < sizeof(bits); i++)

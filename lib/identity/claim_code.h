@@ -19,6 +19,7 @@
 
 #include "lib/base/bytes.h"
 #include "lib/base/diag.h"
+#include "lib/crypto/hash.h"
 
 #define CLAIM_KEY_SIZE	32
 #define CLAIM_CODE_SIZE	17	/* three groups, check, dashes and NUL */
@@ -26,7 +27,8 @@
 /* Of the pack that an identity was made for; 0, 0: of none. */
 MUST_USE enum err claim_pack_key(struct bytes ecosystem_key, uint32_t order,
     uint32_t pack, uint8_t ret_key[CLAIM_KEY_SIZE]);
-MUST_USE enum err claim_code_make(struct bytes pack_key, uint32_t log,
+/* codes: keyed with the pack's key. */
+MUST_USE enum err claim_code_make(struct hmac *codes, uint32_t log,
     uint64_t index, char ret_code[CLAIM_CODE_SIZE]);
 
 /*

@@ -12,7 +12,10 @@
  *   trailer  manifest's offset (8), its length (4), "IMPREND1"
  *
  * Version 2 says more in its header, what the station asks for on the line and
- * for whom the packages are; a pack that says no more is of version 1. In a
+ * for whom the packages are; a pack that says no more is of version 1. Version
+ * 3 carries what the claim codes of its identities derive from (claim_code.h),
+ * sealed to the station alone, so that it has the code for each label; a
+ * product whose devices need none has packs of version 1 or 2. In a
  * pack for chips, and for devices with keys of their own, a package is the
  * CBOR array
  *
@@ -30,10 +33,11 @@
 #define IMPRINT_IDENTITY_PACK_H
 
 #include "lib/base/io.h"
+#include "lib/identity/claim_code.h"
 #include "lib/identity/delivery.h"
 #include "lib/identity/package.h"
 
-#define PACK_VERSION		2
+#define PACK_VERSION		3
 #define PACK_CHUNK_MAX		4096	/* packages of a chunk */
 #define PACK_CERTS_MAX		8
 #define PACK_HEADER_MAX		((size_t)64 << 10)
@@ -44,6 +48,18 @@
 struct pack_name {
 	struct bytes		kind;
 	enum name_type		type;
+};
+
+/*
+ * The pack's key of claim codes, HPKE (base mode, info "imprint claim key") to
+ * the station's key, AAD = [pack, order, product hash, log, recipient key id].
+ */
+#define PACK_CLAIM_SIZE	(CLAIM_KEY_SIZE + HPKE_TAG_SIZE)
+struct pack_claim {
+	uint32_t	log;		/* of the identities; 0: no codes */
+	uint8_t		enc[HPKE_ENC_MAX];
+	size_t		enc_len;
+	uint8_t		sealed[PACK_CLAIM_SIZE];
 };
 
 struct pack_header {
@@ -63,6 +79,8 @@ struct pack_header {
 	enum order_mode		mode;	/* 0: as ORDER_STATION */
 	enum product_form	form;	/* of what the station hands out */
 	struct bytes		layout;	/* with FORM_IMAGE */
+	/* from version 3 on */
+	struct pack_claim	claim;
 };
 
 struct pack_chunk {
@@ -84,8 +102,17 @@ pack_is_for_devices(const struct pack_header *h)
  * packages out; views into the product. mode is set already. */
 void	pack_header_ask(struct pack_header *, const struct product *);
 MUST_USE enum err pack_put_header(struct buf *, const struct pack_header *);
+/*
+ * The pack's key into the header, whose binding is there already. It is the
+ * same each time, so that a pack that was begun goes on; of another pack the
+ * key is another.
+ */
+MUST_USE enum err pack_claim_seal(struct pack_header *, uint32_t log,
+    const uint8_t key[CLAIM_KEY_SIZE], const struct public_key *recipient,
+    struct diag *);
 /* The header of a file that goes on: one that was begun as version 1 asks for
- * nothing. ERR_CONFLICT: the file begins with another header. */
+ * nothing, one before version 3 has no claim codes. ERR_CONFLICT: the file
+ * begins with another header. */
 MUST_USE enum err pack_header_resume(struct pack_header *,
     const struct file *, struct diag *);
 /* Begin a chunk in an empty buf; then for each package append its sealed
@@ -140,6 +167,14 @@ MUST_USE enum err pack_check(struct pack *,
 MUST_USE enum err pack_open_package(struct pack *, uint64_t position,
     struct bytes private, uint64_t *ret_index, struct secret *out,
     struct diag *);
+
+/*
+ * The claim code of an identity of the pack, for its label; "" when the pack
+ * has none or private is empty. ERR_AUTH: not for this key. The key that codes
+ * derive from is kept with the pack while it is open.
+ */
+MUST_USE enum err pack_claim_code(struct pack *, struct bytes private,
+    uint64_t index, char ret_code[CLAIM_CODE_SIZE], struct diag *);
 
 /*
  * A package as it lies in the pack, for a device that a list named. Views

@@ -4,6 +4,7 @@
 #ifndef IMPRINT_IDENTITY_PACK_INTERNAL_H
 #define IMPRINT_IDENTITY_PACK_INTERNAL_H
 
+#include "lib/base/cbor.h"
 #include "lib/identity/pack.h"
 
 #define PACK_MAGIC		"IMPRPACK"
@@ -20,7 +21,8 @@ enum pack_asks {
 	PACK_ASKS_EVIDENCE = 1,		/* enum product_evidence */
 	PACK_ASKS_NAMES = 2,		/* [+ [kind, type]] */
 	PACK_ASKS_MODE = 3,	/* enum order_mode, unless it is the station */
-	PACK_ASKS_FORM = 4	/* [form, ? layout] */
+	PACK_ASKS_FORM = 4,	/* [form, ? layout] */
+	PACK_ASKS_CLAIM = 5	/* [log, enc, sealed], from version 3 on */
 };
 
 static inline bool
@@ -32,16 +34,31 @@ pack_asks_evidence(const struct pack_header *h)
 static inline unsigned
 pack_version(const struct pack_header *h)
 {
-	return pack_asks_evidence(h) || h->name_count > 0 ||
+	return h->claim.log > 0 ? 3 : pack_asks_evidence(h) ||
+	    h->name_count > 0 ||
 	    pack_is_for_devices(h) || h->form != FORM_CBOR ? 2 : 1;
 }
 
-/* Octets of a chunk's encapsulation; a pack for chips has none there. */
+/* Octets of an encapsulation to the station. */
+static inline size_t
+pack_station_enc_len(const struct pack_header *h)
+{
+	return h->recipient_alg == KEY_X25519 ? 32 : 65;
+}
+
+/* Octets of a chunk's; a pack for chips has none there. */
 static inline size_t
 pack_enc_len(const struct pack_header *h)
 {
-	return h->mode == ORDER_CHIP ? 0 : h->recipient_alg == KEY_X25519 ?
-	    32 : 65;
+	return h->mode == ORDER_CHIP ? 0 : pack_station_enc_len(h);
 }
+
+/* The element of a header; in a parser that then knows why not. */
+void	pack_claim_put(struct buf *, const struct pack_claim *);
+void	pack_claim_get(struct cbor *, const struct pack_header *,
+	    struct pack_claim *ret_claim);
+/* Keyed with the pack's key. ERR_AUTH: not for this private key. */
+MUST_USE enum err pack_claim_open(const struct pack_header *,
+    struct bytes private, struct hmac **ret_codes, struct diag *);
 
 #endif

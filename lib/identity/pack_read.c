@@ -20,6 +20,7 @@ struct pack {
 	size_t			 open_chunk;
 	struct secret		 open_key;	/* that it was made with */
 	struct buf		 room;		/* of a sealed package */
+	struct hmac		*codes;		/* NULL: not opened yet */
 };
 
 void
@@ -32,6 +33,7 @@ pack_close(struct pack **pack)
 	buf_release(&(*pack)->room);
 	package_opener_free(&(*pack)->opener);
 	secret_release(&(*pack)->open_key);
+	hmac_free(&(*pack)->codes);
 	free((*pack)->chunks);
 	free((*pack)->start);
 	free(*pack);
@@ -146,6 +148,9 @@ asks_read(struct cbor *cbor, struct pack_header *header)
 		case PACK_ASKS_FORM:
 			form_read(cbor, header);
 			break;
+		case PACK_ASKS_CLAIM:
+			pack_claim_get(cbor, header, &header->claim);
+			break;
 		default:
 			cbor_fail(cbor, "asks for what is not known");
 		}
@@ -214,6 +219,8 @@ header_read(struct pack *pack, struct diag *diag)
 	header_fields(&cbor, &pack->header, version);
 	if (!cbor_close(&cbor))
 		return syntax(diag, pack, cbor.error);
+	if (version != pack_version(&pack->header))
+		return syntax(diag, pack, "of another version than it says");
 	if (pack->header.recipient_alg != KEY_X25519 &&
 	    pack->header.recipient_alg != KEY_P256)
 		return syntax(diag, pack, "recipient key of no known kind");
@@ -673,4 +680,21 @@ pack_find_device(struct pack *pack, struct bytes which,
 	}
 	return diag_fail(diag, ERR_NOTFOUND, NULL,
 	    "pack %s: holds nothing for this device", pack->file.path);
+}
+
+enum err
+pack_claim_code(struct pack *pack, struct bytes private, uint64_t index,
+    char ret_code[CLAIM_CODE_SIZE], struct diag *diag)
+{
+	enum err err = ERR_OK;
+
+	if (pack->header.claim.log == 0 || private.len == 0) {
+		ret_code[0] = '\0';
+		return ERR_OK;
+	}
+	if (pack->codes == NULL)
+		err = pack_claim_open(&pack->header, private, &pack->codes,
+		    diag);
+	return err ? err : claim_code_make(pack->codes,
+	    pack->header.claim.log, index, ret_code);
 }

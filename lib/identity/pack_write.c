@@ -31,7 +31,7 @@ put_asks(struct buf *out, const struct pack_header *header)
 
 	cbor_put_map(out, (size_t)pack_asks_evidence(header) +
 	    (header->name_count > 0) + pack_is_for_devices(header) +
-	    (header->form != FORM_CBOR));
+	    (header->form != FORM_CBOR) + (header->claim.log > 0));
 	if (pack_asks_evidence(header)) {
 		cbor_put_uint(out, PACK_ASKS_EVIDENCE);
 		cbor_put_uint(out, header->evidence);
@@ -55,6 +55,10 @@ put_asks(struct buf *out, const struct pack_header *header)
 		cbor_put_uint(out, header->form);
 		if (header->layout.len > 0)
 			cbor_put_tstr(out, header->layout);
+	}
+	if (header->claim.log > 0) {
+		cbor_put_uint(out, PACK_ASKS_CLAIM);
+		pack_claim_put(out, &header->claim);
 	}
 }
 
@@ -108,6 +112,8 @@ pack_header_resume(struct pack_header *header, const struct file *file,
 		header->evidence = INJECTION_UNPROVEN;
 		header->name_count = 0;
 	}
+	if (get_be16(head + PACK_MAGIC_SIZE) < 3)
+		header->claim = (struct pack_claim){ .log = 0 };
 	err = pack_put_header(&expected, header);
 	room = err ? NULL : buf_extend(&found, expected.len);
 	if (room == NULL)

@@ -461,7 +461,8 @@ test_heads(void **state)
 		{ 7, 0, ERR_SYNTAX },
 		{ 8, 1, ERR_VERSION },
 		{ 9, 0, ERR_VERSION },
-		{ 9, 3, ERR_VERSION },
+		{ 9, 4, ERR_VERSION },
+		{ 9, 3, ERR_SYNTAX },
 		{ 9, 2, ERR_SYNTAX },		/* asks for nothing */
 		{ 10, 1, ERR_SYNTAX },
 		{ 11, 1, ERR_SYNTAX },

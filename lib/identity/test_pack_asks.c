@@ -99,6 +99,142 @@ test_form(void **state)
 	assert_int_equal(chips.form, FORM_CBOR);
 }
 
+static void
+claim_add(struct pack_world *w)
+{
+	static const uint8_t key[CLAIM_KEY_SIZE] = { 9 };
+
+	assert_int_equal(pack_claim_seal(&w->header, 1, key, &w->recipient,
+	    NULL), ERR_OK);
+}
+
+/* The pack written anew with what its header says now. */
+static void
+write_again(struct pack_world *w)
+{
+	buf_clear(&w->file);
+	assert_int_equal(pack_put_header(&w->file, &w->header), ERR_OK);
+	assert_int_equal(sha256_once(buf_bytes(&w->file),
+	    w->manifest.header_hash), ERR_OK);
+	w->manifest.chunk_count = 0;
+	put_chunk(w, 0, (uint32_t)w->header.count);
+	put_manifest(w);
+	write_file(w, buf_bytes(&w->file));
+}
+
+/* The station has the codes of its pack's identities, nobody else has. */
+static void
+claim_check(enum key_alg alg)
+{
+	static const uint8_t key[CLAIM_KEY_SIZE] = { 9 };
+	_cleanup_hmac_ struct hmac *codes = NULL;
+	_cleanup_pack_world_ struct pack_world w;
+	_cleanup_pack_ struct pack *pack = NULL;
+	char code[CLAIM_CODE_SIZE], right[CLAIM_CODE_SIZE];
+	uint8_t other[KEY_PRIVATE_SIZE];
+	struct bytes private;
+	uint64_t i;
+
+	pack_make(&w, alg, 1, small);
+	claim_add(&w);
+	assert_int_equal(pack_version(&w.header), 3);
+	write_again(&w);
+	assert_int_equal(open_it(&w, &pack), ERR_OK);
+	assert_null(memmem(w.file.ptr, w.file.len, key, sizeof(key)));
+	key_make(alg, &w.foreign_key, other, NULL);
+	private = bytes_of(w.private, KEY_PRIVATE_SIZE);
+	assert_int_equal(pack_claim_code(pack, bytes_of(other,
+	    KEY_PRIVATE_SIZE), 0, code, NULL), ERR_AUTH);
+	assert_int_equal(pack_claim_code(pack, BYTES_NONE, 0, code, NULL),
+	    ERR_OK);
+	assert_string_equal(code, "");
+	assert_int_equal(hmac_new(bytes_of(key, sizeof(key)), &codes, NULL),
+	    ERR_OK);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(pack_claim_code(pack, private, i, code,
+		    NULL), ERR_OK);
+		assert_int_equal(claim_code_make(codes, 1, i, right), ERR_OK);
+		assert_string_equal(code, right);
+	}
+	assert_int_equal(open_package(&w, pack, 1), ERR_OK);
+}
+
+static void
+test_claim(void **state)
+{
+	(void)state;
+	claim_check(KEY_X25519);
+	claim_check(KEY_P256);
+}
+
+/* Of another pack, order, product or log, or for another station: not it. */
+static void
+test_claim_bound(void **state)
+{
+	_cleanup_pack_world_ struct pack_world w;
+	_cleanup_hmac_ struct hmac *codes = NULL;
+	struct pack_header bad, again;
+	struct bytes private;
+	size_t i;
+
+	(void)state;
+	pack_make(&w, KEY_X25519, 1, small);
+	claim_add(&w);
+	again = w.header;
+	claim_add(&w);
+	assert_memory_equal(&w.header.claim, &again.claim,
+	    sizeof(again.claim));
+	private = bytes_of(w.private, KEY_PRIVATE_SIZE);
+	for (i = 0; i < 7; i++) {
+		bad = w.header;
+		bad.binding.pack[0] ^= i == 0;
+		bad.binding.order[0] ^= i == 1;
+		bad.binding.product[0] ^= i == 2;
+		bad.binding.recipient[0] ^= i == 3;
+		bad.claim.log += i == 4;
+		bad.claim.enc[3] ^= i == 5;
+		bad.claim.sealed[7] ^= i == 6;
+		assert_int_equal(pack_claim_open(&bad, private, &codes, NULL),
+		    ERR_AUTH);
+	}
+	assert_null(codes);
+	w.header.binding.pack[0] ^= 1;
+	claim_add(&w);
+	assert_memory_not_equal(w.header.claim.enc, again.claim.enc,
+	    again.claim.enc_len);
+}
+
+static void
+test_claim_lies(void **state)
+{
+	static const struct {
+		const char	*from, *to;
+	} lies[] = {
+		{ "05830158", "05830058" },	/* the log */
+		{ "05830158", "06830158" },
+		{ "0583015820", "0583015821" },
+		{ "0583015820", "0582015820" },
+	};
+	_cleanup_pack_world_ struct pack_world w;
+	_cleanup_pack_ struct pack *pack = NULL, *bad = NULL;
+	size_t i;
+
+	(void)state;
+	pack_make(&w, KEY_X25519, 1, small);
+	w.header.count = 0;
+	claim_add(&w);
+	assert_int_equal(open_asking(&w, "05830158", "05830158", &pack),
+	    ERR_OK);
+	assert_int_equal(pack_header(pack)->claim.log, 1);
+	for (i = 0; i < COUNT(lies); i++)
+		if (open_asking(&w, lies[i].from, lies[i].to, &bad) !=
+		    ERR_SYNTAX)
+			fail_msg("lie %zu", i);
+	/* not in a header of version 2 */
+	assert_int_equal(open_asking(&w, "5041434b0003", "5041434b0002",
+	    &bad), ERR_SYNTAX);
+}
+
 /* A pack that was begun goes on with the header it has. */
 static void
 test_resume(void **state)
@@ -116,6 +252,17 @@ test_resume(void **state)
 	header.evidence = INJECTION_SIGNED;
 	assert_int_equal(pack_header_resume(&header, &file, NULL), ERR_OK);
 	assert_int_equal(header.evidence, INJECTION_UNPROVEN);
+	claim_add(&w);
+	header.claim = w.header.claim;
+	assert_int_equal(pack_header_resume(&header, &file, NULL), ERR_OK);
+	assert_int_equal(header.claim.log, 0);
+	write_again(&w);
+	header.claim = w.header.claim;
+	assert_int_equal(pack_header_resume(&header, &file, NULL), ERR_OK);
+	header.claim.sealed[0] ^= 1;
+	assert_int_equal(pack_header_resume(&header, &file, NULL),
+	    ERR_CONFLICT);
+	header = w.header;
 	header.binding.recipient[0] ^= 1;
 	assert_int_equal(pack_header_resume(&header, &file, NULL),
 	    ERR_CONFLICT);
@@ -127,6 +274,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_asks),
 		cmocka_unit_test(test_form),
+		cmocka_unit_test(test_claim),
+		cmocka_unit_test(test_claim_bound),
+		cmocka_unit_test(test_claim_lies),
 		cmocka_unit_test(test_resume),
 	};
 

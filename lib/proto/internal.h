@@ -58,6 +58,9 @@ enum internal_type {
 	INTERNAL_QUERY = 8,
 	/* struct internal_est; answer: struct internal_est_key */
 	INTERNAL_EST_KEYGEN = 9,
+	/* head of a station's ledger as bstr; answer: the acknowledgement as
+	 * bstr */
+	INTERNAL_LEDGER_HEAD = 10,
 
 	/* of commands: lib/proto/local.h */
 	INTERNAL_SUBMIT = 16,	/* struct local_submit and its files */
@@ -75,12 +78,13 @@ enum internal_type {
 /* May a peer of that role ask so? The one table of what is legal. */
 bool	internal_allowed(enum internal_role, uint64_t type);
 
-/* What an operator signed, or a stranger made up: no certificate is needed to
- * hand it in. */
+/* What an operator or a station signed, or a stranger made up: no certificate
+ * is needed to hand it in. */
 static inline bool
-internal_is_operators(uint64_t type)
+internal_is_anybodys(uint64_t type)
 {
-	return type == INTERNAL_REQUEST || type == INTERNAL_QUERY;
+	return type == INTERNAL_REQUEST || type == INTERNAL_QUERY ||
+	    type == INTERNAL_LEDGER_HEAD;
 }
 
 /* body: one encoded item, a view. */

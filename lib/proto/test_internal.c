@@ -80,7 +80,7 @@ test_roles(void **state)
 	(void)state;
 	for (type = 0; type < 256; type++) {
 		assert_int_equal(internal_allowed(INTERNAL_FRONT, type),
-		    type >= INTERNAL_WELCOME && type <= INTERNAL_EST_KEYGEN);
+		    type >= INTERNAL_WELCOME && type <= INTERNAL_LEDGER_HEAD);
 		assert_int_equal(internal_allowed(INTERNAL_OPERATOR, type),
 		    type >= INTERNAL_SUBMIT && type <= INTERNAL_EXPORT);
 	}

@@ -48,7 +48,7 @@ class Server:
 
     def __init__(self, eco, *argv, fronts=2, program="imprintd", env=None,
                  name=NAME):
-        self.eco = eco
+        self.eco, self.name = eco, name
         self.env = {**os.environ, **(env or {})}
         self.env["ASAN_OPTIONS"] = ":".join(filter(None, [
             self.env.get("ASAN_OPTIONS"), NO_LEAKS]))
@@ -108,11 +108,11 @@ class Server:
         plain = socket.create_connection(("127.0.0.1", self.port),
                                          timeout=PATIENCE_S)
         return (context or self.context()).wrap_socket(
-            plain, server_hostname=NAME)
+            plain, server_hostname=self.name)
 
     @contextlib.contextmanager
     def client(self, context=None):
-        client = http.client.HTTPConnection(NAME, self.port)
+        client = http.client.HTTPConnection(self.name, self.port)
         client.sock = self.dial(context)
         try:
             yield client

@@ -229,9 +229,31 @@ class Hpke:
                    _extract(self.suite, b"", b"info_hash", info))
         secret = _extract(self.suite, shared, b"secret", b"")
         self.exporter = _expand(secret, self.suite, b"exp", context, 32)
+        self.key = _expand(secret, self.suite, b"key", context, 32)
+        self.nonce = _expand(secret, self.suite, b"base_nonce", context, 12)
+
+    def open(self, aad, sealed):
+        """The first message."""
+        return AESGCM(self.key).decrypt(self.nonce, sealed, aad)
 
     def export(self, context, length):
         return _expand(self.exporter, self.suite, b"sec", context, length)
+
+
+def claim_code(key, log, index):
+    """Twelve characters of 60 bits and one that makes the sum of character i
+    times a^i over GF(32) zero."""
+    alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    mac = hmac.digest(key, cbor_encode(["imprint claim code", log, index]),
+                      "sha256")
+    bits = int.from_bytes(mac, "big") >> 196
+    symbols = [bits >> 55 - 5 * i & 31 for i in range(12)]
+    total = 0
+    for symbol in symbols:
+        total ^= symbol
+        total = (total << 1) ^ (0x25 if total & 16 else 0)
+    text = "".join(alphabet[s] for s in [*symbols, total])
+    return "-".join(text[i:i + 4] for i in range(0, 13, 4))
 
 
 # A pack (lib/identity/pack.h, package.h)
@@ -242,14 +264,14 @@ class Pack:
     def __init__(self, data):
         self.data = data
         magic, version, zero, length = struct.unpack(">8sHHI", data[:16])
-        assert magic == b"IMPRPACK" and version in (1, 2) and zero == 0
+        assert magic == b"IMPRPACK" and version in (1, 2, 3) and zero == 0
         self.version = version
         self.head = data[:16 + length]
         (self.pack, self.order, self.product, self.recipient,
          self.recipient_alg, self.number, self.order_number, self.count,
          self.ecosystem, self.product_name, certs, *asks) = \
             cbor_decode(data[16:16 + length])
-        assert len(asks) == version - 1
+        assert len(asks) == (version > 1)
         self.asks = asks[0] if asks else {}
         self.mode = {1: "station", 2: "chip", 3: "device-key"}[
             self.asks.get(3, 1)]
@@ -320,6 +342,15 @@ class Pack:
             AESGCM(key).decrypt(bytes(12), sealed, aad))
         assert sha256(document_open(document).payload) == commitment
         return document, keys
+
+    def claim_codes(self, private):
+        """{index: claim code}, as the station that has this key prints."""
+        log, enc, sealed = self.asks[5]
+        hpke = Hpke(private, enc, b"imprint claim key")
+        key = hpke.open(cbor_encode([self.pack, self.order, self.product, log,
+                                     self.recipient]), sealed)
+        return {index: claim_code(key, log, index)
+                for index in self.indices()}
 
     def devices(self):
         """Yield (index, commitment, key id, device id, enc, sealed) of a pack

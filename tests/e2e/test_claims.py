@@ -6,12 +6,17 @@ import time
 
 import pytest
 from cryptography import x509
+from cryptography.exceptions import InvalidTag
 
+import reader
 from conftest import BIN, FAULTS, PRODUCTS, program_needed, run
 from imprintd import NAME, Server
+from line import Fixture, Served
 from test_device_keys import station
 from test_est import ask, new_key, request_of
 from test_field import Doorbell
+from test_floor import Floor
+from test_modes import approve, chips_list, chips_make, create, operator_add
 from test_order_faults import every_step
 from test_verify_service import devices_of
 
@@ -256,6 +261,130 @@ def test_faults(eco, tmp_path, kind):
         copy.imprint("log", "verify")
 
     every_step(eco, tmp_path, kind, argv, check, most=6)
+
+
+# Labels: the code in the station's answer
+
+def line_7(eco, root):
+    """A station of this ecosystem."""
+    floor = Floor(root)
+    floor.root.mkdir()
+    floor.station("init", "--name", "line-7", "--trust",
+                  eco.dir / "publish/trust.pem")
+    eco.imprint("station", "add", floor.home / "line-7.station")
+    return floor
+
+
+def listed(eco, order):
+    """What the authority says: {index: code}."""
+    return {row["index"]: row["claim_code"] for row in eco.imprint(
+        "identity", "list", "--order", order, "--claim-codes", "--json").json}
+
+
+@pytest.fixture
+def labelled(eco, tmp_path):
+    """A station with a pack of doorbells; line-1, whose key the tests have,
+    is to have another pack of the same order."""
+    floor = line_7(eco, tmp_path / "floor")
+    assert eco.order(6, "line-7", "line-1", product="doorbell-idevid") == 2
+    eco.imprint("order", "run", 2)
+    return floor
+
+
+def test_label(eco, labelled, tmp_path):
+    """What the station says is to be printed is what an owner types."""
+    floor, codes = labelled, listed(eco, 2)
+    floor.station("import", eco.pack(2, 1))
+    token = floor.station("fixture", "add", "f").out.strip()
+    packages = {}
+    with Served(floor) as served:
+        fixture = Fixture(served, "f", token=token)
+        for name in ("S-1", "S-2", "S-3"):
+            said = fixture.reserve(name)
+            assert said["label"]["claim_code"] == codes[said["index"]]
+            again = fixture.reserve(name)
+            assert (again["code"], again["label"]) == (1, said["label"])
+            packages[name] = said
+    with Served(floor) as served:
+        fixture.moved(served)
+        assert fixture.reserve("S-1")["label"] == packages["S-1"]["label"]
+    said = packages["S-2"]
+    device = Doorbell(tmp_path / "device", base64.b64decode(said["package"]))
+    with Server(eco) as server:
+        assert device.bootstrap(server, "--json", code=7).json["reason"] == \
+            "unclaimed"
+        assert claim(eco, said["ueid"], packages["S-1"]["label"][
+            "claim_code"], exit_code=1)["outcome"] == "wrong-code"
+        assert claim(eco, said["ueid"], said["label"]["claim_code"])[
+            "outcome"] == "claimed"
+        assert device.bootstrap(server, "--json").json["confirmed"]
+
+
+def test_label_is_the_stations(eco, labelled, tmp_path):
+    """Who holds packs finds no codes in them, nor does another station."""
+    codes = listed(eco, 2)
+    mine, other = (reader.Pack(eco.pack(2, n).read_bytes()) for n in (1, 2))
+    key = eco.stations["line-1"]
+    for pack in (mine, other):
+        pack.verify()
+        assert pack.version == 3
+    assert other.claim_codes(key) == {i: codes[i] for i in other.indices()}
+    with pytest.raises(InvalidTag):
+        mine.claim_codes(key)
+    # one station's key tells no codes of another's pack
+    mine.asks = other.asks
+    with pytest.raises(InvalidTag):
+        mine.claim_codes(key)
+    # altered
+    data = bytearray(eco.pack(2, 1).read_bytes())
+    at = data.index(reader.Pack(bytes(data)).asks[5][2])
+    data[at] ^= 1
+    path = tmp_path / "altered.pack"
+    path.write_bytes(data)
+    assert "not the one that was signed" in labelled.station(
+        "import", path, code=2).err
+    # devices that nobody claims have none
+    eco.order(2, "line-1")
+    eco.imprint("order", "run", 3)
+    assert reader.Pack(eco.pack(3).read_bytes()).version == 1
+
+
+def test_label_begun(eco, tmp_path):
+    """A run that is broken off goes on with the header it began."""
+    eco.order(6, "line-1", chunk=2, product="doorbell-idevid")
+    key = eco.stations["line-1"]
+
+    def check(copy, _):
+        copy.imprint("order", "run", 2)
+        pack = reader.Pack(copy.pack(2).read_bytes())
+        pack.verify()
+        codes = listed(copy, 2)
+        assert pack.claim_codes(key) == {i: codes[i] for i in pack.indices()}
+
+    every_step(eco, tmp_path, "kill", ["order", "run", "--workers", 1, 2],
+               check, most=6)
+
+
+def test_label_of_a_chip(eco, tmp_path):
+    """Only the chip can open its package; its label has a code all the
+    same."""
+    path = tmp_path / "camera-field.yaml"
+    path.write_text((PRODUCTS / "doorbell.yaml").read_text().replace(
+        "product: doorbell", "product: camera-field").replace(
+        "bootstrap: doorbell-idevid", "bootstrap: camera") +
+        "  claim: required\n")
+    eco.imprint("product", "add", path)
+    floor = line_7(eco, tmp_path / "floor")
+    chips = chips_list(tmp_path / "chips.cbor", chips_make(3))
+    create(eco, chips, station="line-7",
+           approval=approve(eco, chips, operator_add(eco, "bea")))
+    eco.imprint("order", "run", 2)
+    floor.station("import", eco.pack(2))
+    token = floor.station("fixture", "add", "f").out.strip()
+    with Served(floor) as served:
+        said = Fixture(served, "f", token=token).reserve("chip-1")
+    assert said["sealed"] and "ueid" not in said
+    assert said["label"] == {"claim_code": listed(eco, 2)[said["index"]]}
 
 
 def test_est(stocked, tmp_path):

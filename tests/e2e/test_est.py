@@ -1,16 +1,21 @@
 """EST (RFC 7030) with clients that are not ours: strongSwan's pki, curl with
 openssl, python3-cryptography."""
 import base64
+import datetime
+import hashlib
+import itertools
+import json
 import pathlib
 import re
 import shutil
 import ssl
 import subprocess
+import time
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 
 from conftest import PRODUCTS, program_needed, run
@@ -475,6 +480,183 @@ def test_s_client(made, tmp_path, version):
         key.public_key().public_numbers()
 
 
+RSA_SHA256 = bytes.fromhex("300d06092a864886f70d01010b0500")
+RSA, EC_KEY, P256 = (bytes.fromhex(text) for text in (
+    "06092a864886f70d010101", "06072a8648ce3d0201", "06082a8648ce3d030107"))
+# of PKCS#1 v1.5 before a SHA-256
+DIGEST_INFO = bytes.fromhex("3031300d060960864801650304020105000420")
+
+
+def by_hand(spki, algorithm, sign, attributes=b""):
+    """A certification request of any octets for a key."""
+    info = tlv(0x30, b"\x02\x01\x00", tlv(0x30), spki,
+               tlv(0xa0, attributes))
+    return tlv(0x30, info, algorithm, tlv(0x03, b"\x00", sign(info)))
+
+
+def integer(number):
+    return tlv(0x02, number.to_bytes(number.bit_length() // 8 + 1, "big"))
+
+
+def rsa_spki(modulus, exponent):
+    key = tlv(0x30, integer(modulus), integer(exponent))
+    return tlv(0x30, tlv(0x30, RSA, b"\x05\x00"), tlv(0x03, b"\x00", key))
+
+
+def ec_spki(point, curve=P256):
+    return tlv(0x30, tlv(0x30, EC_KEY, curve), tlv(0x03, b"\x00", point))
+
+
+def padded(info, size):
+    """What an RSA signature is when the exponent is one."""
+    digest = DIGEST_INFO + hashlib.sha256(info).digest()
+    return b"\x00\x01" + b"\xff" * (size - 3 - len(digest)) + b"\x00" + \
+        digest
+
+
+def from_openssl(*options, digest="-sha256"):
+    key = run("openssl", "genpkey", *options).out.encode()
+    return run("openssl", "req", "-new", "-key", "/dev/stdin", "-subj", "/",
+               digest, "-outform", "DER", stdin=key).raw
+
+
+def ec_by_openssl(curve, *options):
+    return from_openssl("-algorithm", "EC", "-pkeyopt",
+                        f"ec_paramgen_curve:{curve}", *options)
+
+
+def weak_keys():
+    """(name, request, status, reason): keys that nobody is to have."""
+    for bits in (512, 1024):
+        yield f"RSA {bits}", request_of(rsa.generate_private_key(
+            65537, bits)), 400, "unsupported"
+    good = rsa.generate_private_key(65537, 2048)
+    modulus = good.public_key().public_numbers().n
+    # anybody signs for it
+    yield "exponent 1", by_hand(
+        rsa_spki(modulus, 1), RSA_SHA256, lambda info: padded(info, 256)), \
+        None, None
+    for name, number, exponent in (
+            ("even exponent", modulus, 65536),
+            ("even modulus", modulus - 1, 65537),
+            ("negative exponent", modulus, 0),
+            ("large exponent", modulus, modulus - 2),
+            ("16,384 bits", (1 << 16383) + 12345, 65537),
+            ("56,000 bits", (1 << 55999) + 12345, (1 << 55998) + 1)):
+        yield f"RSA: {name}", by_hand(
+            rsa_spki(number, exponent), RSA_SHA256,
+            lambda _, size=(number.bit_length() + 7) // 8:
+            b"\x01" * size), None, None
+    for curve in ("secp256k1", "brainpoolP256r1", "secp224r1", "sect283k1"):
+        yield curve, ec_by_openssl(curve), 400, "unsupported"
+    yield "explicit parameters", ec_by_openssl(
+        "prime256v1", "-pkeyopt", "ec_param_enc:explicit"), None, None
+    key = new_key()
+
+    def sign(info):
+        return key.sign(info, ec.ECDSA(hashes.SHA256()))
+    public = key.public_key().public_numbers()
+    x, y = (n.to_bytes(32, "big") for n in (public.x, public.y))
+    for name, point in (
+            ("not on the curve", b"\x04" + x + y[:-1] + bytes([y[-1] ^ 1])),
+            ("infinity", b"\x00"), ("nothing", b""), ("short", b"\x04" + x),
+            ("zero", b"\x04" + bytes(64)),
+            ("beyond the field", b"\x04" + b"\xff" * 32 + y)):
+        yield f"point: {name}", by_hand(ec_spki(point), ECDSA_SHA256,
+                                        sign), None, None
+    yield "no such curve", by_hand(ec_spki(
+        b"\x04" + x + y, bytes.fromhex("06052b8104007f")), ECDSA_SHA256,
+        sign), None, None
+    yield "no curve", by_hand(ec_spki(b"\x04" + x + y, b"\x05\x00"),
+                              ECDSA_SHA256, sign), None, None
+    # good ones, but not of this product
+    yield "RSA 2048", request_of(good), 422, "keys"
+    yield "Ed25519", from_openssl("-algorithm", "ed25519"), None, None
+    yield "DSA", request_of(dsa.generate_private_key(1024)), None, None
+
+
+def weak_requests():
+    """The same for a key that is good."""
+    key = new_key()
+    spki = items(content(items(content(request_of(key)))[0]))[2]
+
+    def sign(info):
+        return key.sign(info, ec.ECDSA(hashes.SHA256()))
+    good = request_of(key)
+    yield "SHA-1", by_hand(
+        spki, bytes.fromhex("300906072a8648ce3d0401"),
+        lambda info: key.sign(info, ec.ECDSA(hashes.SHA1()))), 400, \
+        "unsupported"
+    yield "another algorithm", by_hand(spki, RSA_SHA256, sign), None, None
+    yield "signature 0, 0", by_hand(
+        spki, ECDSA_SHA256, lambda _: b"\x30\x06\x02\x01\x00\x02\x01\x00"), \
+        422, "possession"
+    yield "no signature", by_hand(spki, ECDSA_SHA256, lambda _: b""), None, \
+        None
+    yield "cut", good[:-1], None, None
+    yield "longer", good + b"\x00", None, None
+    yield "of no length", b"\x30\x80" + content(good) + b"\x00\x00", None, \
+        None
+    yield "deep", b"\x30\x80" * 8000, None, None
+    yield "many attributes", by_hand(
+        spki, ECDSA_SHA256, sign, tlv(0x30, tlv(
+            0x06, b"\x2a\x03\x04"), tlv(0x31)) * 1000 +
+        b"\x05\x00"), None, None
+    yield "too long", by_hand(spki, ECDSA_SHA256, sign, tlv(
+        0x30, tlv(0x06, b"\x2a\x03\x04"), tlv(0x31, tlv(
+            0x04, bytes(16384))))), 400, "longer than"
+    yield "two passwords", by_hand(
+        spki, ECDSA_SHA256, sign, tlv(0x30, bytes.fromhex(
+            "06092a864886f70d010907"), tlv(0x31, tlv(0x0c, b"a"), tlv(
+                0x0c, b"b")))), 400, "malformed"
+
+
+def test_weak(made, tmp_path):
+    """Requests with one thing wrong: each is refused at once, with the reason
+    to do something about, and costs nobody anything."""
+    eco = made.copy(tmp_path / "eco")
+    device, key = devices_of(eco, 1)[0], new_key()
+    with Server(eco, fronts=1) as server:
+        with server.client(server.context(device)) as client:
+            for name, csr, status, reason in itertools.chain(
+                    weak_keys(), weak_requests()):
+                begun = time.monotonic()
+                got, fields, body = post(client, csr)
+                assert got == status or (status is None and got in
+                                         (400, 422)), (name, got, body)
+                assert time.monotonic() - begun < 1, name
+                assert fields["Content-Type"] == "application/problem+json"
+                said = json.loads(body)
+                assert said["detail"] and (
+                    reason is None or reason in body.decode()), (name, said)
+        figures = server.figures()
+        assert figures['requests_total{verdict="done"}'] == 0
+        assert enrolled(server, "simpleenroll", key, device)
+        assert server.figures()['requests_total{verdict="done"}'] == 1
+    eco.imprint("log", "verify")
+
+
+def test_bodies(server, devices):
+    """What is no base64, of another type, or too much."""
+    device = next(devices)
+    good = base64.b64encode(request_of(new_key()))
+    for body in (good[:-3], b"=" + good, good + b"=", good[:40] + b"*" +
+                 good[41:], good + b"\x00", b"\xff\xfe" + good, b"=" * 64,
+                 b"-----BEGIN CERTIFICATE REQUEST-----\n" + good, b"\n",
+                 base64.b64encode(b""), base64.b64encode(bytes(30000)),
+                 base64.b64encode(base64.b64encode(request_of(new_key())))):
+        refused(ask(server, "simpleenroll", body, device), 400, "RFC")
+    assert ask(server, "simpleenroll", bytes(70000), device)[0] == 413
+    for kind in ("application/json", "application/pkcs10x", "", "pkcs10",
+                 "application/x-www-form-urlencoded"):
+        refused(ask(server, "simpleenroll", good, device, kind=kind), 415,
+                "application/pkcs10")
+    refused(server.ask("POST", EST + "simpleenroll", good,
+                       server.context(device)), 415, "application/pkcs10")
+    assert ask(server, "simpleenroll", good, device,
+               kind="Application/PKCS10 ; charset=utf-8")[0] == 200
+
+
 def test_quota(server, devices):
     """No more on the server's word than the product allows."""
     answers = []
@@ -486,3 +668,59 @@ def test_quota(server, devices):
     assert statuses == sorted(statuses), statuses
     refused(answers[-1], 403, "quota")
     assert server.figures()['requests_total{verdict="quota"}'] >= 1
+
+
+def next_second():
+    """It, when it has begun, as the command line takes it."""
+    def clock():
+        return datetime.datetime.now(datetime.timezone.utc).strftime(
+            "%Y-%m-%dT%H:%M:%SZ")
+
+    now = clock()
+    while clock() == now:
+        time.sleep(0.02)
+    return clock()
+
+
+def crl_serials(eco):
+    crl = x509.load_der_x509_crl(
+        (eco.dir / "publish/crl/online.crl").read_bytes())
+    return {r.serial_number for r in crl}
+
+
+def test_revoked_by_evidence(made, tmp_path):
+    """A front was taken over for a while: what it vouched for then goes,
+    what was proved stays."""
+    eco = made.copy(tmp_path / "eco")
+    devices = iter(devices_of(eco, 4))
+    keys = [new_key() for _ in range(3)]
+    with Server(eco) as server:
+        before = enrolled(server, "simpleenroll", keys[0], next(devices))
+        since = next_second()
+        bad = enrolled(server, "simpleenroll", keys[1], next(devices))
+        until = next_second()
+        after = enrolled(server, "simpleenroll", keys[2], next(devices))
+        window = ["--evidence", "front", "--since", since, "--until", until]
+        said = eco.imprint("revoke", *window, "--dry-run", "--json").json
+        assert (said["dry_run"], said["changed"]) == (True, 1)
+        assert not crl_serials(eco)
+        said = eco.imprint("revoke", *window, "--reason", "keyCompromise",
+                           "--json").json
+        assert said["changed"] == 1
+        assert crl_serials(eco) == {bad.serial_number}
+        assert ask(server, "simplereenroll",
+                   base64.b64encode(request_of(keys[1])),
+                   Holder(tmp_path, bad, keys[1]))[0] == 403
+        for held, key in ((before, keys[0]), (after, keys[2])):
+            enrolled(server, "simplereenroll", key,
+                     Holder(tmp_path, held, key))
+    said = eco.imprint("revoke", *window, "--json").json
+    assert (said["changed"], said["same"]) == (0, 1)
+    # the words are on record
+    log = eco.imprint("log", "export", "operations", "--json").out
+    words = f"revoke {' '.join(window)}"
+    assert words.encode().hex() in log
+    said = eco.imprint("revoke", "--evidence", "front", "--dry-run",
+                       "--json").json
+    assert said["same"] == 1 and said["changed"] >= 2
+    eco.imprint("log", "verify")

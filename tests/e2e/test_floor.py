@@ -322,6 +322,37 @@ def test_inject_usage(floor):
     assert floor.status()["packs"][0]["left"] == COUNT
 
 
+def test_inject_who(pristine, tmp_path):
+    """Who worked, for which order, goes all the way to the identity's
+    history; what no record can hold is refused before anything is given."""
+    authority = pristine.copy(tmp_path / "ca")
+    authority.imprint("product", "add", PRODUCTS / "camera.yaml")
+    floor = make_floor(authority, tmp_path / "floor")
+    floor.station("import", floor.pack)
+    for bad in "x" * 64, "a\nb", os.fsdecode(b"\xff"):
+        said = floor.station("inject", "--command", "cat > /dev/null",
+                             "--badge", bad, code=2)
+        assert "badge: a text of at most 63 octets" in said.err
+    assert len(list(ledger(floor.home / "ledger"))) == 1
+    floor.station("inject", "--command", "cat > /dev/null", "--count", 1,
+                  "--badge", "Müller", "--mes-order", "MES-7")
+    floor.station("inject", "--command", "cat > /dev/null", "--serial", "S",
+                  "--badge", "1042")
+    floor.station("inject", "--command", "cat > /dev/null", "--count", 1)
+    found = list(ledger(floor.home / "ledger"))
+    assert [r[-3:] for r in found if r[0] in (2, 3)][:2] == \
+        [["inject", "Müller", "MES-7"]] * 2
+    assert [len(r) for r in found if r[0] in (2, 3)] == [8, 8, 5, 5]
+    assert [r[-3:] for r in found if r[0] in (4, 5)] == \
+        [["inject", "1042", ""]] * 2
+    number = floor.status()["orders"][0]["number"]
+    floor.station("report", number, "--out", tmp_path / "r")
+    authority.imprint("order", "reconcile", number, "--report",
+                      tmp_path / "r")
+    shown = authority.imprint("identity", "show", found[1][4]).out
+    assert "badge Müller" in shown and "MES-7" in shown
+
+
 def test_inject_environment(floor):
     out = floor.root / "env"
     floor.station("inject", "--count", 2, "--command",
@@ -529,6 +560,52 @@ def test_pack_of_station_damaged(floor):
     assert path.read_bytes() == floor.pack.read_bytes()
     floor.inject("--jobs", 4)
     assert len(floor.got()) == COUNT
+
+
+def test_status_names_packs_that_cannot_be_read(pristine, stranger,
+                                                tmp_path):
+    """Each with the reason and what to do; and none of them hands out what is
+    another's."""
+    authority = pristine.copy(tmp_path / "ca")
+    authority.imprint("product", "add", PRODUCTS / "camera.yaml")
+    floor = make_floor(authority, tmp_path / "floor")
+    number = authority.order(COUNT, "line-9")
+    authority.imprint("order", "run", number)
+    floor.station("import", floor.pack, authority.pack(number))
+    first, second = [floor.home / "packs" / f"{p['pack']}.pack"
+                     for p in floor.status()["packs"]]
+    good = first.read_bytes()
+    half = bytearray(good)
+    half[len(half) // 2] ^= 1
+
+    def problems(*argv):
+        return [p["problem"] for p in
+                floor.station("status", "--json", *argv).json["packs"]]
+    assert problems() == problems("--check") == [None, None]
+    for data, quick, reason in (
+            (None, True, "No such file"),
+            (good[:-9], True, "cut off"),
+            (second.read_bytes(), True, "is another pack"),
+            (stranger.pack().read_bytes(), True, "does not trust"),
+            (bytes(half), False, "differs")):
+        first.unlink(missing_ok=True)
+        if data is not None:
+            first.write_bytes(data)
+        bad, nothing = problems(*([] if quick else ["--check"]))
+        assert nothing is None and reason in bad["message"], bad
+        shown = floor.station("status", *([] if quick else ["--check"])).out
+        assert shown.count("CANNOT BE READ") == 1 and reason in shown
+        if quick:
+            assert bad["hint"] in shown
+            floor.inject("--count", 1, code=(2, 4, 5, 8))
+            assert not floor.devices.exists() or floor.got() == set()
+    floor.station("import", floor.pack)
+    assert problems("--check") == [None, None]
+    # of an order that is closed nothing is needed any more
+    floor.station("key", "new")
+    floor.station("report", number - 1, "--final", "--out", tmp_path / "r")
+    first.unlink()
+    assert problems() == [None, None]
 
 
 # Devices

@@ -134,19 +134,38 @@ def test_serve_image(floor):
 
 
 def test_inject_image(floor, tmp_path):
-    """--form instead of the product's; the layout comes with the pack, or
-    with the command."""
-    for _ in range(12):
-        inject(floor, tmp_path / "x", "--count", 1)
-    inject(floor, tmp_path / "image", "--count", 1)
-    parts_of((tmp_path / "image").read_bytes())
-    inject(floor, tmp_path / "image", "--count", 1, "--form", "image")
-    parts_of((tmp_path / "image").read_bytes())
+    """--form instead of the product's, with a layout of its own."""
     layout = tmp_path / "layout"
     layout.write_text("size 20\nat 0 ueid\n")
     inject(floor, tmp_path / "small", "--count", 1, "--form", "image",
            "--layout", layout)
     assert (tmp_path / "small").read_bytes()[17:] == b"\xff" * 3
+
+
+def test_inject_evidence(floor, tmp_path):
+    """A plug-in gets nothing of a product that asks for evidence: injected
+    without it, the authority would take no report of the order."""
+    out = tmp_path / "package"
+    done = inject(floor, out, "--json")
+    assert (done.json["injected"], done.json["ask_for_evidence"],
+            done.json["left"]) == (12, 3, 3)
+    assert "ask for evidence (3 packages)" in done.err
+    out.unlink()
+    done = inject(floor, out, code=3)
+    assert "imprint-station serve" in done.err and not out.exists()
+    # a fixture has reserved for a device: nor does a plug-in by its serial
+    token = floor.station("fixture", "add", "bench", "--json").json["token"]
+    with Served(floor) as served:
+        fixture = Fixture(served, "bench", token)
+        assert fixture.reserve("SN-1")["code"] == 0
+        fixture.close()
+    before = (floor.home / "ledger").read_bytes()
+    for serial in "SN-1", "SN-2":
+        done = inject(floor, out, "--serial", serial, code=(4))
+        assert "asks for evidence, which" in done.err or \
+            "another fixture" in done.err, done.err
+    assert not out.exists()
+    assert (floor.home / "ledger").read_bytes() == before
 
 
 def test_form_refused(floor, tmp_path):
@@ -199,5 +218,5 @@ def test_serial_evidence(floor, tmp_path):
     for n in range(12):
         inject(floor, tmp_path / "x", "--serial", f"S{n}")
     done = inject(floor, tmp_path / "lock", "--serial", "S12", code=4)
-    assert "asks for evidence (signed)" in done.err
+    assert "asks for evidence, which a plug-in" in done.err
     assert not (tmp_path / "lock").exists()

@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
 import reader
 from conftest import program_needed, run, sample
 from imprintd import (ANSWER, DONE, FIGURES, IDENTITY, NAME, PATIENCE_S, REFUSED,
-                      REQUEST, Authority, Server, wait_for)
+                      REQUEST, Authority, Server)
 from test_verify_service import devices_of
 
 pytestmark = program_needed("imprintd")
@@ -311,61 +311,6 @@ def test_crowd(field):
         assert figures['requests_total{verdict="done"}'] == DEVICES
         assert figures["turn_seconds_count"] <= 2 * DEVICES
     field.eco.imprint("log", "verify")
-
-
-def test_fronts_killed(field):
-    """Under load: nothing lost, nothing twice."""
-    with Server(field.eco) as server:
-        def disturb(jobs):
-            for _ in range(4):
-                for pid in server.role("front"):
-                    os.kill(pid, signal.SIGKILL)
-                time.sleep(0.15)
-                wait_for(lambda: len(server.role("front")) == 2)
-
-        asked, answers = crowd(field, server, disturb)
-        check_once(field, server, asked, answers)
-        assert server.figures()['requests_total{verdict="done"}'] == DEVICES
-    field.eco.imprint("log", "verify")
-    field.eco.imprint("doctor")
-
-
-@pytest.mark.parametrize("after_ms", [30, 120, 400])
-def test_authority_killed(field, after_ms):
-    """In the middle of it; the next server goes on. No answer that was given
-    is forgotten."""
-    asked = [one.with_keys(ENROL) for one in field.devices]
-    answers = {}
-
-    def ask(at):
-        try:
-            status, _, body = post(server, field.devices[at], asked[at][0])
-        except (OSError, http.client.HTTPException):
-            return
-        assert status in (200, 503), body
-        if status == 200:
-            answers[at] = body
-
-    with Server(field.eco) as server:
-        server.codes = (70,)
-        authority, = server.role("authority")
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            jobs = [pool.submit(ask, at) for at in range(DEVICES)]
-            time.sleep(after_ms / 1000)
-            os.kill(authority, signal.SIGKILL)
-            for job in jobs:
-                job.result()
-        assert server.process.wait(timeout=PATIENCE_S) == 70
-    with Server(field.eco) as server:
-        stop = threading.Event()
-        late = [enrol_until(server, one, request, stop)
-                for one, (request, _) in zip(field.devices, asked)]
-        check_once(field, server, asked, late)
-        for at, body in answers.items():
-            assert Issued(field.root, body).octets == \
-                Issued(field.root, late[at]).octets
-    field.eco.imprint("log", "verify")
-    field.eco.imprint("doctor")
 
 
 def parts(request):

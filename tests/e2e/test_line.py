@@ -512,7 +512,8 @@ def test_killed_while_it_takes_in(tmp_path):
     with Served(pristine, "--plain", fault=f"count:{count}"):
         pass
     serves, taken = int(count.read_text()), 0
-    for n in range(serves + 1, serves + 9):
+    steps = range(serves + 1, serves + 15, 2)   # the unit test has each
+    for n in steps:
         floor = Floor(tmp_path / f"floor-{n}")
         shutil.copytree(pristine.root, floor.root)
         served = Served(floor, "--plain", fault=f"kill:{n}")
@@ -524,11 +525,43 @@ def test_killed_while_it_takes_in(tmp_path):
             served.process.kill()
         served.wait()
         served.process.stdout.close()
+        if result.code == 0:
+            assert floor.status()["packs"], n
         with Served(floor, "--plain") as again:
             f = Fixture(again, "f", token=token)
             floor.station("import", floor.pack)
             assert [f.reserve(d)["code"] for d in "ABCD"] == [0, 0, 0, 20]
-    assert 0 < taken < 8
+    assert 0 < taken < len(steps)
+
+
+def test_disk_fails_under_a_pack(tmp_path):
+    """Met by the station itself, between two requests: the one that imports
+    and the log are told what failed."""
+    eco = make_ecosystem(tmp_path / "ca")
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    floor = make_floor(eco, tmp_path / "floor", count=3)
+    token = floor.station("fixture", "add", "f").out.strip()
+    with Served(floor, "--plain"):
+        pass
+    with Served(floor, "--plain", fault=f"count:{tmp_path / 'count'}"):
+        pass
+    at = int((tmp_path / "count").read_text())
+    for n in (2, 6):    # the ledger's room, its record
+        copy = floor.copy(tmp_path / f"floor-{n}")
+        served = Served(copy, "--plain", fault=f"syncfail:{at + n}")
+        try:
+            said = copy.station("import", copy.pack, code=6)
+            assert "ledger: sync: Input/output error" in said.err, said.err
+            f = Fixture(served, "f", token=token)
+            answer = f.reserve("A")
+            f.close()
+            assert answer["code"] == 50, answer
+            code, err = served.wait()
+        finally:
+            served.process.kill()
+            served.process.stdout.close()
+        assert code == 6 and "ledger: sync: Input/output error" in err, err
+        copy.station("import", copy.pack)
 
 
 def wait_until(condition):

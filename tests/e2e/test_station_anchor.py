@@ -533,7 +533,7 @@ def test_two_copies_in_step(floor, anchor):
         wait_for(ended)
         code, err = served.wait()
         fixture.close()
-        assert code == CONFLICT and "ledger" in err, (code, err)
+        assert code == CORRUPT and "put back" in err, (code, err)
     assert anchor.number(floor) == number
     floor.hand_out()
     held(floor, anchor)

@@ -225,6 +225,13 @@ def test_from_file(eco, tmp_path):
     (["1", "--reason", "certificateHold"], 2, "keyCompromise"),
     (["1", "--reason", "removeFromCRL"], 2, "keyCompromise"),
     (["--from", "/nonexistent"], 3, "nonexistent"),
+    (["--evidence", "hearsay"], 2, "classes are order"),
+    (["--evidence", "front"], 3, "nothing was issued so"),
+    (["--evidence", "order", "--until", "2020-01-01"], 3, "nothing was"),
+    (["--evidence", "order", "--since", "yesterday"], 2, "2026-11-22"),
+    (["--evidence", "order", "--since", "2026-11-22T15:50:08+01:00"], 2,
+     "2026-11-22T15:50:08Z"),
+    (["1", "--since", "2026-11-22"], 2, "go with --evidence"),
 ])
 def test_refused(eco, argv, code, says):
     before = eco.dir.joinpath("publish/crl/bulk.crl").read_bytes()
