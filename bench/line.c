@@ -37,7 +37,7 @@
 struct shared {
 	struct line	*line;		/* its own */
 	struct station	*station;	/* its own */
-	uint64_t	 batches, octets;	/* of the ledger */
+	uint64_t	 syncs, octets;	/* of the ledger */
 	uint16_t	 port;
 };
 
@@ -139,12 +139,20 @@ pack_import(struct authority *authority, struct scene *scene,
 	return err;
 }
 
+static int
+sync_counted(void *state, int fd)
+{
+	struct shared *shared = state;
+
+	shared->syncs++;
+	return io_posix()->fdatasync(io_posix()->state, fd);
+}
+
 static enum err
-batch_counted(void *ctx, struct buf *body, struct diag *diag)
+batch_passed_on(void *ctx, struct buf *body, struct diag *diag)
 {
 	struct shared *shared = ctx;
 
-	shared->batches++;
 	shared->octets = ledger_size(shared->station->ledger);
 	return line_batch(shared->line, body, diag);
 }
@@ -171,15 +179,17 @@ station_serve(struct scene *scene, int ready, struct diag *diag)
 		.address = "127.0.0.1", .body_max = LINE_BODY_MAX,
 		.connections_max = 64, .idle_s = 600, .request_s = 60,
 		.stop_s = 1, .routes = routes, .ctx = scene->shared,
-		.batch = batch_counted
+		.batch = batch_passed_on
 	};
 	_cleanup_http_server_ struct http_server *server = NULL;
 	_cleanup_station_ struct station station = STATION_INIT;
 	_cleanup_floor_ struct floor *floor = NULL;
+	struct io io = *io_posix();
 	enum err err;
 
-	err = station_open(io_posix(), scene->home, STATION_WORK, &station,
-	    diag);
+	io.state = scene->shared;
+	io.fdatasync = sync_counted;
+	err = station_open(&io, scene->home, STATION_WORK, &station, diag);
 	if (!err)
 		err = floor_open(&station, &floor, diag);
 	scene->shared->station = &station;
@@ -377,7 +387,7 @@ static enum err
 round_measure(struct scene *scene, double *ret_work, double *ret_bare,
     struct diag *diag)
 {
-	uint64_t batches = scene->shared->batches;
+	uint64_t syncs = scene->shared->syncs;
 	uint64_t octets = scene->shared->octets;
 	int64_t start = time_monotonic_ns();
 	enum err err;
@@ -386,7 +396,7 @@ round_measure(struct scene *scene, double *ret_work, double *ret_bare,
 	err = round_run(scene);
 	fixtures_yield(false);
 	*ret_work = (double)(time_monotonic_ns() - start) / 1e9;
-	return err ? err : bare_run(scene, scene->shared->batches - batches,
+	return err ? err : bare_run(scene, scene->shared->syncs - syncs,
 	    scene->shared->octets - octets, ret_bare, diag);
 }
 

@@ -75,6 +75,7 @@ query_read(struct http_request *r, struct internal_query *query,
 		memcpy(query->target + i, more.ptr, more.len);
 	query->target[i + more.len] = '\0';
 	query->octets = buf_bytes(octets);
+	query->body = http_body(r);
 	return NULL;
 }
 

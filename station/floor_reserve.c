@@ -237,6 +237,7 @@ reserve_fresh(struct floor *f, const struct floor_call *call,
 		return err;
 	}
 	err = random_bytes(out->nonce, FLOOR_NONCE_SIZE, diag);
+	ledger_hold(f->station->ledger);	/* both are written, or none */
 	if (!err && (found->state == STATION_INJECTED ||
 	    found->state == STATION_UNKNOWN))
 		err = rework_tell(f, call, what, found, diag);
@@ -244,6 +245,7 @@ reserve_fresh(struct floor *f, const struct floor_call *call,
 		reserve_record(call, place.pack, out, &r);
 		err = station_tell(f->station, &r, diag);
 	}
+	ledger_let(f->station->ledger);
 	if (err)
 		secret_release(&out->package);
 	else

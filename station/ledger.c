@@ -14,9 +14,10 @@ struct ledger {
 	struct ledger_walk	 at;		/* with what was gathered */
 	uint64_t		 room;		/* zeros up to here, or fewer */
 	struct buf		 body;
+	/* taken in this order */
 	pthread_mutex_t		 turn;		/* of who writes and syncs */
-	pthread_mutex_t		 lock;		/* of what follows; taken
-						 * after the other */
+	pthread_mutex_t		 whole;		/* ledger_hold() */
+	pthread_mutex_t		 lock;		/* of what follows */
 	uint64_t		 written;	/* octets of the file */
 	struct buf		 writing;	/* behind them: under way */
 	struct buf		 pending;	/* behind these */
@@ -59,6 +60,7 @@ ledger_close(struct ledger **ledger)
 	buf_release(&l->writing);
 	buf_release(&l->pending);
 	(void)pthread_mutex_destroy(&l->turn);
+	(void)pthread_mutex_destroy(&l->whole);
 	(void)pthread_mutex_destroy(&l->lock);
 	free(l);
 	*ledger = NULL;
@@ -80,6 +82,19 @@ tail_cut(struct ledger *l, struct diag *diag)
 	return err ? err : file_sync(&l->file, diag);
 }
 
+static void
+locks_init(struct ledger *l)
+{
+	pthread_mutexattr_t recursive;
+
+	(void)pthread_mutexattr_init(&recursive);
+	(void)pthread_mutexattr_settype(&recursive, PTHREAD_MUTEX_RECURSIVE);
+	(void)pthread_mutex_init(&l->turn, NULL);
+	(void)pthread_mutex_init(&l->whole, &recursive);
+	(void)pthread_mutex_init(&l->lock, NULL);
+	(void)pthread_mutexattr_destroy(&recursive);
+}
+
 enum err
 ledger_open(const struct io *io, const char *path,
     const uint8_t station[SHA256_SIZE], const struct ledger_reader *reader,
@@ -94,8 +109,7 @@ ledger_open(const struct io *io, const char *path,
 	l->file = (struct file)FILE_INIT;
 	l->body.limit = LEDGER_RECORD_MAX;
 	l->writing.limit = l->pending.limit = BUF_LIMIT_DEFAULT;
-	(void)pthread_mutex_init(&l->turn, NULL);
-	(void)pthread_mutex_init(&l->lock, NULL);
+	locks_init(l);
 	err = sha256_new(&l->sha256, diag);
 	if (!err)
 		err = file_open(io, path, O_RDWR, 0, &l->file, diag);
@@ -191,6 +205,7 @@ record_append(struct ledger *l, uint64_t *ret_at)
 	    (l->at.write + 1) & LEDGER_WRITE_MASK;
 	uint32_t word = LEDGER_MARK | (uint32_t)write << LEDGER_WRITE_BITS |
 	    (uint32_t)l->body.len;
+	size_t before = l->pending.len;
 	uint8_t hash[SHA256_SIZE];
 	enum err err;
 
@@ -203,8 +218,10 @@ record_append(struct ledger *l, uint64_t *ret_at)
 	buf_put_bytes(&l->pending, buf_bytes(&l->body));
 	buf_put(&l->pending, hash, SHA256_SIZE);
 	err = buf_err(&l->pending);
-	if (err)
+	if (err) {
+		l->pending.len = before;
 		return err;
+	}
 	memcpy(l->at.head, hash, SHA256_SIZE);
 	l->at.records++;
 	l->at.write = write;
@@ -372,8 +389,10 @@ room_make(struct ledger *l, uint64_t to, struct diag *diag)
 	}
 	if (!err)
 		err = file_sync(&l->file, &cause);
-	if (err)
-		return ledger_break(l, err, &cause, diag);
+	if (err) {
+		(void)ledger_break(l, err, &cause, diag);
+		return ledger_good(l, diag);	/* full or not: it is over */
+	}
 	l->room = to;
 	return ERR_OK;
 }
@@ -388,9 +407,23 @@ ledger_room(struct ledger *l, struct diag *diag)
 	if (err || least <= l->room)
 		return err;
 	(void)pthread_mutex_lock(&l->turn);
-	err = room_make(l, least + ROOM_AHEAD, diag);
+	err = ledger_good(l, diag);	/* a commit may have failed since */
+	if (!err)
+		err = room_make(l, least + ROOM_AHEAD, diag);
 	(void)pthread_mutex_unlock(&l->turn);
 	return err;
+}
+
+void
+ledger_hold(struct ledger *l)
+{
+	(void)pthread_mutex_lock(&l->whole);
+}
+
+void
+ledger_let(struct ledger *l)
+{
+	(void)pthread_mutex_unlock(&l->whole);
 }
 
 void
@@ -435,6 +468,7 @@ ledger_commit(struct ledger *l, struct diag *diag)
 	enum err err;
 
 	(void)pthread_mutex_lock(&l->turn);
+	ledger_hold(l);
 	(void)pthread_mutex_lock(&l->lock);
 	if (l->writing.len == 0) {	/* or what was under way has failed */
 		empty = l->writing;
@@ -442,6 +476,7 @@ ledger_commit(struct ledger *l, struct diag *diag)
 		l->pending = empty;
 	}
 	(void)pthread_mutex_unlock(&l->lock);
+	ledger_let(l);
 	err = write_out(l, diag);
 	(void)pthread_mutex_unlock(&l->turn);
 	return err;

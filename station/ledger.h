@@ -193,11 +193,17 @@ MUST_USE enum err ledger_commit(struct ledger *, struct diag *);
  * Room on the disk for the records of another call, on top of what was
  * gathered: zeros, written ahead and synced, which an end of the ledger may
  * be. So a full disk shows here, before anything is told, and takes nothing
- * back; it also spares a sync the file system's own records. ERR_NOSPACE:
- * nothing has changed, and it may be asked for again. After any other error
- * nothing more can be added, and ledger_commit() says the same.
+ * back; it also spares a sync the file system's own records. ERR_NOSPACE,
+ * ERR_NOMEM: nothing has changed, and it may be asked for again. After any
+ * other error nothing more can be added, and ledger_commit() says the same.
  */
 MUST_USE enum err ledger_room(struct ledger *, struct diag *);
+/*
+ * What is added between the two is in one write, which begins after them;
+ * they nest. Neither room nor a commit may be asked for between them.
+ */
+void	ledger_hold(struct ledger *);
+void	ledger_let(struct ledger *);
 /* Octets of header and records, with what was gathered. */
 uint64_t ledger_size(struct ledger *);
 /* What was gathered must not be written, and why: from now on every call

@@ -181,6 +181,31 @@ what_came_later_is_not_written(void **state)
 	assert_written(3);
 }
 
+/* A commit that begins between them waits. */
+static void
+held_is_written_at_once(void **state)
+{
+	_cleanup_ledger_ struct ledger *l = ledger_new(io_posix());
+	struct commit commit = { .ledger = l };
+
+	(void)state;
+	ledger_hold(l);
+	put(l, 0);
+	assert_int_equal(pthread_create(&commit.thread, NULL, commit_run,
+	    &commit), 0);
+	(void)usleep(50000);
+	assert_written(0);
+	ledger_hold(l);
+	put(l, 1);
+	ledger_let(l);
+	(void)usleep(50000);
+	assert_written(0);
+	ledger_let(l);
+	assert_int_equal(pthread_join(commit.thread, NULL), 0);
+	assert_int_equal(commit.err, ERR_OK);
+	assert_written(2);
+}
+
 struct writer {
 	struct ledger	*ledger;
 	atomic_bool	 over;
@@ -259,6 +284,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 		    what_came_later_is_not_written, dir_enter, dir_leave),
+		cmocka_unit_test_setup_teardown(held_is_written_at_once,
+		    dir_enter, dir_leave),
 		cmocka_unit_test_setup_teardown(gathered_and_read_meanwhile,
 		    dir_enter, dir_leave),
 		cmocka_unit_test_setup_teardown(a_commit_that_fails, dir_enter,

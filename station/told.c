@@ -449,15 +449,17 @@ station_tell(struct station *s, struct ledger_record *r, struct diag *diag)
 	struct diag cause = DIAG_INIT;
 	enum err err;
 
+	ledger_hold(s->ledger);
 	err = ledger_add(s->ledger, r, &r->at, diag);
-	if (err)
-		return err;
-	r->entry = ledger_records(s->ledger);
-	r->head = ledger_head(s->ledger);
-	err = station_told(s, r, &cause);
-	if (err) {	/* memory and ledger differ: neither goes on */
-		ledger_spoil(s->ledger, err, &cause);
-		(void)diag_fail(diag, err, NULL, "%s", cause.what);
+	if (!err) {
+		r->entry = ledger_records(s->ledger);
+		r->head = ledger_head(s->ledger);
+		err = station_told(s, r, &cause);
+		if (err) {	/* memory and ledger differ: neither goes on */
+			ledger_spoil(s->ledger, err, &cause);
+			(void)diag_fail(diag, err, NULL, "%s", cause.what);
+		}
 	}
+	ledger_let(s->ledger);
 	return err;
 }

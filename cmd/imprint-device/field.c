@@ -509,11 +509,15 @@ static struct field_turn
 turn_answered(struct field *f, bool confirming, struct bytes request,
     const struct imprint_tls_answer *reply)
 {
+	const struct imprint_device *device = &f->agent.device;
+	const struct field_asked asked = { .crypto = device->crypto,
+		.identity = &device->identity, .root = device->report.root,
+		.request = request };
 	struct field_answer answer;
 	enum err err;
 
-	err = field_answer_read(f->cmd, &f->agent, request,
-	    bytes_of(reply->body.ptr, reply->body.len), &answer);
+	err = field_answer_read(&asked, bytes_of(reply->body.ptr,
+	    reply->body.len), &answer, &f->cmd->diag);
 	if (!err && !is_to(f, &answer, confirming))
 		err = diag_fail(&f->cmd->diag, ERR_AUTH, NULL,
 		    "answer: it is to something else than was asked");

@@ -18,16 +18,9 @@
 #define IMPRINT_CMD_DEVICE_FIELD_H
 
 #include "cmd/imprint-device/agent.h"
+#include "cmd/imprint-device/field_answer.h"
 
-#define FIELD_HASH_SIZE	IMPRINT_DEVICE_HASH_SIZE
-#define FIELD_ID_SIZE	16
 #define FIELD_HOST_SIZE	256
-
-enum field_type {
-	FIELD_DUE = 0,		/* in a wish: what is due */
-	FIELD_ENROL = 1, FIELD_CONFIRM = 2, FIELD_RENEW = 3,
-	FIELD_REFRESH = 4	/* the same keys, or "current" */
-};
 
 /* What the command line asks for. */
 struct field_wish {
@@ -47,13 +40,6 @@ struct field_wish {
 };
 /* EXIT_OK, or the usage error, told. */
 enum exit_code field_wish_read(struct cmd *, struct field_wish *ret_wish);
-
-/* When the authority wants the device back, and for what; until 0: it has not
- * said. */
-struct field_advice {
-	int64_t		from, until;
-	enum field_type	type;		/* FIELD_RENEW, FIELD_REFRESH */
-};
 
 /* What is kept: the record "enrolment", in two slots. */
 struct field_state {
@@ -158,26 +144,6 @@ MUST_USE enum err field_request_make(struct cmd *, const struct field_ask *,
 	    struct buf *out);
 /* Appends the body of a confirmation or a refresh. */
 void	field_package_body(struct buf *, const uint8_t hash[FIELD_HASH_SIZE]);
-
-/*
- * An answer to a request, its statement verified: by a document signer under
- * the agent's root, valid at the time it states, for this request; the
- * package (empty: none) is that of the statement, but not verified itself.
- * ERR_AUTH: not so, the diag says what.
- */
-struct field_answer {
-	enum field_result {
-		FIELD_ISSUED = 1, FIELD_CONFIRMED = 2,
-		FIELD_CURRENT = 3	/* no refresh waits */
-	}		result;
-	int64_t		time;		/* the authority's */
-	struct bytes	package;
-	uint8_t		hash[FIELD_HASH_SIZE];
-	struct field_advice advice;
-};
-MUST_USE enum err field_answer_read(struct cmd *, const struct agent *,
-	    struct bytes request, struct bytes answer,
-	    struct field_answer *ret_answer);
 
 /* SHA-256 of one piece. ERR_CRYPTO. */
 MUST_USE enum err field_hash(struct cmd *, struct bytes,

@@ -95,7 +95,7 @@ pem_make(struct cmd *cmd, const struct station *station,
 		names[count++] = s->address;
 	count += cmd_values(cmd, "host", names + count,
 	    SELF_SIGNED_NAMES_MAX - count);
-	err = self_signed_make(names, count, time_now(), &s->certificate,
+	err = self_signed_make(names, count, &s->certificate,
 	    &s->key, &cmd->diag);
 	if (!err)
 		err = io_write_file(cmd->io, key, secret_bytes(&s->key), 0600,

@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 #include "lib/authority/names.h"
 
 #define INPUT_TITLE	"standard input"
@@ -83,6 +83,11 @@ order_names_open(struct cmd *cmd, struct authority *authority,
 {
 	enum err err;
 
+	if (remote_there(cmd) && (strcmp(path, "-") == 0 ||
+	    !product_is_file(cmd_value(cmd, "product"))))
+		return diag_fail(&cmd->diag, ERR_UNSUPPORTED, NULL, "--names "
+		    "by way of a server: give them as a file, and the "
+		    "product's file as --product");
 	if (strcmp(path, "-") == 0)
 		err = input_open(cmd, authority, ret_file);
 	else

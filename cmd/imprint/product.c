@@ -14,7 +14,8 @@ product_find(struct cmd *cmd, struct authority *authority, const char *word,
 	enum err err;
 
 	if (remote_there(cmd))
-		return remote_product(cmd, word, ret_object->hash);
+		return remote_product(cmd, word, ret_product,
+		    ret_object->hash);
 	if (snprintf(name, sizeof(name), "%.*s",
 	    at ? (int)(at - word) : (int)strlen(word), word) >=
 	    (int)sizeof(name))

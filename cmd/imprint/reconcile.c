@@ -2,11 +2,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 #include "lib/authority/reconcile.h"
 #include "lib/base/clock.h"
 
 #define REPORTS_MAX	CMD_VALUES_MAX
+#define CLOCK_S		900	/* a station's may be off by so much */
 
 struct sums {
 	uint64_t	ordered, injected, unproven, reworked, scrapped;
@@ -18,7 +19,10 @@ struct table {
 	struct authority	*authority;
 	uint32_t		 order;
 	struct sums		 total;
+	int64_t			 created, now;	/* the order; this run */
 	uint64_t		 unanchored;	/* packs */
+	uint64_t		 clocks;	/* packs whose station's clock
+						 * was wrong */
 	uint64_t		 loaded, before, revoked;
 };
 
@@ -222,12 +226,24 @@ anchor_print(const struct reported *r, bool json)
 		    (unsigned long long)r->ledger_entries);
 }
 
+/* NULL, or how a station's clock was wrong when it made its report. */
+static const char *
+clock_wrong(const struct table *t, const struct reported *r)
+{
+	if (r->sequence == 0)
+		return NULL;
+	return r->made > t->now + CLOCK_S ? "ahead" :
+	    r->made < t->created - CLOCK_S ? "behind" : NULL;
+}
+
 static void
-report_print(const struct reconcile_line *line, bool json)
+report_print(const struct table *t, const struct reconcile_line *line)
 {
 	const struct reported *r = &line->reported;
 	bool anchored = r->anchor_entries != 0 || r->acknowledged != 0;
+	const char *clock = clock_wrong(t, r);
 	char made[TIME_TEXT_SIZE];
+	bool json = t->cmd->json;
 
 	if (r->sequence == 0) {
 		printf(json ? ", \"report\": null" : "  %s",
@@ -238,14 +254,17 @@ report_print(const struct reconcile_line *line, bool json)
 	time_format(r->made, made);
 	if (json)
 		printf(", \"imported\": %s, \"report\": {\"sequence\": %llu, "
-		    "\"made\": \"%s\", \"final\": %s, \"anchored\": %s",
+		    "\"made\": \"%s\", \"clock\": \"%s\", \"final\": %s, "
+		    "\"anchored\": %s",
 		    line->figures.there ? "true" : "false",
 		    (unsigned long long)r->sequence, made,
+		    clock != NULL ? clock : "plausible",
 		    r->final ? "true" : "false", anchored ? "true" : "false");
 	else
-		printf("  %llu of %s%s%s, ",
+		printf("  %llu of %s%s%s%s%s, ",
 		    (unsigned long long)r->sequence, made,
-		    r->final ? ", final" : "",
+		    clock != NULL ? ", clock " : "", clock != NULL ? clock :
+		    "", r->final ? ", final" : "",
 		    line->figures.there ? "" : ", never imported");
 	anchor_print(r, json);
 }
@@ -276,7 +295,8 @@ line_print(struct table *t, uint32_t no)
 	else
 		printf("%4u  %-16s ", no, line->station);
 	sums_print(&sums, t->cmd->json);
-	report_print(line, t->cmd->json);
+	t->clocks += clock_wrong(t, &line->reported) != NULL;
+	report_print(t, line);
 	printf(t->cmd->json ? "}" : "\n");
 	free(line);
 	return ERR_OK;
@@ -310,6 +330,10 @@ total_print(const struct table *t)
 		    "nothing outside of the station shows that it was not "
 		    "put back\n", (unsigned long long)t->unanchored,
 		    t->unanchored == 1 ? "" : "s");
+	if (t->clocks > 0)
+		printf("of %llu pack%s the station's clock was wrong: times "
+		    "that it tells are not to be relied on; set it\n",
+		    (unsigned long long)t->clocks, t->clocks == 1 ? "" : "s");
 }
 
 static enum err
@@ -323,6 +347,8 @@ table_print(struct table *t)
 	    &order, &t->cmd->diag);
 	if (err)
 		return err;
+	t->created = order.created;
+	t->now = time_now();
 	if (t->cmd->json)
 		printf("{\"order\": %u, \"packs\": [", t->order);
 	else
@@ -335,6 +361,19 @@ table_print(struct table *t)
 	if (!err)
 		total_print(t);
 	return err;
+}
+
+/* Of an authority somewhere else: its registry is not here. */
+static enum err
+loaded_print(const struct table *t)
+{
+	if (t->cmd->json)
+		printf("{\"order\": %u, \"loaded\": %llu, "
+		    "\"loaded_before\": %llu, \"revoked\": %llu", t->order,
+		    (unsigned long long)t->loaded,
+		    (unsigned long long)t->before,
+		    (unsigned long long)t->revoked);
+	return ERR_OK;
 }
 
 /* It was decided that it does not add up, or is not what it claims to be. */
@@ -356,6 +395,13 @@ order_reconcile_cmd(struct cmd *cmd)
 
 	count = cmd_values(cmd, "report", reports, REPORTS_MAX);
 	err = number_argument(cmd, &t.order);
+	if (!err && count == 0 && remote_there(cmd)) {
+		err = diag_fail(&cmd->diag, ERR_UNSUPPORTED, NULL, "order "
+		    "reconcile: the table is not to be had by way of a "
+		    "server, only --report");
+		diag_hint(&cmd->diag, "run it where the authority is, without "
+		    "--server");
+	}
 	if (!err)
 		err = count > 0 ? ecosystem_open_requests(cmd, &authority) :
 		    ecosystem_open(cmd, AUTHORITY_READ, true, &authority);
@@ -373,7 +419,7 @@ order_reconcile_cmd(struct cmd *cmd)
 		rest_tell(&t, reports, i - 1, count);
 		return is_verdict(err) ? EXIT_REFUSED : code;
 	}
-	err = table_print(&t);
+	err = remote_there(cmd) ? loaded_print(&t) : table_print(&t);
 	/* loaded before: perhaps it died before it published */
 	if (!err && count > 0)
 		err = change_publish(cmd, authority);

@@ -6,6 +6,7 @@
 #include "cmd/imprint/remote.h"
 #include "lib/authority/query.h"
 #include "lib/base/clock.h"
+#include "lib/crypto/hash.h"
 #include "lib/crypto/random.h"
 #include "lib/x509/x509_read.h"
 
@@ -14,6 +15,9 @@
 #define AUTHORIZATION_MAX ((size_t)3 << 10)
 #define TRUST_MAX	((size_t)64 << 10)
 #define REQUEST_KIND	"application/imprint-request+cose"
+#define FILE_KIND	"application/octet-stream"
+#define FILE_TARGET	"/v1/files"
+#define PART_MAX	((size_t)48 << 10)
 #define ID_LINE		"Imprint ecosystem: "
 
 /* Filled in once, then read; the time of the last request but grows. */
@@ -146,14 +150,15 @@ answer_read(struct cmd *cmd, const struct imprint_tls_answer *answer,
 	return err ? answer_bad(cmd, err) : ERR_OK;
 }
 
-enum err
-remote_ask(struct cmd *cmd, const char *method, const char *target,
-    struct json_value **ret_answer)
+/* With a body, which the target has the hash of. */
+static enum err
+ask(struct cmd *cmd, const char *method, const char *target,
+    struct bytes body, struct json_value **ret_answer)
 {
 	_cleanup_buf_ struct buf query = BUF_INIT, room = BUF_INIT;
 	_cleanup_buf_ struct buf said = { .limit = AUTHORIZATION_MAX };
 	struct imprint_tls_request request = { .method = method,
-		.target = target };
+		.target = target, .body = { body.ptr, body.len } };
 	struct imprint_tls_answer answer;
 	enum err err;
 
@@ -164,10 +169,19 @@ remote_ask(struct cmd *cmd, const char *method, const char *target,
 	buf_printf(&said, "Imprint ");
 	buf_put_base64url(&said, buf_bytes(&query));
 	request.authorization = buf_text(&said);
+	if (body.len > 0)
+		request.content_type = FILE_KIND;
 	err = buf_err(&said);
 	if (!err)
 		err = exchange(cmd, &request, &room, &answer);
 	return err ? err : answer_read(cmd, &answer, ret_answer);
+}
+
+enum err
+remote_ask(struct cmd *cmd, const char *method, const char *target,
+    struct json_value **ret_answer)
+{
+	return ask(cmd, method, target, BYTES_NONE, ret_answer);
 }
 
 enum err
@@ -298,6 +312,75 @@ remote_submit(struct cmd *cmd, enum request_type type, struct bytes body,
 		err = ERR_OK;
 	}
 	return err ? err : result_read(cmd, type, &answer, result);
+}
+
+static enum err
+part_send(struct cmd *cmd, uint64_t at, struct bytes part)
+{
+	_cleanup_json_value_ struct json_value *answer = NULL;
+	_cleanup_buf_ struct buf target = BUF_INIT;
+	uint8_t hash[SHA256_SIZE];
+	uint64_t size = 0;
+	unsigned tries;
+	enum err err;
+
+	err = sha256_once(part, hash);
+	if (err)
+		return err;
+	buf_printf(&target, FILE_TARGET "?at=%llu&part=",
+	    (unsigned long long)at);
+	buf_put_hex(&target, bytes_of(hash, SHA256_SIZE));
+	err = buf_err(&target);
+	/* a part that was lost may come again */
+	for (tries = 1; !err; tries++) {
+		cmd->diag = (struct diag)DIAG_INIT;
+		err = ask(cmd, "POST", buf_text(&target), part, &answer);
+		if ((err != ERR_IO && err != ERR_BUSY) || tries == TRIES_MAX)
+			break;
+		wait_second();
+		err = ERR_OK;
+	}
+	if (err)
+		return err;
+	err = json_get_number(answer, "size", UINT64_MAX / 2, 0, &size,
+	    &cmd->diag);
+	if (!err && size != at + part.len)
+		err = diag_fail(&cmd->diag, ERR_IO, NULL, "another size");
+	return err ? answer_bad(cmd, err) : ERR_OK;
+}
+
+static enum err
+file_send(struct cmd *cmd, const struct file *file)
+{
+	_cleanup_buf_ struct buf room = BUF_INIT;
+	uint8_t *octets = buf_extend(&room, PART_MAX);
+	size_t len = PART_MAX;
+	uint64_t at = 0;
+	enum err err = ERR_OK;
+
+	if (octets == NULL)
+		return diag_nomem(&cmd->diag);
+	while (!err && len == PART_MAX) {
+		err = file_read_upto(file, at, octets, PART_MAX, &len,
+		    &cmd->diag);
+		if (!err && len > 0)
+			err = part_send(cmd, at, bytes_of(octets, len));
+		at += len;
+	}
+	return err;
+}
+
+enum err
+remote_submit_file(struct cmd *cmd, enum request_type type,
+    struct bytes body, const struct file *file, struct buf *result)
+{
+	enum err err;
+
+	err = file_send(cmd, file);
+	/* its authority was started again meanwhile, or the file expired */
+	if (err == ERR_STATE)
+		err = file_send(cmd, file);
+	return err ? err : remote_submit(cmd, type, body, result);
 }
 
 enum err

@@ -28,6 +28,9 @@ enum exit_code remote_run(struct cmd *);
  */
 MUST_USE enum err remote_submit(struct cmd *, enum request_type,
     struct bytes body, struct buf *result);
+/* The same for one that comes with a file, which is handed in first. */
+MUST_USE enum err remote_submit_file(struct cmd *, enum request_type,
+    struct bytes body, const struct file *, struct buf *result);
 /* A signed question; its answer. */
 MUST_USE enum err remote_ask(struct cmd *, const char *method,
     const char *target, struct json_value **ret_answer);
@@ -41,9 +44,9 @@ MUST_USE enum err remote_expect(struct cmd *, const char *what,
 /* "17", "bulk/17" or "online/17": nothing else is sure. ERR_INVALID. */
 MUST_USE enum err remote_address(struct cmd *, const char *word,
     struct address *ret_address);
-/* A product's hash, or its file. */
+/* A product's hash, or its file, which alone fills in ret_product. */
 MUST_USE enum err remote_product(struct cmd *, const char *word,
-    uint8_t ret_hash[STORE_HASH_SIZE]);
+    struct product *ret_product, uint8_t ret_hash[STORE_HASH_SIZE]);
 /* The CA of services, for a certificate of key that was answered: both good
  * under the root. */
 MUST_USE enum err remote_chain(struct cmd *, struct bytes certificate,

@@ -21,11 +21,12 @@ static const struct {
 	{ "station renew", NULL, { NULL } },
 	{ "station list", remote_station_list, { NULL } },
 	{ "service add", NULL, { NULL } },
-	{ "order create", NULL, { "names", "list", "top-up" } },
+	{ "order create", NULL, { "list", "top-up" } },
 	{ "order list", remote_order_list, { NULL } },
 	{ "order show", remote_order_show, { NULL } },
 	{ "order run", remote_order_run, { "workers" } },
 	{ "order cancel", NULL, { NULL } },
+	{ "order reconcile", NULL, { NULL } },
 	{ "operator add", NULL, { NULL } },
 	{ "chip-maker add", NULL, { NULL } },
 	{ "chip-maker remove", NULL, { NULL } },
@@ -104,31 +105,31 @@ remote_address(struct cmd *cmd, const char *word,
 }
 
 static enum err
-file_hash(struct cmd *cmd, const char *path, uint8_t hash[STORE_HASH_SIZE])
+file_hash(struct cmd *cmd, const char *path, struct product *product,
+    uint8_t hash[STORE_HASH_SIZE])
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, encoded = BUF_INIT;
-	struct product product;
 	enum err err;
 
 	err = input_read(cmd, path, PRODUCT_FILE_MAX, &text);
 	if (!err)
-		err = product_yaml_parse(path, buf_bytes(&text), &product,
+		err = product_yaml_parse(path, buf_bytes(&text), product,
 		    &cmd->diag);
 	if (!err)
-		err = product_encode(&product, &encoded);
+		err = product_encode(product, &encoded);
 	return err ? err : sha256_once(buf_bytes(&encoded), hash);
 }
 
 enum err
 remote_product(struct cmd *cmd, const char *word,
-    uint8_t ret_hash[STORE_HASH_SIZE])
+    struct product *ret_product, uint8_t ret_hash[STORE_HASH_SIZE])
 {
 	uint8_t hash[STORE_HASH_SIZE];
 	size_t len = 0;
 	enum err err = ERR_OK;
 
 	if (product_is_file(word))
-		err = file_hash(cmd, word, hash);
+		err = file_hash(cmd, word, ret_product, hash);
 	else if (hex_decode(word, hash, sizeof(hash), &len) != ERR_OK ||
 	    len != sizeof(hash))
 		err = diag_fail(&cmd->diag, ERR_INVALID, NULL, "--product "

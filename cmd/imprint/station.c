@@ -89,12 +89,17 @@ static enum err
 again_print(struct again *again)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_device_list list;
 	struct store_object product;
 	struct store_order order;
+	const char *mode = NULL;
 	enum err err;
 
 	if (again->count == 0)
 		return ERR_OK;
+	if (store_device_list_get(authority_store(again->authority),
+	    again->order, &list, NULL) == ERR_OK)
+		mode = order_mode_name((enum order_mode)list.mode);
 	err = store_order_get(authority_store(again->authority),
 	    again->order, &order, &again->cmd->diag);
 	if (!err)
@@ -105,9 +110,17 @@ again_print(struct again *again)
 		return err;
 	if (again->cmd->json)
 		printf("%s{\"order\": %u, \"product\": \"%s@%s\", \"count\": "
-		    "%llu}", again->orders > 0 ? ", " : "", again->order,
-		    product.name, product.version,
-		    (unsigned long long)again->count);
+		    "%llu, \"mode\": \"%s\"}", again->orders > 0 ? ", " : "",
+		    again->order, product.name, product.version,
+		    (unsigned long long)again->count, mode != NULL ? mode :
+		    "station");
+	else if (mode != NULL)
+		printf("order %u lost %llu: imprint order create --product "
+		    "%s@%s --mode %s --list FILE --station NAME, FILE: those "
+		    "of its list that 'imprint identity list --order %u' "
+		    "calls revoked\n", again->order,
+		    (unsigned long long)again->count, product.name,
+		    product.version, mode, again->order);
 	else
 		printf("order %u lost %llu: imprint order create --product "
 		    "%s@%s --count %llu --station NAME\n", again->order,
@@ -149,7 +162,7 @@ station_lost_cmd(struct cmd *cmd)
 	_cleanup_buf_ struct buf body = BUF_INIT, answer = BUF_INIT;
 	_cleanup_authority_ struct authority *authority = NULL;
 	struct again again = { .cmd = cmd };
-	size_t i;
+	size_t i, n;
 	enum err err;
 
 	if (cmd->argc != 1)
@@ -167,11 +180,13 @@ station_lost_cmd(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	if (cmd->json)
 		printf("{\"station\": \"%s\", \"again\": [", cmd->argv[0]);
-	for (i = 0; result.reasons > 0 && i < result.revoked[0].list.count &&
-	    !err; i++)
-		err = again_add(&again, &result.revoked[0].list.ranges[i]);
-	if (!err)
-		err = again_print(&again);
+	for (i = 0; i < result.reasons && !err; i++) {
+		for (n = 0; n < result.revoked[i].list.count && !err; n++)
+			err = again_add(&again,
+			    &result.revoked[i].list.ranges[n]);
+		if (!err)
+			err = again_print(&again);
+	}
 	printf(cmd->json ? "], \"revoked\": %llu" : "station is given up, "
 	    "%llu identities it may still hold are revoked\n",
 	    (unsigned long long)again.total);

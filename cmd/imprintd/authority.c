@@ -508,6 +508,8 @@ authority_role(struct cmd *cmd)
 		desk->peers[i].channel = (struct channel)CHANNEL_INIT;
 	for (i = 0; i < LOCALS_MAX; i++)
 		desk->locals[i].fd = -1;
+	for (i = 0; i < UPLOADS_MAX; i++)
+		desk->uploads[i].file = (struct file)FILE_INIT;
 	desk->listener = -1;
 	desk->began = time_now();
 	desk->cmd = cmd;
@@ -540,6 +542,8 @@ authority_role(struct cmd *cmd)
 		err = desk_run(desk, &cmd->diag);
 	for (i = 0; i < PEERS_MAX; i++)
 		channel_release(&desk->peers[i].channel);
+	for (i = 0; i < UPLOADS_MAX; i++)
+		upload_release(&desk->uploads[i]);
 	wipe(desk->tickets, TICKETS_SIZE);
 	if (desk->listener >= 0)
 		local_unlisten(authority_dir(authority), desk->listener);

@@ -18,6 +18,7 @@
 #define VERDICTS_MAX	24	/* that are told apart in the figures */
 #define LOCALS_MAX	16	/* commands of this machine at once */
 #define FLOORS_MAX	64	/* operators whose last request is known */
+#define UPLOADS_MAX	8	/* operators who hand in a file */
 #define ACTIONS_MAX	64	/* of operators, in a quarter of an hour */
 
 /* A front's channel; used false: free. */
@@ -58,6 +59,13 @@ struct desk_floor {
 	char		operator[64];
 	int64_t		time;
 };
+/* The file that an operator hands in; operator "": free. */
+struct desk_upload {
+	char		operator[64];
+	struct file	file;
+	uint64_t	size;
+	int64_t		until;
+};
 struct desk_action {
 	uint8_t		id[REQUEST_ID_SIZE];
 	int64_t		until;
@@ -83,7 +91,7 @@ struct desk_job {
 	struct buf		 key;		/* INTERNAL_EST_KEYGEN */
 	struct enrol_result	 result;	/* counts once durable */
 	struct internal_refusal	 refusal;
-	bool			 done;
+	bool			 done, failed;	/* failed: refusal is set */
 };
 
 struct desk {
@@ -117,6 +125,7 @@ struct desk {
 	int64_t			 floor;		/* of those without one */
 	struct desk_floor	 floors[FLOORS_MAX];
 	struct desk_action	 actions[ACTIONS_MAX];
+	struct desk_upload	 uploads[UPLOADS_MAX];
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
 	bool			 ending;
@@ -164,6 +173,15 @@ bool	run_take(struct desk *, struct desk_local *,
 	    const struct internal_message *, struct diag *);
 /* ERR_BUSY, with what is run. */
 MUST_USE enum err run_busy(const struct desk *, struct diag *);
+
+/* uploads.c: an operator's next part; query: where it stands, and its hash.
+ * JSON of how much there is. ERR_STATE: what is before it is missing;
+ * ERR_AUTH, ERR_INVALID, ERR_LIMIT, ERR_BUSY. */
+MUST_USE enum err upload_take(struct desk *, const char *operator,
+    const char * query, struct bytes part, struct buf *out, struct diag *);
+/* NULL: none. */
+struct desk_upload *upload_find(struct desk *, const char *operator);
+void	upload_release(struct desk_upload *);
 
 /* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
 MUST_USE enum err request_offer(const struct desk *, enum request_type,

@@ -105,11 +105,12 @@ job_settle(struct desk *desk, struct desk_job *job)
 	verdict_log(job);
 }
 
-/* It alone: its turn is lost for a reason that does not pass. */
+/* It alone, for a reason that does not pass. */
 static void
 job_fail(struct desk *desk, struct desk_job *job, const struct diag *diag)
 {
 	log_diag("authority", "a request cannot be carried out", diag);
+	job->failed = true;
 	desk->verdicts[ENROL_REFUSED]++;
 	job->refusal = (struct internal_refusal){ .status = 500,
 		.reason = "internal", .detail = "the authority cannot carry"
@@ -123,6 +124,21 @@ error_passes(enum err err)
 {
 	return err == ERR_NOSPACE || err == ERR_IO || err == ERR_NOMEM ||
 	    err == ERR_CLOCK;
+}
+
+/* One that changed nothing before it failed is no reason to end the turn. */
+static enum err
+job_try(struct desk *desk, struct desk_job *job, struct diag *diag)
+{
+	enum err err;
+
+	job->failed = false;
+	err = job_run(desk, job, diag);
+	if (!err || error_passes(err) || !enrol_turn_whole(desk->enrol))
+		return err;
+	job_fail(desk, job, diag);
+	*diag = (struct diag)DIAG_INIT;
+	return ERR_OK;
 }
 
 /* Nothing of it was done. */
@@ -155,7 +171,7 @@ turn_try(struct desk *desk, struct desk_job *jobs, size_t count,
 	if (err && !error_passes(err))
 		return err;
 	for (i = 0; i < count && !err; i++)
-		err = job_run(desk, &jobs[i], diag);
+		err = job_try(desk, &jobs[i], diag);
 	*ret_lost = err;
 	if (err) {
 		enrol_turn_drop(desk->enrol);
@@ -163,7 +179,8 @@ turn_try(struct desk *desk, struct desk_job *jobs, size_t count,
 	}
 	err = enrol_turn_commit(desk->enrol, diag);
 	for (i = 0; i < count && !err; i++)
-		job_settle(desk, &jobs[i]);
+		if (!jobs[i].failed)
+			job_settle(desk, &jobs[i]);
 	return err;
 }
 

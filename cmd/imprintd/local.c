@@ -17,9 +17,9 @@
 
 #define RESULT_MAX	((size_t)64 << 20)
 
-/* What may be handed in, while an order is run, and over the network: no file
- * comes over that, and what goes on here afterwards is told here. What is not
- * in it mends an ecosystem that no server can be started on. */
+/* What may be handed in, while an order is run, and over the network. What goes
+ * on here afterwards is told here, and not over that. What is not in it mends
+ * an ecosystem that no server can be started on. */
 static const struct {
 	enum request_type	type;
 	bool			beside_run, network;
@@ -30,7 +30,7 @@ static const struct {
 	{ REQUEST_ORDER_CREATE, true, true },
 	{ REQUEST_ORDER_CANCEL, false, true },
 	{ REQUEST_STATUS, true, true },
-	{ REQUEST_RECONCILE, false, false },
+	{ REQUEST_RECONCILE, false, true },
 	{ REQUEST_CHIP_MAKER_ADD, true, true },
 	{ REQUEST_CHIP_MAKER_REMOVE, true, true },
 	{ REQUEST_STATION_LOST, false, true },

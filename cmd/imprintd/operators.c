@@ -132,8 +132,8 @@ operators_begin(struct desk *desk, struct diag *diag)
 /* All that can be said before something is on record: what was signed once
  * can be brought again and again. */
 static enum err
-request_check(struct desk *desk, const struct request_seen *seen, int64_t now,
-    struct diag *diag)
+request_check(struct desk *desk, const struct request_seen *seen,
+    const struct desk_upload *upload, int64_t now, struct diag *diag)
 {
 	enum err err;
 
@@ -145,6 +145,9 @@ request_check(struct desk *desk, const struct request_seen *seen, int64_t now,
 	err = request_offer(desk, seen->type, true, diag);
 	if (!err)
 		err = signed_fresh("request", seen->time, now, diag);
+	if (!err && seen->with_file && upload == NULL)
+		err = diag_fail(diag, ERR_NOTFOUND, NULL, "file: it was not "
+		    "handed in before the request, or too long ago");
 	if (err || seen->time > floor_of(desk, seen->operator))
 		return err;
 	err = diag_fail(diag, ERR_CLOCK, NULL, "request: not made after the "
@@ -160,6 +163,7 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 {
 	struct json json = { .b = json_out, .line = true };
 	_cleanup_buf_ struct buf result = BUF_INIT;
+	struct desk_upload *upload = NULL;
 	const struct diag *warning;
 	int64_t now = time_now();
 	struct request_seen seen;
@@ -168,11 +172,16 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	/* before anything is on record: strangers could fill the log */
 	err = request_look(desk->authority, request, &seen, diag);
 	*ret_signed = err == ERR_OK;
+	if (!err && seen.with_file)
+		upload = upload_find(desk, seen.operator);
 	if (!err)
-		err = request_check(desk, &seen, now, diag);
+		err = request_check(desk, &seen, upload, now, diag);
 	if (err)
 		return err;
-	err = authority_submit(desk->authority, request, now, &result, diag);
+	err = authority_submit_file(desk->authority, request, upload != NULL ?
+	    &upload->file : NULL, now, &result, diag);
+	if (!err && upload != NULL)
+		upload_release(upload);
 	if (!seen.known && (!err || request_is_refusal(err)))
 		floor_raise(desk, seen.operator, seen.time);
 	if (err)
@@ -283,13 +292,16 @@ order_act(struct desk *desk, const struct query *query, const char *word,
 
 static enum err
 query_post(struct desk *desk, const struct query *query, char *path,
-    struct buf *json, struct diag *diag)
+    const char *more, struct bytes body, struct buf *json, struct diag *diag)
 {
 	static const char orders[] = "/v1/orders/";
 	char *word = path + sizeof(orders) - 1, *verb;
 
 	if (strcmp(path, "/v1/publish") == 0)
 		return publish_now(desk, json, diag);
+	if (strcmp(path, "/v1/files") == 0)
+		return upload_take(desk, query->operator, more, body, json,
+		    diag);
 	verb = strncmp(path, orders, sizeof(orders) - 1) == 0 ?
 	    strchr(word, '/') : NULL;
 	if (verb == NULL || (strcmp(verb, "/run") != 0 &&
@@ -339,7 +351,8 @@ query_run(struct desk *desk, const struct internal_query *asked,
 	if (strcmp(query.method, "GET") == 0)
 		return query_get(desk, query.target, mark != NULL ? mark :
 		    "", json, diag);
-	return query_post(desk, &query, query.target, json, diag);
+	return query_post(desk, &query, query.target, mark != NULL ? mark :
+	    "", asked->body, json, diag);
 }
 
 bool

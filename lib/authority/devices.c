@@ -7,6 +7,7 @@
 #include "lib/authority/chip_maker.h"
 #include "lib/authority/devices_internal.h"
 #include "lib/authority/names.h"
+#include "lib/authority/status.h"
 #include "lib/base/cbor_write.h"
 #include "lib/devices/formats.h"
 
@@ -140,6 +141,95 @@ mark_compare(const void *a, const void *b)
 	return memcmp(left->mark, right->mark, STORE_MARK_SIZE);
 }
 
+/* The identity that an order's entry led to. ERR_NOTFOUND: none yet. */
+static enum err
+entry_identity(struct store *store, uint32_t order, uint64_t entry,
+    uint32_t *ret_log, uint64_t *ret_index)
+{
+	struct store_device_list list;
+	struct store_name_part part;
+	uint64_t value;
+	enum err err;
+
+	err = store_device_list_get(store, order, &list, NULL);
+	if (err)
+		return err;
+	value = list.first * STORE_NAME_LINES + entry;
+	err = store_name_part_get(store, STORE_NAME_LISTS, value, &part,
+	    NULL);
+	if (err)
+		return err;
+	*ret_log = part.log;
+	*ret_index = part.range + (value - part.first);
+	return ERR_OK;
+}
+
+/*
+ * Its identity was given up, by a station's report or with the station, or by
+ * an operator for a reason that says nothing against its keys: the device may
+ * have another one. What it was superseded by may be in use.
+ */
+static enum err
+is_given_up(struct authority *authority, uint32_t order, uint64_t entry,
+    bool *ret_given_up, struct diag *diag)
+{
+	enum status status = STATUS_VALID;
+	struct store_status row;
+	uint64_t index = 0;
+	uint32_t log = 0;
+	enum err err;
+
+	*ret_given_up = false;
+	err = entry_identity(authority->store, order, entry, &log, &index);
+	if (err == ERR_NOTFOUND)
+		return ERR_OK;
+	if (!err)
+		err = status_get(authority, log, index, &status, &row, diag);
+	if (!err && status == STATUS_REVOKED)
+		*ret_given_up = row.reason == CRL_CESSATION_OF_OPERATION ||
+		    row.reason == CRL_PRIVILEGE_WITHDRAWN;
+	return err;
+}
+
+/* A mark that is there already: it moves on, or refuses the list. */
+static enum err
+mark_again(struct import *import, const struct mark *mark)
+{
+	struct store_row row = { .table = STORE_DEVICE_MARK_ROWS,
+	    .blob = bytes_of(mark->mark, STORE_MARK_SIZE) };
+	uint32_t to = import->order->number, order = 0;
+	bool given_up = false;
+	uint64_t entry = 0;
+	enum err err;
+
+	err = store_device_mark_get(import->authority->store, mark->mark,
+	    &order, &entry, import->diag);
+	if (!err && order != to)
+		err = is_given_up(import->authority, order, entry, &given_up,
+		    import->diag);
+	if (err)
+		return err;
+	if (!given_up) {
+		err = diag_fail(import->diag, ERR_CONFLICT, NULL,
+		    "%s: entry %ju: its key or id is that of entry %ju of "
+		    "order %u: one device has one identity", import->title,
+		    (uintmax_t)mark->entry + 1, (uintmax_t)entry + 1, order);
+		diag_hint(import->diag, "leave it out; or cancel that order if "
+		    "it was not run, or let a station's report give its "
+		    "identity up");
+		return err;
+	}
+	row.numbers[0] = order;
+	row.numbers[1] = entry;
+	err = rows_add(import->authority, &import->rows, &row, false);
+	row.numbers[0] = to;
+	row.numbers[1] = mark->entry;
+	if (!err)
+		err = rows_add(import->authority, &import->rows, &row, true);
+	return err ? err : store_device_mark_move(import->authority->store,
+	    mark->mark, to, mark->entry, import->diag);
+}
+
 /* Sorted: the tree of marks is walked once, from one end to the other. */
 static enum err
 marks_flush(struct import *import)
@@ -148,8 +238,6 @@ marks_flush(struct import *import)
 	const struct mark *mark = import->marks;
 	struct store_row row = { .table = STORE_DEVICE_MARK_ROWS,
 	    .numbers = { import->order->number } };
-	uint64_t entry = 0;
-	uint32_t order = 0;
 	size_t i;
 	enum err err = ERR_OK;
 
@@ -162,18 +250,8 @@ marks_flush(struct import *import)
 		if (!err)
 			err = rows_add(import->authority, &import->rows,
 			    &row, true);
-		if (err != ERR_EXISTS)
-			continue;
-		err = store_device_mark_get(store, mark->mark, &order, &entry,
-		    import->diag);
-		if (err)
-			break;
-		err = diag_fail(import->diag, ERR_CONFLICT, NULL,
-		    "%s: entry %ju: its key or id is that of entry %ju of "
-		    "order %u: one device has one identity", import->title,
-		    (uintmax_t)mark->entry + 1, (uintmax_t)entry + 1, order);
-		diag_hint(import->diag, "leave it out, or cancel that order if "
-		    "it was not run");
+		if (err == ERR_EXISTS)
+			err = mark_again(import, mark);
 	}
 	import->mark_count = 0;
 	return err;

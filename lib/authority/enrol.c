@@ -295,6 +295,7 @@ static void
 turn_clear(struct enrol *e)
 {
 	asserted_count(e, false);
+	e->torn = false;
 	e->taken = 0;
 	e->event_count = 0;
 	e->superseded.count = 0;
@@ -352,6 +353,21 @@ enrol_turn_drop(struct enrol *e)
 	e->spoiled = e->taken;
 	e->anchor_due = true;	/* a block may have gone with it */
 	turn_clear(e);
+}
+
+bool
+enrol_turn_whole(const struct enrol *e)
+{
+	return e->turn && !e->torn;
+}
+
+struct enrol_progress
+enrol_progress(const struct enrol *e)
+{
+	return (struct enrol_progress){
+		.changes = store_changes(e->authority->store),
+		.taken = e->taken, .events = e->event_count,
+		.superseded = e->superseded.count };
 }
 
 void

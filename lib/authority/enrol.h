@@ -118,8 +118,9 @@ MUST_USE enum err enrol_turn_begin(struct enrol *, int64_t now,
     struct diag *);
 /*
  * One request of a device. ERR_OK: a verdict was reached. An error: none
- * could be (disk, memory, registry); the turn is lost, end it with
- * enrol_turn_drop() and answer all of it with "busy".
+ * could be (disk, memory, registry). Unless enrol_turn_whole() says that the
+ * request had changed nothing yet, the turn is lost: end it with
+ * enrol_turn_drop().
  */
 MUST_USE enum err enrol_submit(struct enrol *, struct bytes request,
     struct enrol_result *result, struct diag *);
@@ -165,6 +166,8 @@ MUST_USE enum err enrol_submit_est(struct enrol *, const struct est_ask *,
 MUST_USE enum err enrol_est_attributes(struct enrol *, const char *label,
     struct bytes leaf, bool linked, struct enrol_result *result,
     struct diag *);
+/* After an error of a request: can the turn go on with the others? */
+bool	enrol_turn_whole(const struct enrol *);
 /* Make the turn durable. After an error nothing of it may be answered; the
  * registry is in doubt: close the authority. */
 MUST_USE enum err enrol_turn_commit(struct enrol *, struct diag *);

@@ -41,31 +41,6 @@ leaf_serial(struct bytes leaf, uint8_t ret_serial[SERIAL_SIZE])
 	return true;
 }
 
-/* The public keys of an entry, by the template's slots: maker.h. */
-static enum err
-entry_keys(const struct template *template, struct bytes entry,
-    struct asker *asker)
-{
-	size_t i, len, at = 0;
-	enum err err = ERR_OK;
-
-	asker->key_count = template->slot_count;
-	for (i = 0; i < template->slot_count && !err; i++) {
-		len = key_algorithm(template->slots[i].alg)->stored_len;
-		if (len > entry.len - at)
-			return ERR_CORRUPT;
-		asker->slots[i] = template->slots[i].slot;
-		err = public_key_from_stored(template->slots[i].alg,
-		    bytes_of(entry.ptr + at, len), &asker->keys[i]);
-		at += len;
-		if (template->slots[i].certificate != NULL)
-			at += SIGNATURE_SIZE;
-		if (at > entry.len)
-			return ERR_CORRUPT;
-	}
-	return err;
-}
-
 static void
 names_copy(const struct template *template, const struct identity *identity,
     struct asker *asker)
@@ -137,6 +112,7 @@ asker_rebuild(struct enrol *e, struct bytes leaf, struct asker *asker,
 	struct identity identity;
 	uint8_t serial[SERIAL_SIZE];
 	enum err err = ERR_NOTFOUND;
+	size_t i;
 
 	if (leaf_serial(leaf, serial))
 		err = lookup_serial(e->authority, serial, &asker->address,
@@ -161,7 +137,12 @@ asker_rebuild(struct enrol *e, struct bytes leaf, struct asker *asker,
 	memcpy(asker->ueid, identity.ueid, UEID_SIZE);
 	memcpy(asker->product, template->product, SHA256_SIZE);
 	names_copy(template, &identity, asker);
-	return entry_keys(template, identity.entry, asker);
+	asker->key_count = template->slot_count;
+	for (i = 0; i < template->slot_count; i++) {
+		asker->slots[i] = template->slots[i].slot;
+		public_key_copy(&asker->keys[i], identity.key[i]);
+	}
+	return ERR_OK;
 }
 
 enum err
@@ -173,21 +154,18 @@ enrol_decrypts(struct enrol *e, const struct address *address,
 	struct store_range range;
 	struct identity identity;
 	struct enrol_kind kind;
-	struct asker found;
 	enum err err;
 
 	err = lookup_get(e->again, address, &identity, &range, &template,
 	    diag);
 	if (!err)
 		err = enrol_kind(e, range.template, &kind, diag);
-	if (!err)
-		err = entry_keys(template, identity.entry, &found);
 	if (err)
 		return err;
 	*ret_there = kind.decrypts;
 	if (!kind.decrypts)
 		return ERR_OK;
-	public_key_copy(ret_key, &found.keys[kind.decrypt]);
+	public_key_copy(ret_key, identity.key[kind.decrypt]);
 	buf_put_bytes(certificate, identity.certificate[kind.decrypt]);
 	return buf_err(certificate);
 }

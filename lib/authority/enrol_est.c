@@ -151,7 +151,9 @@ enrol_submit_est(struct enrol *e, const struct est_ask *ask,
 		err = ask->keygen ? enrol_keygen(&s, ask) :
 		    est_decide(&s, ask);
 	result->known = result->answer->len > 0;
-	return err ? err : buf_err(result->answer);
+	if (!err)
+		err = buf_err(result->answer);
+	return enrol_submission_end(&s, err);
 }
 
 /* Of the key that authenticates; 0: of any. */

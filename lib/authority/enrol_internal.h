@@ -85,6 +85,8 @@ struct enrol {
 	uint64_t		 spoiled_first, spoiled;	/* of a dropped
 								 * turn */
 	/* of the turn */
+	bool			 torn;	/* a request failed when it had begun
+					 * to change something */
 	uint32_t		 taken;
 	struct store_range	 parts[ENROL_TURN_MAX];
 	struct buf		 leaves, events;
@@ -151,9 +153,17 @@ MUST_USE enum err enrol_seal(struct enrol *, const struct template *,
     const struct bytes certs[ENROL_CERTS], uint8_t ret_hash[SHA256_SIZE],
     struct buf *out, struct diag *);
 
+/* What a turn has done so far. */
+struct enrol_progress {
+	int64_t		changes;	/* store_changes() */
+	uint32_t	taken;
+	size_t		events, superseded;
+};
+
 /* A request being decided. */
 struct submission {
 	struct enrol			*enrol;
+	struct enrol_progress		 before;
 	struct device_request		 request;
 	uint8_t				 hash[SHA256_SIZE];
 	struct asker			 asker;
@@ -174,6 +184,9 @@ struct submission {
 
 /* First; bare: the answer is the certificate alone. ERR_STATE: no turn. */
 MUST_USE enum err enrol_submission_begin(struct submission *, bool bare);
+/* Last: what an error means for the turn. Returns that error. */
+enum err enrol_submission_end(struct submission *, enum err);
+struct enrol_progress enrol_progress(const struct enrol *);
 /* Decide by type; who asks is known and stands well. */
 MUST_USE enum err enrol_dispatch(struct submission *);
 /* What parsers say of a request is a verdict, unless this machine failed. */

@@ -414,12 +414,16 @@ issue_made(struct submission *s, enum evidence_class evidence)
 		return err;
 	if (made_here(s) && s->given == NULL)
 		issue.here = s->here;
-	product->asserted_turn += s->asserted;
-	product->foreign_turn += s->asker.fresh;
 	/* on the front's word: with what takes its quota, not before */
 	err = asker_waits(s) ? confirm_pending(s) : pending_supersede(s);
-	return err ? err : enrol_issue(s->enrol, &s->asker, &issue, s->result,
-	    s->diag);
+	if (!err)
+		err = enrol_issue(s->enrol, &s->asker, &issue, s->result,
+		    s->diag);
+	if (err)
+		return err;
+	product->asserted_turn += s->asserted;
+	product->foreign_turn += s->asker.fresh;
+	return ERR_OK;
 }
 
 /* All is well with who asks: a new identity, unless there were too many. */
@@ -659,7 +663,43 @@ enrol_submission_begin(struct submission *s, bool bare)
 	s->result->retry_after_s = 0;
 	s->result->bare = bare;
 	s->result->why = (struct diag)DIAG_INIT;
+	s->before = enrol_progress(s->enrol);
 	return ERR_OK;
+}
+
+enum err
+enrol_submission_end(struct submission *s, enum err err)
+{
+	struct enrol_progress now = enrol_progress(s->enrol);
+
+	if (err && (now.changes != s->before.changes ||
+	    now.taken != s->before.taken || now.events != s->before.events ||
+	    now.superseded != s->before.superseded))
+		s->enrol->torn = true;
+	return err;
+}
+
+static enum err
+submission_run(struct submission *s, struct bytes encoded)
+{
+	struct cose_sign1 message;
+	enum err err;
+
+	err = enrol_verdict_of(s, device_request_open(encoded, &message,
+	    &s->request, &s->result->why), ENROL_MALFORMED);
+	if (err || decided(s))
+		return err;
+	if (!bytes_equal(s->request.authority, bytes_of(s->enrol->id,
+	    SHA256_SIZE)))
+		return refuse(s, ENROL_UNKNOWN,
+		    "the request is meant for another authority", NULL);
+	err = sha256_once(encoded, s->hash);
+	if (!err)
+		err = enrol_asker(s->enrol, &message, &s->request, &s->asker,
+		    s->result, s->diag);
+	if (!err && !decided(s))
+		err = enrol_dispatch(s);
+	return err ? err : buf_err(s->result->answer);
 }
 
 enum err
@@ -667,26 +707,9 @@ enrol_submit(struct enrol *e, struct bytes encoded,
     struct enrol_result *result, struct diag *diag)
 {
 	struct submission s = { .enrol = e, .result = result, .diag = diag };
-	struct cose_sign1 message;
 	enum err err;
 
 	err = enrol_submission_begin(&s, false);
-	if (err)
-		return err;
-	err = enrol_verdict_of(&s, device_request_open(encoded, &message,
-	    &s.request, &result->why), ENROL_MALFORMED);
-	if (err || decided(&s))
-		return err;
-	if (!bytes_equal(s.request.authority, bytes_of(e->id, SHA256_SIZE)))
-		return refuse(&s, ENROL_UNKNOWN,
-		    "the request is meant for another authority", NULL);
-	err = sha256_once(encoded, s.hash);
-	if (!err)
-		err = enrol_asker(e, &message, &s.request, &s.asker, result,
-		    diag);
-	if (!err && !decided(&s))
-		err = enrol_dispatch(&s);
-	if (!err)
-		err = buf_err(result->answer);
-	return err;
+	return err ? err : enrol_submission_end(&s, submission_run(&s,
+	    encoded));
 }

@@ -4,6 +4,7 @@
  */
 #include "lib/authority/acknowledge.h"
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/device_replay.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/order_record.h"
 #include "lib/authority/request.h"
@@ -15,6 +16,7 @@ struct replay {
 	struct merkle		 tree;
 	struct sha256		*sha256;
 	struct status_replay	*status;
+	struct device_replay	*devices;
 	uint64_t		 seq;
 	uint64_t		 objects;	/* that entries speak of */
 	void			(*progress)(void *ctx, uint64_t done);
@@ -112,6 +114,17 @@ replay_template(struct replay *r, const struct operation *operation)
 }
 
 static enum err
+replay_changes(struct replay *r, const struct operation *operation,
+    enum request_type type, struct bytes body)
+{
+	enum err err;
+
+	err = status_replay_entry(r->status, operation, type, body, r->diag);
+	return err ? err : device_replay_entry(r->devices, operation, type,
+	    body, r->diag);
+}
+
+static enum err
 replay_acknowledge(struct replay *r, const struct operation *operation)
 {
 	struct bytes head;
@@ -145,7 +158,7 @@ replay_request(struct replay *r, const struct operation *operation)
 	if (err)
 		return replay_fail(r, "its request is not one that an "
 		    "operator signed");
-	err = status_replay_entry(r->status, operation, type, body, r->diag);
+	err = replay_changes(r, operation, type, body);
 	return err ? err : replay_objects(r, &cbor);
 }
 
@@ -181,8 +194,8 @@ replay_entry(void *ctx, const struct store_operation *row)
 	else if (!err && operation.kind == OPERATION_ACKNOWLEDGE)
 		err = replay_acknowledge(r, &operation);
 	else if (!err)
-		err = status_replay_entry(r->status, &operation,
-		    (enum request_type)0, BYTES_NONE, r->diag);
+		err = replay_changes(r, &operation, (enum request_type)0,
+		    BYTES_NONE);
 	if (r->progress != NULL)
 		r->progress(r->progress_ctx, r->seq + 1);
 	r->seq++;
@@ -297,6 +310,8 @@ replay_all(struct replay *r)
 		err = status_check(r->authority, r->diag);
 	if (!err)
 		err = status_replay_check(r->status, r->authority, r->diag);
+	if (!err)
+		err = device_replay_check(r->devices, r->authority, r->diag);
 	return err;
 }
 
@@ -305,6 +320,7 @@ operation_replay(struct authority *authority,
     void (*progress)(void *ctx, uint64_t done), void *ctx, struct diag *diag)
 {
 	_cleanup_status_replay_ struct status_replay *status = NULL;
+	_cleanup_device_replay_ struct device_replay *devices = NULL;
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	struct replay r = { .authority = authority, .progress = progress,
 	    .progress_ctx = ctx, .diag = diag };
@@ -315,8 +331,11 @@ operation_replay(struct authority *authority,
 		err = sha256_new(&sha256, diag);
 	if (!err)
 		err = status_replay_new(&status, diag);
+	if (!err)
+		err = device_replay_new(&devices, diag);
 	r.sha256 = sha256;
 	r.status = status;
+	r.devices = devices;
 	/* somebody may be signing meanwhile */
 	if (!err)
 		err = store_look_begin(authority->store, diag);

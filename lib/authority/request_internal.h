@@ -25,6 +25,9 @@ MUST_USE enum err operator_signed(struct authority *, struct bytes encoded,
  * long, chunks are small. */
 uint32_t order_chunk_size(const struct product *);
 
+/* Does an order's body name a file of names? */
+bool	request_order_named(struct bytes body);
+
 #define REQUEST_HANDLER(name)						\
 	MUST_USE enum err name(struct authority *, const struct request *, \
 	    int64_t now, struct buf *result, struct diag *)

@@ -182,6 +182,14 @@ order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
 	return ERR_OK;
 }
 
+bool
+request_order_named(struct bytes encoded)
+{
+	struct order_body body;
+
+	return order_parse(encoded, &body, NULL) == ERR_OK && body.named;
+}
+
 /* Is there a key to seal to? */
 static enum err
 station_ready(struct authority *authority, const char *name,

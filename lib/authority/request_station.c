@@ -146,6 +146,7 @@ struct loss {
 	const char		*name;
 	int64_t			 now;
 	struct order_record	 order;		/* at hand */
+	unsigned		 reason;	/* of that order */
 	struct reconcile_result	 result;
 	struct diag		*diag;
 };
@@ -170,9 +171,26 @@ loss_range(void *ctx, const struct store_range *range)
 		if (a.count == 0 || a.records[i].state == 0 ||
 		    a.records[i].state == REPORT_OPEN)
 			err = reconcile_revoke_add(&loss->result,
-			    CRL_KEY_COMPROMISE, range->log, range->first + i,
-			    1, loss->diag);
+			    loss->reason, range->log, range->first + i, 1,
+			    loss->diag);
 	return err;
+}
+
+/* A station can read no private key of a list's devices: these may have
+ * another identity. */
+static enum err
+loss_reason(struct loss *loss, uint32_t order)
+{
+	struct store_device_list list;
+	enum err err;
+
+	err = store_device_list_get(loss->authority->store, order, &list,
+	    NULL);
+	loss->reason = err == ERR_OK ? CRL_CESSATION_OF_OPERATION :
+	    CRL_KEY_COMPROMISE;
+	return err == ERR_OK || err == ERR_NOTFOUND ? ERR_OK :
+	    diag_fail(loss->diag, err, NULL, "order %u: its list of devices "
+	    "cannot be read", order);
 }
 
 static enum err
@@ -209,8 +227,10 @@ loss_order(void *ctx, const struct store_order *order)
 		    "cancel %u'", order->number);
 		return err;
 	}
-	return store_range_each(loss->authority->store, order->log,
-	    order->number, RANGE_COMMITTED, loss_range, loss, loss->diag);
+	err = loss_reason(loss, order->number);
+	return err ? err : store_range_each(loss->authority->store,
+	    order->log, order->number, RANGE_COMMITTED, loss_range, loss,
+	    loss->diag);
 }
 
 static enum err
@@ -221,6 +241,7 @@ loss_run(struct loss *loss, int64_t now)
 	struct status_count count = { 0 };
 	struct operation operation;
 	uint8_t kid[COSE_KID_SIZE];
+	size_t i;
 	enum err err;
 
 	err = station_statement_get(loss->authority, loss->name, NULL,
@@ -238,15 +259,16 @@ loss_run(struct loss *loss, int64_t now)
 	if (!err)
 		err = operation_next(loss->authority, now, &operation,
 		    loss->diag);
-	if (err || loss->result.reasons == 0)
-		return err;
 	change.time = operation.time;
 	change.operation = operation.seq;
-	change.reason = CRL_KEY_COMPROMISE;
 	reconcile_result_sort(&loss->result);
-	return status_apply_all(loss->authority, &change,
-	    loss->result.revoked[0].list.ranges,
-	    loss->result.revoked[0].list.count, &count, loss->diag);
+	for (i = 0; i < loss->result.reasons && !err; i++) {
+		change.reason = loss->result.revoked[i].reason;
+		err = status_apply_all(loss->authority, &change,
+		    loss->result.revoked[i].list.ranges,
+		    loss->result.revoked[i].list.count, &count, loss->diag);
+	}
+	return err;
 }
 
 enum err

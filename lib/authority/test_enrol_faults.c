@@ -1,171 +1,10 @@
 /* Enrolment when disks fail, processes die and registries are changed. */
-#include "lib/authority/test_enrol.h"
+#include "lib/authority/test_enrol_ca.h"
 
-#include "lib/authority/anchor.h"
 #include <sys/wait.h>
 
-#include "lib/x509/crl_read.h"
+#include "lib/authority/anchor.h"
 #include "tests/support/io_fault.h"
-
-static struct store_log
-log_row(struct field *f)
-{
-	struct store_log log;
-
-	assert_int_equal(store_log_get(authority_store(f->w->authority),
-	    LOG_ONLINE_NUMBER, &log, NULL, NULL, NULL), ERR_OK);
-	return log;
-}
-
-/* Many in a turn, more than it has room for; each its own. */
-static void
-test_full_turn(void **state)
-{
-	enum { MANY = 3 };
-	struct asked asked[MANY] = { ASKED_INIT, ASKED_INIT, ASKED_INIT };
-	struct answered a[MANY] = { ANSWERED_INIT, ANSWERED_INIT,
-	    ANSWERED_INIT };
-	_cleanup_asked_ struct asked more = ASKED_INIT;
-	_cleanup_answered_ struct answered b = ANSWERED_INIT;
-	struct field *f = *state;
-	struct enrol *e = opened(f);
-	struct diag diag = DIAG_INIT;
-	size_t i;
-
-	good(enrol_turn_begin(e, NOW, &diag), &diag);
-	assert_int_equal(enrol_turn_begin(e, NOW, NULL), ERR_STATE);
-	for (i = 0; i < MANY; i++) {
-		asked_enrol(f, &asked[i], DEVICE_ENROL,
-		    &f->devices[i].birth);
-		put(e, buf_bytes(&asked[i].request), &a[i]);
-		assert_int_equal(a[i].verdict, ENROL_DONE);
-		assert_int_equal(a[i].index, i);
-	}
-	/* twice in a turn: the second one waits */
-	put(e, buf_bytes(&asked[0].request), &b);
-	assert_int_equal(b.verdict, ENROL_BUSY);
-	asked_enrol(f, &more, DEVICE_ENROL, &f->devices[0].birth);
-	put(e, buf_bytes(&more.request), &b);
-	assert_int_equal(b.verdict, ENROL_BUSY);
-	good(enrol_turn_commit(e, &diag), &diag);
-	assert_int_equal(enrol_turn_commit(e, NULL), ERR_STATE);
-	for (i = 0; i < MANY; i++) {
-		answer_read(f, &a[i], asked[i].id);
-		assert_int_equal(ask(f, e, &asked[i], &b), ENROL_REPEATED);
-		assert_true(bytes_equal(b.package, a[i].package));
-		answered_release(&a[i]);
-		asked_release(&asked[i]);
-	}
-	enrol_close(&e);
-	all_verified(f);
-}
-
-/* Blocks follow each other; what is reserved at the end becomes void. */
-static void
-test_blocks(void **state)
-{
-	_cleanup_answered_ struct answered a = ANSWERED_INIT;
-	struct field *f = *state;
-	struct doorbell *device = &f->devices[0];
-	struct enrol *e = opened(f);
-	struct store_log log;
-	unsigned reason, i;
-
-	(void)enrolled(f, e, device);
-	for (i = 0; i < 150; i++) {
-		_cleanup_asked_ struct asked asked = ASKED_INIT;
-
-		asked_enrol(f, &asked, DEVICE_RENEW, &device->now);
-		assert_int_equal(ask_at(f, e, NOW + i * 86400, &asked, &a),
-		    ENROL_DONE);
-		credential_take(f, &asked, a.index, &device->now);
-	}
-	log = log_row(f);
-	assert_int_equal(log.size, 151);
-	assert_true(log.reserved >= log.size + ENROL_TURN_MAX / 2);
-	enrol_close(&e);
-	good(enrol_open(f->w->authority, NOW + i * 86400, &e, NULL), NULL);
-	assert_int_equal(log_row(f).size, log.reserved);
-	assert_int_equal(status_of(f, 151, &reason), STATUS_REVOKED);
-	assert_int_equal(status_of(f, log.reserved - 1, &reason),
-	    STATUS_REVOKED);
-	assert_int_equal(status_of(f, a.index, &reason), STATUS_VALID);
-	enrol_close(&e);
-	all_verified(f);
-}
-
-/* What was signed in a turn that came to nothing is void and revoked, and its
- * index nobody's. */
-static void
-test_dropped(void **state)
-{
-	_cleanup_asked_ struct asked asked = ASKED_INIT;
-	_cleanup_answered_ struct answered a = ANSWERED_INIT;
-	struct field *f = *state;
-	struct enrol *e = opened(f);
-	struct diag diag = DIAG_INIT;
-	unsigned reason;
-
-	asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[0].birth);
-	good(enrol_turn_begin(e, NOW, &diag), &diag);
-	put(e, buf_bytes(&asked.request), &a);
-	assert_int_equal(a.index, 0);
-	enrol_turn_drop(e);
-	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
-	assert_int_equal(a.index, 1);
-	assert_int_equal(status_of(f, 0, &reason), STATUS_REVOKED);
-	assert_int_equal(reason, CRL_CESSATION_OF_OPERATION);
-	assert_int_equal(log_row(f).size, 2);
-	enrol_close(&e);
-	all_verified(f);
-}
-
-/* Whatever may have been signed at an index that became void, of any product:
- * the numbers of all slots. */
-static void
-void_listed(const struct field *f, uint64_t count)
-{
-	_cleanup_buf_ struct buf file = BUF_INIT;
-	struct crl_index *entries = NULL;
-	struct diag diag = DIAG_INIT;
-	char path[PATH_SIZE];
-	struct crl crl;
-
-	(void)snprintf(path, sizeof(path), "%s/publish/crl/online.crl",
-	    f->w->dir);
-	good(io_read_file(io_posix(), path, &file, &diag), &diag);
-	good(crl_parse(buf_bytes(&file), &crl, &diag), &diag);
-	good(crl_index_new(&crl, &entries, &diag), &diag);
-	assert_int_equal(crl_index_count(entries), count *
-	    PRODUCT_SLOTS_MAX);
-	crl_index_free(&entries);
-}
-
-/* Publication leaves alone what a run that lives has reserved. */
-static void
-test_published(void **state)
-{
-	struct publish publish = { .now = NOW };
-	struct field *f = *state;
-	struct enrol *e = opened(f);
-	struct diag diag = DIAG_INIT;
-	struct store_log log;
-
-	(void)enrolled(f, e, &f->devices[0]);
-	log = log_row(f);
-	good(authority_publish_status(f->w->authority, &publish, &diag),
-	    &diag);
-	assert_int_equal(log_row(f).size, log.size);
-	assert_int_equal(enrolled(f, e, &f->devices[1]), log.size);
-	enrol_close(&e);
-	/* of one that died, it does not */
-	publish.now = NOW + 60;
-	good(authority_publish_status(f->w->authority, &publish, &diag),
-	    &diag);
-	assert_int_equal(log_row(f).size, log.reserved);
-	void_listed(f, log.reserved - log.size - 1);
-	all_verified(f);
-}
 
 /* Two devices, from the factory to a renewal: the same requests each time. */
 struct story {
@@ -173,6 +12,10 @@ struct story {
 	struct answered		answers[3];
 	bool			answered[3];
 	int			told;		/* to whom too; 0: nobody */
+	/* devices of a manufacturer instead */
+	bool			foreign;
+	struct ca		ca;
+	struct credential	births[2];
 };
 
 /* Before anything else is done, as an answer that leaves. */
@@ -197,6 +40,9 @@ story_release(struct story *s)
 		asked_release(&s->asked[i]);
 		answered_release(&s->answers[i]);
 	}
+	for (i = 0; i < 2 && s->foreign; i++)
+		credential_release(&s->births[i]);
+	ca_release(&s->ca);
 }
 
 /* A turn of these requests; what is answered must be what was before. */
@@ -311,18 +157,57 @@ story_run(struct field *f, struct story *s)
 }
 
 static void
-story_begin(struct field *f, struct story *s)
+story_begin(struct field *f, struct story *s, bool foreign)
 {
 	size_t i;
 
 	*s = (struct story){ .asked = { ASKED_INIT, ASKED_INIT, ASKED_INIT },
-	    .answers = { ANSWERED_INIT, ANSWERED_INIT, ANSWERED_INIT } };
+	    .answers = { ANSWERED_INIT, ANSWERED_INIT, ANSWERED_INIT },
+	    .foreign = foreign, .ca = CA_INIT };
 	void *state = f;
 
 	(void)field_fresh(&state);
+	if (foreign) {
+		ca_make(&s->ca);
+		manufacturer_add(f, &s->ca, MAKER_DEVICE, 2);
+		device_make(&s->ca, "A-1", &s->births[0]);
+		device_make(&s->ca, "A-2", &s->births[1]);
+	}
 	for (i = 0; i < 2; i++)
-		asked_enrol(f, &s->asked[i], DEVICE_ENROL,
-		    &f->devices[i].birth);
+		asked_enrol(f, &s->asked[i], DEVICE_ENROL, foreign ?
+		    &s->births[i] : &f->devices[i].birth);
+}
+
+/* Two devices of the manufacturer are known and counted, each by its number
+ * and key, and no more of them. */
+static void
+foreign_check(struct field *f, const struct story *s)
+{
+	static const enum enrol_verdict verdicts[] = { ENROL_CONSUMED,
+	    ENROL_CONSUMED, ENROL_DONE, ENROL_QUOTA };
+	static const char *const serials[] = { "A-1", "A-2", "A-3", "A-4" };
+	_cleanup_answered_ struct answered a = ANSWERED_INIT;
+	struct enrol *e = opened(f);
+	struct store_range range;
+	size_t i;
+
+	for (i = 0; i < COUNT(serials); i++) {
+		_cleanup_asked_ struct asked asked = ASKED_INIT;
+		struct credential other;
+
+		device_make(&s->ca, serials[i], &other);
+		asked_enrol(f, &asked, DEVICE_ENROL, &other);
+		assert_int_equal(ask(f, e, &asked, &a), verdicts[i]);
+		credential_release(&other);
+	}
+	enrol_close(&e);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(store_range_get(authority_store(
+		    f->w->authority), LOG_ONLINE_NUMBER, s->answers[i].index,
+		    &range, NULL), ERR_OK);
+		assert_int_equal(range.evidence, i < 2 ?
+		    EVIDENCE_MANUFACTURER : EVIDENCE_RENEWAL);
+	}
 }
 
 /* Every answered identity is there, and as it was answered. */
@@ -333,6 +218,9 @@ story_check(struct field *f, const struct story *s)
 	struct address birth = { LOG_BULK_NUMBER, f->devices[0].index };
 	unsigned reason;
 
+	if (s->foreign)		/* born with what it was issued */
+		birth = (struct address){ LOG_ONLINE_NUMBER,
+		    s->answers[0].index };
 	assert_true(s->answered[0] && s->answered[1] && s->answered[2]);
 	assert_int_equal(field_device_get(f->w->authority, &birth, &device,
 	    NULL), ERR_OK);
@@ -345,11 +233,14 @@ story_check(struct field *f, const struct story *s)
 	    STATUS_VALID);
 	assert_int_equal(status_of(f, s->answers[2].index, &reason),
 	    STATUS_VALID);
+	if (s->foreign)
+		foreign_check(f, s);
 	all_verified(f);
 }
 
 static bool
-fault_once(struct field *f, enum io_fault_kind kind, unsigned long at)
+fault_once(struct field *f, bool foreign, enum io_fault_kind kind,
+    unsigned long at)
 {
 	const struct io_fault_plan plan = { .kind = kind, .at = at };
 	struct io *io = io_fault_new(&plan);
@@ -358,7 +249,7 @@ fault_once(struct field *f, enum io_fault_kind kind, unsigned long at)
 	bool failed;
 	enum err err;
 
-	story_begin(f, &story);
+	story_begin(f, &story, foreign);
 	err = world_try(f->w, io, &diag);
 	if (!err)
 		err = story_run(f, &story);
@@ -371,20 +262,20 @@ fault_once(struct field *f, enum io_fault_kind kind, unsigned long at)
 	return failed;
 }
 
-static void
-test_faults(void **state)
+/* points: of each kind, at most. Answers how often something failed. */
+static unsigned
+faults(struct field *f, bool foreign, unsigned long points)
 {
 	static const enum io_fault_kind kinds[] = { IO_FAULT_EIO,
 		IO_FAULT_ENOSPC, IO_FAULT_SYNC, IO_FAULT_SHORT };
 	const struct io_fault_plan none = { .kind = IO_FAULT_NONE };
 	struct io *io = io_fault_new(&none);
-	struct field *f = *state;
 	unsigned long total, at, step;
 	unsigned failures = 0;
 	struct story story;
 	size_t k;
 
-	story_begin(f, &story);
+	story_begin(f, &story, foreign);
 	world_open(f->w, io);
 	good(story_run(f, &story), NULL);
 	total = io_fault_count(io);
@@ -392,11 +283,24 @@ test_faults(void **state)
 	io_fault_free(io);
 	story_check(f, &story);
 	story_release(&story);
-	step = total / 12 + 1;
+	step = total / points + 1;
 	for (k = 0; k < COUNT(kinds); k++)
 		for (at = 1 + k; at <= total; at += step)
-			failures += fault_once(f, kinds[k], at);
-	assert_true(failures > 20);
+			failures += fault_once(f, foreign, kinds[k], at);
+	return failures;
+}
+
+static void
+test_faults(void **state)
+{
+	assert_true(faults(*state, false, 12) > 20);
+}
+
+/* Devices that are born with what they are issued. */
+static void
+test_foreign_faults(void **state)
+{
+	assert_true(faults(*state, true, 8) > 12);
 }
 
 /* In a process of its own, which dies: tells what was answered. */
@@ -421,7 +325,7 @@ child_run(struct field *f, struct story *story, unsigned long at, int out)
 
 /* The power fails at any operation: what was answered is there. */
 static bool
-power_cut(struct field *f, unsigned long at)
+power_cut(struct field *f, bool foreign, unsigned long at)
 {
 	uint8_t told[1 + SHA256_SIZE], hash[SHA256_SIZE];
 	uint8_t seen[2][SHA256_SIZE] = { { 0 } };
@@ -431,7 +335,7 @@ power_cut(struct field *f, unsigned long at)
 	pid_t child;
 	size_t i;
 
-	story_begin(f, &story);
+	story_begin(f, &story, foreign);
 	world_close(f->w);
 	assert_int_equal(pipe(pipes), 0);
 	child = fork();
@@ -461,16 +365,27 @@ power_cut(struct field *f, unsigned long at)
 	return !finished;
 }
 
-static void
-test_power_cut(void **state)
+static unsigned
+power_cuts(struct field *f, bool foreign, unsigned long step)
 {
-	struct field *f = *state;
 	unsigned long at;
 	unsigned failures = 0;
 
-	for (at = 3; at < 400; at += 17)
-		failures += power_cut(f, at);
-	assert_true(failures > 5);
+	for (at = 3; at < 400; at += step)
+		failures += power_cut(f, foreign, at);
+	return failures;
+}
+
+static void
+test_power_cut(void **state)
+{
+	assert_true(power_cuts(*state, false, 17) > 5);
+}
+
+static void
+test_foreign_power_cut(void **state)
+{
+	assert_true(power_cuts(*state, true, 29) > 3);
 }
 
 /* Somebody writes to the registry: it is seen before anything is signed. */
@@ -577,88 +492,17 @@ test_anchored(void **state)
 	(void)unlink(place.path);
 }
 
-/* The clock is set while it runs: nothing is dated that unlocking would refuse
- * afterwards; it goes on when the clock is right again. */
-static void
-test_clock(void **state)
-{
-	static const int64_t wrong[] = { NOW - OPERATION_BACK_S - 100, 0,
-	    NOW + OPERATION_AHEAD_S + 100, TIME_MAX_S };
-	_cleanup_asked_ struct asked asked = ASKED_INIT;
-	_cleanup_answered_ struct answered a = ANSWERED_INIT;
-	struct field *f = *state;
-	struct enrol *e = opened(f);
-	struct operation_head before, after;
-	struct store_log log = log_row(f);
-	size_t i;
-
-	assert_int_equal(operation_head(f->w->authority, &before, NULL),
-	    ERR_OK);
-	for (i = 0; i < COUNT(wrong); i++) {
-		struct diag diag = DIAG_INIT;
-
-		assert_int_equal(enrol_turn_begin(e, wrong[i], &diag),
-		    ERR_CLOCK);
-		assert_non_null(strstr(diag.hint, "clock"));
-	}
-	assert_int_equal(operation_head(f->w->authority, &after, NULL),
-	    ERR_OK);
-	assert_int_equal(after.size, before.size);
-	assert_int_equal(after.time, before.time);
-	assert_int_equal(log_row(f).reserved, log.reserved);
-	asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[0].birth);
-	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
-	enrol_close(&e);
-	all_verified(f);
-}
-
-/* Ahead by years, as far as that is taken, and set right by an operator: who
- * asked often meanwhile does not wait for those years. */
-static void
-test_clock_ahead(void **state)
-{
-	const int64_t ahead = NOW + OPERATION_AHEAD_S - 86400;
-	_cleanup_answered_ struct answered a = ANSWERED_INIT;
-	struct field *f = *state;
-	struct enrol *e = opened(f);
-	enum enrol_verdict verdict;
-	unsigned i;
-
-	for (i = 0; i < 4; i++) {
-		_cleanup_asked_ struct asked asked = ASKED_INIT;
-
-		asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[0].birth);
-		verdict = ask_at(f, e, ahead, &asked, &a);
-		assert_int_equal(verdict, i < 3 ? ENROL_DONE :
-		    ENROL_ATTEMPTS);
-	}
-	authority_accept(f->w->authority, AUTHORITY_CLOCK);
-	for (i = 0; i < 3; i++) {
-		_cleanup_asked_ struct asked asked = ASKED_INIT;
-
-		asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[0].birth);
-		verdict = ask_at(f, e, NOW + i * 86400, &asked, &a);
-		assert_int_equal(verdict, i == 0 ? ENROL_ATTEMPTS :
-		    ENROL_DONE);
-	}
-	enrol_close(&e);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup(test_full_turn, field_fresh),
-		cmocka_unit_test_setup(test_blocks, field_fresh),
-		cmocka_unit_test_setup(test_dropped, field_fresh),
-		cmocka_unit_test_setup(test_published, field_fresh),
 		cmocka_unit_test_setup(test_faults, field_fresh),
 		cmocka_unit_test_setup(test_power_cut, field_fresh),
+		cmocka_unit_test_setup(test_foreign_faults, field_fresh),
+		cmocka_unit_test_setup(test_foreign_power_cut, field_fresh),
 		cmocka_unit_test_setup(test_rows_changed, field_fresh),
 		cmocka_unit_test_setup(test_row_put_back, field_fresh),
 		cmocka_unit_test_setup(test_anchored, field_fresh),
-		cmocka_unit_test_setup(test_clock, field_fresh),
-		cmocka_unit_test_setup(test_clock_ahead, field_fresh),
 	};
 
 	return cmocka_run_group_tests(tests, field_make, field_free);

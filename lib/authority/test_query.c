@@ -148,6 +148,41 @@ test_look(void **state)
 	assert_false(seen.other);
 }
 
+/* Does it come with a file? */
+static void
+test_look_file(void **state)
+{
+	static const char *const station = "line-1";
+	static const uint8_t product[SHA256_SIZE] = { 1 };
+	const struct names_file names = { .lines = 3 };
+	static const struct {
+		enum request_type	type;
+		bool			named, with_file;
+	} cases[] = {
+		{ REQUEST_CLOCK, false, false },
+		{ REQUEST_RECONCILE, false, true },
+		{ REQUEST_ORDER_CREATE, false, false },
+		{ REQUEST_ORDER_CREATE, true, true },
+	};
+	struct world *w = *state;
+	struct request_seen seen;
+	size_t i;
+
+	for (i = 0; i < COUNT(cases); i++) {
+		_cleanup_buf_ struct buf body = BUF_INIT, out = BUF_INIT;
+
+		assert_int_equal(request_put_order_files(&body, product, 3,
+		    &station, 1, cases[i].named ? &names : NULL, NULL),
+		    ERR_OK);
+		assert_int_equal(request_sign(authority_info(
+		    w->authority)->id, cases[i].type, buf_bytes(&body), NOW,
+		    key_of(w), &out, NULL), ERR_OK);
+		assert_int_equal(request_look(w->authority, buf_bytes(&out),
+		    &seen, NULL), ERR_OK);
+		assert_int_equal(seen.with_file, cases[i].with_file);
+	}
+}
+
 /* The same request id in other octets; an unprotected header. */
 static void
 test_look_other(void **state)
@@ -241,6 +276,7 @@ main(void)
 		cmocka_unit_test_setup(test_refused, world_fresh),
 		cmocka_unit_test(test_shape),
 		cmocka_unit_test_setup(test_look, world_fresh),
+		cmocka_unit_test_setup(test_look_file, world_fresh),
 		cmocka_unit_test_setup(test_look_other, world_fresh),
 		cmocka_unit_test_setup(test_since, world_fresh),
 	};

@@ -7,12 +7,11 @@
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
-#include "lib/base/clock.h"
 #include "lib/crypto/key.h"
 #include "lib/crypto/random.h"
 
-#define LIFETIME_YEARS	20
-#define DAY_S		86400	/* valid since yesterday: clocks differ */
+#define VALID_FROM	"20200101000000Z"
+#define VALID_UNTIL	"99991231235959Z"	/* RFC 5280 4.1.2.5: never */
 #define SERIAL_SIZE	16
 
 #define CLEANUP(name, type, release)					\
@@ -99,24 +98,21 @@ serial_set(X509 *certificate, struct diag *diag)
 }
 
 static bool
-times_set(X509 *certificate, int64_t now)
+times_set(X509 *certificate)
 {
-	int64_t until;
-
-	return time_add_years(now, LIFETIME_YEARS, &until) == ERR_OK &&
-	    ASN1_TIME_set(X509_getm_notBefore(certificate), now - DAY_S) !=
-	    NULL && ASN1_TIME_set(X509_getm_notAfter(certificate), until) !=
-	    NULL;
+	return ASN1_TIME_set_string_X509(X509_getm_notBefore(certificate),
+	    VALID_FROM) == 1 && ASN1_TIME_set_string_X509(
+	    X509_getm_notAfter(certificate), VALID_UNTIL) == 1;
 }
 
 static bool
 certificate_fill(X509 *certificate, const char *name,
-    const char *alternatives, int64_t now, EVP_PKEY *key, struct diag *diag)
+    const char *alternatives, EVP_PKEY *key, struct diag *diag)
 {
 	X509_NAME *subject = X509_get_subject_name(certificate);
 
 	return X509_set_version(certificate, X509_VERSION_3) == 1 &&
-	    serial_set(certificate, diag) && times_set(certificate, now) &&
+	    serial_set(certificate, diag) && times_set(certificate) &&
 	    X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC,
 	    (const unsigned char *)name, -1, -1, 0) == 1 &&
 	    X509_set_issuer_name(certificate, subject) == 1 &&
@@ -166,7 +162,7 @@ key_make(struct secret *ret_pem, EVP_PKEY **ret_key, struct diag *diag)
 }
 
 enum err
-self_signed_make(const char *const *names, size_t count, int64_t now,
+self_signed_make(const char *const *names, size_t count,
     struct buf *certificate_pem, struct secret *ret_key, struct diag *diag)
 {
 	_cleanup_buf_ struct buf alternatives = BUF_INIT;
@@ -183,7 +179,7 @@ self_signed_make(const char *const *names, size_t count, int64_t now,
 	if (certificate == NULL)
 		return diag_nomem(diag);
 	if (!certificate_fill(certificate, names[0], buf_text(&alternatives),
-	    now, key, diag))
+	    key, diag))
 		return ossl_fail(diag, "TLS certificate");
 	return certificate_put(certificate, certificate_pem, diag);
 }

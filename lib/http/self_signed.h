@@ -1,7 +1,8 @@
 /*
  * A TLS key with a certificate of its own, for a server whose clients pin it
- * by its fingerprint: ECDSA P-256, extended key usage serverAuth, no CA, 20
- * years. It proves nothing to who does not know the fingerprint.
+ * by its fingerprint: ECDSA P-256, extended key usage serverAuth, no CA, good
+ * at any time, for it may be made, and pinned, where a clock is wrong. It
+ * proves nothing to who does not know the fingerprint.
  */
 #ifndef IMPRINT_HTTP_SELF_SIGNED_H
 #define IMPRINT_HTTP_SELF_SIGNED_H
@@ -19,8 +20,7 @@
  */
 #define SELF_SIGNED_NAMES_MAX	8
 MUST_USE enum err self_signed_make(const char *const *names, size_t count,
-    int64_t now, struct buf *certificate_pem, struct secret *ret_key,
-    struct diag *);
+    struct buf *certificate_pem, struct secret *ret_key, struct diag *);
 /* SHA-256 of the first certificate's DER. ERR_SYNTAX. */
 MUST_USE enum err certificate_fingerprint(struct bytes pem,
     uint8_t ret_hash[SHA256_SIZE], struct diag *);

@@ -625,7 +625,7 @@ test_tls(void **state)
 	int fd;
 
 	(void)state;
-	assert_int_equal(self_signed_make(names, COUNT(names), time_now(),
+	assert_int_equal(self_signed_make(names, COUNT(names),
 	    &certificate, &key, NULL), ERR_OK);
 	assert_int_equal(certificate_fingerprint(buf_bytes(&certificate),
 	    hash, NULL), ERR_OK);
@@ -665,9 +665,9 @@ test_bad_config(void **state)
 	struct http_config config = usual;
 
 	(void)state;
-	assert_int_equal(self_signed_make(names, 1, time_now(), &one, &key,
+	assert_int_equal(self_signed_make(names, 1, &one, &key,
 	    NULL), ERR_OK);
-	assert_int_equal(self_signed_make(names, 1, time_now(), &two, &other,
+	assert_int_equal(self_signed_make(names, 1, &two, &other,
 	    NULL), ERR_OK);
 	config.certificate = buf_bytes(&one);
 	assert_int_equal(http_server_new(&config, &server, NULL),
@@ -691,7 +691,7 @@ test_bad_config(void **state)
 	http_server_free(&server);
 	buf_clear(&two);
 	secret_release(&other);
-	assert_int_equal(self_signed_make(bad, 1, time_now(), &two, &other,
+	assert_int_equal(self_signed_make(bad, 1, &two, &other,
 	    NULL), ERR_INVALID);
 	assert_int_equal(certificate_fingerprint(bytes_text("x"),
 	    (uint8_t[SHA256_SIZE]){ 0 }, NULL), ERR_SYNTAX);

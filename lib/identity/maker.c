@@ -270,8 +270,11 @@ identity_begin(struct identity_maker *m, uint64_t index,
 	struct bytes *fields = m->claims_fields;
 	uint8_t be[4];
 	enum err err;
+	size_t i;
 
 	*identity = (struct identity){ .index = index };
+	for (i = 0; i < m->template->slot_count; i++)
+		identity->key[i] = &m->slots[i].key;
 	if (m->seed == NULL)
 		return ERR_INTERNAL;
 	if (index > MAKER_INDEX_MAX)

@@ -67,8 +67,9 @@ struct identity {
 	uint8_t		leaf[SHA256_SIZE];
 	struct bytes	claims;
 	struct bytes	document;		/* empty with receipts */
-	struct bytes	certificate[PRODUCT_SLOTS_MAX];	/* by template's
-							 * order; empty */
+	/* by the template's order */
+	const struct public_key *key[PRODUCT_SLOTS_MAX];
+	struct bytes	certificate[PRODUCT_SLOTS_MAX];	/* or empty */
 	/* what went into each certificate, for checking a sample */
 	const struct bytes *certificate_fields[PRODUCT_SLOTS_MAX];
 	const char	*name[PRODUCT_NAMES_MAX];	/* NULL: not known */

@@ -218,10 +218,11 @@ text_put(struct buf *out, const char *text, size_t max)
 void
 internal_put_query(struct buf *out, const struct internal_query *query)
 {
-	cbor_put_array(out, 3);
+	cbor_put_array(out, 4);
 	cbor_put_text(out, query->method);
 	cbor_put_text(out, query->target);
 	cbor_put_bstr(out, query->octets);
+	cbor_put_bstr(out, query->body);
 }
 
 enum err
@@ -232,11 +233,13 @@ internal_get_query(struct bytes body, struct internal_query *ret_query,
 	struct cbor cbor;
 
 	cbor_open(&cbor, body);
-	cbor_get_array_sized(&cbor, 3);
+	cbor_get_array_sized(&cbor, 4);
 	text_get(&cbor, query.method, sizeof(query.method));
 	text_get(&cbor, query.target, sizeof(query.target));
 	query.octets = cbor_get_bstr(&cbor);
-	if (query.octets.len > INTERNAL_QUERY_MAX)
+	query.body = cbor_get_bstr(&cbor);
+	if (query.octets.len > INTERNAL_QUERY_MAX ||
+	    query.body.len > INTERNAL_BODY_MAX)
 		cbor_fail(&cbor, "query's length");
 	if (!cbor_close(&cbor))
 		return bad(diag, &cbor, "query");

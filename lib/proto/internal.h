@@ -165,15 +165,18 @@ MUST_USE enum err internal_get_est_wish(struct bytes body,
     struct internal_est_wish *ret_wish, struct diag *);
 
 /*
- * What an operator asks: [method, target, signed]. The octets that the
- * operator signed say the same, or it is refused.
+ * What an operator asks: [method, target, signed, body]. The octets that the
+ * operator signed say the same method and target, or it is refused; the body
+ * is what the target says of it.
  */
 #define INTERNAL_TARGET_MAX	512
+#define INTERNAL_BODY_MAX	((size_t)64 << 10)
 #define INTERNAL_QUERY_MAX	((size_t)2 << 10)
 struct internal_query {
 	char		method[8 + 1];
 	char		target[INTERNAL_TARGET_MAX + 1];
 	struct bytes	octets;			/* lib/authority/query.h */
+	struct bytes	body;			/* empty: none */
 };
 void	internal_put_query(struct buf *, const struct internal_query *);
 MUST_USE enum err internal_get_query(struct bytes body,

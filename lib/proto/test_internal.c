@@ -203,10 +203,11 @@ test_est_key(void **state)
 static void
 test_query(void **state)
 {
-	static const uint8_t octets[INTERNAL_QUERY_MAX + 1];
+	static const uint8_t octets[INTERNAL_BODY_MAX + 1];
 	struct internal_query in = { .method = "GET",
 		.target = "/v1/orders?limit=1",
-		.octets = bytes_of(octets, INTERNAL_QUERY_MAX) }, out;
+		.octets = bytes_of(octets, INTERNAL_QUERY_MAX),
+		.body = bytes_of(octets, INTERNAL_BODY_MAX) }, out;
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	size_t i;
 
@@ -217,10 +218,17 @@ test_query(void **state)
 	assert_string_equal(out.method, "GET");
 	assert_string_equal(out.target, in.target);
 	assert_true(bytes_equal(out.octets, in.octets));
+	assert_true(bytes_equal(out.body, in.body));
 	for (i = 0; i < 40; i++)
 		assert_int_equal(internal_get_query(bytes_of(body.ptr, i),
 		    &out, NULL), ERR_SYNTAX);
 	in.octets.len++;
+	buf_clear(&body);
+	internal_put_query(&body, &in);
+	assert_int_equal(internal_get_query(buf_bytes(&body), &out, NULL),
+	    ERR_SYNTAX);
+	in.octets.len--;
+	in.body.len++;
 	buf_clear(&body);
 	internal_put_query(&body, &in);
 	assert_int_equal(internal_get_query(buf_bytes(&body), &out, NULL),

@@ -84,7 +84,7 @@ store_line_key_each(struct store *st, uint64_t hash,
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, text, &q, diag);
+	err = sql_open(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_u64(&q, hash);

@@ -55,7 +55,7 @@ check_file(struct store *st, struct diag *diag)
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, "PRAGMA integrity_check(1)", &q, diag);
+	err = sql_open(st, "PRAGMA integrity_check(1)", &q, diag);
 	if (!err)
 		err = sql_row(&q, &row, diag);
 	if (err)
@@ -74,7 +74,7 @@ check_rule(struct store *st, const struct rule *rule, struct diag *diag)
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, rule->sql, &q, diag);
+	err = sql_open(st, rule->sql, &q, diag);
 	if (!err)
 		err = sql_row(&q, &row, diag);
 	if (err || !row)

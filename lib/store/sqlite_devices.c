@@ -118,6 +118,26 @@ store_device_mark_get(struct store *st, const uint8_t mark[STORE_MARK_SIZE],
 }
 
 enum err
+store_device_mark_move(struct store *st, const uint8_t mark[STORE_MARK_SIZE],
+    uint32_t order, uint64_t entry, struct diag *diag)
+{
+	static const char text[] = "UPDATE device_mark "
+	    "SET order_number = ?, entry = ? WHERE mark = ?";
+	_cleanup_sql_ struct sql q = SQL_INIT;
+	enum err err;
+
+	err = store_writable(st, diag);
+	if (!err)
+		err = sql_open(st, text, &q, diag);
+	if (err)
+		return err;
+	sql_put_int(&q, order);
+	sql_put_u64(&q, entry);
+	sql_put_bytes(&q, bytes_of(mark, STORE_MARK_SIZE));
+	return sql_run(&q, diag);
+}
+
+enum err
 store_device_mark_drop(struct store *st, uint32_t order, uint64_t from,
     struct diag *diag)
 {

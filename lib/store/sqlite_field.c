@@ -71,7 +71,7 @@ store_field_each(struct store *st, enum store_field table,
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, table == STORE_ENROLMENT ? enrolment :
+	err = sql_open(st, table == STORE_ENROLMENT ? enrolment :
 	    device, &q, diag);
 	for (;;) {
 		if (!err)

@@ -15,12 +15,13 @@
 
 #define STORE_APPLICATION_ID	0x494d5052	/* "IMPR" */
 #define STORE_PAGE_SIZE		4096
-#define STORE_STATEMENTS_MAX	96
+#define STORE_STATEMENTS_MAX	160
 
 struct statement {
 	const char	*text;		/* the caller's constant: compared
 					 * by address */
 	sqlite3_stmt	*stmt;
+	bool		 busy;
 };
 
 struct store {
@@ -63,7 +64,7 @@ MUST_USE enum err store_writable(struct store *, struct diag *);
 struct sql {
 	struct store	*store;
 	sqlite3_stmt	*stmt;
-	bool		 once;		/* not from the cache */
+	struct statement *kept;		/* NULL: for this once */
 	bool		 too_large;	/* a number beyond 2^63 - 1 */
 	bool		 bad_row;	/* a column was not of its form */
 	int		 param;
@@ -74,11 +75,9 @@ struct sql {
 #define SQL_INIT { .store = NULL }
 #define _cleanup_sql_ __attribute__((cleanup(sql_close)))
 
-/* text: a constant that lives for ever. */
+/* text: a constant that lives for ever. Kept until the store is closed; a
+ * walk's callback may use the same text again. */
 MUST_USE enum err sql_open(struct store *, const char *text,
-    struct sql *ret_sql, struct diag *);
-/* For walks: the callback may use the same text again. */
-MUST_USE enum err sql_open_once(struct store *, const char *text,
     struct sql *ret_sql, struct diag *);
 void	sql_close(struct sql *);
 

@@ -137,7 +137,7 @@ store_log_each(struct store *st,
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, text, &q, diag);
+	err = sql_open(st, text, &q, diag);
 	if (err)
 		return err;
 	for (;;) {

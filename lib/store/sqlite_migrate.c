@@ -52,7 +52,7 @@ backup(struct store *st, unsigned version, struct diag *diag)
 		err = file_open(st->io, tmp, O_RDWR | O_CREAT | O_EXCL, 0600,
 		    &file, diag);
 	if (!err)
-		err = sql_open_once(st, "VACUUM main INTO ?", &q, diag);
+		err = sql_open(st, "VACUUM main INTO ?", &q, diag);
 	if (err)
 		return err;
 	sql_put_text(&q, tmp);

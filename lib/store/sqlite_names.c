@@ -82,7 +82,7 @@ store_name_file_each(struct store *st,
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, text, &q, diag);
+	err = sql_open(st, text, &q, diag);
 	if (err)
 		return err;
 	for (;;) {
@@ -288,7 +288,7 @@ store_name_part_each(struct store *st, uint32_t log, uint64_t range,
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, log != 0 ? text : all, &q, diag);
+	err = sql_open(st, log != 0 ? text : all, &q, diag);
 	if (err)
 		return err;
 	if (log != 0) {

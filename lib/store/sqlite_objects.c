@@ -250,7 +250,7 @@ store_object_each(struct store *st, enum store_kind kind,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = sql_open_once(st, text, &q, diag);
+	err = sql_open(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, (int64_t)kind);
@@ -300,7 +300,7 @@ store_object_since(struct store *st, uint64_t place,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = sql_open_once(st, text, &q, diag);
+	err = sql_open(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_u64(&q, place);

@@ -109,7 +109,7 @@ wal_mode(struct store *st, const char *path, struct diag *diag)
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, "PRAGMA main.journal_mode = WAL", &q, diag);
+	err = sql_open(st, "PRAGMA main.journal_mode = WAL", &q, diag);
 	if (!err)
 		err = sql_row(&q, &row, diag);
 	if (err)
@@ -449,6 +449,12 @@ store_commit(struct store *st, struct diag *diag)
 	}
 	st->in_transaction = false;
 	return ERR_OK;
+}
+
+int64_t
+store_changes(const struct store *st)
+{
+	return sqlite3_total_changes(st->db);
 }
 
 void

@@ -101,7 +101,7 @@ store_operation_each(struct store *st, uint64_t from, unsigned kind,
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, text, &q, diag);
+	err = sql_open(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_u64(&q, from);

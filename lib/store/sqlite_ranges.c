@@ -335,7 +335,7 @@ store_range_each(struct store *st, uint32_t log, uint32_t order,
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, each_text(order, state), &q, diag);
+	err = sql_open(st, each_text(order, state), &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, log);

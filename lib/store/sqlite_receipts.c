@@ -96,7 +96,7 @@ store_receipt_each(struct store *st, uint32_t log, uint64_t first,
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, text, &q, diag);
+	err = sql_open(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, log);

@@ -130,7 +130,7 @@ store_row_each(struct store *st, enum store_table table,
 	unsigned i;
 	enum err err;
 
-	err = sql_open_once(st, tables[table].all, &q, diag);
+	err = sql_open(st, tables[table].all, &q, diag);
 	while (!err) {
 		err = sql_row(&q, &there, diag);
 		if (err || !there)

@@ -127,7 +127,7 @@ store_query_int(struct store *st, const char *text, int64_t *ret_value,
 	bool row = false;
 	enum err err;
 
-	err = sql_open_once(st, text, &q, diag);
+	err = sql_open(st, text, &q, diag);
 	if (!err)
 		err = sql_row(&q, &row, diag);
 	if (err)
@@ -150,41 +150,29 @@ enum err
 sql_open(struct store *st, const char *text, struct sql *ret_sql,
     struct diag *diag)
 {
+	struct statement *kept = st->statement;
+	struct statement *end = kept + st->statements;
 	sqlite3_stmt *stmt;
 	enum err err;
-	unsigned i;
 
-	for (i = 0; i < st->statements; i++)
-		if (st->statement[i].text == text)
-			break;
-	if (i == STORE_STATEMENTS_MAX)
-		return sql_open_once(st, text, ret_sql, diag);
-	if (i == st->statements) {
+	while (kept < end && (kept->text != text || kept->busy))
+		kept++;
+	if (kept < end) {
+		stmt = kept->stmt;
+	} else {
 		err = prepare(st, text, SQLITE_PREPARE_PERSISTENT, &stmt,
 		    diag);
 		if (err)
 			return err;
-		st->statement[i].text = text;
-		st->statement[i].stmt = stmt;
-		st->statements++;
+		if (st->statements == STORE_STATEMENTS_MAX)
+			kept = NULL;
+		else
+			st->statement[st->statements++] = (struct statement){
+				.text = text, .stmt = stmt };
 	}
-	*ret_sql = (struct sql){
-		.store = st, .stmt = st->statement[i].stmt,
-	};
-	return ERR_OK;
-}
-
-enum err
-sql_open_once(struct store *st, const char *text, struct sql *ret_sql,
-    struct diag *diag)
-{
-	sqlite3_stmt *stmt;
-	enum err err;
-
-	err = prepare(st, text, 0, &stmt, diag);
-	if (err)
-		return err;
-	*ret_sql = (struct sql){ .store = st, .stmt = stmt, .once = true };
+	if (kept != NULL)
+		kept->busy = true;
+	*ret_sql = (struct sql){ .store = st, .kept = kept, .stmt = stmt };
 	return ERR_OK;
 }
 
@@ -194,11 +182,12 @@ sql_close(struct sql *q)
 	if (q->stmt == NULL)
 		return;
 	/* both repeat the failure of the last step, which was reported */
-	if (q->once) {
+	if (q->kept == NULL) {
 		(void)sqlite3_finalize(q->stmt);
 	} else {
 		(void)sqlite3_reset(q->stmt);
 		(void)sqlite3_clear_bindings(q->stmt);
+		q->kept->busy = false;
 	}
 	*q = (struct sql)SQL_INIT;
 }

@@ -127,7 +127,7 @@ store_status_each(struct store *st, uint32_t log, uint64_t first,
 
 	if (end < first || end > INT64_MAX)
 		end = INT64_MAX;
-	err = sql_open_once(st, text, &q, diag);
+	err = sql_open(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, log);

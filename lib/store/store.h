@@ -44,6 +44,9 @@ MUST_USE enum err store_begin(struct store *, struct diag *);
 MUST_USE enum err store_commit(struct store *, struct diag *);
 /* Drop what the transaction did; no transaction: nothing. */
 void	store_rollback(struct store *);
+/* Grows with each row that is changed, whatever becomes of it: has something
+ * written meanwhile? */
+int64_t	store_changes(const struct store *);
 
 /* A reader's looks until the end are all at one commit; for a writer, who is
  * alone, nothing. */
@@ -443,6 +446,10 @@ MUST_USE enum err store_device_mark_put(struct store *,
 MUST_USE enum err store_device_mark_get(struct store *,
     const uint8_t mark[STORE_MARK_SIZE], uint32_t *ret_order,
     uint64_t *ret_entry, struct diag *);
+/* One that is there is another entry's from now on. */
+MUST_USE enum err store_device_mark_move(struct store *,
+    const uint8_t mark[STORE_MARK_SIZE], uint32_t order, uint64_t entry,
+    struct diag *);
 /* An order's entries from number from on are nobody's again. */
 MUST_USE enum err store_device_mark_drop(struct store *, uint32_t order,
     uint64_t from, struct diag *);

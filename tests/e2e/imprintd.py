@@ -22,6 +22,9 @@ NO_LEAKS = "detect_leaks=0"
 REQUEST = "application/imprint-device-request+cose"
 ANSWER = "application/imprint-device-answer+cose"
 WELCOME, CERTIFICATE, IDENTITY, FIGURES, DONE, REFUSED = 1, 2, 3, 4, 64, 65
+EST, EST_WISH, OPERATORS, QUERY, EST_KEYGEN, LEDGER_HEAD = 5, 6, 7, 8, 9, 10
+# all that a front may send; who sends anything else is cut off
+ALLOWED = range(1, 11)
 
 
 def wait_for(condition):

@@ -21,9 +21,11 @@ WAIT_S = 60
 class Served:
     """imprint-station serve, for as long as a with block."""
 
-    def __init__(self, floor, *options, fault=None, listen="127.0.0.1:0"):
+    def __init__(self, floor, *options, fault=None, listen="127.0.0.1:0",
+                 env=None):
         self.floor = floor
-        env = {**os.environ, **({"IMPRINT_FAULT": fault} if fault else {})}
+        env = {**os.environ, **({"IMPRINT_FAULT": fault} if fault else {}),
+               **(env or {})}
         self.process = subprocess.Popen(
             [BIN / ("imprint-station-faulty" if fault else "imprint-station"),
              "--home", floor.home, "serve", "--json", "--listen", listen,

@@ -286,7 +286,7 @@ def test_requests_refused(eco, server, admin):
             (admin.request(CLOCK, b"\0", when=now), 403, "not-allowed"),
             (admin.request(EPOCH, b"\0", when=now), 403, "not-allowed"),
             (admin.request(SIGNER_NEW, b"\2", when=now), 403, "not-allowed"),
-            (admin.request(RECONCILE, b"\0", when=now), 403, "not-allowed"),
+            (admin.request(RECONCILE, b"\0", when=now), 404, "not-found"),
             (admin.request(99, b"\0", when=now), 403, "not-allowed")]:
         assert admin.send(server, bad, code)["reason"] == reason
     assert len(reader.rows(eco.db, "SELECT seq FROM operation")) == entries
@@ -386,28 +386,38 @@ def test_malicious_front(issued, tmp_path):
         number = eco.order(100000, "line-1")
         target = f"/v1/orders/{number}/"
         asked = admin.query("GET", "/v1/orders")
-        assert front.ask(QUERY, ["GET", "/v1/orders", asked])[0] == DONE
+        assert front.ask(QUERY, ["GET", "/v1/orders", asked,
+                                 b""])[0] == DONE
         for method, path in (("GET", "/v1/identities"),
                              ("POST", target + "run")):
-            assert said(front.ask(QUERY, [method, path, asked])) == (
+            assert said(front.ask(QUERY, [method, path, asked,
+                                          b""])) == (
                 403, "signature")
         run_ = admin.query("POST", target + "run", when=start + 1)
         stop = admin.query("POST", target + "stop", when=start + 1)
-        assert front.ask(QUERY, ["POST", target + "run", run_])[0] == DONE
-        assert front.ask(QUERY, ["POST", target + "stop", stop])[0] == DONE
-        assert said(front.ask(QUERY, ["POST", target + "run", run_])) == (
+        assert front.ask(QUERY, ["POST", target + "run", run_,
+                                 b""])[0] == DONE
+        assert front.ask(QUERY, ["POST", target + "stop", stop,
+                                 b""])[0] == DONE
+        assert said(front.ask(QUERY, ["POST", target + "run", run_,
+                                      b""])) == (
             409, "conflict")
         old = admin.query("POST", target + "run", when=start - 60)
-        assert said(front.ask(QUERY, ["POST", target + "run", old])) == (
+        assert said(front.ask(QUERY, ["POST", target + "run", old,
+                                      b""])) == (
             409, "time")
         # who breaks a rule is cut off
         for kind, body in [(REQUEST, None), (REQUEST, "x"), (QUERY, b"x"),
-                           (QUERY, ["GET", "/v1/orders"]),
-                           (QUERY, ["GET", "/v1/orders", "x"]),
-                           (QUERY, ["GET" * 3 + "x", "/v1/orders", asked]),
-                           (QUERY, ["GET", "/" * 513, asked]),
-                           (QUERY, ["GET", "/v1\n", asked]),
-                           (QUERY, ["GET", "/v1/orders", bytes(2049)])]:
+                           (QUERY, ["GET", "/v1/orders", asked]),
+                           (QUERY, ["GET", "/v1/orders", "x", b""]),
+                           (QUERY, ["GET", "/v1/orders", asked, "x"]),
+                           (QUERY, ["GET" * 3 + "x", "/v1/orders", asked,
+                                    b""]),
+                           (QUERY, ["GET", "/" * 513, asked, b""]),
+                           (QUERY, ["GET", "/v1\n", asked, b""]),
+                           (QUERY, ["GET", "/v1/orders", bytes(2049), b""]),
+                           (QUERY, ["GET", "/v1/orders", asked,
+                                    bytes((64 << 10) + 1)])]:
             other = authority.front()
             other.put(kind, body)
             assert other.take() is None, (kind, body)
@@ -456,7 +466,7 @@ def test_on_record(issued, tmp_path):
         assert json.loads(front.ask(REQUEST, done)[1])["repeated"]
         ahead = admin.query("POST", "/v1/orders/1/stop", when=start)
         assert said(front.ask(QUERY, [
-            "POST", "/v1/orders/1/stop", ahead])) == (409, "time")
+            "POST", "/v1/orders/1/stop", ahead, b""])) == (409, "time")
         assert front.ask(REQUEST, station("line-9", start + 3))[0] == DONE
     check_sound(eco)
 

@@ -3,11 +3,13 @@ openssl, python3-cryptography."""
 import base64
 import datetime
 import hashlib
+import http.client
 import itertools
 import json
 import pathlib
 import re
 import shutil
+import socket
 import ssl
 import subprocess
 import time
@@ -433,7 +435,32 @@ def test_linked(made, tmp_path):
             refused(post(client, linked(key, mine)), 400, "linking")
 
 
-def s_client(server, device, version, request):
+def test_linked_resumed(made, tmp_path):
+    """tls-unique of TLS 1.2 says nothing of a session that is resumed (RFC
+    5929 3, RFC 7627): who offers one begins anew, and is linked to that."""
+    eco = made.copy(tmp_path / "eco")
+    config = tmp_path / "imprintd.yaml"
+    config.write_text("est-linking: required\n")
+    config.chmod(0o600)
+    device, key = devices_of(eco, 1)[0], new_key()
+    with Server(eco, "--config", config, fronts=1) as server:
+        context = server.context(device, ssl.TLSVersion.TLSv1_2)
+        session = mine = None
+        for first in (True, False):
+            plain = socket.create_connection(("127.0.0.1", server.port))
+            client = http.client.HTTPConnection(NAME, server.port)
+            client.sock = context.wrap_socket(
+                plain, server_hostname=NAME, session=session)
+            assert not client.sock.session_reused
+            session, old = client.sock.session, mine
+            mine = base64.b64encode(client.sock.get_channel_binding())
+            if not first:
+                refused(post(client, linked(key, old)), 400, "linking")
+                assert certificates(post(client, linked(key, mine)))
+            client.close()
+
+
+def s_client(server, device, version, request, *more):
     """openssl s_client as it is: a raw client, which hands out the exporter.
     Answers the text before the reply, and the reply."""
     process = subprocess.Popen(
@@ -442,7 +469,8 @@ def s_client(server, device, version, request):
          "-verify_return_error", "-verify_hostname", NAME, version, "-cert",
          device.path.with_suffix(".pem"), "-key",
          device.path.with_suffix(".key"), "-keymatexport",
-         "EXPORTER-Channel-Binding", "-keymatexportlen", "32", "-ign_eof"],
+         "EXPORTER-Channel-Binding", "-keymatexportlen", "32", "-ign_eof",
+         *more],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT)
     text = b""
@@ -454,7 +482,14 @@ def s_client(server, device, version, request):
     process.stdin.write(request(bytes.fromhex(material.decode())))
     process.stdin.flush()
     answer, _ = process.communicate(timeout=60)
-    return answer
+    return text + answer
+
+
+def posted(csr):
+    body = base64.b64encode(csr)
+    return (f"POST {EST}simpleenroll HTTP/1.1\r\nHost: {NAME}\r\n"
+            "Content-Type: application/pkcs10\r\nConnection: close\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n").encode() + body
 
 
 @pytest.mark.parametrize("version", ["-tls1_2", "-tls1_3"])
@@ -465,12 +500,8 @@ def test_s_client(made, tmp_path, version):
     device, key = devices_of(eco, 1)[0], new_key()
 
     def request(material):
-        csr = request_of(key) if version == "-tls1_2" else linked(
-            key, base64.b64encode(material))
-        body = base64.b64encode(csr)
-        return (f"POST {EST}simpleenroll HTTP/1.1\r\nHost: {NAME}\r\n"
-                "Content-Type: application/pkcs10\r\nConnection: close\r\n"
-                f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+        return posted(request_of(key) if version == "-tls1_2" else linked(
+            key, base64.b64encode(material)))
     with Server(eco, fronts=1) as server:
         answer = s_client(server, device, version, request)
     assert b"HTTP/1.1 200 OK" in answer, answer
@@ -478,6 +509,29 @@ def test_s_client(made, tmp_path, version):
     found, = pkcs7.load_der_pkcs7_certificates(base64.b64decode(encoded))
     assert found.public_key().public_numbers() == \
         key.public_key().public_numbers()
+
+
+def test_s_client_resumed(made, tmp_path):
+    """A session of TLS 1.3 that is resumed has an exporter of its own; that
+    of the connection before is none."""
+    eco = made.copy(tmp_path / "eco")
+    device, key = devices_of(eco, 1)[0], new_key()
+    seen = []
+
+    def request(material):
+        seen.append(base64.b64encode(material))
+        return posted(linked(key, seen[-1]))
+    with Server(eco, fronts=1) as server:
+        session = tmp_path / "session"
+        first = s_client(server, device, "-tls1_3", request, "-sess_out",
+                         session)
+        again, stale = (s_client(server, device, "-tls1_3", make, "-sess_in",
+                                 session) for make in (
+            request, lambda _: posted(linked(key, seen[0]))))
+    assert seen[0] != seen[1]
+    assert b"HTTP/1.1 200 OK" in first and b"Reused" not in first
+    assert b"HTTP/1.1 200 OK" in again and b"Reused, TLSv1.3" in again
+    assert b"HTTP/1.1 400 " in stale and b"Reused, TLSv1.3" in stale
 
 
 RSA_SHA256 = bytes.fromhex("300d06092a864886f70d01010b0500")

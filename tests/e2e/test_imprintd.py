@@ -3,6 +3,7 @@ import concurrent.futures
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -19,9 +20,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
 from conftest import BIN, PASSPHRASE, ROOT, program_needed, run
-from imprintd import (CERTIFICATE, DONE, FIGURES, IDENTITY, NAME, PATIENCE_S,
-                      REFUSED, WELCOME, Authority, Server, children,
-                      exchange, wait_for)
+from imprintd import (ALLOWED, CERTIFICATE, DONE, EST, EST_KEYGEN, EST_WISH,
+                      FIGURES, IDENTITY, LEDGER_HEAD, NAME, OPERATORS,
+                      PATIENCE_S, QUERY, REFUSED, WELCOME, Authority, Server,
+                      children, exchange, wait_for)
 from test_verify_service import devices_of
 
 pytestmark = program_needed("imprintd")
@@ -726,13 +728,35 @@ def test_fair(issued, tmp_path):
         assert seen[1:] == [1502] * 19 or seen[2:] == [1502] * 18
 
 
+def every_type():
+    """Of messages between the processes, as the table's source has them."""
+    text = (ROOT / "lib/proto/internal.h").read_text()
+    found = [int(number) for number in re.findall(
+        r"^\tINTERNAL_[A-Z_]+ = (\d+)", text.partition(
+            "enum internal_type {")[2].partition("};")[0], re.MULTILINE)]
+    assert set(ALLOWED) < set(found) and DONE in found
+    return found
+
+
 def test_malicious_messages(issued, tmp_path):
     """Who breaks a rule is cut off; the others and the authority go on."""
     other = issued.copy(tmp_path / "eco")
     counts = [1] * COUNTS
     bad = [cbor2.dumps(message) for message in (
-        [1, 1, 5, None], [1, 1, 0, None], [1, 1, 2 ** 63, None],
-        [1, 1, DONE, None], [1, 1, REFUSED, [400, "a", "b", 0]],
+        *([1, 1, kind, body] for kind in every_type() if kind not in ALLOWED
+          for body in (None, b"x", [1, 1], [400, "a", "b", 0])),
+        *([1, 1, kind, body] for kind in (EST, EST_KEYGEN) for body in (
+            None, b"x", [False, "", b"x"], [False, "", b"x", b"y", b"z"],
+            [0, "", b"x", b"y"], [False, b"", b"x", b"y"],
+            [False, "", "x", b"y"], [False, "", b"x", None],
+            [False, "a" * 64, b"x", b"y"], [False, "", b"", b"y"],
+            [False, "", bytes(16385), b"y"],
+            [False, "", b"x", bytes(16385)])),
+        *([1, 1, EST_WISH, body] for body in (
+            None, [False, ""], [1, "", b""], [False, "a" * 64, b""],
+            [False, "", bytes(16385)], [False, "", None])),
+        *([1, 1, kind, None] for kind in (OPERATORS, QUERY, LEDGER_HEAD)),
+        [1, 1, 0, None], [1, 1, 11, None], [1, 1, 2 ** 63, None],
         [2, 1, WELCOME, None], [1, 1, WELCOME], [1, 1, WELCOME, 0],
         [1, 1, WELCOME, None, None], [1, -1, WELCOME, None],
         [1, 1, CERTIFICATE, None], [1, 1, CERTIFICATE, b"x" * 2000],

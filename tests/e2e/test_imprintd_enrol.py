@@ -7,6 +7,7 @@ import datetime
 import http.client
 import json
 import os
+import re
 import signal
 import sqlite3
 import ssl
@@ -23,9 +24,12 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     decode_dss_signature, encode_dss_signature)
 
 import reader
-from conftest import program_needed, run, sample
-from imprintd import (ANSWER, DONE, FIGURES, IDENTITY, NAME, PATIENCE_S, REFUSED,
-                      REQUEST, Authority, Server)
+from conftest import FAULTS, fault_text, program_needed, run, sample
+from imprintd import (ALLOWED, ANSWER, CERTIFICATE, DONE, EST, EST_KEYGEN,
+                      EST_WISH, FIGURES, IDENTITY, LEDGER_HEAD, NAME, OPERATORS,
+                      PATIENCE_S, QUERY, REFUSED, REQUEST, WELCOME, Authority,
+                      Server)
+from test_imprintd import COUNTS
 from test_verify_service import devices_of
 
 pytestmark = program_needed("imprintd")
@@ -405,9 +409,70 @@ def test_malicious_front(field, tmp_path):
     field.eco.imprint("log", "verify")
 
 
+def csr(key):
+    return x509.CertificateSigningRequestBuilder().subject_name(
+        x509.Name([])).sign(key, hashes.SHA256()).public_bytes(
+        serialization.Encoding.DER)
+
+
+def test_every_question(field, tmp_path):
+    """All that a front may ask, asked for a device that never did, and in an
+    operator's name: nothing is issued, done or told."""
+    born, victim = field.devices[:2]
+    key = ec.generate_private_key(ec.SECP256R1())
+    with Authority(field.eco) as authority:
+        front = authority.front()
+        request, keys = born.with_keys(ENROL)
+        issued = Issued(field.root, front.ask(IDENTITY, request)[1], keys)
+        own = Holder(field.root, tmp_path / "own", keys[0], issued.leaf)
+        assert front.ask(IDENTITY, own.request(
+            CONFIRM, reader.sha256(issued.octets)))[0] == DONE
+        leaves = {"birth": victim.leaf, "field": issued.leaf,
+                  "ours": field.root, "none": b"x"}
+        tried = {WELCOME: [None], FIGURES: [[0] * COUNTS]}
+        tried[IDENTITY] = [Holder(field.root, tmp_path / name, key,
+                                  leaf).with_keys(kind)[0]
+                           for name, leaf in (("birth", victim.leaf),
+                                              ("field", issued.leaf))
+                           for kind in (ENROL, RENEW)]
+        tried[CERTIFICATE] = [b"x", victim.with_keys(ENROL)[0]]
+        tried[EST] = tried[EST_KEYGEN] = [
+            [renew, label, leaf, csr(key)] for renew in (False, True)
+            for label in ("", "doorbell") for leaf in leaves.values()]
+        tried[EST_WISH] = [[True, "", leaf] for leaf in leaves.values()]
+        tried[OPERATORS] = tried[LEDGER_HEAD] = [b"x", request]
+        tried[QUERY] = [["GET", "/v1/identities", request],
+                        ["POST", "/v1/orders/1/run", b"x"]]
+        assert set(tried) == set(ALLOWED)
+        before = registry(field.eco)
+        for kind, bodies in tried.items():
+            for body in bodies:
+                said, answer = front.ask(kind, body)
+                if kind in (WELCOME, FIGURES):
+                    assert said == DONE
+                elif kind == EST_WISH and body[2] in (victim.leaf,
+                                                      issued.leaf):
+                    # what requests should carry is no secret
+                    assert said == DONE and len(answer) < 100
+                else:
+                    assert said == REFUSED, (kind, body)
+                    assert 400 <= answer[0] < 500, (kind, answer)
+        assert registry(field.eco) == before
+        # nor does it keep the device from enrolling
+        request, keys = victim.with_keys(ENROL)
+        assert front.ask(IDENTITY, request)[0] == DONE
+    field.eco.imprint("log", "verify")
+
+
+def registry(eco):
+    """What was issued, what devices have, and what became of it."""
+    return [reader.rows(eco.db, f"SELECT * FROM {table}") for table in (
+        "enrolment", "device", "device_mark", "status", "operation")]
+
+
 def test_poisoned(field, tmp_path):
     """A device whose row is damaged is refused, and nobody else: neither who
-    is in its turn, nor in those that follow."""
+    is in its turn, nor in those that follow; and no index is wasted on it."""
     one, others = field.devices[0], field.devices[1:9]
     with Authority(field.eco) as authority:
         front = authority.front()
@@ -438,7 +503,7 @@ def test_poisoned(field, tmp_path):
             assert kind == DONE, body
             issued = Issued(field.root, body, asked[holder][1])
             assert issued.ueid == holder.ueid
-        # issued once, though its turn was begun twice
+        # issued once
         kind, body = front.ask(IDENTITY, asked[holder or others[-1]][0])
         assert kind == DONE
         assert Issued(field.root, body).leaf == issued.leaf
@@ -451,6 +516,8 @@ def test_poisoned(field, tmp_path):
     assert authority.err.count("a request cannot be carried out") == \
         len(others)
     assert authority.err.count("verdict=done") == 10
+    issued = re.findall(r"verdict=done log=2 index=(\d+)", authority.err)
+    assert {int(index) for index in issued} == set(range(9))
 
 
 def test_strangers(field, stranger, tmp_path):
@@ -468,32 +535,31 @@ def test_strangers(field, stranger, tmp_path):
         refused(post(server, one, request), 401, "unknown")
 
 
-def operations(field, path, request=None):
+def operations(eco, path, request=None):
     """How many operations on files the authority does, with a request or
     without."""
     count = path.with_suffix(".count")
-    with Authority(field.eco.copy(path), "imprintd-faulty", {
+    with Authority(eco.copy(path), "imprintd-faulty", {
             **os.environ, "IMPRINT_FAULT": f"count:{count}"}) as authority:
         if request is not None:
             assert authority.front().ask(IDENTITY, request)[0] == DONE
     return int(count.read_text())
 
 
-@pytest.mark.parametrize("kind", ["enospc-once", "eio", "syncfail"])
-def test_disk_fails(field, tmp_path, kind):
-    """Told to come again, or nothing is told and the authority ends; what was
-    told is so afterwards."""
-    one = field.devices[0]
-    request, keys = one.with_keys(ENROL)
-    start = operations(field, tmp_path / "start")
-    end = operations(field, tmp_path / "end", request)
+def at_each_step(field, path, kind, asked):
+    """A fault at some of what the authority does for a request. What was told
+    is so afterwards, and the same octets again have it done. Answers the
+    types of messages that were told; None: nothing."""
+    request, keys = asked
+    start = operations(field.eco, path / "start")
+    end = operations(field.eco, path / "end", request)
     assert end > start
     told = set()
     for at in sample(end - start, 6):
-        eco = field.eco.copy(tmp_path / f"at-{at}")
+        eco = field.eco.copy(path / f"at-{at}")
         authority = Authority(eco, "imprintd-faulty", {
-            **os.environ, "IMPRINT_FAULT": f"{kind}:{start + at}"})
-        authority.codes = (0, 6)
+            **os.environ, "IMPRINT_FAULT": fault_text(kind, start + at)})
+        authority.codes = (0, *FAULTS[kind])
         with authority:
             front = authority.front()
             front.put(IDENTITY, request)
@@ -509,4 +575,13 @@ def test_disk_fails(field, tmp_path, kind):
                 assert Issued(field.root, said[3], keys).octets == \
                     issued.octets
         eco.imprint("log", "verify")
+    return told
+
+
+@pytest.mark.parametrize("kind", ["enospc-once", "eio", "syncfail", "kill",
+                                  "powercut"])
+def test_disk_fails(field, tmp_path, kind):
+    """Told to come again, or nothing is told and the authority ends."""
+    told = at_each_step(field, tmp_path, kind,
+                        field.devices[0].with_keys(ENROL))
     assert told & {None, REFUSED}

@@ -193,3 +193,79 @@ def test_device_key(eco, bea, floor, tmp_path):
             assert claims[8][1] == reader.cbor_decode(
                 reader.cbor_encode(reader.cose_key(key)))
         assert f.reserve("4")["code"] == 20
+
+
+def test_ordered_again(eco, bea, floor, tmp_path):
+    """Chips whose identities were given up, scrapped on the line or lost with
+    their station, are ordered again; those of live ones, and of ones that
+    were revoked for their keys, are not."""
+    chips = chips_make(4)
+    names = list(chips)
+
+    def order(*which, code=0):
+        path = chips_list(tmp_path / "chips.cbor", {
+            names[n]: chips[names[n]] for n in which})
+        done = create(eco, path, station="line-7", code=code,
+                      approval=approve(eco, path, bea))
+        if code:
+            assert "one device has one identity" in done.err
+            return None
+        eco.imprint("order", "run", done)
+        floor.station("import", eco.pack(done))
+        return done
+
+    order(0, 1, 2, 3)
+    token = floor.station("fixture", "add", "f").out.strip()
+
+    def ask(f, verb, chip, **members):
+        return f.ask("POST", f"/v1/{verb}", json.dumps(
+            {"device": {"chip": names[chip].hex()}, **members}))[2]
+
+    with Served(floor) as served:
+        f = Fixture(served, "f", token=token)
+        for chip in 0, 1:
+            given = ask(f, "reserve", chip)
+            assert given["code"] == 0
+        assert ask(f, "commit", 0)["code"] == 0
+        assert ask(f, "scrap", 1, reason="flash")["code"] == 0
+        f.close()
+    order(1, code=4)        # nobody has said so to the authority
+    floor.station("report", 1, "--out", tmp_path / "report")
+    eco.imprint("order", "reconcile", 1, "--report", tmp_path / "report")
+    order(0, code=4)        # has its identity
+    order(1, 2, code=4)     # one of them may get it yet
+    again = order(1)
+    with Served(floor) as served:
+        f = Fixture(served, "f", token=token)
+        answer = ask(f, "reserve", 1, rework="mended", voids=given["index"])
+        assert (answer["code"], answer["order"]) == (0, again)
+        data = base64.b64decode(answer["package"])
+        assert chip_package_open(data, chips[names[1]])[0] == answer["index"]
+        assert ask(f, "commit", 1, index=answer["index"])["code"] == 0
+        f.close()
+    floor.station("report", again, "--out", tmp_path / "report")
+    eco.imprint("order", "reconcile", again, "--report", tmp_path / "report")
+    lost = eco.imprint("station", "lost", "line-7", "--json").json
+    assert lost["again"] == [{"order": 1, "product": "camera@1.0.0",
+                              "count": 2, "mode": "chip"}]
+    reasons = {i["index"]: i.get("reason") for i in eco.imprint(
+        "identity", "list", "--order", 1, "--json").json}
+    assert [reasons[n] for n in sorted(reasons)] == [
+        None, *["cessationOfOperation"] * 3]
+    floor.station("init", "--name", "line-8", "--trust",
+                  eco.dir / "publish/trust.pem", code=4)
+    eco.station_add("line-8")
+    path = chips_list(tmp_path / "rest.cbor", {
+        n: chips[n] for n in names[2:]})
+    third = create(eco, path, station="line-8",
+                   approval=approve(eco, path, bea))
+    eco.imprint("order", "run", third)
+    assert len(reader.rows(eco.db, "SELECT * FROM device_mark WHERE "
+                           "order_number = 1")) == 2     # of chip 0
+    for n in eco.imprint("identity", "list", "--order", third,
+                         "--json").json:
+        eco.imprint("revoke", n["index"], "--reason", "keyCompromise")
+    done = create(eco, path, station="line-8", code=4,
+                  approval=approve(eco, path, bea))
+    assert "one device has one identity" in done.err
+    eco.imprint("log", "verify")

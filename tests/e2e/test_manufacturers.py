@@ -1,9 +1,11 @@
 """Devices that come with a certificate of their manufacturer (IEEE 802.1AR):
 its CA, and what is wrong with it, made by python3-cryptography."""
+import contextlib
 import datetime
 import http.client
 import json
 import signal
+import sqlite3
 import ssl
 
 import cbor2
@@ -16,8 +18,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 import reader
 from conftest import PRODUCTS, program_needed
 from imprintd import Server, exchange, wait_for
-from test_imprintd_enrol import (CONFIRM, ENROL, RENEW, Holder, Issued, post,
-                                 refused)
+from test_imprintd_enrol import (CONFIRM, ENROL, RENEW, Holder, Issued,
+                                 at_each_step, post, refused)
 
 pytestmark = program_needed("imprintd")
 
@@ -209,6 +211,21 @@ def test_consumed(world):
     with Server(world.eco) as server:
         refused(said(server, one), 403, "consumed")
     world.eco.imprint("log", "verify")
+
+
+def test_dies(world):
+    """The authority, while it enrols a device that is born with it: the
+    device is known by its number and key afterwards, or not at all."""
+    one = world.device("ACME-0007")
+    told = at_each_step(world, world.path, "powercut", one.with_keys(ENROL))
+    assert None in told
+    for path in world.path.glob("at-*"):
+        with contextlib.closing(sqlite3.connect(
+                next(path.glob("**/registry.db")))) as db:
+            marks = db.execute("SELECT count(*), count(DISTINCT entry) FROM "
+                               "device_mark WHERE order_number = 0").fetchone()
+            # its number, its key, and two that it was issued
+            assert marks == (4, 1)
 
 
 def test_intermediate(world):

@@ -9,6 +9,8 @@ import pytest
 import reader
 from conftest import (BIN, FAULTS, PRODUCTS, Station, fault_text, parallel,
                       run, sample)
+from line import Fixture, Served
+from test_floor import Floor
 from test_order_faults import operations
 
 OPEN, INJECTED, SCRAPPED, REWORKED = 1, 2, 4, 5
@@ -313,7 +315,8 @@ def test_top_up_and_lost(line):
     eco.imprint("order", "cancel", 3)
     lost = eco.imprint("station", "lost", "line-1", "--json").json
     assert lost["revoked"] == 6     # one open, five never handed out
-    assert lost["again"] == [{"order": 1, "product": "gadget@1", "count": 6}]
+    assert lost["again"] == [{"order": 1, "product": "gadget@1", "count": 6,
+                              "mode": "station"}]
     assert [status(eco)[n][0] for n in (0, 1, 3, 9, 10)] == [
         "valid", "valid", "revoked", "revoked", "valid"]
     result = eco.imprint("order", "create", "--product", "gadget", "--count",
@@ -390,6 +393,52 @@ def test_real_station(pristine, tmp_path):
     eco.imprint("order", "run", 2)
     station("import", eco.pack(2))
     station("inject", "--command", "cat > /dev/null")
+
+
+@pytest.mark.skipif(not (BIN / "imprint-station").exists(),
+                    reason="programs are not built")
+def test_station_clock_wrong(pristine, clock, tmp_path):
+    """Set back, ahead, there and back: everything is accounted for, the same
+    device gets the same identity, and it is said that the times are wrong."""
+    eco = pristine.copy(tmp_path / "eco")
+    floor = Floor(tmp_path / "floor")
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    floor.root.mkdir()
+    floor.station("init", "--name", "line-7", "--trust",
+                  eco.dir / "publish/trust.pem")
+    eco.imprint("station", "add", floor.home / "line-7.station")
+    eco.order(8, "line-7", chunk=3)
+    eco.imprint("order", "run", 1)
+    floor.station("import", eco.pack(), env=clock("2001-01-01T00:00:00Z"))
+    token = floor.station("fixture", "add", "f").out.strip()
+    packages = {}
+    for n, (when, said) in enumerate((
+            ("1970-01-01T00:00:01Z", "behind"),
+            ("2090-01-01T00:00:00Z", "ahead"), (None, "plausible"),
+            ("2001-01-01T00:00:00Z", "behind"))):
+        env = clock(when) if when else {}
+        with Served(floor, env=env) as served:
+            f = Fixture(served, "f", token=token)
+            for device in f"A{n}", f"B{n}":
+                answer = f.reserve(device)
+                assert answer["code"] == 0, answer
+                packages[device] = answer
+            for device, was in packages.items():
+                if f.query(device)["state"] == "reserved":
+                    answer = f.reserve(device)
+                    assert (answer["code"], answer["package"]) == (
+                        1, was["package"])
+            assert f.commit(f"A{n}")["code"] == 0
+            f.close()
+        report = tmp_path / f"{n}.report"
+        floor.station("report", 1, "--out", report, env=env)
+        table = eco.imprint("order", "reconcile", 1, "--report", report,
+                            "--json").json
+        assert table["adds_up"] and table["injected"] == n + 1
+        assert table["packs"][0]["report"]["clock"] == said
+    text = eco.imprint("order", "reconcile", 1).out
+    assert "clock behind" in text and "not to be relied on; set it" in text
+    assert len({a["index"] for a in packages.values()}) == len(packages) == 8
 
 
 @pytest.mark.parametrize("kind", FAULTS)
