@@ -161,8 +161,10 @@ status_json(const struct station *s, bool check)
 		printf("\", \"product\": ");
 		json_string(stdout, p->product, strlen(p->product));
 		printf(", \"count\": %ju, \"injected\": %ju, \"failed\": %ju,"
+		    " \"scrapped\": %ju, \"reworked\": %ju,"
 		    " \"unknown\": %ju, \"left\": %ju", (uintmax_t)p->count,
 		    (uintmax_t)p->injected, (uintmax_t)p->failed,
+		    (uintmax_t)p->scrapped, (uintmax_t)p->reworked,
 		    (uintmax_t)p->unknown, (uintmax_t)station_pack_unused(p));
 		problem_json(s, p, check);
 		printf("}");
@@ -199,14 +201,16 @@ status_text(const struct station *s, bool check)
 		printf("no packs yet: imprint-station import PACK\n");
 		return;
 	}
-	printf("\n%-32s  %-20s %10s %10s %10s %10s %10s\n", "pack", "product",
-	    "packages", "injected", "failed", "unknown", "left");
+	printf("\n%-32s  %-20s %10s %10s %10s %10s %10s %10s %10s\n", "pack",
+	    "product", "packages", "injected", "failed", "scrapped",
+	    "reworked", "unknown", "left");
 	for (i = 0; i < s->pack_count; i++) {
 		p = &s->packs[i];
 		hex_print(stdout, p->id, PACKAGE_ID_SIZE);
-		printf("  %-20s %10ju %10ju %10ju %10ju %10ju\n", p->product,
-		    (uintmax_t)p->count, (uintmax_t)p->injected,
-		    (uintmax_t)p->failed, (uintmax_t)p->unknown,
+		printf("  %-20s %10ju %10ju %10ju %10ju %10ju %10ju %10ju\n",
+		    p->product, (uintmax_t)p->count, (uintmax_t)p->injected,
+		    (uintmax_t)p->failed, (uintmax_t)p->scrapped,
+		    (uintmax_t)p->reworked, (uintmax_t)p->unknown,
 		    (uintmax_t)station_pack_unused(p));
 	}
 	orders_text(s);

@@ -120,6 +120,13 @@ def test_named_files_exist(path):
     assert not missing
 
 
+@pytest.mark.parametrize("path", sorted(
+    ROOT.glob("examples/systemd/*.service")), ids=name_of)
+def test_units_name_documents(path):
+    named = re.findall(r"docs/[\w/-]+\.md", path.read_text(encoding="utf-8"))
+    assert [n for n in named if not (ROOT / n).exists()] == []
+
+
 def test_proofs_exist():
     """Each threat names its tests, and they are there."""
     text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")

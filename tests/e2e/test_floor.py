@@ -322,6 +322,22 @@ def test_inject_usage(floor):
     assert floor.status()["packs"][0]["left"] == COUNT
 
 
+def test_inject_plugin_talks(floor):
+    """A plug-in that prints megabytes, before and after it reads, holds up
+    nobody but itself."""
+    result = floor.station(
+        "inject", "--command", "head -c 8000000 /dev/zero; cat > /dev/null; "
+        "head -c 8000000 /dev/zero >&2", "--count", 2, "--jobs", 2, "--json",
+        "--timeout", 30)
+    assert result.json["injected"] == 2
+    assert result.err.count("\0") == 32000000
+    # nobody listens to it: its own failure
+    result = floor.station(
+        "inject", "--command", "exec 2>&-; head -c 8000000 /dev/zero >&2; "
+        "cat > /dev/null", "--count", 1, "--json")
+    assert result.json["injected"] == 1
+
+
 def test_inject_who(pristine, tmp_path):
     """Who worked, for which order, goes all the way to the identity's
     history; what no record can hold is refused before anything is given."""

@@ -154,6 +154,26 @@ def test_retest_rework_scrap(served):
         1, 1, COUNT - 2)
 
 
+def test_status_adds_up(line):
+    """By pack and by order, whatever became of them."""
+    with Served(line) as served:
+        f = Fixture(served, "bench-0")
+        for device in "ABCD":
+            given = f.reserve(device)
+            assert given["code"] == 0
+        assert f.commit("A")["code"] == f.commit("B")["code"] == 0
+        assert f.scrap("C")["code"] == 0
+        assert f.reserve("B", rework="flash", voids=f.query("B")["index"])[
+            "code"] == 0
+    line.station("inject", "--command", "exit 1", "--count", 1, code=1)
+    status = line.status()
+    for counts, whole in ((status["packs"][0], ("left", "unknown", "failed")),
+                          (status["orders"][0], ("unused", "reserved"))):
+        assert (counts["injected"], counts["reworked"]) == (1, 1)
+        assert counts["count"] == sum(counts[n] for n in (
+            "injected", "scrapped", "reworked", *whole)), counts
+
+
 def test_wanted_by_two(served):
     """Of two fixtures with one device, one gets it."""
     fixtures = [Fixture(served, name) for name in FIXTURES]
