@@ -151,7 +151,7 @@ product_fit(struct authority *authority, const struct product *product,
 {
 	const struct fit_case fit = { .product = product,
 		.template = template, .last = last,
-		.chunk_size = order_chunk_size(product),
+		.added = true, .chunk_size = order_chunk_size(product),
 		.mode = product->credentials[0].maker == MAKER_AUTHORITY ?
 		    ORDER_STATION : ORDER_DEVICE_KEY };
 

@@ -20,6 +20,7 @@ struct sizing {
 	struct secret		 private[PRODUCT_SLOTS_MAX];
 	char			 text[PRODUCT_NAMES_MAX][NAME_TEXT_SIZE];
 	struct identity_names	 names;
+	struct identity_birth	 birth;
 	struct identity		 identity;
 	struct buf		 entry, document;
 };
@@ -88,6 +89,9 @@ names_longest(struct sizing *s, uint64_t index)
 		if (p->names[i].from == NAME_FROM_CSV)
 			err = name_longest(&p->names[i], s->ask->name_len[i],
 			    s->text[columns++]);
+		if (p->names[i].from == NAME_FROM_BIRTH)
+			err = name_longest(&p->names[i], s->ask->name_len[i],
+			    s->birth.text[i]);
 	}
 	return err;
 }
@@ -269,7 +273,9 @@ sizing_run(struct sizing *s, struct product_sizes *ret_sizes,
 	_cleanup_maker_ struct identity_maker *maker = NULL;
 	struct identity_range range = { .epoch = EPOCH_FIRST,
 	    .seed = bytes_of(zero, sizeof(zero)), .issued = ask->issued,
-	    .evidence = EVIDENCE_ORDER, .names = &s->names };
+	    .evidence = EVIDENCE_ORDER, .names = &s->names,
+	    .birth = template_needs_births(ask->template) ? &s->birth :
+	    NULL };
 	uint64_t index = index_longest(ask);
 	enum err err;
 

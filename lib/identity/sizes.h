@@ -20,8 +20,8 @@ struct sizes_case {
 	/* as in a pack's header; DER */
 	const struct bytes	*certs;
 	size_t			 cert_count;
-	/* octets of names from order-csv, by the product's names; 0: the
-	 * fewest that one can have */
+	/* octets of names from order-csv and from birth, by the product's
+	 * names; 0: the fewest that one can have */
 	size_t			 name_len[PRODUCT_NAMES_MAX];
 };
 

@@ -1,5 +1,6 @@
 """Keys that the authority makes for a device in the field, sealed to a key of
 the device: on the device, and opened with other code."""
+import re
 import shutil
 import sqlite3
 
@@ -12,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 import reader
 from conftest import FAULTS, PRODUCTS, fault_text, program_needed, sample
 from imprintd import Server
-from test_field import KINDS, Carrier, doorbell, eco
+from test_field import KINDS, Carrier, carried, doorbell, eco
 from test_imprintd_enrol import (CONFIRM, ENROL, RENEW, Holder, factory,
                                  field, refused, verify)
 
@@ -21,14 +22,15 @@ __all__ = ["doorbell", "eco", "factory", "field"]
 pytestmark = program_needed("imprintd")
 
 
-def add(eco, version="1.3.0", attempts=16):
+def add(eco, version="1.3.0", attempts=16, more="", code=0):
     """Doorbells whose keys are made in the authority."""
     text = (PRODUCTS / "doorbell.yaml").read_text()
     path = eco.root / f"sealed-{version}.yaml"
     path.write_text(text.replace('"1.0.0"', f'"{version}"').replace(
         "key-from: device", "key-from: authority").replace(
-            "attempts: 3", f"attempts: {attempts}"))
-    eco.imprint("product", "add", path)
+            "attempts: 3", f"attempts: {attempts}").replace(
+                "capabilities:\n", "capabilities:\n" + more))
+    return eco.imprint("product", "add", path, code=code)
 
 
 @pytest.fixture
@@ -87,6 +89,41 @@ def test_run(spare, doorbell):
         device.field("run", server.port, "--sealed")
         check(device)
         device.field("run", server.port, "--sealed")
+
+
+def capabilities(octets):
+    """So many octets of names, in as many as it takes."""
+    return "".join(f"  {f'c{i}'.ljust(min(100, octets - i), 'x')}: [GET]\n"
+                   for i in range(0, octets, 100) if octets - i > 5)
+
+
+def test_too_large(eco, spare, doorbell):
+    """What could not be kept for a device is refused before an index is
+    taken for it; what is just not too large works."""
+    octets = 6000
+    said = add(spare, "1.4.0", more=capabilities(octets), code=2)
+    assert "key-from: device" in said.err
+    size, most = map(int, re.search(r"has up to (\d+) octets, (\d+) can be",
+                                    said.err).groups())
+    assert size > most
+    octets -= size - most - 40
+    while "can be kept" in (said := add(
+            spare, "1.4.0", more=capabilities(octets), code=(0, 2))).err:
+        octets -= 1
+    assert said.code == 0
+    device, packages = doorbell(), []
+
+    def keep(carrier, body):
+        answer = carrier.carry(body)
+        packages.append(reader.cbor_decode(answer)[1])
+        return 200, {}, answer
+    for name in ("1.package", "carrier.pem", "carrier.key"):
+        shutil.copy(eco.root.parent / name, spare.root.parent)
+    with Server(spare) as server, Carrier(server, keep, carried) as carrier:
+        carrier.ask(device, "bootstrap", "--sealed")
+    check(device)
+    # names are shorter than they could be
+    assert most - 250 < len(packages[0]) <= most
 
 
 def test_lost(eco, spare, doorbell):

@@ -159,3 +159,30 @@ def test_no_target(eco):
     assert changed["target.document"] == "1790"
     assert changed["target.keys.1"] == "P-256, X25519"
     assert changed["form"] == "image"
+
+
+@pytest.mark.parametrize("maker", ["device", "authority"])
+def test_field(eco, maker):
+    """A product of the field: its names are those that devices are born
+    with, and no longer."""
+    eco.imprint("product", "add", PRODUCTS / "doorbell-idevid.yaml")
+    text = (PRODUCTS / "doorbell.yaml").read_text().replace(
+        "key-from: device", f"key-from: {maker}")
+    sizes = {}
+    for key in LIMITS:
+        said = add(eco, f"{text}target:\n  {key}: 64\n", 2).json
+        sizes[key] = int(re.search(r"up to (\d+) octets, the target holds 64",
+                                   said["message"]).group(1))
+    longer = "serial-number" * 4
+    for name in ("doorbell-idevid", "doorbell"):
+        path = eco.root / "longer.yaml"
+        path.write_text((PRODUCTS / f"{name}.yaml").read_text().replace(
+            "DB-{index:9}", longer + "-{index:9}").replace(
+            '"1.0.0"', '"1.1.0"'))
+        if name == "doorbell-idevid":
+            eco.imprint("product", "add", path)
+    said = add(eco, f"{text}target:\n  document: {sizes['document']}\n", 2)
+    found = int(re.search(r"up to (\d+) octets", said.json["message"])[1])
+    # in the claims and in the certificate
+    assert found - sizes["document"] >= 2 * (len(longer) - 2)
+    add(eco, f"{text}target:\n  document: {found}\n")
