@@ -20,6 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	_cleanup_buf_ struct buf out = BUF_INIT;
 	struct diag diag = DIAG_INIT;
 	struct local_submit submit;
+	struct local_export export;
 	uint64_t first, second;
 	enum request_type type;
 	struct bytes ecosystem;
@@ -32,6 +33,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		local_put_submit(&out, &submit), same(body, &out);
 	if (local_get_pair(body, UINT32_MAX, &first, &second, NULL) == ERR_OK)
 		local_put_pair(&out, first, second), same(body, &out);
+	if (local_get_export(body, &export, NULL) == ERR_OK)
+		local_put_export(&out, &export), same(body, &out);
 	err = local_get_error(body, &diag);
 	if (err != ERR_SYNTAX)
 		local_put_error(&out, err, &diag), same(body, &out);

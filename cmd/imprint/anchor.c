@@ -1,5 +1,5 @@
 /* The rollback anchor, and the way on when the clock was wrong. */
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/daemon.h"
 #include "lib/authority/anchor.h"
 #include "lib/authority/operation.h"
 #include "lib/base/cbor_write.h"
@@ -8,7 +8,7 @@
 static const char *const kinds[] = { "none", "file", "program" };
 
 enum err
-ecosystem_open_accepting(struct cmd *cmd, unsigned accept,
+ecosystem_open_accepting(struct cmd *cmd, unsigned accept, bool alone,
     struct authority **ret_authority)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
@@ -19,6 +19,11 @@ ecosystem_open_accepting(struct cmd *cmd, unsigned accept,
 	err = ecosystem_dir(cmd, dir);
 	if (!err)
 		err = authority_open(cmd->io, dir, AUTHORITY_WRITE,
+		    &authority, &cmd->diag);
+	if (err == ERR_BUSY && alone)
+		daemon_in_the_way(cmd, dir);
+	else if (err == ERR_BUSY && daemon_join(cmd, dir))
+		err = authority_open(cmd->io, dir, AUTHORITY_READ,
 		    &authority, &cmd->diag);
 	if (!err)
 		err = passphrase_get(cmd, false, &passphrase);
@@ -66,7 +71,9 @@ anchor_set_cmd(struct cmd *cmd)
 	if (cmd->argc != (none ? 0 : 1) || (none && program))
 		return cmd_usage(cmd, "anchor set takes one path, or --none");
 	path = none ? "" : cmd->argv[0];
-	err = ecosystem_open_accepting(cmd, AUTHORITY_ANCHOR, &authority);
+	/* a server that runs can start no program */
+	err = ecosystem_open_accepting(cmd, AUTHORITY_ANCHOR, program,
+	    &authority);
 	if (!err)
 		err = anchor_submit(cmd, authority, none ? NULL : path,
 		    program);
@@ -151,7 +158,8 @@ clock_accept_cmd(struct cmd *cmd)
 
 	if (cmd->argc != 0)
 		return cmd_usage(cmd, "clock accept takes no arguments");
-	err = ecosystem_open_accepting(cmd, AUTHORITY_CLOCK, &authority);
+	err = ecosystem_open_accepting(cmd, AUTHORITY_CLOCK, false,
+	    &authority);
 	cbor_put_int(&body, now);
 	if (!err)
 		err = buf_err(&body);

@@ -15,7 +15,9 @@
 
 #define RESULT_MAX	((size_t)64 << 20)
 #define LOOK_MS		200	/* how often progress is looked at */
+#define RECEIPTS_LOOK_MS 1000	/* all are counted each time */
 #define CALL		1	/* one at a time: any number does */
+#define CGROUP_MAX	((size_t)16 << 10)
 
 /* -1: none; set once, then read. */
 static int line = -1;
@@ -34,10 +36,53 @@ daemon_leave(void)
 	line = -1;
 }
 
+bool
+daemon_join(struct cmd *cmd, const char *dir)
+{
+	if (local_connect(dir, &line, NULL) != ERR_OK)
+		return false;
+	cmd->diag = (struct diag)DIAG_INIT;
+	return true;
+}
+
+/* The service that a process is of, by its control group. */
+static bool
+unit_of(struct cmd *cmd, pid_t pid, char unit[LOCAL_SERVICE_SIZE])
+{
+	_cleanup_buf_ struct buf text = { .limit = CGROUP_MAX };
+	char path[PATH_SIZE];
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/cgroup", (long)pid);
+	return io_read_file(cmd->io, path, &text, NULL) == ERR_OK &&
+	    local_service_in(buf_bytes(&text), unit);
+}
+
+void
+daemon_in_the_way(struct cmd *cmd, const char *dir)
+{
+	char unit[LOCAL_SERVICE_SIZE] = "imprintd";
+	struct ucred peer = { .pid = 0 };
+	socklen_t len = sizeof(peer);
+	bool known;
+	int fd = -1;
+
+	if (local_connect(dir, &fd, NULL) != ERR_OK)
+		return;
+	known = getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 &&
+	    unit_of(cmd, peer.pid, unit);
+	(void)close(fd);
+	cmd->diag = (struct diag)DIAG_INIT;
+	(void)diag_fail(&cmd->diag, ERR_BUSY, NULL, "imprintd (process %ld) "
+	    "works on this ecosystem, and '%s' wants it stopped",
+	    (long)peer.pid, cmd->command->name);
+	diag_hint(&cmd->diag, "stop imprintd first%s: systemctl stop %s; then "
+	    "this again, then systemctl start %s", known ? "" : ", as a "
+	    "service", unit, unit);
+}
+
 enum err
 ecosystem_open_requests(struct cmd *cmd, struct authority **ret_authority)
 {
-	struct diag why = DIAG_INIT;
 	char dir[PATH_SIZE];
 	enum err err;
 
@@ -47,9 +92,8 @@ ecosystem_open_requests(struct cmd *cmd, struct authority **ret_authority)
 	}
 	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, ret_authority);
 	if (err != ERR_BUSY || ecosystem_dir(cmd, dir) != ERR_OK ||
-	    local_connect(dir, &line, &why) != ERR_OK)
+	    !daemon_join(cmd, dir))
 		return err;
-	cmd->diag = (struct diag)DIAG_INIT;
 	return ecosystem_open(cmd, AUTHORITY_READ, true, ret_authority);
 }
 
@@ -224,30 +268,128 @@ daemon_publish(const struct publish *publish, struct diag *diag)
 }
 
 enum err
-daemon_order_run(struct authority *authority, const struct order_run *run,
+daemon_export(const struct local_export *export, struct buf *out,
     struct diag *diag)
 {
 	_cleanup_local_packet_ struct local_packet packet =
 	    LOCAL_PACKET_INIT;
-	struct pollfd fd = { .fd = line, .events = POLLIN };
 	_cleanup_buf_ struct buf body = BUF_INIT;
-	struct store_order order;
+	enum err err;
+
+	local_put_export(&body, export);
+	err = ask(INTERNAL_EXPORT, &body, NULL, 0, diag);
+	if (!err)
+		err = answer_take(&packet, diag);
+	if (!err && packet.file_count != 1)
+		err = diag_fail(diag, ERR_INTERNAL, NULL,
+		    "imprintd: an answer without its result");
+	return err ? err : local_octets_get(packet.files[0], out, diag);
+}
+
+enum err
+daemon_log_publish(uint32_t log, struct log_published *ret_published,
+    struct diag *diag)
+{
+	_cleanup_local_packet_ struct local_packet packet =
+	    LOCAL_PACKET_INIT;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	enum err err;
+
+	local_put_pair(&body, log, 0);
+	err = ask(INTERNAL_LOG_PUBLISH, &body, NULL, 0, diag);
+	if (!err)
+		err = answer_take(&packet, diag);
+	return err ? err : local_get_pair(packet.message.body, UINT64_MAX,
+	    &ret_published->size, &ret_published->tiles, diag);
+}
+
+/* What goes on there: looked at here, until it ends or is to. */
+struct watch {
+	struct authority	*authority;
+	bool			(*stop)(void *ctx);
+	void			(*progress)(void *ctx, uint64_t done);
+	void			*ctx;
+	/* false: not known now */
+	bool			(*look)(const struct watch *,
+				    uint64_t *ret_done);
+	uint32_t		 order;
+	uint64_t		 left;
+	int			 look_ms;
+};
+
+static enum err
+watched(enum internal_type type, const struct buf *body,
+    const struct watch *watch, struct diag *diag)
+{
+	_cleanup_local_packet_ struct local_packet packet =
+	    LOCAL_PACKET_INIT;
+	struct pollfd fd = { .fd = line, .events = POLLIN };
+	uint64_t done = 0;
 	bool told = false;
 	enum err err;
 
-	local_put_pair(&body, run->number, run->workers);
-	err = ask(INTERNAL_ORDER_RUN, &body, NULL, 0, diag);
+	err = ask(type, body, NULL, 0, diag);
 	if (err)
 		return err;
-	while (poll(&fd, 1, LOOK_MS) <= 0 || fd.revents == 0) {
-		if (!told && run->stop(run->ctx)) {
+	while (poll(&fd, 1, watch->look_ms) <= 0 || fd.revents == 0) {
+		if (!told && watch->stop(watch->ctx)) {
 			/* it commits what is under way, and says so */
 			(void)shutdown(line, SHUT_WR);
 			told = true;
 		}
-		if (store_order_get(authority_store(authority), run->number,
-		    &order, NULL) == ERR_OK)
-			run->progress(run->ctx, order.committed);
+		if (watch->look(watch, &done))
+			watch->progress(watch->ctx, done);
 	}
 	return answer_take(&packet, diag);
+}
+
+static bool
+order_look(const struct watch *watch, uint64_t *ret_done)
+{
+	struct store_order order;
+
+	if (store_order_get(authority_store(watch->authority), watch->order,
+	    &order, NULL) != ERR_OK)
+		return false;
+	*ret_done = order.committed;
+	return true;
+}
+
+enum err
+daemon_order_run(struct authority *authority, const struct order_run *run,
+    struct diag *diag)
+{
+	const struct watch watch = { .authority = authority,
+		.stop = run->stop, .progress = run->progress,
+		.ctx = run->ctx, .look = order_look, .order = run->number,
+		.look_ms = LOOK_MS };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	local_put_pair(&body, run->number, run->workers);
+	return watched(INTERNAL_ORDER_RUN, &body, &watch, diag);
+}
+
+static bool
+receipts_look(const struct watch *watch, uint64_t *ret_done)
+{
+	uint64_t left = 0;
+
+	if (signer_renew_left(watch->authority, &left, NULL) != ERR_OK)
+		return false;
+	*ret_done = left < watch->left ? watch->left - left : 0;
+	return true;
+}
+
+enum err
+daemon_signer_renew(struct authority *authority,
+    const struct signer_renewal *renewal, uint64_t left, struct diag *diag)
+{
+	const struct watch watch = { .authority = authority,
+		.stop = renewal->stop, .progress = renewal->progress,
+		.ctx = renewal->ctx, .look = receipts_look, .left = left,
+		.look_ms = RECEIPTS_LOOK_MS };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	local_put_pair(&body, 0, 0);
+	return watched(INTERNAL_SIGNER_RENEW, &body, &watch, diag);
 }

@@ -8,11 +8,18 @@
 
 #include "cmd/imprint/imprint.h"
 #include "lib/authority/order_run.h"
+#include "lib/authority/log_publish.h"
 #include "lib/authority/publish.h"
+#include "lib/authority/signer.h"
 
 /* Did the ecosystem open so that imprintd does the work? */
 bool	daemon_there(void);
 void	daemon_leave(void);
+/* After ERR_BUSY: is it imprintd that holds the lock? Then it is connected to,
+ * and what went wrong is forgotten. */
+bool	daemon_join(struct cmd *, const char *dir);
+/* After ERR_BUSY: if it is imprintd, how to stop it, into cmd's diag. */
+void	daemon_in_the_way(struct cmd *, const char *dir);
 
 /* As authority_submit_files(). ret_warning, if code is set: as
  * authority_warning(). Errors are those of the authority. */
@@ -21,6 +28,18 @@ MUST_USE enum err daemon_submit(struct bytes request,
     struct diag *ret_warning, struct diag *);
 /* As authority_publish_status(), and the logs. */
 MUST_USE enum err daemon_publish(const struct publish *, struct diag *);
+/* Renderings of count identities that the authority signs, appended: a CBOR
+ * array as lib/proto/local.h has it. */
+struct local_export;
+MUST_USE enum err daemon_export(const struct local_export *, struct buf *out,
+    struct diag *);
+/* As authority_log_publish_all(). */
+MUST_USE enum err daemon_log_publish(uint32_t log,
+    struct log_published *ret_published, struct diag *);
+/* As signer_renew(), of which left receipts are to be signed; authority: open
+ * for reading. */
+MUST_USE enum err daemon_signer_renew(struct authority *,
+    const struct signer_renewal *, uint64_t left, struct diag *);
 /* As authority_order_run(); authority: open for reading. */
 MUST_USE enum err daemon_order_run(struct authority *,
     const struct order_run *, struct diag *);

@@ -185,7 +185,7 @@ epoch_begin_cmd(struct cmd *cmd)
 		return cmd_usage(cmd, "epoch begin needs --reason TEXT, for "
 		    "the record");
 	err = ecosystem_open_accepting(cmd, AUTHORITY_ANCHOR | AUTHORITY_EPOCH,
-	    &authority);
+	    true, &authority);
 	if (!err)
 		err = cmd_number(cmd, "skip", 0, UINT64_C(1) << 32, 0, &skip);
 	if (!err && path != NULL)

@@ -1,13 +1,16 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/daemon.h"
 #include "lib/authority/export.h"
+#include "lib/base/cbor.h"
+#include "lib/proto/local.h"
 
 #define MODE_PUBLIC	0644
 #define MODE_OWN	0600	/* who has the claims can tell the log's
 				 * entry of a device */
 #define FLUSH_AT	((size_t)64 << 10)
+#define AHEAD_MAX	((size_t)64 << 20)
 #define PART		".tmp"
 
 enum target_kind {
@@ -30,6 +33,11 @@ struct job {
 	uint64_t		 count;		/* rendered so far */
 	struct progress		 progress;	/* of an order */
 	struct buf		 text;		/* not written yet */
+	/* what imprintd has rendered, from the next on */
+	struct buf		 ahead;
+	struct cbor		 ahead_items;
+	struct address		 ahead_at;
+	uint64_t		 ahead_left;
 	/* TARGET_FILE: grows beside its name */
 	struct file		 file;
 	char			 part[PATH_SIZE];
@@ -43,6 +51,7 @@ job_release(struct job *job)
 		(void)job->cmd->io->unlink(job->cmd->io->state, job->part);
 	file_release(&job->file);
 	buf_release(&job->text);
+	buf_release(&job->ahead);
 	export_free(&job->export);
 	authority_close(&job->authority);
 }
@@ -227,13 +236,68 @@ line_end(struct job *job)
 		buf_put_u8(&job->text, '\n');
 }
 
+/* left: with it, how many more of its log are wanted in any case. */
 static enum err
-identity_put(struct job *job, const struct address *address)
+ahead_fetch(struct job *job, const struct address *address, uint64_t left)
+{
+	struct diag *diag = &job->cmd->diag;
+	struct local_export wanted = { .log = address->log,
+	    .first = address->index, .line = job->several &&
+	    job->kind != TARGET_DIR };
+	enum err err;
+
+	wanted.count = left < LOCAL_EXPORT_MAX ? (uint32_t)left :
+	    LOCAL_EXPORT_MAX;
+	(void)snprintf(wanted.format, sizeof(wanted.format), "%s",
+	    job->rendering->name);
+	buf_clear(&job->ahead);
+	job->ahead.limit = AHEAD_MAX;
+	job->ahead_left = 0;
+	err = daemon_export(&wanted, &job->ahead, diag);
+	if (err)
+		return err;
+	cbor_open(&job->ahead_items, buf_bytes(&job->ahead));
+	job->ahead_left = cbor_get_array(&job->ahead_items);
+	job->ahead_at = *address;
+	return job->ahead_left == wanted.count ? ERR_OK : diag_fail(diag,
+	    ERR_INTERNAL, NULL, "imprintd: renderings are missing");
+}
+
+static enum err
+ahead_take(struct job *job, const struct address *address, uint64_t left,
+    char ret_ueid[UEID_HEX_SIZE])
+{
+	struct bytes ueid, text;
+	enum err err;
+
+	if (job->ahead_left == 0 || job->ahead_at.log != address->log ||
+	    job->ahead_at.index != address->index) {
+		err = ahead_fetch(job, address, left);
+		if (err)
+			return err;
+	}
+	cbor_get_array_sized(&job->ahead_items, 2);
+	ueid = cbor_get_tstr(&job->ahead_items);
+	text = cbor_get_bstr(&job->ahead_items);
+	if (!cbor_ok(&job->ahead_items) || ueid.len != UEID_HEX_SIZE - 1)
+		return diag_fail(&job->cmd->diag, ERR_INTERNAL, NULL,
+		    "imprintd: a rendering that cannot be read");
+	memcpy(ret_ueid, ueid.ptr, ueid.len);
+	ret_ueid[ueid.len] = '\0';
+	buf_put_bytes(&job->text, text);
+	job->ahead_left--;
+	job->ahead_at.index++;
+	return ERR_OK;
+}
+
+static enum err
+identity_put(struct job *job, const struct address *address, uint64_t left)
 {
 	char ueid[UEID_HEX_SIZE];
 	enum err err;
 
-	err = export_identity(job->export, address, &job->text, ueid,
+	err = job->export == NULL ? ahead_take(job, address, left, ueid) :
+	    export_identity(job->export, address, &job->text, ueid,
 	    &job->cmd->diag);
 	if (!err && job->kind == TARGET_DIR)
 		err = file_put(job, ueid);
@@ -263,7 +327,7 @@ range_put(void *ctx, const struct store_range *range)
 			return diag_fail(&job->cmd->diag, ERR_INTERRUPTED,
 			    NULL, "interrupted");
 		address = (struct address){ range->log, range->first + i };
-		err = identity_put(job, &address);
+		err = identity_put(job, &address, range->count - i);
 	}
 	return err;
 }
@@ -313,7 +377,7 @@ words_put(struct job *job)
 	if (!err)
 		err = target_open(job);
 	for (i = 0; i < cmd->argc && !err; i++)
-		err = identity_put(job, &addresses[i]);
+		err = identity_put(job, &addresses[i], 1);
 	return err;
 }
 
@@ -323,9 +387,11 @@ job_run(struct job *job, const struct export_options *options)
 	struct cmd *cmd = job->cmd;
 	enum err err;
 
-	err = ecosystem_open(cmd, has(job, RENDERING_SIGNS) ?
-	    AUTHORITY_WRITE : AUTHORITY_READ, true, &job->authority);
-	if (!err)
+	/* who signs holds the lock: this command, or imprintd */
+	err = has(job, RENDERING_SIGNS) ?
+	    ecosystem_open_requests(cmd, &job->authority) :
+	    ecosystem_open(cmd, AUTHORITY_READ, true, &job->authority);
+	if (!err && !daemon_there())
 		err = export_new(job->authority, options, &job->export,
 		    &cmd->diag);
 	if (!err && job->order == 0)
@@ -378,7 +444,7 @@ enum exit_code
 identity_export_cmd(struct cmd *cmd)
 {
 	_cleanup_job_ struct job job = { .cmd = cmd, .file = FILE_INIT,
-	    .text = BUF_INIT, .out = cmd_value(cmd, "out") };
+	    .text = BUF_INIT, .ahead = BUF_INIT, .out = cmd_value(cmd, "out") };
 	const struct cmd_passphrase ask = { .name = "password",
 	    .prompt = "Password of the new file", .confirm = true };
 	_cleanup_secret_ struct secret password = SECRET_INIT;

@@ -28,10 +28,11 @@ MUST_USE enum err ecosystem_open(struct cmd *, enum authority_mode, bool keys,
  * opened, and NULL returned: remote.h. */
 MUST_USE enum err ecosystem_open_requests(struct cmd *,
     struct authority **ret_authority);
-/* For writing, although what is accepted (AUTHORITY_ANCHOR, AUTHORITY_CLOCK)
- * would refuse it. */
+/* The same on this machine, although what is accepted (AUTHORITY_ANCHOR,
+ * AUTHORITY_CLOCK) would refuse it; alone: for writing in any case, ERR_BUSY
+ * says how imprintd is stopped. */
 MUST_USE enum err ecosystem_open_accepting(struct cmd *, unsigned accept,
-    struct authority **ret_authority);
+    bool alone, struct authority **ret_authority);
 /* The keystore's passphrase, asked for once. */
 MUST_USE enum err passphrase_get(struct cmd *, bool confirm,
     struct secret *ret_passphrase);

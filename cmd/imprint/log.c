@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/daemon.h"
 #include "lib/authority/log_verify.h"
 #include "lib/authority/operation.h"
 
@@ -366,7 +366,8 @@ publish_one(struct cmd *cmd, struct authority *authority,
 	enum err err;
 
 	progress_start(&progress, log->name, "entries", 0, log->size);
-	err = authority_log_publish_all(authority, log->log,
+	err = daemon_there() ? daemon_log_publish(log->log, &published,
+	    &cmd->diag) : authority_log_publish_all(authority, log->log,
 	    publish_progress, &progress, &published, &cmd->diag);
 	progress_end(&progress);
 	if (err && cmd->json) {
@@ -401,7 +402,7 @@ log_publish_cmd(struct cmd *cmd)
 	if (cmd->argc > 1)
 		return cmd_usage(cmd, "one log, or none for all");
 	v.only = cmd->argc == 1 ? cmd->argv[0] : NULL;
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	err = ecosystem_open_requests(cmd, &authority);
 	v.authority = authority;
 	if (!err)
 		err = logs_find(&v);

@@ -1,4 +1,4 @@
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/daemon.h"
 #include "lib/authority/signer.h"
 #include "lib/base/clock.h"
 
@@ -134,7 +134,8 @@ receipts_renew(struct cmd *cmd, struct authority *authority,
 	interrupt_catch();
 	progress_start(&progress, "signing", "receipts", 0, left);
 	renewal.ctx = &progress;
-	err = signer_renew(authority, &renewal, &cmd->diag);
+	err = daemon_there() ? daemon_signer_renew(authority, &renewal, left,
+	    &cmd->diag) : signer_renew(authority, &renewal, &cmd->diag);
 	progress_end(&progress);
 	*ret_signed = left;
 	return err;
@@ -171,7 +172,7 @@ signer_renew_cmd(struct cmd *cmd)
 
 	if (cmd->argc > 0)
 		return cmd_usage(cmd, "no arguments are taken");
-	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, &authority);
+	err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = signer_request(cmd, authority, &finishing);
 	if (!err)

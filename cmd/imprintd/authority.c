@@ -429,7 +429,7 @@ desk_run(struct desk *desk, struct diag *diag)
 	while (!desk->ending && !err) {
 		err = desk_turn(desk, WAIT_MS, diag);
 		if (!err && desk->run.wanted)
-			err = order_job(desk, diag);
+			err = run_job(desk, diag);
 	}
 	return err;
 }
@@ -550,6 +550,7 @@ authority_role(struct cmd *cmd)
 	for (i = 0; i < LOCALS_MAX; i++)
 		if (desk->locals[i].fd >= 0)
 			(void)close(desk->locals[i].fd);
+	export_free(&desk->export);
 	free(desk);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

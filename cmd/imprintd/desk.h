@@ -9,7 +9,9 @@
 #include "cmd/imprintd/imprintd.h"
 #include "lib/authority/enrol.h"
 #include "lib/authority/request.h"
+#include "lib/authority/export.h"
 #include "lib/proto/channel.h"
+#include "lib/proto/local.h"
 
 #define PEERS_MAX	(2 * FRONTS_MAX)
 #define TURN_MAX	64	/* requests of one commit */
@@ -39,9 +41,10 @@ struct desk_local {
 					 * for; else 0 */
 };
 
-/* An order that is to be run, or is. */
+/* An order that is to be run, or is; or receipts, by a new signer. */
 struct desk_run {
 	bool			 wanted;
+	bool			 signer;
 	struct desk_local	*local;	/* who waits; NULL: nobody */
 	uint32_t		 order;
 	unsigned		 workers;
@@ -108,6 +111,10 @@ struct desk {
 	bool			 more;		/* something is left to do */
 	int			 listener;	/* of commands; -1: none */
 	struct desk_local	 locals[LOCALS_MAX];
+	struct export		*export;	/* that a command goes on
+						 * with, or NULL */
+	char			 export_format[LOCAL_TEXT_MAX + 1];
+	bool			 export_line;
 	struct desk_run		 run;
 	struct {
 		uint32_t	 order;		/* 0: none yet */
@@ -153,9 +160,19 @@ MUST_USE enum err desk_turn(struct desk *, int wait_ms, struct diag *);
 void	local_new(struct desk *);
 /* Those that are due: one question of each. */
 void	locals_take(struct desk *);
-/* The order that somebody asked to run, from its beginning to its end; turns
- * go on meanwhile. */
-MUST_USE enum err order_job(struct desk *, struct diag *);
+void	local_answer(struct desk *, struct desk_local *,
+	    const struct internal_message *, const int *file);
+void	local_fail(struct desk *, struct desk_local *, uint64_t call,
+	    enum err, const struct diag *);
+
+/* run.c: what somebody asked to run, from its beginning to its end; turns go
+ * on meanwhile. */
+MUST_USE enum err run_job(struct desk *, struct diag *);
+/* A command asks for that. false: it broke a rule. */
+bool	run_take(struct desk *, struct desk_local *,
+	    const struct internal_message *, struct diag *);
+/* ERR_BUSY, with what is run. */
+MUST_USE enum err run_busy(const struct desk *, struct diag *);
 
 /* uploads.c: an operator's next part; query: where it stands, and its hash.
  * JSON of how much there is. ERR_STATE: what is before it is missing;

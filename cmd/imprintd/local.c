@@ -8,7 +8,6 @@
 #include "cmd/imprintd/desk.h"
 #include "lib/authority/log_publish.h"
 #include "lib/authority/operation.h"
-#include "lib/authority/order_run.h"
 #include "lib/authority/publish.h"
 #include "lib/authority/request.h"
 #include "lib/base/cbor_write.h"
@@ -16,12 +15,11 @@
 #include "lib/base/json_write.h"
 #include "lib/proto/local.h"
 
-#define RUN_WAIT_MS	5	/* while chunks are made */
 #define RESULT_MAX	((size_t)64 << 20)
 
-/* What may be handed in, while an order is run, and over the network. What is
- * not here mends the ecosystem, or changes what this process holds: it wants
- * the lock. */
+/* What may be handed in, while an order is run, and over the network. What goes
+ * on here afterwards is told here, and not over that. What is not in it mends
+ * an ecosystem that no server can be started on. */
 static const struct {
 	enum request_type	type;
 	bool			beside_run, network;
@@ -39,6 +37,9 @@ static const struct {
 	{ REQUEST_STATION_RENEW, false, true },
 	{ REQUEST_OPERATOR_ADD, true, true },
 	{ REQUEST_STATION_ACKNOWLEDGE, true, true },
+	{ REQUEST_SIGNER_NEW, false, false },
+	{ REQUEST_ANCHOR, false, false },
+	{ REQUEST_CLOCK, false, false },
 	{ REQUEST_DEVICE_CLAIM, true, true },
 	{ REQUEST_DEVICE_RELEASE, true, true },
 	{ REQUEST_MANUFACTURER_ADD, true, true },
@@ -63,13 +64,9 @@ request_offer(const struct desk *desk, enum request_type type, bool network,
 		    "imprintd");
 	} else if (network && !requests[i].network) {
 		err = diag_fail(diag, ERR_PERMISSION, NULL, "request: type "
-		    "%u comes with a file, which is handed in on the "
-		    "server itself", (unsigned)type);
+		    "%u is handed in on the server itself", (unsigned)type);
 	} else if (desk->run.under_way && !requests[i].beside_run) {
-		err = diag_fail(diag, ERR_BUSY, NULL, "order %u is being run",
-		    desk->run.order);
-		diag_hint(diag, "wait for its end, or interrupt 'imprint "
-		    "order run %u' where it runs", desk->run.order);
+		err = run_busy(desk, diag);
 	}
 	return err;
 }
@@ -116,7 +113,7 @@ local_new(struct desk *desk)
 	desk->locals[i] = (struct desk_local){ .fd = fd };
 }
 
-static void
+void
 local_answer(struct desk *desk, struct desk_local *local,
     const struct internal_message *message, const int *file)
 {
@@ -127,7 +124,7 @@ local_answer(struct desk *desk, struct desk_local *local,
 		local_cut_off(desk, local, &diag);
 }
 
-static void
+void
 local_fail(struct desk *desk, struct desk_local *local, uint64_t call,
     enum err err, const struct diag *diag)
 {
@@ -334,6 +331,35 @@ publish_take(struct desk *desk, struct desk_local *local,
 	return true;
 }
 
+static bool
+log_take(struct desk *desk, struct desk_local *local,
+    const struct internal_message *message, struct diag *diag)
+{
+	struct internal_message answer = { .call = message->call,
+		.type = INTERNAL_ANSWER };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct log_published published = { .size = 0 };
+	struct diag why = DIAG_INIT;
+	uint64_t log = 0, none = 0;
+	enum err err;
+
+	if (local_get_pair(message->body, UINT32_MAX, &log, &none, diag) !=
+	    ERR_OK)
+		return false;
+	err = authority_log_publish_all(desk->authority, (uint32_t)log, NULL,
+	    NULL, &published, &why);
+	local_put_pair(&body, published.size, published.tiles);
+	if (!err)
+		err = buf_err(&body);
+	if (err) {
+		local_fail(desk, local, message->call, err, &why);
+		return true;
+	}
+	answer.body = buf_bytes(&body);
+	local_answer(desk, local, &answer, NULL);
+	return true;
+}
+
 static void
 published_json(void *ctx, const struct published *what,
     uint64_t certificates, uint64_t crl_bytes)
@@ -372,84 +398,83 @@ publish_now(struct desk *desk, struct buf *out, struct diag *diag)
 	return err;
 }
 
-/* An order's run. */
+/* Exports that are signed. */
 
-static bool
-run_take(struct desk *desk, struct desk_local *local,
-    const struct internal_message *message, struct diag *diag)
+static enum err
+export_ready(struct desk *desk, const struct local_export *asked,
+    struct diag *diag)
 {
-	uint64_t order = 0, workers = 0;
-	struct diag why = DIAG_INIT;
-
-	if (local_get_pair(message->body, UINT32_MAX, &order, &workers,
-	    diag) != ERR_OK)
-		return false;
-	if (desk->run.wanted) {
-		(void)diag_fail(&why, ERR_BUSY, NULL,
-		    "order %u is being run: one at a time", desk->run.order);
-		diag_hint(&why, "wait for its end");
-		local_fail(desk, local, message->call, ERR_BUSY, &why);
-		return true;
-	}
-	local->call = message->call;
-	desk->run = (struct desk_run){ .wanted = true, .local = local,
-		.order = (uint32_t)order, .workers = (unsigned)workers };
-	return true;
-}
-
-static bool
-run_stop(void *ctx)
-{
-	struct desk *desk = ctx;
-
-	return desk->ending || desk->run.gone || desk->run.err != ERR_OK;
-}
-
-static void
-run_idle(void *ctx)
-{
-	struct desk *desk = ctx;
-
-	if (desk->run.err == ERR_OK)
-		desk->run.err = desk_turn(desk, RUN_WAIT_MS,
-		    &desk->run.diag);
-}
-
-enum err
-order_job(struct desk *desk, struct diag *diag)
-{
-	struct desk_run *run = &desk->run;
-	const struct order_run order = { .number = run->order,
-		.workers = run->workers, .now = time_now(), .stop = run_stop,
-		.idle = run_idle, .ctx = desk };
-	struct internal_message done = { .type = INTERNAL_ANSWER,
-		.body = bytes_of("\xf6", 1) };
-	struct desk_local *local = run->local;
-	struct diag why = DIAG_INIT;
+	struct export_options options = { .slot = RENDERING_ALL_SLOTS,
+		.line = asked->line };
 	enum err err;
 
-	run->under_way = true;
-	err = authority_order_run(desk->authority, &order, &why);
-	desk->last_run.order = run->order;
-	(void)snprintf(desk->last_run.what, sizeof(desk->last_run.what),
-	    "%s", err ? why.what : "complete");
-	if (local == NULL && err)
-		log_diag("authority", "an order's run ends", &why);
-	if (local != NULL) {
-		done.call = local->call;
-		local->call = 0;
+	if (desk->export != NULL && desk->export_line == asked->line &&
+	    strcmp(desk->export_format, asked->format) == 0)
+		return ERR_OK;
+	export_free(&desk->export);
+	err = rendering_find(asked->format, &options.rendering, diag);
+	if (!err && (options.rendering->traits & RENDERING_SIGNS) == 0)
+		err = diag_fail(diag, ERR_INVALID, NULL, "export: %s is not "
+		    "signed: whoever may read makes it", asked->format);
+	if (!err)
+		err = export_new(desk->authority, &options, &desk->export,
+		    diag);
+	if (err)
+		return err;
+	desk->export_line = asked->line;
+	memcpy(desk->export_format, asked->format,
+	    sizeof(desk->export_format));
+	return ERR_OK;
+}
+
+static enum err
+export_run(struct desk *desk, const struct local_export *asked,
+    struct buf *out, struct diag *diag)
+{
+	_cleanup_buf_ struct buf one = { .limit = RESULT_MAX };
+	struct address address = { .log = asked->log };
+	char ueid[UEID_HEX_SIZE];
+	uint32_t i;
+	enum err err;
+
+	err = export_ready(desk, asked, diag);
+	cbor_put_array(out, asked->count);
+	for (i = 0; i < asked->count && !err; i++) {
+		address.index = asked->first + i;
+		buf_clear(&one);
+		err = export_identity(desk->export, &address, &one, ueid,
+		    diag);
+		cbor_put_array(out, 2);
+		cbor_put_text(out, ueid);
+		cbor_put_bstr(out, buf_bytes(&one));
 	}
-	if (local == NULL || local->fd < 0)
-		;	/* nobody waits */
-	else if (err)
-		local_fail(desk, local, done.call, err, &why);
-	else
-		local_answer(desk, local, &done, NULL);
-	err = run->err;
-	if (err && diag != NULL)
-		*diag = run->diag;
-	*run = (struct desk_run){ .wanted = false };
-	return err;
+	return err ? err : buf_err(out);
+}
+
+static bool
+export_take(struct desk *desk, struct desk_local *local,
+    const struct internal_message *message, struct diag *diag)
+{
+	_cleanup_buf_ struct buf result = { .limit = RESULT_MAX };
+	struct internal_message answer = { .call = message->call,
+		.type = INTERNAL_ANSWER, .body = bytes_of("\xf6", 1) };
+	struct diag why = DIAG_INIT;
+	struct local_export asked;
+	int fd = -1;
+	enum err err;
+
+	if (local_get_export(message->body, &asked, diag) != ERR_OK)
+		return false;
+	err = export_run(desk, &asked, &result, &why);
+	if (!err)
+		err = local_octets_put(buf_bytes(&result), &fd, &why);
+	if (err) {
+		local_fail(desk, local, message->call, err, &why);
+		return true;
+	}
+	local_answer(desk, local, &answer, &fd);
+	(void)close(fd);
+	return true;
 }
 
 static bool
@@ -466,10 +491,16 @@ local_message(struct desk *desk, struct desk_local *local,
 		    (unsigned long long)message->type);
 		return false;
 	}
+	if (message->type == INTERNAL_EXPORT)
+		return export_take(desk, local, message, diag);
+	/* the signer may be another one afterwards */
+	export_free(&desk->export);
 	if (message->type == INTERNAL_SUBMIT)
 		return submit_take(desk, local, packet, diag);
 	if (message->type == INTERNAL_PUBLISH)
 		return publish_take(desk, local, message, diag);
+	if (message->type == INTERNAL_LOG_PUBLISH)
+		return log_take(desk, local, message, diag);
 	return run_take(desk, local, message, diag);
 }
 

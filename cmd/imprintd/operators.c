@@ -264,8 +264,7 @@ order_run_begin(struct desk *desk, const struct store_order *order,
 		err = diag_fail(diag, ERR_STATE, NULL,
 		    "order %u: is not open", order->number);
 	else if (desk->run.wanted && desk->run.order != order->number)
-		err = diag_fail(diag, ERR_BUSY, NULL,
-		    "order %u is being run: one at a time", desk->run.order);
+		err = run_busy(desk, diag);
 	else if (!desk->run.wanted)
 		desk->run = (struct desk_run){ .wanted = true,
 			.order = order->number };

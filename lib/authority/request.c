@@ -409,6 +409,7 @@ request_run(struct authority *authority, const struct request *request,
     struct bytes encoded, struct store_object *record, int64_t now,
     struct buf *result, struct diag *diag)
 {
+	unsigned accepted = authority->accepted;
 	enum err err;
 
 	err = signed_fresh("request", request->time, now, diag);
@@ -416,8 +417,12 @@ request_run(struct authority *authority, const struct request *request,
 		err = store_begin(authority->store, diag);
 	if (err)
 		return err;
+	/* its entry is of now, whatever the last one says */
+	if (request->type == REQUEST_CLOCK)
+		authority_accept(authority, AUTHORITY_CLOCK);
 	err = request_carry_out(authority, request, encoded, record, now,
 	    result, diag);
+	authority->accepted = accepted;
 	if (!err)
 		err = store_commit(authority->store, diag);
 	if (err)

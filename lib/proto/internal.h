@@ -66,6 +66,9 @@ enum internal_type {
 	INTERNAL_SUBMIT = 16,	/* struct local_submit and its files */
 	INTERNAL_ORDER_RUN = 17,	/* [order, workers] */
 	INTERNAL_PUBLISH = 18,	/* [days, only if needed] */
+	INTERNAL_LOG_PUBLISH = 19,	/* [log, 0] */
+	INTERNAL_SIGNER_RENEW = 20,	/* [0, 0] */
+	INTERNAL_EXPORT = 21,	/* struct local_export */
 
 	INTERNAL_ANSWER = 64,
 	INTERNAL_REFUSAL = 65,	/* struct internal_refusal */

@@ -110,6 +110,31 @@ local_connect(const char *dir, int *ret_fd, struct diag *diag)
 	return err;
 }
 
+bool
+local_service_in(struct bytes cgroup, char ret_service[LOCAL_SERVICE_SIZE])
+{
+	static const char ending[] = ".service";
+	const uint8_t *end = cgroup.ptr + cgroup.len, *at, *next;
+	struct bytes name, found = BYTES_NONE;
+
+	/* parts of paths: a line each, "0::/system.slice/x.service/..." */
+	for (at = cgroup.ptr; at < end; at = next + 1) {
+		for (next = at; next < end && *next != '/' && *next != '\n'; )
+			next++;
+		name = bytes_of(at, (size_t)(next - at));
+		if (name.len >= sizeof(ending) && name.len <
+		    LOCAL_SERVICE_SIZE && bytes_is_plain(name) &&
+		    memcmp(next - (sizeof(ending) - 1), ending,
+		    sizeof(ending) - 1) == 0)
+			found = name;
+	}
+	if (found.len == 0)
+		return false;
+	memcpy(ret_service, found.ptr, found.len);
+	ret_service[found.len] = '\0';
+	return true;
+}
+
 enum err
 local_accept(int listener, int *ret_fd, uid_t *ret_uid, struct diag *diag)
 {
@@ -418,5 +443,42 @@ local_get_pair(struct bytes body, uint64_t max, uint64_t *ret_first,
 		return bad(diag, &cbor, "numbers");
 	*ret_first = first;
 	*ret_second = second;
+	return ERR_OK;
+}
+
+void
+local_put_export(struct buf *out, const struct local_export *export)
+{
+	cbor_put_array(out, 5);
+	cbor_put_text(out, export->format);
+	cbor_put_bool(out, export->line);
+	cbor_put_uint(out, export->log);
+	cbor_put_uint(out, export->first);
+	cbor_put_uint(out, export->count);
+}
+
+enum err
+local_get_export(struct bytes body, struct local_export *ret_export,
+    struct diag *diag)
+{
+	struct local_export export = { .count = 0 };
+	uint64_t log, count;
+	struct cbor cbor;
+
+	cbor_open(&cbor, body);
+	cbor_get_array_sized(&cbor, 5);
+	text_get(&cbor, export.format, sizeof(export.format));
+	export.line = cbor_get_bool(&cbor);
+	log = cbor_get_uint(&cbor);
+	export.first = cbor_get_uint(&cbor);
+	count = cbor_get_uint(&cbor);
+	if (log > UINT32_MAX || export.first > UINT64_MAX / 2 || count < 1 ||
+	    count > LOCAL_EXPORT_MAX)
+		cbor_fail(&cbor, "number");
+	if (!cbor_close(&cbor))
+		return bad(diag, &cbor, "export");
+	export.log = (uint32_t)log;
+	export.count = (uint32_t)count;
+	*ret_export = export;
 	return ERR_OK;
 }

@@ -44,6 +44,12 @@ MUST_USE enum err local_connect(const char *dir, int *ret_fd, struct diag *);
 MUST_USE enum err local_accept(int listener, int *ret_fd, uid_t *ret_uid,
     struct diag *);
 
+/* The service (of systemd) that a process is of: the last one in its control
+ * group, as /proc/PID/cgroup has it. false: of none that can be told. */
+#define LOCAL_SERVICE_SIZE	64
+bool	local_service_in(struct bytes cgroup,
+	    char ret_service[LOCAL_SERVICE_SIZE]);
+
 /* ERR_STATE: the other end is gone, or does not read; ERR_LIMIT. */
 MUST_USE enum err local_send(int fd, const struct internal_message *,
     const int *files, size_t file_count, struct diag *);
@@ -86,7 +92,24 @@ void	local_put_error(struct buf *, enum err, const struct diag *);
 /* The error that is told, into diag. ERR_SYNTAX when there is none. */
 MUST_USE enum err local_get_error(struct bytes body, struct diag *);
 
-/* [number, number]: of INTERNAL_ORDER_RUN and INTERNAL_PUBLISH. */
+/*
+ * Identities of a log as a rendering that the authority signs: [format, a line
+ * each, log, first, count]. Answer: null, and as its descriptor an array of
+ * [UEID in hex, rendering] in their order.
+ */
+#define LOCAL_EXPORT_MAX	64	/* at once */
+struct local_export {
+	char		format[LOCAL_TEXT_MAX + 1];
+	bool		line;
+	uint32_t	log;
+	uint64_t	first;
+	uint32_t	count;		/* 1 to LOCAL_EXPORT_MAX */
+};
+void	local_put_export(struct buf *, const struct local_export *);
+MUST_USE enum err local_get_export(struct bytes body,
+    struct local_export *ret_export, struct diag *);
+
+/* [number, number]: of all but INTERNAL_SUBMIT and INTERNAL_EXPORT. */
 void	local_put_pair(struct buf *, uint64_t first, uint64_t second);
 MUST_USE enum err local_get_pair(struct bytes body, uint64_t max,
     uint64_t *ret_first, uint64_t *ret_second, struct diag *);

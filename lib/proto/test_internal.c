@@ -82,7 +82,7 @@ test_roles(void **state)
 		assert_int_equal(internal_allowed(INTERNAL_FRONT, type),
 		    type >= INTERNAL_WELCOME && type <= INTERNAL_LEDGER_HEAD);
 		assert_int_equal(internal_allowed(INTERNAL_OPERATOR, type),
-		    type >= INTERNAL_SUBMIT && type <= INTERNAL_PUBLISH);
+		    type >= INTERNAL_SUBMIT && type <= INTERNAL_EXPORT);
 	}
 }
 

@@ -124,6 +124,73 @@ test_pair(void **state)
 	    &first, &second, NULL), ERR_SYNTAX);
 }
 
+static void
+test_export(void **state)
+{
+	const struct local_export export = { .format = "jwt", .line = true,
+		.log = 2, .first = UINT64_MAX / 2, .count = 64 };
+	static const char *const bad[] = {
+		"\x84\x60\xf4\x01\x01",		/* one short */
+		"\x85\x40\xf4\x01\x01\x01",	/* no text */
+		"\x85\x60\x01\x01\x01\x01",	/* no boolean */
+		"\x85\x60\xf4\x20\x01\x01",	/* negative */
+		"\x85\x60\xf4\x01\x01\x18\x41",	/* too many */
+	};
+	_cleanup_buf_ struct buf out = BUF_INIT;
+	struct local_export in = { .count = 0 };
+	size_t i;
+
+	(void)state;
+	local_put_export(&out, &export);
+	assert_int_equal(local_get_export(buf_bytes(&out), &in, NULL),
+	    ERR_OK);
+	assert_string_equal(in.format, "jwt");
+	assert_true(in.line && in.log == 2 && in.first == UINT64_MAX / 2);
+	assert_int_equal(in.count, 64);
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_int_equal(local_get_export(bytes_text(bad[i]), &in,
+		    NULL), ERR_SYNTAX);
+	/* none; beyond any log */
+	assert_int_equal(local_get_export(bytes_of(
+	    "\x85\x60\xf4\x01\x01\x00", 6), &in, NULL), ERR_SYNTAX);
+	buf_clear(&out);
+	in.first = UINT64_MAX;
+	local_put_export(&out, &in);
+	assert_int_equal(local_get_export(buf_bytes(&out), &in, NULL),
+	    ERR_SYNTAX);
+}
+
+static void
+test_service(void **state)
+{
+	static const struct {
+		const char	*text, *service;
+	} cases[] = {
+		{ "0::/system.slice/imprintd.service\n", "imprintd.service" },
+		{ "0::/system.slice/imprintd@eu.service/payload\n",
+			"imprintd@eu.service" },
+		{ "2:cpu:/\n0::/user.slice/user@1000.service/a.service",
+			"a.service" },
+		{ "1:name=systemd:/system.slice/i.service\n0::/\n",
+			"i.service" },
+		{ "", NULL }, { "0::/\n", NULL }, { "0::/.service", NULL },
+		{ "0::/a.services/b.scope\n", NULL },
+		{ "0::/a\033[2J.service\n", NULL },
+		{ "0::/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+			".service", NULL },
+	};
+	char service[LOCAL_SERVICE_SIZE];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(local_service_in(bytes_text(cases[i].text),
+		    service), cases[i].service != NULL);
+		if (cases[i].service != NULL)
+			assert_string_equal(service, cases[i].service);
+	}
+}
+
 static const struct internal_message asked = { .call = 1,
     .type = INTERNAL_SUBMIT, .body = { (const uint8_t *)"\xf6", 1 } };
 
@@ -266,6 +333,8 @@ main(void)
 		cmocka_unit_test(test_submit_refused),
 		cmocka_unit_test(test_error),
 		cmocka_unit_test(test_pair),
+		cmocka_unit_test(test_export),
+		cmocka_unit_test(test_service),
 		cmocka_unit_test(test_socket),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_limits),

@@ -1,9 +1,13 @@
 """imprintd when its clock is set, and when its processes die at any step of
 an enrolment."""
+import base64
 import concurrent.futures
 import contextlib
+import datetime
 import http.client
+import json
 import mmap
+import os
 import signal
 import ssl
 import struct
@@ -12,13 +16,15 @@ import time
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
-from conftest import program_needed, run, sample
+from conftest import PRODUCTS, program_needed, run, sample
 from imprintd import NAME, PATIENCE_S, REQUEST, Server, wait_for
 from test_imprintd_enrol import (CONFIRM, DEVICES, ENROL, Field, Holder, Issued,
-                                 check_once, crowd, enrol_until, factory,
-                                 field, post)
+                                 check_once, crowd, csr, enrol_until, factory,
+                                 field, post, signature)
+from test_verify_service import devices_of
 
 __all__ = ["factory", "field"]
 
@@ -255,14 +261,14 @@ def test_fronts_die(field, shared, tmp_path):
     with Server(field.eco, env=shared.env) as server:
         assert server.ask("GET", "/healthz")[0] == 200
         asked, answers = crowd(
-            # as often as they are given certificates at once
-            field, server, lambda _: shared.kill(FRONT, 23, 9))
+            # with the first one eight, as many as are given at once
+            field, server, lambda _: shared.kill(FRONT, 23, 7))
         assert shared.counted()[0] < 0      # as often as it was to be
         check_once(field, server, asked, answers)
         confirm_all(field, server, asked[:4], answers, tmp_path)
         assert server.figures()['requests_total{verdict="done"}'] == \
             DEVICES + 4
-        assert server.text().count("was ended by signal") == 9
+        wait_for(lambda: server.text().count("was ended by signal") == 7)
     field.eco.imprint("log", "verify")
     field.eco.imprint("doctor")
 
@@ -355,3 +361,109 @@ def test_certificates_change(field):
         assert reply.status == 200
         check_once(field, server, asked,
                    [reply.read()] + [body for _, _, body in answers])
+
+
+def test_authority_hangs(field):
+    """It is there and does nothing for a while: its fronts go on, and what
+    devices asked meanwhile is answered then."""
+    asked = [one.with_keys(ENROL) for one in field.devices]
+    with Server(field.eco) as server:
+        assert server.ask("GET", "/healthz")[0] == 200
+        authority, = server.role("authority")
+        os.kill(authority, signal.SIGSTOP)
+        with concurrent.futures.ThreadPoolExecutor(DEVICES) as pool:
+            jobs = [pool.submit(post, server, one, request)
+                    for one, (request, _) in zip(field.devices, asked)]
+            for _ in range(8):
+                assert server.ask("GET", "/pub/trust.pem")[0] == 200
+            assert not any(job.done() for job in jobs)
+            os.kill(authority, signal.SIGCONT)
+            answers = [job.result() for job in jobs]
+        assert {status for status, _, _ in answers} == {200}
+        check_once(field, server, asked, [body for _, _, body in answers])
+
+
+def test_bootstrap_expired(stocked, tmp_path, clock):
+    """It enrols nothing any more, natively or by EST; what it was told in
+    time is told again."""
+    eco = stocked.copy(tmp_path / "eco")
+    for name, change in (("doorbell-idevid", ("validity: never\n",
+                                              "validity: 1 year\n")),
+                         ("doorbell", ("bootstrap: doorbell-idevid",
+                                       "bootstrap: doorbell-idevid\n  est: 9")
+                          )):
+        text = (PRODUCTS / f"{name}.yaml").read_text()
+        path = tmp_path / f"{name}.yaml"
+        path.write_text(text.replace('"1.0.0"', '"1.1.0"', 1).replace(
+            *change, 1))
+        eco.imprint("product", "add", path)
+    eco.order(DEVICES, "line-1", product="doorbell-idevid")
+    eco.imprint("order", "run", 1)
+    field = Field((eco, devices_of(eco, DEVICES)), tmp_path / "field")
+    first, second = field.devices[:2]
+    (early, _), (late, _) = first.with_keys(ENROL), second.with_keys(ENROL)
+    with Server(field.eco, fronts=1) as server:
+        assert told(server, first, early) == 200
+    later = datetime.datetime.now(datetime.timezone.utc) + \
+        datetime.timedelta(days=400)
+    with Server(field.eco, fronts=1, env=clock(later.isoformat())) as server:
+        for holder, request in ((second, late),
+                                (first, first.with_keys(ENROL)[0])):
+            status, _, body = server.ask(
+                "POST", "/v1/identity", request, whenever(server, holder),
+                [("Content-Type", REQUEST)])
+            assert (status, json.loads(body)["reason"]) == (403, "expired")
+        status, _, body = server.ask(
+            "POST", "/.well-known/est/simpleenroll", base64.b64encode(csr(
+                ec.generate_private_key(ec.SECP256R1()))),
+            whenever(server, second), [("Content-Type",
+                                        "application/pkcs10")])
+        assert (status, json.loads(body)["reason"]) == (403, "expired")
+        assert told(server, first, early) == 200
+
+
+def bad_keys(good):
+    """COSE keys in the places of a P-256 and an X25519 one."""
+    agree = {1: 1, -1: 4, -2: os.urandom(32)}
+    for name, change in (
+            ("not on the curve", {-3: bytes(31) + b"\x01"}),
+            ("zero", {-2: bytes(32), -3: bytes(32)}),
+            ("beyond the field", {-2: b"\xff" * 32}),
+            ("short", {-2: bytes(31)}), ("long", {-2: bytes(33)}),
+            ("no y", {-3: None}), ("sign of y", {-3: True}),
+            ("secp256k1", {-1: 8}), ("P-384 of 32 octets", {-1: 2}),
+            ("no such curve", {-1: 99}), ("no such type", {1: 77}),
+            ("huge", {-2: bytes(30000)}), ("of Ed25519", {1: 1, -1: 6}),
+            ("symmetric", {1: 4, -1: bytes(32)}), ("private", {-4: bytes(32)})):
+        yield name, {**good, **change}, agree
+    # of small order: the same secret for everybody (RFC 7748 7)
+    for name, x in (("zero", bytes(32)), ("one", b"\x01" + bytes(31)),
+                    ("of order 8", bytes.fromhex(
+                        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd8662"
+                        "05165f49b800")), ("short", bytes(31))):
+        yield f"X25519 {name}", good, {**agree, -2: x}
+
+
+def test_bad_keys(field):
+    """In signed requests, with good proofs: refused, whoever signs for
+    them."""
+    one, key = field.devices[0], ec.generate_private_key(ec.SECP256R1())
+    good = reader.cose_key(key.public_key())
+    with Server(field.eco, fronts=1) as server:
+        for name, first, second in [*bad_keys(good), (None, good, {
+                1: 1, -1: 4, -2: b"\x09" + bytes(31)})]:
+            ident = os.urandom(16)
+            first = {k: v for k, v in first.items() if v is not None}
+            proof = signature(key, reader.cbor_encode(
+                ["imprint device key", reader.sha256(field.root), ident, 0,
+                 first]))
+            status, _, body = post(server, one, one.request(
+                ENROL, [[[0, first, proof], [1, second, None]], None],
+                ident))
+            if name is None:
+                assert status == 200
+                break
+            said = json.loads(body)
+            assert status in (400, 422) and "sign for itself" not in \
+                said["detail"], (name, said)
+        assert server.figures()['requests_total{verdict="done"}'] == 1

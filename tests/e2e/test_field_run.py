@@ -190,6 +190,23 @@ def test_clock_back(eco, doorbell, clock, tmp_path):
         assert status(device, env=lost_clock, code=1)["request"] == "refresh"
 
 
+def test_clock_ahead(server, doorbell, clock):
+    """By thirty years: the server's certificate seems to be old. Nothing is
+    sent, lost or remembered of that time; the hint is about the clock."""
+    device = doorbell()
+    ahead = clock((datetime.datetime.now(UTC) + 30 * 365 * DAY).isoformat())
+    # to enrol; to refresh, which seems to be due
+    for said in ("confirmed", "current"):
+        before = device.package().document
+        done = device.field("run", server.port, env=ahead, code=1)
+        assert "clock" in done.err and "nothing was sent" in done.err
+        assert device.package().document == before
+        done = device.field("run", server.port)
+        assert said in done.out
+        assert "clock" not in done.err
+        device.check()
+
+
 def test_away_then_there(eco, doorbell, tmp_path):
     """The server is not there, then it is: nobody has to do anything."""
     spare = eco.spare.copy(tmp_path / "spare")

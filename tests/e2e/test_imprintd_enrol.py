@@ -99,17 +99,17 @@ class Issued:
         tag = cbor2.loads(statement)
         protected, _, payload, raw = tag.value
         assert cbor2.loads(protected)[16] == ANSWER
-        if self.package is None:
-            signer = x509.load_der_x509_certificate(signer)
-        else:
+        signer = x509.load_der_x509_certificate(signer)
+        if self.package is not None:
             opened = self.package
             if isinstance(opened, bytes):
                 opened = cbor2.loads(opened)
             name, one, self.document, none, ders = opened
             assert (name, one, none) == ("imprint-package", 1, [])
-            ca, signer, top = map(x509.load_der_x509_certificate, ders)
+            ca, earlier, top = map(x509.load_der_x509_certificate, ders)
             assert ders[2] == root
             reader.certificate_verify(ca, top)
+            reader.certificate_verify(earlier, top)
         top = x509.load_der_x509_certificate(root)
         reader.certificate_verify(signer, top)
         verify(signer.public_key(), raw,
@@ -126,6 +126,8 @@ class Issued:
             reader.cbor_encode(self.package)
         assert self.hash == reader.sha256(self.octets)
         message = reader.document_open(self.document)
+        assert message.kid == reader.thumbprint(earlier.public_key())
+        message.verify(earlier.public_key())
         self.claims = reader.cbor_decode(message.payload)
         self.ueid = self.claims[256]
         self.leaf = {k[1]: k for k in self.claims[-66002]}[0][4]
@@ -439,8 +441,8 @@ def test_every_question(field, tmp_path):
             for label in ("", "doorbell") for leaf in leaves.values()]
         tried[EST_WISH] = [[True, "", leaf] for leaf in leaves.values()]
         tried[OPERATORS] = tried[LEDGER_HEAD] = [b"x", request]
-        tried[QUERY] = [["GET", "/v1/identities", request],
-                        ["POST", "/v1/orders/1/run", b"x"]]
+        tried[QUERY] = [["GET", "/v1/identities", request, b""],
+                        ["POST", "/v1/orders/1/run", b"x", b"y"]]
         assert set(tried) == set(ALLOWED)
         before = registry(field.eco)
         for kind, bodies in tried.items():
@@ -576,8 +578,8 @@ def at_each_step(field, path, kind, asked):
     return told
 
 
-@pytest.mark.parametrize("kind", ["enospc-once", "eio", "syncfail", "kill",
-                                  "powercut"])
+@pytest.mark.parametrize("kind", ["enospc-once", "enospc", "eio", "syncfail",
+                                  "kill", "powercut"])
 def test_disk_fails(field, tmp_path, kind):
     """Told to come again, or nothing is told and the authority ends."""
     told = at_each_step(field, tmp_path, kind,

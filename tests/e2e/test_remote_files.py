@@ -122,6 +122,26 @@ def test_report(floor, server, there, liar):
     assert floor.eco.imprint("log", "verify").code == 0
 
 
+def test_begun_again(floor, server, there, liar):
+    """The server lost what was handed in: once more from the beginning."""
+    report = floor.report("again")
+    told = []
+
+    def forget(status, data, fields):
+        told.append(status)
+        return (409, json.dumps({"title": "x", "status": 409, "detail": "x",
+                                 "reason": "state"}).encode(), fields) \
+            if len(told) == 2 else (status, data, fields)
+
+    with between(server, liar, forget) as carrier:
+        said = there("order", "reconcile", 1, "--report", report, "--json",
+                     port=carrier.server_port).json
+    assert said["loaded"] == 1
+    begun = [path for _, path, _ in carrier.seen
+             if path.startswith(TARGET + "?at=0&")]
+    assert len(begun) == 2 and begun[0] == begun[1]
+
+
 def test_not_there(floor, there, tmp_path):
     """The table is the registry's; what is no report is not sent."""
     assert "without --server" in there("order", "reconcile", 1, code=2).err
@@ -164,6 +184,7 @@ def test_parts(floor, server, admin):
 def test_another_file(floor, server, there, admin):
     """The request says which file it comes with."""
     report = floor.report("mine").read_bytes()
+    sequence = loaded(floor)["sequence"]
     # of another operator's it knows nothing
     key = there.root / "bea.key"
     there("operator", "add", "bea", "--key", key, "--new-passphrase-file",
@@ -177,7 +198,7 @@ def test_another_file(floor, server, there, admin):
     refused = admin.send(server, admin.request(RECONCILE, absent(),
                                                when=admin.later()), 403)
     assert str(floor.eco.root) not in refused["detail"]
-    assert loaded(floor)["sequence"] == 3
+    assert loaded(floor)["sequence"] == sequence
 
 
 def test_names(floor, server, there, tmp_path):
