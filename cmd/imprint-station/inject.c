@@ -4,6 +4,7 @@
 #include "cmd/imprint-station/commands.h"
 #include "lib/base/clock.h"
 #include "lib/identity/package_form.h"
+#include "station/floor.h"
 
 #define TIMEOUT_S	60
 #define TIMEOUT_MAX_S	86400
@@ -183,6 +184,22 @@ inject_short(struct cmd *cmd, const struct station_inject *plan,
 	return EXIT_NOTFOUND;
 }
 
+/* While there is time to order more. */
+static void
+low_warn(struct cmd *cmd, const struct station *station)
+{
+	struct floor_order o;
+	size_t i;
+
+	for (i = 0; i < station->order_count; i++) {
+		floor_order_of(station, i, &o);
+		if (o.low && o.unused > 0)
+			cmd_warn(cmd, "order %u is low: %ju of %ju packages"
+			    " are left", o.order, (uintmax_t)o.unused,
+			    (uintmax_t)o.count);
+	}
+}
+
 static enum exit_code
 inject_run(struct cmd *cmd, struct station *station,
     struct station_inject *plan)
@@ -207,6 +224,7 @@ inject_run(struct cmd *cmd, struct station *station,
 	else
 		inject_text(&summary);
 	cmd->json = false;	/* the one value is out */
+	low_warn(cmd, station);
 	if (err)
 		return cmd_fail(cmd, err);
 	return inject_short(cmd, plan, &summary.done);

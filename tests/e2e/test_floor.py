@@ -322,6 +322,20 @@ def test_inject_usage(floor):
     assert floor.status()["packs"][0]["left"] == COUNT
 
 
+def test_inject_low(pristine, tmp_path):
+    """Little is left: said by the command, not on the page alone."""
+    eco = pristine.copy(tmp_path / "ca")
+    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
+    floor = make_floor(eco, tmp_path / "floor", count=60)
+    floor.station("import", floor.pack)
+    for count, said in ((58, False), (1, True), (1, False)):
+        result = floor.station("inject", "--command", "cat > /dev/null",
+                               "--count", count, "--jobs", 8)
+        assert ("order 1 is low: 1 of 60 packages are left"
+                in result.err) == said, result.err
+    assert [o["low"] for o in floor.status()["orders"]] == [True]
+
+
 def test_inject_plugin_talks(floor):
     """A plug-in that prints megabytes, before and after it reads, holds up
     nobody but itself."""
