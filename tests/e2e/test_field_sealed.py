@@ -14,8 +14,8 @@ import reader
 from conftest import FAULTS, PRODUCTS, fault_text, program_needed, sample
 from imprintd import Server
 from test_field import KINDS, Carrier, carried, doorbell, eco
-from test_imprintd_enrol import (CONFIRM, ENROL, RENEW, Holder, factory,
-                                 field, refused, verify)
+from test_imprintd_enrol import (CONFIRM, ENROL, RENEW, Holder, at_each_step,
+                                 factory, field, refused, verify)
 
 __all__ = ["doorbell", "eco", "factory", "field"]
 
@@ -254,6 +254,16 @@ def test_by_hand(field, tmp_path, make):
         assert Opened(field.root, body, to).keys[0] != opened.keys[0]
     assert field.eco.imprint("log", "verify").code == 0
     assert field.eco.imprint("doctor").code == 0
+
+
+def test_authority_dies(field, tmp_path):
+    """Before its answer or after it: the same octets bring the same keys."""
+    add(field.eco)
+    to = x25519.X25519PrivateKey.generate()
+    request = asking(field.devices[0], ENROL, to)
+    told = at_each_step(field, tmp_path, "powercut", request, lambda answer:
+                        Opened(field.root, answer, to).package)
+    assert None in told
 
 
 def test_rejected(field):

@@ -1,5 +1,6 @@
 """imprintd: its processes, what each can and cannot do, and their ends."""
 import concurrent.futures
+import contextlib
 import http.client
 import json
 import os
@@ -288,8 +289,19 @@ def test_bad_tls(server):
 
 
 def test_slow(server):
-    """Who never ends a handshake or a request is closed; others are
-    answered meanwhile."""
+    """Who never ends a handshake or a request, or does not read what it
+    asked for, is closed; others are answered meanwhile."""
+    def held():
+        return sum(len(os.listdir(f"/proc/{pid}/fd"))
+                   for pid in server.role("front"))
+
+    assert server.ask("GET", "/healthz")[0] == 200
+    before, size = held(), 32 << 20
+    path = server.eco.dir / "publish/slow.bin"
+    path.touch()
+    os.truncate(path, size)
+    deaf = server.dial()
+    deaf.sendall(b"GET /pub/slow.bin HTTP/1.1\r\nHost: a\r\n\r\n")
     lazy = [socket.create_connection(("127.0.0.1", server.port),
                                      timeout=PATIENCE_S) for _ in range(20)]
     late = [server.dial() for _ in range(4)]
@@ -308,6 +320,14 @@ def test_slow(server):
             pass
         tls.close()
     assert 5 < time.monotonic() - begun < 20
+    wait_for(lambda: held() <= before)
+    got = 0
+    with contextlib.suppress(OSError):
+        while more := deaf.recv(1 << 20):
+            got += len(more)
+    deaf.close()
+    assert got < size
+    path.unlink()
 
 
 def test_rotation(server):

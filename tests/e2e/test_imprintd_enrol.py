@@ -546,11 +546,11 @@ def operations(eco, path, request=None):
     return int(count.read_text())
 
 
-def at_each_step(field, path, kind, asked):
+def at_each_step(field, path, kind, request, opened):
     """A fault at some of what the authority does for a request. What was told
-    is so afterwards, and the same octets again have it done. Answers the
-    types of messages that were told; None: nothing."""
-    request, keys = asked
+    is so afterwards, and the same octets again have it done. opened: the
+    package in an answer, that it verifies. Answers the types of messages that
+    were told; None: nothing."""
     start = operations(field.eco, path / "start")
     end = operations(field.eco, path / "end", request)
     assert end > start
@@ -570,10 +570,9 @@ def at_each_step(field, path, kind, asked):
         with Authority(eco) as authority:
             after, body = authority.front().ask(IDENTITY, request)
             assert after == DONE
-            issued = Issued(field.root, body, keys)
+            package = opened(body)
             if said is not None and said[2] == DONE:
-                assert Issued(field.root, said[3], keys).octets == \
-                    issued.octets
+                assert opened(said[3]) == package
         eco.imprint("log", "verify")
     return told
 
@@ -582,6 +581,7 @@ def at_each_step(field, path, kind, asked):
                                   "kill", "powercut"])
 def test_disk_fails(field, tmp_path, kind):
     """Told to come again, or nothing is told and the authority ends."""
-    told = at_each_step(field, tmp_path, kind,
-                        field.devices[0].with_keys(ENROL))
+    request, keys = field.devices[0].with_keys(ENROL)
+    told = at_each_step(field, tmp_path, kind, request, lambda answer: Issued(
+        field.root, answer, keys).octets)
     assert told & {None, REFUSED}

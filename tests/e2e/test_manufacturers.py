@@ -217,7 +217,9 @@ def test_dies(world):
     """The authority, while it enrols a device that is born with it: the
     device is known by its number and key afterwards, or not at all."""
     one = world.device("ACME-0007")
-    told = at_each_step(world, world.path, "powercut", one.with_keys(ENROL))
+    request, keys = one.with_keys(ENROL)
+    told = at_each_step(world, world.path, "powercut", request, lambda answer:
+                        Issued(world.root, answer, keys).octets)
     assert None in told
     for path in world.path.glob("at-*"):
         with contextlib.closing(sqlite3.connect(

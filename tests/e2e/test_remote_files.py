@@ -2,12 +2,13 @@
 network in parts, before the request that says which they are."""
 import hashlib
 import json
+import time
 
 import pytest
 
 import reader
 from conftest import PASSPHRASE, PRODUCTS, program_needed
-from imprintd import Server
+from imprintd import Server, wait_for
 from line import Fixture, Served
 from test_api import RECONCILE, Remote
 from test_floor import make_floor
@@ -195,6 +196,9 @@ def test_another_file(floor, server, there, admin):
     put(server, admin, PART, report[PART:], 409)
     for at in range(0, len(report), PART):
         put(server, admin, at, report[at:at + PART])
+    # a request is of a later second than that which added the operator
+    second = int(time.time())
+    wait_for(lambda: int(time.time()) > second)
     refused = admin.send(server, admin.request(RECONCILE, absent(),
                                                when=admin.later()), 403)
     assert str(floor.eco.root) not in refused["detail"]
