@@ -5,6 +5,7 @@
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/field.h"
 #include "lib/authority/operation.h"
+#include "lib/authority/order_record.h"
 #include "lib/authority/request_internal.h"
 #include "lib/authority/request_status.h"
 #include "lib/base/cbor_write.h"
@@ -31,7 +32,7 @@ ecosystem_key(struct authority *authority, uint8_t ret_key[SHA256_SIZE],
 }
 
 enum err
-claim_key_of(struct authority *authority, uint32_t order, uint32_t pack,
+claim_key_of(struct authority *authority, struct bytes pack,
     uint8_t ret_key[CLAIM_KEY_SIZE], struct diag *diag)
 {
 	uint8_t key[SHA256_SIZE] = { 0 };
@@ -39,10 +40,32 @@ claim_key_of(struct authority *authority, uint32_t order, uint32_t pack,
 
 	err = ecosystem_key(authority, key, diag);
 	if (!err)
-		err = claim_pack_key(bytes_of(key, sizeof(key)), order, pack,
+		err = claim_pack_key(bytes_of(key, sizeof(key)), pack,
 		    ret_key);
 	wipe(key, sizeof(key));
 	return err;
+}
+
+/* As the order's record has it: who writes to the database makes no pack of
+ * a station's from another one's. */
+static enum err
+range_key(struct authority *authority, const struct store_range *range,
+    uint8_t ret_key[CLAIM_KEY_SIZE], struct diag *diag)
+{
+	struct order_record record;
+	enum err err;
+
+	if (range->order == 0)
+		return claim_key_of(authority, BYTES_NONE, ret_key, diag);
+	err = order_record_get(authority, range->order, &record, diag);
+	if (err)
+		return err;
+	if (range->pack < 1 || range->pack > record.pack_count)
+		return diag_fail(diag, ERR_CORRUPT, NULL, "registry: range "
+		    "%u/%ju: of a pack that order %u has not", range->log,
+		    (uintmax_t)range->first, range->order);
+	return claim_key_of(authority, bytes_of(record.packs[range->pack -
+	    1].id, STORE_ID_SIZE), ret_key, diag);
 }
 
 enum err
@@ -62,8 +85,7 @@ claim_code(struct authority *authority, const struct address *birth,
 		return diag_fail(diag, err, NULL, "claim: no identity was "
 		    "issued at %u/%ju", birth->log, (uintmax_t)birth->index);
 	if (!err)
-		err = claim_key_of(authority, range.order, range.pack, pack,
-		    diag);
+		err = range_key(authority, &range, pack, diag);
 	if (!err)
 		err = hmac_new(bytes_of(pack, sizeof(pack)), &codes, diag);
 	if (!err)

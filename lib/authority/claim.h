@@ -36,10 +36,11 @@
 MUST_USE enum err claim_code(struct authority *, const struct address *birth,
     char ret_code[CLAIM_CODE_SIZE], struct diag *);
 
-/* What the codes of a pack's identities derive from, for the pack's station
- * (lib/identity/pack.h). The authority is unlocked. */
-MUST_USE enum err claim_key_of(struct authority *, uint32_t order,
-    uint32_t pack, uint8_t ret_key[CLAIM_KEY_SIZE], struct diag *);
+/* What the codes of the identities derive from of the pack with this id, for
+ * its station (lib/identity/pack.h); empty: of no pack. The authority is
+ * unlocked. */
+MUST_USE enum err claim_key_of(struct authority *, struct bytes pack,
+    uint8_t ret_key[CLAIM_KEY_SIZE], struct diag *);
 
 /* Do devices that are born with this product wait for their owners, by the
  * product that they get in the field? */

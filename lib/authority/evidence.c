@@ -67,8 +67,11 @@ search_has(const struct search *s, const struct address *address)
 	return false;
 }
 
-/* Each identity of the field is a range of its own, and was issued after what
- * it was renewed from: whether that one is in the list is known. */
+/*
+ * Each identity of the field is a range of its own, and was issued after what
+ * it was renewed from: whether that one is in the list is known. By a front's
+ * word devices enrol, too: those were renewed from nothing.
+ */
 static enum err
 renewal_look(struct search *s, const struct store_range *range,
     bool *ret_found)
@@ -78,6 +81,9 @@ renewal_look(struct search *s, const struct store_range *range,
 
 	err = field_enrolment_get(s->authority, range->first, &enrolment,
 	    s->diag);
+	if (!err && range->evidence == EVIDENCE_FRONT &&
+	    enrolment.type == DEVICE_ENROL)
+		return ERR_OK;
 	if (err == ERR_NOTFOUND || (!err && (range->count != 1 ||
 	    (enrolment.basis.log == range->log &&
 	    enrolment.basis.index >= range->first))))
@@ -99,6 +105,7 @@ range_look(void *ctx, const struct store_range *range)
 	enum err err = ERR_OK;
 
 	if (!found && (range->evidence == EVIDENCE_RENEWAL ||
+	    range->evidence == EVIDENCE_FRONT ||
 	    range->evidence == EVIDENCE_FRONT_RENEWAL))
 		err = renewal_look(s, range, &found);
 	return err || !found ? err : status_ranges_add(s->list, range->log,

@@ -3,9 +3,9 @@
  * what is to be revoked when that turns out to be worth nothing, as when a
  * front was taken over for a day.
  *
- * A renewal is as good as the identity whose key asked for it. So who names a
- * class names what was issued so within the time, and whatever was renewed
- * from that since.
+ * A renewal is as good as the identity that it was asked for with. So who names
+ * a class names what was issued so within the time, and whatever was renewed
+ * from that since, be it on a front's word.
  */
 #ifndef IMPRINT_AUTHORITY_EVIDENCE_H
 #define IMPRINT_AUTHORITY_EVIDENCE_H

@@ -34,8 +34,8 @@ claim_seal(struct authority *authority, const struct order_header *in,
 	uint8_t key[CLAIM_KEY_SIZE];
 	enum err err;
 
-	err = claim_key_of(authority, in->order->number, in->pack->no, key,
-	    diag);
+	err = claim_key_of(authority, bytes_of(header->binding.pack,
+	    PACKAGE_ID_SIZE), key, diag);
 	if (!err)
 		err = pack_claim_seal(header, in->order->log, key, recipient,
 		    diag);

@@ -631,6 +631,61 @@ test_found_by_evidence(void **state)
 	all_verified(f);
 }
 
+/* The front's word for a new key, too, goes back to the key before: what it
+ * renewed is found, what it enrolled stands for itself. */
+static void
+test_found_by_word(void **state)
+{
+	struct est_key k[5];
+	_cleanup_answered_ struct answered first = ANSWERED_INIT,
+	    second = ANSWERED_INIT, third = ANSWERED_INIT,
+	    other = ANSWERED_INIT;
+	const int64_t later = DUE + 366 * INT64_C(86400);
+	struct field *f = *state;
+	struct enrol *e = opened_with(f, "2.0.0", 4);
+	struct bytes leaf = buf_bytes(&f->devices[0].birth.leaf);
+	uint64_t found[5];
+	size_t i;
+
+	for (i = 0; i < 5; i++)
+		est_key_make(&k[i]);
+	assert_int_equal(est(e, false, "", leaf, buf_bytes(&k[0].csr),
+	    &first), ENROL_DONE);
+	csr_make_countersigned(&k[2].key, k[2].signer,
+	    f->devices[1].birth.key, &k[2].csr);
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[1].birth.leaf), buf_bytes(&k[2].csr), &other),
+	    ENROL_DONE);
+	assert_int_equal(est_at(e, DUE, true, "", buf_bytes(&first.answer),
+	    buf_bytes(&k[1].csr), &second), ENROL_DONE);
+	found[0] = first.index;
+	found[1] = second.index;
+	found[3] = other.index;
+	assert_int_equal(est_at(e, DUE, true, "", buf_bytes(&other.answer),
+	    buf_bytes(&k[3].csr), &other), ENROL_DONE);
+	found[4] = other.index;
+	assert_int_equal(est_at(e, DUE, false, "", buf_bytes(
+	    &f->devices[2].birth.leaf), buf_bytes(&k[4].csr), &other),
+	    ENROL_DONE);
+	assert_int_equal(est_at(e, later, true, "",
+	    buf_bytes(&second.answer), buf_bytes(&k[1].csr), &third),
+	    ENROL_DONE);
+	found[2] = third.index;
+	enrol_close(&e);
+	assert_int_equal(evidence_of(f, found[1]), EVIDENCE_FRONT);
+	assert_int_equal(evidence_of(f, found[2]), EVIDENCE_FRONT_RENEWAL);
+	assert_int_equal(evidence_of(f, found[3]), EVIDENCE_BOOTSTRAP);
+	assert_int_equal(evidence_of(f, found[4]), EVIDENCE_FRONT);
+	found_check(f, EVIDENCE_FRONT, NOW, NOW + 1, found, 3, 0);
+	found_check(f, EVIDENCE_BOOTSTRAP, NOW, NOW + 1, found + 3, 2, 0);
+	/* what it was renewed from is earlier, and not named */
+	found_check(f, EVIDENCE_FRONT_RENEWAL, INT64_MIN, INT64_MAX,
+	    found + 2, 1, 0);
+	all_verified(f);
+	for (i = 0; i < 5; i++)
+		est_key_release(&k[i]);
+}
+
 int
 main(void)
 {
@@ -647,7 +702,8 @@ main(void)
 		cmocka_unit_test_setup(test_two_keys, field_fresh),
 		cmocka_unit_test_setup(test_refused_confirms_nothing,
 		    field_fresh),
-		cmocka_unit_test_setup(test_found_by_evidence, field_fresh)
+		cmocka_unit_test_setup(test_found_by_evidence, field_fresh),
+		cmocka_unit_test_setup(test_found_by_word, field_fresh)
 	};
 
 	return cmocka_run_group_tests(tests, field_make, field_free);

@@ -10,35 +10,23 @@
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-static enum err
-derive(struct hmac *hmac, const char *what, uint64_t first, uint64_t second,
-    uint8_t ret_mac[SHA256_SIZE])
-{
-	uint8_t room[64];
-	struct buf text = { .ptr = room, .cap = sizeof(room),
-	    .limit = sizeof(room) };
-	struct bytes part;
-	enum err err;
-
-	cbor_put_array(&text, 3);
-	cbor_put_text(&text, what);
-	cbor_put_uint(&text, first);
-	cbor_put_uint(&text, second);
-	err = buf_err(&text);
-	part = buf_bytes(&text);
-	return err ? err : hmac_parts(hmac, &part, 1, ret_mac);
-}
-
 enum err
-claim_pack_key(struct bytes ecosystem_key, uint32_t order, uint32_t pack,
+claim_pack_key(struct bytes ecosystem_key, struct bytes pack,
     uint8_t ret_key[CLAIM_KEY_SIZE])
 {
 	_cleanup_hmac_ struct hmac *hmac = NULL;
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct bytes part;
 	enum err err;
 
-	err = hmac_new(ecosystem_key, &hmac, NULL);
-	return err ? err : derive(hmac, "imprint claim pack", order, pack,
-	    ret_key);
+	cbor_put_array(&text, 2);
+	cbor_put_text(&text, "imprint claim pack");
+	cbor_put_bstr(&text, pack);
+	err = buf_err(&text);
+	part = buf_bytes(&text);
+	if (!err)
+		err = hmac_new(ecosystem_key, &hmac, NULL);
+	return err ? err : hmac_parts(hmac, &part, 1, ret_key);
 }
 
 /* Times a in GF(32), a^5 = a^2 + 1. */
@@ -79,12 +67,22 @@ enum err
 claim_code_make(struct hmac *codes, uint32_t log, uint64_t index,
     char ret_code[CLAIM_CODE_SIZE])
 {
-	uint8_t mac[SHA256_SIZE], symbols[SYMBOLS];
+	uint8_t mac[SHA256_SIZE], symbols[SYMBOLS], room[64];
+	struct buf text = { .ptr = room, .cap = sizeof(room),
+	    .limit = sizeof(room) };
+	struct bytes part;
 	uint64_t bits = 0;
 	size_t i;
 	enum err err;
 
-	err = derive(codes, "imprint claim code", log, index, mac);
+	cbor_put_array(&text, 3);
+	cbor_put_text(&text, "imprint claim code");
+	cbor_put_uint(&text, log);
+	cbor_put_uint(&text, index);
+	err = buf_err(&text);
+	part = buf_bytes(&text);
+	if (!err)
+		err = hmac_parts(codes, &part, 1, mac);
 	if (err)
 		return err;
 	for (i = 0; i < sizeof(bits); i++)

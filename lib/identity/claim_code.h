@@ -4,9 +4,10 @@
  * groups of four: "7K2M-00QX-V9DT-3".
  *
  * code = first 60 bits of HMAC-SHA-256(K_pack, ["imprint claim code", log,
- * index]), K_pack = HMAC-SHA-256(K, ["imprint claim pack", order, pack]),
+ * index]), K_pack = HMAC-SHA-256(K, ["imprint claim pack", id of the pack]),
  * K the ecosystem's. So a code is kept nowhere, and who learns one, or all of
- * a pack, learns nothing of others.
+ * a pack, learns nothing of others. The id is random: an order's number comes
+ * again when a registry was lost, and another station may get it.
  *
  * The characters are the digits and capital letters without I, L, O and U,
  * which people take for others. The check character makes the sum of
@@ -24,9 +25,9 @@
 #define CLAIM_KEY_SIZE	32
 #define CLAIM_CODE_SIZE	17	/* three groups, check, dashes and NUL */
 
-/* Of the pack that an identity was made for; 0, 0: of none. */
-MUST_USE enum err claim_pack_key(struct bytes ecosystem_key, uint32_t order,
-    uint32_t pack, uint8_t ret_key[CLAIM_KEY_SIZE]);
+/* pack: id of the one that an identity was made for; empty: of none. */
+MUST_USE enum err claim_pack_key(struct bytes ecosystem_key,
+    struct bytes pack, uint8_t ret_key[CLAIM_KEY_SIZE]);
 /* codes: keyed with the pack's key. */
 MUST_USE enum err claim_code_make(struct hmac *codes, uint32_t log,
     uint64_t index, char ret_code[CLAIM_CODE_SIZE]);

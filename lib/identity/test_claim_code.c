@@ -36,13 +36,20 @@ static void
 test_known(void **state)
 {
 	char code[CLAIM_CODE_SIZE];
-	uint8_t pack[CLAIM_KEY_SIZE];
+	uint8_t pack[CLAIM_KEY_SIZE], id[16];
+	size_t i;
 
 	(void)state;
-	assert_int_equal(claim_pack_key(bytes_of(key, sizeof(key)), 1, 2,
-	    pack), ERR_OK);
+	for (i = 0; i < sizeof(id); i++)
+		id[i] = (uint8_t)i;
+	assert_int_equal(claim_pack_key(bytes_of(key, sizeof(key)),
+	    bytes_of(id, sizeof(id)), pack), ERR_OK);
 	make_code(pack, 1, 17, code);
-	assert_string_equal(code, "HD60-Q7B1-XP9P-T");
+	assert_string_equal(code, "J7TV-EBZ9-K1HJ-6");
+	assert_int_equal(claim_pack_key(bytes_of(key, sizeof(key)),
+	    BYTES_NONE, pack), ERR_OK);
+	make_code(pack, 1, 17, code);
+	assert_string_equal(code, "PJEC-2MXK-V05E-D");
 }
 
 static void

@@ -30,7 +30,7 @@ enum evidence_class {
 	EVIDENCE_RENEWAL = 6,	/* the identity before this one */
 	EVIDENCE_FRONT = 7,	/* the server's word for its TLS client alone:
 				 * plain EST (RFC 7030) with a new key */
-	/* an identity that goes back to such word */
+	/* renewed by its own key, and it goes back to such word */
 	EVIDENCE_FRONT_RENEWAL = 8,
 	/* a certificate of a registered manufacturer (IEEE 802.1AR) */
 	EVIDENCE_MANUFACTURER = 9

@@ -343,13 +343,17 @@ class Pack:
         assert sha256(document_open(document).payload) == commitment
         return document, keys
 
-    def claim_codes(self, private):
-        """{index: claim code}, as the station that has this key prints."""
+    def claim_key(self, private):
+        """What its codes derive from, sealed to the station with this key."""
         log, enc, sealed = self.asks[5]
         hpke = Hpke(private, enc, b"imprint claim key")
-        key = hpke.open(cbor_encode([self.pack, self.order, self.product, log,
-                                     self.recipient]), sealed)
-        return {index: claim_code(key, log, index)
+        return hpke.open(cbor_encode([self.pack, self.order, self.product,
+                                      log, self.recipient]), sealed)
+
+    def claim_codes(self, private):
+        """{index: claim code}, as the station that has this key prints."""
+        key = self.claim_key(private)
+        return {index: claim_code(key, self.asks[5][0], index)
                 for index in self.indices()}
 
     def devices(self):

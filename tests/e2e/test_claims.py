@@ -12,6 +12,7 @@ import reader
 from conftest import BIN, FAULTS, PRODUCTS, program_needed, run
 from imprintd import NAME, Server
 from line import Fixture, Served
+from test_anchor import registry_copy, registry_put
 from test_device_keys import station
 from test_est import ask, new_key, request_of
 from test_field import Doorbell
@@ -363,6 +364,34 @@ def test_label_begun(eco, tmp_path):
 
     every_step(eco, tmp_path, "kill", ["order", "run", "--workers", 1, 2],
                check, most=6)
+
+
+def test_label_after_an_epoch(eco, tmp_path):
+    """Numbers of orders come again when the registry was lost; what a station
+    knew of the lost pack of that number tells no codes of the new one."""
+    key, other = eco.stations["line-1"], line_7(eco, tmp_path / "floor")
+    registry_copy(eco, tmp_path / "old.db")
+    assert eco.order(3, "line-1", product="doorbell-idevid") == 2
+    eco.imprint("order", "run", 2)
+    lost = reader.Pack(eco.pack(2).read_bytes())
+    assert lost.claim_codes(key) == listed(eco, 2)
+    eco.pack(2).rename(tmp_path / "lost.pack")
+    registry_put(eco, tmp_path / "old.db")
+    eco.imprint("epoch", "begin", "--reason", "disk lost", "--skip", 1)
+    assert eco.order(3, "line-7", product="doorbell-idevid") == 2
+    eco.imprint("order", "run", 2)
+    pack = reader.Pack(eco.pack(2).read_bytes())
+    assert pack.pack != lost.pack
+    known, log = lost.claim_key(key), pack.asks[5][0]
+    codes = listed(eco, 2)
+    assert sorted(codes) == sorted(pack.indices())
+    assert not any(reader.claim_code(known, log, index) == code
+                   for index, code in codes.items())
+    other.station("import", eco.pack(2))
+    token = other.station("fixture", "add", "f").out.strip()
+    with Served(other) as served:
+        said = Fixture(served, "f", token=token).reserve("S-1")
+        assert said["label"]["claim_code"] == codes[said["index"]]
 
 
 def test_label_of_a_chip(eco, tmp_path):

@@ -302,7 +302,8 @@ def steps(factory, shared, path):
 
 def test_authority_dies(factory, shared, tmp_path):
     """The same; what was told before is so afterwards."""
-    count = steps(factory, shared, tmp_path)
+    # those that come in larger turns take fewer
+    count = steps(factory, shared, tmp_path) // 2
     died = 0
     for at in sample(count, 5):
         field = Field(factory, tmp_path / f"at-{at}")
@@ -322,7 +323,7 @@ def test_authority_dies(factory, shared, tmp_path):
                     Issued(field.root, before).octets == \
                     Issued(field.root, after).octets
         field.eco.imprint("log", "verify")
-    assert died >= 4
+    assert died >= 3
 
 
 def serials(server):
