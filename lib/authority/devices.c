@@ -6,6 +6,7 @@
 #include "lib/authority/approval.h"
 #include "lib/authority/chip_maker.h"
 #include "lib/authority/devices_internal.h"
+#include "lib/authority/field.h"
 #include "lib/authority/names.h"
 #include "lib/authority/status.h"
 #include "lib/base/cbor_write.h"
@@ -144,7 +145,7 @@ mark_compare(const void *a, const void *b)
 /* The identity that an order's entry led to. ERR_NOTFOUND: none yet. */
 static enum err
 entry_identity(struct store *store, uint32_t order, uint64_t entry,
-    uint32_t *ret_log, uint64_t *ret_index)
+    struct address *ret_address)
 {
 	struct store_device_list list;
 	struct store_name_part part;
@@ -159,35 +160,79 @@ entry_identity(struct store *store, uint32_t order, uint64_t entry,
 	    NULL);
 	if (err)
 		return err;
-	*ret_log = part.log;
-	*ret_index = part.range + (value - part.first);
+	ret_address->log = part.log;
+	ret_address->index = part.range + (value - part.first);
 	return ERR_OK;
 }
+
+/* What a mark stands for so far. */
+struct holder {
+	struct address	birth;
+	bool		given_up;
+	bool		living;		/* but not what it enrolled for */
+};
 
 /*
  * Its identity was given up, by a station's report or with the station, or by
  * an operator for a reason that says nothing against its keys: the device may
- * have another one. What it was superseded by may be in use.
+ * have another one. What it was superseded by may be in use, and so may what
+ * it enrolled for: that is revoked first, or the device would have two.
  */
 static enum err
-is_given_up(struct authority *authority, uint32_t order, uint64_t entry,
-    bool *ret_given_up, struct diag *diag)
+holder_get(struct authority *authority, uint32_t order, uint64_t entry,
+    struct holder *ret_holder, struct diag *diag)
 {
 	enum status status = STATUS_VALID;
+	struct holder h = { .living = false };
+	struct field_living living;
 	struct store_status row;
-	uint64_t index = 0;
-	uint32_t log = 0;
+	size_t i;
 	enum err err;
 
-	*ret_given_up = false;
-	err = entry_identity(authority->store, order, entry, &log, &index);
+	*ret_holder = h;
+	err = entry_identity(authority->store, order, entry, &h.birth);
 	if (err == ERR_NOTFOUND)
 		return ERR_OK;
 	if (!err)
-		err = status_get(authority, log, index, &status, &row, diag);
+		err = status_get(authority, h.birth.log, h.birth.index,
+		    &status, &row, diag);
 	if (!err && status == STATUS_REVOKED)
-		*ret_given_up = row.reason == CRL_CESSATION_OF_OPERATION ||
+		h.given_up = row.reason == CRL_CESSATION_OF_OPERATION ||
 		    row.reason == CRL_PRIVILEGE_WITHDRAWN;
+	if (err || !h.given_up)
+		return err;
+	err = field_living(authority, &h.birth, &living, diag);
+	for (i = 1; i < living.count && !err; i++) {
+		err = status_get(authority, living.address[i].log,
+		    living.address[i].index, &status, &row, diag);
+		h.living = h.living || status != STATUS_REVOKED;
+	}
+	h.given_up = !h.living;
+	*ret_holder = h;
+	return err;
+}
+
+/* The device has an identity, or may get it yet. */
+static enum err
+mark_refused(struct import *import, const struct mark *mark, uint32_t order,
+    uint64_t entry, const struct holder *holder)
+{
+	enum err err;
+
+	err = diag_fail(import->diag, ERR_CONFLICT, NULL,
+	    "%s: entry %ju: its key or id is that of entry %ju of "
+	    "order %u: one device has one identity", import->title,
+	    (uintmax_t)mark->entry + 1, (uintmax_t)entry + 1, order);
+	if (holder->living)
+		diag_hint(import->diag, "it enrolled with the one of that "
+		    "order, and what it has since is not revoked: 'imprint "
+		    "revoke UEID --reason cessationOfOperation' first, UEID: "
+		    "see 'imprint identity find " LOG_BULK "/%ju'",
+		    (uintmax_t)holder->birth.index);
+	else
+		diag_hint(import->diag, "leave it out; or cancel that order if "
+		    "it was not run, or let a station's report give its "
+		    "identity up");
 	return err;
 }
 
@@ -198,27 +243,19 @@ mark_again(struct import *import, const struct mark *mark)
 	struct store_row row = { .table = STORE_DEVICE_MARK_ROWS,
 	    .blob = bytes_of(mark->mark, STORE_MARK_SIZE) };
 	uint32_t to = import->order->number, order = 0;
-	bool given_up = false;
+	struct holder holder = { .given_up = false };
 	uint64_t entry = 0;
 	enum err err;
 
 	err = store_device_mark_get(import->authority->store, mark->mark,
 	    &order, &entry, import->diag);
 	if (!err && order != to)
-		err = is_given_up(import->authority, order, entry, &given_up,
+		err = holder_get(import->authority, order, entry, &holder,
 		    import->diag);
 	if (err)
 		return err;
-	if (!given_up) {
-		err = diag_fail(import->diag, ERR_CONFLICT, NULL,
-		    "%s: entry %ju: its key or id is that of entry %ju of "
-		    "order %u: one device has one identity", import->title,
-		    (uintmax_t)mark->entry + 1, (uintmax_t)entry + 1, order);
-		diag_hint(import->diag, "leave it out; or cancel that order if "
-		    "it was not run, or let a station's report give its "
-		    "identity up");
-		return err;
-	}
+	if (!holder.given_up)
+		return mark_refused(import, mark, order, entry, &holder);
 	row.numbers[0] = order;
 	row.numbers[1] = entry;
 	err = rows_add(import->authority, &import->rows, &row, false);

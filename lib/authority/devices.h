@@ -6,9 +6,9 @@
  * read here from what its maker signed; no key and no id of a list has two
  * entries, in any order that was not cancelled before its pack left, but for
  * one whose identity is revoked as given up (cessationOfOperation,
- * privilegeWithdrawn): the mark moves to the newer one. An
- * order's n-th identity is its list's n-th device; an entry whose range became
- * void goes to the next one.
+ * privilegeWithdrawn), with all that it enrolled for since: the mark moves to
+ * the newer one. An order's n-th identity is its list's n-th device; an entry
+ * whose range became void goes to the next one.
  *
  * Entries lie in blocks under a MAC, see devices_block.c.
  */

@@ -14,8 +14,9 @@ import reader
 from conftest import (BIN, FAULTS, PRODUCTS, TORTURE, fault_text,
                       program_needed, run, sample)
 from imprintd import NAME, Server
-from test_device_keys import Device, station
+from test_device_keys import Device, Public, station
 from test_floor import Package
+from test_modes import approve, chips_list, create, operator_add
 
 pytestmark = program_needed("imprintd")
 
@@ -304,6 +305,65 @@ def test_revoked(eco, doorbell, tmp_path):
 
 
 # A server between: it carries what it is given, or does what it likes
+
+class Chip(Doorbell):
+    """One whose package was sealed to its own key."""
+
+    def __init__(self, home):
+        Device.__init__(self, home)
+        self.key("chip", "X25519")
+
+
+def test_ordered_again(eco, tmp_path):
+    """A listed device whose birth was given up has a new one only when what
+    it enrolled for is revoked, too: used or waiting, it would be its second
+    identity."""
+    spare = eco.spare.copy(tmp_path / "spare")
+    for name in ("1.package", "carrier.pem", "carrier.key"):
+        shutil.copy(eco.root.parent / name, tmp_path)
+    bea = operator_add(spare, "bea")
+    devices = [Chip(tmp_path / f"chip-{n}") for n in range(2)]
+
+    def order(*which, code=0):
+        path = chips_list(tmp_path / "chips.cbor", {
+            b"chip-%d" % n: Public(devices[n].public("chip"))
+            for n in which})
+        done = create(spare, path, product="doorbell-idevid", code=code,
+                      station="line-9", approval=approve(
+                          spare, path, bea, product="doorbell-idevid"))
+        if code:
+            assert "one device has one identity" in done.err
+            assert "imprint revoke UEID" in done.err
+        return done
+
+    number = order(0, 1)
+    spare.imprint("order", "run", number)
+    births = spare.imprint("identity", "list", "--order", number,
+                           "--json").json
+    for n, device in enumerate(devices):
+        out = tmp_path / f"{n}.sealed"
+        run(BIN / "imprint-station", "--home", eco.root.parent / "line",
+            "sealed", spare.pack(number), "--device", f"chip-{n}", "--out",
+            out)
+        device.install(out.read_bytes())
+    with Server(spare) as server:
+        devices[0].bootstrap(server)
+        for device, command in zip(devices, ("renew", "bootstrap")):
+            with Carrier(server, lost) as carrier:
+                carrier.ask(device, command, "--once", code=7)
+    for birth in births:
+        spare.imprint("revoke", birth["index"], "--reason",
+                      "cessationOfOperation")
+    for n in range(2):
+        order(n, code=4)
+    spare.imprint("revoke", "online/0")     # one more of it waits
+    order(0, code=4)
+    for n, birth in enumerate(births):
+        spare.imprint("revoke", birth["ueid"], "--reason",
+                      "cessationOfOperation")
+        order(n)
+    spare.imprint("log", "verify")
+
 
 class Carrier:
     """Trusted for TLS, and nothing else; each request is given to the next
