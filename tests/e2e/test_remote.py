@@ -362,6 +362,46 @@ def test_lost_answer(eco, server, there, certificate):
     assert orders(eco) == before + 2
 
 
+def unanswered(reason="unavailable", status=503):
+    """The front's answer, whatever became of the request."""
+    data = {"title": "x", "status": status, "detail": "no answer in time"}
+    if reason:
+        data["reason"] = reason
+    return status, json.dumps(data).encode(), {
+        "Content-Type": "application/problem+json", "Retry-After": "1"}
+
+
+def test_no_answer_in_time(eco, server, there, certificate):
+    """503, though it was carried out: the same octets again, one order. To
+    the end: that nobody knows, whatever the last attempt was told."""
+    def twist(status, data, fields):
+        return lies.pop(0) or (status, data, fields)
+
+    def order(answers, **more):
+        lies.extend(answers)
+        later()
+        with between(server, certificate, twist) as carrier:
+            said = there(*order_argv(), "--json", port=carrier.server_port,
+                         **more)
+        assert lies == [] and len(carrier.seen) == len(answers)
+        assert len(set(carrier.seen)) == 1
+        return said
+
+    lies, lost, before = [], unanswered(), orders(eco)
+    done = order([unanswered(""), unanswered("else"), None])
+    assert done.json["order"] == orders(eco) == before + 1
+    assert done.err.count("asking again in 1 s") == 2
+    for answers in ([lost] * 3, [lost, unanswered("busy")]):
+        before = orders(eco)
+        said = order(answers, code=6)
+        assert "may have been carried out" in said.err, said.err
+        assert orders(eco) == before + 1
+    # the authority's own word, and what was turned away, are answers
+    for answers, code in (([lost, unanswered("conflict", 409)], 4),
+                          ([unanswered("disk")], 6)):
+        assert "may have" not in order(answers, code=code).err
+
+
 def test_held_back(eco, server, there, certificate):
     """Who carries it says that it came too early, and keeps it: what is
     signed anew is the same request, and never carried out beside it."""
