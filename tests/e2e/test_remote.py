@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import http.server
 import json
+import os
 import signal
 import socket
 import ssl
@@ -400,6 +401,43 @@ def test_no_answer_in_time(eco, server, there, certificate):
     for answers, code in (([lost, unanswered("conflict", 409)], 4),
                           ([unanswered("disk")], 6)):
         assert "may have" not in order(answers, code=code).err
+
+
+def test_authority_killed(issued, there, certificate, tmp_path):
+    """Away with the request: the front's word is none, and the next authority
+    carries it out."""
+    other = issued.copy(tmp_path / "eco")
+    before, told = orders(other), []
+
+    def twist(*said):
+        told.append(said)
+        return said
+
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(Server(other, name=HOST, fronts=1))
+        first.codes = (70,)
+        later()
+        os.kill(first.role("authority")[0], signal.SIGSTOP)
+        carrier = stack.enter_context(between(first, certificate, twist))
+        asking = stack.enter_context(subprocess.Popen(
+            [str(a) for a in there.argv(*order_argv(),
+                                        port=carrier.server_port)],
+            stderr=subprocess.PIPE))
+        stack.callback(asking.kill)
+        wait_for(lambda: carrier.seen)
+        time.sleep(0.5)
+        os.kill(first.role("authority")[0], signal.SIGKILL)
+        assert first.process.wait(timeout=30) == 70
+        assert b"asking again in 10 s" in asking.stderr.readline()
+        assert told[0][0] == 503
+        assert json.loads(told[0][1])["reason"] == "unavailable"
+        second = Server(other, name=HOST, fronts=1)
+        second.argv[second.argv.index("--listen") + 1] = \
+            f"127.0.0.1:{first.port}"
+        stack.enter_context(second)
+        assert asking.wait(timeout=30) == 0, asking.stderr.read()
+    assert carrier.seen[1] == carrier.seen[0]
+    assert orders(other) == before + 1
 
 
 def test_held_back(eco, server, there, certificate):
