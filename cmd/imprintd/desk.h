@@ -196,8 +196,8 @@ MUST_USE enum err publish_now(struct desk *, struct buf *json,
 
 /* operators.c: when it begins; what was carried out just before. */
 MUST_USE enum err operators_begin(struct desk *, struct diag *);
-/* The clock may have been ahead then, and be right now: it begins anew when
- * no request of now could be of later. */
+/* The same again, where the clock has gone back to long before it began: it
+ * was ahead then, say. */
 MUST_USE enum err operators_keep(struct desk *, int64_t now, struct diag *);
 /* Messages that a front carries for operators; as
  * request_answer(). */
