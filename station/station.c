@@ -86,9 +86,12 @@ trust_read(struct station *s, struct diag *diag)
 	err = home_path(s->home, HOME_TRUST, path, diag);
 	if (!err)
 		err = io_read_file(s->io, path, &pem, diag);
-	if (!err)
-		err = station_trust(buf_bytes(&pem), s->signers,
-		    &s->signer_count, diag);
+	if (err)
+		return err;
+	err = station_trust(buf_bytes(&pem), s->signers, &s->signer_count,
+	    diag);
+	if (err)
+		diag_prefix(diag, "%s", path);
 	return err;
 }
 

@@ -161,18 +161,20 @@ MUST_USE enum err station_open(const struct io *, const char *home,
 void	station_close(struct station *);
 
 /*
- * Document signers' keys in trust.pem that have a path to a root in it
+ * Document signers' keys in trust.pem that have a path to the root in it
  * (extended key usage documentSigning), at any time of their lives: a pack
- * outlives a signer. ERR_SYNTAX, ERR_AUTH (none), ERR_LIMIT.
+ * outlives a signer. ERR_SYNTAX, ERR_AUTH (none; no root, or more than one),
+ * ERR_LIMIT.
  */
 MUST_USE enum err station_trust(struct bytes pem,
     struct public_key ret_keys[STATION_SIGNERS_MAX], size_t *ret_count,
     struct diag *);
 
 /*
- * Pin a newer trust.pem, when the authority has a new document signer. It
- * must be of the same root (ERR_AUTH) and know every signer that is known
- * already (ERR_CONFLICT): packs of earlier ones are still to be opened.
+ * Pin a newer trust.pem, when the authority has a new document signer. It may
+ * come from anywhere: it must be of the same root and no other (ERR_AUTH),
+ * and know every signer that is known already (ERR_CONFLICT): packs of
+ * earlier ones are still to be opened. Nothing is changed on failure.
  */
 MUST_USE enum err station_trust_renew(struct station *,
     struct bytes trust_pem, struct diag *);

@@ -421,6 +421,54 @@ a_newer_trust_is_taken(void **state)
 	import_good();
 }
 
+/* What a server sends that is not ours any more: the true file, and somebody's
+ * root with a signer under it, in any order. */
+static void
+a_second_root_is_refused(void **state)
+{
+	struct bench *b = *state;
+	struct bytes ours = buf_bytes(&b->world.pem);
+	struct station_statement statement;
+	struct world other;
+	unsigned i;
+
+	world_new(&other);
+	for (i = 0; i < 3; i++) {
+		struct bytes root = buf_bytes(&other.pem);
+		_cleanup_buf_ struct buf pem = BUF_INIT;
+		struct diag diag = DIAG_INIT;
+
+		buf_put_bytes(&pem, i == 0 ? root : ours);
+		buf_put_bytes(&pem, i == 0 ? ours : root);
+		/* twice the same is one */
+		buf_put_bytes(&pem, i == 2 ? ours : BYTES_NONE);
+		assert_int_equal(buf_err(&pem), ERR_OK);
+		assert_int_equal(trust_renew(buf_bytes(&pem), &diag),
+		    ERR_AUTH);
+		assert_non_null(strstr(diag.what, "more than one root"));
+		assert_non_null(strstr(diag.hint, "publishes"));
+		assert_int_equal(signers_look(), 1);
+		assert_int_equal(station_init(io_posix(), "new", "line-2",
+		    buf_bytes(&pem), NOW, &statement, NULL), ERR_AUTH);
+		assert_false(io_exists(io_posix(), "new"));
+	}
+	/* a signer alone that nobody above it is here for is no signer */
+	{
+		_cleanup_buf_ struct buf pem = BUF_INIT, twice = BUF_INIT;
+
+		buf_put_bytes(&pem, ours);
+		world_signer_put(&other, other.signer, 3, &pem);
+		assert_int_equal(trust_renew(buf_bytes(&pem), NULL), ERR_OK);
+		assert_int_equal(signers_look(), 1);
+		buf_put_bytes(&twice, ours);
+		pem_put(&twice, "CERTIFICATE", buf_bytes(&b->world.root_der));
+		assert_int_equal(trust_renew(buf_bytes(&twice), NULL),
+		    ERR_OK);
+		assert_int_equal(signers_look(), 1);
+	}
+	world_free(&other);
+}
+
 int
 main(void)
 {
@@ -438,6 +486,7 @@ main(void)
 		TEST(packs_that_are_not_for_us_are_refused),
 		TEST(import_broken_off_anywhere_can_be_repeated),
 		TEST(a_newer_trust_is_taken),
+		TEST(a_second_root_is_refused),
 		TEST(what_is_no_file_is_no_pack),
 		TEST(a_pack_too_many_stays_out_of_the_ledger)
 	};

@@ -1,6 +1,9 @@
 #include "lib/x509/x509_read.h"
 #include "station/home.h"
 
+#define TRUST_HINT	"take the trust.pem that the authority publishes " \
+			"for this ecosystem"
+
 /* Certificates in turn out of what pem_get_all() appends. */
 static bool
 certificate_next(struct bytes *rest, struct bytes *ret_der)
@@ -15,29 +18,56 @@ certificate_next(struct bytes *rest, struct bytes *ret_der)
 	return true;
 }
 
+/* The one root among them; its octets appended. */
+static enum err
+root_find(struct bytes list, struct buf *out, struct diag *diag)
+{
+	_cleanup_x509_trust_ struct x509_trust *trust = NULL;
+	struct bytes der, found = BYTES_NONE;
+	enum err err;
+
+	err = x509_trust_new(&trust, diag);
+	while (!err && certificate_next(&list, &der)) {
+		if (x509_trust_add_root(trust, der, NULL) != ERR_OK ||
+		    bytes_equal(der, found))
+			continue;
+		if (found.len > 0) {
+			(void)diag_fail(diag, ERR_AUTH, NULL,
+			    "trust: more than one root in it");
+			diag_hint(diag, "who adds one wants to sign for the "
+			    "authority: " TRUST_HINT);
+			return ERR_AUTH;
+		}
+		found = der;
+	}
+	if (err)
+		return err;
+	if (found.len == 0) {
+		(void)diag_fail(diag, ERR_AUTH, NULL, "trust: no root in it");
+		diag_hint(diag, TRUST_HINT);
+		return ERR_AUTH;
+	}
+	buf_put_bytes(out, found);
+	return buf_err(out);
+}
+
+/* Nothing but the root is an anchor: whatever else is in the file leads up to
+ * it, or is not believed. */
 static enum err
 authorities_add(struct x509_trust *trust, struct bytes list,
-    struct diag *diag)
+    struct bytes root, struct diag *diag)
 {
-	struct diag no_root = DIAG_INIT;
 	struct x509_info info;
 	struct bytes der;
 	enum err err;
 
-	while (certificate_next(&list, &der)) {
+	err = x509_trust_add_root(trust, root, diag);
+	while (!err && certificate_next(&list, &der)) {
 		err = x509_read(der, &info, diag);
-		if (err)
-			return err;
-		if (!info.ca)
-			continue;
-		no_root = (struct diag)DIAG_INIT;
-		err = x509_trust_add_root(trust, der, &no_root);
-		if (err == ERR_INVALID)
+		if (!err && info.ca && !bytes_equal(der, root))
 			err = x509_trust_add_intermediate(trust, der, diag);
-		if (err)
-			return err;
 	}
-	return ERR_OK;
+	return err;
 }
 
 static enum err
@@ -77,8 +107,8 @@ station_trust(struct bytes pem,
     struct public_key ret_keys[STATION_SIGNERS_MAX], size_t *ret_count,
     struct diag *diag)
 {
+	_cleanup_buf_ struct buf list = BUF_INIT, root = BUF_INIT;
 	_cleanup_x509_trust_ struct x509_trust *trust = NULL;
-	_cleanup_buf_ struct buf list = BUF_INIT;
 	size_t count = 0;
 	enum err err;
 
@@ -86,7 +116,10 @@ station_trust(struct bytes pem,
 	if (!err)
 		err = pem_get_all(pem, "CERTIFICATE", &list, diag);
 	if (!err)
-		err = authorities_add(trust, buf_bytes(&list), diag);
+		err = root_find(buf_bytes(&list), &root, diag);
+	if (!err)
+		err = authorities_add(trust, buf_bytes(&list),
+		    buf_bytes(&root), diag);
 	if (!err)
 		err = signers_find(trust, buf_bytes(&list), ret_keys, &count,
 		    diag);
@@ -94,36 +127,22 @@ station_trust(struct bytes pem,
 		return err;
 	if (count == 0) {
 		diag_fail(diag, ERR_AUTH, "RFC 9336 3",
-		    "trust: no document signer with a path to a root in it");
-		diag_hint(diag, "take the trust.pem that the authority"
-		    " exports for this ecosystem");
+		    "trust: no document signer with a path to the root in it");
+		diag_hint(diag, TRUST_HINT);
 		return ERR_AUTH;
 	}
 	*ret_count = count;
 	return ERR_OK;
 }
 
-/* The root in a trust.pem; its octets appended. */
 static enum err
-root_find(struct bytes pem, struct buf *out, struct diag *diag)
+root_read(struct bytes pem, struct buf *out, struct diag *diag)
 {
-	_cleanup_x509_trust_ struct x509_trust *trust = NULL;
 	_cleanup_buf_ struct buf list = BUF_INIT;
-	struct bytes rest, der;
 	enum err err;
 
-	err = x509_trust_new(&trust, diag);
-	if (!err)
-		err = pem_get_all(pem, "CERTIFICATE", &list, diag);
-	if (err)
-		return err;
-	rest = buf_bytes(&list);
-	while (certificate_next(&rest, &der))
-		if (x509_trust_add_root(trust, der, NULL) == ERR_OK) {
-			buf_put_bytes(out, der);
-			return buf_err(out);
-		}
-	return diag_fail(diag, ERR_AUTH, NULL, "trust: no root in it");
+	err = pem_get_all(pem, "CERTIFICATE", &list, diag);
+	return err ? err : root_find(buf_bytes(&list), out, diag);
 }
 
 enum err
@@ -136,7 +155,7 @@ station_root(const struct station *s, struct buf *der, struct diag *diag)
 	err = home_path(s->home, HOME_TRUST, path, diag);
 	if (!err)
 		err = io_read_file(s->io, path, &pem, diag);
-	return err ? err : root_find(buf_bytes(&pem), der, diag);
+	return err ? err : root_read(buf_bytes(&pem), der, diag);
 }
 
 static enum err
@@ -148,7 +167,7 @@ root_check(const struct station *s, struct bytes trust_pem,
 
 	err = station_root(s, &pinned, diag);
 	if (!err)
-		err = root_find(trust_pem, &found, diag);
+		err = root_read(trust_pem, &found, diag);
 	if (err || bytes_equal(buf_bytes(&pinned), buf_bytes(&found)))
 		return err;
 	err = diag_fail(diag, ERR_AUTH, NULL, "trust: its root is not the one "

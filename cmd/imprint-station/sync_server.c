@@ -120,6 +120,8 @@ answer_take(struct cmd *cmd, const struct client *client, struct bytes answer,
 		cmd->diag = (struct diag)DIAG_INIT;
 		return sync_acknowledge(cmd, answer, a);
 	}
+	cmd_warn(cmd, "the trust.pem of %s was not taken: %s", client->host,
+	    cmd->diag.what);
 	cmd->diag = first;
 	diag_hint(&cmd->diag, "if the authority has a new document signer: "
 	    "imprint-station trust FILE, with its trust.pem");

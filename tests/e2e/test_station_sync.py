@@ -1,11 +1,13 @@
 """imprint-station sync --server: where a ledger stands goes to imprintd, and
 comes back acknowledged. Whoever carries it can withhold it, and no more."""
+import datetime
 import json
 import subprocess
 import time
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
@@ -317,6 +319,84 @@ def test_new_signer(unserved):
     kid = reader.Sign1(floor.anchors()[0][4]).kid
     assert kid in [reader.thumbprint(c.public_key()) for c in
                    certificates(floor.home / "trust.pem")]
+
+
+def document_signer():
+    """Somebody's root, and a document signer under it."""
+    keys = [ec.generate_private_key(ec.SECP256R1()) for _ in range(2)]
+    now = datetime.datetime.now(datetime.timezone.utc)
+    made = []
+    for i, name in enumerate(("Their Root", "Their Signer")):
+        ski = x509.SubjectKeyIdentifier.from_public_key(keys[0].public_key())
+        usage = {name: False for name in (
+            "digital_signature", "content_commitment", "key_encipherment",
+            "data_encipherment", "key_agreement", "key_cert_sign", "crl_sign",
+            "encipher_only", "decipher_only")}
+        usage["digital_signature" if i else "key_cert_sign"] = True
+        one = x509.CertificateBuilder(
+            issuer_name=x509.Name([x509.NameAttribute(
+                x509.NameOID.COMMON_NAME, "Their Root")]),
+            subject_name=x509.Name([x509.NameAttribute(
+                x509.NameOID.COMMON_NAME, name)]),
+            public_key=keys[i].public_key(),
+            serial_number=x509.random_serial_number(),
+            not_valid_before=now - datetime.timedelta(1),
+            not_valid_after=now + datetime.timedelta(365))
+        one = one.add_extension(x509.BasicConstraints(i == 0, None), True)
+        one = one.add_extension(x509.KeyUsage(**usage), True)
+        one = one.add_extension(x509.SubjectKeyIdentifier.from_public_key(
+            keys[i].public_key()), False)
+        one = one.add_extension(
+            x509.AuthorityKeyIdentifier
+            .from_issuer_subject_key_identifier(ski), False)
+        if i:
+            one = one.add_extension(x509.ExtendedKeyUsage(
+                [x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36")]), False)
+        made.append(one.sign(keys[0], hashes.SHA256()))
+    return keys[1], b"".join(c.public_bytes(serialization.Encoding.PEM)
+                             for c in made)
+
+
+def test_foreign_root(floor, liar, tmp_path):
+    """A server that was taken over: the true trust.pem and a root more, so
+    that what it makes up is signed by somebody. The pinned root decides."""
+    key, theirs = document_signer()
+    floor.sync()
+    true = floor.anchors()[0][4]
+    floor.hand_out()
+    forged = reader.sign1(key, ANSWER, reader.Sign1(true).payload)
+    pinned = floor.home / "trust.pem"
+    ours = pinned.read_bytes()
+    before = {p: p.read_bytes() for p in floor.home.rglob("*") if p.is_file()}
+    for pem, what in ((ours + theirs, "more than one root"),
+                      (theirs + ours, "more than one root"),
+                      (theirs, "its root is not the one")):
+        served = [(ANSWER, forged), ("application/x-pem-file", pem)]
+
+        def lie(*_, served=served):
+            kind, data = served.pop(0)
+            return 200, data, {"Content-Type": kind}
+
+        with between(floor.server, liar, lie) as carrier:
+            said = floor.sync(port=carrier.server_port, code=AUTH)
+        assert served == [] and what in said.err, said.err
+        assert "imprint-station trust FILE" in said.err
+        by_hand = tmp_path / "theirs.pem"
+        by_hand.write_bytes(pem)
+        assert what in floor.station("trust", by_hand, code=AUTH).err
+        assert {p: p.read_bytes() for p in floor.home.rglob("*")
+                if p.is_file()} == before
+    # such a file is not bound to either; where it is, nothing is believed
+    by_hand.write_bytes(ours + theirs)
+    other = Synced(tmp_path / "other", floor.eco)
+    other.root.mkdir()
+    said = other.station("init", "--name", "line-8", "--trust", by_hand,
+                         code=AUTH)
+    assert "more than one root" in said.err and not other.home.exists()
+    pinned.write_bytes(ours + theirs)
+    assert str(pinned) in floor.station("status", code=AUTH).err
+    pinned.write_bytes(ours)
+    floor.sync()
 
 
 def test_away(floor):
