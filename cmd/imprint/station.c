@@ -161,12 +161,46 @@ again_add(struct again *again, const struct status_range *range)
 	return err;
 }
 
+/* What a thief of the station has. */
+struct exposed {
+	struct cmd	*cmd;
+	size_t		 packs;
+};
+
+static enum err
+exposed_print(void *ctx, const struct station_exposed *found)
+{
+	unsigned long long identities = found->identities,
+	    codes = found->codes;
+	struct exposed *exposed = ctx;
+
+	if (exposed->cmd->json) {
+		printf("%s{\"order\": %u, \"pack\": %u, \"identities\": "
+		    "%llu, \"keys\": %s, \"claim_codes\": %llu}",
+		    exposed->packs > 0 ? ", " : "", found->order, found->pack,
+		    identities, found->keys ? "true" : "false", codes);
+	} else {
+		printf("pack %u/%u: %llu identities stay good; who has the "
+		    "station can", found->order, found->pack, identities);
+		if (found->keys)
+			printf(" read their private keys");
+		if (codes > 0)
+			printf("%s compute the claim codes of %llu that "
+			    "nobody owns", found->keys ? " and" : "", codes);
+		printf("; was it stolen: 'imprint revoke --pack "
+		    "%u/%u'\n", found->order, found->pack);
+	}
+	exposed->packs++;
+	return ERR_OK;
+}
+
 enum exit_code
 station_lost_cmd(struct cmd *cmd)
 {
 	_cleanup_reconcile_result_ struct reconcile_result result = { 0 };
 	_cleanup_buf_ struct buf body = BUF_INIT, answer = BUF_INIT;
 	_cleanup_authority_ struct authority *authority = NULL;
+	struct exposed exposed = { .cmd = cmd };
 	struct again again = { .cmd = cmd };
 	size_t i, n;
 	enum err err;
@@ -193,6 +227,11 @@ station_lost_cmd(struct cmd *cmd)
 		if (!err)
 			err = again_print(&again);
 	}
+	if (cmd->json)
+		printf("], \"exposed\": [");
+	if (!err)
+		err = station_exposed_each(authority, cmd->argv[0],
+		    exposed_print, &exposed, &cmd->diag);
 	printf(cmd->json ? "], \"revoked\": %llu, \"enrolled\": %llu" :
 	    "station is given up, %llu identities it may still hold are "
 	    "revoked, and %llu that were enrolled for with those\n",

@@ -96,6 +96,22 @@ control_take(struct desk *desk)
 		(void)close(fd);
 }
 
+bool
+desk_broken(const struct desk *desk)
+{
+	return store_broken(authority_store(desk->authority));
+}
+
+/* A request of an operator's or upkeep may have broken it, as a turn of
+ * devices can: who opens it anew finds what is durable. */
+static enum err
+desk_check(const struct desk *desk, struct diag *diag)
+{
+	return !desk_broken(desk) ? ERR_OK : diag_fail(diag, ERR_IO, NULL,
+	    "registry: a change of it could not be committed: it has to be "
+	    "opened anew");
+}
+
 /* What is for a turn. */
 static bool
 is_job(uint64_t type)
@@ -185,7 +201,8 @@ peer_messages(struct desk *desk, struct desk_peer *peer, size_t jobs_max)
 	bool there = true, good = true;
 
 	while (good && !peer->asked && desk->job_count < jobs_max &&
-	    channel_queued(&peer->channel) <= CHANNEL_QUEUE_MAX / 2) {
+	    channel_queued(&peer->channel) <= CHANNEL_QUEUE_MAX / 2 &&
+	    !desk_broken(desk)) {
 		good = channel_next(&peer->channel, &message, &there,
 		    &diag) == ERR_OK;
 		if (!good || !there)
@@ -403,7 +420,9 @@ desk_turn(struct desk *desk, int wait_ms, struct diag *diag)
 
 	peers_wait(desk, wait_ms);
 	turn_gather(desk);
-	err = turn_run(desk, diag);
+	err = desk_check(desk, diag);
+	if (!err)
+		err = turn_run(desk, diag);
 	desk->more = false;
 	for (i = 0; i < PEERS_MAX; i++) {
 		peer = &desk->peers[i];
@@ -412,13 +431,14 @@ desk_turn(struct desk *desk, int wait_ms, struct diag *diag)
 		desk->more = desk->more || (peer->used && peer->more &&
 		    channel_queued(&peer->channel) <= CHANNEL_QUEUE_MAX / 2);
 	}
-	if (!err)
-		locals_take(desk);
-	if (!err) {	/* whatever else waits */
+	if (err)
+		return err;
+	locals_take(desk);
+	if (!desk_broken(desk)) {	/* whatever else waits */
 		tickets_keep(desk);
 		upkeep(desk, time_now());
 	}
-	return err;
+	return desk_check(desk, diag);
 }
 
 static enum err

@@ -155,6 +155,9 @@ void	refusal_put(struct desk_peer *, uint64_t call,
 /* authority.c: wait as long, then one turn of everybody who asks. An error:
  * the registry is in doubt, nothing more can be done. */
 MUST_USE enum err desk_turn(struct desk *, int wait_ms, struct diag *);
+/* A commit failed: whoever asks is not answered any more, as it would be no
+ * answer to what is asked. */
+bool	desk_broken(const struct desk *);
 
 /* local.c: commands of this machine. */
 void	local_new(struct desk *);

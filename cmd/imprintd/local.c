@@ -536,7 +536,7 @@ locals_take(struct desk *desk)
 {
 	size_t i;
 
-	for (i = 0; i < LOCALS_MAX; i++)
+	for (i = 0; i < LOCALS_MAX && !desk_broken(desk); i++)
 		if (desk->locals[i].due && desk->locals[i].fd >= 0) {
 			desk->locals[i].due = false;
 			local_take(desk, &desk->locals[i]);

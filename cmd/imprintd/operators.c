@@ -59,7 +59,7 @@ failed_put(struct desk_peer *peer, uint64_t call, enum err err,
 	    refusal.status == 500 ? "the authority's log says why" :
 	    diag->what, refusal.status != 500 && diag->hint[0] != '\0' ?
 	    "; " : "", refusal.status == 500 ? "" : diag->hint);
-	if (refusal.status == 500)
+	if (refusal.status == 500 || err == ERR_NOSPACE)
 		log_diag("authority", "what was signed fails", diag);
 	refusal_put(peer, call, &refusal);
 }

@@ -9,7 +9,6 @@
 #include "lib/base/cbor_write.h"
 #include "lib/crypto/random.h"
 
-#define CLOCK_STEP_S	60	/* between turns; more is looked at */
 
 const char *
 enrol_verdict_name(enum enrol_verdict verdict)
@@ -304,16 +303,6 @@ turn_clear(struct enrol *e)
 	buf_clear(&e->events);
 }
 
-/* Somebody may set the clock while this runs, and what a wrong one dates, and
- * tells devices, cannot be taken back. */
-static enum err
-clock_check(struct enrol *e, int64_t now, struct diag *diag)
-{
-	if (now >= e->now && now - e->now <= CLOCK_STEP_S)
-		return ERR_OK;
-	return operation_clock(e->authority, now, diag);
-}
-
 enum err
 enrol_turn_begin(struct enrol *e, int64_t now, struct diag *diag)
 {
@@ -322,7 +311,9 @@ enrol_turn_begin(struct enrol *e, int64_t now, struct diag *diag)
 	if (e->turn)
 		return diag_fail(diag, ERR_STATE, NULL,
 		    "enrolment: a turn is under way");
-	err = clock_check(e, now, diag);
+	/* somebody may set it while this runs, and what a wrong one dates, and
+	 * tells devices, cannot be taken back */
+	err = operation_clock(e->authority, now, diag);
 	if (err)
 		return err;
 	e->now = now;
@@ -358,7 +349,8 @@ enrol_turn_drop(struct enrol *e)
 bool
 enrol_turn_whole(const struct enrol *e)
 {
-	return e->turn && !e->torn;
+	return e->turn && !e->torn &&
+	    store_writable(e->authority->store, NULL) == ERR_OK;
 }
 
 struct enrol_progress

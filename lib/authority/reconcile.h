@@ -62,6 +62,24 @@ MUST_USE enum err reconcile_revoke_add(struct reconcile_result *,
 MUST_USE enum err station_is_lost(struct authority *, const char *name,
     bool *ret_lost, struct diag *);
 
+/*
+ * What is not revoked in a pack that the station can open still: the key that
+ * it is sealed to goes with the final report of the last order that needs it.
+ * Who has the station has their private keys, unless they are the devices'
+ * own, and can compute the claim codes of those that nobody owns. By order and
+ * pack; packs where that is nothing are left out.
+ */
+struct station_exposed {
+	uint32_t	order, pack;
+	bool		keys;		/* private keys too */
+	uint64_t	identities;
+	uint64_t	codes;		/* of so many of them */
+};
+MUST_USE enum err station_exposed_each(struct authority *,
+    const char *station,
+    enum err (*each)(void *ctx, const struct station_exposed *), void *ctx,
+    struct diag *);
+
 /* An order's packs, and what is known of each. */
 struct reconcile_line {
 	uint32_t	no;

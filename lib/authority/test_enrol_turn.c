@@ -148,6 +148,28 @@ fails(struct enrol *e, const struct asked *asked)
 	    NULL), ERR_CORRUPT);
 }
 
+/* for who wants to see that a row was changed */
+#define TOUCH	"UPDATE meta SET value = value WHERE name = 'created'"
+
+/* A table is gone: something cannot be read. */
+static void
+turn_misread(struct field *f, struct enrol *e)
+{
+	struct store_name_file file;
+	struct diag diag = DIAG_INIT;
+
+	registry_change(f->w, "ALTER TABLE name_file RENAME TO gone; "
+	    TOUCH);
+	good(enrol_turn_begin(e, NOW, &diag), &diag);
+	assert_true(enrol_turn_whole(e));
+	assert_int_equal(store_name_file_get(authority_store(f->w->authority),
+	    1, &file, NULL), ERR_CORRUPT);
+	assert_false(enrol_turn_whole(e));
+	enrol_turn_drop(e);
+	registry_change(f->w, "ALTER TABLE gone RENAME TO name_file; "
+	    TOUCH);
+}
+
 /* A request fails for a damaged row: the others of its turn go on, if it had
  * changed nothing; else the turn is lost, with what had been signed in it. */
 static void
@@ -194,6 +216,9 @@ test_whole(void **state)
 	assert_false(enrol_turn_whole(e));
 	enrol_turn_drop(e);
 	assert_false(enrol_turn_whole(e));
+	assert_int_equal(ask(f, e, &asked[3], &a), ENROL_REPEATED);
+	/* nothing was changed, but nothing can be committed either */
+	turn_misread(f, e);
 	assert_int_equal(ask(f, e, &asked[3], &a), ENROL_REPEATED);
 	for (i = 0; i < 4; i++)
 		asked_release(&asked[i]);

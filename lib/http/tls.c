@@ -228,6 +228,9 @@ ticket_key(SSL *ssl, unsigned char name[16],
 		if (memcmp(name, key->name, sizeof(key->name)) != 0)
 			return 0;	/* older, or of another start */
 	}
+	/* nor for one that came behind another that could not be opened */
+	if (!sealing)
+		(void)SSL_set_num_tickets(ssl, 0);
 	return ticket_ready(key, cipher, mac, iv, sealing) ? 1 : -1;
 }
 

@@ -58,8 +58,6 @@ MUST_USE enum err store_exec(struct store *, const char *text,
 /* A statement with one integer as its result. */
 MUST_USE enum err store_query_int(struct store *, const char *text,
     int64_t *ret_value, struct diag *);
-/* ERR_STATE outside of a transaction, on a reader or after a failure. */
-MUST_USE enum err store_writable(struct store *, struct diag *);
 
 struct sql {
 	struct store	*store;

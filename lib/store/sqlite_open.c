@@ -451,6 +451,12 @@ store_commit(struct store *st, struct diag *diag)
 	return ERR_OK;
 }
 
+bool
+store_broken(const struct store *st)
+{
+	return st->broken;
+}
+
 int64_t
 store_changes(const struct store *st)
 {

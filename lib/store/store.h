@@ -42,8 +42,13 @@ void	store_close(struct store **);
 
 MUST_USE enum err store_begin(struct store *, struct diag *);
 MUST_USE enum err store_commit(struct store *, struct diag *);
+/* ERR_STATE outside of a transaction, on a reader, or after a failure, of a
+ * read as well: then it cannot be committed. */
+MUST_USE enum err store_writable(struct store *, struct diag *);
 /* Drop what the transaction did; no transaction: nothing. */
 void	store_rollback(struct store *);
+/* A commit failed, or a rollback: nothing more can be written. */
+bool	store_broken(const struct store *);
 /* Grows with each row that is changed, whatever becomes of it: has something
  * written meanwhile? */
 int64_t	store_changes(const struct store *);

@@ -15,7 +15,7 @@ import pytest
 from cryptography import x509
 
 import reader
-from conftest import PRODUCTS, ROOT, Station, program_needed, run
+from conftest import PRODUCTS, ROOT, Station, program_needed, run, sample
 from imprintd import (FIGURES, IDENTITY, NAME, Authority, Server, exchange,
                       wait_for)
 from test_imprintd import COUNTS, problem
@@ -469,6 +469,69 @@ def test_on_record(issued, tmp_path):
             "POST", "/v1/orders/1/stop", ahead, b""])) == (409, "time")
         assert front.ask(REQUEST, station("line-9", start + 3))[0] == DONE
     check_sound(eco)
+
+
+def taken(front):
+    """(type, body); None: nothing is said any more."""
+    answer = front.take()
+    return answer and tuple(answer[2:])
+
+
+@program_needed("imprintd-faulty")
+def test_disk_full(issued, tmp_path):
+    """For a moment, in the commit of a request, while no device asks: it is
+    told as that, of no other it is said that it was refused, and by a new
+    authority the next one is carried out."""
+    admin = Remote(issued)
+
+    def faulty(eco, fault):
+        return Authority(eco, "imprintd-faulty", {**os.environ,
+                                                  "IMPRINT_FAULT": fault})
+
+    def station(name):
+        # of a later second than the authority's first
+        Remote.last = max(Remote.last, int(time.time()))
+        return admin.request(STATION_ADD, Station(name).statement(),
+                             when=admin.later())
+
+    counts = []
+    for requests in (0, 1):
+        path = tmp_path / f"{requests}.count"
+        with faulty(issued.copy(tmp_path / path.stem),
+                    f"count:{path}") as authority:
+            fronts = [authority.front() for _ in range(requests)]
+            for front in fronts:
+                assert front.ask(REQUEST, station("line-7"))[0] == DONE
+        counts.append(int(path.read_text()))
+    for at in sample(counts[1] - counts[0], 3):
+        eco = issued.copy(tmp_path / f"at-{at}")
+        with faulty(eco, f"enospc-once:{counts[0] + at}") as authority:
+            authority.codes = 6,
+            fronts = [authority.front(place) for place in range(3)]
+            assert all(f.ask(FIGURES, [0] * COUNTS)[0] == DONE
+                       for f in fronts)
+            os.kill(authority.process.pid, signal.SIGSTOP)      # one turn
+            for i, front in enumerate(fronts):
+                front.put(REQUEST, station(f"line-{i + 7}"))
+            os.kill(authority.process.pid, signal.SIGCONT)
+            told = [taken(front) for front in fronts]
+        done = {f"line-{i + 7}" for i, answer in enumerate(told)
+                if answer is not None and answer[0] == DONE}
+        # whose turn is first is the authority's to say
+        refused = [answer[1] for answer in told
+                   if answer is not None and answer[0] == REFUSED and
+                   answer[1][:2] != [409, "time"]]
+        assert [body[:2] for body in refused] == [[503, "disk"]], told
+        assert refused[0][3] > 0
+        assert "what was signed fails" in authority.err
+        with Authority(eco) as authority:
+            assert authority.front().ask(REQUEST, station("line-6"))[0] == \
+                DONE
+        listed = eco.imprint("station", "list", "--json").json
+        assert {one["station"] for one in listed} >= {"line-6", *done}
+        assert not {one["station"] for one in listed} & (
+            {f"line-{i + 7}" for i in range(3)} - done)
+        check_sound(eco)
 
 
 def test_another_front(eco, server, admin):

@@ -366,6 +366,41 @@ def test_label_begun(eco, tmp_path):
                check, most=6)
 
 
+def test_station_stolen(eco, labelled, tmp_path):
+    """Until an order's final report its station can open the packs: who
+    gives it up is told which devices that concerns."""
+    floor = labelled
+    floor.station("import", eco.pack(2, 1))
+    token = floor.station("fixture", "add", "f").out.strip()
+    with Served(floor) as served:
+        fixture = Fixture(served, "f", token=token)
+        said = [fixture.reserve(name) for name in ("S-1", "S-2")]
+        for name, one in zip(("S-1", "S-2"), said):
+            assert fixture.commit(name, index=one["index"])["code"] < 10
+    floor.station("report", 2, "--out", tmp_path / "2.report")
+    eco.imprint("order", "reconcile", 2, "--report", tmp_path / "2.report")
+    claim(eco, said[0]["ueid"], said[0]["label"]["claim_code"])
+    closed = eco.copy(tmp_path / "closed")
+    lost = eco.imprint("station", "lost", "line-7", "--json").json
+    assert lost["revoked"] == 1
+    assert lost["exposed"] == [{"order": 2, "pack": 1, "identities": 2,
+                                "keys": True, "claim_codes": 1}]
+    # said so to people too, again
+    text = eco.imprint("station", "lost", "line-7").out
+    assert "pack 2/1: 2 identities stay good; who has the station can read " \
+        "their private keys and compute the claim codes of 1" in text
+    eco.imprint("revoke", "--pack", "2/1")
+    assert eco.imprint("station", "lost", "line-7",
+                       "--json").json["exposed"] == []
+    # its key is gone with the final report
+    floor.station("key", "new")
+    floor.station("report", 2, "--final", "--out", tmp_path / "final.report")
+    closed.imprint("order", "reconcile", 2, "--report",
+                   tmp_path / "final.report")
+    lost = closed.imprint("station", "lost", "line-7", "--json").json
+    assert lost["exposed"] == []
+
+
 def test_label_after_an_epoch(eco, tmp_path):
     """Numbers of orders come again when the registry was lost; what a station
     knew of the lost pack of that number tells no codes of the new one."""
