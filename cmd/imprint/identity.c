@@ -2,6 +2,7 @@
 
 #include "cmd/imprint/imprint.h"
 #include "lib/authority/claim.h"
+#include "lib/authority/devices.h"
 #include "lib/authority/field.h"
 #include "lib/authority/signer.h"
 #include "lib/authority/status.h"
@@ -252,6 +253,8 @@ struct listing {
 	struct lookup		*lookup;
 	uint64_t		 from, left, printed;
 	bool			 codes;		/* claim codes too */
+	bool			 listed;	/* the range: with a list, */
+	uint64_t		 entry;		/* from this entry on */
 };
 
 static void
@@ -296,6 +299,7 @@ row_print(struct listing *list, const struct identity *identity,
     const struct template *template, const struct store_range *range)
 {
 	struct address address = { range->log, identity->index };
+	uint64_t entry = list->entry + (identity->index - range->first) + 1;
 	struct store_status since;
 	enum status status;
 	enum err err;
@@ -309,6 +313,9 @@ row_print(struct listing *list, const struct identity *identity,
 		    "%u", list->printed ? "," : "",
 		    (unsigned long long)identity->index, identity->ueid_hex,
 		    range->order);
+		if (list->listed)
+			printf(", \"entry\": %llu",
+			    (unsigned long long)entry);
 		row_names(identity, template, true);
 		if (list->codes)
 			err = row_code(list, &address);
@@ -319,6 +326,8 @@ row_print(struct listing *list, const struct identity *identity,
 		printf("%12llu  %s  order %u",
 		    (unsigned long long)identity->index, identity->ueid_hex,
 		    range->order);
+		if (list->listed)
+			printf(", entry %llu", (unsigned long long)entry);
 		row_names(identity, template, false);
 		if (list->codes)
 			err = row_code(list, &address);
@@ -341,8 +350,14 @@ range_list(void *ctx, const struct store_range *range)
 	struct identity identity;
 	struct address address;
 	uint32_t i;
-	enum err err = ERR_OK;
+	enum err err;
 
+	if (list->left == 0)
+		return ERR_OK;
+	err = devices_entry(list->authority, range, &list->entry,
+	    &list->cmd->diag);
+	list->listed = err == ERR_OK;
+	err = err == ERR_NOTFOUND ? ERR_OK : err;
 	for (i = 0; i < range->count && list->left > 0 && !err; i++) {
 		address = (struct address){ range->log, range->first + i };
 		if (address.index < list->from)

@@ -82,6 +82,7 @@ struct again {
 	struct authority	*authority;
 	uint32_t		 order;
 	uint64_t		 count, total;
+	uint64_t		 enrolled;	/* in the field, of no order */
 	size_t			 orders;
 };
 
@@ -117,10 +118,12 @@ again_print(struct again *again)
 	else if (mode != NULL)
 		printf("order %u lost %llu: imprint order create --product "
 		    "%s@%s --mode %s --list FILE --station NAME, FILE: those "
-		    "of its list that 'imprint identity list --order %u' "
-		    "calls revoked\n", again->order,
+		    "entries of its list that 'imprint identity list --order "
+		    "%u --count %llu' calls revoked for cessationOfOperation "
+		    "or privilegeWithdrawn\n", again->order,
 		    (unsigned long long)again->count, product.name,
-		    product.version, mode, again->order);
+		    product.version, mode, again->order,
+		    (unsigned long long)order.count);
 	else
 		printf("order %u lost %llu: imprint order create --product "
 		    "%s@%s --count %llu --station NAME\n", again->order,
@@ -149,7 +152,10 @@ again_add(struct again *again, const struct status_range *range)
 		again->order = row.order;
 		part = row.first + row.count - at;
 		part = part < end - at ? part : end - at;
-		again->count += part;
+		if (range->log == LOG_ONLINE_NUMBER)
+			again->enrolled += part;
+		else
+			again->count += part;
 		at += part;
 	}
 	return err;
@@ -226,9 +232,11 @@ station_lost_cmd(struct cmd *cmd)
 	if (!err)
 		err = station_exposed_each(authority, cmd->argv[0],
 		    exposed_print, &exposed, &cmd->diag);
-	printf(cmd->json ? "], \"revoked\": %llu" : "station is given up, "
-	    "%llu identities it may still hold are revoked\n",
-	    (unsigned long long)again.total);
+	printf(cmd->json ? "], \"revoked\": %llu, \"enrolled\": %llu" :
+	    "station is given up, %llu identities it may still hold are "
+	    "revoked, and %llu that were enrolled for with those\n",
+	    (unsigned long long)again.total,
+	    (unsigned long long)again.enrolled);
 	if (!err)
 		err = change_publish(cmd, authority);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;

@@ -438,7 +438,8 @@ desk_turn(struct desk *desk, int wait_ms, struct diag *diag)
 		tickets_keep(desk);
 		upkeep(desk, time_now());
 	}
-	return desk_check(desk, diag);
+	err = desk_check(desk, diag);
+	return err ? err : operators_keep(desk, time_now(), diag);
 }
 
 static enum err

@@ -64,7 +64,7 @@ struct desk_upload {
 	char		operator[64];
 	struct file	file;
 	uint64_t	size;
-	int64_t		until;
+	int64_t		until_ns;
 };
 struct desk_action {
 	uint8_t		id[REQUEST_ID_SIZE];
@@ -122,7 +122,8 @@ struct desk {
 	}			 last_run;
 	int64_t			 began;
 	/* operators over the network */
-	int64_t			 floor;		/* of those without one */
+	int64_t			 floor;		/* of those without one, if
+						 * later than it began */
 	struct desk_floor	 floors[FLOORS_MAX];
 	struct desk_action	 actions[ACTIONS_MAX];
 	struct desk_upload	 uploads[UPLOADS_MAX];
@@ -195,6 +196,9 @@ MUST_USE enum err publish_now(struct desk *, struct buf *json,
 
 /* operators.c: when it begins; what was carried out just before. */
 MUST_USE enum err operators_begin(struct desk *, struct diag *);
+/* The same again, where the clock has gone back to long before it began: it
+ * was ahead then, say. */
+MUST_USE enum err operators_keep(struct desk *, int64_t now, struct diag *);
 /* Messages that a front carries for operators; as
  * request_answer(). */
 bool	operator_request(struct desk *, struct desk_peer *,

@@ -87,7 +87,7 @@ floor_of(const struct desk *desk, const char *operator)
 	for (i = 0; i < FLOORS_MAX; i++)
 		if (strcmp(desk->floors[i].operator, operator) == 0)
 			return desk->floors[i].time;
-	return desk->floor;
+	return desk->floor > desk->began ? desk->floor : desk->began;
 }
 
 static void
@@ -124,9 +124,19 @@ floor_found(void *desk, const char *operator, int64_t time)
 enum err
 operators_begin(struct desk *desk, struct diag *diag)
 {
-	desk->floor = desk->began;
 	return request_each_since(desk->authority, desk->began -
 	    REQUEST_SKEW_S, floor_found, desk, diag);
+}
+
+enum err
+operators_keep(struct desk *desk, int64_t now, struct diag *diag)
+{
+	if (now >= desk->began - REQUEST_SKEW_S)
+		return ERR_OK;
+	log_line("authority", "the clock went back to long before this "
+	    "server began: operators' requests are taken from now on");
+	desk->began = now;
+	return operators_begin(desk, diag);
 }
 
 /* All that can be said before something is on record: what was signed once

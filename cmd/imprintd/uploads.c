@@ -16,7 +16,8 @@
 #include "lib/crypto/hash.h"
 
 #define UPLOAD_MAX	((uint64_t)128 << 20)	/* octets of one */
-#define UPLOAD_S	900			/* after its last part */
+/* After its last part; whatever the clock is set to meanwhile. */
+#define UPLOAD_NS	(900 * INT64_C(1000000000))
 #define DIGITS_MAX	12
 
 void
@@ -29,13 +30,13 @@ upload_release(struct desk_upload *upload)
 struct desk_upload *
 upload_find(struct desk *desk, const char *operator)
 {
-	int64_t now = time_now();
+	int64_t now = time_monotonic_ns();
 	size_t i;
 
 	for (i = 0; i < UPLOADS_MAX; i++) {
 		struct desk_upload *u = &desk->uploads[i];
 
-		if (u->operator[0] != '\0' && u->until<now)
+		if (u->operator[0] != '\0' && now> u->until_ns)
 			upload_release(u);
 		if (u->operator[0] != '\0' &&
 		    strcmp(u->operator, operator) == 0)
@@ -159,7 +160,7 @@ upload_take(struct desk *desk, const char *operator, const char * query,
 		err = part_write(u, at, part, diag);
 	if (err)
 		return err;
-	u->until = time_now() + UPLOAD_S;
+	u->until_ns = time_monotonic_ns() + UPLOAD_NS;
 	json_open(&json, '{');
 	json_put_number(&json, "size", u->size);
 	json_close(&json, '}');

@@ -85,6 +85,11 @@ MUST_USE enum err devices_import(struct authority *,
 MUST_USE enum err devices_release(struct authority *,
     const struct store_order *, struct diag *);
 
+/* Which entry of its order's list a range's first identity is for, from 0; the
+ * next entries follow. ERR_NOTFOUND, without diag: there is no list. */
+MUST_USE enum err devices_entry(struct authority *, const struct store_range *,
+    uint64_t *ret_entry, struct diag *);
+
 /* The evidence class of what is issued for a list. */
 enum evidence_class devices_evidence(const struct store_device_list *);
 

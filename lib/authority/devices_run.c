@@ -39,6 +39,40 @@ devices_run_open(struct authority *authority,
 }
 
 static enum err
+entry_take(void *ctx, const struct store_name_part *part)
+{
+	uint64_t *value = ctx;
+
+	if (part->pool == STORE_NAME_LISTS)
+		*value = part->first;
+	return ERR_OK;
+}
+
+enum err
+devices_entry(struct authority *authority, const struct store_range *range,
+    uint64_t *ret_entry, struct diag *diag)
+{
+	struct store_device_list list;
+	uint64_t value = UINT64_MAX;
+	enum err err;
+
+	err = range->order == 0 ? ERR_NOTFOUND :
+	    store_device_list_get(authority->store, range->order, &list, NULL);
+	if (err)
+		return err;
+	err = store_name_part_each(authority->store, range->log, range->first,
+	    entry_take, &value, diag);
+	value -= list.first * STORE_NAME_LINES;
+	if (!err && value >= list.entries)
+		err = diag_fail(diag, ERR_CORRUPT, NULL, "registry: order %u: "
+		    "which of its list's entries %ju is for is not to be "
+		    "found", range->order, (uintmax_t)range->first);
+	if (!err)
+		*ret_entry = value;
+	return err;
+}
+
+static enum err
 devices_load(struct devices_run *run, uint64_t first, uint32_t count,
     struct devices_held *held, struct diag *diag)
 {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/field.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/reconcile.h"
 #include "lib/authority/request_internal.h"
@@ -147,9 +148,44 @@ struct loss {
 	int64_t			 now;
 	struct order_record	 order;		/* at hand */
 	unsigned		 reason;	/* of that order */
+	struct status_ranges	 enrolled;	/* with identities of it */
 	struct reconcile_result	 result;
 	struct diag		*diag;
 };
+
+/* What was enrolled for with an identity that anybody may have is no better.
+ * What was revoked by hand, when they were too many, is left out. */
+static enum err
+loss_enrolled(struct loss *loss, const struct address *birth)
+{
+	struct field_living living;
+	struct store_status row;
+	enum status status;
+	size_t i;
+	enum err err;
+
+	err = field_living(loss->authority, birth, &living, loss->diag);
+	for (i = 1; i < living.count && !err; i++) {
+		err = status_get(loss->authority, living.address[i].log,
+		    living.address[i].index, &status, &row, loss->diag);
+		if (!err && status != STATUS_REVOKED)
+			err = status_ranges_add(&loss->enrolled,
+			    living.address[i].log, living.address[i].index, 1,
+			    loss->diag);
+	}
+	return err;
+}
+
+static enum err
+loss_one(struct loss *loss, uint32_t log, uint64_t index)
+{
+	const struct address birth = { log, index };
+	enum err err;
+
+	err = reconcile_revoke_add(&loss->result, loss->reason, log, index, 1,
+	    loss->diag);
+	return err ? err : loss_enrolled(loss, &birth);
+}
 
 /* What the station injected, as it reported, stays good. */
 static enum err
@@ -170,9 +206,26 @@ loss_range(void *ctx, const struct store_range *range)
 	for (i = 0, err = ERR_OK; i < range->count && !err; i++)
 		if (a.count == 0 || a.records[i].state == 0 ||
 		    a.records[i].state == REPORT_OPEN)
-			err = reconcile_revoke_add(&loss->result,
-			    loss->reason, range->log, range->first + i, 1,
-			    loss->diag);
+			err = loss_one(loss, range->log, range->first + i);
+	return err;
+}
+
+/* Beside the identities of the order, so that neither's runs are torn. */
+static enum err
+loss_ranges(struct loss *loss, const struct store_order *order)
+{
+	struct status_ranges *list = &loss->enrolled;
+	size_t i;
+	enum err err;
+
+	list->count = 0;
+	err = store_range_each(loss->authority->store, order->log,
+	    order->number, RANGE_COMMITTED, loss_range, loss, loss->diag);
+	status_ranges_sort(list, 0);
+	for (i = 0; i < list->count && !err; i++)
+		err = reconcile_revoke_add(&loss->result, loss->reason,
+		    list->ranges[i].log, list->ranges[i].first, 1,
+		    loss->diag);
 	return err;
 }
 
@@ -228,9 +281,7 @@ loss_order(void *ctx, const struct store_order *order)
 		return err;
 	}
 	err = loss_reason(loss, order->number);
-	return err ? err : store_range_each(loss->authority->store,
-	    order->log, order->number, RANGE_COMMITTED, loss_range, loss,
-	    loss->diag);
+	return err ? err : loss_ranges(loss, order);
 }
 
 static enum err
@@ -303,6 +354,7 @@ request_station_lost(struct authority *authority,
 	if (!err)
 		reconcile_result_put(result, &loss->result);
 	reconcile_result_release(&loss->result);
+	status_ranges_release(&loss->enrolled);
 	free(loss);
 	return err;
 }

@@ -330,6 +330,51 @@ test_basis(void **state)
 	all_verified(f);
 }
 
+/* Who stole a station with packages on it may have enrolled with them: what
+ * is used and what waits goes with their births. */
+static void
+test_station_lost(void **state)
+{
+	_cleanup_answered_ struct answered waits = ANSWERED_INIT,
+	    alone = ANSWERED_INIT, a = ANSWERED_INIT;
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	uint64_t index = enrolled(f, e, &f->devices[0]);
+	const uint64_t by_hand = enrolled(f, e, &f->devices[2]);
+	struct diag diag = DIAG_INIT;
+	struct store_status row;
+	enum status status;
+	unsigned reason;
+
+	asked_enrol(f, &asked, DEVICE_RENEW, &f->devices[0].now);
+	assert_int_equal(ask(f, e, &asked, &waits), ENROL_DONE);
+	asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[1].birth);
+	assert_int_equal(ask(f, e, &asked, &alone), ENROL_DONE);
+	status_set(f, STATUS_REVOKE, CRL_CESSATION_OF_OPERATION,
+	    LOG_ONLINE_NUMBER, by_hand);
+	cbor_put_text(&body, "line-1");
+	good(submit(f->w, REQUEST_STATION_LOST, buf_bytes(&body), &result,
+	    &diag), &diag);
+	good(status_get(f->w->authority, LOG_BULK_NUMBER, f->devices[3].index,
+	    &status, &row, &diag), &diag);
+	assert_int_equal(status, STATUS_REVOKED);
+	assert_int_equal(status_of(f, index, &reason), STATUS_REVOKED);
+	assert_int_equal(reason, CRL_KEY_COMPROMISE);
+	assert_int_equal(status_of(f, waits.index, &reason), STATUS_REVOKED);
+	assert_int_equal(status_of(f, alone.index, &reason), STATUS_REVOKED);
+	assert_int_equal(reason, CRL_KEY_COMPROMISE);
+	assert_int_equal(status_of(f, by_hand, &reason), STATUS_REVOKED);
+	assert_int_equal(reason, CRL_CESSATION_OF_OPERATION);
+	asked_enrol(f, &asked, DEVICE_RENEW, &f->devices[0].now);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_REVOKED);
+	/* the log of operations tells the same */
+	good(operation_replay(f->w->authority, NULL, NULL, &diag), &diag);
+	enrol_close(&e);
+	all_verified(f);
+}
+
 /* Two years, and ninety days of grace. */
 static void
 test_expired(void **state)
@@ -433,6 +478,7 @@ main(void)
 		cmocka_unit_test_setup(test_same_key, field_fresh),
 		cmocka_unit_test_setup(test_status, field_fresh),
 		cmocka_unit_test_setup(test_basis, field_fresh),
+		cmocka_unit_test_setup(test_station_lost, field_fresh),
 		cmocka_unit_test_setup(test_expired, field_fresh),
 		cmocka_unit_test_setup(test_events, field_fresh),
 		cmocka_unit_test_setup(test_products, field_fresh),

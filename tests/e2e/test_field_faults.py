@@ -19,11 +19,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
-from conftest import PRODUCTS, program_needed, run, sample
-from imprintd import NAME, PATIENCE_S, REQUEST, Server, wait_for
+from conftest import PRODUCTS, Station, program_needed, run, sample
+from imprintd import (DONE, NAME, OPERATORS, PATIENCE_S, QUERY, REQUEST,
+                      Authority, Server, wait_for)
+from test_api import Remote
 from test_imprintd_enrol import (CONFIRM, DEVICES, ENROL, Field, Holder, Issued,
                                  check_once, crowd, csr, enrol_until, factory,
                                  field, post, signature)
+from test_local import STATION_ADD
 from test_verify_service import devices_of
 
 __all__ = ["factory", "field"]
@@ -34,7 +37,8 @@ DAY_S = 86400
 
 # What its processes see of a file that a test has, too: by how many seconds
 # their clock is wrong; which role is to die, at how many calls to the system,
-# counted from when that is set, and how often more after as many again.
+# counted from when that is set, and how often more after as many again; how
+# many seconds more than in truth have gone by.
 SHIM = r"""
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -50,7 +54,7 @@ SHIM = r"""
 #include <unistd.h>
 
 static struct shared {
-	int64_t	clock, role, every, kills, count;
+	int64_t	clock, role, every, kills, count, elapsed;
 } *shared;
 static int64_t role;
 
@@ -124,6 +128,8 @@ clock_gettime(clockid_t id, struct timespec *ts)
 
 	if (id == CLOCK_REALTIME)
 		ts->tv_sec += shared->clock;
+	else if (id == CLOCK_MONOTONIC)
+		ts->tv_sec += shared->elapsed;
 	return (int)rc;
 }
 
@@ -152,6 +158,9 @@ class Shared:
 
     def clock(self, ahead_s):
         self.memory[:8] = struct.pack("=q", ahead_s)
+
+    def elapse(self, more_s):
+        self.memory[40:48] = struct.pack("=q", more_s)
 
     def kill(self, role, every, kills):
         self.memory[8:40] = struct.pack("=qqqq", role, every, kills, 0)
@@ -243,6 +252,63 @@ def test_clock_was_ahead(field, shared):
         body = enrol_until(server, first, late, threading.Event())
         assert Issued(field.root, body, keys).ueid == first.ueid
     field.eco.imprint("log", "verify")
+
+
+def authority_of(field, shared):
+    return Authority(field.eco, env={**os.environ, **shared.env})
+
+
+def test_clock_was_ahead_when_it_began(field, shared):
+    """Operators' requests and actions are taken once it is right; what is on
+    record stays before them."""
+    admin = Remote(field.eco)
+
+    def station(ahead_s):
+        return admin.request(STATION_ADD, Station(
+            f"line-{ahead_s}").statement(), when=time.time() + ahead_s)
+
+    def stop():
+        target = "/v1/orders/1/stop"
+        return front.ask(QUERY, ["POST", target, admin.query(
+            "POST", target), b""])
+
+    with authority_of(field, shared) as authority:
+        assert authority.front().ask(OPERATORS, station(600))[0] == DONE
+    shared.clock(DAY_S)
+    with authority_of(field, shared) as authority:
+        front = authority.front()
+        early = front.ask(OPERATORS, station(700))[1]
+        shared.clock(0)
+        assert early[:2] == [409, "time"]
+        # for what it recorded when it began
+        field.eco.imprint("clock", "accept")
+        wait_for(lambda: stop()[0] == DONE)
+        assert front.ask(OPERATORS, station(300))[1][:2] == [409, "time"]
+        last = front.ask(OPERATORS, station(700))
+        assert last[0] == DONE, last
+    assert "the clock went back" in authority.err
+    field.eco.imprint("log", "verify")
+
+
+def test_clock_set_under_a_file(field, shared):
+    """What an operator hands in is there for a quarter of an hour, whatever
+    the clock says."""
+    admin, part = Remote(field.eco), b"part"
+
+    def put(at, ahead_s):
+        shared.clock(ahead_s)
+        target = f"/v1/files?at={at}&part={reader.sha256(part).hex()}"
+        kind, body = front.ask(QUERY, ["POST", target, admin.query(
+            "POST", target, when=time.time() + ahead_s), part])
+        return json.loads(body)["size"] if kind == DONE else body[1]
+
+    with authority_of(field, shared) as authority:
+        front = authority.front()
+        assert put(0, 0) == 4
+        shared.elapse(890)
+        assert [put(4, DAY_S), put(8, -DAY_S)] == [8, 12]
+        shared.elapse(1800)
+        assert put(12, -DAY_S) == "state"
 
 
 def confirm_all(field, server, asked, answers, path):

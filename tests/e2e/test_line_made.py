@@ -248,10 +248,14 @@ def test_ordered_again(eco, bea, floor, tmp_path):
     lost = eco.imprint("station", "lost", "line-7", "--json").json
     assert lost["again"] == [{"order": 1, "product": "camera@1.0.0",
                               "count": 2, "mode": "chip"}]
-    reasons = {i["index"]: i.get("reason") for i in eco.imprint(
-        "identity", "list", "--order", 1, "--json").json}
-    assert [reasons[n] for n in sorted(reasons)] == [
-        None, *["cessationOfOperation"] * 3]
+    # said in a way that can be followed
+    said = eco.imprint("station", "lost", "line-7").out
+    assert "identity list --order 1 --count 4' calls revoked for cess" in said
+    listed = eco.imprint("identity", "list", "--order", 1, "--json").json
+    assert {i["entry"]: i.get("reason") for i in listed} == {
+        1: None, **dict.fromkeys((2, 3, 4), "cessationOfOperation")}
+    text = eco.imprint("identity", "list", "--order", again).out
+    assert f"order {again}, entry 1  " in text
     floor.station("init", "--name", "line-8", "--trust",
                   eco.dir / "publish/trust.pem", code=4)
     eco.station_add("line-8")
