@@ -744,37 +744,52 @@ def crl_serials(eco):
 
 def test_revoked_by_evidence(made, tmp_path):
     """A front was taken over for a while: what it vouched for then goes,
-    what was proved stays."""
+    what was proved stays. A device enrols again only if nobody had used what
+    was issued in its name: its birth is good for one identity."""
     eco = made.copy(tmp_path / "eco")
     devices = iter(devices_of(eco, 4))
-    keys = [new_key() for _ in range(3)]
+    keys = [new_key() for _ in range(4)]
     with Server(eco) as server:
         before = enrolled(server, "simpleenroll", keys[0], next(devices))
         since = next_second()
-        bad = enrolled(server, "simpleenroll", keys[1], next(devices))
+        waits = next(devices)
+        bad = enrolled(server, "simpleenroll", keys[1], waits)
+        locked = next(devices)
+        used = enrolled(server, "simpleenroll", keys[3], locked)
+        renewed = enrolled(server, "simplereenroll", keys[3],
+                           Holder(tmp_path, used, keys[3]))
         until = next_second()
         after = enrolled(server, "simpleenroll", keys[2], next(devices))
         window = ["--evidence", "front", "--since", since, "--until", until]
         said = eco.imprint("revoke", *window, "--dry-run", "--json").json
-        assert (said["dry_run"], said["changed"]) == (True, 1)
+        assert (said["dry_run"], said["changed"]) == (True, 3)
         assert not crl_serials(eco)
         said = eco.imprint("revoke", *window, "--reason", "keyCompromise",
                            "--json").json
-        assert said["changed"] == 1
-        assert crl_serials(eco) == {bad.serial_number}
+        assert said["changed"] == 3
+        assert crl_serials(eco) == {c.serial_number
+                                    for c in (bad, used, renewed)}
         assert ask(server, "simplereenroll",
                    base64.b64encode(request_of(keys[1])),
                    Holder(tmp_path, bad, keys[1]))[0] == 403
         for held, key in ((before, keys[0]), (after, keys[2])):
             enrolled(server, "simplereenroll", key,
                      Holder(tmp_path, held, key))
+        enrolled(server, "simpleenroll", new_key(), waits)
+        for key, holder in ((keys[3], Holder(tmp_path, renewed, keys[3])),
+                            (new_key(), locked)):
+            assert ask(server, "simpleenroll",
+                       base64.b64encode(request_of(key)), holder)[0] == 403
+        refused(ask(server, "simpleenroll",
+                    base64.b64encode(request_of(new_key())), locked), 403,
+                "consumed")
     said = eco.imprint("revoke", *window, "--json").json
-    assert (said["changed"], said["same"]) == (0, 1)
+    assert (said["changed"], said["same"]) == (0, 3)
     # the words are on record
     log = eco.imprint("log", "export", "operations", "--json").out
     words = f"revoke {' '.join(window)}"
     assert words.encode().hex() in log
     said = eco.imprint("revoke", "--evidence", "front", "--dry-run",
                        "--json").json
-    assert said["same"] == 1 and said["changed"] >= 2
+    assert said["same"] == 3 and said["changed"] >= 3
     eco.imprint("log", "verify")
