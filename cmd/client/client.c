@@ -9,6 +9,7 @@
 #define SCHEME		"https://"
 #define PORT		"443"
 #define STATUS_OK	200
+#define DETAIL_SIZE	512
 
 void
 client_release(struct client *client)
@@ -67,7 +68,32 @@ unanswered(const struct client *client,
 	return err;
 }
 
-/* What the server refused, as its problem details have it. */
+/* ret_reason and detail: "" when there are none. */
+static void
+problem_read(const struct imprint_tls_answer *answer,
+    char ret_reason[CLIENT_REASON_SIZE], char *detail, size_t detail_size)
+{
+	_cleanup_json_value_ struct json_value *problem = NULL;
+
+	ret_reason[0] = detail[0] = '\0';
+	if (json_read_object(bytes_of(answer->body.ptr, answer->body.len),
+	    &problem, NULL) != ERR_OK || json_get_text(problem, "reason",
+	    ret_reason, CLIENT_REASON_SIZE, NULL) != ERR_OK ||
+	    json_get_text(problem, "detail", detail, detail_size, NULL) !=
+	    ERR_OK)
+		ret_reason[0] = detail[0] = '\0';
+}
+
+void
+client_reason(const struct imprint_tls_answer *answer,
+    char ret_reason[CLIENT_REASON_SIZE])
+{
+	char detail[DETAIL_SIZE];
+
+	problem_read(answer, ret_reason, detail, sizeof(detail));
+}
+
+/* What the server refused. */
 static enum err
 refused(const struct client *client,
     const struct imprint_tls_answer *answer, struct diag *diag)
@@ -95,17 +121,12 @@ refused(const struct client *client,
 		{ 503, "disk", ERR_NOSPACE },
 		{ 503, NULL, ERR_BUSY },
 	};
-	_cleanup_json_value_ struct json_value *problem = NULL;
-	char reason[64] = "", detail[512] = "";
+	char reason[CLIENT_REASON_SIZE], detail[DETAIL_SIZE];
 	enum err err = ERR_IO;
 	size_t i;
 
 	/* unread, it has its status still */
-	if (json_read_object(bytes_of(answer->body.ptr, answer->body.len),
-	    &problem, NULL) != ERR_OK || json_get_text(problem, "reason",
-	    reason, sizeof(reason), NULL) != ERR_OK || json_get_text(problem,
-	    "detail", detail, sizeof(detail), NULL) != ERR_OK)
-		reason[0] = detail[0] = '\0';
+	problem_read(answer, reason, detail, sizeof(detail));
 	for (i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
 		if (errors[i].status == answer->status &&
 		    (errors[i].reason == NULL || strcmp(errors[i].reason,

@@ -15,6 +15,7 @@
 
 #define CLIENT_HOST_SIZE	256
 #define CLIENT_PORT_SIZE	8
+#define CLIENT_REASON_SIZE	64
 #define CLIENT_ANSWER_MAX	((size_t)512 << 10)
 
 struct client {
@@ -43,5 +44,10 @@ MUST_USE enum err client_address(struct client *, const char *url,
 MUST_USE enum err client_ask(const struct client *,
     struct imprint_tls_request *, struct buf *room,
     struct imprint_tls_answer *ret_answer, struct diag *);
+
+/* Why the server refuses, in a word, as its problem details have it; "": they
+ * do not, or it is no refusal. */
+void	client_reason(const struct imprint_tls_answer *,
+	    char ret_reason[CLIENT_REASON_SIZE]);
 
 #endif

@@ -12,6 +12,8 @@
 
 #define TIMEOUT_S	60		/* of each wait */
 #define TRIES_MAX	3
+#define WAIT_MAX_S	30
+#define UNAVAILABLE	503
 #define AUTHORIZATION_MAX ((size_t)3 << 10)
 #define TRUST_MAX	((size_t)64 << 10)
 #define REQUEST_KIND	"application/imprint-request+cose"
@@ -201,16 +203,50 @@ remote_file(struct cmd *cmd, const char *target, struct buf *out)
 }
 
 static void
-wait_second(void)
+wait_seconds(unsigned s)
 {
-	const struct timespec second = { .tv_sec = 1 };
+	const struct timespec t = { .tv_sec = (time_t)s };
 
-	(void)nanosleep(&second, NULL);
+	(void)nanosleep(&t, NULL);
+}
+
+/*
+ * Is it not said what became of the request? 503 is the front's word that the
+ * authority gave none in time, or went away with it, unless the reason says
+ * that it was turned away.
+ */
+static bool
+is_unknown(const struct imprint_tls_answer *answer)
+{
+	char reason[CLIENT_REASON_SIZE];
+
+	if (answer->outcome != IMPRINT_TLS_ANSWERED)
+		return answer->outcome == IMPRINT_TLS_UNREACHABLE ||
+		    answer->outcome == IMPRINT_TLS_BAD_ANSWER;
+	if (answer->status != UNAVAILABLE)
+		return false;
+	client_reason(answer, reason);
+	return strcmp(reason, "busy") != 0 && strcmp(reason, "disk") != 0;
+}
+
+/* A second, or as long as the server says, within reason. */
+static void
+wait_for_next(struct cmd *cmd, const struct imprint_tls_answer *answer)
+{
+	unsigned s = answer->retry_after_s;
+
+	if (answer->outcome != IMPRINT_TLS_ANSWERED || s == 0)
+		s = 1;
+	if (s > WAIT_MAX_S)
+		s = WAIT_MAX_S;
+	cmd_warn(cmd, "%s; asking again in %u s", cmd->diag.what, s);
+	wait_seconds(s);
 }
 
 /*
  * The same octets until there is an answer: carried out once, they are
- * answered again. What the server refuses with 503 was not carried out.
+ * answered again. After one that is lost only the authority's own answer says
+ * what became of it: a later attempt that is turned away does not.
  */
 static enum err
 request_send(struct cmd *cmd, const struct buf *octets, struct buf *room,
@@ -219,25 +255,27 @@ request_send(struct cmd *cmd, const struct buf *octets, struct buf *room,
 	struct imprint_tls_request request = { .method = "POST",
 		.target = "/v1/requests", .content_type = REQUEST_KIND,
 		.body = { octets->ptr, octets->len } };
-	bool sent = false;
+	bool unknown, lost = false;
 	unsigned tries;
 	enum err err;
 
 	for (tries = 1;; tries++) {
 		cmd->diag = (struct diag)DIAG_INIT;
 		err = exchange(cmd, &request, room, answer);
-		sent = sent || answer->sent;
-		if (!err || !sent || tries == TRIES_MAX ||
-		    (answer->outcome != IMPRINT_TLS_UNREACHABLE &&
-		    answer->outcome != IMPRINT_TLS_BAD_ANSWER))
+		unknown = err && is_unknown(answer);
+		lost = lost || (unknown && answer->sent);
+		if (!unknown || !lost || tries == TRIES_MAX)
 			break;
-		cmd_warn(cmd, "%s; asking again", cmd->diag.what);
-		wait_second();
+		wait_for_next(cmd, answer);
 	}
-	if (err && sent && answer->outcome != IMPRINT_TLS_ANSWERED)
-		diag_hint(&cmd->diag, "it may have been carried out: look "
-		    "before you give the command again");
-	return err;
+	if (!err || !lost || (answer->outcome == IMPRINT_TLS_ANSWERED &&
+	    answer->status != UNAVAILABLE))
+		return err;
+	cmd->diag.hint[0] = '\0';	/* of the last attempt only */
+	cmd->diag.code = ERR_IO;
+	diag_hint(&cmd->diag, "it may have been carried out: look before you "
+	    "give the command again");
+	return ERR_IO;
 }
 
 static enum err
@@ -308,7 +346,7 @@ remote_submit(struct cmd *cmd, enum request_type type, struct bytes body,
 			err = request_send(cmd, &octets, &room, &answer);
 		if (err != ERR_CLOCK || tries == TRIES_MAX)
 			break;
-		wait_second();
+		wait_seconds(1);
 		err = ERR_OK;
 	}
 	return err ? err : result_read(cmd, type, &answer, result);
@@ -337,7 +375,7 @@ part_send(struct cmd *cmd, uint64_t at, struct bytes part)
 		err = ask(cmd, "POST", buf_text(&target), part, &answer);
 		if ((err != ERR_IO && err != ERR_BUSY) || tries == TRIES_MAX)
 			break;
-		wait_second();
+		wait_seconds(1);
 		err = ERR_OK;
 	}
 	if (err)

@@ -5,6 +5,7 @@ import contextlib
 import http.client
 import http.server
 import json
+import os
 import signal
 import socket
 import ssl
@@ -360,6 +361,83 @@ def test_lost_answer(eco, server, there, certificate):
     assert len(carrier.seen) == 3 and len(set(carrier.seen)) == 1
     assert "may have been carried out" in said.err
     assert orders(eco) == before + 2
+
+
+def unanswered(reason="unavailable", status=503):
+    """The front's answer, whatever became of the request."""
+    data = {"title": "x", "status": status, "detail": "no answer in time"}
+    if reason:
+        data["reason"] = reason
+    return status, json.dumps(data).encode(), {
+        "Content-Type": "application/problem+json", "Retry-After": "1"}
+
+
+def test_no_answer_in_time(eco, server, there, certificate):
+    """503, though it was carried out: the same octets again, one order. To
+    the end: that nobody knows, whatever the last attempt was told."""
+    def twist(status, data, fields):
+        return lies.pop(0) or (status, data, fields)
+
+    def order(answers, **more):
+        lies.extend(answers)
+        later()
+        with between(server, certificate, twist) as carrier:
+            said = there(*order_argv(), "--json", port=carrier.server_port,
+                         **more)
+        assert lies == [] and len(carrier.seen) == len(answers)
+        assert len(set(carrier.seen)) == 1
+        return said
+
+    lies, lost, before = [], unanswered(), orders(eco)
+    done = order([unanswered(""), unanswered("else"), None])
+    assert done.json["order"] == orders(eco) == before + 1
+    assert done.err.count("asking again in 1 s") == 2
+    for answers in ([lost] * 3, [lost, unanswered("busy")]):
+        before = orders(eco)
+        said = order(answers, code=6)
+        assert "may have been carried out" in said.err, said.err
+        assert orders(eco) == before + 1
+    # the authority's own word, and what was turned away, are answers
+    for answers, code in (([lost, unanswered("conflict", 409)], 4),
+                          ([unanswered("disk")], 6)):
+        assert "may have" not in order(answers, code=code).err
+
+
+def test_authority_killed(issued, there, certificate, tmp_path):
+    """Away with the request: the front's word is none, and the next authority
+    carries it out."""
+    other = issued.copy(tmp_path / "eco")
+    before, told = orders(other), []
+
+    def twist(*said):
+        told.append(said)
+        return said
+
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(Server(other, name=HOST, fronts=1))
+        first.codes = (70,)
+        later()
+        os.kill(first.role("authority")[0], signal.SIGSTOP)
+        carrier = stack.enter_context(between(first, certificate, twist))
+        asking = stack.enter_context(subprocess.Popen(
+            [str(a) for a in there.argv(*order_argv(),
+                                        port=carrier.server_port)],
+            stderr=subprocess.PIPE))
+        stack.callback(asking.kill)
+        wait_for(lambda: carrier.seen)
+        time.sleep(0.5)
+        os.kill(first.role("authority")[0], signal.SIGKILL)
+        assert first.process.wait(timeout=30) == 70
+        assert b"asking again in 10 s" in asking.stderr.readline()
+        assert told[0][0] == 503
+        assert json.loads(told[0][1])["reason"] == "unavailable"
+        second = Server(other, name=HOST, fronts=1)
+        second.argv[second.argv.index("--listen") + 1] = \
+            f"127.0.0.1:{first.port}"
+        stack.enter_context(second)
+        assert asking.wait(timeout=30) == 0, asking.stderr.read()
+    assert carrier.seen[1] == carrier.seen[0]
+    assert orders(other) == before + 1
 
 
 def test_held_back(eco, server, there, certificate):
