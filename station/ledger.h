@@ -47,7 +47,7 @@
 #include "lib/crypto/hash.h"
 #include "lib/identity/package.h"
 
-#define LEDGER_VERSION		3
+#define LEDGER_VERSION		4
 #define LEDGER_HEADER_SIZE	44
 #define LEDGER_RECORD_MAX	8192	/* octets of one CBOR */
 #define LEDGER_PRODUCT_MAX	64

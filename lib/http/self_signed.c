@@ -10,7 +10,7 @@
 #include "lib/crypto/key.h"
 #include "lib/crypto/random.h"
 
-#define VALID_FROM	"20200101000000Z"
+#define VALID_FROM	"19700101000000Z"	/* clocks that were not set */
 #define VALID_UNTIL	"99991231235959Z"	/* RFC 5280 4.1.2.5: never */
 #define SERIAL_SIZE	16
 

@@ -115,7 +115,7 @@ def ledger(path):
     chain checked; yields the records."""
     data = path.read_bytes()
     magic, version, zero, _ = struct.unpack(">8sHH32s", data[:44])
-    assert magic == b"IMPRLEDG" and version == 3 and zero == 0
+    assert magic == b"IMPRLEDG" and version == 4 and zero == 0
     last, at, write = reader.sha256(data[:44]), 44, 0
     while at < len(data):
         mark, length = struct.unpack(">HH", data[at:at + 4])

@@ -15,6 +15,8 @@ import subprocess
 import sys
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from conftest import BIN, PRODUCTS, ROOT, fault_text, make_ecosystem, run, sample
@@ -601,6 +603,14 @@ def test_tls(line):
                    "-text").out
         assert "DNS:line-9, IP Address:127.0.0.1, DNS:line.example" in text
         assert "TLS Web Server Authentication" in text
+        # for fixtures whose clock starts in 1970, too; UTCTime until 2049
+        der = x509.load_pem_x509_certificate(
+            (line.home / "tls.pem").read_bytes()).public_bytes(
+                serialization.Encoding.DER)
+        assert b"\x17\x0d700101000000Z\x18\x0f99991231235959Z" in der
+        for clock in (1, 2 ** 37):
+            run("openssl", "verify", "-attime", clock, "-CAfile",
+                line.home / "tls.pem", line.home / "tls.pem")
         for version, name in ((ssl.TLSVersion.TLSv1_2, "TLSv1.2"),
                               (ssl.TLSVersion.TLSv1_3, "TLSv1.3")):
             tls = ssl.create_default_context(cafile=line.home / "tls.pem")
