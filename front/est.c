@@ -27,17 +27,21 @@ est_cacerts(const struct internal_welcome *welcome, struct buf *out,
 	    "the authority: too many") : ERR_OK;
 }
 
-/* The leaf that the client has shown; views into chain. */
+/* The leaf that the client has shown, if a message has room for it; views
+ * into chain. */
 static bool
 leaf_get(struct http_request *r, struct buf *chain, struct bytes *ret_leaf)
 {
-	struct bytes rest;
+	struct bytes rest, leaf;
 
 	if (http_client_chain(r, chain) != ERR_OK)
 		return false;
 	rest = buf_bytes(chain);
-	return pem_next(&rest, ret_leaf) && ret_leaf->len > 0 &&
-	    ret_leaf->len <= INTERNAL_DER_MAX;
+	if (!pem_next(&rest, &leaf) || leaf.len == 0 ||
+	    leaf.len > INTERNAL_DER_MAX)
+		return false;
+	*ret_leaf = leaf;
+	return true;
 }
 
 /* RFC 7030 4.1: nobody need have shown anything. */
@@ -52,7 +56,8 @@ cacerts_reply(struct front *front, struct http_request *r)
 	front_count(front, HTTP_OK);
 }
 
-/* RFC 7030 4.5: of the label's product, or of what the client can have. */
+/* RFC 7030 4.5: of the label's product, or of what the client can have; who
+ * has shown nothing is told what anybody is. */
 static void
 attributes_ask(struct front *front, struct http_request *r,
     struct internal_est_wish *wish)
@@ -146,7 +151,8 @@ question_get(struct http_request *r, struct internal_est *est,
 	*ret_status = HTTP_UNAUTHORIZED;
 	*ret_reason = "certificate";
 	if (!leaf_get(r, chain, &est->leaf))
-		return "TLS: show the device's certificate in the handshake";
+		return "TLS: show the device's certificate, of at most 16 "
+		    "KiB, in the handshake";
 	*ret_status = HTTP_BAD_REQUEST;
 	*ret_reason = "malformed";
 	if (est_get_request(http_body(r), der, NULL) != ERR_OK)

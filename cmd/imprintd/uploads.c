@@ -36,7 +36,7 @@ upload_find(struct desk *desk, const char *operator)
 	for (i = 0; i < UPLOADS_MAX; i++) {
 		struct desk_upload *u = &desk->uploads[i];
 
-		if (u->operator[0] != '\0' && now> u->until_ns)
+		if (u->until_ns < now && u->operator[0] != '\0')
 			upload_release(u);
 		if (u->operator[0] != '\0' &&
 		    strcmp(u->operator, operator) == 0)

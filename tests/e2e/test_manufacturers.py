@@ -420,3 +420,24 @@ def test_large(world, tmp_path):
         confirmed(world, server, world.device("ACME-0077"), "new")
         assert "manufacturer large-12: fronts have no room" in \
             server.text()
+
+
+def test_large_leaf(world):
+    """With a certificate for which the messages within the server have no
+    room: it is told so, or what anybody is told, and no front is cut off."""
+    padding = x509.UnrecognizedExtension(
+        x509.ObjectIdentifier("1.3.6.1.4.1.32473.9"),
+        b"\x04\x82" + (17000).to_bytes(2, "big") + bytes(17000))
+    with Server(world.eco, fronts=1) as server:
+        large = world.device("ACME-0088", more=[(padding, False)])
+        path = "/.well-known/est/"
+        with server.client(server.context(large)) as client:
+            anybodys = server.ask("GET", path + "csrattrs")
+            status, _, body = exchange(client, "GET", path + "csrattrs")
+            assert (status, body) == (200, anybodys[2])
+            refused(exchange(client, "POST", path + "simpleenroll", b"MAA=",
+                             [("Content-Type", "application/pkcs10")]),
+                    401, "certificate")
+        figures = server.figures()
+        assert (figures["front_cut_off_total"],
+                figures["front_starts_total"]) == (0, 1)
