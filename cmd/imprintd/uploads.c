@@ -153,8 +153,8 @@ upload_take(struct desk *desk, const char *operator, const char * query,
 	u = upload_find(desk, operator);
 	if (at == 0)
 		err = upload_begin(desk, operator, & u, diag);
-	else if (u == NULL)
-		err = diag_fail(diag, ERR_STATE, NULL, "file: nothing of it "
+	if (!err && u == NULL)
+		return diag_fail(diag, ERR_STATE, NULL, "file: nothing of it "
 		    "is here: begin again");
 	if (!err)
 		err = part_write(u, at, part, diag);

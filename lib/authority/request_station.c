@@ -310,6 +310,8 @@ loss_run(struct loss *loss, int64_t now)
 	if (!err)
 		err = operation_next(loss->authority, now, &operation,
 		    loss->diag);
+	if (err)
+		return err;
 	change.time = operation.time;
 	change.operation = operation.seq;
 	reconcile_result_sort(&loss->result);
