@@ -203,7 +203,7 @@ station_lost_cmd(struct cmd *cmd)
 	struct exposed exposed = { .cmd = cmd };
 	struct again again = { .cmd = cmd };
 	size_t i, n;
-	enum err err;
+	enum err err, published;
 
 	if (cmd->argc != 1)
 		return cmd_usage(cmd, "which station?");
@@ -237,8 +237,9 @@ station_lost_cmd(struct cmd *cmd)
 	    "revoked, and %llu that were enrolled for with those\n",
 	    (unsigned long long)again.total,
 	    (unsigned long long)again.enrolled);
-	if (!err)
-		err = change_publish(cmd, authority);
+	/* what could not be told takes nothing back */
+	published = change_publish(cmd, authority);
+	err = err ? err : published;
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 
