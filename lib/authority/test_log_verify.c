@@ -82,8 +82,9 @@ static const struct {
 	const char	*found;
 } registry_harm[] = {
 	/* one octet of the leaf of index 5 */
-	{ "UPDATE segment SET leaves = CAST(substr(leaves, 1, 160) || x'00' "
-	    "|| substr(leaves, 162) AS BLOB) WHERE first = 0",
+	{ "UPDATE segment SET leaves = CAST(substr(leaves, 1, 160) || "
+	    SQL_OTHER("substr(leaves, 161, 1)")
+	    " || substr(leaves, 162) AS BLOB) WHERE first = 0",
 	    "index 5: the registry's leaf is not that of" },
 	{ "UPDATE segment SET leaves = zeroblob(length(leaves)) WHERE "
 	    "first = (SELECT max(first) FROM segment)",
@@ -189,7 +190,8 @@ test_operations_harmed(void **state)
 
 	publish_good(w, LOG_OPERATIONS_NUMBER);
 	registry_change(w, "UPDATE operation SET entry = CAST(substr(entry, "
-	    "1, length(entry) - 1) || x'00' AS BLOB) WHERE seq = 2");
+	    "1, length(entry) - 1) || " SQL_OTHER("substr(entry, -1)")
+	    " AS BLOB) WHERE seq = 2");
 	(void)verify(w, LOG_OPERATIONS_NUMBER, &lines);
 	assert_non_null(strstr(buf_text(&lines),
 	    "index 2: the registry's leaf is not that of"));
@@ -226,7 +228,8 @@ test_rebuild(void **state)
 	assert_int_equal(rebuild(w, 28, 12, &lines, &rebuilt), 0);
 	assert_int_equal(rebuilt, 3);
 	registry_change(w, "UPDATE segment SET entries = CAST(substr("
-	    "entries, 1, 60) || x'00' || substr(entries, 62) AS BLOB) "
+	    "entries, 1, 60) || " SQL_OTHER("substr(entries, 61, 1)")
+	    " || substr(entries, 62) AS BLOB) "
 	    "WHERE first = 8");
 	assert_int_equal(rebuild(w, 0, 49, &lines, &rebuilt), 1);
 	assert_int_equal(rebuilt, 40);

@@ -66,7 +66,8 @@ static const struct {
 	{ "UPDATE name_block SET order_number = 3 WHERE block = 0", GET,
 	    "altered" },
 	{ "UPDATE name_block SET body = CAST(substr(body, 1, length(body) - "
-	    "1) || x'00' AS BLOB) WHERE block = 1", RUN,
+	    "1) || " SQL_OTHER("substr(body, -1)")
+	    " AS BLOB) WHERE block = 1", RUN,
 	    "names of order 2, block 1: altered" },
 	{ "UPDATE name_block SET body = (SELECT body FROM name_block "
 	    "WHERE block = 2) WHERE block = 1", RUN, "altered" },

@@ -569,7 +569,8 @@ test_record_altered(void **state)
 
 	issue(w);
 	registry_change(w, "UPDATE meta SET value = substr(value, 1, "
-	    "length(value) - 1) || x'00' WHERE name = 'published-bulk'");
+	    "length(value) - 1) || " SQL_OTHER("substr(value, -1)")
+	    " WHERE name = 'published-bulk'");
 	assert_int_equal(publish_at(w, NOW, false, &diag), ERR_CORRUPT);
 	assert_non_null(strstr(diag.what, "published of log bulk"));
 	assert_int_equal(operation_replay(w->authority, NULL, NULL, NULL),

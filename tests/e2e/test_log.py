@@ -271,7 +271,8 @@ EDITS = [
     ("UPDATE range SET state = 3 WHERE first = 192",
      "index 192: the registry's leaf is not that"),
     ("UPDATE log SET frontier = CAST(substr(frontier, 1, "
-     "length(frontier) - 1) || x'00' AS BLOB) WHERE log = 1",
+     "length(frontier) - 1) || CASE substr(frontier, -1) WHEN x'00' "
+     "THEN x'01' ELSE x'00' END AS BLOB) WHERE log = 1",
      "its tree was altered"),
     ("UPDATE log SET checkpoint = x'00' WHERE log = 1", "was altered"),
     ("UPDATE log SET checkpoint = (SELECT checkpoint FROM log WHERE log = 3)"
@@ -301,7 +302,8 @@ def test_entry_edited(logged, tmp_path):
 def test_operation_edited(logged, tmp_path):
     eco = logged.copy(tmp_path / "eco")
     edit(eco, "UPDATE operation SET entry = CAST(substr(entry, 1, "
-         "length(entry) - 1) || x'00' AS BLOB) WHERE seq = 2")
+         "length(entry) - 1) || CASE substr(entry, -1) WHEN x'00' "
+         "THEN x'01' ELSE x'00' END AS BLOB) WHERE seq = 2")
     assert "index 2:" in eco.imprint("log", "verify", "operations",
                                      code=8).out
 
