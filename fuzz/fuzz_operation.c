@@ -9,6 +9,14 @@
 
 static struct world *world;
 
+static void
+gone(void)
+{
+	void *state = world;
+
+	(void)world_free(&state);
+}
+
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -17,7 +25,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc, (void)argv;
 	(void)world_make(&state);
 	world = state;
-	return 0;
+	return atexit(gone);
 }
 
 int
