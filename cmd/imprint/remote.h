@@ -49,7 +49,8 @@ MUST_USE enum err remote_product(struct cmd *, const char *word,
     struct product *ret_product, uint8_t ret_hash[STORE_HASH_SIZE]);
 /* The product that a word names (NAME, NAME@VERSION, first digits of a hash),
  * as the server has it, to be shown: which one a name names is its word.
- * ret_object has hash and time. ERR_NOTFOUND; ERR_AUTH: it is not what was asked for. */
+ * ret_object has hash and time. ERR_NOTFOUND; ERR_AUTH: it is not what was
+ * asked for. */
 MUST_USE enum err remote_product_get(struct cmd *, const char *word,
     struct product *ret_product, struct store_object *ret_object);
 /* The CA of services, for a certificate of key that was answered: both good
