@@ -133,7 +133,6 @@ struct search {
 	struct authority	*authority;
 	const struct chosen	*chosen;
 	struct status_ranges	*list;
-	size_t			 next, end;	/* ranges of the order */
 	struct diag		*diag;
 };
 
@@ -175,28 +174,30 @@ range_collect(void *ctx, const struct store_range *range)
 
 	if (s->chosen->kind == CHOSEN_PACK && range->pack != s->chosen->pack)
 		return ERR_OK;
-	/* not joined: they are walked side by side with births */
 	return status_ranges_add(s->list, range->log, range->first,
 	    range->count, s->diag);
 }
 
-/* Births and the order's ranges go up side by side. */
 static enum err
 birth_collect(void *ctx, const struct address *birth)
 {
-	struct search *s = ctx;
-	const struct status_range *range;
+	return device_find(ctx, birth);
+}
 
-	for (; s->next < s->end; s->next++) {
-		range = &s->list->ranges[s->next];
-		if (range->log > birth->log || (range->log == birth->log &&
-		    range->first > birth->index))
-			return ERR_OK;
-		if (range->log == birth->log &&
-		    birth->index - range->first < range->count)
-			return device_find(s, birth);
+/* What the devices of the order have by now, of the ranges from first. */
+static enum err
+devices_find(struct search *s, size_t first)
+{
+	size_t i, end = s->list->count;
+	enum err err = ERR_OK;
+
+	for (i = first; i < end && !err; i++) {
+		const struct status_range births = s->list->ranges[i];
+
+		err = field_births_each(s->authority, &births, birth_collect,
+		    s, s->diag);
 	}
-	return ERR_OK;
+	return err;
 }
 
 static enum err
@@ -206,9 +207,10 @@ order_find(struct search *s)
 	struct store *store = s->authority->store;
 	struct store_order order;
 	char pack[32] = "";
+	size_t first;
 	enum err err;
 
-	s->next = s->list->count;
+	first = s->list->count;
 	err = store_order_get(store, chosen->order, &order, s->diag);
 	if (!err)
 		err = store_range_each(store, 0, chosen->order,
@@ -218,12 +220,10 @@ order_find(struct search *s)
 	if (chosen->kind == CHOSEN_PACK)
 		(void)snprintf(pack, sizeof(pack), ", pack %llu",
 		    (unsigned long long)chosen->pack);
-	s->end = s->list->count;
-	if (s->end == s->next)
+	if (s->list->count == first)
 		return diag_fail(s->diag, ERR_NOTFOUND, NULL, "order %u%s: "
 		    "nothing was issued in it", chosen->order, pack);
-	status_ranges_sort(s->list, s->next);
-	return field_births_each(s->authority, birth_collect, s, s->diag);
+	return devices_find(s, first);
 }
 
 static enum err

@@ -57,6 +57,7 @@ struct world {
 	struct signer		*operator;
 	uint8_t			 product[PRODUCTS][SHA256_SIZE];
 	uint8_t			 station[STATIONS][KEY_PRIVATE_SIZE];
+	uint8_t			 signing[STATIONS][KEY_PRIVATE_SIZE];
 };
 
 static inline void shell(const char *, ...)
@@ -144,7 +145,8 @@ product_body(const char *file, struct buf *out)
 
 static inline void
 station_body(const char *name, enum key_alg alg,
-    uint8_t private[KEY_PRIVATE_SIZE], struct buf *out)
+    uint8_t private[KEY_PRIVATE_SIZE], uint8_t signing[KEY_PRIVATE_SIZE],
+    struct buf *out)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
 	struct station_statement statement = { .created = NOW };
@@ -152,7 +154,7 @@ station_body(const char *name, enum key_alg alg,
 
 	(void)snprintf(statement.name, sizeof(statement.name), "%s", name);
 	key_make(alg, &statement.sealing, private, NULL);
-	key_make(KEY_P256, &statement.signing, NULL, &signer);
+	key_make(KEY_P256, &statement.signing, signing, &signer);
 	good(station_statement_sign(&statement, signer, out, &diag), &diag);
 }
 
@@ -252,7 +254,7 @@ world_make(void **state)
 		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 
 		station_body(station_names[i], station_algs[i],
-		    w->station[i], &body);
+		    w->station[i], w->signing[i], &body);
 		good(submit(w, REQUEST_STATION_ADD, buf_bytes(&body),
 		    &result, &diag), &diag);
 	}
