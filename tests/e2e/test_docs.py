@@ -134,7 +134,7 @@ def test_named_files_exist(path):
 
 
 @pytest.mark.parametrize("path", sorted(
-    ROOT.glob("examples/systemd/*.service")), ids=name_of)
+    ROOT.glob("examples/systemd/*.*")), ids=name_of)
 def test_units_name_documents(path):
     named = re.findall(r"docs/[\w/-]+\.md", path.read_text(encoding="utf-8"))
     assert [n for n in named if not (ROOT / n).exists()] == []
