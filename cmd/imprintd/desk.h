@@ -181,10 +181,10 @@ MUST_USE enum err run_busy(const struct desk *, struct diag *);
 /* uploads.c: an operator's next part; query: where it stands, and its hash.
  * JSON of how much there is. ERR_STATE: what is before it is missing;
  * ERR_AUTH, ERR_INVALID, ERR_LIMIT, ERR_BUSY. */
-MUST_USE enum err upload_take(struct desk *, const char *operator,
-    const char * query, struct bytes part, struct buf *out, struct diag *);
+MUST_USE enum err upload_take(struct desk *, const char *whose,
+    const char *query, struct bytes part, struct buf *out, struct diag *);
 /* NULL: none. */
-struct desk_upload *upload_find(struct desk *, const char *operator);
+struct desk_upload *upload_find(struct desk *, const char *whose);
 void	upload_release(struct desk_upload *);
 
 /* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
