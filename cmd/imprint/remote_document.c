@@ -111,9 +111,8 @@ under_root(struct cmd *cmd, const struct remote_trust *trust,
 	return err;
 }
 
-/* The document signer of this kid. */
-static enum err
-signer_find(struct cmd *cmd, const struct remote_trust *trust,
+enum err
+remote_signer_find(struct cmd *cmd, const struct remote_trust *trust,
     struct bytes kid, struct public_key *ret_key, bool *ret_found)
 {
 	struct bytes rest = buf_bytes(&trust->certificates), der;
@@ -152,7 +151,7 @@ document_check(struct cmd *cmd, const struct remote_trust *trust,
 	bool good = false;
 	enum err err;
 
-	err = signer_find(cmd, trust, d->document.message.kid, &d->signer,
+	err = remote_signer_find(cmd, trust, d->document.message.kid, &d->signer,
 	    &good);
 	if (!err && !good)
 		return not_good(cmd, word, "is signed by no document signer "
@@ -406,7 +405,7 @@ jwt_check(struct cmd *cmd, const struct remote_trust *trust,
 		if (!err)
 			err = cose_key_thumbprint(&info.public_key, kid);
 		if (!err && !info.ca)
-			err = signer_find(cmd, trust, bytes_of(kid,
+			err = remote_signer_find(cmd, trust, bytes_of(kid,
 			    sizeof(kid)), &key, &good);
 		if (!err && good)
 			err = rendering_jwt_check(&source,

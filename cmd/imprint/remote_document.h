@@ -21,6 +21,10 @@ struct remote_trust {
 #define _cleanup_remote_trust_ __attribute__((cleanup(remote_trust_release)))
 void	remote_trust_release(struct remote_trust *);
 MUST_USE enum err remote_trust_open(struct cmd *, struct remote_trust *);
+/* The document signer of this kid, present or earlier. */
+MUST_USE enum err remote_signer_find(struct cmd *,
+    const struct remote_trust *, struct bytes kid,
+    struct public_key *ret_key, bool *ret_found);
 /* The same as PEM, root first: as a trust.pem of this machine. */
 MUST_USE enum err remote_trust_pem(struct cmd *, struct buf *out);
 

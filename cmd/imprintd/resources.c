@@ -23,6 +23,7 @@ struct page {
 	struct json	 json;
 	uint64_t	 at, from, left;
 	uint32_t	 log;
+	uint32_t	 order;		/* 0: any */
 	bool		 more;
 	uint64_t	 next;		/* with more */
 };
@@ -346,6 +347,40 @@ identity_item(struct page *page, struct lookup *lookup, uint64_t index,
 	return err;
 }
 
+struct order_walk {
+	struct page	*page;
+	struct lookup	*lookup;
+	struct diag	*diag;
+};
+
+static enum err
+order_range(void *ctx, const struct store_range *range)
+{
+	struct order_walk *walk = ctx;
+	uint64_t at = range->first, end = range->first + range->count;
+	enum err err = ERR_OK;
+
+	if (at < walk->page->from)
+		at = walk->page->from;
+	for (; !err && !walk->page->more && at < end; at++)
+		err = identity_item(walk->page, walk->lookup, at, walk->diag);
+	return err || !walk->page->more ? err : ERR_INTERRUPTED;
+}
+
+/* A range's first index only grows within the order's log. */
+static enum err
+identities_of_order(struct page *page, struct lookup *lookup,
+    struct diag *diag)
+{
+	struct order_walk walk = { page, lookup, diag };
+	enum err err;
+
+	err = store_range_each(authority_store(page->desk->authority),
+	    page->log, page->order, RANGE_COMMITTED, order_range, &walk,
+	    diag);
+	return err == ERR_INTERRUPTED ? ERR_OK : err;
+}
+
 static enum err
 identities_list(struct page *page, struct diag *diag)
 {
@@ -356,6 +391,8 @@ identities_list(struct page *page, struct diag *diag)
 	enum err err;
 
 	err = lookup_new(page->desk->authority, &lookup, diag);
+	if (!err && page->order != 0)
+		return identities_of_order(page, lookup, diag);
 	while (!err && !page->more) {
 		err = store_range_get(store, page->log, at, &range, NULL);
 		if (err)	/* the log ends here */
@@ -480,10 +517,11 @@ begins(const char **text, const char *with)
 	return true;
 }
 
-/* cursor=N, limit=N, log=NAME, in any order, with & between them. */
+/* cursor=N, limit=N, log=NAME, order=N, in any order, with & between them. */
 static enum err
 page_query(struct page *page, const char *query, struct diag *diag)
 {
+	uint64_t order = 0;
 	size_t len = 0;
 	enum err err = ERR_OK;
 
@@ -505,6 +543,11 @@ page_query(struct page *page, const char *query, struct diag *diag)
 			len = strcspn(query, "&");
 			err = len == 0 ? ERR_OK : ERR_INVALID;
 			page->log = LOG_ONLINE_NUMBER;
+		} else if (begins(&query, "order=")) {
+			len = strcspn(query, "&");
+			err = number_get(query, len, UINT32_MAX, &order,
+			    diag);
+			page->order = (uint32_t)order;
 		} else {
 			err = ERR_INVALID;
 		}
@@ -512,7 +555,7 @@ page_query(struct page *page, const char *query, struct diag *diag)
 			break;
 	}
 	return err ? diag_fail(diag, err, NULL, "query: allowed are cursor, "
-	    "limit (1 to %d) and log (%s, %s)", PAGE_MAX, LOG_BULK,
+	    "limit (1 to %d), order and log (%s, %s)", PAGE_MAX, LOG_BULK,
 	    LOG_ONLINE) : ERR_OK;
 }
 

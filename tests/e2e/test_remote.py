@@ -191,7 +191,7 @@ def test_stopped(eco, there):
      "--publish-url", "http://x.example"], ["log", "verify"],
     ["identity", "export", "--order", 1, "--format", "json"],
     ["operator", "add", "cy"],
-    ["station", "lost", "line-2"]])
+    ["identity", "list", "--claim-codes"]])
 def test_not_from_elsewhere(eco, there, argv):
     """What would need a name that the network answers, or what lies there."""
     before = operations(eco)
