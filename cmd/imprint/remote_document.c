@@ -151,8 +151,8 @@ document_check(struct cmd *cmd, const struct remote_trust *trust,
 	bool good = false;
 	enum err err;
 
-	err = remote_signer_find(cmd, trust, d->document.message.kid, &d->signer,
-	    &good);
+	err = remote_signer_find(cmd, trust, d->document.message.kid,
+	    &d->signer, &good);
 	if (!err && !good)
 		return not_good(cmd, word, "is signed by no document signer "
 		    "of this ecosystem");
