@@ -221,6 +221,11 @@ bool	operator_query(struct desk *, struct desk_peer *,
 bool	station_head(struct desk *, struct desk_peer *,
 	    const struct internal_message *);
 
+/* dry_run.c: what a body of REQUEST_STATUS_CHOSEN, whose hash the query is of,
+ * would come to; JSON, appended. */
+MUST_USE enum err dry_run(struct desk *, const char *query,
+    struct bytes body, struct buf *out, struct diag *);
+
 /* resources.c: JSON, appended. ERR_NOTFOUND, ERR_INVALID. */
 MUST_USE enum err resource_list(struct desk *, const char *path,
     const char *query, struct buf *out, struct diag *);
@@ -240,6 +245,9 @@ MUST_USE enum err resource_product(struct desk *, const char *word,
     struct buf *out, struct diag *);
 MUST_USE enum err resource_signers(struct desk *, struct buf *out,
     struct diag *);
+/* An identity's document, or the same as a JWT. */
+MUST_USE enum err resource_document(struct desk *, const char *word,
+    const char *query, bool jwt, struct buf *out, struct diag *);
 
 /* identities.c: all jobs of a turn, durable when it returns ERR_OK; else
  * nothing may be told of them. One that cannot be carried out is refused; the
