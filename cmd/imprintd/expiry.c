@@ -5,19 +5,12 @@
 #include <sys/statvfs.h>
 
 #include "cmd/imprintd/desk.h"
-#include "lib/authority/chip_maker.h"
+#include "lib/authority/ending.h"
 #include "lib/authority/publish.h"
 #include "lib/base/clock.h"
-#include "lib/x509/x509_read.h"
 
 #define AGAIN_S		300
 #define SERVICE_PAST_S	(90 * 86400)	/* nobody has it any more, then */
-
-static const char *const kinds[] = { "ca", "document-signer", "service",
-	"manufacturer", "chip-maker" };
-enum { KIND_CA, KIND_DOCUMENT, KIND_SERVICE, KIND_MANUFACTURER, KIND_MAKER,
-	KINDS };
-_Static_assert(sizeof(kinds) / sizeof(kinds[0]) == KINDS, "kinds");
 
 struct ending {
 	char	name[STORE_NAME_MAX + 1];
@@ -28,19 +21,21 @@ struct ending {
  * told stays small. */
 #define ENDINGS_MAX	16
 struct endings {
-	struct ending	list[KINDS][ENDINGS_MAX];
-	size_t		count[KINDS];
+	struct ending	list[ENDING_KINDS][ENDINGS_MAX];
+	size_t		count[ENDING_KINDS];
 	int64_t		now;
 };
 
 /* The one of a name that comes last takes the place of those before. */
-static void
-ending_add(struct endings *endings, unsigned kind, const char *name,
-    int64_t end)
+static enum err
+ending_add(void *ctx, enum ending_kind kind, const char *name, int64_t end)
 {
+	struct endings *endings = ctx;
 	struct ending *list = endings->list[kind], *place = NULL;
 	size_t i, *count = &endings->count[kind];
 
+	if (kind == ENDING_SERVICE && end <= endings->now - SERVICE_PAST_S)
+		return ERR_OK;
 	for (i = 0; i < *count && place == NULL; i++)
 		if (strcmp(list[i].name, name) == 0)
 			place = &list[i];
@@ -52,82 +47,13 @@ ending_add(struct endings *endings, unsigned kind, const char *name,
 			if (list[i].end > place->end)
 				place = &list[i];
 		if (place->end <= end)
-			return;
+			return ERR_OK;
 	}
 	(void)snprintf(place->name, sizeof(place->name), "%s", name);
 	place->end = end;
-}
-
-/* "document", "document.2", ...: the last one signs. */
-static bool
-is_document_signer(const char *name)
-{
-	size_t len = strlen(KEY_DOCUMENT);
-
-	return strncmp(name, KEY_DOCUMENT, len) == 0 &&
-	    (name[len] == '\0' || name[len] == '.');
-}
-
-static enum err
-certificate_ends(void *ctx, const struct store_object *object)
-{
-	size_t prefix = strlen(SERVICE_PREFIX);
-	struct endings *endings = ctx;
-	struct x509_info info;
-	enum err err;
-
-	err = x509_read(object->body, &info, NULL);
-	if (err)
-		return err;
-	if (is_document_signer(object->name))
-		ending_add(endings, KIND_DOCUMENT, KEY_DOCUMENT,
-		    info.not_after);
-	else if (strncmp(object->name, SERVICE_PREFIX, prefix) != 0)
-		ending_add(endings, KIND_CA, object->name, info.not_after);
-	else if (info.not_after > endings->now - SERVICE_PAST_S)
-		ending_add(endings, KIND_SERVICE, object->name + prefix,
-		    info.not_after);
 	return ERR_OK;
 }
 
-static enum err
-makers_end(struct endings *endings, unsigned kind,
-    const struct chip_makers *makers)
-{
-	const struct device_list_signer *signer;
-	struct x509_info info;
-	size_t i;
-	enum err err;
-
-	for (i = 0; i < makers->signer_count; i++) {
-		signer = &makers->signers[i];
-		err = x509_read(signer->cert, &info, NULL);
-		if (err)
-			return err;
-		ending_add(endings, kind, signer->name, info.not_after);
-	}
-	return ERR_OK;
-}
-
-static enum err
-endings_find(struct desk *desk, struct endings *endings)
-{
-	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
-	_cleanup_chip_makers_ struct chip_makers chips = CHIP_MAKERS_INIT;
-	enum err err;
-
-	err = authority_object_each(desk->authority, STORE_CERTIFICATE,
-	    certificate_ends, endings, NULL);
-	if (!err)
-		err = manufacturers_load(desk->authority, &makers, NULL);
-	if (!err)
-		err = makers_end(endings, KIND_MANUFACTURER, &makers);
-	if (!err)
-		err = chip_makers_load(desk->authority, &chips, NULL);
-	return err ? err : makers_end(endings, KIND_MAKER, &chips);
-}
-
-/* Names are a-z, 0-9, '-' and '.' (authority.h, chip_maker.h). */
 static void
 endings_put(const struct endings *endings, struct buf *out)
 {
@@ -135,12 +61,12 @@ endings_put(const struct endings *endings, struct buf *out)
 	unsigned kind;
 	size_t i;
 
-	for (kind = 0; kind < KINDS; kind++)
+	for (kind = 0; kind < ENDING_KINDS; kind++)
 		for (i = 0; i < endings->count[kind]; i++) {
 			ending = &endings->list[kind][i];
 			buf_printf(out, "imprint_certificate_expiry_timestamp_"
 			    "seconds{kind=\"%s\",name=\"%s\"} %lld\n",
-			    kinds[kind], ending->name,
+			    ending_kind_name(kind), ending->name,
 			    (long long)ending->end);
 		}
 }
@@ -158,7 +84,8 @@ certificates_put(struct desk *desk, struct buf *out)
 	if (place != desk->endings_place) {
 		desk->endings_place = place;
 		buf_clear(&desk->endings);
-		if (endings_find(desk, &endings) == ERR_OK)
+		if (authority_endings(desk->authority, ending_add, &endings,
+		    NULL) == ERR_OK)
 			endings_put(&endings, &desk->endings);
 	}
 	figures_head(out, "certificate_expiry_timestamp_seconds", "gauge",
