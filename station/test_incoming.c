@@ -54,6 +54,17 @@ answer_first(void)
 	return (char)c;
 }
 
+/* A station at work, and a pack that waits for it. */
+static void
+waiting_for_it(struct looking *look, struct station *s)
+{
+	look->io.state = look;
+	assert_int_equal(station_open(&look->io, "home", STATION_WORK, s,
+	    NULL), ERR_OK);
+	assert_int_equal(station_serving(s, NULL), ERR_OK);
+	assert_int_equal(rename("in.pack", WAITING), 0);
+}
+
 static void
 it_is_said_when_it_is_durable(void **state)
 {
@@ -61,11 +72,7 @@ it_is_said_when_it_is_durable(void **state)
 	struct looking look = looking_new();
 
 	(void)state;
-	look.io.state = &look;
-	assert_int_equal(station_open(&look.io, "home", STATION_WORK, &s,
-	    NULL), ERR_OK);
-	assert_int_equal(station_serving(&s, NULL), ERR_OK);
-	assert_int_equal(rename("in.pack", WAITING), 0);
+	waiting_for_it(&look, &s);
 	look.synced = 0;
 	assert_int_equal(station_take(&s, NOW, NULL), ERR_OK);
 	assert_in_range(look.synced, 1, 2);
@@ -81,11 +88,7 @@ what_is_not_durable_is_not_said_to_be(void **state)
 	struct looking look = looking_new();
 
 	(void)state;
-	look.io.state = &look;
-	assert_int_equal(station_open(&look.io, "home", STATION_WORK, &s,
-	    NULL), ERR_OK);
-	assert_int_equal(station_serving(&s, NULL), ERR_OK);
-	assert_int_equal(rename("in.pack", WAITING), 0);
+	waiting_for_it(&look, &s);
 	assert_int_equal(ledger_room(s.ledger, NULL), ERR_OK);
 	look.fails = true;
 	assert_int_equal(station_take(&s, NOW, NULL), ERR_OK);

@@ -10,9 +10,7 @@ store_association_put(struct store *st, uint32_t log, uint64_t first,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, log);
@@ -57,9 +55,7 @@ store_line_key_put(struct store *st, uint64_t hash, uint32_t log,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_u64(&q, hash);

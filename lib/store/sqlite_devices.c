@@ -13,9 +13,7 @@ store_device_list_put(struct store *st, const struct store_device_list *list,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, list->order);
@@ -74,9 +72,7 @@ store_device_mark_put(struct store *st, const uint8_t mark[STORE_MARK_SIZE],
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_bytes(&q, bytes_of(mark, STORE_MARK_SIZE));
@@ -126,9 +122,7 @@ store_device_mark_move(struct store *st, const uint8_t mark[STORE_MARK_SIZE],
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, order);
@@ -146,9 +140,7 @@ store_device_mark_drop(struct store *st, uint32_t order, uint64_t from,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, order);

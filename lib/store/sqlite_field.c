@@ -12,9 +12,7 @@ store_field_put(struct store *st, enum store_field table, uint32_t log,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, table == STORE_ENROLMENT ? enrolment :
+	err = sql_change(st, table == STORE_ENROLMENT ? enrolment :
 		    device, &q, diag);
 	if (err)
 		return err;

@@ -77,6 +77,9 @@ struct sql {
  * walk's callback may use the same text again. */
 MUST_USE enum err sql_open(struct store *, const char *text,
     struct sql *ret_sql, struct diag *);
+/* The same for one that writes: store_writable() first. */
+MUST_USE enum err sql_change(struct store *, const char *text,
+    struct sql *ret_sql, struct diag *);
 void	sql_close(struct sql *);
 
 /* Views must stay valid until sql_close(). */

@@ -161,9 +161,7 @@ store_checkpoint_put(struct store *st, uint32_t log, struct bytes checkpoint,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_bytes(&q, checkpoint);
@@ -183,9 +181,7 @@ store_log_frontier_put(struct store *st, uint32_t log, struct bytes frontier,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_bytes(&q, frontier);
@@ -206,9 +202,7 @@ store_log_grow(struct store *st, uint32_t log, uint64_t size,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_u64(&q, size);

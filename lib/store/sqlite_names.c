@@ -15,9 +15,7 @@ store_name_file_put(struct store *st, const struct store_name_file *file,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, file->order);
@@ -316,9 +314,7 @@ store_name_part_drop(struct store *st, uint64_t pool, uint32_t log,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_int(&q, log);

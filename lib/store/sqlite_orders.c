@@ -161,9 +161,7 @@ store_order_set(struct store *st, uint32_t number, uint64_t committed,
 	_cleanup_sql_ struct sql q = SQL_INIT;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, text, &q, diag);
+	err = sql_change(st, text, &q, diag);
 	if (err)
 		return err;
 	sql_put_u64(&q, committed);

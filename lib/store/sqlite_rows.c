@@ -25,9 +25,7 @@ store_block_next(struct store *st, enum store_blocks which,
 	bool row = false;
 	enum err err;
 
-	err = store_writable(st, diag);
-	if (!err)
-		err = sql_open(st, blocks[which].next, &q, diag);
+	err = sql_change(st, blocks[which].next, &q, diag);
 	if (!err)
 		err = sql_row(&q, &row, diag);
 	if (err)

@@ -176,6 +176,15 @@ sql_open(struct store *st, const char *text, struct sql *ret_sql,
 	return ERR_OK;
 }
 
+enum err
+sql_change(struct store *st, const char *text, struct sql *ret_sql,
+    struct diag *diag)
+{
+	enum err err = store_writable(st, diag);
+
+	return err ? err : sql_open(st, text, ret_sql, diag);
+}
+
 void
 sql_close(struct sql *q)
 {

@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import cbor2
+from cryptography import x509
 
 from conftest import BIN, SANITIZER
 
@@ -112,6 +113,15 @@ class Server:
                                          timeout=PATIENCE_S)
         return (context or self.context()).wrap_socket(
             plain, server_hostname=self.name)
+
+    def serials(self):
+        """Of the certificates that the fronts show."""
+        found = set()
+        for _ in range(12):
+            with self.dial() as tls:
+                found.add(x509.load_der_x509_certificate(
+                    tls.getpeercert(True)).serial_number)
+        return found
 
     @contextlib.contextmanager
     def client(self, context=None):

@@ -15,7 +15,6 @@ import threading
 import time
 
 import pytest
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
@@ -392,21 +391,12 @@ def test_authority_dies(factory, shared, tmp_path):
     assert died >= 3
 
 
-def serials(server):
-    found = set()
-    for _ in range(8):
-        with server.dial() as tls:
-            found.add(x509.load_der_x509_certificate(
-                tls.getpeercert(True)).serial_number)
-    return found
-
-
 def test_certificates_change(field):
     """While all devices enrol: none of them is told to come again, or loses
     its connection; those that come later see the new certificate."""
     asked = [one.with_keys(ENROL) for one in field.devices]
     with Server(field.eco) as server:
-        before, jobs = serials(server), []
+        before, jobs = server.serials(), []
         half, request = server.dial(server.context(field.devices[0])), \
             asked[0][0]
         half.sendall((f"POST /v1/identity HTTP/1.1\r\nHost: {NAME}\r\n"
@@ -421,7 +411,7 @@ def test_certificates_change(field):
                 time.sleep(0.02)
             answers = [job.result() for job in jobs]
         assert [status for status, _, _ in answers] == [200] * (DEVICES - 1)
-        wait_for(lambda: not before & serials(server))
+        wait_for(lambda: not before & server.serials())
         half.sendall(request[100:])
         reply = http.client.HTTPResponse(half)
         reply.begin()

@@ -11,10 +11,10 @@ from conftest import PASSPHRASE, PRODUCTS, program_needed
 from imprintd import Server, wait_for
 from line import Fixture, Served
 from test_api import RECONCILE, Remote
-from test_floor import make_floor
 from test_imprintd import problem
 from test_names import METER, csv_write, meters
 from test_remote import HOST, Elsewhere, between
+from test_station_anchor import make_anchored
 from test_station_sync import Synced
 
 pytestmark = program_needed("imprintd")
@@ -27,12 +27,8 @@ TARGET = "/v1/files"
 @pytest.fixture(scope="module")
 def floor(pristine, tmp_path_factory):
     """All of an order handed out: its report is of several parts."""
-    root = tmp_path_factory.mktemp("files")
-    eco = pristine.copy(root / "ca")
-    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
-    made = make_floor(eco, root / "floor", count=COUNT)
-    made.station("import", made.pack)
-    floor = Synced(made.root, eco)
+    floor = make_anchored(pristine, tmp_path_factory.mktemp("files"), COUNT,
+                          Synced)
     with Served(floor) as served:
         bench = Fixture(served, "bench-1")
         for i in range(COUNT):      # their records are long

@@ -80,14 +80,18 @@ class Anchored(Floor):
         shutil.copytree(kept, self.home)
 
 
-@pytest.fixture(scope="module")
-def made(pristine, tmp_path_factory):
-    root = tmp_path_factory.mktemp("anchored")
+def make_anchored(pristine, root, count=COUNT, kind=Anchored):
+    """A station with a pack of cameras, and its authority."""
     eco = pristine.copy(root / "ca")
     eco.imprint("product", "add", PRODUCTS / "camera.yaml")
-    floor = make_floor(eco, root / "floor", count=COUNT)
+    floor = make_floor(eco, root / "floor", count=count)
     floor.station("import", floor.pack)
-    return Anchored(floor.root, eco)
+    return kind(floor.root, eco)
+
+
+@pytest.fixture(scope="module")
+def made(pristine, tmp_path_factory):
+    return make_anchored(pristine, tmp_path_factory.mktemp("anchored"))
 
 
 @pytest.fixture

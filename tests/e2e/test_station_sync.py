@@ -11,14 +11,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
-from conftest import BIN, PRODUCTS, fault_text, program_needed
+from conftest import BIN, fault_text, program_needed
 from imprintd import DONE, REFUSED, Authority, Server
 from line import Fixture, Served
 from test_api import problem
-from test_floor import make_floor
 from test_remote import HOST, Elsewhere, between, free_port
 from test_station_anchor import (AUTH, BUSY, CONFLICT, CORRUPT, COUNT,
-                                 Anchored)
+                                 Anchored, make_anchored)
 
 pytestmark = program_needed("imprintd")
 
@@ -57,12 +56,8 @@ class Synced(Anchored):
 
 @pytest.fixture(scope="module")
 def made(pristine, tmp_path_factory):
-    root = tmp_path_factory.mktemp("synced")
-    eco = pristine.copy(root / "ca")
-    eco.imprint("product", "add", PRODUCTS / "camera.yaml")
-    floor = make_floor(eco, root / "floor", count=COUNT)
-    floor.station("import", floor.pack)
-    return Synced(floor.root, eco)
+    return make_anchored(pristine, tmp_path_factory.mktemp("synced"),
+                         kind=Synced)
 
 
 @pytest.fixture
