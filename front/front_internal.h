@@ -64,6 +64,9 @@ void	front_refuse(struct front *, struct http_request *, enum http_status,
  */
 bool	link_ask(struct front *, enum internal_type, struct bytes body,
 	    struct http_call *reply);
+/* What who asked is told then: 503 away, or busy; nothing was passed on. With
+ * unavailable it was, and no answer came. */
+void	link_refuse(struct front *, struct http_request *);
 void	link_ready(void *front);
 /* Is a question of this type under way? */
 bool	link_asked(const struct front *, enum internal_type);

@@ -15,11 +15,7 @@ device_ask(struct front *front, struct http_request *r,
 	call = buf_err(body) != ERR_OK ? NULL : http_defer(r);
 	if (call == NULL || link_ask(front, type, buf_bytes(body), call))
 		return;
-	front_refuse(front, r, HTTP_UNAVAILABLE, front->away ?
-	    "unavailable" : "busy", front->away ? "the authority is not"
-	    " there now; the same request again is safe" : "too many wait"
-	    " already; the same request again is safe", front->away ?
-	    RETRY_AWAY : RETRY_BUSY);
+	link_refuse(front, r);
 	http_call_end(&call);
 }
 

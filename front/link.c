@@ -59,6 +59,18 @@ link_ask(struct front *front, enum internal_type type, struct bytes body,
 	return true;
 }
 
+void
+link_refuse(struct front *front, struct http_request *r)
+{
+	if (front->away)
+		front_refuse(front, r, HTTP_UNAVAILABLE, "away",
+		    "not carried out: the authority is not there now",
+		    RETRY_AWAY);
+	else
+		front_refuse(front, r, HTTP_UNAVAILABLE, "busy",
+		    "not carried out: too many wait already", RETRY_BUSY);
+}
+
 bool
 link_asked(const struct front *front, enum internal_type type)
 {
@@ -71,16 +83,16 @@ link_asked(const struct front *front, enum internal_type type)
 	return false;
 }
 
+/* It was passed on: whether it was carried out, or will be, nobody knows. */
 static void
-call_away(struct front *front, struct front_call *call, const char *detail,
-    const char *retry)
+call_lost(struct front *front, struct front_call *call, const char *detail)
 {
 	struct http_request *r;
 
 	r = call->reply == NULL ? NULL : http_call_request(call->reply);
 	if (r != NULL)
 		front_refuse(front, r, HTTP_UNAVAILABLE, "unavailable",
-		    detail, retry);
+		    detail, RETRY_AWAY);
 	http_call_end(&call->reply);
 	call->number = 0;
 }
@@ -96,8 +108,8 @@ link_expire(struct front *front)
 		call = &front->calls[i];
 		if (call->number != 0 && now - call->since_ns >
 		    CALL_S * INT64_C(1000000000))
-			call_away(front, call, "no answer in time; the same"
-			    " request again is safe", RETRY_AWAY);
+			call_lost(front, call, "no answer in time; the same"
+			    " request again is safe");
 	}
 }
 
@@ -110,9 +122,9 @@ link_drop(struct front *front)
 	front->ready = false;
 	for (i = 0; i < INTERNAL_CALLS_MAX; i++)
 		if (front->calls[i].number != 0)
-			call_away(front, &front->calls[i], "the authority is"
-			    " not there now; the same request again is safe",
-			    RETRY_AWAY);
+			call_lost(front, &front->calls[i], "the authority"
+			    " ended before it answered; the same request"
+			    " again is safe");
 }
 
 static void

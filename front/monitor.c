@@ -62,8 +62,7 @@ figures_send(struct front *front, struct http_call *reply)
 		return;
 	r = reply == NULL ? NULL : http_call_request(reply);
 	if (r != NULL)
-		front_refuse(front, r, HTTP_UNAVAILABLE, "unavailable",
-		    "the authority cannot be asked now", RETRY_AWAY);
+		link_refuse(front, r);
 	http_call_end(&reply);
 }
 

@@ -83,6 +83,11 @@ MUST_USE enum err product_find(struct cmd *, struct authority *,
     const char *word, struct product *ret_product,
     struct store_object *ret_object);
 
+/* The same to look at it: with --server, as the server says. */
+MUST_USE enum err product_look(struct cmd *, struct authority *,
+    const char *word, struct product *ret_product,
+    struct store_object *ret_object);
+
 /* Does a word name a product file? A slash in it, ".yaml", ".yml", or "-". */
 bool	product_is_file(const char *word);
 

@@ -35,6 +35,15 @@ product_find(struct cmd *cmd, struct authority *authority, const char *word,
 	return err;
 }
 
+enum err
+product_look(struct cmd *cmd, struct authority *authority, const char *word,
+    struct product *ret_product, struct store_object *ret_object)
+{
+	return remote_there(cmd) ? remote_product_get(cmd, word, ret_product,
+	    ret_object) : product_find(cmd, authority, word, ret_product,
+	    ret_object);
+}
+
 /* What issues its documents, devices trust by way of the root alone. */
 static void
 root_look(struct cmd *cmd, const struct product *product)
@@ -121,13 +130,14 @@ product_show_cmd(struct cmd *cmd)
 	struct store_object object;
 	struct product product;
 	bool cbor = cmd_flag(cmd, "cbor");
-	enum err err;
+	enum err err = ERR_OK;
 
 	if (cmd->argc != 1)
 		return cmd_usage(cmd, "which product?");
-	err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
+	if (!remote_there(cmd))
+		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
 	if (!err)
-		err = product_find(cmd, authority, cmd->argv[0], &product,
+		err = product_look(cmd, authority, cmd->argv[0], &product,
 		    &object);
 	if (!err)
 		err = cbor ? product_encode(&product, &text) :

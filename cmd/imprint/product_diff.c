@@ -1,6 +1,6 @@
 #include <stdlib.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 #include "lib/policy/product_diff.h"
 #include "lib/policy/product_yaml.h"
 
@@ -16,7 +16,9 @@ struct side {
 
 struct diff {
 	struct cmd		*cmd;
-	struct authority	*authority;	/* NULL: two files */
+	struct authority	*authority;
+	bool			 known;		/* there is a registry, here or
+						 * there: not for two files */
 	struct side		 before, after;
 	size_t			 changes;
 };
@@ -90,6 +92,39 @@ prefix_load(struct cmd *cmd, struct authority *authority, struct side *side)
 	return err;
 }
 
+/* Does the server have a product of such a name, or hash? */
+static enum err
+there_look(struct cmd *cmd, const char *word, bool *ret_there)
+{
+	struct store_object object;
+	struct product product;
+	enum err err;
+
+	err = remote_product_get(cmd, word, &product, &object);
+	if (err && err != ERR_NOTFOUND)
+		return err;
+	*ret_there = err == ERR_OK;
+	cmd->diag = (struct diag)DIAG_INIT;
+	return ERR_OK;
+}
+
+/* Is it in the registry? */
+static enum err
+side_look(struct diff *diff, struct side *side)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, hex = BUF_INIT;
+	struct store_object object;
+
+	if (diff->authority == NULL) {
+		buf_put_hex(&hex, bytes_of(side->hash, SHA256_SIZE));
+		return buf_err(&hex) ? buf_err(&hex) : there_look(diff->cmd,
+		    buf_text(&hex), &side->stored);
+	}
+	side->stored = authority_object_by_hash(diff->authority,
+	    STORE_PRODUCT, side->hash, &body, &object, NULL) == ERR_OK;
+	return ERR_OK;
+}
+
 static enum err
 side_load(struct diff *diff, struct side *side)
 {
@@ -100,25 +135,16 @@ side_load(struct diff *diff, struct side *side)
 	if (product_is_file(side->word)) {
 		err = file_load(cmd, side);
 	} else {
-		err = product_find(cmd, diff->authority, side->word,
+		err = product_look(cmd, diff->authority, side->word,
 		    &side->product, &object);
-		if (err == ERR_NOTFOUND) {
+		if (err == ERR_NOTFOUND && diff->authority != NULL) {
 			other = prefix_load(cmd, diff->authority, side);
 			err = other == ERR_NOTFOUND ? err : other;
 		}
 	}
 	if (!err)
 		err = product_hash(&side->product, side->hash);
-	if (err)
-		return err;
-	if (diff->authority != NULL) {
-		_cleanup_buf_ struct buf body = BUF_INIT;
-
-		err = authority_object_by_hash(diff->authority,
-		    STORE_PRODUCT, side->hash, &body, &object, NULL);
-		side->stored = err == ERR_OK;
-	}
-	return ERR_OK;
+	return !err && diff->known ? side_look(diff, side) : err;
 }
 
 static enum err
@@ -150,18 +176,23 @@ change_print(void *ctx, const struct product_change *change)
 }
 
 /* Is its name and version another's, so that it cannot be added? */
-static bool
-version_taken(const struct diff *diff)
+static enum err
+version_taken(const struct diff *diff, bool *ret_taken)
 {
 	const struct product *b = &diff->after.product;
 	_cleanup_buf_ struct buf body = BUF_INIT;
+	char word[sizeof(b->name) + sizeof(b->version) + 1];
 	struct store_object object;
 
-	if (strcmp(diff->before.product.version, b->version) == 0)
-		return true;
-	return diff->authority != NULL &&
-	    authority_object_get(diff->authority, STORE_PRODUCT, b->name,
-	    b->version, &body, &object, NULL) == ERR_OK;
+	*ret_taken = strcmp(diff->before.product.version, b->version) == 0;
+	if (*ret_taken || !diff->known)
+		return ERR_OK;
+	(void)snprintf(word, sizeof(word), "%s@%s", b->name, b->version);
+	if (diff->authority == NULL)
+		return there_look(diff->cmd, word, ret_taken);
+	*ret_taken = authority_object_get(diff->authority, STORE_PRODUCT,
+	    b->name, b->version, &body, &object, NULL) == ERR_OK;
+	return ERR_OK;
 }
 
 /* What a new order by the product's bare name gets. */
@@ -172,6 +203,7 @@ orders_explain(struct diff *diff, struct buf *out)
 	const struct product *b = &diff->after.product;
 	struct store_object latest;
 	struct product product;
+	bool taken = false;
 	enum err err;
 
 	if (strcmp(a->name, b->name) != 0) {
@@ -179,7 +211,12 @@ orders_explain(struct diff *diff, struct buf *out)
 		    "or %s.", a->name, b->name);
 		return ERR_OK;
 	}
-	if (!diff->after.stored && version_taken(diff)) {
+	if (!diff->after.stored) {
+		err = version_taken(diff, &taken);
+		if (err)
+			return err;
+	}
+	if (taken) {
 		buf_printf(out, "A version never changes, and there is a %s "
 		    "%s: give the changed one another version, then add it.",
 		    b->name, b->version);
@@ -190,7 +227,7 @@ orders_explain(struct diff *diff, struct buf *out)
 		    "added: imprint product add FILE.", b->name, b->version);
 		return ERR_OK;
 	}
-	err = product_find(diff->cmd, diff->authority, b->name, &product,
+	err = product_look(diff->cmd, diff->authority, b->name, &product,
 	    &latest);
 	if (err)
 		return err;
@@ -304,7 +341,9 @@ product_diff_cmd(struct cmd *cmd)
 	diff->cmd = cmd;
 	diff->before.word = cmd->argv[0];
 	diff->after.word = cmd->argv[1];
-	if (!product_is_file(cmd->argv[0]) || !product_is_file(cmd->argv[1]))
+	diff->known = !product_is_file(cmd->argv[0]) ||
+	    !product_is_file(cmd->argv[1]);
+	if (diff->known && !remote_there(cmd))
 		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
 	diff->authority = authority;
 	if (!err)

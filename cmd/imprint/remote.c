@@ -224,21 +224,24 @@ remote_ask_again(struct cmd *cmd, const char *method, const char *target,
 }
 
 /*
- * Is it not said what became of the request? 503 is the front's word that the
- * authority gave none in time, or went away with it, unless the reason says
- * that it was turned away.
+ * Does nobody say what became of the request? 503 is the front's word that the
+ * authority gave none in time, or ended with it, unless the reason says that it
+ * was turned away: by the authority, or by a front that has none, which is as
+ * a server that cannot be reached.
  */
 static bool
-is_unknown(const struct imprint_tls_answer *answer)
+is_unknown(const struct imprint_tls_answer *answer, bool *ret_passed_on)
 {
 	char reason[CLIENT_REASON_SIZE];
 
+	*ret_passed_on = answer->sent;
 	if (answer->outcome != IMPRINT_TLS_ANSWERED)
 		return answer->outcome == IMPRINT_TLS_UNREACHABLE ||
 		    answer->outcome == IMPRINT_TLS_BAD_ANSWER;
 	if (answer->status != UNAVAILABLE)
 		return false;
 	client_reason(answer, reason);
+	*ret_passed_on = strcmp(reason, "away") != 0;
 	return strcmp(reason, "busy") != 0 && strcmp(reason, "disk") != 0;
 }
 
@@ -268,15 +271,15 @@ request_send(struct cmd *cmd, const struct buf *octets, struct buf *room,
 	struct imprint_tls_request request = { .method = "POST",
 		.target = "/v1/requests", .content_type = REQUEST_KIND,
 		.body = { octets->ptr, octets->len } };
-	bool unknown, lost = false;
+	bool unknown, passed_on, lost = false;
 	unsigned tries;
 	enum err err;
 
 	for (tries = 1;; tries++) {
 		cmd->diag = (struct diag)DIAG_INIT;
 		err = exchange(cmd, &request, room, answer);
-		unknown = err && is_unknown(answer);
-		lost = lost || (unknown && answer->sent);
+		unknown = err && is_unknown(answer, &passed_on);
+		lost = lost || (unknown && passed_on);
 		if (!unknown || !lost || tries == TRIES_MAX)
 			break;
 		wait_for_next(cmd, answer);

@@ -60,6 +60,12 @@ MUST_USE enum err remote_product(struct cmd *, const char *word,
 /* What is checked here against the product wants its file, not its hash:
  * ERR_UNSUPPORTED by way of a server without it. */
 MUST_USE enum err product_at_hand(struct cmd *, const char *option);
+/* The product that a word names (NAME, NAME@VERSION, first digits of a hash),
+ * as the server has it, to be shown: which one a name names is its word.
+ * ret_object has hash and time. ERR_NOTFOUND; ERR_AUTH: it is not what was
+ * asked for. */
+MUST_USE enum err remote_product_get(struct cmd *, const char *word,
+    struct product *ret_product, struct store_object *ret_object);
 /* The CA of services, for a certificate of key that was answered: both good
  * under the root. */
 MUST_USE enum err remote_chain(struct cmd *, struct bytes certificate,
@@ -73,6 +79,10 @@ void	remote_trust_put(struct buf *, struct bytes root,
 
 enum exit_code remote_product_list(struct cmd *);
 enum exit_code remote_station_list(struct cmd *);
+enum exit_code remote_chip_maker_list(struct cmd *);
+enum exit_code remote_manufacturer_list(struct cmd *);
+enum exit_code remote_signer_list(struct cmd *);
+enum exit_code remote_identity_find(struct cmd *);
 enum exit_code remote_order_list(struct cmd *);
 enum exit_code remote_order_show(struct cmd *);
 enum exit_code remote_order_run(struct cmd *);

@@ -24,7 +24,6 @@ struct collect {
 	struct targets		*targets;
 	uint64_t		 pack;		/* 0: all of the order */
 	uint64_t		 found;
-	size_t			 next, end;	/* ranges of the order */
 };
 
 void
@@ -171,36 +170,26 @@ range_collect(void *ctx, const struct store_range *range)
 	return target_add(c, range->log, range->first, range->count);
 }
 
-/* Births and the order's ranges go up side by side. */
 static enum err
 birth_collect(void *ctx, const struct address *birth)
 {
-	struct collect *c = ctx;
-	const struct status_range *range;
-
-	for (; c->next < c->end; c->next++) {
-		range = &c->targets->list.ranges[c->next];
-		if (range->log > birth->log || (range->log == birth->log &&
-		    range->first > birth->index))
-			return ERR_OK;
-		if (range->log == birth->log &&
-		    birth->index - range->first < range->count)
-			return device_add(c, birth);
-	}
-	return ERR_OK;
+	return device_add(ctx, birth);
 }
 
 /* What the devices of the order have by now, of the ranges from first. */
 static enum err
 order_devices(struct collect *c, size_t first)
 {
-	struct status_ranges *list = &c->targets->list;
+	size_t i, end = c->targets->list.count;
+	enum err err = ERR_OK;
 
-	c->next = first;
-	c->end = list->count;
-	status_ranges_sort(list, first);
-	return field_births_each(c->authority, birth_collect, c,
-	    &c->cmd->diag);
+	for (i = first; i < end && !err; i++) {
+		const struct status_range births = c->targets->list.ranges[i];
+
+		err = field_births_each(c->authority, &births, birth_collect,
+		    c, &c->cmd->diag);
+	}
+	return err;
 }
 
 /* "N", or "N/M" for one pack of it. */

@@ -238,6 +238,18 @@ MUST_USE enum err resource_order(struct desk *, const char *word,
     struct buf *out, struct store_order *ret_order, struct diag *);
 MUST_USE enum err resource_identity(struct desk *, const char *word,
     struct buf *out, struct diag *);
+/* The product that out gets the members of. */
+struct json;
+void	product_put(struct json *, const struct store_object *);
+/* Percent-encoding, RFC 3986 2.1. false: no octets of a text. */
+#define SEGMENT_SIZE	128
+bool	segment_decode(const char *text, char out[SEGMENT_SIZE]);
+
+/* objects.c: the same. */
+MUST_USE enum err resource_product(struct desk *, const char *word,
+    struct buf *out, struct diag *);
+MUST_USE enum err resource_signers(struct desk *, struct buf *out,
+    struct diag *);
 
 /* identities.c: all jobs of a turn, durable when it returns ERR_OK; else
  * nothing may be told of them. One that cannot be carried out is refused; the

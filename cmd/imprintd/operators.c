@@ -329,6 +329,7 @@ query_get(struct desk *desk, const char *path, const char *query,
 {
 	static const char orders[] = "/v1/orders/";
 	static const char identities[] = "/v1/identities/";
+	static const char products[] = "/v1/products/";
 
 	if (strncmp(path, orders, sizeof(orders) - 1) == 0)
 		return resource_order(desk, path + sizeof(orders) - 1, json,
@@ -336,6 +337,11 @@ query_get(struct desk *desk, const char *path, const char *query,
 	if (strncmp(path, identities, sizeof(identities) - 1) == 0)
 		return resource_identity(desk, path + sizeof(identities) - 1,
 		    json, diag);
+	if (strncmp(path, products, sizeof(products) - 1) == 0)
+		return resource_product(desk, path + sizeof(products) - 1,
+		    json, diag);
+	if (strcmp(path, "/v1/document-signers") == 0)
+		return resource_signers(desk, json, diag);
 	return resource_list(desk, path, query, json, diag);
 }
 

@@ -5,16 +5,17 @@
 #include <string.h>
 
 #include "cmd/imprintd/desk.h"
+#include "lib/authority/chip_maker.h"
 #include "lib/authority/lookup.h"
 #include "lib/authority/status.h"
 #include "lib/base/clock.h"
 #include "lib/base/json_write.h"
+#include "lib/crypto/hash.h"
 #include "lib/identity/station.h"
 
 #define PAGE_USUAL	50
 #define PAGE_MAX	100
 #define PAGE_OCTETS	(INTERNAL_SIZE_MAX / 2)	/* one more item fits */
-#define SEGMENT_MAX	128
 
 /* A list of which from is the first place wanted, left how many still. */
 struct page {
@@ -68,6 +69,15 @@ page_item(struct page *page, uint64_t place)
 	return true;
 }
 
+void
+product_put(struct json *json, const struct store_object *object)
+{
+	json_put_text(json, "product", bytes_text(object->name));
+	json_put_text(json, "version", bytes_text(object->version));
+	time_put(json, "added", object->created);
+	json_put_hex(json, "hash", bytes_of(object->hash, STORE_HASH_SIZE));
+}
+
 static enum err
 product_item(void *ctx, const struct store_object *object)
 {
@@ -75,11 +85,7 @@ product_item(void *ctx, const struct store_object *object)
 
 	if (!page_item(page, page->at++))
 		return ERR_OK;
-	json_put_text(&page->json, "product", bytes_text(object->name));
-	json_put_text(&page->json, "version", bytes_text(object->version));
-	time_put(&page->json, "added", object->created);
-	json_put_hex(&page->json, "hash", bytes_of(object->hash,
-	    STORE_HASH_SIZE));
+	product_put(&page->json, object);
 	json_close(&page->json, '}');
 	return ERR_OK;
 }
@@ -116,6 +122,53 @@ stations_list(struct page *page, struct diag *diag)
 {
 	return authority_object_each(page->desk->authority, STORE_STATION,
 	    station_item, page, diag);
+}
+
+/* Chip makers and manufacturers, by age. */
+static enum err
+makers_put(struct page *page, const char *key,
+    const struct chip_makers *makers, struct diag *diag)
+{
+	const struct chip_maker *maker;
+	uint8_t hash[SHA256_SIZE];
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < makers->count && !err; i++) {
+		if (!page_item(page, i))
+			continue;
+		maker = &makers->list[i];
+		err = sha256_once(buf_bytes(&maker->cert), hash);
+		json_put_text(&page->json, key, bytes_text(maker->name));
+		time_put(&page->json, "added", maker->created);
+		json_put_flag(&page->json, "removed", maker->removed);
+		if (!err)
+			json_put_hex(&page->json, "sha256", bytes_of(hash,
+			    sizeof(hash)));
+		json_close(&page->json, '}');
+	}
+	return err ? diag_fail(diag, err, NULL, "certificate of a maker: "
+	    "cannot be hashed") : ERR_OK;
+}
+
+static enum err
+chip_makers_list(struct page *page, struct diag *diag)
+{
+	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
+	enum err err;
+
+	err = chip_makers_load(page->desk->authority, &makers, diag);
+	return err ? err : makers_put(page, "chip_maker", &makers, diag);
+}
+
+static enum err
+manufacturers_list(struct page *page, struct diag *diag)
+{
+	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
+	enum err err;
+
+	err = manufacturers_load(page->desk->authority, &makers, diag);
+	return err ? err : makers_put(page, "manufacturer", &makers, diag);
 }
 
 /* Orders. */
@@ -230,10 +283,12 @@ status_put(struct desk *desk, struct json *json,
 	if (status == STATUS_VALID) {
 		null_put(json, "since");
 		null_put(json, "reason");
+		null_put(json, "operation");
 	} else {
 		time_put(json, "since", since.time);
 		json_key(json, bytes_text("reason"));
 		buf_printf(json->b, "%u", since.reason);
+		json_put_number(json, "operation", since.operation);
 	}
 	return ERR_OK;
 }
@@ -314,15 +369,14 @@ identities_list(struct page *page, struct diag *diag)
 	return err;
 }
 
-/* Percent-encoding, RFC 3986 2.1. */
-static bool
-segment_decode(const char *text, char out[SEGMENT_MAX])
+bool
+segment_decode(const char *text, char out[SEGMENT_SIZE])
 {
 	static const char digits[] = "0123456789abcdef";
 	const char *high, *low;
 	size_t len = 0;
 
-	for (; *text != '\0' && len < SEGMENT_MAX - 1; text++) {
+	for (; *text != '\0' && len < SEGMENT_SIZE - 1; text++) {
 		out[len++] = *text;
 		if (*text != '%')
 			continue;
@@ -348,7 +402,7 @@ resource_identity(struct desk *desk, const char *word, struct buf *out,
 	struct json json = { .b = out, .line = true };
 	enum address_kind kind;
 	struct address address;
-	char plain[SEGMENT_MAX];
+	char plain[SEGMENT_SIZE];
 	enum err err;
 
 	if (!segment_decode(word, plain))
@@ -360,6 +414,9 @@ resource_identity(struct desk *desk, const char *word, struct buf *out,
 	json_open(&json, '{');
 	if (!err)
 		err = identity_put(desk, lookup, &json, &address, diag);
+	if (!err)
+		json_put_text(&json, "kind",
+		    bytes_text(address_kind_name(kind)));
 	json_close(&json, '}');
 	return err;
 }
@@ -465,6 +522,8 @@ static const struct {
 } lists[] = {
 	{ "/v1/products", products_list },
 	{ "/v1/stations", stations_list },
+	{ "/v1/chip-makers", chip_makers_list },
+	{ "/v1/manufacturers", manufacturers_list },
 	{ "/v1/orders", orders_list },
 	{ "/v1/identities", identities_list },
 	{ "/v1/status", status_list },

@@ -538,11 +538,50 @@ birth_row(void *ctx, uint32_t log, uint64_t index, struct bytes body)
 
 enum err
 field_births_each(struct authority *authority,
+    const struct status_range *births,
     enum err (*each)(void *ctx, const struct address *birth), void *ctx,
     struct diag *diag)
 {
 	struct birth_walk walk = { each, ctx };
 
-	return store_field_each(authority->store, STORE_DEVICE, birth_row,
-	    &walk, diag);
+	return store_field_devices(authority->store, births->log,
+	    births->first, births->count, birth_row, &walk, diag);
+}
+
+struct enrolled_walk {
+	struct authority	*authority;
+	struct status_ranges	*list;
+	struct diag		*diag;
+};
+
+static enum err
+enrolled_add(void *ctx, const struct address *birth)
+{
+	struct enrolled_walk *walk = ctx;
+	struct field_living living;
+	struct store_status row;
+	enum status status;
+	size_t i;
+	enum err err;
+
+	err = field_living(walk->authority, birth, &living, walk->diag);
+	for (i = 1; i < living.count && !err; i++) {
+		err = status_get(walk->authority, living.address[i].log,
+		    living.address[i].index, &status, &row, walk->diag);
+		if (!err && status != STATUS_REVOKED)
+			err = status_ranges_add(walk->list,
+			    living.address[i].log, living.address[i].index, 1,
+			    walk->diag);
+	}
+	return err;
+}
+
+enum err
+field_enrolled(struct authority *authority, const struct status_range *births,
+    struct status_ranges *list, struct diag *diag)
+{
+	struct enrolled_walk walk = { authority, list, diag };
+
+	return field_births_each(authority, births, enrolled_add, &walk,
+	    diag);
 }

@@ -12,6 +12,7 @@
 #include "lib/authority/enrol.h"
 #include "lib/authority/lookup.h"
 #include "lib/authority/rows.h"
+#include "lib/authority/status.h"
 
 struct field_enrolment {
 	struct address	birth;		/* whose UEID it has */
@@ -107,10 +108,17 @@ struct field_living {
 };
 MUST_USE enum err field_living(struct authority *, const struct address *,
     struct field_living *ret_living, struct diag *);
-/* The births of all devices that enrolled, by log and index. The callback may
- * read. */
+/* Of a range of births, those of devices that enrolled, by index. The callback
+ * may read. */
 MUST_USE enum err field_births_each(struct authority *,
+    const struct status_range *births,
     enum err (*each)(void *ctx, const struct address *birth), void *ctx,
+    struct diag *);
+/* What the devices born in a range enrolled for, present or waiting: what is
+ * not revoked of it is added at the list's end, in no order. It goes where
+ * their births are revoked. */
+MUST_USE enum err field_enrolled(struct authority *,
+    const struct status_range *births, struct status_ranges *list,
     struct diag *);
 /* The birth of any identity; birth itself for one of another log. */
 MUST_USE enum err field_birth(struct authority *, const struct address *,

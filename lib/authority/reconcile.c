@@ -358,34 +358,13 @@ place_reason(struct load *l, uint32_t i, unsigned *ret_reason)
 	return ERR_OK;
 }
 
-/* A run of identities, but for those that are revoked already: so that a
- * report of too many runs can be loaded when some were revoked first. */
-static enum err
-run_revoke(struct load *l, const struct store_range *range, uint64_t first,
-    uint64_t count, unsigned reason)
-{
-	uint64_t end = first + count, next;
-	struct store_status row;
-	enum status status;
-	enum err err = ERR_OK;
-
-	for (; first < end && !err; first = next) {
-		next = end;
-		err = status_get(l->authority, range->log, first, &status,
-		    &row, l->diag);
-		if (!err && status == STATUS_REVOKED)
-			next = row.first + row.count;
-		else if (!err)
-			err = reconcile_revoke_add(&l->result, reason,
-			    range->log, first, end - first, l->diag);
-	}
-	return err;
-}
-
+/* Those that are revoked already are left out, so that a report of too many
+ * runs can be loaded when some were revoked first. */
 static enum err
 place_revoke(struct load *l, const struct place *place)
 {
 	const struct store_range *range = &place->range;
+	struct status_range births = { .log = range->log };
 	unsigned reason = CRL_UNSPECIFIED, before = CRL_UNSPECIFIED;
 	uint32_t i, start = 0;
 	enum err err = ERR_OK;
@@ -396,9 +375,11 @@ place_revoke(struct load *l, const struct place *place)
 			err = place_reason(l, i, &reason);
 		if (err || reason == before)
 			continue;
+		births.first = range->first + start;
+		births.count = i - start;
 		if (before != CRL_UNSPECIFIED)
-			err = run_revoke(l, range, range->first + start,
-			    i - start, before);
+			err = reconcile_revoke_births(&l->result, l->authority,
+			    before, &births, false, l->diag);
 		start = i;
 	}
 	return err;
@@ -576,12 +557,15 @@ absent_return(struct load *l)
 		*to = (struct reported_pack){ .no = no, .count = pack->count,
 		    .unused = pack->count };
 		for (i = 0; i < l->place_count; i++) {
-			if (l->places[i].range.pack != no)
+			const struct store_range *range = &l->places[i].range;
+			const struct status_range births = { range->log,
+			    range->first, range->count };
+
+			if (range->pack != no)
 				continue;
-			err = reconcile_revoke_add(&l->result,
-			    CRL_CESSATION_OF_OPERATION,
-			    l->places[i].range.log, l->places[i].range.first,
-			    l->places[i].range.count, l->diag);
+			err = reconcile_revoke_births(&l->result, l->authority,
+			    CRL_CESSATION_OF_OPERATION, &births, false,
+			    l->diag);
 			if (err)
 				return err;
 		}
@@ -613,29 +597,6 @@ records_load(struct load *l)
 	    again.final != l->report.final))
 		err = refuse(l, ERR_CONFLICT, "changed while it was read",
 		    NULL);
-	return err;
-}
-
-static enum err
-revoke(struct load *l, int64_t now)
-{
-	struct status_change change = { .action = STATUS_REVOKE };
-	struct status_count count = { 0 };
-	struct operation operation;
-	struct reconcile_revoked *r;
-	size_t i;
-	enum err err;
-
-	err = operation_next(l->authority, now, &operation, l->diag);
-	change.time = operation.time;
-	change.operation = operation.seq;
-	reconcile_result_sort(&l->result);
-	for (i = 0; i < l->result.reasons && !err; i++) {
-		r = &l->result.revoked[i];
-		change.reason = r->reason;
-		err = status_apply_all(l->authority, &change, r->list.ranges,
-		    r->list.count, &count, l->diag);
-	}
 	return err;
 }
 
@@ -755,7 +716,8 @@ load_run(struct load *l, int64_t now)
 	if (!err && l->report.final)
 		err = absent_return(l);
 	if (!err)
-		err = revoke(l, now);
+		err = reconcile_result_apply(&l->result, l->authority, now,
+		    l->diag);
 	if (!err)
 		err = keys_check(&l->keys, l->diag);
 	if (!err)
@@ -779,6 +741,8 @@ request_reconcile(struct authority *authority, const struct request *request,
 	l->authority = authority;
 	l->request = request;
 	l->diag = diag;
+	l->result.hint = "load reports more often, or revoke some of them "
+	    "first with 'imprint revoke --from FILE'";
 	l->items.limit = BUF_LIMIT_DEFAULT;
 	l->before.body.limit = BUF_LIMIT_DEFAULT;
 	err = request->files.file == NULL ? ERR_OK : report_peek_file(

@@ -14,6 +14,7 @@
  * Revoked: scrapped and unused ones for cessationOfOperation, reworked ones
  * as superseded, open ones for privilegeWithdrawn; unused and open ones by a
  * final report alone, after which the key that opens the packs is used up.
+ * What a device enrolled for in the field with one of them goes with it.
  */
 #ifndef IMPRINT_AUTHORITY_RECONCILE_H
 #define IMPRINT_AUTHORITY_RECONCILE_H
@@ -37,12 +38,16 @@ enum reconcile_outcome {
 struct reconcile_revoked {
 	unsigned		reason;
 	struct status_ranges	list;
+	struct status_ranges	enrolled;	/* in the field; beside it until
+						 * applied, so that neither's
+						 * runs are torn */
 };
 #define RECONCILE_REASONS	3
 struct reconcile_result {
 	enum reconcile_outcome	outcome;
 	struct reconcile_revoked revoked[RECONCILE_REASONS];
 	size_t			reasons;
+	const char		*hint;	/* what to do when they are too many */
 };
 void	reconcile_result_release(struct reconcile_result *);
 #define _cleanup_reconcile_result_					\
@@ -51,12 +56,19 @@ void	reconcile_result_put(struct buf *, const struct reconcile_result *);
 /* ret_result must be all zero. ERR_SYNTAX, ERR_NOMEM. */
 MUST_USE enum err reconcile_result_get(struct bytes,
     struct reconcile_result *ret_result, struct diag *);
-/* By log and index, as status_apply_all() takes them. */
-void	reconcile_result_sort(struct reconcile_result *);
-/* One more identity, after those added before. ERR_LIMIT. */
+/* Some more identities, after those added before. ERR_LIMIT. */
 MUST_USE enum err reconcile_revoke_add(struct reconcile_result *,
     unsigned reason, uint32_t log, uint64_t first, uint64_t count,
     struct diag *);
+/* Some more births, and what was enrolled for with them. Those that are
+ * revoked already are left out unless all is set. ERR_LIMIT. */
+MUST_USE enum err reconcile_revoke_births(struct reconcile_result *,
+    struct authority *, unsigned reason, const struct status_range *births,
+    bool all, struct diag *);
+/* All of it, within the caller's transaction: its entry is the next one.
+ */
+MUST_USE enum err reconcile_result_apply(struct reconcile_result *,
+    struct authority *, int64_t now, struct diag *);
 
 /* Was the station given up (REQUEST_STATION_LOST)? */
 MUST_USE enum err station_is_lost(struct authority *, const char *name,

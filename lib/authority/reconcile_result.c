@@ -2,6 +2,8 @@
 #include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/field.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/reconcile.h"
 #include "lib/authority/request_status.h"
 #include "lib/base/cbor_write.h"
@@ -24,29 +26,42 @@ reconcile_result_release(struct reconcile_result *result)
 {
 	size_t i;
 
-	for (i = 0; i < RECONCILE_REASONS; i++)
+	for (i = 0; i < RECONCILE_REASONS; i++) {
 		status_ranges_release(&result->revoked[i].list);
+		status_ranges_release(&result->revoked[i].enrolled);
+	}
 	*result = (struct reconcile_result){ .reasons = 0 };
 }
 
+static size_t
+runs_of(const struct reconcile_result *result)
+{
+	size_t i, all = 0;
+
+	for (i = 0; i < result->reasons; i++)
+		all += result->revoked[i].list.count +
+		    result->revoked[i].enrolled.count;
+	return all;
+}
+
 static enum err
-too_many(struct diag *diag)
+too_many(const struct reconcile_result *result, struct diag *diag)
 {
 	enum err err;
 
-	err = diag_fail(diag, ERR_LIMIT, NULL, "report: more than %d runs of "
+	err = diag_fail(diag, ERR_LIMIT, NULL, "more than %d runs of "
 	    "identities to be revoked at once", RECONCILE_RANGES_MAX);
-	diag_hint(diag, "load reports more often, or revoke some of them "
-	    "first with 'imprint revoke --from FILE'");
+	if (result->hint != NULL)
+		diag_hint(diag, "%s", result->hint);
 	return err;
 }
 
-enum err
-reconcile_revoke_add(struct reconcile_result *result, unsigned reason,
-    uint32_t log, uint64_t first, uint64_t count, struct diag *diag)
+static enum err
+revoked_for(struct reconcile_result *result, unsigned reason,
+    struct reconcile_revoked **ret_revoked)
 {
 	struct reconcile_revoked *r = result->revoked;
-	size_t i, all = 0;
+	size_t i;
 
 	for (i = 0; i < result->reasons && r->reason != reason; i++)
 		r++;
@@ -56,22 +71,98 @@ reconcile_revoke_add(struct reconcile_result *result, unsigned reason,
 		result->reasons++;
 		r->reason = reason;
 	}
-	for (i = 0; i < result->reasons; i++)
-		all += result->revoked[i].list.count;
-	if (all >= RECONCILE_RANGES_MAX &&
+	*ret_revoked = r;
+	return ERR_OK;
+}
+
+enum err
+reconcile_revoke_add(struct reconcile_result *result, unsigned reason,
+    uint32_t log, uint64_t first, uint64_t count, struct diag *diag)
+{
+	struct reconcile_revoked *r = NULL;
+	enum err err;
+
+	err = revoked_for(result, reason, &r);
+	if (err)
+		return err;
+	if (runs_of(result) >= RECONCILE_RANGES_MAX &&
 	    !status_ranges_follows(&r->list, log, first))
-		return too_many(diag);
+		return too_many(result, diag);
 	return status_ranges_extend(&r->list, log, first, count, diag);
 }
 
-void
-reconcile_result_sort(struct reconcile_result *result)
+enum err
+reconcile_revoke_births(struct reconcile_result *result,
+    struct authority *authority, unsigned reason,
+    const struct status_range *births, bool all, struct diag *diag)
 {
-	struct reconcile_revoked *r = result->revoked;
-	size_t i;
+	uint64_t first = births->first, end = first + births->count, next;
+	struct reconcile_revoked *r = NULL;
+	struct store_status row;
+	enum status status;
+	enum err err;
 
-	for (i = 0; i < result->reasons; i++, r++)
-		status_ranges_sort(&r->list, 0);
+	err = revoked_for(result, reason, &r);
+	if (!err)
+		err = field_enrolled(authority, births, &r->enrolled, diag);
+	if (!err && runs_of(result) > RECONCILE_RANGES_MAX)
+		err = too_many(result, diag);
+	for (; first < end && !err; first = next) {
+		next = end;
+		status = STATUS_VALID;
+		if (!all)
+			err = status_get(authority, births->log, first,
+			    &status, &row, diag);
+		if (!err && status == STATUS_REVOKED)
+			next = row.first + row.count;
+		else if (!err)
+			err = reconcile_revoke_add(result, reason,
+			    births->log, first, end - first, diag);
+	}
+	return err;
+}
+
+static enum err
+enrolled_join(struct reconcile_result *result, struct reconcile_revoked *r,
+    struct diag *diag)
+{
+	_cleanup_status_ranges_ struct status_ranges enrolled = r->enrolled;
+	const struct status_range *range = enrolled.ranges;
+	size_t i;
+	enum err err = ERR_OK;
+
+	r->enrolled = (struct status_ranges){ .count = 0 };
+	status_ranges_sort(&enrolled, 0);
+	for (i = 0; i < enrolled.count && !err; i++, range++)
+		err = reconcile_revoke_add(result, r->reason, range->log,
+		    range->first, range->count, diag);
+	status_ranges_sort(&r->list, 0);
+	return err;
+}
+
+enum err
+reconcile_result_apply(struct reconcile_result *result,
+    struct authority *authority, int64_t now, struct diag *diag)
+{
+	struct status_change change = { .action = STATUS_REVOKE };
+	struct status_count count = { 0 };
+	struct operation operation;
+	struct reconcile_revoked *r;
+	size_t i;
+	enum err err;
+
+	err = operation_next(authority, now, &operation, diag);
+	change.time = operation.time;
+	change.operation = operation.seq;
+	for (i = 0; i < result->reasons && !err; i++) {
+		r = &result->revoked[i];
+		change.reason = r->reason;
+		err = enrolled_join(result, r, diag);
+		if (!err)
+			err = status_apply_all(authority, &change,
+			    r->list.ranges, r->list.count, &count, diag);
+	}
+	return err;
 }
 
 void

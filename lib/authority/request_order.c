@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/authority/field.h"
 #include "lib/authority/fit.h"
 #include "lib/authority/names_internal.h"
 #include "lib/authority/association.h"
@@ -489,7 +490,24 @@ cancel_collect(void *ctx, const struct store_range *range)
 	    range->count, NULL);
 }
 
-/* What lies in packs that were never complete never left, and will not. */
+static enum err
+cancel_enrolled(struct authority *authority, struct status_ranges *list,
+    struct diag *diag)
+{
+	size_t i, births = list->count;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < births && !err; i++) {
+		const struct status_range range = list->ranges[i];
+
+		err = field_enrolled(authority, &range, list, diag);
+	}
+	status_ranges_sort(list, births);
+	return err;
+}
+
+/* What lies in packs that were never complete never left, and will not. Who
+ * enrolled with it all the same read the file of one. */
 static enum err
 cancel_revoke(struct authority *authority, const struct store_order *order,
     int64_t now, struct cancel *cancel, struct diag *diag)
@@ -512,6 +530,8 @@ cancel_revoke(struct authority *authority, const struct store_order *order,
 		err = store_range_each(authority->store, order->log,
 		    order->number, RANGE_COMMITTED, cancel_collect, cancel,
 		    diag);
+	if (!err)
+		err = cancel_enrolled(authority, &cancel->list, diag);
 	if (!err)
 		err = operation_next(authority, now, &operation, diag);
 	if (err || cancel->list.count == 0)

@@ -3,8 +3,6 @@
 #include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
-#include "lib/authority/field.h"
-#include "lib/authority/operation.h"
 #include "lib/authority/reconcile.h"
 #include "lib/authority/request_internal.h"
 #include "lib/base/cbor.h"
@@ -148,43 +146,30 @@ struct loss {
 	int64_t			 now;
 	struct order_record	 order;		/* at hand */
 	unsigned		 reason;	/* of that order */
-	struct status_ranges	 enrolled;	/* with identities of it */
+	bool			 rest;		/* but what is revoked */
 	struct reconcile_result	 result;
 	struct diag		*diag;
 };
 
-/* What was enrolled for with an identity that anybody may have is no better.
- * What was revoked by hand, when they were too many, is left out. */
-static enum err
-loss_enrolled(struct loss *loss, const struct address *birth)
+static void
+loss_begin(struct loss *loss)
 {
-	struct field_living living;
-	struct store_status row;
-	enum status status;
-	size_t i;
-	enum err err;
-
-	err = field_living(loss->authority, birth, &living, loss->diag);
-	for (i = 1; i < living.count && !err; i++) {
-		err = status_get(loss->authority, living.address[i].log,
-		    living.address[i].index, &status, &row, loss->diag);
-		if (!err && status != STATUS_REVOKED)
-			err = status_ranges_add(&loss->enrolled,
-			    living.address[i].log, living.address[i].index, 1,
-			    loss->diag);
-	}
-	return err;
+	loss->result.outcome = RECONCILE_LOADED;
+	loss->result.hint = "revoke some of its packs first, with what was "
+	    "injected of them: 'imprint revoke --pack ORDER/PACK'; or the "
+	    "rest of them alone: 'imprint revoke --from FILE'";
 }
 
+/* The run of them that ends before i. */
 static enum err
-loss_one(struct loss *loss, uint32_t log, uint64_t index)
+loss_run_end(struct loss *loss, const struct store_range *range,
+    uint32_t start, uint32_t i)
 {
-	const struct address birth = { log, index };
-	enum err err;
+	const struct status_range births = { range->log, range->first + start,
+	    i - start };
 
-	err = reconcile_revoke_add(&loss->result, loss->reason, log, index, 1,
-	    loss->diag);
-	return err ? err : loss_enrolled(loss, &birth);
+	return start == i ? ERR_OK : reconcile_revoke_births(&loss->result,
+	    loss->authority, loss->reason, &births, !loss->rest, loss->diag);
 }
 
 /* What the station injected, as it reported, stays good. */
@@ -193,7 +178,7 @@ loss_range(void *ctx, const struct store_range *range)
 {
 	_cleanup_associations_ struct associations a = ASSOCIATIONS_INIT;
 	struct loss *loss = ctx;
-	uint32_t i;
+	uint32_t i, start = 0;
 	enum err err;
 
 	if (range->pack == 0 || range->pack > loss->order.pack_count ||
@@ -203,30 +188,14 @@ loss_range(void *ctx, const struct store_range *range)
 	err = associations_get(loss->authority, range, &a, loss->diag);
 	if (err && err != ERR_NOTFOUND)
 		return err;
-	for (i = 0, err = ERR_OK; i < range->count && !err; i++)
+	for (i = 0, err = ERR_OK; i < range->count && !err; i++) {
 		if (a.count == 0 || a.records[i].state == 0 ||
 		    a.records[i].state == REPORT_OPEN)
-			err = loss_one(loss, range->log, range->first + i);
-	return err;
-}
-
-/* Beside the identities of the order, so that neither's runs are torn. */
-static enum err
-loss_ranges(struct loss *loss, const struct store_order *order)
-{
-	struct status_ranges *list = &loss->enrolled;
-	size_t i;
-	enum err err;
-
-	list->count = 0;
-	err = store_range_each(loss->authority->store, order->log,
-	    order->number, RANGE_COMMITTED, loss_range, loss, loss->diag);
-	status_ranges_sort(list, 0);
-	for (i = 0; i < list->count && !err; i++)
-		err = reconcile_revoke_add(&loss->result, loss->reason,
-		    list->ranges[i].log, list->ranges[i].first, 1,
-		    loss->diag);
-	return err;
+			continue;
+		err = loss_run_end(loss, range, start, i);
+		start = i + 1;
+	}
+	return err ? err : loss_run_end(loss, range, start, range->count);
 }
 
 /* A station can read no private key of a list's devices: these may have
@@ -281,47 +250,54 @@ loss_order(void *ctx, const struct store_order *order)
 		return err;
 	}
 	err = loss_reason(loss, order->number);
-	return err ? err : loss_ranges(loss, order);
+	return err ? err : store_range_each(loss->authority->store, order->log,
+	    order->number, RANGE_COMMITTED, loss_range, loss, loss->diag);
+}
+
+/*
+ * All that it may hold, though some of it be revoked: so the answer, from which
+ * it is ordered again, is the same when it is asked for again. When that is too
+ * much, what was revoked by hand is left out.
+ */
+static enum err
+loss_orders(struct loss *loss)
+{
+	enum err err;
+
+	err = store_order_each(loss->authority->store, loss_order, loss,
+	    loss->diag);
+	if (err != ERR_LIMIT)
+		return err;
+	reconcile_result_release(&loss->result);
+	loss_begin(loss);
+	loss->rest = true;
+	if (loss->diag != NULL)
+		*loss->diag = (struct diag)DIAG_INIT;
+	return store_order_each(loss->authority->store, loss_order, loss,
+	    loss->diag);
 }
 
 static enum err
-loss_run(struct loss *loss, int64_t now)
+loss_run(struct loss *loss)
 {
-	struct status_change change = { .action = STATUS_REVOKE };
 	struct station_statement statement;
-	struct status_count count = { 0 };
-	struct operation operation;
 	uint8_t kid[COSE_KID_SIZE];
-	size_t i;
 	enum err err;
 
 	err = station_statement_get(loss->authority, loss->name, NULL,
 	    &statement, loss->diag);
 	if (!err)
-		err = sealing_key_end(loss->authority, statement.kid, now,
-		    loss->diag);
+		err = sealing_key_end(loss->authority, statement.kid,
+		    loss->now, loss->diag);
 	if (!err)
 		err = lost_key(loss->name, kid);
 	if (!err)
-		err = sealing_key_end(loss->authority, kid, now, loss->diag);
-	if (!err)
-		err = store_order_each(loss->authority->store, loss_order,
-		    loss, loss->diag);
-	if (!err)
-		err = operation_next(loss->authority, now, &operation,
+		err = sealing_key_end(loss->authority, kid, loss->now,
 		    loss->diag);
-	if (err)
-		return err;
-	change.time = operation.time;
-	change.operation = operation.seq;
-	reconcile_result_sort(&loss->result);
-	for (i = 0; i < loss->result.reasons && !err; i++) {
-		change.reason = loss->result.revoked[i].reason;
-		err = status_apply_all(loss->authority, &change,
-		    loss->result.revoked[i].list.ranges,
-		    loss->result.revoked[i].list.count, &count, loss->diag);
-	}
-	return err;
+	if (!err)
+		err = loss_orders(loss);
+	return err ? err : reconcile_result_apply(&loss->result,
+	    loss->authority, loss->now, loss->diag);
 }
 
 enum err
@@ -351,12 +327,11 @@ request_station_lost(struct authority *authority,
 	loss->name = name;
 	loss->now = now;
 	loss->diag = diag;
-	loss->result.outcome = RECONCILE_LOADED;
-	err = loss_run(loss, now);
+	loss_begin(loss);
+	err = loss_run(loss);
 	if (!err)
 		reconcile_result_put(result, &loss->result);
 	reconcile_result_release(&loss->result);
-	status_ranges_release(&loss->enrolled);
 	free(loss);
 	return err;
 }

@@ -1,7 +1,10 @@
 /* What enrolment refuses, and that nothing comes of it. */
+#include <fcntl.h>
+
 #include "lib/authority/test_enrol.h"
 
 #include "lib/authority/anchor.h"
+#include "lib/authority/reconcile.h"
 
 #define YEAR_S	(INT64_C(365) * 86400)
 
@@ -375,6 +378,180 @@ test_station_lost(void **state)
 	all_verified(f);
 }
 
+/* What line-1 says of its only pack: a state for each device in turn. */
+static void
+report_make(struct field *f, const char *path, uint64_t sequence, bool final,
+    const enum report_state states[DEVICES], struct report *report)
+{
+	_cleanup_report_writer_ struct report_writer *writer = NULL;
+	_cleanup_signer_ struct signer *signer = NULL;
+	struct report_record record;
+	struct order_record order;
+	struct public_key key;
+	uint8_t kid[COSE_KID_SIZE];
+	size_t i;
+
+	good(order_record_get(f->w->authority, 1, &order, NULL), NULL);
+	good(signer_new(KEY_P256, bytes_of(f->w->signing[0],
+	    KEY_PRIVATE_SIZE), &signer, NULL), NULL);
+	key = *signer_public(signer);
+	assert_int_equal(cose_key_thumbprint(&key, kid), ERR_OK);
+	*report = (struct report){ .sequence = sequence, .made = NOW,
+	    .final = final, .pack_count = 1,
+	    .ledger_entries = 100 * sequence };
+	memcpy(report->station, order.packs[0].kid, COSE_KID_SIZE);
+	memcpy(report->order, order.id, STORE_ID_SIZE);
+	memcpy(report->packs[0].id, order.packs[0].id, STORE_ID_SIZE);
+	report->packs[0].count = DEVICES;
+	good(report_begin(io_posix(), path, &writer, NULL), NULL);
+	for (i = 0; i < DEVICES; i++) {
+		if (states[i] == 0)
+			continue;
+		record = (struct report_record){ .position = i,
+		    .state = states[i], .time = NOW,
+		    .index = f->devices[i].index,
+		    .reason = bytes_text(states[i] == REPORT_INJECTED ? "" :
+		    "fell") };
+		good(report_add(writer, &record, NULL), NULL);
+	}
+	good(report_end(writer, report, signer, bytes_of(kid, COSE_KID_SIZE),
+	    NULL), NULL);
+}
+
+/* Loaded; how many were revoked with it. */
+static uint64_t
+report_load(struct field *f, uint64_t sequence, bool final,
+    const enum report_state states[DEVICES])
+{
+	_cleanup_reconcile_result_ struct reconcile_result result = { 0 };
+	_cleanup_buf_ struct buf body = BUF_INIT, request = BUF_INIT,
+	    answer = BUF_INIT;
+	_cleanup_file_ struct file file = FILE_INIT;
+	struct diag diag = DIAG_INIT;
+	char path[PATH_SIZE];
+	struct report report;
+	uint64_t revoked = 0;
+	size_t i, k;
+
+	assert_int_equal(path_join(path, f->w->dir, "line.report"), ERR_OK);
+	report_make(f, path, sequence, final, states, &report);
+	assert_int_equal(request_put_reconcile(&body, 1, &report), ERR_OK);
+	good(request_sign(authority_info(f->w->authority)->id,
+		 REQUEST_RECONCILE, buf_bytes(&body), NOW,
+		 f->w->operator, & request, NULL),
+	    NULL);
+	good(file_open(io_posix(), path, O_RDONLY, 0, &file, &diag), &diag);
+	good(authority_submit_file(f->w->authority, buf_bytes(&request),
+	    &file, NOW, &answer, &diag), &diag);
+	good(reconcile_result_get(buf_bytes(&answer), &result, &diag), &diag);
+	for (i = 0; i < result.reasons; i++)
+		for (k = 0; k < result.revoked[i].list.count; k++)
+			revoked += result.revoked[i].list.ranges[k].count;
+	return revoked;
+}
+
+static void
+revoked_for(struct field *f, uint64_t index, unsigned want)
+{
+	unsigned reason;
+
+	assert_int_equal(status_of(f, index, &reason), STATUS_REVOKED);
+	assert_int_equal(reason, want);
+}
+
+/* What a report gives up goes with what its device enrolled for: what it uses,
+ * and what waits; the rest stays. */
+static void
+test_reported(void **state)
+{
+	static const enum report_state first[DEVICES] = { REPORT_SCRAPPED,
+	    REPORT_INJECTED, REPORT_REWORKED, 0 },
+	    last[DEVICES] = { REPORT_SCRAPPED, REPORT_INJECTED,
+	    REPORT_REWORKED, 0 };
+	_cleanup_answered_ struct answered waits = ANSWERED_INIT,
+	    alone = ANSWERED_INIT, a = ANSWERED_INIT;
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	const uint64_t scrapped = enrolled(f, e, &f->devices[0]),
+	    good_one = enrolled(f, e, &f->devices[1]),
+	    returned = enrolled(f, e, &f->devices[3]);
+	struct diag diag = DIAG_INIT;
+	unsigned reason;
+
+	asked_enrol(f, &asked, DEVICE_RENEW, &f->devices[0].now);
+	assert_int_equal(ask(f, e, &asked, &waits), ENROL_DONE);
+	asked_enrol(f, &asked, DEVICE_ENROL, &f->devices[2].birth);
+	assert_int_equal(ask(f, e, &asked, &alone), ENROL_DONE);
+	assert_int_equal(report_load(f, 1, false, first), 5);
+	revoked_for(f, scrapped, CRL_CESSATION_OF_OPERATION);
+	revoked_for(f, waits.index, CRL_CESSATION_OF_OPERATION);
+	revoked_for(f, alone.index, CRL_SUPERSEDED);
+	assert_int_equal(status_of(f, good_one, &reason), STATUS_VALID);
+	assert_int_equal(status_of(f, returned, &reason), STATUS_VALID);
+	asked_enrol(f, &asked, DEVICE_RENEW, &f->devices[0].now);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_REVOKED);
+	assert_int_equal(report_load(f, 2, true, last), 2);
+	revoked_for(f, returned, CRL_CESSATION_OF_OPERATION);
+	asked_enrol(f, &asked, DEVICE_RENEW, &f->devices[1].now);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	good(operation_replay(f->w->authority, NULL, NULL, &diag), &diag);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* By hand, and birth alone: the report finds the rest. */
+static void
+test_reported_rest(void **state)
+{
+	static const enum report_state states[DEVICES] = { REPORT_SCRAPPED,
+	    REPORT_SCRAPPED, 0, 0 };
+	struct field *f = *state;
+	struct enrol *e = opened(f);
+	const uint64_t by_birth = enrolled(f, e, &f->devices[0]),
+	    by_hand = enrolled(f, e, &f->devices[1]);
+	struct diag diag = DIAG_INIT;
+
+	status_set(f, STATUS_REVOKE, CRL_SUPERSEDED, LOG_BULK_NUMBER,
+	    f->devices[0].index);
+	status_set(f, STATUS_REVOKE, CRL_KEY_COMPROMISE, LOG_ONLINE_NUMBER,
+	    by_hand);
+	assert_int_equal(report_load(f, 1, false, states), 2);
+	revoked_for(f, by_birth, CRL_CESSATION_OF_OPERATION);
+	revoked_for(f, by_hand, CRL_KEY_COMPROMISE);
+	good(operation_replay(f->w->authority, NULL, NULL, &diag), &diag);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* Out of a pack that is not complete nobody should have an identity: who has
+ * all the same keeps nothing. */
+static void
+test_cancelled(void **state)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	struct field *f = *state;
+	struct store *store = authority_store(f->w->authority);
+	struct enrol *e = opened(f);
+	const uint64_t index = enrolled(f, e, &f->devices[2]);
+	struct diag diag = DIAG_INIT;
+	struct store_pack pack;
+
+	good(store_begin(store, &diag), &diag);
+	good(store_pack_get(store, 1, 1, &pack, &diag), &diag);
+	pack.complete = false;
+	good(store_pack_put(store, &pack, &diag), &diag);
+	good(store_order_set(store, 1, DEVICES, ORDER_OPEN, &diag), &diag);
+	good(store_commit(store, &diag), &diag);
+	cbor_put_uint(&body, 1);
+	good(submit(f->w, REQUEST_ORDER_CANCEL, buf_bytes(&body), &result,
+	    &diag), &diag);
+	revoked_for(f, index, CRL_CESSATION_OF_OPERATION);
+	good(operation_replay(f->w->authority, NULL, NULL, &diag), &diag);
+	enrol_close(&e);
+	all_verified(f);
+}
+
 /* Two years, and ninety days of grace. */
 static void
 test_expired(void **state)
@@ -479,6 +656,9 @@ main(void)
 		cmocka_unit_test_setup(test_status, field_fresh),
 		cmocka_unit_test_setup(test_basis, field_fresh),
 		cmocka_unit_test_setup(test_station_lost, field_fresh),
+		cmocka_unit_test_setup(test_reported, field_fresh),
+		cmocka_unit_test_setup(test_reported_rest, field_fresh),
+		cmocka_unit_test_setup(test_cancelled, field_fresh),
 		cmocka_unit_test_setup(test_expired, field_fresh),
 		cmocka_unit_test_setup(test_events, field_fresh),
 		cmocka_unit_test_setup(test_products, field_fresh),

@@ -558,7 +558,7 @@ test_stations(void **state)
 	struct station_statement statement;
 	struct diag diag = DIAG_INIT;
 
-	station_body("line-9", KEY_X25519, NULL, &body);
+	station_body("line-9", KEY_X25519, NULL, NULL, &body);
 	good(submit(w, REQUEST_STATION_ADD, buf_bytes(&body), &result,
 	    &diag), &diag);
 	assert_int_equal(station_statement_parse(buf_bytes(&body),
@@ -570,7 +570,7 @@ test_stations(void **state)
 	    &diag), &diag);
 	assert_true(bytes_equal(buf_bytes(&result), buf_bytes(&again)));
 	/* another key under that name */
-	station_body("line-9", KEY_X25519, NULL, &other);
+	station_body("line-9", KEY_X25519, NULL, NULL, &other);
 	body_refused(w, REQUEST_STATION_ADD, buf_bytes(&other),
 	    ERR_CONFLICT);
 	body.ptr[body.len - 1] ^= 1;

@@ -55,6 +55,7 @@ struct world {
 	struct signer		*operator;
 	uint8_t			 product[PRODUCTS][SHA256_SIZE];
 	uint8_t			 station[STATIONS][KEY_PRIVATE_SIZE];
+	uint8_t			 signing[STATIONS][KEY_PRIVATE_SIZE];
 };
 
 static inline void shell(const char *, ...)
@@ -107,7 +108,8 @@ submit_at(struct world *w, int64_t now, enum request_type type,
 	_cleanup_buf_ struct buf request = BUF_INIT;
 
 	assert_int_equal(request_sign(authority_info(w->authority)->id, type,
-	    body, now, w->operator, &request, NULL), ERR_OK);
+			     body, now, w->operator, & request, NULL),
+	    ERR_OK);
 	buf_clear(result);
 	return authority_submit(w->authority, buf_bytes(&request), now, result,
 	    diag);
@@ -141,7 +143,8 @@ product_body(const char *file, struct buf *out)
 
 static inline void
 station_body(const char *name, enum key_alg alg,
-    uint8_t private[KEY_PRIVATE_SIZE], struct buf *out)
+    uint8_t private[KEY_PRIVATE_SIZE], uint8_t signing[KEY_PRIVATE_SIZE],
+    struct buf *out)
 {
 	_cleanup_signer_ struct signer *signer = NULL;
 	struct station_statement statement = { .created = NOW };
@@ -149,7 +152,7 @@ station_body(const char *name, enum key_alg alg,
 
 	(void)snprintf(statement.name, sizeof(statement.name), "%s", name);
 	key_make(alg, &statement.sealing, private, NULL);
-	key_make(KEY_P256, &statement.signing, NULL, &signer);
+	key_make(KEY_P256, &statement.signing, signing, &signer);
 	good(station_statement_sign(&statement, signer, out, &diag), &diag);
 }
 
@@ -249,7 +252,7 @@ world_make(void **state)
 		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
 
 		station_body(station_names[i], station_algs[i],
-		    w->station[i], &body);
+		    w->station[i], w->signing[i], &body);
 		good(submit(w, REQUEST_STATION_ADD, buf_bytes(&body),
 		    &result, &diag), &diag);
 	}

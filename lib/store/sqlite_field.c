@@ -53,6 +53,30 @@ store_field_get(struct store *st, enum store_field table, uint32_t log,
 	return err ? err : buf_err(body);
 }
 
+static enum err
+rows_each(struct sql *q, enum err (*each)(void *ctx, uint32_t log,
+    uint64_t index, struct bytes body), void *ctx, struct diag *diag)
+{
+	struct bytes body;
+	uint64_t index;
+	uint32_t log;
+	bool row = false;
+	enum err err = ERR_OK;
+
+	for (;;) {
+		if (!err)
+			err = sql_row(q, &row, diag);
+		if (err || !row)
+			return err;
+		log = sql_get_u32(q);
+		index = sql_get_u64(q);
+		body = sql_get_bytes(q);
+		err = sql_check_row(q, "enrolment or device", diag);
+		if (!err)
+			err = each(ctx, log, index, body);
+	}
+}
+
 enum err
 store_field_each(struct store *st, enum store_field table,
     enum err (*each)(void *ctx, uint32_t log, uint64_t index,
@@ -63,24 +87,28 @@ store_field_each(struct store *st, enum store_field table,
 	static const char device[] = "SELECT log, idx, body "
 	    "FROM device ORDER BY log, idx";
 	_cleanup_sql_ struct sql q = SQL_INIT;
-	struct bytes body;
-	uint64_t index;
-	uint32_t log;
-	bool row = false;
 	enum err err;
 
 	err = sql_open(st, table == STORE_ENROLMENT ? enrolment :
 	    device, &q, diag);
-	for (;;) {
-		if (!err)
-			err = sql_row(&q, &row, diag);
-		if (err || !row)
-			return err;
-		log = sql_get_u32(&q);
-		index = sql_get_u64(&q);
-		body = sql_get_bytes(&q);
-		err = sql_check_row(&q, "enrolment or device", diag);
-		if (!err)
-			err = each(ctx, log, index, body);
-	}
+	return err ? err : rows_each(&q, each, ctx, diag);
+}
+
+enum err
+store_field_devices(struct store *st, uint32_t log, uint64_t first,
+    uint64_t count, enum err (*each)(void *ctx, uint32_t log, uint64_t index,
+    struct bytes body), void *ctx, struct diag *diag)
+{
+	static const char devices[] = "SELECT log, idx, body FROM device "
+	    "WHERE log = ? AND idx >= ? AND idx < ? ORDER BY idx";
+	_cleanup_sql_ struct sql q = SQL_INIT;
+	enum err err;
+
+	err = sql_open(st, devices, &q, diag);
+	if (err)
+		return err;
+	sql_put_int(&q, log);
+	sql_put_u64(&q, first);
+	sql_put_u64(&q, first + count);
+	return rows_each(&q, each, ctx, diag);
 }

@@ -492,6 +492,10 @@ MUST_USE enum err store_field_get(struct store *, enum store_field,
 MUST_USE enum err store_field_each(struct store *, enum store_field,
     enum err (*each)(void *ctx, uint32_t log, uint64_t index,
     struct bytes body), void *ctx, struct diag *);
+/* Of the devices born in a range. */
+MUST_USE enum err store_field_devices(struct store *, uint32_t log,
+    uint64_t first, uint64_t count, enum err (*each)(void *ctx, uint32_t log,
+    uint64_t index, struct bytes body), void *ctx, struct diag *);
 
 /*
  * Rows of some tables as they stand, numbers and a blob, for sums over them.

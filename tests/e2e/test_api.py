@@ -21,6 +21,7 @@ from imprintd import (FIGURES, IDENTITY, NAME, Authority, Server, exchange,
 from test_imprintd import COUNTS, problem
 from test_local import (CLOCK, EPOCH, ORDER_CANCEL, SIGNER_NEW, STATION_ADD,
                         Operator, altered, check_sound)
+from test_manufacturers import CA
 
 pytestmark = program_needed("imprintd")
 
@@ -167,15 +168,42 @@ def test_lists(server, admin, described, eco):
         for i in known]
     assert whole("identities", 7, "&log=online") == []
     one = found[17]
-    for word in (one["ueid"], "17", "bulk/17", "bulk%2F17"):
+    for word, kind in ((one["ueid"], "UEID"), ("17", "index"),
+                       ("bulk/17", "index"), ("bulk%2F17", "index")):
         got = admin.get(server, "/v1/identities/" + word)
         assert fits(described, "/v1/identities/{identity}", "get",
-                    got) == one
+                    got) == {**one, "kind": kind}
     assert len(admin.get(server, "/v1/identities")["items"]) == 50
 
 
+def test_objects(server, admin, described, eco, tmp_path):
+    """What is read one at a time."""
+    for product in eco.imprint("product", "list", "--json").json:
+        octets_of = eco.imprint(
+            "product", "show",
+            f"{product['product']}@{product['version']}", "--cbor").raw
+        for word in (f"{product['product']}@{product['version']}",
+                     product["hash"], product["hash"][:8]):
+            got = fits(described, "/v1/products/{product}", "get",
+                       admin.get(server, "/v1/products/" + word))
+            assert octets(got.pop("body")) == octets_of
+            assert got == product
+    assert fits(described, "/v1/document-signers", "get", admin.get(
+        server, "/v1/document-signers")) == eco.imprint(
+            "document-signer", "list", "--json").json
+    pem = CA("Acme").pem(tmp_path / "ca.pem")
+    eco.imprint("manufacturer", "add", "acme", "--ca", pem)
+    for path, noun in (("chip-makers", "chip-maker"),
+                       ("manufacturers", "manufacturer")):
+        page = fits(described, "/v1/" + path, "get",
+                    admin.get(server, "/v1/" + path))
+        assert page["items"] == eco.imprint(noun, "list", "--json").json
+
+
 @pytest.mark.parametrize("target, code", [
-    ("/v1/orders/2", 404), ("/v1/orders/x", 404), ("/v1/orders/1/run", 404),
+    ("/v1/products/none", 404), ("/v1/products/000", 404),
+    ("/v1/products/%zz", 422), ("/v1/products/camera@", 404),
+    ("/v1/chip-makers?limit=0x", 422), ("/v1/orders/2", 404), ("/v1/orders/x", 404), ("/v1/orders/1/run", 404),
     ("/v1/orders/99999999999", 404), ("/v1/identities/12345", 404),
     ("/v1/identities/nobody", 404), ("/v1/identities/%zz", 422),
     ("/v1/identities/%00", 422), ("/v1/identities?cursor=x", 422),

@@ -23,8 +23,8 @@ import reader
 from conftest import BIN, PASSPHRASE, ROOT, program_needed, run
 from imprintd import (ALLOWED, CERTIFICATE, DONE, EST, EST_KEYGEN, EST_WISH,
                       FIGURES, IDENTITY, LEDGER_HEAD, NAME, OPERATORS,
-                      PATIENCE_S, QUERY, REFUSED, WELCOME, Authority, Server,
-                      children, exchange, wait_for)
+                      PATIENCE_S, QUERY, REFUSED, REQUEST, WELCOME, Authority,
+                      Server, children, exchange, wait_for)
 from test_verify_service import devices_of
 
 pytestmark = program_needed("imprintd")
@@ -469,6 +469,45 @@ def test_authority_killed(issued, tmp_path):
     # and the next one goes on
     with Server(other) as server:
         assert server.ask("GET", "/healthz")[0] == 200
+
+
+def test_authority_away(issued, tmp_path):
+    """Gone before the request came, which was given to nobody: that is said,
+    and another word than for what it had in hand."""
+    other = issued.copy(tmp_path / "eco")
+    device = devices_of(other, 1)[0]
+    with Server(other, fronts=1) as server:
+        server.codes = (70,)
+        authority, = server.role("authority")
+        front, = server.role("front")
+        with server.client(server.context(device)) as client, \
+                server.client(server.context(device)) as before:
+            for one in (client, before):
+                assert exchange(one, "GET", "/healthz")[0] == 200
+            os.kill(authority, signal.SIGSTOP)
+            before.request("POST", "/v1/identity", b"x",
+                           {"Content-Type": REQUEST})
+            time.sleep(0.2)
+            # its supervisor does not end the front, which learns of both
+            os.kill(server.process.pid, signal.SIGSTOP)
+            os.kill(front, signal.SIGSTOP)
+            os.kill(authority, signal.SIGKILL)
+            time.sleep(0.2)
+            client.request("POST", "/v1/identity", b"x",
+                           {"Content-Type": REQUEST})
+            time.sleep(0.2)
+            os.kill(front, signal.SIGCONT)
+            said = []
+            for one in (before, client):
+                reply = one.getresponse()
+                assert reply.status == 503
+                assert int(reply.headers["Retry-After"]) > 0
+                said.append(json.loads(reply.read()))
+            os.kill(server.process.pid, signal.SIGCONT)
+        assert server.process.wait(timeout=PATIENCE_S) == 70
+    assert [one["reason"] for one in said] == ["unavailable", "away"]
+    assert "not carried out" in said[1]["detail"]
+    assert "not carried out" not in said[0]["detail"]
 
 
 def test_stop(issued, tmp_path):

@@ -399,8 +399,48 @@ def test_no_answer_in_time(eco, server, there, certificate):
         assert orders(eco) == before + 1
     # the authority's own word, and what was turned away, are answers
     for answers, code in (([lost, unanswered("conflict", 409)], 4),
-                          ([unanswered("disk")], 6)):
+                          ([unanswered("disk")], 6),
+                          ([unanswered("away")], 7)):
         assert "may have" not in order(answers, code=code).err
+    # no authority: no word of what became of what was lost before
+    before = orders(eco)
+    done = order([lost, unanswered("away"), None])
+    assert done.json["order"] == orders(eco) == before + 1
+
+
+def test_full(issued, there, certificate, tmp_path):
+    """So many of others wait that it is not passed on: nothing of it is
+    carried out, now or later, and that is said."""
+    other = issued.copy(tmp_path / "eco")
+    before, told = orders(other), []
+    argv = order_argv()
+
+    def twist(status, data, fields):
+        told.append((status, json.loads(data)))
+        return status, data, fields
+
+    with Server(other, name=HOST, fronts=1) as server, \
+            contextlib.ExitStack() as stack:
+        authority, = server.role("authority")
+        os.kill(authority, signal.SIGSTOP)
+        stack.callback(os.kill, authority, signal.SIGCONT)
+        waiting = []
+        for _ in range(16):
+            client = stack.enter_context(server.client())
+            client.request("POST", "/v1/requests", b"x",
+                           {"Content-Type": "application/imprint-request+cose"})
+            waiting.append(client)
+        time.sleep(0.5)     # all of them are read
+        with between(server, certificate, twist) as carrier:
+            said = there(*argv, port=carrier.server_port, code=7)
+        assert len(carrier.seen) == 1 and told[0][0] == 503
+        assert told[0][1]["reason"] == "busy"
+        assert "not carried out" in said.err and "may have" not in said.err
+        os.kill(authority, signal.SIGCONT)
+        assert {c.getresponse().status for c in waiting} == {400}
+        assert orders(other) == before
+        assert there(*argv, "--json",
+                     port=server.port).json["order"] == before + 1
 
 
 def test_authority_killed(issued, there, certificate, tmp_path):

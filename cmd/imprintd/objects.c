@@ -1,0 +1,152 @@
+/* One thing at a time, for operators over the network: a product, the
+ * document signers. */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/imprintd/desk.h"
+#include "lib/authority/signer.h"
+#include "lib/base/json_write.h"
+
+#define BODY_MAX	((size_t)64 << 10)	/* in base64url it fits */
+#define PREFIX_MIN	4	/* hexadecimal digits of a hash */
+
+/* A product by the first digits of its hash. */
+struct prefix_walk {
+	const char		*prefix;
+	unsigned		 found;
+	struct store_object	 object;
+	struct buf		 body;
+};
+
+static enum err
+prefix_try(void *ctx, const struct store_object *object)
+{
+	_cleanup_buf_ struct buf hex = BUF_INIT;
+	struct prefix_walk *walk = ctx;
+
+	buf_put_hex(&hex, bytes_of(object->hash, STORE_HASH_SIZE));
+	if (buf_err(&hex) || strncmp(buf_text(&hex), walk->prefix,
+	    strlen(walk->prefix)) != 0)
+		return buf_err(&hex);
+	walk->found++;
+	walk->object = *object;
+	buf_clear(&walk->body);
+	buf_put_bytes(&walk->body, object->body);
+	return buf_err(&walk->body);
+}
+
+static enum err
+product_by_prefix(struct desk *desk, const char *word, struct buf *body,
+    struct store_object *ret_object, struct diag *diag)
+{
+	struct prefix_walk walk = { .prefix = word, .body = BUF_INIT };
+	size_t len = strlen(word);
+	enum err err = ERR_OK;
+
+	if (len >= PREFIX_MIN && strspn(word, "0123456789abcdef") == len)
+		err = authority_object_each(desk->authority, STORE_PRODUCT,
+		    prefix_try, &walk, diag);
+	if (!err && walk.found == 0)
+		err = diag_fail(diag, ERR_NOTFOUND, NULL,
+		    "product %s: not known here", word);
+	else if (!err && walk.found > 1)
+		err = diag_fail(diag, ERR_INVALID, NULL, "product %s: %u "
+		    "hashes begin with it; give more digits", word,
+		    walk.found);
+	if (!err) {
+		buf_put_bytes(body, buf_bytes(&walk.body));
+		*ret_object = walk.object;
+		err = buf_err(body);
+	}
+	buf_release(&walk.body);
+	return err;
+}
+
+/* NAME, NAME@VERSION, or else the first digits of a hash. */
+static enum err
+product_find(struct desk *desk, const char *word, struct buf *body,
+    struct store_object *ret_object, struct diag *diag)
+{
+	const char *at = strchr(word, '@');
+	size_t len = at != NULL ? (size_t)(at - word) : strlen(word);
+	char name[STORE_NAME_MAX + 1];
+	enum err err = ERR_NOTFOUND;
+
+	if (len < sizeof(name)) {
+		memcpy(name, word, len);
+		name[len] = '\0';
+		err = authority_object_get(desk->authority, STORE_PRODUCT,
+		    name, at != NULL ? at + 1 : NULL, body, ret_object, NULL);
+	}
+	return err == ERR_NOTFOUND ? product_by_prefix(desk, word, body,
+	    ret_object, diag) : err;
+}
+
+enum err
+resource_product(struct desk *desk, const char *word, struct buf *out,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct json json = { .b = out, .line = true };
+	struct store_object object;
+	char plain[SEGMENT_SIZE];
+	enum err err;
+
+	if (!segment_decode(word, plain))
+		return diag_fail(diag, ERR_INVALID, "RFC 3986 2.1",
+		    "path: a product's name that cannot be read");
+	err = product_find(desk, plain, &body, &object, diag);
+	if (!err && body.len > BODY_MAX)
+		err = diag_fail(diag, ERR_LIMIT, NULL, "product %s: is too "
+		    "long to be answered", plain);
+	if (err)
+		return err;
+	json_open(&json, '{');
+	product_put(&json, &object);
+	json_key(&json, bytes_text("body"));
+	json_put_base64url(&json, buf_bytes(&body));
+	json_close(&json, '}');
+	return ERR_OK;
+}
+
+static void
+signer_put(struct json *json, const struct authority_signer *signer,
+    bool current)
+{
+	json_next(json);
+	json_open(json, '{');
+	json_put_number(json, "number", signer->number);
+	json_put_text(json, "name", bytes_text(signer->name));
+	json_put_flag(json, "signs", current);
+	json_put_hex(json, "thumbprint", bytes_of(signer->kid,
+	    COSE_KID_SIZE));
+	json_close(json, '}');
+}
+
+enum err
+resource_signers(struct desk *desk, struct buf *out, struct diag *diag)
+{
+	struct json json = { .b = out, .line = true };
+	struct authority_signer current, signer;
+	uint64_t left = 0;
+	uint32_t number;
+	enum err err;
+
+	err = signer_current(desk->authority, &current, diag);
+	if (!err)
+		err = signer_renew_left(desk->authority, &left, diag);
+	if (err)
+		return err;
+	json_open(&json, '{');
+	json_key(&json, bytes_text("signers"));
+	json_open(&json, '[');
+	for (number = 1; !err && number <= current.number; number++) {
+		err = signer_get(desk->authority, number, &signer, diag);
+		if (!err)
+			signer_put(&json, &signer, number == current.number);
+	}
+	json_close(&json, ']');
+	json_put_number(&json, "receipts_left", left);
+	json_close(&json, '}');
+	return err;
+}
