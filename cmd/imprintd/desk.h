@@ -197,10 +197,10 @@ MUST_USE enum err run_busy(const struct desk *, struct diag *);
 /* uploads.c: an operator's next part; query: where it stands, its hash, and
  * of what it is. JSON of how much there is. ERR_STATE: what is before it is
  * missing; ERR_AUTH, ERR_INVALID, ERR_LIMIT, ERR_BUSY, ERR_SYNTAX. */
-MUST_USE enum err upload_take(struct desk *, const char *operator,
-    const char * query, struct bytes part, struct buf *out, struct diag *);
+MUST_USE enum err upload_take(struct desk *, const char *whose,
+    const char *query, struct bytes part, struct buf *out, struct diag *);
 /* NULL: none. */
-struct desk_upload *upload_find(struct desk *, const char *operator);
+struct desk_upload *upload_find(struct desk *, const char *whose);
 /* What a request names of it, which may be NULL. ERR_NOTFOUND: not all of
  * that was handed in. */
 MUST_USE enum err upload_give(const struct desk_upload *,

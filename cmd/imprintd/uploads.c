@@ -45,7 +45,7 @@ upload_release(struct desk_upload *upload)
 }
 
 struct desk_upload *
-upload_find(struct desk *desk, const char *operator)
+upload_find(struct desk *desk, const char *whose)
 {
 	int64_t now = time_monotonic_ns();
 	size_t i;
@@ -56,18 +56,17 @@ upload_find(struct desk *desk, const char *operator)
 		if (u->until_ns < now && u->operator[0] != '\0')
 			upload_release(u);
 		if (u->operator[0] != '\0' &&
-		    strcmp(u->operator, operator) == 0)
+		    strcmp(u->operator, whose) == 0)
 			return u;
 	}
 	return NULL;
 }
 
-/* Its place, taken now if there is none. */
+/* u: what was begun before, or NULL: a free place is taken. */
 static enum err
-upload_place(struct desk *desk, const char *operator,
-    struct desk_upload ** ret_upload, struct diag *diag)
+upload_place(struct desk *desk, struct desk_upload *u,
+    struct desk_upload **ret_upload, struct diag *diag)
 {
-	struct desk_upload *u = upload_find(desk, operator);
 	size_t i;
 
 	for (i = 0; i < UPLOADS_MAX && u == NULL; i++)
@@ -114,19 +113,19 @@ file_begin(struct desk *desk, struct desk_upload *u, enum upload_kind kind,
 }
 
 static enum err
-upload_begin(struct desk *desk, const char *operator, enum upload_kind kind,
-    struct desk_upload **ret_upload, struct diag *diag)
+upload_begin(struct desk *desk, const char *whose, enum upload_kind kind,
+    struct desk_upload **upload, struct diag *diag)
 {
-	struct desk_upload *u = NULL;
+	struct desk_upload *u = *upload;
 	enum err err;
 
-	err = upload_place(desk, operator, & u, diag);
+	err = upload_place(desk, u, &u, diag);
 	if (!err)
 		err = file_begin(desk, u, kind, diag);
 	if (err)
 		return err;
-	(void)snprintf(u->operator, sizeof(u->operator), "%s", operator);
-	*ret_upload = u;
+	(void)snprintf(u->operator, sizeof(u->operator), "%s", whose);
+	*upload = u;
 	return ERR_OK;
 }
 
@@ -241,16 +240,16 @@ about_take(struct desk_upload *u, const struct part *said, struct bytes part,
 }
 
 static enum err
-part_take(struct desk *desk, const char *operator, const struct part * said,
+part_take(struct desk *desk, const char *whose, const struct part *said,
     struct bytes part, struct desk_upload **ret_upload, struct diag *diag)
 {
 	const enum upload_kind of = said->kind == UPLOAD_ABOUT ?
 	    UPLOAD_DEVICES : said->kind;
-	struct desk_upload *u = upload_find(desk, operator);
+	struct desk_upload *u = upload_find(desk, whose);
 	enum err err = ERR_OK;
 
 	if (said->at == 0 && said->kind != UPLOAD_ABOUT)
-		err = upload_begin(desk, operator, said->kind, &u, diag);
+		err = upload_begin(desk, whose, said->kind, &u, diag);
 	if (!err && (u == NULL || u->files[of].file.fd < 0))
 		return diag_fail(diag, ERR_STATE, NULL, "file: nothing of it "
 		    "is here: begin again");
@@ -262,7 +261,7 @@ part_take(struct desk *desk, const char *operator, const struct part * said,
 }
 
 enum err
-upload_take(struct desk *desk, const char *operator, const char * query,
+upload_take(struct desk *desk, const char *whose, const char *query,
     struct bytes part, struct buf *out, struct diag *diag)
 {
 	struct json json = { .b = out, .line = true };
@@ -278,7 +277,7 @@ upload_take(struct desk *desk, const char *operator, const char * query,
 		err = diag_fail(diag, ERR_AUTH, NULL, "body: is not the part "
 		    "that was signed for");
 	if (!err)
-		err = part_take(desk, operator, & said, part, &u, diag);
+		err = part_take(desk, whose, &said, part, &u, diag);
 	if (err)
 		return err;
 	u->until_ns = time_monotonic_ns() + UPLOAD_NS;

@@ -141,10 +141,11 @@ def test_completion():
     assert "serve" in complete("imprint-station", "s")
 
 
-def test_station_unit(tmp_path):
+@pytest.mark.parametrize("name", ["imprint-station", "imprint-station-sync"])
+def test_station_unit(tmp_path, name):
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not installed")
-    source = ROOT / "examples/systemd/imprint-station.service"
+    source = ROOT / f"examples/systemd/{name}.service"
     text = source.read_text()
     assert text.count("ExecStart=/usr/bin/imprint-station ") == 1
     unit = tmp_path / source.name
@@ -153,6 +154,22 @@ def test_station_unit(tmp_path):
     assert result.err == "" and result.out == ""
     run("systemd-analyze", "security", "--offline=yes", "--threshold=40",
         unit)
+    timer = source.with_suffix(".timer")
+    if timer.exists():
+        copy = unit.with_suffix(".timer")
+        copy.write_text(timer.read_text())
+        result = run("systemd-analyze", "--man=no", "verify", copy)
+        assert result.err == "" and result.out == ""
+
+
+def test_units_shipped():
+    """Each is in one package."""
+    shipped = re.findall(r"^(examples/systemd/\S+) ", "".join(
+        path.read_text() for path in (ROOT / "debian").glob("*.install")),
+        re.M)
+    assert sorted(shipped) == sorted(
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "examples/systemd").iterdir())
 
 
 def test_alerts_named(issued, tmp_path):
