@@ -49,6 +49,12 @@ remote_release(void)
 	signer_free(&remote.signer);
 }
 
+struct bytes
+remote_root(void)
+{
+	return buf_bytes(&remote.client.root);
+}
+
 void
 remote_trust_put(struct buf *out, struct bytes root,
     const uint8_t id[ECOSYSTEM_ID_SIZE])

@@ -16,6 +16,8 @@ bool	remote_there(const struct cmd *);
 /* Read the address, the trust file and the operator's key, once. */
 MUST_USE enum err remote_open(struct cmd *);
 void	remote_release(void);
+/* DER; once it is open. */
+struct bytes remote_root(void);
 
 /* Runs a command, here or there; refuses what is not to be had from there. */
 enum exit_code remote_run(struct cmd *);
@@ -83,6 +85,8 @@ enum exit_code remote_chip_maker_list(struct cmd *);
 enum exit_code remote_manufacturer_list(struct cmd *);
 enum exit_code remote_signer_list(struct cmd *);
 enum exit_code remote_identity_find(struct cmd *);
+/* With --format, --slot or --signer. */
+enum exit_code remote_identity_form(struct cmd *);
 enum exit_code remote_order_list(struct cmd *);
 enum exit_code remote_order_show(struct cmd *);
 enum exit_code remote_order_run(struct cmd *);

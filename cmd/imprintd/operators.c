@@ -323,8 +323,22 @@ query_post(struct desk *desk, const struct query *query, char *path,
 	return order_act(desk, query, word, verb, json, diag);
 }
 
+/* WORD, WORD/document, WORD/jwt. */
 static enum err
-query_get(struct desk *desk, const char *path, const char *query,
+identity_get(struct desk *desk, char *word, const char *query,
+    struct buf *json, struct diag *diag)
+{
+	char *verb = strrchr(word, '/');
+	bool jwt = verb != NULL && strcmp(verb, "/jwt") == 0;
+
+	if (!jwt && (verb == NULL || strcmp(verb, "/document") != 0))
+		return resource_identity(desk, word, json, diag);
+	*verb = '\0';
+	return resource_document(desk, word, query, jwt, json, diag);
+}
+
+static enum err
+query_get(struct desk *desk, char *path, const char *query,
     struct buf *json, struct diag *diag)
 {
 	static const char orders[] = "/v1/orders/";
@@ -335,8 +349,8 @@ query_get(struct desk *desk, const char *path, const char *query,
 		return resource_order(desk, path + sizeof(orders) - 1, json,
 		    NULL, diag);
 	if (strncmp(path, identities, sizeof(identities) - 1) == 0)
-		return resource_identity(desk, path + sizeof(identities) - 1,
-		    json, diag);
+		return identity_get(desk, path + sizeof(identities) - 1,
+		    query, json, diag);
 	if (strncmp(path, products, sizeof(products) - 1) == 0)
 		return resource_product(desk, path + sizeof(products) - 1,
 		    json, diag);

@@ -190,7 +190,8 @@ def test_stopped(eco, there):
     ["order", "run", 1, "--workers", 2], ["publish", "--next-update", 3],
     ["order", "export", 1, "--out", "x"], ["doctor"], ["init",
      "--publish-url", "http://x.example"], ["log", "verify"],
-    ["identity", "show", 1, "--format", "pem"], ["operator", "add", "cy"],
+    ["identity", "export", "--order", 1, "--format", "json"],
+    ["operator", "add", "cy"],
     ["station", "lost", "line-2"]])
 def test_not_from_elsewhere(eco, there, argv):
     """What would need a name that the network answers, or what lies there."""
