@@ -13,6 +13,7 @@
 #define TIMEOUT_S	60		/* of each wait */
 #define TRIES_MAX	3
 #define WAIT_MAX_S	30
+#define AHEAD_MAX_S	1
 #define UNAVAILABLE	503
 #define AUTHORIZATION_MAX ((size_t)3 << 10)
 #define TRUST_MAX	((size_t)64 << 10)
@@ -155,8 +156,9 @@ answer_read(struct cmd *cmd, const struct imprint_tls_answer *answer,
 	return err ? remote_answer_bad(cmd, err) : ERR_OK;
 }
 
-enum err
-remote_ask_with(struct cmd *cmd, const char *method, const char *target,
+/* With a body, which the target has the hash of. */
+static enum err
+ask(struct cmd *cmd, const char *method, const char *target,
     struct bytes body, struct json_value **ret_answer)
 {
 	_cleanup_buf_ struct buf query = BUF_INIT, room = BUF_INIT;
@@ -185,7 +187,25 @@ enum err
 remote_ask(struct cmd *cmd, const char *method, const char *target,
     struct json_value **ret_answer)
 {
-	return remote_ask_with(cmd, method, target, BYTES_NONE, ret_answer);
+	return ask(cmd, method, target, BYTES_NONE, ret_answer);
+}
+
+enum err
+remote_ask_with(struct cmd *cmd, const char *target, struct bytes body,
+    struct json_value **ret_answer)
+{
+	_cleanup_buf_ struct buf whole = BUF_INIT;
+	uint8_t hash[SHA256_SIZE];
+	enum err err;
+
+	err = sha256_once(body, hash);
+	if (err)
+		return err;
+	buf_printf(&whole, "%s", target);
+	buf_put_hex(&whole, bytes_of(hash, SHA256_SIZE));
+	err = buf_err(&whole);
+	return err ? err : ask(cmd, "POST", buf_text(&whole), body,
+	    ret_answer);
 }
 
 enum err
@@ -213,15 +233,16 @@ wait_seconds(unsigned s)
 }
 
 enum err
-remote_ask_again(struct cmd *cmd, const char *method, const char *target,
-    struct bytes body, struct json_value **ret_answer)
+remote_ask_again(struct cmd *cmd, const char *target, struct bytes body,
+    struct json_value **ret_answer)
 {
 	unsigned tries;
 	enum err err;
 
 	for (tries = 1;; tries++) {
 		cmd->diag = (struct diag)DIAG_INIT;
-		err = remote_ask_with(cmd, method, target, body, ret_answer);
+		err = body.len > 0 ? remote_ask_with(cmd, target, body,
+		    ret_answer) : remote_ask(cmd, "GET", target, ret_answer);
 		if ((err != ERR_IO && err != ERR_BUSY) ||
 		    tries == TRIES_MAX || interrupt_requested())
 			return err;
@@ -341,6 +362,20 @@ result_read(struct cmd *cmd, enum request_type type,
 	return ERR_OK;
 }
 
+/* A later second. It is ahead of the clock by what the next command makes up
+ * for, and no more. */
+static int64_t
+time_after(int64_t last)
+{
+	int64_t now = time_now();
+
+	while (last >= now + AHEAD_MAX_S && last < now + REQUEST_SKEW_S) {
+		wait_seconds(1);
+		now = time_now();
+	}
+	return now > last ? now : last + 1;
+}
+
 /*
  * The server takes requests of an operator in the order of their seconds. One
  * that came too early is signed again with its id: should somebody have kept
@@ -359,9 +394,8 @@ remote_submit(struct cmd *cmd, enum request_type type, struct bytes body,
 	err = random_bytes(id, sizeof(id), &cmd->diag);
 	for (tries = 1; !err; tries++) {
 		_cleanup_buf_ struct buf octets = BUF_INIT;
-		int64_t now = time_now();
 
-		remote.last = now > remote.last ? now : remote.last + 1;
+		remote.last = time_after(remote.last);
 		err = request_sign_as(remote.id, id, type, body, remote.last,
 		    remote.signer, &octets, &cmd->diag);
 		if (!err)

@@ -37,12 +37,14 @@ MUST_USE enum err remote_submit_files(struct cmd *, enum request_type,
 /* A signed question; its answer. */
 MUST_USE enum err remote_ask(struct cmd *, const char *method,
     const char *target, struct json_value **ret_answer);
-/* With a body, whose hash the target has. */
-MUST_USE enum err remote_ask_with(struct cmd *, const char *method,
-    const char *target, struct bytes body, struct json_value **ret_answer);
-/* Some times, until there is an answer: for what may be asked again. */
-MUST_USE enum err remote_ask_again(struct cmd *, const char *method,
-    const char *target, struct bytes body, struct json_value **ret_answer);
+/* One that comes with a body of at most 48 KiB, whose SHA-256 ends the
+ * target. */
+MUST_USE enum err remote_ask_with(struct cmd *, const char *target,
+    struct bytes body, struct json_value **ret_answer);
+/* That or, without a body, a question to get something, some times until there
+ * is an answer: for what may be asked again. */
+MUST_USE enum err remote_ask_again(struct cmd *, const char *target,
+    struct bytes body, struct json_value **ret_answer);
 /* An answer that is none, which the diag says something about: the server's
  * fault, or whose that stands before it. ERR_IO. */
 MUST_USE enum err remote_answer_bad(struct cmd *, enum err);

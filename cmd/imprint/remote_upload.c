@@ -3,35 +3,26 @@
 
 #include "cmd/imprint/daemon.h"
 #include "cmd/imprint/remote.h"
-#include "lib/crypto/hash.h"
 #include "lib/proto/local.h"
 
 #define PART_MAX	((size_t)48 << 10)
 #define AS_FILE		""
-#define AS_DEVICES	"&as=devices"
-#define AS_ABOUT	"&as=about"
+#define AS_DEVICES	"as=devices&"
+#define AS_ABOUT	"as=about&"
+#define TARGET_SIZE	80
 
 static enum err
 part_send(struct cmd *cmd, const char *as, uint64_t at, struct bytes part)
 {
 	_cleanup_json_value_ struct json_value *answer = NULL;
-	_cleanup_buf_ struct buf target = BUF_INIT;
-	uint8_t hash[SHA256_SIZE];
+	char target[TARGET_SIZE];
 	uint64_t size = 0;
 	enum err err;
 
-	err = sha256_once(part, hash);
-	if (err)
-		return err;
-	buf_printf(&target, "/v1/files?at=%llu&part=",
-	    (unsigned long long)at);
-	buf_put_hex(&target, bytes_of(hash, SHA256_SIZE));
-	buf_printf(&target, "%s", as);
-	err = buf_err(&target);
+	(void)snprintf(target, sizeof(target), "/v1/files?%sat=%llu&part=",
+	    as, (unsigned long long)at);
 	/* a part that was lost may come again */
-	if (!err)
-		err = remote_ask_again(cmd, "POST", buf_text(&target), part,
-		    &answer);
+	err = remote_ask_again(cmd, target, part, &answer);
 	if (err)
 		return err;
 	err = json_get_number(answer, "size", UINT64_MAX / 2, 0, &size,

@@ -129,70 +129,55 @@ upload_begin(struct desk *desk, const char *whose, enum upload_kind kind,
 	return ERR_OK;
 }
 
-/* A part, as its query says: "at=0&part=HEX", "at=0&part=HEX&as=devices". */
+/* A part, as its query says: "at=0&part=HEX", "as=devices&at=0&part=HEX". */
 struct part {
 	uint64_t		at;
 	uint8_t			hash[SHA256_SIZE];
 	enum upload_kind	kind;
 };
 
-/* Hexadecimal digits of a hash, and what follows them. */
-static bool
-hash_parse(const char *text, uint8_t ret_hash[SHA256_SIZE],
-    const char **ret_rest)
-{
-	char digits[2 * SHA256_SIZE + 1];
-	size_t len = 0;
-
-	if (strnlen(text, sizeof(digits)) < sizeof(digits) - 1)
-		return false;
-	memcpy(digits, text, sizeof(digits) - 1);
-	digits[sizeof(digits) - 1] = '\0';
-	*ret_rest = text + sizeof(digits) - 1;
-	return hex_decode(digits, ret_hash, SHA256_SIZE, &len) == ERR_OK &&
-	    len == SHA256_SIZE;
-}
-
-static bool
-kind_parse(const char *text, enum upload_kind *ret_kind)
+static void
+kind_parse(const char **query, enum upload_kind *ret_kind)
 {
 	static const struct {
 		const char		*text;
 		enum upload_kind	 kind;
-	} kinds[] = { { "", UPLOAD_FILE }, { "&as=devices", UPLOAD_DEVICES },
-		{ "&as=about", UPLOAD_ABOUT } };
-	size_t i;
+	} kinds[] = { { "as=devices&", UPLOAD_DEVICES },
+		{ "as=about&", UPLOAD_ABOUT } };
+	size_t i, len;
 
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
-		if (strcmp(text, kinds[i].text) == 0)
-			break;
-	if (i == sizeof(kinds) / sizeof(kinds[0]))
-		return false;
-	*ret_kind = kinds[i].kind;
-	return true;
+	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		len = strlen(kinds[i].text);
+		if (strncmp(*query, kinds[i].text, len) != 0)
+			continue;
+		*ret_kind = kinds[i].kind;
+		*query += len;
+		return;
+	}
 }
 
 static enum err
 part_parse(const char *query, struct part *ret_part, struct diag *diag)
 {
 	static const char at_is[] = "at=", part_is[] = "&part=";
-	struct part part = { .at = 0 };
-	size_t i = sizeof(at_is) - 1;
-	const char *rest = "";
-	bool good = strncmp(query, at_is, i) == 0;
+	struct part part = { .kind = UPLOAD_FILE };
+	size_t i = sizeof(at_is) - 1, len = 0;
+	bool good;
 
+	kind_parse(&query, &part.kind);
+	good = strncmp(query, at_is, i) == 0;
 	for (; good && query[i] >= '0' && query[i] <= '9'; i++) {
 		part.at = part.at * 10 + (uint64_t)(query[i] - '0');
 		good = i < sizeof(at_is) - 1 + DIGITS_MAX;
 	}
 	good = good && i > sizeof(at_is) - 1 &&
 	    strncmp(query + i, part_is, sizeof(part_is) - 1) == 0 &&
-	    hash_parse(query + i + sizeof(part_is) - 1, part.hash, &rest) &&
-	    kind_parse(rest, &part.kind);
+	    hex_decode(query + i + sizeof(part_is) - 1, part.hash,
+	    SHA256_SIZE, &len) == ERR_OK && len == SHA256_SIZE;
 	*ret_part = part;
 	return good ? ERR_OK : diag_fail(diag, ERR_INVALID, NULL,
 	    "query: say at=N&part=H: its place in the file, its SHA-256; "
-	    "then &as=devices or &as=about, or nothing");
+	    "before it as=devices& or as=about&, or nothing");
 }
 
 static enum err

@@ -292,7 +292,7 @@ def test_lost_on_the_way(eco, there, server, liar, tmp_path):
 
     with between(server, liar, forget) as carrier:
         create(there, path, "--approval", word, port=carrier.server_port)
-    assert [p.rpartition("&as=")[2] for _, p, _ in carrier.seen[:4]] == [
+    assert [p.partition("as=")[2].partition("&")[0] for _, p, _ in carrier.seen[:4]] == [
         "devices", "about", "devices", "about"]
     assert orders(eco) == before + 2
 
@@ -303,8 +303,8 @@ def about(submit=None):
 
 
 def target(part, at=0, kind="devices"):
-    return (f"/v1/files?at={at}&part={hashlib.sha256(part).hexdigest()}"
-            f"&as={kind}")
+    return (f"/v1/files?as={kind}&at={at}&part="
+            f"{hashlib.sha256(part).hexdigest()}")
 
 
 def test_parts(prepared, tmp_path):
