@@ -539,7 +539,7 @@ authority_role(struct cmd *cmd)
 	for (i = 0; i < LOCALS_MAX; i++)
 		desk->locals[i].fd = -1;
 	for (i = 0; i < UPLOADS_MAX; i++)
-		desk->uploads[i].file = (struct file)FILE_INIT;
+		upload_init(&desk->uploads[i]);
 	desk->listener = -1;
 	desk->began = time_now();
 	desk->cmd = cmd;
