@@ -1,7 +1,7 @@
 /* Lists of devices that come with orders: read, shown, approved. */
 #include <fcntl.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 #include "lib/authority/approval.h"
 #include "lib/base/clock.h"
 
@@ -230,10 +230,14 @@ approval_make(struct cmd *cmd, struct authority *authority, const char *what,
 	_cleanup_buf_ struct buf approval = BUF_INIT;
 	enum err err;
 
-	err = operator_signer(cmd, authority, &signer);
-	if (!err)
-		err = approval_sign(authority, what, hash, time_now(), signer,
-		    &approval, &cmd->diag);
+	if (remote_there(cmd)) {
+		err = remote_approve(cmd, what, hash, &approval);
+	} else {
+		err = operator_signer(cmd, authority, &signer);
+		if (!err)
+			err = approval_sign(authority, what, hash, time_now(),
+			    signer, &approval, &cmd->diag);
+	}
 	return err ? err : io_create_file(cmd->io, out,
 	    buf_bytes(&approval), 0644, &cmd->diag);
 }

@@ -235,6 +235,8 @@ MUST_USE enum err resource_product(struct desk *, const char *word,
     struct buf *out, struct diag *);
 MUST_USE enum err resource_signers(struct desk *, struct buf *out,
     struct diag *);
+MUST_USE enum err resource_logs(struct desk *, struct buf *out,
+    struct diag *);
 /* An identity's document, or the same as a JWT. */
 MUST_USE enum err resource_document(struct desk *, const char *word,
     const char *query, bool jwt, struct buf *out, struct diag *);
