@@ -38,6 +38,10 @@ MUST_USE enum err remote_submit_file(struct cmd *, enum request_type,
 /* A signed question; its answer. */
 MUST_USE enum err remote_ask(struct cmd *, const char *method,
     const char *target, struct json_value **ret_answer);
+/* One that comes with a body of at most 48 KiB, whose SHA-256 ends the
+ * target. */
+MUST_USE enum err remote_ask_with(struct cmd *, const char *target,
+    struct bytes body, struct json_value **ret_answer);
 /* A published file. */
 MUST_USE enum err remote_file(struct cmd *, const char *target,
     struct buf *out);

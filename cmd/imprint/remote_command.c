@@ -97,9 +97,9 @@ static const struct {
 	{ "identity find", remote_identity_find, { NULL } },
 	{ "identity list", remote_identity_list,
 	    { "order", "claim-codes" } },
-	{ "revoke", NULL, { "order", "pack", "evidence", "dry-run" } },
-	{ "suspend", NULL, { "order", "pack", "evidence", "dry-run" } },
-	{ "resume", NULL, { "order", "pack", "evidence", "dry-run" } },
+	{ "revoke", NULL, { NULL } },
+	{ "suspend", NULL, { NULL } },
+	{ "resume", NULL, { NULL } },
 	{ "publish", NULL, { "next-update" } },
 	{ "log verify", log_verify, { NULL } },
 };

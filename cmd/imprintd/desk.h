@@ -216,6 +216,11 @@ bool	operator_query(struct desk *, struct desk_peer *,
 bool	station_head(struct desk *, struct desk_peer *,
 	    const struct internal_message *);
 
+/* dry_run.c: what a body of REQUEST_STATUS_CHOSEN, whose hash the query is of,
+ * would come to; JSON, appended. */
+MUST_USE enum err dry_run(struct desk *, const char *query,
+    struct bytes body, struct buf *out, struct diag *);
+
 /* resources.c: JSON, appended. ERR_NOTFOUND, ERR_INVALID. */
 MUST_USE enum err resource_list(struct desk *, const char *path,
     const char *query, struct buf *out, struct diag *);

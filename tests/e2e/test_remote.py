@@ -183,8 +183,7 @@ def test_stopped(eco, there):
 @pytest.mark.parametrize("argv", [
     ["order", "create", "--product", "camera", "--count", 1, "--station",
      "line-1"],
-    ["revoke", "CAM-000000017"], ["revoke", "other/1"],
-    ["revoke", "--order", 1], ["revoke", "1", "--dry-run"],
+    ["revoke", "--range", "other/1-2"], ["revoke", "--order", "x"],
     ["device", "claim", "DB-000017", "--code", "7K2M-00QX-V9DT-3", "--owner",
      "x"],
     ["order", "run", 1, "--workers", 2], ["publish", "--next-update", 3],
