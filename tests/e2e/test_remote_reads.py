@@ -14,7 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import reader
 from conftest import PRODUCTS, program_needed, run
 from imprintd import Server
+from test_list_orders import manifest
+from test_lists import Maker
 from test_manufacturers import CA
+from test_modes import chips_list, chips_make
 from test_remote import (HOST, Elsewhere, answer, between, certificate, der_of,
                          eco, forge, operations, server, there)
 
@@ -379,6 +382,36 @@ def test_approved(three, tmp_path):
         there(noun, "add", name, *option, "--approval", approval, code=5)
     assert there("order", "list", "--operator-key", made[0]).out
     assert eco.imprint("log", "verify").code == 0
+
+
+def test_lists_of_devices(three, tmp_path):
+    """Read here, as there, and approved: what lies here says what."""
+    eco, there, bea = three
+    maker = Maker(tmp_path)
+    approval = tmp_path / "acme.approval"
+    argv = ["acme", "--cert", maker.pem]
+    there("chip-maker", "approve", *argv, "--out", approval, *bea)
+    there("chip-maker", "add", *argv, "--approval", approval)
+    path = manifest(maker, tmp_path / "chips.json")
+    said = ["--product", PRODUCTS / "camera.yaml", "--mode", "chip"]
+    here = ["--product", "camera", "--mode", "chip"]
+    by = ["--chip-maker", "acme", "--cert", maker.pem]
+    assert there("list", "check", path, *said, *by, "--json").json == \
+        eco.imprint("list", "check", path, *here, "--json").json
+    assert "--chip-maker" in there("list", "check", path, *said, code=5).err
+    there("list", "make", path, *said, *by, "--out", tmp_path / "far.cbor")
+    eco.imprint("list", "make", path, *here, "--out", tmp_path / "here.cbor")
+    canonical = (tmp_path / "far.cbor").read_bytes()
+    assert canonical == (tmp_path / "here.cbor").read_bytes()
+    # a list that nobody signed, which the other operator stands for
+    plain = chips_list(tmp_path / "plain.cbor", chips_make(2))
+    out = tmp_path / "plain.approval"
+    assert "server's word" in there("list", "approve", plain, *said, "--out",
+                                    out, *bea).err
+    create = ["order", "create", *said, "--list", plain, "--station",
+              "line-1"]
+    there(*create, code=5)
+    assert there(*create, "--approval", out, "--json").json["order"]
 
 
 def test_approved_by_a_liar(three, tmp_path):
