@@ -540,6 +540,7 @@ authority_role(struct cmd *cmd)
 		desk->locals[i].fd = -1;
 	for (i = 0; i < UPLOADS_MAX; i++)
 		upload_init(&desk->uploads[i]);
+	desk->endings = (struct buf)BUF_INIT;
 	desk->listener = -1;
 	desk->began = time_now();
 	desk->cmd = cmd;
@@ -584,6 +585,7 @@ authority_role(struct cmd *cmd)
 		if (desk->locals[i].fd >= 0)
 			(void)close(desk->locals[i].fd);
 	export_free(&desk->export);
+	buf_release(&desk->endings);
 	free(desk);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
