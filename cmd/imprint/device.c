@@ -5,6 +5,8 @@
 #include "lib/authority/claim.h"
 #include "lib/authority/field.h"
 
+#define NOT_NEEDED	"not-needed"
+
 /* What the word leads to, as the identity that the device was born with. */
 static enum err
 birth_find(struct cmd *cmd, struct authority *authority, const char *word,
@@ -139,18 +141,21 @@ device_release_cmd(struct cmd *cmd)
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 
-/* code NULL: not told */
+/* wanted: does what it enrols for want an owner? code NULL: not told */
 static void
-claim_print(struct cmd *cmd, const struct field_claim *claim,
+claim_print(struct cmd *cmd, const struct field_device *device, bool wanted,
     const char *code)
 {
-	const char *state = field_claim_name(claim->state);
+	const struct field_claim *claim = &device->claim;
+	const char *state = claim->state != FIELD_UNCLAIMED || wanted ?
+	    field_claim_name(claim->state) : NOT_NEEDED;
 
 	if (cmd->json) {
 		printf(", \"claim_code\": %s%s%s, \"state\": \"%s\", "
-		    "\"wrong_codes\": %u, \"owner\": ",
+		    "\"wrong_codes\": %u, \"refused\": %u, \"owner\": ",
 		    code != NULL ? "\"" : "", code != NULL ? code : "null",
-		    code != NULL ? "\"" : "", state, claim->guesses);
+		    code != NULL ? "\"" : "", state, claim->guesses,
+		    device->events);
 		if (claim->state == FIELD_CLAIMED)
 			json_string(stdout, claim->owner,
 			    strlen(claim->owner));
@@ -160,21 +165,24 @@ claim_print(struct cmd *cmd, const struct field_claim *claim,
 		return;
 	}
 	printf("  claim code %s  %s", code != NULL ? code : "not told here",
-	    state);
+	    claim->state != FIELD_UNCLAIMED || wanted ? state :
+	    "needs no owner");
 	if (claim->state == FIELD_CLAIMED) {
 		printf(" by ");
 		text_print(stdout, claim->owner, strlen(claim->owner));
 	}
 	if (claim->guesses > 0)
 		printf(", %u wrong codes since", claim->guesses);
+	if (device->events > 0)
+		printf("; asked for another key and was refused %u times "
+		    "since it enrolled", device->events);
 	printf("\n");
 }
 
 static enum err
-claim_get(struct cmd *cmd, struct authority *authority, const char *word,
-    struct field_claim *ret_claim, char code[CLAIM_CODE_SIZE])
+device_get(struct cmd *cmd, struct authority *authority, const char *word,
+    struct field_device *device, bool *ret_wanted, char code[CLAIM_CODE_SIZE])
 {
-	struct field_device device = { .id_count = 0 };
 	struct address birth;
 	enum err err;
 
@@ -182,22 +190,40 @@ claim_get(struct cmd *cmd, struct authority *authority, const char *word,
 	if (!err)
 		err = claim_code(authority, &birth, code, &cmd->diag);
 	if (!err)
-		err = field_device_get(authority, &birth, &device,
+		err = claim_wanted(authority, &birth, ret_wanted,
 		    &cmd->diag);
-	if (err == ERR_NOTFOUND && cmd->diag.code == ERR_OK)
-		err = ERR_OK;
-	*ret_claim = device.claim;
-	return err;
+	if (!err)
+		err = field_device_get(authority, &birth, device,
+		    &cmd->diag);
+	return err == ERR_NOTFOUND && cmd->diag.code == ERR_OK ? ERR_OK :
+	    err;
 }
 
-/* Codes do not come this way: operators.md says why. */
 static enum err
-claim_ask(struct cmd *cmd, const char *word, struct field_claim *ret_claim)
+state_read(const char *text, struct field_device *device, bool *ret_wanted,
+    struct diag *diag)
+{
+	enum field_claim_state state = FIELD_UNCLAIMED;
+
+	*ret_wanted = strcmp(text, NOT_NEEDED) != 0;
+	while (*ret_wanted && strcmp(text, field_claim_name(state)) != 0) {
+		if (state == FIELD_RELEASED)
+			return diag_fail(diag, ERR_INVALID, NULL,
+			    "state: no such one");
+		state++;
+	}
+	device->claim.state = state;
+	return ERR_OK;
+}
+
+/* Codes do not come this way: docs/protocol/operators.md says why. */
+static enum err
+device_ask(struct cmd *cmd, const char *word, struct field_device *device,
+    bool *ret_wanted)
 {
 	_cleanup_json_value_ struct json_value *answer = NULL;
-	struct field_claim claim = { .guesses = 0 };
 	char target[TARGET_SIZE] = "/v1/devices/", state[16] = "";
-	uint64_t guesses = 0;
+	uint64_t guesses = 0, events = 0;
 	enum err err;
 
 	if (!segment_put(target, sizeof(target), word))
@@ -209,23 +235,19 @@ claim_ask(struct cmd *cmd, const char *word, struct field_claim *ret_claim)
 	err = json_get_text(answer, "state", state, sizeof(state),
 	    &cmd->diag);
 	if (!err)
-		err = json_get_text(answer, "owner", claim.owner,
-		    sizeof(claim.owner), &cmd->diag);
+		err = state_read(state, device, ret_wanted, &cmd->diag);
+	if (!err)
+		err = json_get_text(answer, "owner", device->claim.owner,
+		    sizeof(device->claim.owner), &cmd->diag);
 	if (!err)
 		err = json_get_number(answer, "wrong_codes", UINT32_MAX, 0,
 		    &guesses, &cmd->diag);
-	while (!err && strcmp(state, field_claim_name(claim.state)) != 0) {
-		if (claim.state == FIELD_RELEASED)
-			err = diag_fail(&cmd->diag, ERR_IO, NULL,
-			    "state: no such one");
-		else
-			claim.state++;
-	}
-	if (err)
-		return unread(cmd, err);
-	claim.guesses = (unsigned)guesses;
-	*ret_claim = claim;
-	return ERR_OK;
+	if (!err)
+		err = json_get_number(answer, "refused", UINT32_MAX, 0,
+		    &events, &cmd->diag);
+	device->claim.guesses = (unsigned)guesses;
+	device->events = (unsigned)events;
+	return err ? unread(cmd, err) : ERR_OK;
 }
 
 enum exit_code
@@ -234,7 +256,8 @@ device_show_cmd(struct cmd *cmd)
 	_cleanup_authority_ struct authority *authority = NULL;
 	bool there = remote_there(cmd);
 	char code[CLAIM_CODE_SIZE];
-	struct field_claim claim;
+	struct field_device device;
+	bool wanted = false;
 	enum err err;
 	int i;
 
@@ -243,12 +266,14 @@ device_show_cmd(struct cmd *cmd)
 	err = there ? remote_open(cmd) : ecosystem_open(cmd, AUTHORITY_READ,
 	    true, &authority);
 	for (i = 0; i < cmd->argc && !err; i++) {
-		err = there ? claim_ask(cmd, cmd->argv[i], &claim) :
-		    claim_get(cmd, authority, cmd->argv[i], &claim, code);
+		device = (struct field_device){ .id_count = 0 };
+		err = there ? device_ask(cmd, cmd->argv[i], &device,
+		    &wanted) : device_get(cmd, authority, cmd->argv[i],
+		    &device, &wanted, code);
 		if (err)
 			break;
 		device_print(cmd, cmd->argv[i]);
-		claim_print(cmd, &claim, there ? NULL : code);
+		claim_print(cmd, &device, wanted, there ? NULL : code);
 	}
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include "cmd/imprintd/desk.h"
+#include "lib/authority/claim.h"
 #include "lib/authority/export.h"
 #include "lib/authority/field.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/signer.h"
 #include "lib/base/json_write.h"
 
@@ -112,6 +114,35 @@ resource_product(struct desk *desk, const char *word, struct buf *out,
 	return ERR_OK;
 }
 
+enum err
+resource_logs(struct desk *desk, struct buf *out, struct diag *diag)
+{
+	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER,
+		LOG_OPERATIONS_NUMBER };
+	struct json json = { .b = out, .line = true };
+	struct store_log log;
+	size_t i;
+	enum err err = ERR_OK;
+
+	json_open(&json, '{');
+	json_key(&json, bytes_text("logs"));
+	json_open(&json, '[');
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++) {
+		err = store_log_get(authority_store(desk->authority),
+		    logs[i], &log, NULL, NULL, diag);
+		if (err)
+			break;
+		json_next(&json);
+		json_open(&json, '{');
+		json_put_text(&json, "log", bytes_text(log.name));
+		json_put_number(&json, "size", log.size);
+		json_close(&json, '}');
+	}
+	json_close(&json, ']');
+	json_close(&json, '}');
+	return err;
+}
+
 static void
 signer_put(struct json *json, const struct authority_signer *signer,
     bool current)
@@ -163,6 +194,7 @@ resource_device(struct desk *desk, const char *word, struct buf *out,
 	struct address address, birth;
 	enum address_kind kind;
 	char plain[SEGMENT_SIZE];
+	bool wanted = false;
 	enum err err;
 
 	if (!segment_decode(word, plain))
@@ -173,6 +205,9 @@ resource_device(struct desk *desk, const char *word, struct buf *out,
 		err = field_birth(desk->authority, &address, &birth, diag);
 	if (err)
 		return err;
+	err = claim_wanted(desk->authority, &birth, &wanted, diag);
+	if (err)
+		return err;
 	err = field_device_get(desk->authority, &birth, &device, diag);
 	if (err && (err != ERR_NOTFOUND || diag->code != ERR_OK))
 		return err;
@@ -181,9 +216,11 @@ resource_device(struct desk *desk, const char *word, struct buf *out,
 	    LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK));
 	json_put_number(&json, "index", birth.index);
 	json_put_text(&json, "state", bytes_text(
-	    field_claim_name(device.claim.state)));
+	    device.claim.state != FIELD_UNCLAIMED || wanted ?
+	    field_claim_name(device.claim.state) : "not-needed"));
 	json_put_some(&json, "owner", bytes_text(device.claim.owner));
 	json_put_number(&json, "wrong_codes", device.claim.guesses);
+	json_put_number(&json, "refused", device.events);
 	json_close(&json, '}');
 	return ERR_OK;
 }
