@@ -317,6 +317,56 @@ test_cut_after_sync_fs(void **state)
 	assert_int_equal(run(&plan, job_sync_fs, 0), ERR_IO);
 }
 
+/* The file's mode is synced with it, that of "d" only when arg says so. */
+static enum err
+job_modes(const struct io *io, int arg)
+{
+	_cleanup_file_ struct file f = FILE_INIT;
+	enum err err;
+
+	err = io_make_public(io, "d", NULL);
+	if (!err && arg != 0)
+		err = io_sync_dir(io, "d", NULL);
+	if (!err)
+		err = io_make_public(io, "b", NULL);
+	if (!err)
+		err = file_open(io, "a", O_RDWR, 0, &f, NULL);
+	if (!err)
+		err = file_make_public(&f, NULL);
+	if (!err)
+		err = file_sync(&f, NULL);
+	return err ? err : cut(io);
+}
+
+static void
+test_cut_modes(void **state)
+{
+	struct io_fault_plan plan = { .kind = IO_FAULT_POWER_CUT };
+	struct stat a, b, d;
+	int arg;
+
+	(void)state;
+	for (arg = 0; arg < 2; arg++) {
+		dir_clear();
+		put_file("a", "apple");
+		put_file("b", "berry");
+		assert_int_equal(mkdir("d", 0700), 0);
+		plan.at = 5 + (unsigned long)arg;
+		assert_int_equal(run(&plan, job_modes, arg), -1);
+		assert_int_equal(stat("a", &a), 0);
+		assert_int_equal(stat("b", &b), 0);
+		assert_int_equal(stat("d", &d), 0);
+		assert_int_equal(a.st_mode & 07777, 0644);
+		assert_int_equal(b.st_mode & 07777, 0600);
+		assert_int_equal(d.st_mode & 07777, arg != 0 ? 0755 : 0700);
+	}
+	plan = (struct io_fault_plan){ .kind = IO_FAULT_EIO, .at = 2 };
+	dir_clear();
+	put_file("b", "berry");
+	assert_int_equal(mkdir("d", 0700), 0);
+	assert_int_equal(run(&plan, job_modes, 0), ERR_IO);
+}
+
 static enum err
 job_torn(const struct io *io, int arg)
 {
@@ -776,6 +826,7 @@ main(void)
 		TEST(test_cut_takes_back),
 		TEST(test_cut_leaves_durable),
 		TEST(test_cut_after_sync_fs),
+		TEST(test_cut_modes),
 		TEST(test_cut_tears),
 		TEST(test_write_file),
 		TEST(test_cut_finds),
