@@ -327,9 +327,9 @@ jobs_answer(struct desk *desk)
 static enum err
 turn_run(struct desk *desk, struct diag *diag)
 {
-	static const int64_t bounds[] = INTERNAL_LATENCY_MS;
-	int64_t begun = time_monotonic_ns(), took;
-	size_t i = 0;
+	int64_t begun = time_monotonic_ns();
+	bool counts = false;
+	size_t i;
 	enum err err;
 
 	if (desk->job_count == 0)
@@ -337,16 +337,13 @@ turn_run(struct desk *desk, struct diag *diag)
 	err = identities_run(desk, diag);
 	if (!err)
 		jobs_answer(desk);
-	for (i = 0; i < desk->job_count; i++)
+	for (i = 0; i < desk->job_count; i++) {
+		counts = counts || identity_counts(&desk->jobs[i]);
 		job_release(&desk->jobs[i]);
+	}
 	desk->job_count = 0;
-	took = time_monotonic_ns() - begun;
-	for (i = 0; i < INTERNAL_LATENCIES; i++)
-		if (took <= bounds[i] * 1000000)
-			break;
-	desk->turn_ms[i]++;
-	desk->turns++;
-	desk->turn_ns += (uint64_t)took;
+	if (counts)
+		times_add(&desk->turns, begun);
 	return err;
 }
 
@@ -513,12 +510,24 @@ authority_confine(struct authority *authority, struct diag *diag)
 	return ERR_OK;
 }
 
+/* Of one that is not in doubt. Failing that, it becomes void: no more. */
+static void
+indices_give_back(struct enrol *enrol)
+{
+	struct diag diag = DIAG_INIT;
+
+	if (enrol != NULL && enrol_end(enrol, time_now(), &diag) != ERR_OK)
+		log_diag("authority", "what is reserved is not given back, "
+		    "or the anchor cannot be moved", &diag);
+}
+
 enum exit_code
 authority_role(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_enrol_ struct enrol *enrol = NULL;
 	struct desk *desk;
+	bool ran = false;
 	size_t i;
 	enum err err;
 
@@ -530,7 +539,8 @@ authority_role(struct cmd *cmd)
 	for (i = 0; i < LOCALS_MAX; i++)
 		desk->locals[i].fd = -1;
 	for (i = 0; i < UPLOADS_MAX; i++)
-		desk->uploads[i].file = (struct file)FILE_INIT;
+		upload_init(&desk->uploads[i]);
+	desk->endings = (struct buf)BUF_INIT;
 	desk->listener = -1;
 	desk->began = time_now();
 	desk->cmd = cmd;
@@ -559,8 +569,11 @@ authority_role(struct cmd *cmd)
 	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "authority: only imprintd serve starts it");
+	ran = !err;
 	if (!err)
 		err = desk_run(desk, &cmd->diag);
+	if (!err || !ran)
+		indices_give_back(enrol);
 	for (i = 0; i < PEERS_MAX; i++)
 		channel_release(&desk->peers[i].channel);
 	for (i = 0; i < UPLOADS_MAX; i++)
@@ -572,6 +585,7 @@ authority_role(struct cmd *cmd)
 		if (desk->locals[i].fd >= 0)
 			(void)close(desk->locals[i].fd);
 	export_free(&desk->export);
+	buf_release(&desk->endings);
 	free(desk);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

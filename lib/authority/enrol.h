@@ -106,7 +106,14 @@ struct enrol;
  */
 MUST_USE enum err enrol_open(struct authority *, int64_t now,
     struct enrol **ret_enrol, struct diag *);
-/* A turn under way is dropped. What is reserved stays so: the next
+/*
+ * The last, before enrol_close(), of one that stops in good order: what is
+ * reserved and was not taken is nobody's again, on record, so that it does not
+ * become void and fill the CRL. The anchor follows. ERR_STATE: a turn is under
+ * way. After an error it stays reserved, or the anchor is behind.
+ */
+MUST_USE enum err enrol_end(struct enrol *, int64_t now, struct diag *);
+/* A turn under way is dropped. What is still reserved stays so: the next
  * enrol_open(), or publication, makes it void. */
 void	enrol_close(struct enrol **);
 #define _cleanup_enrol_ __attribute__((cleanup(enrol_close)))
@@ -168,6 +175,9 @@ MUST_USE enum err enrol_est_attributes(struct enrol *, const char *label,
     struct diag *);
 /* After an error of a request: can the turn go on with the others? */
 bool	enrol_turn_whole(const struct enrol *);
+/* Is there anything to make durable? Otherwise enrol_turn_commit() commits
+ * nothing. */
+bool	enrol_turn_changed(const struct enrol *);
 /* Make the turn durable. After an error nothing of it may be answered; the
  * registry is in doubt: close the authority. */
 MUST_USE enum err enrol_turn_commit(struct enrol *, struct diag *);

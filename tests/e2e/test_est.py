@@ -6,9 +6,11 @@ import hashlib
 import http.client
 import itertools
 import json
+import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -20,8 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 
+import reader
 from conftest import PRODUCTS, program_needed, run
-from imprintd import NAME, Server, exchange
+from imprintd import NAME, PATIENCE_S, Server, exchange
 from test_verify_service import devices_of
 
 pytestmark = program_needed("imprintd")
@@ -363,6 +366,48 @@ def test_csrattrs(server, devices):
         assert "2.5.29.73" in shown and "2.5.29.74" in shown
         assert "challengePassword" not in shown
     refused(server.ask("GET", EST + "camera/csrattrs"), 404, "no-product")
+
+
+REQUESTS = "requests_total", "turn_seconds", "identity_seconds", \
+    "commit_seconds"
+
+
+def counted(server):
+    return {name: value for name, value in server.figures().items()
+            if name.startswith(REQUESTS) and not name.endswith("_sum")}
+
+
+def test_anybody_is_not_counted(made, tmp_path):
+    """What needs no certificate can neither drown nor forge figures that
+    alerts look at."""
+    eco = made.copy(tmp_path / "eco")
+    device, = devices_of(eco, 1)
+    with Server(eco, fronts=1) as server:
+        assert set(counted(server).values()) == {0}
+        with server.client() as client:
+            for n in range(40):
+                path = EST + (f"no-{n}/" if n % 2 else "") + "csrattrs"
+                status = exchange(client, "GET", path)[0]
+                assert status == (404 if n % 2 else 200)
+        # with a certificate it is the same question
+        assert server.ask("GET", EST + "csrattrs", None,
+                          server.context(device))[0] == 200
+        assert set(counted(server).values()) == {0}
+        assert server.figures()["est_attributes_total"] == 41
+        # what a device asks counts, and is a commit if something has changed
+        forged = bytearray(request_of(new_key()))
+        forged[-1] ^= 1
+        for csr, good, commits in ((forged, 0, 0),
+                                   (request_of(new_key()), 1, 1)):
+            status = ask(server, "simpleenroll", base64.b64encode(csr),
+                         device)[0]
+            assert (status == 200) == good
+            now = counted(server)
+            assert now['requests_total{verdict="done"}'] == good
+            assert now["turn_seconds_count"] == \
+                now["identity_seconds_count"] == 1 + good == \
+                sum(n for name, n in now.items() if "verdict" in name)
+            assert now["commit_seconds_count"] == commits
 
 
 def test_countersigned(made, tmp_path):
@@ -740,6 +785,36 @@ def crl_serials(eco):
     crl = x509.load_der_x509_crl(
         (eco.dir / "publish/crl/online.crl").read_bytes())
     return {r.serial_number for r in crl}
+
+
+def test_restarts(made, tmp_path):
+    """A stop in good order revokes nothing, however often; of an authority
+    that was killed, what it had reserved is revoked once, and only for slots
+    that have certificates."""
+    eco = made.copy(tmp_path / "eco")
+    devices = iter(devices_of(eco, 5))
+    for _ in range(3):
+        with Server(eco) as server:
+            enrolled(server, "simpleenroll", new_key(), next(devices))
+        eco.imprint("publish")
+        assert not crl_serials(eco)
+    with Server(eco) as server:
+        enrolled(server, "simpleenroll", new_key(), next(devices))
+        server.codes = (70,)
+        for pid in server.role("authority"):
+            os.kill(pid, signal.SIGKILL)
+        server.process.wait(PATIENCE_S)
+    with Server(eco) as server:
+        enrolled(server, "simpleenroll", new_key(), next(devices))
+    eco.imprint("publish")
+    void, = reader.rows(eco.db, "SELECT first, count FROM range WHERE "
+                        "log = 2 AND state = 3")
+    assert (void["first"], void["count"]) == (4, 127)
+    assert len(crl_serials(eco)) == 127
+    (size, reserved), = [(r["size"], r["reserved"]) for r in reader.rows(
+        eco.db, "SELECT size, reserved FROM log WHERE log = 2")]
+    assert size == reserved == 4 + 127 + 1
+    eco.imprint("log", "verify")
 
 
 def test_revoked_by_evidence(made, tmp_path):

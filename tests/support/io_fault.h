@@ -1,7 +1,7 @@
 /*
  * A faulty disk for tests: a struct io over the system's files that counts
- * every operation that changes something (create, write, sync, truncate,
- * rename, unlink, mkdir, rmdir, mode, sync of a directory or all) and does harm at
+ * every operation that changes something (create, write, sync, truncate, mode,
+ * rename, unlink, mkdir, rmdir, sync of a directory or all) and does harm at
  * one of them. Its sqlite_vfs carries SQLite's files through the same counter.
  *
  * Thread safe. Where a fault does not apply to operation number at (a short
@@ -9,9 +9,9 @@
  *
  * Power cut: before operation number at, everything that was not synced is
  * taken back, newest first, and the process kills itself. Data and mode of a
- * file are safe after a sync of the file, a name after a sync of its directory, all of
- * it after a sync of the file system (there is taken to be one). With
- * a seed each taking-back happens, happens in part (the first bytes of a
+ * file are safe after a sync of the file, a name after a sync of its
+ * directory, all of it after a sync of the file system (there is taken to be
+ * one). With a seed each taking-back happens, happens in part (the first bytes of a
  * write stay) or does not, by a pseudo-random sequence; seed 0 takes back
  * all. Changes by other means than this io are not seen.
  */
