@@ -11,9 +11,9 @@
  * taken back, newest first, and the process kills itself. Data and mode of a
  * file are safe after a sync of the file, a name after a sync of its
  * directory, all of it after a sync of the file system (there is taken to be
- * one). With a seed each taking-back happens, happens in part (the first bytes of a
- * write stay) or does not, by a pseudo-random sequence; seed 0 takes back
- * all. Changes by other means than this io are not seen.
+ * one). With a seed each taking-back happens, happens in part (the first
+ * bytes of a write stay) or does not, by a pseudo-random sequence; seed 0
+ * takes back all. Changes by other means than this io are not seen.
  */
 #ifndef IMPRINT_TESTS_IO_FAULT_H
 #define IMPRINT_TESTS_IO_FAULT_H
