@@ -277,7 +277,8 @@ def test_refused(server, devices, eco, tmp_path):
     refused(ask(server, "simpleenroll", b"", device), 400, "base64")
     refused(ask(server, "serverkeygen", body, device), 422, "in the device")
     refused(ask(server, "camera/simpleenroll", body, device), 404, "label")
-    refused(server.ask("GET", EST + "simpleenroll"), 404, "cacerts")
+    refused(server.ask("GET", EST + "simpleenroll"), 405, "method")
+    refused(server.ask("GET", EST + "fullcmc"), 404, "cacerts")
     refused(ask(server, "csrattrs", body, device), 404, "simpleenroll")
     bad = bytearray(request_of(key))
     bad[-1] ^= 1
