@@ -277,8 +277,9 @@ def test_refused(server, devices, eco, tmp_path):
     refused(ask(server, "simpleenroll", b"", device), 400, "base64")
     refused(ask(server, "serverkeygen", body, device), 422, "in the device")
     refused(ask(server, "camera/simpleenroll", body, device), 404, "label")
-    refused(server.ask("GET", EST + "simpleenroll"), 404, "cacerts")
-    refused(ask(server, "csrattrs", body, device), 404, "simpleenroll")
+    refused(server.ask("GET", EST + "simpleenroll"), 405, "method")
+    refused(server.ask("GET", EST + "unheard-of"), 404, "cacerts")
+    refused(ask(server, "csrattrs", body, device), 405, "method")
     bad = bytearray(request_of(key))
     bad[-1] ^= 1
     refused(ask(server, "simpleenroll", base64.b64encode(bad), device),
