@@ -39,10 +39,17 @@ daemon_leave(void)
 bool
 daemon_join(struct cmd *cmd, const char *dir)
 {
-	if (local_connect(dir, &line, NULL) != ERR_OK)
+	struct diag why = DIAG_INIT;
+	enum err err = local_connect(dir, &line, &why);
+
+	if (err == ERR_NOTFOUND)
 		return false;
 	cmd->diag = (struct diag)DIAG_INIT;
-	return true;
+	if (err)
+		(void)diag_fail(&cmd->diag, ERR_BUSY, NULL, "another process "
+		    "works on this ecosystem; if it is imprintd, it cannot be "
+		    "reached: %s", why.what);
+	return err == ERR_OK;
 }
 
 /* The service that a process is of, by its control group. */

@@ -13,6 +13,7 @@
 #define TIMEOUT_S	60		/* of each wait */
 #define TRIES_MAX	3
 #define WAIT_MAX_S	30
+#define AHEAD_MAX_S	1
 #define UNAVAILABLE	503
 #define AUTHORIZATION_MAX ((size_t)3 << 10)
 #define TRUST_MAX	((size_t)64 << 10)
@@ -49,6 +50,12 @@ remote_release(void)
 {
 	client_release(&remote.client);
 	signer_free(&remote.signer);
+}
+
+struct bytes
+remote_root(void)
+{
+	return buf_bytes(&remote.client.root);
 }
 
 void
@@ -187,6 +194,24 @@ remote_ask(struct cmd *cmd, const char *method, const char *target,
 }
 
 enum err
+remote_ask_with(struct cmd *cmd, const char *target, struct bytes body,
+    struct json_value **ret_answer)
+{
+	_cleanup_buf_ struct buf whole = BUF_INIT;
+	uint8_t hash[SHA256_SIZE];
+	enum err err;
+
+	err = sha256_once(body, hash);
+	if (err)
+		return err;
+	buf_printf(&whole, "%s", target);
+	buf_put_hex(&whole, bytes_of(hash, SHA256_SIZE));
+	err = buf_err(&whole);
+	return err ? err : ask(cmd, "POST", buf_text(&whole), body,
+	    ret_answer);
+}
+
+enum err
 remote_file(struct cmd *cmd, const char *target, struct buf *out)
 {
 	struct imprint_tls_request request = { .method = "GET",
@@ -322,6 +347,20 @@ result_read(struct cmd *cmd, enum request_type type,
 	return ERR_OK;
 }
 
+/* A later second. It is ahead of the clock by what the next command makes up
+ * for, and no more. */
+static int64_t
+time_after(int64_t last)
+{
+	int64_t now = time_now();
+
+	while (last >= now + AHEAD_MAX_S && last < now + REQUEST_SKEW_S) {
+		wait_seconds(1);
+		now = time_now();
+	}
+	return now > last ? now : last + 1;
+}
+
 /*
  * The server takes requests of an operator in the order of their seconds. One
  * that came too early is signed again with its id: should somebody have kept
@@ -340,9 +379,8 @@ remote_submit(struct cmd *cmd, enum request_type type, struct bytes body,
 	err = random_bytes(id, sizeof(id), &cmd->diag);
 	for (tries = 1; !err; tries++) {
 		_cleanup_buf_ struct buf octets = BUF_INIT;
-		int64_t now = time_now();
 
-		remote.last = now > remote.last ? now : remote.last + 1;
+		remote.last = time_after(remote.last);
 		err = request_sign_as(remote.id, id, type, body, remote.last,
 		    remote.signer, &octets, &cmd->diag);
 		if (!err)
@@ -359,23 +397,17 @@ static enum err
 part_send(struct cmd *cmd, uint64_t at, struct bytes part)
 {
 	_cleanup_json_value_ struct json_value *answer = NULL;
-	_cleanup_buf_ struct buf target = BUF_INIT;
-	uint8_t hash[SHA256_SIZE];
+	char target[64];
 	uint64_t size = 0;
 	unsigned tries;
-	enum err err;
+	enum err err = ERR_OK;
 
-	err = sha256_once(part, hash);
-	if (err)
-		return err;
-	buf_printf(&target, FILE_TARGET "?at=%llu&part=",
+	(void)snprintf(target, sizeof(target), FILE_TARGET "?at=%llu&part=",
 	    (unsigned long long)at);
-	buf_put_hex(&target, bytes_of(hash, SHA256_SIZE));
-	err = buf_err(&target);
 	/* a part that was lost may come again */
 	for (tries = 1; !err; tries++) {
 		cmd->diag = (struct diag)DIAG_INIT;
-		err = ask(cmd, "POST", buf_text(&target), part, &answer);
+		err = remote_ask_with(cmd, target, part, &answer);
 		if ((err != ERR_IO && err != ERR_BUSY) || tries == TRIES_MAX)
 			break;
 		wait_seconds(1);

@@ -16,6 +16,8 @@ bool	remote_there(const struct cmd *);
 /* Read the address, the trust file and the operator's key, once. */
 MUST_USE enum err remote_open(struct cmd *);
 void	remote_release(void);
+/* DER; once it is open. */
+struct bytes remote_root(void);
 
 /* Runs a command, here or there; refuses what is not to be had from there. */
 enum exit_code remote_run(struct cmd *);
@@ -34,6 +36,10 @@ MUST_USE enum err remote_submit_file(struct cmd *, enum request_type,
 /* A signed question; its answer. */
 MUST_USE enum err remote_ask(struct cmd *, const char *method,
     const char *target, struct json_value **ret_answer);
+/* One that comes with a body of at most 48 KiB, whose SHA-256 ends the
+ * target. */
+MUST_USE enum err remote_ask_with(struct cmd *, const char *target,
+    struct bytes body, struct json_value **ret_answer);
 /* A published file. */
 MUST_USE enum err remote_file(struct cmd *, const char *target,
     struct buf *out);
@@ -70,6 +76,8 @@ enum exit_code remote_chip_maker_list(struct cmd *);
 enum exit_code remote_manufacturer_list(struct cmd *);
 enum exit_code remote_signer_list(struct cmd *);
 enum exit_code remote_identity_find(struct cmd *);
+/* With --format, --slot or --signer. */
+enum exit_code remote_identity_form(struct cmd *);
 enum exit_code remote_order_list(struct cmd *);
 enum exit_code remote_order_show(struct cmd *);
 enum exit_code remote_order_run(struct cmd *);

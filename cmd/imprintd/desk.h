@@ -94,6 +94,12 @@ struct desk_job {
 	bool			 done, failed;	/* failed: refusal is set */
 };
 
+/* How often something took how long: by INTERNAL_LATENCY_MS, and above. */
+struct desk_times {
+	uint64_t	by[INTERNAL_LATENCIES + 1];
+	uint64_t	ns;		/* all of it */
+};
+
 struct desk {
 	struct cmd		*cmd;
 	struct authority	*authority;
@@ -136,8 +142,9 @@ struct desk {
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
 	uint64_t		 verdicts[VERDICTS_MAX];
-	uint64_t		 turns, turns_lost, turn_ns;
-	uint64_t		 turn_ms[INTERNAL_LATENCIES + 1];
+	uint64_t		 wishes;	/* anybody's: in nothing else */
+	uint64_t		 turns_lost;
+	struct desk_times	 turns, commits;
 	uint64_t		 front_starts, cut_off, upkeep_failed;
 };
 
@@ -196,10 +203,10 @@ MUST_USE enum err run_busy(const struct desk *, struct diag *);
 /* uploads.c: an operator's next part; query: where it stands, and its hash.
  * JSON of how much there is. ERR_STATE: what is before it is missing;
  * ERR_AUTH, ERR_INVALID, ERR_LIMIT, ERR_BUSY. */
-MUST_USE enum err upload_take(struct desk *, const char *operator,
-    const char * query, struct bytes part, struct buf *out, struct diag *);
+MUST_USE enum err upload_take(struct desk *, const char *whose,
+    const char *query, struct bytes part, struct buf *out, struct diag *);
 /* NULL: none. */
-struct desk_upload *upload_find(struct desk *, const char *operator);
+struct desk_upload *upload_find(struct desk *, const char *whose);
 void	upload_release(struct desk_upload *);
 
 /* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
@@ -224,6 +231,11 @@ bool	operator_query(struct desk *, struct desk_peer *,
 bool	station_head(struct desk *, struct desk_peer *,
 	    const struct internal_message *);
 
+/* dry_run.c: what a body of REQUEST_STATUS_CHOSEN, whose hash the query is of,
+ * would come to; JSON, appended. */
+MUST_USE enum err dry_run(struct desk *, const char *query,
+    struct bytes body, struct buf *out, struct diag *);
+
 /* resources.c: JSON, appended. ERR_NOTFOUND, ERR_INVALID. */
 MUST_USE enum err resource_list(struct desk *, const char *path,
     const char *query, struct buf *out, struct diag *);
@@ -243,14 +255,22 @@ MUST_USE enum err resource_product(struct desk *, const char *word,
     struct buf *out, struct diag *);
 MUST_USE enum err resource_signers(struct desk *, struct buf *out,
     struct diag *);
+/* An identity's document, or the same as a JWT. */
+MUST_USE enum err resource_document(struct desk *, const char *word,
+    const char *query, bool jwt, struct buf *out, struct diag *);
 
 /* identities.c: all jobs of a turn, durable when it returns ERR_OK; else
  * nothing may be told of them. One that cannot be carried out is refused; the
  * others are done again, each in a turn of its own. */
 MUST_USE enum err identities_run(struct desk *, struct diag *);
 const char *identity_verdict_name(unsigned verdict);
+/* Of a device that the front has seen a certificate of; what anybody at all
+ * can ask is not to move figures that alerts look at. */
+bool	identity_counts(const struct desk_job *);
 
-/* figures.c: Prometheus' text. */
+/* figures.c: once more, since then. */
+void	times_add(struct desk_times *, int64_t begun_ns);
+/* Prometheus' text. */
 void	figures_put(struct desk *, struct buf *);
 /* Publishes what is due; what fails is told, and tried again. */
 void	upkeep(struct desk *, int64_t now);

@@ -30,6 +30,7 @@ static const struct {
 	{ REQUEST_ORDER_CREATE, true, true },
 	{ REQUEST_ORDER_CANCEL, false, true },
 	{ REQUEST_STATUS, true, true },
+	{ REQUEST_STATUS_CHOSEN, true, true },
 	{ REQUEST_RECONCILE, false, true },
 	{ REQUEST_CHIP_MAKER_ADD, true, true },
 	{ REQUEST_CHIP_MAKER_REMOVE, true, true },
@@ -297,12 +298,25 @@ publish_all(struct desk *desk, const struct publish *publish,
 	return err;
 }
 
+/* The body is the answer, or err why there is none. */
+static void
+local_done(struct desk *desk, struct desk_local *local, uint64_t call,
+    enum err err, const struct diag *why, const struct buf *body)
+{
+	const struct internal_message answer = { .call = call,
+		.type = INTERNAL_ANSWER, .body = buf_bytes(body) };
+
+	err = err ? err : buf_err(body);
+	if (err)
+		local_fail(desk, local, call, err, why);
+	else
+		local_answer(desk, local, &answer, NULL);
+}
+
 static bool
 publish_take(struct desk *desk, struct desk_local *local,
     const struct internal_message *message, struct diag *diag)
 {
-	struct internal_message answer = { .call = message->call,
-		.type = INTERNAL_ANSWER };
 	struct telling telling = { .items = BUF_INIT };
 	struct publish publish = { .now = time_now(), .done = published_put,
 		.ctx = &telling };
@@ -322,12 +336,7 @@ publish_take(struct desk *desk, struct desk_local *local,
 	if (!err)
 		err = buf_err(&telling.items);
 	buf_release(&telling.items);
-	if (err) {
-		local_fail(desk, local, message->call, err, &why);
-		return true;
-	}
-	answer.body = buf_bytes(&body);
-	local_answer(desk, local, &answer, NULL);
+	local_done(desk, local, message->call, err, &why, &body);
 	return true;
 }
 
@@ -335,8 +344,6 @@ static bool
 log_take(struct desk *desk, struct desk_local *local,
     const struct internal_message *message, struct diag *diag)
 {
-	struct internal_message answer = { .call = message->call,
-		.type = INTERNAL_ANSWER };
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct log_published published = { .size = 0 };
 	struct diag why = DIAG_INIT;
@@ -349,14 +356,7 @@ log_take(struct desk *desk, struct desk_local *local,
 	err = authority_log_publish_all(desk->authority, (uint32_t)log, NULL,
 	    NULL, &published, &why);
 	local_put_pair(&body, published.size, published.tiles);
-	if (!err)
-		err = buf_err(&body);
-	if (err) {
-		local_fail(desk, local, message->call, err, &why);
-		return true;
-	}
-	answer.body = buf_bytes(&body);
-	local_answer(desk, local, &answer, NULL);
+	local_done(desk, local, message->call, err, &why, &body);
 	return true;
 }
 

@@ -28,7 +28,7 @@ upload_release(struct desk_upload *upload)
 }
 
 struct desk_upload *
-upload_find(struct desk *desk, const char *operator)
+upload_find(struct desk *desk, const char *whose)
 {
 	int64_t now = time_monotonic_ns();
 	size_t i;
@@ -39,17 +39,17 @@ upload_find(struct desk *desk, const char *operator)
 		if (u->until_ns < now && u->operator[0] != '\0')
 			upload_release(u);
 		if (u->operator[0] != '\0' &&
-		    strcmp(u->operator, operator) == 0)
+		    strcmp(u->operator, whose) == 0)
 			return u;
 	}
 	return NULL;
 }
 
+/* u: what was begun before, in whose place it comes, or NULL. */
 static enum err
-upload_begin(struct desk *desk, const char *operator,
-    struct desk_upload ** ret_upload, struct diag *diag)
+upload_begin(struct desk *desk, const char *whose, struct desk_upload *u,
+    struct desk_upload **ret_upload, struct diag *diag)
 {
-	struct desk_upload *u = upload_find(desk, operator);
 	char name[32], path[PATH_SIZE];
 	size_t i;
 	enum err err;
@@ -81,7 +81,7 @@ upload_begin(struct desk *desk, const char *operator,
 		upload_release(u);
 		return err;
 	}
-	(void)snprintf(u->operator, sizeof(u->operator), "%s", operator);
+	(void)snprintf(u->operator, sizeof(u->operator), "%s", whose);
 	*ret_upload = u;
 	return ERR_OK;
 }
@@ -133,7 +133,7 @@ part_write(struct desk_upload *u, uint64_t at, struct bytes part,
 }
 
 enum err
-upload_take(struct desk *desk, const char *operator, const char * query,
+upload_take(struct desk *desk, const char *whose, const char *query,
     struct bytes part, struct buf *out, struct diag *diag)
 {
 	uint8_t said[SHA256_SIZE], hash[SHA256_SIZE];
@@ -150,9 +150,9 @@ upload_take(struct desk *desk, const char *operator, const char * query,
 		    "that was signed for");
 	if (err)
 		return err;
-	u = upload_find(desk, operator);
+	u = upload_find(desk, whose);
 	if (at == 0)
-		err = upload_begin(desk, operator, & u, diag);
+		err = upload_begin(desk, whose, u, &u, diag);
 	if (!err && u == NULL)
 		return diag_fail(diag, ERR_STATE, NULL, "file: nothing of it "
 		    "is here: begin again");

@@ -315,6 +315,7 @@ static const struct {
 	{ REQUEST_ORDER_CREATE, request_order_create },
 	{ REQUEST_ORDER_CANCEL, request_order_cancel },
 	{ REQUEST_STATUS, request_status },
+	{ REQUEST_STATUS_CHOSEN, request_status_chosen },
 	{ REQUEST_CLOCK, request_clock },
 	{ REQUEST_ANCHOR, request_anchor },
 	{ REQUEST_EPOCH, request_epoch },

@@ -35,6 +35,7 @@ enum request_type {
 					 * topped-up order] */
 	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
 	REQUEST_STATUS = 6,	/* lib/authority/request_status.h */
+	REQUEST_STATUS_CHOSEN = 7,	/* lib/authority/chosen.h */
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
 	REQUEST_ANCHOR = 9,	/* lib/authority/anchor.h */
 	REQUEST_EPOCH = 10,	/* lib/authority/anchor.h */

@@ -38,6 +38,7 @@ REQUEST_HANDLER(request_service_add);
 REQUEST_HANDLER(request_order_create);
 REQUEST_HANDLER(request_order_cancel);
 REQUEST_HANDLER(request_status);
+REQUEST_HANDLER(request_status_chosen);
 REQUEST_HANDLER(request_clock);
 REQUEST_HANDLER(request_anchor);
 REQUEST_HANDLER(request_epoch);

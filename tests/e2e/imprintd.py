@@ -18,7 +18,8 @@ from conftest import BIN, SANITIZER
 
 NAME = "est.example.net"
 PATIENCE_S = 30
-# to look for leaks is to open files, which a front cannot
+# to look for leaks is to open files and processes, which neither a front nor
+# an authority can
 NO_LEAKS = "detect_leaks=0"
 REQUEST = "application/imprint-device-request+cose"
 ANSWER = "application/imprint-device-answer+cose"
@@ -26,6 +27,14 @@ WELCOME, CERTIFICATE, IDENTITY, FIGURES, DONE, REFUSED = 1, 2, 3, 4, 64, 65
 EST, EST_WISH, OPERATORS, QUERY, EST_KEYGEN, LEDGER_HEAD = 5, 6, 7, 8, 9, 10
 # all that a front may send; who sends anything else is cut off
 ALLOWED = range(1, 11)
+
+
+def without_leaks(env):
+    """This environment, and more."""
+    all_of_it = {**os.environ, **(env or {})}
+    all_of_it["ASAN_OPTIONS"] = ":".join(filter(None, [
+        all_of_it.get("ASAN_OPTIONS"), NO_LEAKS]))
+    return all_of_it
 
 
 def wait_for(condition):
@@ -53,9 +62,7 @@ class Server:
     def __init__(self, eco, *argv, fronts=2, program="imprintd", env=None,
                  name=NAME):
         self.eco, self.name = eco, name
-        self.env = {**os.environ, **(env or {})}
-        self.env["ASAN_OPTIONS"] = ":".join(filter(None, [
-            self.env.get("ASAN_OPTIONS"), NO_LEAKS]))
+        self.env = without_leaks(env)
         self.trust = eco.dir / "publish/trust.pem"
         self.argv = [BIN / program, "serve", "--home", eco.home,
                      "--passphrase-file", eco.passphrase, "--name", name,
@@ -226,7 +233,7 @@ class Authority:
         self.eco = eco
         self.argv = [BIN / program, "authority", "--home", eco.home,
                      "--passphrase-file", eco.passphrase, "--name", NAME]
-        self.env = env
+        self.env = without_leaks(env)
         self.codes = (0,)
 
     def __enter__(self):
