@@ -30,9 +30,10 @@ enum exit_code remote_run(struct cmd *);
  */
 MUST_USE enum err remote_submit(struct cmd *, enum request_type,
     struct bytes body, struct buf *result);
-/* The same for one that comes with a file, which is handed in first. */
-MUST_USE enum err remote_submit_file(struct cmd *, enum request_type,
-    struct bytes body, const struct file *, struct buf *result);
+/* The same for one that comes with files, which are handed in first. */
+#define REMOTE_FILE_MAX	((uint64_t)128 << 20)	/* octets of one */
+MUST_USE enum err remote_submit_files(struct cmd *, enum request_type,
+    struct bytes body, const struct request_files *, struct buf *result);
 /* A signed question; its answer. */
 MUST_USE enum err remote_ask(struct cmd *, const char *method,
     const char *target, struct json_value **ret_answer);
@@ -40,6 +41,13 @@ MUST_USE enum err remote_ask(struct cmd *, const char *method,
  * target. */
 MUST_USE enum err remote_ask_with(struct cmd *, const char *target,
     struct bytes body, struct json_value **ret_answer);
+/* That or, without a body, a question to get something, some times until there
+ * is an answer: for what may be asked again. */
+MUST_USE enum err remote_ask_again(struct cmd *, const char *target,
+    struct bytes body, struct json_value **ret_answer);
+/* An answer that is none, which the diag says something about: the server's
+ * fault, or whose that stands before it. ERR_IO. */
+MUST_USE enum err remote_answer_bad(struct cmd *, enum err);
 /* A published file. */
 MUST_USE enum err remote_file(struct cmd *, const char *target,
     struct buf *out);
@@ -53,6 +61,9 @@ MUST_USE enum err remote_address(struct cmd *, const char *word,
 /* A product's hash, or its file, which alone fills in ret_product. */
 MUST_USE enum err remote_product(struct cmd *, const char *word,
     struct product *ret_product, uint8_t ret_hash[STORE_HASH_SIZE]);
+/* What is checked here against the product wants its file, not its hash:
+ * ERR_UNSUPPORTED by way of a server without it. */
+MUST_USE enum err product_at_hand(struct cmd *, const char *option);
 /* The product that a word names (NAME, NAME@VERSION, first digits of a hash),
  * as the server has it, to be shown: which one a name names is its word.
  * ret_object has hash and time. ERR_NOTFOUND; ERR_AUTH: it is not what was

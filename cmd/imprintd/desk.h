@@ -7,6 +7,7 @@
 #define IMPRINT_CMD_IMPRINTD_DESK_H
 
 #include "cmd/imprintd/imprintd.h"
+#include "lib/authority/demand.h"
 #include "lib/authority/enrol.h"
 #include "lib/authority/request.h"
 #include "lib/authority/export.h"
@@ -59,12 +60,28 @@ struct desk_floor {
 	char		operator[64];
 	int64_t		time;
 };
-/* The file that an operator hands in; operator "": free. */
+/* What an operator hands in before the request that it comes with; operator
+ * "": free. */
+enum upload_kind {
+	UPLOAD_FILE, UPLOAD_DEVICES,
+	UPLOAD_FILES,
+	UPLOAD_ABOUT = UPLOAD_FILES	/* what the files are: local.h */
+};
 struct desk_upload {
 	char		operator[64];
-	struct file	file;
-	uint64_t	size;
+	struct {
+		struct file	file;
+		uint64_t	size;
+	}		files[UPLOAD_FILES];
+	struct buf	about;
 	int64_t		until_ns;
+};
+/* The same as a request wants it: views. */
+struct desk_handed {
+	struct file		files[UPLOAD_FILES];
+	struct local_submit	submit;
+	struct devices_file	devices;
+	struct request_files	with;
 };
 struct desk_action {
 	uint8_t		id[REQUEST_ID_SIZE];
@@ -145,6 +162,10 @@ struct desk {
 	uint64_t		 wishes;	/* anybody's: in nothing else */
 	uint64_t		 turns_lost;
 	struct desk_times	 turns, commits;
+	struct buf		 endings;	/* as told, of the objects */
+	uint64_t		 endings_place;	/* up to here */
+	struct demand		 demand;	/* as of a while ago */
+	int64_t			 demand_at;	/* when anew; 0: at once */
 	uint64_t		 front_starts, cut_off, upkeep_failed;
 };
 
@@ -200,13 +221,19 @@ bool	run_take(struct desk *, struct desk_local *,
 /* ERR_BUSY, with what is run. */
 MUST_USE enum err run_busy(const struct desk *, struct diag *);
 
-/* uploads.c: an operator's next part; query: where it stands, and its hash.
- * JSON of how much there is. ERR_STATE: what is before it is missing;
- * ERR_AUTH, ERR_INVALID, ERR_LIMIT, ERR_BUSY. */
+/* uploads.c: an operator's next part; query: where it stands, its hash, and
+ * of what it is. JSON of how much there is. ERR_STATE: what is before it is
+ * missing; ERR_AUTH, ERR_INVALID, ERR_LIMIT, ERR_BUSY, ERR_SYNTAX. */
 MUST_USE enum err upload_take(struct desk *, const char *whose,
     const char *query, struct bytes part, struct buf *out, struct diag *);
 /* NULL: none. */
 struct desk_upload *upload_find(struct desk *, const char *whose);
+/* What a request names of it, which may be NULL. ERR_NOTFOUND: not all of
+ * that was handed in. */
+MUST_USE enum err upload_give(const struct desk_upload *,
+    const struct request_seen *, struct desk_handed *ret_handed,
+    struct diag *);
+void	upload_init(struct desk_upload *);
 void	upload_release(struct desk_upload *);
 
 /* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
@@ -272,7 +299,12 @@ bool	identity_counts(const struct desk_job *);
 void	times_add(struct desk_times *, int64_t begun_ns);
 /* Prometheus' text. */
 void	figures_put(struct desk *, struct buf *);
+void	figures_head(struct buf *, const char *name, const char *type,
+	    const char *help);
 /* Publishes what is due; what fails is told, and tried again. */
 void	upkeep(struct desk *, int64_t now);
+
+/* expiry.c: Prometheus' text of what ends some day. */
+void	expiry_put(struct desk *, struct buf *);
 
 #endif

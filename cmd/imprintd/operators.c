@@ -144,7 +144,8 @@ operators_keep(struct desk *desk, int64_t now, struct diag *diag)
  * can be brought again and again. */
 static enum err
 request_check(struct desk *desk, const struct request_seen *seen,
-    const struct desk_upload *upload, int64_t now, struct diag *diag)
+    const struct desk_upload *upload, int64_t now,
+    struct desk_handed *handed, struct diag *diag)
 {
 	enum err err;
 
@@ -156,9 +157,8 @@ request_check(struct desk *desk, const struct request_seen *seen,
 	err = request_offer(desk, seen->type, true, diag);
 	if (!err)
 		err = signed_fresh("request", seen->time, now, diag);
-	if (!err && seen->with_file && upload == NULL)
-		err = diag_fail(diag, ERR_NOTFOUND, NULL, "file: it was not "
-		    "handed in before the request, or too long ago");
+	if (!err)
+		err = upload_give(upload, seen, handed, diag);
 	if (err || seen->time > floor_of(desk, seen->operator))
 		return err;
 	err = diag_fail(diag, ERR_CLOCK, NULL, "request: not made after the "
@@ -196,6 +196,7 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 {
 	struct json json = { .b = json_out, .line = true };
 	_cleanup_buf_ struct buf result = BUF_INIT;
+	struct desk_handed handed = { .with.file = NULL };
 	struct desk_upload *upload = NULL;
 	const struct diag *warning;
 	int64_t now = time_now();
@@ -205,14 +206,14 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	/* before anything is on record: strangers could fill the log */
 	err = request_look(desk->authority, request, &seen, diag);
 	*ret_signed = err == ERR_OK;
-	if (!err && seen.with_file)
+	if (!err && (seen.with_file || seen.with_devices))
 		upload = upload_find(desk, seen.operator);
 	if (!err)
-		err = request_check(desk, &seen, upload, now, diag);
+		err = request_check(desk, &seen, upload, now, &handed, diag);
 	if (err)
 		return err;
-	err = authority_submit_file(desk->authority, request, upload != NULL ?
-	    &upload->file : NULL, now, &result, diag);
+	err = authority_submit_files(desk->authority, request, &handed.with,
+	    now, &result, diag);
 	if (!err && upload != NULL)
 		upload_release(upload);
 	if (!seen.known && (!err || request_is_refusal(err)))

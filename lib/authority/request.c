@@ -187,9 +187,10 @@ request_look(struct authority *authority, struct bytes encoded,
 	    SHA256_SIZE) != 0;
 	seen.type = (enum request_type)request.type;
 	seen.time = request.time;
-	seen.with_file = request.type == REQUEST_RECONCILE ||
-	    (request.type == REQUEST_ORDER_CREATE &&
-	    request_order_named(request.body));
+	seen.with_file = request.type == REQUEST_RECONCILE;
+	if (request.type == REQUEST_ORDER_CREATE)
+		request_order_files(request.body, &seen.with_file,
+		    &seen.with_devices);
 	memcpy(seen.operator, request.signed_by, sizeof(seen.operator));
 	*ret_seen = seen;
 	return ERR_OK;

@@ -108,6 +108,7 @@ struct request_seen {
 	bool			known;	/* its id was carried out before */
 	bool			other;	/* known, with other octets */
 	bool			with_file;	/* it names one by its hash */
+	bool			with_devices;	/* and a list of devices */
 	char			operator[STORE_NAME_MAX + 1];
 };
 MUST_USE enum err request_look(struct authority *, struct bytes encoded,
