@@ -28,7 +28,7 @@ from conftest import FAULTS, fault_text, program_needed, run, sample
 from imprintd import (ALLOWED, ANSWER, CERTIFICATE, DONE, EST, EST_KEYGEN,
                       EST_WISH, FIGURES, IDENTITY, LEDGER_HEAD, NAME, OPERATORS,
                       PATIENCE_S, QUERY, REFUSED, REQUEST, WELCOME, Authority,
-                      Server)
+                      Server, counted)
 from test_imprintd import COUNTS
 from test_verify_service import devices_of
 
@@ -537,13 +537,13 @@ def test_strangers(field, stranger, tmp_path):
 
 def operations(eco, path, request=None):
     """How many operations on files the authority does, with a request or
-    without."""
+    without, before it ends."""
     count = path.with_suffix(".count")
     with Authority(eco.copy(path), "imprintd-faulty", {
             **os.environ, "IMPRINT_FAULT": f"count:{count}"}) as authority:
         if request is not None:
             assert authority.front().ask(IDENTITY, request)[0] == DONE
-    return int(count.read_text())
+        return counted(authority, count)
 
 
 def at_each_step(field, path, kind, request, opened):
