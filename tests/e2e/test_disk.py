@@ -162,6 +162,7 @@ def test_full_at_the_start(factory, disk, tmp_path, killed):
             server.codes = (-9,)
             disk.fill()
             pid, = server.role("authority")
+            server.process.send_signal(signal.SIGSTOP)  # it sees nothing
             os.kill(pid, signal.SIGKILL)
             server.process.kill()
             wait_for(lambda: is_gone(pid))
