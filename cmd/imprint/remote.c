@@ -56,6 +56,12 @@ remote_root(void)
 	return buf_bytes(&remote.client.root);
 }
 
+struct bytes
+remote_ecosystem(void)
+{
+	return bytes_of(remote.id, ECOSYSTEM_ID_SIZE);
+}
+
 void
 remote_trust_put(struct buf *out, struct bytes root,
     const uint8_t id[ECOSYSTEM_ID_SIZE])

@@ -16,8 +16,9 @@ bool	remote_there(const struct cmd *);
 /* Read the address, the trust file and the operator's key, once. */
 MUST_USE enum err remote_open(struct cmd *);
 void	remote_release(void);
-/* DER; once it is open. */
+/* DER, and its id; once it is open. */
 struct bytes remote_root(void);
+struct bytes remote_ecosystem(void);
 
 /* Runs a command, here or there; refuses what is not to be had from there. */
 enum exit_code remote_run(struct cmd *);
@@ -92,6 +93,7 @@ enum exit_code remote_identity_form(struct cmd *);
 enum exit_code remote_order_list(struct cmd *);
 enum exit_code remote_order_show(struct cmd *);
 enum exit_code remote_order_run(struct cmd *);
+enum exit_code remote_order_export(struct cmd *);
 enum exit_code remote_identity_list(struct cmd *);
 enum exit_code remote_identity_show(struct cmd *);
 
