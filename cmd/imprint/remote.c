@@ -56,10 +56,16 @@ remote_root(void)
 	return buf_bytes(&remote.client.root);
 }
 
-struct bytes
+const uint8_t *
 remote_ecosystem(void)
 {
-	return bytes_of(remote.id, ECOSYSTEM_ID_SIZE);
+	return remote.id;
+}
+
+struct signer *
+remote_operator(void)
+{
+	return remote.signer;
 }
 
 void

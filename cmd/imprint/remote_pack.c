@@ -131,13 +131,20 @@ ends_get(struct fetch *f)
 	    ends.manifest, f->size - PACK_TRAILER_SIZE, NULL);
 }
 
+static bool
+in_ecosystem(const struct pack_header *h)
+{
+	return bytes_equal(h->ecosystem, bytes_of(remote_ecosystem(),
+	    ECOSYSTEM_ID_SIZE));
+}
+
 /* Is it the one that was asked for? */
 static bool
 is_asked(const struct fetch *f, const struct pack_header *h)
 {
 	return h->order_number == f->pack->order &&
 	    h->number == f->pack->no &&
-	    bytes_equal(h->ecosystem, remote_ecosystem());
+	    in_ecosystem(h);
 }
 
 static enum err
@@ -160,8 +167,7 @@ signed_open(struct fetch *f, struct pack **ret_pack)
 	if (h != NULL)
 		(void)diag_fail(&f->cmd->diag, ERR_AUTH, NULL, "pack %s: is "
 		    "pack %u of order %u%s", f->path, h->number,
-		    h->order_number, bytes_equal(h->ecosystem,
-		    remote_ecosystem()) ? "" : " of another ecosystem");
+		    h->order_number, in_ecosystem(h) ? "" : " of another ecosystem");
 	/* nothing of it is worth to go on with */
 	if (io_unlink(f->cmd->io, f->path, NULL) != ERR_OK)
 		cmd_warn(f->cmd, "%s: is left behind", f->path);
