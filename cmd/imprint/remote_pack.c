@@ -167,7 +167,8 @@ signed_open(struct fetch *f, struct pack **ret_pack)
 	if (h != NULL)
 		(void)diag_fail(&f->cmd->diag, ERR_AUTH, NULL, "pack %s: is "
 		    "pack %u of order %u%s", f->path, h->number,
-		    h->order_number, in_ecosystem(h) ? "" : " of another ecosystem");
+		    h->order_number, in_ecosystem(h) ? "" :
+		    " of another ecosystem");
 	/* nothing of it is worth to go on with */
 	if (io_unlink(f->cmd->io, f->path, NULL) != ERR_OK)
 		cmd_warn(f->cmd, "%s: is left behind", f->path);

@@ -445,7 +445,7 @@ def test_show(packed, away, eco, there):
             assert said.get(key) == here.get(key)
         lines = eco.imprint("order", "show", number).out.splitlines()
         for line in there("order", "show", number).out.splitlines()[1:]:
-            assert line in lines
+            assert line in lines or "the last run:" in line
 
 
 def test_export(packed, away, tmp_path):
