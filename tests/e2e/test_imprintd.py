@@ -133,6 +133,31 @@ def test_not_published(server):
     assert server.ask("POST", "/pub/trust.pem", b"x")[0] == 405
 
 
+def test_methods(server):
+    est = "/.well-known/est"
+    for path in ("/healthz", "/readyz", "/pub/trust.pem", f"{est}/cacerts",
+                 "/v1/openapi.json", "/pub/none", f"{est}/none"):
+        with server.client() as client:
+            said = exchange(client, "GET", path)
+            told = exchange(client, "HEAD", path)
+            assert exchange(client, "GET", path)[2] == said[2]
+        assert (told[0], told[2]) == (said[0], b"")
+        assert told[1]["Content-Length"] == str(len(said[2]))
+    for method, path, allow in (
+            ("PUT", "/pub/trust.pem", "GET, HEAD"),
+            ("DELETE", "/v1/identity", "POST"),
+            ("GET", f"{est}/simpleenroll", "POST"),
+            ("GET", f"{est}/label/serverkeygen", "POST"),
+            ("POST", f"{est}/cacerts", "GET, HEAD"),
+            ("POST", f"{est}/csrattrs", "GET, HEAD")):
+        said = server.ask(method, path, b"")
+        problem(said, 405)
+        assert said[1]["Allow"] == allow
+    assert server.identity(b"x")[1]["WWW-Authenticate"] == "Imprint"
+    # by way of a proxy (RFC 9112 3.2.2)
+    assert server.ask("GET", f"https://elsewhere/{est[1:]}/cacerts")[0] == 200
+
+
 def test_client_certificates(server, device, foreigner):
     said = problem(server.identity(b"x"), 401)
     assert "certificate" in said["detail"]
@@ -263,7 +288,7 @@ def test_bad_requests(server, device):
     for raw, status in ((b"GET / HTTP/1.1\r\n\r\n", 400),
                         (b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
                         (b"POST /v1/identity HTTP/1.1\r\nHost: a\r\n"
-                         b"Transfer-Encoding: chunked\r\n\r\n", 501),
+                         b"Transfer-Encoding: chunked\r\n\r\n", 411),
                         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " +
                          b"x" * 9000 + b"\r\n\r\n", 431)):
         with server.dial() as tls:
