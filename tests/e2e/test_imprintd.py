@@ -659,9 +659,14 @@ def test_config_serves(issued, tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
 def test_users(issued, tmp_path):
-    """Two users; neither is root, and the front's cannot reach the home."""
+    """Two users; neither is root, and the front's cannot reach the home, but
+    what is published: also under the umask of the unit, and where all was
+    made under it before."""
     other = issued.copy(tmp_path / "eco")
     home = other.root
+    publish = other.dir / "publish"
+    for path in [publish, *publish.rglob("*")]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
     subprocess.run(["chown", "-R", "daemon", home], check=True)
     for path in [tmp_path, *tmp_path.parents]:
         if not path.stat().st_mode & 0o001:
@@ -669,14 +674,39 @@ def test_users(issued, tmp_path):
     config = tmp_path / "imprintd.yaml"
     config.write_text("users: {authority: daemon, front: nobody}\n")
     other.dir.chmod(0o700)
-    with Server(other, "--config", config) as server:
-        for role, name in (("authority", "daemon"), ("front", "nobody")):
-            for pid in server.role(role):
-                done = subprocess.run(
-                    ["ps", "-o", "user=", str(pid)], capture_output=True,
-                    text=True, check=True)
-                assert done.stdout.strip() == name
-        assert server.ask("GET", "/pub/trust.pem")[0] == 200
+    old = os.umask(unit_umask())
+    try:
+        with Server(other, "--config", config) as server:
+            users_serve(server)
+    finally:
+        os.umask(old)
+
+
+def unit_umask():
+    text = (ROOT / "examples/systemd/imprintd.service").read_text()
+    return int(re.search("^UMask=(.*)$", text, re.M)[1], 8)
+
+
+def users_serve(server):
+    publish = server.eco.dir / "publish"
+    for role, name in (("authority", "daemon"), ("front", "nobody")):
+        for pid in server.role(role):
+            done = subprocess.run(
+                ["ps", "-o", "user=", str(pid)], capture_output=True,
+                text=True, check=True)
+            assert done.stdout.strip() == name
+
+    def all_are_had():
+        return all(server.ask("GET", f"/pub/{path.relative_to(publish)}")[2]
+                   == path.read_bytes() for path in publish.rglob("*")
+                   if path.is_file())
+
+    server.eco.imprint("revoke", 3)
+    server.eco.imprint("log", "publish")
+    assert all_are_had()
+    names = {path.name for path in publish.rglob("*") if path.is_file()}
+    assert {"trust.pem", "bulk.crl", "bulk-00000000.cwt", "online.crl",
+            "checkpoint"} <= names
 
 
 @pytest.fixture
