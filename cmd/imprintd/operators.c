@@ -387,7 +387,7 @@ query_get(struct desk *desk, char *path, const char *query,
 		word = path + sizeof(orders) - 1;
 		return verb_is(word, "/reconciliation") ?
 		    resource_reconciliation(desk, word, json, diag) :
-		    resource_order(desk, word, json, NULL, diag);
+		    resource_order_part(desk, word, query, json, diag);
 	}
 	if (strncmp(path, stations, sizeof(stations) - 1) == 0) {
 		word = path + sizeof(stations) - 1;
