@@ -29,6 +29,8 @@ struct desk_peer {
 	bool		asked;		/* for itself, in this turn */
 	unsigned	strangers;	/* in it, that no operator signed */
 	unsigned	place;		/* the supervisor's number of it */
+	bool		heard;		/* since the last look at it */
+	int64_t		silent_ns;	/* of turns, since it was */
 	struct channel	channel;
 	uint8_t		challenge[CHALLENGE_SIZE];
 	uint64_t	counts[COUNTS];
@@ -153,6 +155,7 @@ struct desk {
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
 	bool			 ending;
+	int64_t			 turn_at, alive_at;	/* pulse.c */
 	bool			 disk_full;	/* devices are refused */
 	int64_t			 disk_ns;	/* when to look again */
 	int64_t			 upkeep_at, anchor_at;
@@ -192,6 +195,10 @@ MUST_USE enum err desk_turn(struct desk *, int wait_ms, struct diag *);
 /* A commit failed: whoever asks is not answered any more, as it would be no
  * answer to what is asked. */
 bool	desk_broken(const struct desk *);
+
+/* pulse.c: in each turn, once all channels were read: the supervisor hears that
+ * this process goes on, and which front does not. */
+void	pulse(struct desk *);
 
 /* disk.c: there is no room for what devices ask. */
 void	disk_full(struct desk *);
