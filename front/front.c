@@ -35,6 +35,7 @@ static const struct http_route routes[] = {
 	{ "GET", "/v1/identities", api_get_handle },
 	{ "GET", "/v1/identities/*", api_get_handle },
 	{ "GET", "/v1/status", api_get_handle },
+	{ "POST", "/v1/dry-run", api_post_handle },
 	{ "POST", "/v1/publish", api_post_handle },
 	{ "POST", "/v1/files", api_post_handle },
 	{ "GET", "/pub/*", files_handle },

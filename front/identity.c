@@ -110,7 +110,7 @@ identity_answered(struct front *front, struct front_call *call,
 	bool anybodys = internal_is_anybodys(call->type);
 	struct bytes answer;
 
-	if (!anybodys)
+	if (!anybodys && call->type != INTERNAL_EST_WISH)
 		latency_count(front, call->since_ns);
 	if (r == NULL)
 		return;		/* carried out all the same */

@@ -67,6 +67,7 @@ chown -R root: /var/lib/imprint-device
 
 say "imprintd as its users, from its own configuration"
 sed -i "1i passphrase-file: $pass" /etc/imprint/imprintd.yaml
+imprintd check --config /etc/imprint/imprintd.yaml >/dev/null
 imprintd serve --config /etc/imprint/imprintd.yaml >"$log" 2>&1 &
 server=$!
 until grep -q listening "$log"; do

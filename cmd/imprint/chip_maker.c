@@ -8,9 +8,8 @@
 
 #define CERT_FILE_MAX	((size_t)64 << 10)
 
-/* PEM, or DER as it is. */
-static enum err
-cert_read(struct cmd *cmd, const char *path, struct buf *der)
+enum err
+certificate_file_read(struct cmd *cmd, const char *path, struct buf *der)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, all = BUF_INIT;
 	struct bytes rest, first;
@@ -65,7 +64,7 @@ maker_add(struct cmd *cmd, const struct maker_words *words)
 	if (cmd->argc != 1 || path == NULL)
 		return cmd_usage(cmd, "one NAME and --%s are needed",
 		    words->option);
-	err = cert_read(cmd, path, &cert);
+	err = certificate_file_read(cmd, path, &cert);
 	if (!err)
 		err = sha256_once(buf_bytes(&cert), hash);
 	if (!err && given != NULL)
@@ -105,7 +104,7 @@ maker_approve(struct cmd *cmd, const struct maker_words *words)
 	if (cmd->argc != 1 || path == NULL || out == NULL)
 		return cmd_usage(cmd, "one NAME, --%s and --out are needed",
 		    words->option);
-	err = cert_read(cmd, path, &cert);
+	err = certificate_file_read(cmd, path, &cert);
 	if (!err)
 		err = sha256_once(buf_bytes(&cert), hash);
 	if (!err)

@@ -69,6 +69,9 @@ static const struct cmd_option create_options[] = {
 	{ "list", "FILE", "the devices, with --mode" },
 	DEVICES_OPTIONS,
 	{ "approval", "FILE", "another operator's, of the list" },
+	{ "chip-maker", "NAME", "with --server: the registered one that signed "
+	    "it" },
+	{ "cert", "FILE", "and its certificate" },
 	{ NULL, NULL, NULL },
 };
 

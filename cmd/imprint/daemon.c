@@ -39,10 +39,17 @@ daemon_leave(void)
 bool
 daemon_join(struct cmd *cmd, const char *dir)
 {
-	if (local_connect(dir, &line, NULL) != ERR_OK)
+	struct diag why = DIAG_INIT;
+	enum err err = local_connect(dir, &line, &why);
+
+	if (err == ERR_NOTFOUND)
 		return false;
 	cmd->diag = (struct diag)DIAG_INIT;
-	return true;
+	if (err)
+		(void)diag_fail(&cmd->diag, ERR_BUSY, NULL, "another process "
+		    "works on this ecosystem; if it is imprintd, it cannot be "
+		    "reached: %s", why.what);
+	return err == ERR_OK;
 }
 
 /* The service that a process is of, by its control group. */
@@ -150,34 +157,52 @@ title_set(char out[LOCAL_TEXT_MAX + 1], const struct file *file)
 	    slash + 1 : file->path);
 }
 
+enum err
+daemon_describe(const struct request_files *with,
+    struct local_submit *ret_submit, struct diag *diag)
+{
+	const struct devices_file *devices = with->devices;
+	struct local_submit submit = { .names = with->file != NULL,
+		.devices = devices != NULL };
+	enum err err = ERR_OK;
+
+	if (with->file != NULL)
+		title_set(submit.names_title, with->file);
+	if (devices != NULL) {
+		title_set(submit.devices_title, devices->file);
+		submit.signature = devices->signature;
+		err = text_set(submit.format, "list's format",
+		    devices->format, diag);
+		if (!err)
+			err = text_set(submit.key_id, "key id",
+			    devices->key_id, diag);
+		if (!err)
+			err = text_set(submit.challenge, "challenge",
+			    devices->challenge, diag);
+		if (!err && submit.signature.len > LOCAL_SIGNATURE_MAX)
+			err = diag_fail(diag, ERR_LIMIT, NULL, "list's "
+			    "signature: longer than %zu octets",
+			    LOCAL_SIGNATURE_MAX);
+	}
+	*ret_submit = submit;
+	return err;
+}
+
 static enum err
 submit_send(struct bytes request, const struct request_files *with,
     struct diag *diag)
 {
-	struct local_submit submit = { .names = with->file != NULL,
-		.devices = with->devices != NULL };
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	int files[LOCAL_FILES_MAX] = { -1 };
+	struct local_submit submit;
 	size_t count = 1;
-	enum err err = ERR_OK;
+	enum err err;
 
-	if (with->file != NULL) {
+	if (with->file != NULL)
 		files[count++] = with->file->fd;
-		title_set(submit.names_title, with->file);
-	}
-	if (with->devices != NULL) {
+	if (with->devices != NULL)
 		files[count++] = with->devices->file->fd;
-		title_set(submit.devices_title, with->devices->file);
-		submit.signature = with->devices->signature;
-		err = text_set(submit.format, "list's format",
-		    with->devices->format, diag);
-		if (!err)
-			err = text_set(submit.key_id, "key id",
-			    with->devices->key_id, diag);
-		if (!err)
-			err = text_set(submit.challenge, "challenge",
-			    with->devices->challenge, diag);
-	}
+	err = daemon_describe(with, &submit, diag);
 	if (!err)
 		err = local_octets_put(request, &files[0], diag);
 	if (err)

@@ -21,6 +21,11 @@ bool	daemon_join(struct cmd *, const char *dir);
 /* After ERR_BUSY: if it is imprintd, how to stop it, into cmd's diag. */
 void	daemon_in_the_way(struct cmd *, const char *dir);
 
+/* What a server is told of the files that go along, over its socket or the
+ * network; views. ERR_LIMIT: a text or the signature is too long. */
+struct local_submit;
+MUST_USE enum err daemon_describe(const struct request_files *,
+    struct local_submit *ret_submit, struct diag *);
 /* As authority_submit_files(). ret_warning, if code is set: as
  * authority_warning(). Errors are those of the authority. */
 MUST_USE enum err daemon_submit(struct bytes request,

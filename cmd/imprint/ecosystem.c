@@ -322,9 +322,7 @@ request_submit_files(struct cmd *cmd, struct authority *authority,
 	enum err err;
 
 	if (remote_there(cmd))
-		return files->file != NULL ? remote_submit_file(cmd, type,
-		    body, files->file, result) : remote_submit(cmd, type, body,
-		    result);
+		return remote_submit_files(cmd, type, body, files, result);
 	err = operator_signer(cmd, authority, &signer);
 	if (!err)
 		err = request_sign(authority_info(authority)->id, type, body,

@@ -1,7 +1,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <stdlib.h>
+
 #include "cmd/imprint/daemon.h"
+#include "cmd/imprint/remote_document.h"
 #include "lib/authority/export.h"
 #include "lib/base/cbor.h"
 #include "lib/proto/local.h"
@@ -290,18 +293,15 @@ ahead_take(struct job *job, const struct address *address, uint64_t left,
 	return ERR_OK;
 }
 
+/* What was rendered goes where it shall. */
 static enum err
-identity_put(struct job *job, const struct address *address, uint64_t left)
+rendered_put(struct job *job, const char *ueid)
 {
-	char ueid[UEID_HEX_SIZE];
-	enum err err;
+	enum err err = ERR_OK;
 
-	err = job->export == NULL ? ahead_take(job, address, left, ueid) :
-	    export_identity(job->export, address, &job->text, ueid,
-	    &job->cmd->diag);
-	if (!err && job->kind == TARGET_DIR)
+	if (job->kind == TARGET_DIR)
 		err = file_put(job, ueid);
-	else if (!err)
+	else
 		line_end(job);
 	if (!err)
 		err = buf_err(&job->text);
@@ -312,6 +312,18 @@ identity_put(struct job *job, const struct address *address, uint64_t left)
 	if (!err)
 		job->count++;
 	return err;
+}
+
+static enum err
+identity_put(struct job *job, const struct address *address, uint64_t left)
+{
+	char ueid[UEID_HEX_SIZE];
+	enum err err;
+
+	err = job->export == NULL ? ahead_take(job, address, left, ueid) :
+	    export_identity(job->export, address, &job->text, ueid,
+	    &job->cmd->diag);
+	return err ? err : rendered_put(job, ueid);
 }
 
 static enum err
@@ -381,12 +393,62 @@ words_put(struct job *job)
 	return err;
 }
 
+/* By way of a server: all documents are found good before anything is
+ * written. */
+static enum err
+there_run(struct job *job, const struct export_options *options,
+    struct remote_document *documents)
+{
+	_cleanup_remote_trust_ struct remote_trust trust = REMOTE_TRUST_INIT;
+	struct cmd *cmd = job->cmd;
+	enum err err;
+	int i;
+
+	err = remote_open(cmd);
+	if (!err)
+		err = remote_trust_open(cmd, &trust);
+	for (i = 0; i < cmd->argc && !err; i++)
+		err = remote_document_get(cmd, &trust, cmd->argv[i], 0,
+		    has(job, RENDERING_SIGNS), &documents[i]);
+	if (!err)
+		err = target_open(job);
+	for (i = 0; i < cmd->argc && !err; i++) {
+		err = remote_document_render(cmd, &documents[i], options,
+		    &job->text);
+		if (!err)
+			err = rendered_put(job, documents[i].ueid_hex);
+	}
+	return err ? err : target_close(job);
+}
+
+static enum err
+there_put(struct job *job, const struct export_options *options)
+{
+	struct remote_document *documents;
+	struct cmd *cmd = job->cmd;
+	enum err err;
+	int i;
+
+	documents = calloc((size_t)cmd->argc, sizeof(*documents));
+	if (documents == NULL)
+		return diag_nomem(&cmd->diag);
+	for (i = 0; i < cmd->argc; i++)
+		documents[i] = (struct remote_document)REMOTE_DOCUMENT_INIT;
+	err = there_run(job, options, documents);
+	for (i = 0; i < cmd->argc; i++)
+		remote_document_release(&documents[i]);
+	free(documents);
+	return err;
+}
+
 static enum err
 job_run(struct job *job, const struct export_options *options)
 {
 	struct cmd *cmd = job->cmd;
 	enum err err;
 
+	if (remote_there(cmd))
+		return there_put(job, options);
 	/* who signs holds the lock: this command, or imprintd */
 	err = has(job, RENDERING_SIGNS) ?
 	    ecosystem_open_requests(cmd, &job->authority) :

@@ -1,4 +1,4 @@
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote_document.h"
 #include <imprint/verify.h>
 #include "lib/base/clock.h"
 #include "lib/identity/document.h"
@@ -15,6 +15,9 @@ trust_read(struct cmd *cmd, struct buf *out)
 	char dir[PATH_SIZE], usual[PATH_SIZE];
 	enum err err;
 
+	/* --trust is the server's then */
+	if (remote_there(cmd))
+		return remote_trust_pem(cmd, out);
 	if (path == NULL) {
 		err = ecosystem_dir(cmd, dir);
 		if (!err)
@@ -142,7 +145,7 @@ static enum err
 verify_run(struct cmd *cmd, const struct imprint_question *question,
     struct imprint_answer *answer)
 {
-	_cleanup_buf_ struct buf trust = BUF_INIT;
+	_cleanup_buf_ struct buf trust = { .limit = TRUST_MAX };
 	struct imprint_verifier *verifier = NULL;
 	char reason[IMPRINT_REASON_SIZE];
 	enum err err;

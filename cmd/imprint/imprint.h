@@ -71,6 +71,10 @@ void	failed_print(struct cmd *, const char *what, enum err);
 MUST_USE enum err input_read(struct cmd *, const char *path, size_t limit,
     struct buf *out);
 
+/* A file's first certificate, PEM or DER, as DER. */
+MUST_USE enum err certificate_file_read(struct cmd *, const char *path,
+    struct buf *der);
+
 /* Print bytes as hexadecimal. */
 void	hex_print(FILE *, struct bytes);
 
@@ -96,8 +100,8 @@ MUST_USE enum err order_names_open(struct cmd *, struct authority *,
 MUST_USE enum err order_names_print(struct cmd *, struct authority *,
     const struct store_order *);
 
-/* A file without a name, on the disk of the ecosystem, for what messages call
- * so: gone when it is released. */
+/* A file without a name, on the disk of the ecosystem (authority NULL: in
+ * memory), for what messages call so: gone when it is released. */
 MUST_USE enum err input_unnamed(struct cmd *, struct authority *,
     const char *called, struct file *ret_file);
 

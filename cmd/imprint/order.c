@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cmd/imprint/daemon.h"
+#include "cmd/imprint/remote.h"
 #include "lib/authority/approval.h"
 #include "lib/authority/order_run.h"
 #include "lib/authority/request_status.h"
@@ -119,10 +120,10 @@ extra_get(struct cmd *cmd, struct authority *authority, uint64_t *count,
 	if (err)
 		return err;
 	*count += extra->attrition;
-	if (top_up == 0)
+	extra->top_up = (uint32_t)top_up;
+	if (top_up == 0 || remote_there(cmd))
 		return product_find(cmd, authority,
 		    cmd_value(cmd, "product"), product, object);
-	extra->top_up = (uint32_t)top_up;
 	err = store_order_get(authority_store(authority), extra->top_up,
 	    &order, &cmd->diag);
 	if (!err)
@@ -134,13 +135,37 @@ extra_get(struct cmd *cmd, struct authority *authority, uint64_t *count,
 	return err;
 }
 
+/* Nobody's answer tells the product, or who signs lists. */
+static enum exit_code
+create_usage_remote(struct cmd *cmd, const char *name, const char *list)
+{
+	const char *maker = cmd_value(cmd, "chip-maker");
+	bool there = remote_there(cmd);
+
+	if ((maker == NULL) != (cmd_value(cmd, "cert") == NULL))
+		return cmd_usage(cmd, "--chip-maker and --cert belong "
+		    "together");
+	if (maker != NULL && (!there || list == NULL))
+		return cmd_usage(cmd, "--chip-maker goes with --list and "
+		    "--server: here registered ones are known");
+	if (there && name == NULL)
+		return cmd_usage(cmd, "--product is needed, with --top-up too "
+		    "by way of a server");
+	return EXIT_OK;
+}
+
 static enum exit_code
 create_usage(struct cmd *cmd, const char *name, const char *names,
     const char *list)
 {
 	const char *mode = cmd_value(cmd, "mode");
+	enum exit_code code;
 
-	if ((name == NULL) == (cmd_value(cmd, "top-up") == NULL) ||
+	code = create_usage_remote(cmd, name, list);
+	if (code != EXIT_OK)
+		return code;
+	if ((!remote_there(cmd) &&
+	    (name == NULL) == (cmd_value(cmd, "top-up") == NULL)) ||
 	    (names == NULL && list == NULL &&
 	    cmd_value(cmd, "count") == NULL))
 		return cmd_usage(cmd, "--product or --top-up is needed, and "

@@ -1,7 +1,7 @@
 /* Lists of devices that come with orders: read, shown, approved. */
 #include <fcntl.h>
 
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote.h"
 #include "lib/authority/approval.h"
 #include "lib/base/clock.h"
 
@@ -143,6 +143,39 @@ list_file_open(struct cmd *cmd, struct authority *authority,
 	return err;
 }
 
+/* Where there is no registry, the operator says whose signature is good; the
+ * authority asks its own, and reads the same list or refuses. */
+static enum err
+list_read(struct cmd *cmd, struct authority *authority,
+    const struct product *product, const struct device_list_sink *sink,
+    struct order_devices *devices)
+{
+	struct device_list_signer signer = {
+		.name = cmd_value(cmd, "chip-maker") };
+	_cleanup_buf_ struct buf cert = BUF_INIT;
+	enum err err;
+
+	if (!remote_there(cmd))
+		return devices_file_read(authority, &devices->in,
+		    devices->said.mode, product, time_now(), sink,
+		    &devices->list, &cmd->diag);
+	err = product_at_hand(cmd, "list");
+	if (!err && signer.name != NULL)
+		err = certificate_file_read(cmd, cmd_value(cmd, "cert"), &cert);
+	if (err)
+		return err;
+	signer.cert = buf_bytes(&cert);
+	err = devices_file_read_by(&signer, signer.name != NULL,
+	    &devices->in, devices->said.mode, product, time_now(), sink,
+	    &devices->list, &cmd->diag);
+	if (err == ERR_AUTH && signer.name == NULL) {
+		cmd->diag.hint[0] = '\0';
+		diag_hint(&cmd->diag, "by way of a server say who signed it: "
+		    "--chip-maker NAME --cert FILE, as registered");
+	}
+	return err;
+}
+
 enum err
 order_devices_open(struct cmd *cmd, struct authority *authority,
     const char *path, const struct product *product,
@@ -158,8 +191,7 @@ order_devices_open(struct cmd *cmd, struct authority *authority,
 	err = list_file_open(cmd, authority, path, devices);
 	if (err)
 		return err;
-	err = devices_file_read(authority, &devices->in, devices->said.mode,
-	    product, time_now(), &sink, &devices->list, &cmd->diag);
+	err = list_read(cmd, authority, product, &sink, devices);
 	/* told once: the authority reads it again */
 	devices->in.bad = NULL;
 	if (err) {

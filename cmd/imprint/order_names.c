@@ -4,6 +4,7 @@
 
 #include "cmd/imprint/remote.h"
 #include "lib/authority/names.h"
+#include "lib/proto/local.h"
 
 #define INPUT_TITLE	"standard input"
 #define INPUT_MAX	((uint64_t)4 << 30)	/* octets on the disk */
@@ -12,6 +13,7 @@
 static enum err
 input_copy(struct cmd *cmd, const struct file *in, const struct file *out)
 {
+	const uint64_t max = remote_there(cmd) ? REMOTE_FILE_MAX : INPUT_MAX;
 	size_t len = INPUT_BLOCK;
 	uint64_t at = 0;
 	uint8_t *block;
@@ -21,10 +23,12 @@ input_copy(struct cmd *cmd, const struct file *in, const struct file *out)
 	if (block == NULL)
 		return diag_nomem(&cmd->diag);
 	for (; !err && len == INPUT_BLOCK; at += len) {
-		if (at == INPUT_MAX) {
+		if (at == max) {
 			err = diag_fail(&cmd->diag, ERR_LIMIT, NULL,
-			    INPUT_TITLE ": more than 4 GB of names");
-			diag_hint(&cmd->diag, "give them as a file");
+			    INPUT_TITLE ": more than %ju MiB of names",
+			    (uintmax_t)(max >> 20));
+			diag_hint(&cmd->diag, remote_there(cmd) ? "give them "
+			    "on the server itself" : "give them as a file");
 			break;
 		}
 		err = file_read_upto(in, at, block, INPUT_BLOCK, &len,
@@ -37,13 +41,26 @@ input_copy(struct cmd *cmd, const struct file *in, const struct file *out)
 	return err;
 }
 
-enum err
-input_unnamed(struct cmd *cmd, struct authority *authority,
-    const char *called, struct file *ret_file)
+/* Nothing of an operator's machine is ours to write to: in memory. */
+static enum err
+memory_open(struct cmd *cmd, struct file *ret_file)
 {
-	char path[PATH_SIZE], *title;
 	enum err err;
 
+	err = local_octets_put(BYTES_NONE, &ret_file->fd, &cmd->diag);
+	ret_file->io = cmd->io;
+	return err;
+}
+
+static enum err
+unnamed_open(struct cmd *cmd, struct authority *authority,
+    struct file *ret_file)
+{
+	char path[PATH_SIZE];
+	enum err err;
+
+	if (authority == NULL)
+		return memory_open(cmd, ret_file);
 	err = path_join(path, authority_dir(authority), "names.tmp");
 	if (!err)
 		err = io_unlink(cmd->io, path, &cmd->diag);
@@ -52,6 +69,17 @@ input_unnamed(struct cmd *cmd, struct authority *authority,
 		    O_NOFOLLOW, 0600, ret_file, &cmd->diag);
 	if (!err)
 		err = io_unlink(cmd->io, path, &cmd->diag);
+	return err;
+}
+
+enum err
+input_unnamed(struct cmd *cmd, struct authority *authority,
+    const char *called, struct file *ret_file)
+{
+	char *title;
+	enum err err;
+
+	err = unnamed_open(cmd, authority, ret_file);
 	if (err)
 		return err;
 	title = strdup(called);
@@ -83,11 +111,9 @@ order_names_open(struct cmd *cmd, struct authority *authority,
 {
 	enum err err;
 
-	if (remote_there(cmd) && (strcmp(path, "-") == 0 ||
-	    !product_is_file(cmd_value(cmd, "product"))))
-		return diag_fail(&cmd->diag, ERR_UNSUPPORTED, NULL, "--names "
-		    "by way of a server: give them as a file, and the "
-		    "product's file as --product");
+	err = product_at_hand(cmd, "names");
+	if (err)
+		return err;
 	if (strcmp(path, "-") == 0)
 		err = input_open(cmd, authority, ret_file);
 	else

@@ -13,13 +13,12 @@
 #define TIMEOUT_S	60		/* of each wait */
 #define TRIES_MAX	3
 #define WAIT_MAX_S	30
+#define AHEAD_MAX_S	1
 #define UNAVAILABLE	503
 #define AUTHORIZATION_MAX ((size_t)3 << 10)
 #define TRUST_MAX	((size_t)64 << 10)
 #define REQUEST_KIND	"application/imprint-request+cose"
 #define FILE_KIND	"application/octet-stream"
-#define FILE_TARGET	"/v1/files"
-#define PART_MAX	((size_t)48 << 10)
 #define ID_LINE		"Imprint ecosystem: "
 
 /* Filled in once, then read; the time of the last request but grows. */
@@ -49,6 +48,12 @@ remote_release(void)
 {
 	client_release(&remote.client);
 	signer_free(&remote.signer);
+}
+
+struct bytes
+remote_root(void)
+{
+	return buf_bytes(&remote.client.root);
 }
 
 void
@@ -132,9 +137,8 @@ exchange(struct cmd *cmd, struct imprint_tls_request *request,
 	    &cmd->diag);
 }
 
-/* An answer that is not one: the server, or who stands before it. */
-static enum err
-answer_bad(struct cmd *cmd, enum err err)
+enum err
+remote_answer_bad(struct cmd *cmd, enum err err)
 {
 	diag_prefix(&cmd->diag, "%s: its answer", remote.client.host);
 	cmd->diag.code = err == ERR_NOMEM ? err : ERR_IO;
@@ -149,7 +153,7 @@ answer_read(struct cmd *cmd, const struct imprint_tls_answer *answer,
 
 	err = json_read_object(bytes_of(answer->body.ptr, answer->body.len),
 	    ret_value, &cmd->diag);
-	return err ? answer_bad(cmd, err) : ERR_OK;
+	return err ? remote_answer_bad(cmd, err) : ERR_OK;
 }
 
 /* With a body, which the target has the hash of. */
@@ -187,6 +191,24 @@ remote_ask(struct cmd *cmd, const char *method, const char *target,
 }
 
 enum err
+remote_ask_with(struct cmd *cmd, const char *target, struct bytes body,
+    struct json_value **ret_answer)
+{
+	_cleanup_buf_ struct buf whole = BUF_INIT;
+	uint8_t hash[SHA256_SIZE];
+	enum err err;
+
+	err = sha256_once(body, hash);
+	if (err)
+		return err;
+	buf_printf(&whole, "%s", target);
+	buf_put_hex(&whole, bytes_of(hash, SHA256_SIZE));
+	err = buf_err(&whole);
+	return err ? err : ask(cmd, "POST", buf_text(&whole), body,
+	    ret_answer);
+}
+
+enum err
 remote_file(struct cmd *cmd, const char *target, struct buf *out)
 {
 	struct imprint_tls_request request = { .method = "GET",
@@ -208,6 +230,24 @@ wait_seconds(unsigned s)
 	const struct timespec t = { .tv_sec = (time_t)s };
 
 	(void)nanosleep(&t, NULL);
+}
+
+enum err
+remote_ask_again(struct cmd *cmd, const char *target, struct bytes body,
+    struct json_value **ret_answer)
+{
+	unsigned tries;
+	enum err err;
+
+	for (tries = 1;; tries++) {
+		cmd->diag = (struct diag)DIAG_INIT;
+		err = body.len > 0 ? remote_ask_with(cmd, target, body,
+		    ret_answer) : remote_ask(cmd, "GET", target, ret_answer);
+		if ((err != ERR_IO && err != ERR_BUSY) ||
+		    tries == TRIES_MAX || interrupt_requested())
+			return err;
+		wait_seconds(1);
+	}
 }
 
 /*
@@ -312,7 +352,7 @@ result_read(struct cmd *cmd, enum request_type type,
 		err = json_get_text(value, "warning", warning,
 		    sizeof(warning), &cmd->diag);
 	if (err)
-		return answer_bad(cmd, err);
+		return remote_answer_bad(cmd, err);
 	if (!json_has(value, "result"))
 		return diag_fail(&cmd->diag, ERR_LIMIT, NULL, "it was carried "
 		    "out; what came of it is too long to be answered");
@@ -320,6 +360,20 @@ result_read(struct cmd *cmd, enum request_type type,
 	if (warning[0] != '\0')
 		cmd_warn(cmd, "carried out, but %s", warning);
 	return ERR_OK;
+}
+
+/* A later second. It is ahead of the clock by what the next command makes up
+ * for, and no more. */
+static int64_t
+time_after(int64_t last)
+{
+	int64_t now = time_now();
+
+	while (last >= now + AHEAD_MAX_S && last < now + REQUEST_SKEW_S) {
+		wait_seconds(1);
+		now = time_now();
+	}
+	return now > last ? now : last + 1;
 }
 
 /*
@@ -340,9 +394,8 @@ remote_submit(struct cmd *cmd, enum request_type type, struct bytes body,
 	err = random_bytes(id, sizeof(id), &cmd->diag);
 	for (tries = 1; !err; tries++) {
 		_cleanup_buf_ struct buf octets = BUF_INIT;
-		int64_t now = time_now();
 
-		remote.last = now > remote.last ? now : remote.last + 1;
+		remote.last = time_after(remote.last);
 		err = request_sign_as(remote.id, id, type, body, remote.last,
 		    remote.signer, &octets, &cmd->diag);
 		if (!err)
@@ -353,75 +406,6 @@ remote_submit(struct cmd *cmd, enum request_type type, struct bytes body,
 		err = ERR_OK;
 	}
 	return err ? err : result_read(cmd, type, &answer, result);
-}
-
-static enum err
-part_send(struct cmd *cmd, uint64_t at, struct bytes part)
-{
-	_cleanup_json_value_ struct json_value *answer = NULL;
-	_cleanup_buf_ struct buf target = BUF_INIT;
-	uint8_t hash[SHA256_SIZE];
-	uint64_t size = 0;
-	unsigned tries;
-	enum err err;
-
-	err = sha256_once(part, hash);
-	if (err)
-		return err;
-	buf_printf(&target, FILE_TARGET "?at=%llu&part=",
-	    (unsigned long long)at);
-	buf_put_hex(&target, bytes_of(hash, SHA256_SIZE));
-	err = buf_err(&target);
-	/* a part that was lost may come again */
-	for (tries = 1; !err; tries++) {
-		cmd->diag = (struct diag)DIAG_INIT;
-		err = ask(cmd, "POST", buf_text(&target), part, &answer);
-		if ((err != ERR_IO && err != ERR_BUSY) || tries == TRIES_MAX)
-			break;
-		wait_seconds(1);
-		err = ERR_OK;
-	}
-	if (err)
-		return err;
-	err = json_get_number(answer, "size", UINT64_MAX / 2, 0, &size,
-	    &cmd->diag);
-	if (!err && size != at + part.len)
-		err = diag_fail(&cmd->diag, ERR_IO, NULL, "another size");
-	return err ? answer_bad(cmd, err) : ERR_OK;
-}
-
-static enum err
-file_send(struct cmd *cmd, const struct file *file)
-{
-	_cleanup_buf_ struct buf room = BUF_INIT;
-	uint8_t *octets = buf_extend(&room, PART_MAX);
-	size_t len = PART_MAX;
-	uint64_t at = 0;
-	enum err err = ERR_OK;
-
-	if (octets == NULL)
-		return diag_nomem(&cmd->diag);
-	while (!err && len == PART_MAX) {
-		err = file_read_upto(file, at, octets, PART_MAX, &len,
-		    &cmd->diag);
-		if (!err && len > 0)
-			err = part_send(cmd, at, bytes_of(octets, len));
-		at += len;
-	}
-	return err;
-}
-
-enum err
-remote_submit_file(struct cmd *cmd, enum request_type type,
-    struct bytes body, const struct file *file, struct buf *result)
-{
-	enum err err;
-
-	err = file_send(cmd, file);
-	/* its authority was started again meanwhile, or the file expired */
-	if (err == ERR_STATE)
-		err = file_send(cmd, file);
-	return err ? err : remote_submit(cmd, type, body, result);
 }
 
 enum err

@@ -16,6 +16,8 @@ bool	remote_there(const struct cmd *);
 /* Read the address, the trust file and the operator's key, once. */
 MUST_USE enum err remote_open(struct cmd *);
 void	remote_release(void);
+/* DER; once it is open. */
+struct bytes remote_root(void);
 
 /* Runs a command, here or there; refuses what is not to be had from there. */
 enum exit_code remote_run(struct cmd *);
@@ -28,12 +30,24 @@ enum exit_code remote_run(struct cmd *);
  */
 MUST_USE enum err remote_submit(struct cmd *, enum request_type,
     struct bytes body, struct buf *result);
-/* The same for one that comes with a file, which is handed in first. */
-MUST_USE enum err remote_submit_file(struct cmd *, enum request_type,
-    struct bytes body, const struct file *, struct buf *result);
+/* The same for one that comes with files, which are handed in first. */
+#define REMOTE_FILE_MAX	((uint64_t)128 << 20)	/* octets of one */
+MUST_USE enum err remote_submit_files(struct cmd *, enum request_type,
+    struct bytes body, const struct request_files *, struct buf *result);
 /* A signed question; its answer. */
 MUST_USE enum err remote_ask(struct cmd *, const char *method,
     const char *target, struct json_value **ret_answer);
+/* One that comes with a body of at most 48 KiB, whose SHA-256 ends the
+ * target. */
+MUST_USE enum err remote_ask_with(struct cmd *, const char *target,
+    struct bytes body, struct json_value **ret_answer);
+/* That or, without a body, a question to get something, some times until there
+ * is an answer: for what may be asked again. */
+MUST_USE enum err remote_ask_again(struct cmd *, const char *target,
+    struct bytes body, struct json_value **ret_answer);
+/* An answer that is none, which the diag says something about: the server's
+ * fault, or whose that stands before it. ERR_IO. */
+MUST_USE enum err remote_answer_bad(struct cmd *, enum err);
 /* A published file. */
 MUST_USE enum err remote_file(struct cmd *, const char *target,
     struct buf *out);
@@ -47,6 +61,9 @@ MUST_USE enum err remote_address(struct cmd *, const char *word,
 /* A product's hash, or its file, which alone fills in ret_product. */
 MUST_USE enum err remote_product(struct cmd *, const char *word,
     struct product *ret_product, uint8_t ret_hash[STORE_HASH_SIZE]);
+/* What is checked here against the product wants its file, not its hash:
+ * ERR_UNSUPPORTED by way of a server without it. */
+MUST_USE enum err product_at_hand(struct cmd *, const char *option);
 /* The product that a word names (NAME, NAME@VERSION, first digits of a hash),
  * as the server has it, to be shown: which one a name names is its word.
  * ret_object has hash and time. ERR_NOTFOUND; ERR_AUTH: it is not what was
@@ -70,6 +87,8 @@ enum exit_code remote_chip_maker_list(struct cmd *);
 enum exit_code remote_manufacturer_list(struct cmd *);
 enum exit_code remote_signer_list(struct cmd *);
 enum exit_code remote_identity_find(struct cmd *);
+/* With --format, --slot or --signer. */
+enum exit_code remote_identity_form(struct cmd *);
 enum exit_code remote_order_list(struct cmd *);
 enum exit_code remote_order_show(struct cmd *);
 enum exit_code remote_order_run(struct cmd *);

@@ -23,7 +23,7 @@ static const struct {
 	{ "station renew", NULL, { NULL } },
 	{ "station list", remote_station_list, { NULL } },
 	{ "service add", NULL, { NULL } },
-	{ "order create", NULL, { "list", "top-up" } },
+	{ "order create", NULL, { NULL } },
 	{ "order list", remote_order_list, { NULL } },
 	{ "order show", remote_order_show, { NULL } },
 	{ "order run", remote_order_run, { "workers" } },
@@ -39,14 +39,15 @@ static const struct {
 	{ "document-signer list", remote_signer_list, { NULL } },
 	{ "device claim", NULL, { NULL } },
 	{ "device release", NULL, { NULL } },
-	{ "identity show", remote_identity_show,
-	    { "format", "slot", "signer" } },
+	{ "identity show", remote_identity_show, { NULL } },
+	{ "identity export", NULL, { "order" } },
+	{ "identity verify", NULL, { NULL } },
 	{ "identity find", remote_identity_find, { NULL } },
 	{ "identity list", remote_identity_list,
 	    { "order", "claim-codes" } },
-	{ "revoke", NULL, { "order", "pack", "evidence", "dry-run" } },
-	{ "suspend", NULL, { "order", "pack", "evidence", "dry-run" } },
-	{ "resume", NULL, { "order", "pack", "evidence", "dry-run" } },
+	{ "revoke", NULL, { NULL } },
+	{ "suspend", NULL, { NULL } },
+	{ "resume", NULL, { NULL } },
 	{ "publish", NULL, { "next-update" } },
 };
 
@@ -126,6 +127,16 @@ file_hash(struct cmd *cmd, const char *path, struct product *product,
 	if (!err)
 		err = product_encode(product, &encoded);
 	return err ? err : sha256_once(buf_bytes(&encoded), hash);
+}
+
+enum err
+product_at_hand(struct cmd *cmd, const char *option)
+{
+	if (!remote_there(cmd) || product_is_file(cmd_value(cmd, "product")))
+		return ERR_OK;
+	return diag_fail(&cmd->diag, ERR_UNSUPPORTED, NULL, "--%s by way of a "
+	    "server: give the product as a file, not by its hash: --%s is "
+	    "checked against it here", option, option);
 }
 
 enum err

@@ -339,6 +339,9 @@ remote_identity_show(struct cmd *cmd)
 
 	if (cmd->argc != 1 || cmd->argv[0][0] == '\0')
 		return cmd_usage(cmd, "which identity?");
+	if (cmd_flag(cmd, "format") || cmd_flag(cmd, "slot") ||
+	    cmd_flag(cmd, "signer"))
+		return remote_identity_form(cmd);
 	if (!segment_put(target, sizeof(target), cmd->argv[0]))
 		return cmd_usage(cmd, "the identity's name is too long");
 	err = remote_open(cmd);

@@ -3,9 +3,10 @@
 #include <strings.h>
 
 #include "cmd/imprint/daemon.h"
-#include "cmd/imprint/remote.h"
+#include "cmd/imprint/remote_status.h"
 #include "cmd/imprint/target.h"
 #include "lib/authority/log_publish.h"
+#include "lib/authority/order_count.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/publish.h"
 #include "lib/authority/request_status.h"
@@ -13,7 +14,6 @@
 
 #define CONFIRM_ABOVE	1000	/* identities */
 #define SHOWN_FEW	5
-#define ORDERS_MAX	1000	/* told apart in a dry run */
 
 struct change {
 	struct cmd		*cmd;
@@ -23,6 +23,7 @@ struct change {
 	unsigned		 reason;
 	struct targets		 targets;
 	struct status_count	 count;
+	struct remote_dry	 dry;		/* with --server */
 };
 
 static enum err
@@ -67,165 +68,141 @@ change_count(struct change *c, struct status_count *ret_count)
 	return err;
 }
 
+/* The network has both answers alike. */
 static enum err
-change_confirm(struct change *c)
+part_submit(struct change *c, enum request_type type, struct bytes body)
 {
-	struct status_count count = { .changed = c->targets.identities };
-	char question[128], number[32];
-	enum err err = ERR_OK;
+	_cleanup_buf_ struct buf result = BUF_INIT;
+	uint64_t changed, same, kept;
+	struct cbor cbor;
+	enum err err;
 
-	if (c->targets.identities <= CONFIRM_ABOVE)
-		return ERR_OK;
-	if (!remote_there(c->cmd))
-		err = change_count(c, &count);
-	if (err || count.changed <= CONFIRM_ABOVE)
+	err = request_submit(c->cmd, c->authority, type, body, &result);
+	if (err)
 		return err;
-	number_format(count.changed, number);
-	(void)snprintf(question, sizeof(question), "%s %s identities%s",
-	    c->verb, number, c->action == STATUS_REVOKE ? ", for ever" : "");
-	return cmd_confirm(c->cmd, question);
+	cbor_open(&cbor, buf_bytes(&result));
+	cbor_get_array_sized(&cbor, 3);
+	changed = cbor_get_uint(&cbor);
+	same = cbor_get_uint(&cbor);
+	kept = cbor_get_uint(&cbor);
+	if (!cbor_close(&cbor))
+		return diag_fail(&c->cmd->diag, ERR_IO, NULL,
+		    "the answer: no counts of identities");
+	c->count.changed += changed;
+	c->count.same += same;
+	c->count.kept += kept;
+	return ERR_OK;
 }
 
 /* Requests of as many ranges as one may have. */
 static enum err
-change_submit(struct change *c)
+ranges_submit(struct change *c, const char *words)
 {
-	char words[STATUS_WORDS_MAX + 1];
-	uint64_t changed, same, kept;
-	struct cbor cbor;
 	size_t i, part;
 	enum err err = ERR_OK;
 
-	targets_words(c->cmd, words, sizeof(words));
 	for (i = 0; i < c->targets.list.count && !err; i += part) {
-		_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+		_cleanup_buf_ struct buf body = BUF_INIT;
 
 		part = c->targets.list.count - i < STATUS_RANGES_MAX ?
 		    c->targets.list.count - i : STATUS_RANGES_MAX;
 		err = request_put_status(&body, c->action, c->reason,
 		    c->targets.list.ranges + i, part, words);
 		if (!err)
-			err = request_submit(c->cmd, c->authority,
-			    REQUEST_STATUS, buf_bytes(&body), &result);
-		if (err)
-			break;
-		cbor_open(&cbor, buf_bytes(&result));
-		cbor_get_array_sized(&cbor, 3);
-		changed = cbor_get_uint(&cbor);
-		same = cbor_get_uint(&cbor);
-		kept = cbor_get_uint(&cbor);
-		if (!cbor_close(&cbor))
-			return ERR_INTERNAL;
-		c->count.changed += changed;
-		c->count.same += same;
-		c->count.kept += kept;
+			err = part_submit(c, REQUEST_STATUS,
+			    buf_bytes(&body));
 	}
 	return err;
+}
+
+/* What was chosen, for the authority to find: of as much as the network takes
+ * at once. */
+static enum err
+chosen_each(struct change *c, const char *words,
+    enum err (*each)(struct change *, struct bytes body))
+{
+	struct bytes part;
+	size_t at = 0, count;
+	enum err err = ERR_OK;
+
+	while (!err && targets_part(&c->targets, &at, &part, &count)) {
+		_cleanup_buf_ struct buf body = BUF_INIT;
+
+		err = request_put_chosen(&body, c->action, c->reason, part,
+		    count, words);
+		if (!err)
+			err = each(c, buf_bytes(&body));
+	}
+	return err;
+}
+
+static enum err
+chosen_submit(struct change *c, struct bytes body)
+{
+	return part_submit(c, REQUEST_STATUS_CHOSEN, body);
+}
+
+static enum err
+chosen_ask(struct change *c, struct bytes body)
+{
+	return remote_dry_run(c->cmd, body, &c->dry);
+}
+
+static enum err
+change_submit(struct change *c)
+{
+	char words[STATUS_WORDS_MAX + 1];
+
+	targets_words(c->cmd, words, sizeof(words));
+	return remote_there(c->cmd) ? chosen_each(c, words, chosen_submit) :
+	    ranges_submit(c, words);
+}
+
+static enum err
+change_confirm(struct change *c)
+{
+	struct status_count count = { .changed = c->targets.identities };
+	bool there = remote_there(c->cmd);
+	char question[128], number[32];
+	enum err err = ERR_OK;
+
+	if (c->targets.identities <= CONFIRM_ABOVE && !c->targets.open)
+		return ERR_OK;
+	if (!there) {
+		err = change_count(c, &count);
+	} else if (c->targets.open) {
+		err = chosen_each(c, "", chosen_ask);
+		count = c->dry.count;
+	}
+	if (err || count.changed <= CONFIRM_ABOVE)
+		return err;
+	number_format(count.changed, number);
+	(void)snprintf(question, sizeof(question), "%s %s identities%s%s",
+	    c->verb, number, there && c->targets.open ?
+	    " by the server's word" : "", c->action == STATUS_REVOKE ?
+	    ", for ever" : "");
+	return cmd_confirm(c->cmd, question);
 }
 
 /* A dry run: how many of each order. */
 
-struct order_count {
-	uint32_t	order;
-	uint64_t	count;
-};
-
-static int
-order_compare(const void *a, const void *b)
-{
-	const struct order_count *x = a, *y = b;
-
-	return x->order < y->order ? -1 : x->order > y->order;
-}
-
-static void
-order_add(struct order_count *orders, size_t *count, uint32_t order,
-    uint64_t identities)
-{
-	size_t i;
-
-	for (i = 0; i < *count; i++)
-		if (orders[i].order == order)
-			break;
-	if (i == ORDERS_MAX)
-		return;
-	if (i == *count)
-		orders[(*count)++] = (struct order_count){ order, 0 };
-	orders[i].count += identities;
-}
-
-static enum err
-orders_count(struct change *c, struct order_count *orders, size_t *count)
-{
-	const struct status_range *target;
-	struct store_range range;
-	uint64_t at, end, stop;
-	size_t i;
-	enum err err = ERR_OK;
-
-	for (i = 0; i < c->targets.list.count && !err; i++) {
-		target = &c->targets.list.ranges[i];
-		end = target->first + target->count;
-		for (at = target->first; at < end && !err; at = stop) {
-			err = store_range_get(authority_store(c->authority),
-			    target->log, at, &range, &c->cmd->diag);
-			if (err)
-				break;
-			stop = range.first + range.count < end ?
-			    range.first + range.count : end;
-			order_add(orders, count, range.order, stop - at);
-		}
-	}
-	return err;
-}
-
-static enum err
-order_name(struct change *c, uint32_t number, char *text, size_t size)
-{
-	_cleanup_buf_ struct buf body = BUF_INIT;
-	struct store_object product;
-	struct store_order order;
-	enum err err;
-
-	(void)snprintf(text, size, "%s", "no order");
-	if (number == 0)
-		return ERR_OK;
-	err = store_order_get(authority_store(c->authority), number, &order,
-	    &c->cmd->diag);
-	if (!err)
-		err = authority_object_by_hash(c->authority, STORE_PRODUCT,
-		    order.product, &body, &product, &c->cmd->diag);
-	if (!err)
-		(void)snprintf(text, size, "order %u, %s %s", number,
-		    product.name, product.version);
-	return err;
-}
-
 static enum err
 orders_print(struct change *c)
 {
-	struct order_count *orders;
-	char name[256], number[32];
-	size_t count = 0, i;
+	_cleanup_order_counts_ struct order_counts counts = { .count = 0 };
+	struct order_product product;
+	size_t i;
 	enum err err;
 
-	orders = calloc(ORDERS_MAX, sizeof(*orders));
-	if (orders == NULL)
-		return diag_nomem(&c->cmd->diag);
-	err = orders_count(c, orders, &count);
-	qsort(orders, count, sizeof(*orders), order_compare);
-	for (i = 0; i < count && !err; i++) {
-		if (c->cmd->json) {
-			printf("%s{\"order\": %u, \"count\": %llu}",
-			    i > 0 ? ", " : "", orders[i].order,
-			    (unsigned long long)orders[i].count);
-			continue;
-		}
-		err = order_name(c, orders[i].order, name, sizeof(name));
-		number_format(orders[i].count, number);
-		printf("  %s of %s\n", number, name);
+	err = order_counts_of(c->authority, c->targets.list.ranges,
+	    c->targets.list.count, &counts, &c->cmd->diag);
+	for (i = 0; i < counts.count && !err; i++) {
+		err = order_product_get(c->authority, counts.orders[i].order,
+		    &product, &c->cmd->diag);
+		if (!err)
+			order_count_print(c->cmd, i == 0,
+			    &counts.orders[i], &product);
 	}
-	free(orders);
 	return err;
 }
 
@@ -295,11 +272,28 @@ counts_print(struct change *c, bool would)
 		printf("%s stay revoked, which is for ever\n", kept);
 }
 
+/* The server's word, nothing more. */
+static enum err
+dry_run_there(struct change *c)
+{
+	enum err err;
+
+	err = chosen_each(c, "", chosen_ask);
+	if (err)
+		return err;
+	c->count = c->dry.count;
+	counts_print(c, true);
+	remote_dry_print(c->cmd, &c->dry);
+	return ERR_OK;
+}
+
 static enum err
 dry_run(struct change *c)
 {
 	enum err err;
 
+	if (remote_there(c->cmd))
+		return dry_run_there(c);
 	err = change_count(c, &c->count);
 	if (err)
 		return err;
@@ -454,7 +448,8 @@ change_run(struct change *c)
 
 	err = reason_get(c);
 	if (!err)
-		err = dry ? ecosystem_open(c->cmd, AUTHORITY_READ, true,
+		err = dry && !remote_there(c->cmd) ?
+		    ecosystem_open(c->cmd, AUTHORITY_READ, true,
 		    &c->authority) : ecosystem_open_requests(c->cmd,
 		    &c->authority);
 	if (!err)
@@ -476,13 +471,14 @@ status_cmd(struct cmd *cmd, enum status_action action, const char *verb,
     const char *done)
 {
 	struct change c = { .cmd = cmd, .action = action, .verb = verb,
-	    .done = done };
+	    .done = done, .targets = TARGETS_INIT };
 	enum err err;
 
 	if (!targets_named(cmd))
 		return cmd_usage(cmd, "%s which identities?", verb);
 	err = change_run(&c);
 	targets_release(&c.targets);
+	remote_dry_release(&c.dry);
 	authority_close(&c.authority);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

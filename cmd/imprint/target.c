@@ -3,13 +3,11 @@
 
 #include <stdlib.h>
 
-#include "lib/authority/evidence.h"
-#include "lib/authority/field.h"
 #include "lib/base/clock.h"
 #include "lib/identity/index.h"
 
 #define FILE_MAX	((size_t)256 << 20)
-#define LINE_SHOWN	80
+#define PART_MAX	((size_t)40 << 10)	/* of what 48 KiB hold */
 #define COUNT(a)	(sizeof(a) / sizeof((a)[0]))
 
 /* Options that name identities, and their values. */
@@ -22,14 +20,33 @@ struct collect {
 	struct cmd		*cmd;
 	struct authority	*authority;
 	struct targets		*targets;
-	uint64_t		 pack;		/* 0: all of the order */
-	uint64_t		 found;
 };
 
 void
 targets_release(struct targets *targets)
 {
 	status_ranges_release(&targets->list);
+	buf_release(&targets->items);
+}
+
+bool
+targets_part(const struct targets *targets, size_t *at,
+    struct bytes *ret_items, size_t *ret_count)
+{
+	struct cbor cbor;
+	size_t begin = *at, count;
+
+	cbor_open_checked(&cbor, buf_bytes(&targets->items));
+	cbor.pos = begin;
+	for (count = 0; cbor.pos < cbor.len && count < CHOSEN_MAX &&
+	    cbor.pos - begin < PART_MAX; count++)
+		cbor_skip(&cbor);
+	if (count == 0)
+		return false;
+	*ret_items = bytes_of(cbor.ptr + begin, cbor.pos - begin);
+	*ret_count = count;
+	*at = cbor.pos;
+	return true;
 }
 
 bool
@@ -84,12 +101,18 @@ targets_words(const struct cmd *cmd, char *text, size_t size)
 	}
 }
 
+/* There the authority finds what they are. */
 static enum err
-target_add(struct collect *c, uint32_t log, uint64_t first, uint64_t count)
+chosen_take(struct collect *c, const struct chosen *chosen)
 {
-	/* not joined: an order's are walked side by side with its births */
-	return status_ranges_add(&c->targets->list, log, first, count,
-	    &c->cmd->diag);
+	if (!remote_there(c->cmd))
+		return chosen_find(c->authority, chosen, &c->targets->list,
+		    &c->cmd->diag);
+	chosen_put(&c->targets->items, chosen);
+	c->targets->identities += chosen->kind == CHOSEN_RANGE ?
+	    chosen->range.count : 1;
+	c->targets->open = c->targets->open || chosen->kind > CHOSEN_WORD;
+	return buf_err(&c->targets->items);
 }
 
 /* Digits, ended by one of ends; the text behind them. */
@@ -118,76 +141,21 @@ word_is_range(const char *word)
 	    (rest++, number_get(&rest, "", INDEX_MAX, &last));
 }
 
-/* Whichever of them the device holds, or somebody else does, is meant. */
-static enum err
-device_add(struct collect *c, const struct address *address)
-{
-	struct field_living living;
-	size_t i;
-	enum err err;
-
-	err = field_living(c->authority, address, &living, &c->cmd->diag);
-	for (i = 0; i < living.count && !err; i++)
-		err = target_add(c, living.address[i].log,
-		    living.address[i].index, 1);
-	return err;
-}
-
 static enum err
 word_find(struct collect *c, const char *word)
 {
-	enum address_kind kind;
-	struct address address;
+	struct chosen chosen = { .kind = CHOSEN_WORD };
 	enum err err;
 
-	if (remote_there(c->cmd)) {
-		err = remote_address(c->cmd, word, &address);
-		return err ? err : target_add(c, address.log, address.index,
-		    1);
-	}
-	err = lookup_find(c->authority, word, &address, &kind,
-	    &c->cmd->diag);
+	if (strlen(word) > CHOSEN_WORD_MAX)
+		return diag_fail(&c->cmd->diag, ERR_INVALID, NULL,
+		    "\"%.20s...\": is longer than any name", word);
+	memcpy(chosen.word, word, strlen(word) + 1);
+	err = chosen_take(c, &chosen);
 	if (err && word_is_range(word)) {
 		c->cmd->diag.hint[0] = '\0';
 		diag_hint(&c->cmd->diag, "consecutive indices are --range %s",
 		    word);
-	}
-	if (err)
-		return err;
-	return kind == ADDRESS_UEID || kind == ADDRESS_NAME ?
-	    device_add(c, &address) :
-	    target_add(c, address.log, address.index, 1);
-}
-
-static enum err
-range_collect(void *ctx, const struct store_range *range)
-{
-	struct collect *c = ctx;
-
-	if (c->pack != 0 && range->pack != c->pack)
-		return ERR_OK;
-	c->found += range->count;
-	return target_add(c, range->log, range->first, range->count);
-}
-
-static enum err
-birth_collect(void *ctx, const struct address *birth)
-{
-	return device_add(ctx, birth);
-}
-
-/* What the devices of the order have by now, of the ranges from first. */
-static enum err
-order_devices(struct collect *c, size_t first)
-{
-	size_t i, end = c->targets->list.count;
-	enum err err = ERR_OK;
-
-	for (i = first; i < end && !err; i++) {
-		const struct status_range births = c->targets->list.ranges[i];
-
-		err = field_births_each(c->authority, &births, birth_collect,
-		    c, &c->cmd->diag);
 	}
 	return err;
 }
@@ -197,45 +165,39 @@ static enum err
 order_find(struct collect *c, const char *option, const char *text,
     bool pack)
 {
-	struct store *store = authority_store(c->authority);
+	struct chosen chosen = { .kind = pack ? CHOSEN_PACK : CHOSEN_ORDER };
 	const char *rest = text;
-	struct store_order order;
-	size_t first = c->targets->list.count;
 	uint64_t number = 0;
-	enum err err;
 
-	c->pack = 0;
-	c->found = 0;
 	if (!number_get(&rest, pack ? "/" : "", UINT32_MAX, &number) ||
-	    (pack && (rest++, !number_get(&rest, "", UINT32_MAX, &c->pack) ||
-	    c->pack == 0)))
+	    (pack && (rest++, !number_get(&rest, "", UINT32_MAX,
+	    &chosen.pack) || chosen.pack == 0)))
 		return diag_fail(&c->cmd->diag, ERR_INVALID, NULL,
 		    "--%s \"%s\": give it as %s", option, text, pack ?
 		    "ORDER/PACK, as 3/1" : "its number");
-	err = store_order_get(store, (uint32_t)number, &order,
-	    &c->cmd->diag);
-	if (!err)
-		err = store_range_each(store, 0, (uint32_t)number,
-		    RANGE_COMMITTED, range_collect, c, &c->cmd->diag);
-	if (!err && c->found == 0)
-		err = diag_fail(&c->cmd->diag, ERR_NOTFOUND, NULL,
-		    "--%s %s: nothing was issued in it", option, text);
-	return err ? err : order_devices(c, first);
+	chosen.order = (uint32_t)number;
+	return chosen_take(c, &chosen);
 }
 
 /* The logs have their numbers everywhere. */
 static enum err
-span_remote(struct collect *c, const char *log, uint64_t first,
-    uint64_t last)
+log_find(struct collect *c, const char *name, uint32_t *ret_log)
 {
-	char word[STORE_NAME_MAX + 32];
+	char word[STORE_NAME_MAX + 8];
 	struct address address;
+	struct store_log log;
 	enum err err;
 
-	(void)snprintf(word, sizeof(word), "%s/%ju", log, (uintmax_t)first);
-	err = remote_address(c->cmd, word, &address);
-	return err ? err : target_add(c, address.log, first,
-	    last - first + 1);
+	if (remote_there(c->cmd)) {
+		(void)snprintf(word, sizeof(word), "%s/0", name);
+		err = remote_address(c->cmd, word, &address);
+		*ret_log = address.log;
+		return err;
+	}
+	err = store_log_by_name(authority_store(c->authority), name, &log,
+	    &c->cmd->diag);
+	*ret_log = log.log;
+	return err;
 }
 
 /* "[LOG/]FIRST-LAST" */
@@ -244,8 +206,8 @@ span_find(struct collect *c, const char *text)
 {
 	const char *slash = strchr(text, '/'), *rest;
 	char name[STORE_NAME_MAX + 1] = LOG_BULK;
+	struct chosen chosen = { .kind = CHOSEN_RANGE };
 	uint64_t first = 0, last = 0;
-	struct store_log log;
 	enum err err;
 
 	rest = slash != NULL ? slash + 1 : text;
@@ -258,11 +220,10 @@ span_find(struct collect *c, const char *text)
 		return diag_fail(&c->cmd->diag, ERR_INVALID, NULL,
 		    "--range \"%s\": give it as FIRST-LAST or "
 		    "LOG/FIRST-LAST, as bulk/100-199", text);
-	if (remote_there(c->cmd))
-		return span_remote(c, name, first, last);
-	err = store_log_by_name(authority_store(c->authority), name, &log,
-	    &c->cmd->diag);
-	return err ? err : target_add(c, log.log, first, last - first + 1);
+	chosen.range.first = first;
+	chosen.range.count = last - first + 1;
+	err = log_find(c, name, &chosen.range.log);
+	return err ? err : chosen_take(c, &chosen);
 }
 
 /* "2026-11-22T15:50:08Z", or a day, which begins at midnight UTC. */
@@ -286,13 +247,11 @@ bound_get(struct cmd *cmd, const char *option, int64_t *ret_bound)
 static enum err
 evidence_find(struct collect *c, const char *name)
 {
-	struct evidence_query query = { .since = INT64_MIN,
-	    .until = INT64_MAX };
-	struct status_ranges *list = &c->targets->list;
-	size_t before = list->count;
+	struct chosen chosen = { .kind = CHOSEN_EVIDENCE, .query = {
+		.since = INT64_MIN, .until = INT64_MAX } };
 	enum err err;
 
-	err = evidence_class_by_name(name, &query.evidence);
+	err = evidence_class_by_name(name, &chosen.query.evidence);
 	if (err) {
 		err = diag_fail(&c->cmd->diag, ERR_INVALID, NULL,
 		    "--evidence \"%s\": no such class", name);
@@ -301,15 +260,10 @@ evidence_find(struct collect *c, const char *name)
 		    "front-renewal, manufacturer");
 		return err;
 	}
-	err = bound_get(c->cmd, "since", &query.since);
+	err = bound_get(c->cmd, "since", &chosen.query.since);
 	if (!err)
-		err = bound_get(c->cmd, "until", &query.until);
-	if (!err)
-		err = evidence_ranges(c->authority, &query, list,
-		    &c->cmd->diag);
-	return err || list->count > before ? err : diag_fail(&c->cmd->diag,
-	    ERR_NOTFOUND, NULL, "--evidence %s: nothing was issued so in "
-	    "that time", name);
+		err = bound_get(c->cmd, "until", &chosen.query.until);
+	return err ? err : chosen_take(c, &chosen);
 }
 
 static char *
@@ -378,51 +332,6 @@ options_find(struct collect *c)
 	return err;
 }
 
-static void
-ranges_merge(struct targets *t)
-{
-	struct status_range *last, *range, *ranges = t->list.ranges;
-	size_t i, kept = 0;
-
-	status_ranges_sort(&t->list, 0);
-	for (i = 0; i < t->list.count; i++) {
-		range = &ranges[i];
-		last = kept > 0 ? &ranges[kept - 1] : NULL;
-		if (last == NULL || last->log != range->log ||
-		    range->first > last->first + last->count)
-			ranges[kept++] = *range;
-		else if (range->first + range->count >
-		    last->first + last->count)
-			last->count = range->first + range->count -
-			    last->first;
-	}
-	t->list.count = kept;
-	for (i = 0; i < kept; i++)
-		t->identities += ranges[i].count;
-}
-
-/* Said here already, not only when the request is carried out. */
-static enum err
-ranges_issued(struct collect *c)
-{
-	const struct status_range *range;
-	struct store_log log;
-	size_t i;
-	enum err err = ERR_OK;
-
-	for (i = 0; i < c->targets->list.count && !err; i++) {
-		range = &c->targets->list.ranges[i];
-		err = store_log_get(authority_store(c->authority),
-		    range->log, &log, NULL, NULL, &c->cmd->diag);
-		if (!err && range->first + range->count > log.size)
-			err = diag_fail(&c->cmd->diag, ERR_INVALID, NULL,
-			    "%s/%llu: not issued; the log ends before %llu",
-			    log.name, (unsigned long long)(range->first +
-			    range->count - 1), (unsigned long long)log.size);
-	}
-	return err;
-}
-
 enum err
 targets_get(struct cmd *cmd, struct authority *authority,
     struct targets *targets)
@@ -441,12 +350,13 @@ targets_get(struct cmd *cmd, struct authority *authority,
 		err = word_find(&c, cmd->argv[i]);
 	if (!err)
 		err = options_find(&c);
-	if (err)
-		return err;
-	ranges_merge(targets);
-	if (!remote_there(cmd))
-		err = ranges_issued(&c);
-	if (!err && targets->list.count == 0)
+	if (!err && !remote_there(cmd)) {
+		targets->identities = status_ranges_merge(&targets->list);
+		/* said here already, not only when it is carried out */
+		err = status_ranges_committed(authority,
+		    targets->list.ranges, targets->list.count, &cmd->diag);
+	}
+	if (!err && targets->identities == 0)
 		err = diag_fail(&cmd->diag, ERR_INVALID, NULL,
 		    "%s: no identity is named", cmd->command->name);
 	return err;

@@ -327,9 +327,9 @@ jobs_answer(struct desk *desk)
 static enum err
 turn_run(struct desk *desk, struct diag *diag)
 {
-	static const int64_t bounds[] = INTERNAL_LATENCY_MS;
-	int64_t begun = time_monotonic_ns(), took;
-	size_t i = 0;
+	int64_t begun = time_monotonic_ns();
+	bool counts = false;
+	size_t i;
 	enum err err;
 
 	if (desk->job_count == 0)
@@ -337,16 +337,13 @@ turn_run(struct desk *desk, struct diag *diag)
 	err = identities_run(desk, diag);
 	if (!err)
 		jobs_answer(desk);
-	for (i = 0; i < desk->job_count; i++)
+	for (i = 0; i < desk->job_count; i++) {
+		counts = counts || identity_counts(&desk->jobs[i]);
 		job_release(&desk->jobs[i]);
+	}
 	desk->job_count = 0;
-	took = time_monotonic_ns() - begun;
-	for (i = 0; i < INTERNAL_LATENCIES; i++)
-		if (took <= bounds[i] * 1000000)
-			break;
-	desk->turn_ms[i]++;
-	desk->turns++;
-	desk->turn_ns += (uint64_t)took;
+	if (counts)
+		times_add(&desk->turns, begun);
 	return err;
 }
 
@@ -530,7 +527,7 @@ authority_role(struct cmd *cmd)
 	for (i = 0; i < LOCALS_MAX; i++)
 		desk->locals[i].fd = -1;
 	for (i = 0; i < UPLOADS_MAX; i++)
-		desk->uploads[i].file = (struct file)FILE_INIT;
+		upload_init(&desk->uploads[i]);
 	desk->listener = -1;
 	desk->began = time_now();
 	desk->cmd = cmd;

@@ -1,3 +1,4 @@
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -233,8 +234,41 @@ config_load(struct cmd *cmd, struct config *ret_config)
 	if (!err)
 		err = authority_dns_name_check(c.name, &cmd->diag);
 	if (!err)
+		err = sockets_check("listen", c.listen, &cmd->diag);
+	if (!err && c.monitor[0] != '\0')
+		err = sockets_check("monitor", c.monitor, &cmd->diag);
+	if (!err)
 		err = dir_find(cmd, &c);
 	if (!err)
 		*ret_config = c;
 	return err;
+}
+
+static enum err
+user_find(struct cmd *cmd, const char *name, struct user *ret_user)
+{
+	struct passwd *entry;
+
+	if (name[0] == '\0')
+		return ERR_OK;
+	entry = getpwnam(name);
+	if (entry == NULL)
+		return diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,
+		    "users: there is no user \"%s\" on this machine", name);
+	if (geteuid() != 0 && entry->pw_uid != geteuid())
+		return diag_fail(&cmd->diag, ERR_PERMISSION, NULL,
+		    "users: only root can run a process as \"%s\"", name);
+	*ret_user = (struct user){ .change = geteuid() == 0,
+		.uid = entry->pw_uid, .gid = entry->pw_gid };
+	return ERR_OK;
+}
+
+enum err
+config_users(struct cmd *cmd, const struct config *c,
+    struct user *ret_authority, struct user *ret_front)
+{
+	enum err err;
+
+	err = user_find(cmd, c->authority_user, ret_authority);
+	return err ? err : user_find(cmd, c->front_user, ret_front);
 }

@@ -59,12 +59,28 @@ struct desk_floor {
 	char		operator[64];
 	int64_t		time;
 };
-/* The file that an operator hands in; operator "": free. */
+/* What an operator hands in before the request that it comes with; operator
+ * "": free. */
+enum upload_kind {
+	UPLOAD_FILE, UPLOAD_DEVICES,
+	UPLOAD_FILES,
+	UPLOAD_ABOUT = UPLOAD_FILES	/* what the files are: local.h */
+};
 struct desk_upload {
 	char		operator[64];
-	struct file	file;
-	uint64_t	size;
+	struct {
+		struct file	file;
+		uint64_t	size;
+	}		files[UPLOAD_FILES];
+	struct buf	about;
 	int64_t		until_ns;
+};
+/* The same as a request wants it: views. */
+struct desk_handed {
+	struct file		files[UPLOAD_FILES];
+	struct local_submit	submit;
+	struct devices_file	devices;
+	struct request_files	with;
 };
 struct desk_action {
 	uint8_t		id[REQUEST_ID_SIZE];
@@ -92,6 +108,12 @@ struct desk_job {
 	struct enrol_result	 result;	/* counts once durable */
 	struct internal_refusal	 refusal;
 	bool			 done, failed;	/* failed: refusal is set */
+};
+
+/* How often something took how long: by INTERNAL_LATENCY_MS, and above. */
+struct desk_times {
+	uint64_t	by[INTERNAL_LATENCIES + 1];
+	uint64_t	ns;		/* all of it */
 };
 
 struct desk {
@@ -134,8 +156,9 @@ struct desk {
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
 	uint64_t		 verdicts[VERDICTS_MAX];
-	uint64_t		 turns, turns_lost, turn_ns;
-	uint64_t		 turn_ms[INTERNAL_LATENCIES + 1];
+	uint64_t		 wishes;	/* anybody's: in nothing else */
+	uint64_t		 turns_lost;
+	struct desk_times	 turns, commits;
 	uint64_t		 front_starts, cut_off, upkeep_failed;
 };
 
@@ -178,13 +201,19 @@ bool	run_take(struct desk *, struct desk_local *,
 /* ERR_BUSY, with what is run. */
 MUST_USE enum err run_busy(const struct desk *, struct diag *);
 
-/* uploads.c: an operator's next part; query: where it stands, and its hash.
- * JSON of how much there is. ERR_STATE: what is before it is missing;
- * ERR_AUTH, ERR_INVALID, ERR_LIMIT, ERR_BUSY. */
+/* uploads.c: an operator's next part; query: where it stands, its hash, and
+ * of what it is. JSON of how much there is. ERR_STATE: what is before it is
+ * missing; ERR_AUTH, ERR_INVALID, ERR_LIMIT, ERR_BUSY, ERR_SYNTAX. */
 MUST_USE enum err upload_take(struct desk *, const char *whose,
     const char *query, struct bytes part, struct buf *out, struct diag *);
 /* NULL: none. */
 struct desk_upload *upload_find(struct desk *, const char *whose);
+/* What a request names of it, which may be NULL. ERR_NOTFOUND: not all of
+ * that was handed in. */
+MUST_USE enum err upload_give(const struct desk_upload *,
+    const struct request_seen *, struct desk_handed *ret_handed,
+    struct diag *);
+void	upload_init(struct desk_upload *);
 void	upload_release(struct desk_upload *);
 
 /* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
@@ -209,6 +238,11 @@ bool	operator_query(struct desk *, struct desk_peer *,
 bool	station_head(struct desk *, struct desk_peer *,
 	    const struct internal_message *);
 
+/* dry_run.c: what a body of REQUEST_STATUS_CHOSEN, whose hash the query is of,
+ * would come to; JSON, appended. */
+MUST_USE enum err dry_run(struct desk *, const char *query,
+    struct bytes body, struct buf *out, struct diag *);
+
 /* resources.c: JSON, appended. ERR_NOTFOUND, ERR_INVALID. */
 MUST_USE enum err resource_list(struct desk *, const char *path,
     const char *query, struct buf *out, struct diag *);
@@ -228,14 +262,22 @@ MUST_USE enum err resource_product(struct desk *, const char *word,
     struct buf *out, struct diag *);
 MUST_USE enum err resource_signers(struct desk *, struct buf *out,
     struct diag *);
+/* An identity's document, or the same as a JWT. */
+MUST_USE enum err resource_document(struct desk *, const char *word,
+    const char *query, bool jwt, struct buf *out, struct diag *);
 
 /* identities.c: all jobs of a turn, durable when it returns ERR_OK; else
  * nothing may be told of them. One that cannot be carried out is refused; the
  * others are done again, each in a turn of its own. */
 MUST_USE enum err identities_run(struct desk *, struct diag *);
 const char *identity_verdict_name(unsigned verdict);
+/* Of a device that the front has seen a certificate of; what anybody at all
+ * can ask is not to move figures that alerts look at. */
+bool	identity_counts(const struct desk_job *);
 
-/* figures.c: Prometheus' text. */
+/* figures.c: once more, since then. */
+void	times_add(struct desk_times *, int64_t begun_ns);
+/* Prometheus' text. */
 void	figures_put(struct desk *, struct buf *);
 /* Publishes what is due; what fails is told, and tried again. */
 void	upkeep(struct desk *, int64_t now);

@@ -24,6 +24,19 @@ count_sum(const struct desk *desk, size_t which)
 	return sum;
 }
 
+void
+times_add(struct desk_times *times, int64_t begun_ns)
+{
+	static const int64_t bounds[] = INTERNAL_LATENCY_MS;
+	int64_t took = time_monotonic_ns() - begun_ns;
+	size_t i = 0;
+
+	while (i < INTERNAL_LATENCIES && took > bounds[i] * 1000000)
+		i++;
+	times->by[i]++;
+	times->ns += (uint64_t)took;
+}
+
 static void
 head_put(struct buf *out, const char *name, const char *type,
     const char *help)
@@ -160,9 +173,16 @@ figures_put(struct desk *desk, struct buf *out)
 			    "\"%s\"} %llu\n", name,
 			    (unsigned long long)desk->verdicts[i]);
 	}
+	head_put(out, "est_attributes_total", "counter",
+	    "csrattrs, which anybody can ask for: in no other figure");
+	buf_printf(out, "imprint_est_attributes_total %llu\n",
+	    (unsigned long long)desk->wishes);
 	histogram_put(out, "turn_seconds",
-	    "requests carried out and committed together", desk->turn_ms,
-	    (double)desk->turn_ns / 1e9);
+	    "requests of devices carried out together", desk->turns.by,
+	    (double)desk->turns.ns / 1e9);
+	histogram_put(out, "commit_seconds",
+	    "until what a turn has changed was durable", desk->commits.by,
+	    (double)desk->commits.ns / 1e9);
 	head_put(out, "turns_lost_total", "counter",
 	    "whose requests were told to come again");
 	buf_printf(out, "imprint_turns_lost_total %llu\n",

@@ -25,6 +25,22 @@ identity_verdict_name(unsigned verdict)
 	    enrol_verdict_name((enum enrol_verdict)verdict);
 }
 
+bool
+identity_counts(const struct desk_job *job)
+{
+	return job->type != INTERNAL_EST_WISH;
+}
+
+static void
+verdict_count(struct desk *desk, const struct desk_job *job,
+    enum enrol_verdict verdict)
+{
+	if (!identity_counts(job))
+		desk->wishes++;
+	else if (verdict < VERDICTS_MAX)
+		desk->verdicts[verdict]++;
+}
+
 static void
 refuse(struct desk_job *job, enum enrol_verdict verdict, const char *detail)
 {
@@ -100,8 +116,7 @@ job_settle(struct desk *desk, struct desk_job *job)
 		if (result->retry_after_s > 0)
 			job->refusal.retry_after_s = result->retry_after_s;
 	}
-	if (result->verdict < VERDICTS_MAX)
-		desk->verdicts[result->verdict]++;
+	verdict_count(desk, job, result->verdict);
 	verdict_log(job);
 }
 
@@ -111,7 +126,7 @@ job_fail(struct desk *desk, struct desk_job *job, const struct diag *diag)
 {
 	log_diag("authority", "a request cannot be carried out", diag);
 	job->failed = true;
-	desk->verdicts[ENROL_REFUSED]++;
+	verdict_count(desk, job, ENROL_REFUSED);
 	job->refusal = (struct internal_refusal){ .status = 500,
 		.reason = "internal", .detail = "the authority cannot carry"
 		" this request out; its log says why" };
@@ -164,6 +179,8 @@ static enum err
 turn_try(struct desk *desk, struct desk_job *jobs, size_t count,
     enum err *ret_lost, struct diag *diag)
 {
+	int64_t begun;
+	bool changed;
 	size_t i;
 	enum err err;
 
@@ -177,7 +194,11 @@ turn_try(struct desk *desk, struct desk_job *jobs, size_t count,
 		enrol_turn_drop(desk->enrol);
 		return ERR_OK;
 	}
+	changed = enrol_turn_changed(desk->enrol);
+	begun = time_monotonic_ns();
 	err = enrol_turn_commit(desk->enrol, diag);
+	if (!err && changed)
+		times_add(&desk->commits, begun);
 	for (i = 0; i < count && !err; i++)
 		if (!jobs[i].failed)
 			job_settle(desk, &jobs[i]);

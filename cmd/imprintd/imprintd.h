@@ -2,12 +2,21 @@
 #ifndef IMPRINT_CMD_IMPRINTD_IMPRINTD_H
 #define IMPRINT_CMD_IMPRINTD_IMPRINTD_H
 
+#include <sys/types.h>
+
 #include "cmd/common/cmd.h"
 #include "lib/base/buf.h"
 
 #define FRONTS_MAX	64
 #define SERVER_NAME_MAX	64	/* X.520 ub-common-name */
 #define USER_NAME_MAX	32
+
+/* Whom a process runs as. */
+struct user {
+	bool	change;		/* false: as it is started */
+	uid_t	uid;
+	gid_t	gid;
+};
 
 /* Command line, then --config FILE, then what is usual. */
 struct config {
@@ -26,6 +35,9 @@ struct config {
 };
 /* ERR_INVALID and others name file and line. */
 MUST_USE enum err config_load(struct cmd *, struct config *ret_config);
+/* The two users. ERR_NOTFOUND; ERR_PERMISSION: only root can change. */
+MUST_USE enum err config_users(struct cmd *, const struct config *,
+    struct user *ret_authority, struct user *ret_front);
 
 /* "[::]:8443" in its parts. ERR_INVALID. */
 #define ADDRESS_SIZE	64
@@ -59,9 +71,12 @@ enum exit_code supervise(struct cmd *, const struct config *);
 
 /* sockets.c: fronts sockets that share one address (SO_REUSEPORT), so that
  * what waits for a front that has ended waits for its successor. shown: the
- * address with its port. */
+ * address with its port. ERR_EXISTS: somebody has it, another imprintd too. */
 MUST_USE enum err sockets_listen(const char *what, const char *text,
     unsigned count, int *ret_fds, char shown[ADDRESS_SIZE + 8],
+    struct diag *);
+/* Can text be listened on? ERR_INVALID. */
+MUST_USE enum err sockets_check(const char *what, const char *text,
     struct diag *);
 /* Over a control socket: an octet, with a descriptor unless fd is -1. */
 MUST_USE enum err control_send(int control, char octet, int fd);

@@ -30,6 +30,7 @@ static const struct {
 	{ REQUEST_ORDER_CREATE, true, true },
 	{ REQUEST_ORDER_CANCEL, false, true },
 	{ REQUEST_STATUS, true, true },
+	{ REQUEST_STATUS_CHOSEN, true, true },
 	{ REQUEST_RECONCILE, false, true },
 	{ REQUEST_CHIP_MAKER_ADD, true, true },
 	{ REQUEST_CHIP_MAKER_REMOVE, true, true },

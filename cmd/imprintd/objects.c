@@ -1,9 +1,11 @@
 /* One thing at a time, for operators over the network: a product, the
- * document signers. */
+ * document signers, an identity's document. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/imprintd/desk.h"
+#include "lib/authority/export.h"
 #include "lib/authority/signer.h"
 #include "lib/base/json_write.h"
 
@@ -147,6 +149,105 @@ resource_signers(struct desk *desk, struct buf *out, struct diag *diag)
 	}
 	json_close(&json, ']');
 	json_put_number(&json, "receipts_left", left);
+	json_close(&json, '}');
+	return err;
+}
+
+/* Documents. */
+
+static enum err
+generation_get(const char *query, uint32_t *ret_generation, struct diag *diag)
+{
+	static const char signer[] = "signer=";
+	const char *digits = query + sizeof(signer) - 1;
+	unsigned long number = 0;
+
+	if (query[0] == '\0')
+		return ERR_OK;
+	if (strncmp(query, signer, sizeof(signer) - 1) == 0 &&
+	    strspn(digits, "0123456789") == strlen(digits) &&
+	    strlen(digits) <= 2)
+		number = strtoul(digits, NULL, 10);
+	if (number < 1 || number > SIGNERS_MAX)
+		return diag_fail(diag, ERR_INVALID, NULL, "query: allowed is "
+		    "signer (1 to %d)", SIGNERS_MAX);
+	*ret_generation = (uint32_t)number;
+	return ERR_OK;
+}
+
+/* As a JWT, signed now. */
+static enum err
+jwt_put(struct desk *desk, const struct address *address, struct json *json,
+    struct diag *diag)
+{
+	_cleanup_export_ struct export *export = NULL;
+	struct export_options options = { .slot = RENDERING_ALL_SLOTS,
+		.line = true };
+	_cleanup_buf_ struct buf text = { .limit = BODY_MAX };
+	char ueid[UEID_HEX_SIZE];
+	enum err err;
+
+	err = rendering_find("jwt", &options.rendering, diag);
+	if (!err)
+		err = export_new(desk->authority, &options, &export, diag);
+	if (!err)
+		err = export_identity(export, address, &text, ueid, diag);
+	if (!err)
+		json_put_text(json, "jwt", buf_bytes(&text));
+	return err;
+}
+
+static enum err
+document_put(struct desk *desk, const struct address *address,
+    uint32_t generation, struct json *json, struct diag *diag)
+{
+	_cleanup_lookup_ struct lookup *lookup = NULL;
+	const struct template *template;
+	struct store_range range;
+	struct identity identity;
+	enum err err;
+
+	err = lookup_new(desk->authority, &lookup, diag);
+	if (err)
+		return err;
+	lookup_generation(lookup, generation);
+	err = lookup_get(lookup, address, &identity, &range, &template, diag);
+	if (err)
+		return err;
+	json_put_octets(json, "document", identity.document);
+	return ERR_OK;
+}
+
+enum err
+resource_document(struct desk *desk, const char *word, const char *query,
+    bool jwt, struct buf *out, struct diag *diag)
+{
+	struct json json = { .b = out, .line = true };
+	enum address_kind kind;
+	struct address address;
+	char plain[SEGMENT_SIZE];
+	uint32_t generation = 0;
+	enum err err;
+
+	if (!segment_decode(word, plain))
+		return diag_fail(diag, ERR_INVALID, "RFC 3986 2.1",
+		    "path: an identity's name that cannot be read");
+	err = generation_get(query, &generation, diag);
+	if (!err && jwt && generation != 0)
+		err = diag_fail(diag, ERR_INVALID, NULL, "query: a JWT is "
+		    "the present document signer's");
+	if (!err)
+		err = lookup_find(desk->authority, plain, &address, &kind,
+		    diag);
+	if (err)
+		return err;
+	json_open(&json, '{');
+	json_put_text(&json, "log", bytes_text(address.log ==
+	    LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK));
+	json_put_number(&json, "index", address.index);
+	if (!err)
+		err = jwt ? jwt_put(desk, &address, &json, diag) :
+		    document_put(desk, &address, generation, &json, diag);
 	json_close(&json, '}');
 	return err;
 }

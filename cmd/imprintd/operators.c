@@ -7,6 +7,7 @@
 
 #include "cmd/imprintd/desk.h"
 #include "lib/authority/acknowledge.h"
+#include "lib/authority/chosen.h"
 #include "lib/authority/query.h"
 #include "lib/authority/request.h"
 #include "lib/base/cbor_write.h"
@@ -143,7 +144,8 @@ operators_keep(struct desk *desk, int64_t now, struct diag *diag)
  * can be brought again and again. */
 static enum err
 request_check(struct desk *desk, const struct request_seen *seen,
-    const struct desk_upload *upload, int64_t now, struct diag *diag)
+    const struct desk_upload *upload, int64_t now,
+    struct desk_handed *handed, struct diag *diag)
 {
 	enum err err;
 
@@ -155,9 +157,8 @@ request_check(struct desk *desk, const struct request_seen *seen,
 	err = request_offer(desk, seen->type, true, diag);
 	if (!err)
 		err = signed_fresh("request", seen->time, now, diag);
-	if (!err && seen->with_file && upload == NULL)
-		err = diag_fail(diag, ERR_NOTFOUND, NULL, "file: it was not "
-		    "handed in before the request, or too long ago");
+	if (!err)
+		err = upload_give(upload, seen, handed, diag);
 	if (err || seen->time > floor_of(desk, seen->operator))
 		return err;
 	err = diag_fail(diag, ERR_CLOCK, NULL, "request: not made after the "
@@ -167,12 +168,35 @@ request_check(struct desk *desk, const struct request_seen *seen,
 	return err;
 }
 
+/* null: too long. */
+static enum err
+result_put(struct json *json, enum request_type type, struct bytes result,
+    struct diag *diag)
+{
+	_cleanup_buf_ struct buf brief = BUF_INIT;
+	enum err err;
+
+	json_key(json, bytes_text("result"));
+	if (type == REQUEST_STATUS_CHOSEN) {
+		err = chosen_answer_brief(result, &brief, diag);
+		if (err)
+			return err;
+		result = buf_bytes(&brief);
+	}
+	if (result.len > RESULT_MAX)
+		buf_printf(json->b, "null");
+	else
+		json_put_base64url(json, result);
+	return ERR_OK;
+}
+
 static enum err
 request_run(struct desk *desk, struct bytes request, bool *ret_signed,
     struct buf *json_out, struct diag *diag)
 {
 	struct json json = { .b = json_out, .line = true };
 	_cleanup_buf_ struct buf result = BUF_INIT;
+	struct desk_handed handed = { .with.file = NULL };
 	struct desk_upload *upload = NULL;
 	const struct diag *warning;
 	int64_t now = time_now();
@@ -182,14 +206,14 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	/* before anything is on record: strangers could fill the log */
 	err = request_look(desk->authority, request, &seen, diag);
 	*ret_signed = err == ERR_OK;
-	if (!err && seen.with_file)
+	if (!err && (seen.with_file || seen.with_devices))
 		upload = upload_find(desk, seen.operator);
 	if (!err)
-		err = request_check(desk, &seen, upload, now, diag);
+		err = request_check(desk, &seen, upload, now, &handed, diag);
 	if (err)
 		return err;
-	err = authority_submit_file(desk->authority, request, upload != NULL ?
-	    &upload->file : NULL, now, &result, diag);
+	err = authority_submit_files(desk->authority, request, &handed.with,
+	    now, &result, diag);
 	if (!err && upload != NULL)
 		upload_release(upload);
 	if (!seen.known && (!err || request_is_refusal(err)))
@@ -200,11 +224,9 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	json_open(&json, '{');
 	json_put_number(&json, "type", seen.type);
 	json_put_flag(&json, "repeated", seen.known);
-	json_key(&json, bytes_text("result"));
-	if (result.len > RESULT_MAX)
-		buf_printf(json_out, "null");
-	else
-		json_put_base64url(&json, buf_bytes(&result));
+	err = result_put(&json, seen.type, buf_bytes(&result), diag);
+	if (err)
+		return err;
 	json_put_some(&json, "warning", bytes_text(warning != NULL ?
 	    warning->what : ""));
 	json_close(&json, '}');
@@ -309,6 +331,8 @@ query_post(struct desk *desk, const struct query *query, char *path,
 
 	if (strcmp(path, "/v1/publish") == 0)
 		return publish_now(desk, json, diag);
+	if (strcmp(path, "/v1/dry-run") == 0)
+		return dry_run(desk, more, body, json, diag);
 	if (strcmp(path, "/v1/files") == 0)
 		return upload_take(desk, query->operator, more, body, json,
 		    diag);
@@ -322,8 +346,22 @@ query_post(struct desk *desk, const struct query *query, char *path,
 	return order_act(desk, query, word, verb, json, diag);
 }
 
+/* WORD, WORD/document, WORD/jwt. */
 static enum err
-query_get(struct desk *desk, const char *path, const char *query,
+identity_get(struct desk *desk, char *word, const char *query,
+    struct buf *json, struct diag *diag)
+{
+	char *verb = strrchr(word, '/');
+	bool jwt = verb != NULL && strcmp(verb, "/jwt") == 0;
+
+	if (!jwt && (verb == NULL || strcmp(verb, "/document") != 0))
+		return resource_identity(desk, word, json, diag);
+	*verb = '\0';
+	return resource_document(desk, word, query, jwt, json, diag);
+}
+
+static enum err
+query_get(struct desk *desk, char *path, const char *query,
     struct buf *json, struct diag *diag)
 {
 	static const char orders[] = "/v1/orders/";
@@ -334,8 +372,8 @@ query_get(struct desk *desk, const char *path, const char *query,
 		return resource_order(desk, path + sizeof(orders) - 1, json,
 		    NULL, diag);
 	if (strncmp(path, identities, sizeof(identities) - 1) == 0)
-		return resource_identity(desk, path + sizeof(identities) - 1,
-		    json, diag);
+		return identity_get(desk, path + sizeof(identities) - 1,
+		    query, json, diag);
 	if (strncmp(path, products, sizeof(products) - 1) == 0)
 		return resource_product(desk, path + sizeof(products) - 1,
 		    json, diag);

@@ -39,6 +39,31 @@ serve(struct cmd *cmd)
 	return err ? cmd_fail(cmd, err) : supervise(cmd, &config);
 }
 
+/* What serve would find out only by starting. */
+static enum err
+start_check(struct cmd *cmd, const struct config *c)
+{
+	const struct cmd_passphrase ask = { .name = "passphrase",
+		.file = c->passphrase_file };
+	_cleanup_secret_ struct secret passphrase = SECRET_INIT;
+	struct user authority, front;
+	char keystore[PATH_SIZE];
+	enum err err;
+
+	err = config_users(cmd, c, &authority, &front);
+	if (!err && c->passphrase_file[0] != '\0')
+		err = cmd_passphrase(cmd, &ask, &passphrase);
+	if (!err)
+		err = path_join(keystore, c->dir, "keystore");
+	if (!err && !io_exists(cmd->io, keystore)) {
+		err = diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,
+		    "%s: there is no ecosystem", c->dir);
+		diag_hint(&cmd->diag, "imprint init makes one; or say --home "
+		    "and --ecosystem");
+	}
+	return err;
+}
+
 static enum exit_code
 check(struct cmd *cmd)
 {
@@ -48,6 +73,8 @@ check(struct cmd *cmd)
 	if (cmd->argc > 0)
 		return cmd_usage(cmd, "check takes no arguments");
 	err = config_load(cmd, &config);
+	if (!err)
+		err = start_check(cmd, &config);
 	if (err)
 		return cmd_fail(cmd, err);
 	printf("home %s, ecosystem %s\nlisten %s as %s, monitor %s\n"

@@ -70,6 +70,15 @@ address_parse(const char *what, const char *text, union address *ret_address,
 	return ERR_OK;
 }
 
+enum err
+sockets_check(const char *what, const char *text, struct diag *diag)
+{
+	union address a;
+	socklen_t len = 0;
+
+	return address_parse(what, text, &a, &len, diag);
+}
+
 static void
 address_show(const union address *a, char shown[ADDRESS_SIZE + 8])
 {
@@ -87,20 +96,25 @@ address_show(const union address *a, char shown[ADDRESS_SIZE + 8])
 	    ntohs(a->v4.sin_port));
 }
 
-/* The first finds the port, the others share it. */
+/*
+ * The first finds the port, the others share it. It lets nobody share it
+ * before it has it: another server of the same user would get half of what
+ * comes.
+ */
 static int
-socket_listen(union address *a, socklen_t len)
+socket_listen(union address *a, socklen_t len, bool first)
 {
-	int fd, one = 1, error;
+	int fd, one = 1, share = !first, error;
 
 	fd = socket(a->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC |
 	    SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return -1;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) == 0 &&
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &share, sizeof(share)) ==
+	    0 && bind(fd, &a->any, len) == 0 &&
 	    setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)) == 0 &&
-	    bind(fd, &a->any, len) == 0 && listen(fd, BACKLOG) == 0 &&
-	    getsockname(fd, &a->any, &len) == 0)
+	    listen(fd, BACKLOG) == 0 && getsockname(fd, &a->any, &len) == 0)
 		return fd;
 	error = errno;
 	(void)close(fd);
@@ -119,7 +133,7 @@ sockets_listen(const char *what, const char *text, unsigned count,
 
 	err = address_parse(what, text, &a, &len, diag);
 	for (i = 0; i < count && !err; i++) {
-		ret_fds[i] = socket_listen(&a, len);
+		ret_fds[i] = socket_listen(&a, len, i == 0);
 		if (ret_fds[i] < 0)
 			err = diag_fail(diag, errno == EADDRINUSE ?
 			    ERR_EXISTS : errno == EACCES ? ERR_PERMISSION :

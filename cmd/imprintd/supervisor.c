@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,12 +25,6 @@
 #define STOP_NS			INT64_C(25000000000)
 #define ARGS_MAX		24
 #define FD_ABOVE		64	/* where nothing is overwritten */
-
-struct user {
-	bool	change;
-	uid_t	uid;
-	gid_t	gid;
-};
 
 struct child {
 	pid_t	pid;		/* 0: none */
@@ -54,25 +47,6 @@ struct supervisor {
 	char			 shown[ADDRESS_SIZE + 8];
 	char			 monitor_shown[ADDRESS_SIZE + 8];
 };
-
-static enum err
-user_find(struct cmd *cmd, const char *name, struct user *ret_user)
-{
-	struct passwd *entry;
-
-	if (name[0] == '\0')
-		return ERR_OK;
-	entry = getpwnam(name);
-	if (entry == NULL)
-		return diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,
-		    "users: there is no user \"%s\" on this machine", name);
-	if (geteuid() != 0 && entry->pw_uid != geteuid())
-		return diag_fail(&cmd->diag, ERR_PERMISSION, NULL,
-		    "users: only root can run a process as \"%s\"", name);
-	*ret_user = (struct user){ .change = geteuid() == 0,
-		.uid = entry->pw_uid, .gid = entry->pw_gid };
-	return ERR_OK;
-}
 
 /* In the child; whoever cannot become the user is not to run. */
 static bool
@@ -414,9 +388,11 @@ set_up(struct supervisor *s, struct cmd *cmd)
 	char path[PATH_SIZE];
 	enum err err;
 
-	err = user_find(cmd, c->authority_user, &s->authority_user);
-	if (!err)
-		err = user_find(cmd, c->front_user, &s->front_user);
+	err = config_users(cmd, c, &s->authority_user, &s->front_user);
+	if (!err && geteuid() == 0 && (!s->authority_user.change ||
+	    !s->front_user.change))
+		log_line("supervisor", "started as root, and not told to "
+		    "become others: say users in the configuration");
 	if (!err)
 		err = signals_keep(s, &cmd->diag);
 	if (!err)

@@ -68,18 +68,18 @@ devices_approved(const uint8_t product[SHA256_SIZE],
 }
 
 enum err
-devices_file_read(struct authority *authority,
-    const struct devices_file *in, enum order_mode mode,
+devices_file_read_by(const struct device_list_signer *signers,
+    size_t signer_count, const struct devices_file *in, enum order_mode mode,
     const struct product *product, int64_t now,
     const struct device_list_sink *sink, struct devices_list *ret_list,
     struct diag *diag)
 {
-	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
 	_cleanup_list_writer_ struct device_list_writer *writer = NULL;
 	const struct device_list_format *format = NULL;
 	struct device_list_input input = { .file = in->file,
 	    .signature = in->signature, .kind = mode_kind(mode),
-	    .now = now, .key_id = in->key_id, .challenge = in->challenge,
+	    .signers = signers, .signer_count = signer_count, .now = now,
+	    .key_id = in->key_id, .challenge = in->challenge,
 	    .bad = in->bad, .bad_ctx = in->bad_ctx };
 	unsigned slots[PRODUCT_SLOTS_MAX];
 	char title[NAMES_TITLE_SIZE];
@@ -92,12 +92,7 @@ devices_file_read(struct authority *authority,
 		slots[i] = product->credentials[i].slot;
 	input.slots = slots;
 	input.slot_count = product->credential_count;
-	err = chip_makers_load(authority, &makers, diag);
-	input.signers = makers.signers;
-	input.signer_count = makers.signer_count;
-	if (!err)
-		err = device_list_format_find(in->format, in->file, &format,
-		    diag);
+	err = device_list_format_find(in->format, in->file, &format, diag);
 	if (!err)
 		err = device_list_writer_new(title, format->place_word, sink,
 		    &writer, diag);
@@ -110,6 +105,22 @@ devices_file_read(struct authority *authority,
 	list.head = *device_list_writer_head(writer);
 	*ret_list = list;
 	return ERR_OK;
+}
+
+enum err
+devices_file_read(struct authority *authority,
+    const struct devices_file *in, enum order_mode mode,
+    const struct product *product, int64_t now,
+    const struct device_list_sink *sink, struct devices_list *ret_list,
+    struct diag *diag)
+{
+	_cleanup_chip_makers_ struct chip_makers makers = CHIP_MAKERS_INIT;
+	enum err err;
+
+	err = chip_makers_load(authority, &makers, diag);
+	return err ? err : devices_file_read_by(makers.signers,
+	    makers.signer_count, in, mode, product, now, sink, ret_list,
+	    diag);
 }
 
 struct mark {

@@ -56,6 +56,12 @@ MUST_USE enum err devices_file_read(struct authority *,
     const struct devices_file *, enum order_mode, const struct product *,
     int64_t now, const struct device_list_sink *,
     struct devices_list *ret_list, struct diag *);
+/* The same where the registry is not at hand, verified against what the caller
+ * knows of chip makers: an authority reads the list once more. */
+MUST_USE enum err devices_file_read_by(const struct device_list_signer *,
+    size_t signer_count, const struct devices_file *, enum order_mode,
+    const struct product *, int64_t now, const struct device_list_sink *,
+    struct devices_list *ret_list, struct diag *);
 
 /*
  * Can an order of this product go this way, whatever the list? ERR_INVALID:

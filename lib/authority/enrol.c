@@ -470,6 +470,12 @@ turn_grow(struct enrol *e, struct diag *diag)
 	return err ? err : rows_change(e->authority, &e->changes, diag);
 }
 
+bool
+enrol_turn_changed(const struct enrol *e)
+{
+	return e->turn && (e->event_count > 0 || e->taken > 0);
+}
+
 enum err
 enrol_turn_commit(struct enrol *e, struct diag *diag)
 {
@@ -478,7 +484,7 @@ enrol_turn_commit(struct enrol *e, struct diag *diag)
 	if (!e->turn)
 		return diag_fail(diag, ERR_STATE, NULL,
 		    "enrolment: no turn is under way");
-	if (e->event_count == 0 && e->taken == 0) {
+	if (!enrol_turn_changed(e)) {
 		enrol_turn_drop(e);
 		e->anchor_due = false;
 		return ERR_OK;

@@ -168,6 +168,9 @@ MUST_USE enum err enrol_est_attributes(struct enrol *, const char *label,
     struct diag *);
 /* After an error of a request: can the turn go on with the others? */
 bool	enrol_turn_whole(const struct enrol *);
+/* Is there anything to make durable? Otherwise enrol_turn_commit() commits
+ * nothing. */
+bool	enrol_turn_changed(const struct enrol *);
 /* Make the turn durable. After an error nothing of it may be answered; the
  * registry is in doubt: close the authority. */
 MUST_USE enum err enrol_turn_commit(struct enrol *, struct diag *);

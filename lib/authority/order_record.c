@@ -214,7 +214,7 @@ record_parse(struct bytes body, struct order_record *ret_record,
 	parts = cbor_get_array(&cbor);
 	r.number = (uint32_t)cbor_get_uint(&cbor);
 	fixed_get(&cbor, r.id, STORE_ID_SIZE);
-	cbor_skip(&cbor);
+	fixed_get(&cbor, r.product, SHA256_SIZE);
 	r.count = cbor_get_uint(&cbor);
 	r.log = (uint32_t)cbor_get_uint(&cbor);
 	cbor_skip(&cbor);
@@ -366,7 +366,7 @@ top_up_count(void *ctx, const struct store_order *order)
 
 enum err
 order_top_up_check(struct authority *authority, uint32_t order,
-    uint64_t count, struct diag *diag)
+    const uint8_t product[SHA256_SIZE], uint64_t count, struct diag *diag)
 {
 	struct top_up_walk walk = { .authority = authority, .order = order,
 	    .diag = diag };
@@ -377,6 +377,9 @@ order_top_up_check(struct authority *authority, uint32_t order,
 	enum err err;
 
 	err = order_record_get(authority, order, &record, diag);
+	if (!err && memcmp(record.product, product, SHA256_SIZE) != 0)
+		err = diag_fail(diag, ERR_INVALID, NULL, "order %u: is of "
+		    "another product than what is to make up for it", order);
 	for (no = 1; !err && no <= record.pack_count; no++) {
 		err = reconcile_line(authority, order, no, &line, diag);
 		if (!err)

@@ -15,6 +15,7 @@
 struct order_record {
 	uint32_t	number, log;
 	uint8_t		id[STORE_ID_SIZE];
+	uint8_t		product[SHA256_SIZE];
 	uint64_t	count;
 	char		operator[STORE_NAME_MAX + 1];
 	struct order_record_pack {
@@ -32,9 +33,9 @@ MUST_USE enum err order_record_get(struct authority *, uint32_t number,
     struct order_record *ret_record, struct diag *);
 /* May a top-up of count make up for what an order lost? What was reported
  * scrapped or reworked, less what earlier top-ups made up for: ERR_CONFLICT
- * beyond. */
+ * beyond. ERR_INVALID: it is of another product. */
 MUST_USE enum err order_top_up_check(struct authority *, uint32_t order,
-    uint64_t count, struct diag *);
+    const uint8_t product[SHA256_SIZE], uint64_t count, struct diag *);
 /* A statement proves that its maker has the signing key, and says nothing of
  * the sealing key: ERR_CONFLICT when that is another station's. */
 MUST_USE enum err station_kid_check(struct authority *,

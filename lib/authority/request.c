@@ -187,9 +187,10 @@ request_look(struct authority *authority, struct bytes encoded,
 	    SHA256_SIZE) != 0;
 	seen.type = (enum request_type)request.type;
 	seen.time = request.time;
-	seen.with_file = request.type == REQUEST_RECONCILE ||
-	    (request.type == REQUEST_ORDER_CREATE &&
-	    request_order_named(request.body));
+	seen.with_file = request.type == REQUEST_RECONCILE;
+	if (request.type == REQUEST_ORDER_CREATE)
+		request_order_files(request.body, &seen.with_file,
+		    &seen.with_devices);
 	memcpy(seen.operator, request.signed_by, sizeof(seen.operator));
 	*ret_seen = seen;
 	return ERR_OK;
@@ -315,6 +316,7 @@ static const struct {
 	{ REQUEST_ORDER_CREATE, request_order_create },
 	{ REQUEST_ORDER_CANCEL, request_order_cancel },
 	{ REQUEST_STATUS, request_status },
+	{ REQUEST_STATUS_CHOSEN, request_status_chosen },
 	{ REQUEST_CLOCK, request_clock },
 	{ REQUEST_ANCHOR, request_anchor },
 	{ REQUEST_EPOCH, request_epoch },

@@ -35,6 +35,7 @@ enum request_type {
 					 * topped-up order] */
 	REQUEST_ORDER_CANCEL = 5,	/* body: order number */
 	REQUEST_STATUS = 6,	/* lib/authority/request_status.h */
+	REQUEST_STATUS_CHOSEN = 7,	/* lib/authority/chosen.h */
 	REQUEST_CLOCK = 8,	/* body: time that the clock says */
 	REQUEST_ANCHOR = 9,	/* lib/authority/anchor.h */
 	REQUEST_EPOCH = 10,	/* lib/authority/anchor.h */
@@ -107,6 +108,7 @@ struct request_seen {
 	bool			known;	/* its id was carried out before */
 	bool			other;	/* known, with other octets */
 	bool			with_file;	/* it names one by its hash */
+	bool			with_devices;	/* and a list of devices */
 	char			operator[STORE_NAME_MAX + 1];
 };
 MUST_USE enum err request_look(struct authority *, struct bytes encoded,

@@ -26,7 +26,8 @@ MUST_USE enum err operator_signed(struct authority *, struct bytes encoded,
 uint32_t order_chunk_size(const struct product *);
 
 /* Does an order's body name a file of names? */
-bool	request_order_named(struct bytes body);
+void	request_order_files(struct bytes body, bool *ret_named,
+	    bool *ret_listed);
 
 #define REQUEST_HANDLER(name)						\
 	MUST_USE enum err name(struct authority *, const struct request *, \
@@ -38,6 +39,7 @@ REQUEST_HANDLER(request_service_add);
 REQUEST_HANDLER(request_order_create);
 REQUEST_HANDLER(request_order_cancel);
 REQUEST_HANDLER(request_status);
+REQUEST_HANDLER(request_status_chosen);
 REQUEST_HANDLER(request_clock);
 REQUEST_HANDLER(request_anchor);
 REQUEST_HANDLER(request_epoch);

@@ -183,12 +183,14 @@ order_parse(struct bytes encoded, struct order_body *body, struct diag *diag)
 	return ERR_OK;
 }
 
-bool
-request_order_named(struct bytes encoded)
+void
+request_order_files(struct bytes encoded, bool *ret_named, bool *ret_listed)
 {
 	struct order_body body;
+	bool good = order_parse(encoded, &body, NULL) == ERR_OK;
 
-	return order_parse(encoded, &body, NULL) == ERR_OK && body.named;
+	*ret_named = good && body.named;
+	*ret_listed = good && body.listed;
 }
 
 /* Is there a key to seal to? */
@@ -439,7 +441,7 @@ request_order_create(struct authority *authority,
 	err = order_parse(request->body, &body, diag);
 	if (!err && body.extra.top_up != 0)
 		err = order_top_up_check(authority, body.extra.top_up,
-		    body.count, diag);
+		    body.product, body.count, diag);
 	if (!err)
 		err = store_log_by_name(authority->store, LOG_BULK, &log,
 		    diag);

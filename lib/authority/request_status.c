@@ -52,15 +52,11 @@ range_follows(const struct status_range *last,
 	    range->first >= last->first + last->count);
 }
 
-/* Sorted, none empty, none over another. */
-static void
-range_get(struct cbor *cbor, const struct status_range *last,
-    struct status_range *range)
+void
+status_range_get(struct cbor *cbor, struct status_range *range)
 {
-	uint64_t log;
+	uint64_t log = cbor_get_uint(cbor);
 
-	cbor_get_array_sized(cbor, 3);
-	log = cbor_get_uint(cbor);
 	range->first = cbor_get_uint(cbor);
 	range->count = cbor_get_uint(cbor);
 	range->log = (uint32_t)log;
@@ -68,7 +64,16 @@ range_get(struct cbor *cbor, const struct status_range *last,
 	    range->first > INDEX_MAX ||
 	    range->count > INDEX_MAX + 1 - range->first)
 		cbor_fail(cbor, "a range of identities that cannot be");
-	else if (last != NULL && !range_follows(last, range))
+}
+
+/* Sorted, none empty, none over another. */
+static void
+range_get(struct cbor *cbor, const struct status_range *last,
+    struct status_range *range)
+{
+	cbor_get_array_sized(cbor, 3);
+	status_range_get(cbor, range);
+	if (last != NULL && !range_follows(last, range))
 		cbor_fail(cbor, "ranges that are not sorted, or overlap");
 }
 
@@ -140,17 +145,17 @@ status_request_parse(struct bytes body, struct status_request *ret_request,
 
 /* What is reserved and not committed is nobody's identity yet: its run makes
  * it void, or is about to commit it. */
-static enum err
-ranges_committed(struct authority *authority,
-    const struct status_request *request, struct diag *diag)
+enum err
+status_ranges_committed(struct authority *authority,
+    const struct status_range *ranges, size_t count, struct diag *diag)
 {
 	const struct status_range *range;
 	struct store_log log = { 0 };
 	size_t i;
 	enum err err;
 
-	for (i = 0; i < request->count; i++) {
-		range = &request->ranges[i];
+	for (i = 0; i < count; i++) {
+		range = &ranges[i];
 		if (i == 0 || range->log != log.log) {
 			err = store_log_get(authority->store, range->log,
 			    &log, NULL, NULL, diag);
@@ -161,7 +166,8 @@ ranges_committed(struct authority *authority,
 		    range->first + range->count <= log.size)
 			continue;
 		return diag_fail(diag, ERR_INVALID, NULL,
-		    "status: %s/%llu to %llu: the log ends before %llu",
+		    "status: %s/%llu to %llu: not issued, the log ends before "
+		    "%llu",
 		    log.name, (unsigned long long)range->first,
 		    (unsigned long long)(range->first + range->count - 1),
 		    (unsigned long long)log.size);
@@ -180,7 +186,8 @@ request_status(struct authority *authority, const struct request *request,
 
 	err = status_request_parse(request->body, &asked, diag);
 	if (!err)
-		err = ranges_committed(authority, &asked, diag);
+		err = status_ranges_committed(authority, asked.ranges,
+		    asked.count, diag);
 	if (!err)
 		err = operation_next(authority, now, &operation, diag);
 	if (err)

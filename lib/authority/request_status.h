@@ -30,6 +30,12 @@ void	status_request_release(struct status_request *);
 #define _cleanup_status_request_					\
 	__attribute__((cleanup(status_request_release)))
 
+/* What is reserved and not committed is nobody's identity yet. ERR_INVALID. */
+MUST_USE enum err status_ranges_committed(struct authority *,
+    const struct status_range *, size_t count, struct diag *);
+
+/* log, first, count: fails the reader when that cannot be. */
+void	status_range_get(struct cbor *, struct status_range *ret_range);
 /* [[log, first, count], ...] */
 void	status_ranges_put(struct buf *, const struct status_range *,
 	    size_t count);

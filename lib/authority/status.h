@@ -58,6 +58,8 @@ MUST_USE enum err status_ranges_extend(struct status_ranges *, uint32_t log,
     uint64_t first, uint64_t count, struct diag *);
 /* By log and index, those from "from" on. */
 void	status_ranges_sort(struct status_ranges *, size_t from);
+/* All of them sorted and apart; how many identities they are. */
+uint64_t status_ranges_merge(struct status_ranges *);
 
 /* How many identities a change met, by what they were before. */
 struct status_count {

@@ -67,3 +67,28 @@ status_ranges_sort(struct status_ranges *list, size_t from)
 		qsort(list->ranges + from, list->count - from,
 		    sizeof(*list->ranges), range_compare);
 }
+
+uint64_t
+status_ranges_merge(struct status_ranges *list)
+{
+	struct status_range *last, *range;
+	uint64_t identities = 0;
+	size_t i, kept = 0;
+
+	status_ranges_sort(list, 0);
+	for (i = 0; i < list->count; i++) {
+		range = &list->ranges[i];
+		last = kept > 0 ? &list->ranges[kept - 1] : NULL;
+		if (last == NULL || last->log != range->log ||
+		    range->first > last->first + last->count)
+			list->ranges[kept++] = *range;
+		else if (range->first + range->count >
+		    last->first + last->count)
+			last->count = range->first + range->count -
+			    last->first;
+	}
+	list->count = kept;
+	for (i = 0; i < kept; i++)
+		identities += list->ranges[i].count;
+	return identities;
+}

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "lib/authority/chosen.h"
 #include "lib/authority/publish.h"
 #include "lib/authority/reconcile.h"
 #include "lib/authority/request_status.h"
@@ -132,6 +133,31 @@ replay_status(struct status_replay *r, const struct operation *operation,
 	err = cause_add(r, operation, asked.change.action,
 	    asked.change.reason, diag);
 	return err ? err : ranges_add(r, asked.ranges, asked.count, diag);
+}
+
+/* What its answer says that it came to. */
+static enum err
+replay_chosen(struct status_replay *r, const struct operation *operation,
+    struct bytes body, struct diag *diag)
+{
+	_cleanup_chosen_answer_ struct chosen_answer answer = {
+		.ranges_count = 0 };
+	struct status_change change;
+	struct bytes encoded;
+	struct cbor cbor;
+	enum err err;
+
+	cbor_open(&cbor, operation->body);
+	cbor_get_array_sized(&cbor, 3);
+	(void)cbor_get_bstr(&cbor);
+	encoded = cbor_get_bstr(&cbor);
+	if (!cbor_ok(&cbor) ||
+	    request_chosen_change(body, &change, NULL) != ERR_OK ||
+	    chosen_answer_get(encoded, &answer, NULL) != ERR_OK)
+		return bad_entry(operation, "no change of status", diag);
+	err = cause_add(r, operation, change.action, change.reason, diag);
+	return err ? err : ranges_add(r, answer.ranges, answer.ranges_count,
+	    diag);
 }
 
 /* The answer says of which ranges, at its end: what was revoked with an order,
@@ -336,6 +362,8 @@ status_replay_entry(struct status_replay *r,
 	case OPERATION_REQUEST:
 		if (type == REQUEST_STATUS)
 			return replay_status(r, operation, body, diag);
+		if (type == REQUEST_STATUS_CHOSEN)
+			return replay_chosen(r, operation, body, diag);
 		if (type == REQUEST_ORDER_CANCEL)
 			return replay_answer(r, operation, STATUS_REVOKE,
 			    CRL_CESSATION_OF_OPERATION, diag);

@@ -148,21 +148,26 @@ test_look(void **state)
 	assert_false(seen.other);
 }
 
-/* Does it come with a file? */
+/* Does it come with files? */
 static void
 test_look_file(void **state)
 {
 	static const char *const station = "line-1";
 	static const uint8_t product[SHA256_SIZE] = { 1 };
 	const struct names_file names = { .lines = 3 };
+	const struct devices_said devices = { .mode = ORDER_CHIP,
+	    .entries = 3 };
 	static const struct {
 		enum request_type	type;
-		bool			named, with_file;
+		bool			named, listed;
+		bool			with_file, with_devices;
 	} cases[] = {
-		{ REQUEST_CLOCK, false, false },
-		{ REQUEST_RECONCILE, false, true },
-		{ REQUEST_ORDER_CREATE, false, false },
-		{ REQUEST_ORDER_CREATE, true, true },
+		{ REQUEST_CLOCK, false, false, false, false },
+		{ REQUEST_RECONCILE, false, false, true, false },
+		{ REQUEST_ORDER_CREATE, false, false, false, false },
+		{ REQUEST_ORDER_CREATE, true, false, true, false },
+		{ REQUEST_ORDER_CREATE, false, true, false, true },
+		{ REQUEST_ORDER_CREATE, true, true, true, true },
 	};
 	struct world *w = *state;
 	struct request_seen seen;
@@ -172,14 +177,15 @@ test_look_file(void **state)
 		_cleanup_buf_ struct buf body = BUF_INIT, out = BUF_INIT;
 
 		assert_int_equal(request_put_order_files(&body, product, 3,
-		    &station, 1, cases[i].named ? &names : NULL, NULL),
-		    ERR_OK);
+		    &station, 1, cases[i].named ? &names : NULL,
+		    cases[i].listed ? &devices : NULL), ERR_OK);
 		assert_int_equal(request_sign(authority_info(
 		    w->authority)->id, cases[i].type, buf_bytes(&body), NOW,
 		    key_of(w), &out, NULL), ERR_OK);
 		assert_int_equal(request_look(w->authority, buf_bytes(&out),
 		    &seen, NULL), ERR_OK);
 		assert_int_equal(seen.with_file, cases[i].with_file);
+		assert_int_equal(seen.with_devices, cases[i].with_devices);
 	}
 }
 

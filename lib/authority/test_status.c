@@ -4,7 +4,6 @@
 #include "lib/authority/request_status.h"
 #include "lib/authority/status_replay.h"
 #include "lib/authority/test_world.h"
-#include "lib/crypto/random.h"
 
 #define INDICES	96
 
@@ -23,33 +22,6 @@ next_random(uint64_t *seed)
 	*seed ^= *seed >> 7;
 	*seed ^= *seed << 17;
 	return *seed;
-}
-
-/* Committed indices that nobody will ever rebuild. */
-static void
-log_make(struct world *w, uint32_t log, uint32_t count)
-{
-	struct store_range range = { .log = log, .count = count,
-	    .epoch = EPOCH_FIRST, .issued = NOW, .template = 1 };
-	struct store *store = w->authority->store;
-	_cleanup_buf_ struct buf frontier = BUF_INIT;
-	_cleanup_sha256_ struct sha256 *sha256 = NULL;
-	struct diag diag = DIAG_INIT;
-	struct store_log row;
-	struct merkle tree;
-
-	good(sha256_new(&sha256, &diag), &diag);
-	good(authority_log(w->authority, log, &row, &tree, &diag), &diag);
-	good(store_begin(store, &diag), &diag);
-	good(random_bytes(range.seed, sizeof(range.seed), &diag), &diag);
-	good(store_range_reserve(store, &range, &diag), &diag);
-	good(rows_range_add(w->authority, &range, &diag), &diag);
-	good(authority_void_leaves(&tree, sha256, &range), &diag);
-	good(authority_tree_put(w->authority, log, &tree, &frontier, &diag),
-	    &diag);
-	good(store_range_close(store, &range, RANGE_COMMITTED,
-	    buf_bytes(&frontier), &diag), &diag);
-	good(store_commit(store, &diag), &diag);
 }
 
 static void

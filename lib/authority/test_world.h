@@ -25,6 +25,8 @@
 #include "lib/authority/signer.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
+#include "lib/crypto/random.h"
+#include "lib/identity/index.h"
 #include "lib/identity/station.h"
 #include "lib/policy/product_yaml.h"
 #include "tests/support/registry.h"
@@ -365,6 +367,33 @@ order_go(struct world *w, uint32_t number, unsigned workers,
 	    .now = NOW };
 
 	return authority_order_run(w->authority, &run, diag);
+}
+
+/* Committed indices that nobody will ever rebuild. */
+static inline void
+log_make(struct world *w, uint32_t log, uint32_t count)
+{
+	struct store_range range = { .log = log, .count = count,
+	    .epoch = EPOCH_FIRST, .issued = NOW, .template = 1 };
+	struct store *store = w->authority->store;
+	_cleanup_buf_ struct buf frontier = BUF_INIT;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	struct diag diag = DIAG_INIT;
+	struct store_log row;
+	struct merkle tree;
+
+	good(sha256_new(&sha256, &diag), &diag);
+	good(authority_log(w->authority, log, &row, &tree, &diag), &diag);
+	good(store_begin(store, &diag), &diag);
+	good(random_bytes(range.seed, sizeof(range.seed), &diag), &diag);
+	good(store_range_reserve(store, &range, &diag), &diag);
+	good(rows_range_add(w->authority, &range, &diag), &diag);
+	good(authority_void_leaves(&tree, sha256, &range), &diag);
+	good(authority_tree_put(w->authority, log, &tree, &frontier, &diag),
+	    &diag);
+	good(store_range_close(store, &range, RANGE_COMMITTED,
+	    buf_bytes(&frontier), &diag), &diag);
+	good(store_commit(store, &diag), &diag);
 }
 
 #endif

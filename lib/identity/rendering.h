@@ -56,4 +56,9 @@ extern const struct rendering *const renderings[];
 MUST_USE enum err rendering_find(const char *name,
     const struct rendering **ret_rendering, struct diag *);
 
+/* Is it the JWT of that document, signed with this key? */
+MUST_USE enum err rendering_jwt_check(const struct rendering_source *,
+    struct bytes jwt, const struct public_key *, bool *ret_good,
+    struct diag *);
+
 #endif

@@ -242,16 +242,15 @@ signature_alg(enum key_alg alg)
 	    NULL;
 }
 
-/* RFC 7515 7.1; the kid is the document's: the thumbprint of the same key. */
+/* What is signed (RFC 7515 7.1); the kid is the document's: the thumbprint of
+ * the same key. */
 static enum err
-jwt_put(const struct rendering_source *source, struct buf *out,
-    struct diag *diag)
+jwt_put_input(const struct rendering_source *source,
+    const struct public_key *key, struct buf *out, struct diag *diag)
 {
 	_cleanup_buf_ struct buf header = BUF_INIT, claims = BUF_INIT;
-	const struct public_key *key = signer_public(source->signer);
 	const char *alg = signature_alg(key->alg);
-	uint8_t kid[COSE_KID_SIZE], signature[SIGNATURE_SIZE];
-	size_t start = out->len;
+	uint8_t kid[COSE_KID_SIZE];
 	enum err err;
 
 	if (alg == NULL)
@@ -269,15 +268,54 @@ jwt_put(const struct rendering_source *source, struct buf *out,
 	buf_put_base64url(out, buf_bytes(&header));
 	buf_put_u8(out, '.');
 	buf_put_base64url(out, buf_bytes(&claims));
-	err = buf_err(out);
-	if (!err)
-		err = signer_sign(source->signer, bytes_of(out->ptr + start,
+	return buf_err(out);
+}
+
+static enum err
+jwt_put(const struct rendering_source *source, struct buf *out,
+    struct diag *diag)
+{
+	uint8_t signature[SIGNATURE_SIZE];
+	size_t start = out->len;
+	enum err err;
+
+	err = jwt_put_input(source, signer_public(source->signer), out, diag);
+	if (err)
+		return err;
+	err = signer_sign(source->signer, bytes_of(out->ptr + start,
 		    out->len - start), signature);
 	if (err)
 		return diag_fail(diag, err, NULL, "jwt: not signed");
 	buf_put_u8(out, '.');
 	buf_put_base64url(out, bytes_of(signature, sizeof(signature)));
 	return buf_err(out);
+}
+
+enum err
+rendering_jwt_check(const struct rendering_source *source, struct bytes jwt,
+    const struct public_key *key, bool *ret_good, struct diag *diag)
+{
+	_cleanup_buf_ struct buf input = BUF_INIT, signature = BUF_INIT;
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	bool good;
+	enum err err;
+
+	err = jwt_put_input(source, key, &input, diag);
+	if (err)
+		return err;
+	good = jwt.len > input.len && jwt.ptr[input.len] == '.' &&
+	    memcmp(jwt.ptr, input.ptr, input.len) == 0 &&
+	    base64url_decode(bytes_of(jwt.ptr + input.len + 1, jwt.len -
+	    input.len - 1), &signature) == ERR_OK &&
+	    signature.len == SIGNATURE_SIZE;
+	if (good)
+		err = verifier_new(key, &verifier, diag);
+	if (good && !err)
+		err = verifier_check(verifier, buf_bytes(&input),
+		    buf_bytes(&signature), &good);
+	if (!err)
+		*ret_good = good;
+	return err;
 }
 
 const struct rendering rendering_jwt = {

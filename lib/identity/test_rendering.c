@@ -262,6 +262,41 @@ test_jwt(void **state)
 	assert_string_equal(buf_text(&body), buf_text(&claims));
 }
 
+static bool
+jwt_good(const struct fixture *f, struct bytes jwt)
+{
+	bool good = true;
+
+	assert_int_equal(rendering_jwt_check(&f->source, jwt,
+	    &f->world.document_key, &good, NULL), ERR_OK);
+	return good;
+}
+
+/* Every octet counts, and so does whose document it is. */
+static void
+test_jwt_check(void **state)
+{
+	_cleanup_buf_ struct buf jwt = BUF_INIT;
+	_cleanup_fixture_ struct fixture f;
+	size_t i;
+
+	(void)state;
+	fixture_make(&f);
+	rendered("jwt", &f.source, &jwt);
+	assert_true(jwt_good(&f, buf_bytes(&jwt)));
+	for (i = 0; i < jwt.len; i++) {
+		jwt.ptr[i] ^= 1;
+		assert_false(jwt_good(&f, buf_bytes(&jwt)));
+		jwt.ptr[i] ^= 1;
+		assert_false(jwt_good(&f, bytes_of(jwt.ptr, i)));
+	}
+	f.document.issued++;
+	assert_false(jwt_good(&f, buf_bytes(&jwt)));
+	f.document.issued--;
+	f.world.document_key.raw[1] ^= 1;
+	assert_false(jwt_good(&f, buf_bytes(&jwt)));
+}
+
 static void
 jwt_expect(const struct buf *claims, const char *fmt, struct bytes octets)
 {
@@ -513,6 +548,7 @@ main(void)
 		cmocka_unit_test(test_pem),
 		cmocka_unit_test(test_slots),
 		cmocka_unit_test(test_jwt),
+		cmocka_unit_test(test_jwt_check),
 		cmocka_unit_test(test_jwt_claims),
 		cmocka_unit_test(test_jwt_other),
 		cmocka_unit_test(test_jwt_knows_every_claim),

@@ -191,6 +191,17 @@ def test_objects(server, admin, described, eco, tmp_path):
     assert fits(described, "/v1/document-signers", "get", admin.get(
         server, "/v1/document-signers")) == eco.imprint(
             "document-signer", "list", "--json").json
+    for path, form in (("document", "document"), ("jwt", "jwt")):
+        got = fits(described, "/v1/identities/{identity}/" + path, "get",
+                   admin.get(server, f"/v1/identities/bulk/17/{path}"))
+        raw = eco.imprint("identity", "export", "17", "--format", form).raw
+        assert (got["log"], got["index"]) == ("bulk", 17)
+        if path == "document":
+            assert octets(got[path]) == raw
+        else:
+            assert got[path].split(".")[:2] == \
+                raw.decode().split(".")[:2]
+    assert admin.get(server, "/v1/identities/17/document?signer=1")
     pem = CA("Acme").pem(tmp_path / "ca.pem")
     eco.imprint("manufacturer", "add", "acme", "--ca", pem)
     for path, noun in (("chip-makers", "chip-maker"),
@@ -201,6 +212,11 @@ def test_objects(server, admin, described, eco, tmp_path):
 
 
 @pytest.mark.parametrize("target, code", [
+    ("/v1/identities/17/jwt?signer=1", 422),
+    ("/v1/identities/17/document?signer=33", 422),
+    ("/v1/identities/17/document?signer=", 422),
+    ("/v1/identities/17/document?x=1", 422),
+    ("/v1/identities/nobody/document", 404), ("/v1/identities/17/x", 404),
     ("/v1/products/none", 404), ("/v1/products/000", 404),
     ("/v1/products/%zz", 422), ("/v1/products/camera@", 404),
     ("/v1/chip-makers?limit=0x", 422), ("/v1/orders/2", 404), ("/v1/orders/x", 404), ("/v1/orders/1/run", 404),

@@ -365,6 +365,48 @@ def test_csrattrs(server, devices):
     refused(server.ask("GET", EST + "camera/csrattrs"), 404, "no-product")
 
 
+REQUESTS = "requests_total", "turn_seconds", "identity_seconds", \
+    "commit_seconds"
+
+
+def counted(server):
+    return {name: value for name, value in server.figures().items()
+            if name.startswith(REQUESTS) and not name.endswith("_sum")}
+
+
+def test_anybody_is_not_counted(made, tmp_path):
+    """What needs no certificate can neither drown nor forge figures that
+    alerts look at."""
+    eco = made.copy(tmp_path / "eco")
+    device, = devices_of(eco, 1)
+    with Server(eco, fronts=1) as server:
+        assert set(counted(server).values()) == {0}
+        with server.client() as client:
+            for n in range(40):
+                path = EST + (f"no-{n}/" if n % 2 else "") + "csrattrs"
+                status = exchange(client, "GET", path)[0]
+                assert status == (404 if n % 2 else 200)
+        # with a certificate it is the same question
+        assert server.ask("GET", EST + "csrattrs", None,
+                          server.context(device))[0] == 200
+        assert set(counted(server).values()) == {0}
+        assert server.figures()["est_attributes_total"] == 41
+        # what a device asks counts, and is a commit if something has changed
+        forged = bytearray(request_of(new_key()))
+        forged[-1] ^= 1
+        for csr, good, commits in ((forged, 0, 0),
+                                   (request_of(new_key()), 1, 1)):
+            status = ask(server, "simpleenroll", base64.b64encode(csr),
+                         device)[0]
+            assert (status == 200) == good
+            now = counted(server)
+            assert now['requests_total{verdict="done"}'] == good
+            assert now["turn_seconds_count"] == \
+                now["identity_seconds_count"] == 1 + good == \
+                sum(n for name, n in now.items() if "verdict" in name)
+            assert now["commit_seconds_count"] == commits
+
+
 def test_countersigned(made, tmp_path):
     """New keys for a product that allows none by plain EST: the key that the
     device has vouches for each."""

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -548,12 +549,18 @@ def test_cannot_start(issued, tmp_path):
         port = f"127.0.0.1:{server.port}"
         run(*argv, "--listen", "127.0.0.1:0", "--passphrase-file",
             other.passphrase, code=7)
+        # nor does another ecosystem's server get half of its devices
+        second = issued.copy(tmp_path / "second")
+        run(BIN / "imprintd", "serve", "--home", second.home, "--name", NAME,
+            "--passphrase-file", second.passphrase, "--listen", port, code=4)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = f"127.0.0.1:{taken.getsockname()[1]}"
         run(*argv, "--listen", port, "--passphrase-file", other.passphrase,
             code=4)
+    run(*argv, "--listen", port, "--monitor", port, "--passphrase-file",
+        other.passphrase, code=4)
 
 
 GOOD = """home: {home}
@@ -587,6 +594,20 @@ def test_config(issued, tmp_path):
         lines.insert(at - 1, line)
         result = check("\n".join(lines) + "\n", 2)
         assert f"{path}:{at}: " in result.err, result
+    address = "127.0.0.1:0"
+    for line, code in (
+            ("listen: '[::]:99999'", 2), ("listen: '8443'", 2),
+            ("listen: localhost:8443", 2), ("monitor: '9464'", 2),
+            ("users: {front: nobody-of-that-name}", 3),
+            (f"passphrase-file: {tmp_path}/missing", 3),
+            ("ecosystem: missing", 3)):
+        key = line.split(":")[0]
+        kept = "\n".join(old for old in good.splitlines()
+                         if not old.startswith(key + ":"))
+        said = check(f"{kept}\n{line}\n", code).err
+        assert key in said or "missing" in said
+        check(f"{kept}\n{key}: {address}\n" if key in ("listen", "monitor")
+              else good)
     check(good.replace("name:", "# name:"), 2)
     check(good + "name: twice\n", 2)
     path.write_text(good)
@@ -658,6 +679,8 @@ def test_unit_config(issued, tmp_path):
     """The example of a configuration, with a home that is here."""
     text = (ROOT / "examples/imprintd.yaml").read_text()
     path = tmp_path / "imprintd.yaml"
+    own = pwd.getpwuid(os.geteuid()).pw_name
+    text = re.sub("(authority|front): .*", rf"\1: {own}", text)
     path.write_text(text.replace("/var/lib/imprint", str(issued.home)))
     assert "as est.example.net" in run(BIN / "imprintd", "check",
                                        "--config", path).out

@@ -11,6 +11,7 @@ from imprintd import Server, wait_for
 
 PACKAGES = sorted((ROOT / "debian").glob("*.install"))
 RULES = ROOT / "examples/prometheus/imprint.rules.yaml"
+ALERTS = ROOT / "tests/e2e/alerts.yaml"
 # what a histogram is in PromQL
 PART = re.compile("_(bucket|count|sum)$")
 
@@ -175,25 +176,65 @@ def test_units_shipped():
 def test_alerts_named(issued, tmp_path):
     """Whatever a rule asks for, imprintd tells."""
     eco = issued.copy(tmp_path / "eco")
-    asked = {PART.sub("", name) for name in
-             re.findall(r"\bimprint_\w+", RULES.read_text())}
-    assert len(asked) > 8
     with Server(eco) as server:
         wait_for(lambda: server.monitor("/readyz")[0] == 200)
         told = server.monitor("/metrics")[2].decode()
     types = dict(re.findall(r"^# TYPE (\w+) (\w+)$", told, re.M))
-    assert asked <= set(types), asked - set(types)
+    series = series_of(told)
     # each with a value, not only announced
-    for name in asked:
-        assert re.search(rf"^{name}(_count)?({{.*}})? ", told, re.M), name
-    for name in re.findall(r"\b(imprint_\w+)_bucket", RULES.read_text()):
-        assert types[name] == "histogram"
+    asked = list(re.finditer(r"\b(imprint_\w+)(?:\{(.*?)\})?",
+                             uncommented(RULES)))
+    assert len(asked) > 12
+    for name, matchers in (found.groups() for found in asked):
+        assert PART.sub("", name) in types, name
+        assert name in series, name
+        for label, operator, value in MATCHER.findall(matchers or ""):
+            there = {labels.get(label) for labels in series[name]}
+            assert None not in there, (name, label)
+            for one in value.split("|") if "~" in operator else [value]:
+                assert one in there, (name, label, one)
+        if name.endswith("_bucket"):
+            assert types[PART.sub("", name)] == "histogram"
+    # what a quantile is compared with is a bound: nothing is guessed
+    quantiles = re.findall(
+        r"histogram_quantile\([^>]*\b(imprint_\w+)[^>]*> ([\d.]+)",
+        uncommented(RULES))
+    assert quantiles
+    for name, limit in quantiles:
+        assert limit in [labels["le"] for labels in series[name]], name
+    # and what the rules are tried with is what it tells
+    tried = re.findall(r"- series: '(imprint_\w+)(?:\{(.*?)\})?'",
+                       uncommented(ALERTS))
+    assert len(tried) > 20
+    for name, labels in tried:
+        labels = {label: value for label, _, value in MATCHER.findall(labels)
+                  if label not in ("job", "instance")}
+        assert labels in series.get(name, []), (name, labels)
+    # each alert is tried
+    for alert in re.findall(r"- alert: (\w+)", RULES.read_text()):
+        assert f'alertname="{alert}"' in ALERTS.read_text(), alert
+
+
+MATCHER = re.compile(r'(\w+)(=~|!~|!=|=)"([^"]*)"')
+
+
+def uncommented(path):
+    return re.sub(r"^\s*#.*$", "", path.read_text(), flags=re.M)
+
+
+def series_of(told):
+    """Name: the labels of each."""
+    found = {}
+    for name, labels in re.findall(r"^(\w+)(?:\{(.*)\})? \S+$", told, re.M):
+        found.setdefault(name, []).append(
+            {label: value for label, _, value in MATCHER.findall(labels)})
+    return found
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None,
                     reason="promtool (package prometheus) is not installed")
 def test_alerts_stand(tmp_path):
-    for path in (RULES, ROOT / "tests/e2e/alerts.yaml"):
+    for path in (RULES, ALERTS):
         shutil.copy(path, tmp_path)
     run("promtool", "check", "rules", RULES)
     run("promtool", "test", "rules", tmp_path / "alerts.yaml")

@@ -183,14 +183,14 @@ def test_stopped(eco, there):
 @pytest.mark.parametrize("argv", [
     ["order", "create", "--product", "camera", "--count", 1, "--station",
      "line-1"],
-    ["revoke", "CAM-000000017"], ["revoke", "other/1"],
-    ["revoke", "--order", 1], ["revoke", "1", "--dry-run"],
+    ["revoke", "--range", "other/1-2"], ["revoke", "--order", "x"],
     ["device", "claim", "DB-000017", "--code", "7K2M-00QX-V9DT-3", "--owner",
      "x"],
     ["order", "run", 1, "--workers", 2], ["publish", "--next-update", 3],
     ["order", "export", 1, "--out", "x"], ["doctor"], ["init",
      "--publish-url", "http://x.example"], ["log", "verify"],
-    ["identity", "show", 1, "--format", "pem"], ["operator", "add", "cy"],
+    ["identity", "export", "--order", 1, "--format", "json"],
+    ["operator", "add", "cy"],
     ["station", "lost", "line-2"]])
 def test_not_from_elsewhere(eco, there, argv):
     """What would need a name that the network answers, or what lies there."""

@@ -9,7 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from conftest import PRODUCTS, program_needed
+from conftest import PRODUCTS, program_needed, run
 from test_manufacturers import CA
 from test_remote import (answer, between, certificate, der_of, eco, forge,
                          server, there)
@@ -160,3 +160,168 @@ def test_forged_reads(server, there, certificate):
         with between(server, certificate, answer(bad)) as carrier:
             for words in reads:
                 there(*words, port=carrier.server_port, code=6)
+
+
+def text_of(octets):
+    return base64.urlsafe_b64encode(octets).decode().rstrip("=")
+
+
+@pytest.fixture(scope="module")
+def names(eco):
+    return [i["serial-number"] for i in eco.imprint(
+        "identity", "list", "--count", 30, "--json").json]
+
+
+def test_export(eco, there, names, tmp_path):
+    """Every rendering as on the server, to the octet."""
+    ueid = eco.imprint("identity", "find", "21", "--json").json["ueid"]
+    words = ["17", "bulk/18", names[19], "serial-number=" + names[20], ueid]
+    for form in ("document", "json", "text", "pem", "der", "c", "ndjson"):
+        argv = ["identity", "export", "--format", form]
+        assert there(*argv, names[19]).raw == \
+            eco.imprint(*argv, names[19]).raw
+        here, far = tmp_path / f"{form}-here", tmp_path / f"{form}-far"
+        here.mkdir()
+        far.mkdir()
+        eco.imprint(*argv, *words, "--out", here)
+        there(*argv, *words, "--out", far)
+        assert {p.name: p.read_bytes() for p in here.iterdir()} == {
+            p.name: p.read_bytes() for p in far.iterdir()}
+        assert len(list(far.iterdir())) == len(words)
+    argv = ["identity", "export", *words, "--format", "jwt"]
+    for one, two in zip(there(*argv).out.split(), eco.imprint(
+            *argv).out.split(), strict=True):
+        assert one.rsplit(".", 1)[0] == two.rsplit(".", 1)[0]
+    out = tmp_path / "camera.p12"
+    there("identity", "export", "17", "--format", "pkcs12", "--out", out,
+          "--password-file", there.passphrase)
+    listed = run("openssl", "pkcs12", "-in", out, "-nokeys", "-passin",
+                 f"file:{there.passphrase}").out
+    assert listed.count("BEGIN CERTIFICATE") == 3
+    # nothing is there that was not wanted, and nothing replaced
+    there("identity", "export", "18", "--format", "pem", "--out", out,
+          code=4)
+    there("identity", "export", "17", "nobody", "--format", "json", "--out",
+          tmp_path / "some.ndjson", code=3)
+    assert not (tmp_path / "some.ndjson").exists()
+
+
+def test_forms(eco, there, names):
+    for form in ("cose", "pem", "der"):
+        argv = ["identity", "show", names[5], "--format", form]
+        assert there(*argv).raw == eco.imprint(*argv).raw
+    argv = ["identity", "show", "5", "--format", "json"]
+    said = there(*argv).json
+    known = eco.imprint(*argv).json
+    assert said == {k: known[k] for k in said} and said["identity"]
+    argv[-1] = "text"
+    tail = there(*argv).out.split("\n", 1)[1]
+    assert len(tail) > 500 and eco.imprint(*argv).out.endswith(tail)
+    there("identity", "show", "5", "--slot", 9, "--format", "pem", code=3)
+    there("identity", "show", "5", "--format", "x", code=2)
+
+
+def test_receipts(eco, there):
+    """A document whose signature is a receipt, of a signer that is named."""
+    there("product", "add", PRODUCTS / "water-meter.yaml")
+    number = there("order", "create", "--product",
+                   PRODUCTS / "water-meter.yaml", "--count", 3, "--station",
+                   "line-1", "--json").json["order"]
+    there("order", "run", number)
+    first = eco.imprint("identity", "list", "--order", number,
+                        "--json").json[0]["index"]
+    for more in ([], ["--signer", 1]):
+        argv = ["identity", "show", f"bulk/{first}", "--format", "cose", *more]
+        assert there(*argv).raw == eco.imprint(*argv).raw
+    there(*argv[:-1], 9, code=3)
+    for form in ("ndjson", "c"):
+        argv = ["identity", "export", first, "--format", form]
+        assert there(*argv).raw == eco.imprint(*argv).raw
+
+
+def test_verify(eco, there, tmp_path):
+    """A file is decided under the root that is trusted here."""
+    good = tmp_path / "camera.cose"
+    good.write_bytes(eco.imprint("identity", "export", "17", "--format",
+                                 "document").raw)
+    assert "verdict: allow" in there("identity", "verify", good).out
+    good.write_bytes(good.read_bytes()[:-1] + b"\0")
+    assert "bad signature" in there("identity", "verify", good, code=1).out
+
+
+def test_forged_document(eco, server, there, certificate, stranger, names,
+                         tmp_path):
+    """An altered document, another one of this ecosystem, one of another:
+    nothing is written, whatever else is said."""
+    def document(which, who=eco):
+        return who.imprint("identity", "export", which, "--format",
+                           "document").raw
+
+    good, other = document("17"), document("18")
+    foreign = document("1", stranger)
+    out = tmp_path / "out"
+
+    def refused(code=5, twist=None, words=("17", names[17]), form="json",
+                **more):
+        with between(server, certificate, twist or forge(**more)) as carrier:
+            for word in words:
+                for argv in (["export", word, "--format", form, "--out",
+                              out], ["show", word, "--format", "json"]):
+                    if argv[0] == "show" and form == "jwt":
+                        continue
+                    said = there("identity", *argv, code=code,
+                                 port=carrier.server_port)
+                    assert said.out == "" and not out.exists()
+        return said.err
+
+    def only(path, change):
+        """What is asked of one path alone is changed."""
+        def twist(status, data, fields):
+            if path == "/pub" and data.startswith(b"-----BEGIN"):
+                return status, change(data), fields
+            if path != "/pub" and data.startswith(b"{") and \
+                    path in json.loads(data):
+                return status, json.dumps(
+                    change(json.loads(data))).encode(), fields
+            return status, data, fields
+        return twist
+
+    for at in (40, len(good) // 2, len(good) - 9):
+        bad = bytearray(good)
+        bad[at] ^= 1
+        refused((5, 6), twist=only("document", lambda a, b=bytes(bad): {
+            **a, "document": text_of(b)}))
+    for index in (17, 18):
+        said = refused(twist=only("document", lambda a, i=index: {
+            **a, "document": text_of(other), "index": i}))
+        assert "another identity" in said
+    assert "no document signer" in refused(twist=only(
+        "document", lambda a: {**a, "document": text_of(foreign)}))
+    # a trust file of the other ecosystem with it changes nothing
+    strange = (stranger.dir / "publish/trust.pem").read_bytes()
+
+    def both(status, data, fields):
+        if data.startswith(b"-----BEGIN"):
+            return status, data + strange, fields
+        return only("document", lambda a: {
+            **a, "document": text_of(foreign)})(status, data, fields)
+
+    assert "no document signer" in refused(twist=both)
+    assert "no document signer" in refused(twist=only(
+        "/pub", lambda _: strange))
+    for bad in ("?", "", "AAAA", 7):
+        refused(6, twist=only("document", lambda a, b=bad: {
+            **a, "document": b}))
+    refused(6, twist=only("/pub", lambda _: b"-----BEGIN x"))
+    # a JWT of another identity, an altered one
+    jwt = eco.imprint("identity", "export", "18", "--format", "jwt").out
+    mine = eco.imprint("identity", "export", "17", "--format", "jwt").out
+    for bad in (jwt.strip(), mine.strip()[:-3], mine.strip()[:-4] + "AAAA",
+                "x" + mine.strip()):
+        said = refused(form="jwt", twist=only("jwt", lambda a, b=bad: {
+            **a, "jwt": b}))
+        assert "not the JWT" in said
+    # what is not changed is taken
+    with between(server, certificate, only("none", None)) as carrier:
+        assert there("identity", "export", "17", "--format", "document",
+                     port=carrier.server_port).raw == good

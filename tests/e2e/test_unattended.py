@@ -1,9 +1,14 @@
 """Passphrases where nobody sits at a terminal: options, credentials of the
 service manager, configuration; in which order, and what is refused. The
 example service."""
+import ctypes
+import errno
 import os
+import platform
 import re
 import shutil
+import socket
+import struct
 import subprocess
 from pathlib import Path
 
@@ -11,9 +16,11 @@ import pytest
 
 from conftest import (BIN, PASSPHRASE, PRODUCTS, ROOT, URL, init,
                       let_through, run)
+from imprintd import Server
 
 UNIT = ROOT / "examples/systemd/imprint-order@.service"
 WRONG = "wrong horse"
+SOCKET = {"x86_64": 41, "aarch64": 198}.get(platform.machine())
 
 
 def tool(name):
@@ -293,6 +300,46 @@ def system_calls(text, group):
         elif not word.startswith("#"):
             found.add(word)
     return found
+
+
+def families(unit):
+    """As RestrictAddressFamilies= does: other sockets fail as unknown."""
+    said, = re.findall(r"^RestrictAddressFamilies=(.*)$", unit.read_text(),
+                       re.M)
+    load, equal, end = 0x20, 0x15, 0x06     # BPF
+    allow, refuse = 0x7fff0000, 0x00050000 | errno.EAFNOSUPPORT
+    names = [] if said == "none" else said.split()
+    steps = [(load, 0, 0, 0), (equal, 0, len(names) + 2, SOCKET),
+             (load, 0, 0, 16)]
+    steps += [(equal, len(names) - i, 0, getattr(socket, name))
+              for i, name in enumerate(names)]
+    steps += [(end, 0, 0, refuse), (end, 0, 0, allow)]
+    program = b"".join(struct.pack("=HBBI", *step) for step in steps)
+
+    def confine():
+        libc = ctypes.CDLL(None, use_errno=True)
+        octets = ctypes.create_string_buffer(program)
+        filter_ = struct.pack("@HP", len(steps), ctypes.addressof(octets))
+        if libc.prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, filter_, 0, 0):
+            os._exit(99)
+    return confine
+
+
+@pytest.mark.skipif(SOCKET is None, reason="its number is not known here")
+def test_unit_beside_a_server(stocked, tmp_path):
+    """Both come in one package: the order is run by the server."""
+    eco = stocked.copy(tmp_path / "eco")
+    eco.order(40, "line-1", chunk=8)
+    argv = [BIN / "imprint", *eco.options(), "order", "run", "1"]
+    shut = tmp_path / "shut.service"
+    shut.write_text("RestrictAddressFamilies=none\n")
+    with Server(eco):
+        done = subprocess.run(argv, preexec_fn=families(shut),
+                              capture_output=True, text=True, timeout=60)
+        assert done.returncode == 7 and "cannot be reached" in done.stderr
+        subprocess.run(argv, preexec_fn=families(UNIT), check=True,
+                       capture_output=True, timeout=60)
+    assert "complete" in eco.imprint("order", "show", 1).out
 
 
 @tool("systemd-analyze")

@@ -1,0 +1,504 @@
+#include "cmd/imprint/remote_document.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/imprint/remote_rows.h"
+#include "lib/identity/claims.h"
+#include "lib/policy/name.h"
+
+#define TRUST_FILE_MAX	((size_t)1 << 20)
+#define OCTETS_TEXT_SIZE ((size_t)96 << 10)	/* base64url */
+#define PREFIX_SIZE	64	/* of a name: its kind, and = */
+
+void
+remote_trust_release(struct remote_trust *trust)
+{
+	buf_release(&trust->certificates);
+	x509_trust_free(&trust->paths);
+}
+
+void
+remote_document_release(struct remote_document *document)
+{
+	buf_release(&document->encoded);
+	buf_release(&document->issuer);
+	buf_release(&document->jwt);
+}
+
+/* Not good, or of something else. */
+static enum err
+not_good(struct cmd *cmd, const char *word, const char *why)
+{
+	(void)diag_fail(&cmd->diag, ERR_AUTH, NULL,
+	    "%.80s: the server's answer %s", word, why);
+	diag_hint(&cmd->diag, "do not rely on that server: look on the "
+	    "authority's machine");
+	return ERR_AUTH;
+}
+
+/* Paths end at the root that is trusted here, whatever else is in it. */
+static enum err
+paths_add(struct cmd *cmd, struct remote_trust *trust)
+{
+	struct bytes rest = buf_bytes(&trust->certificates), der;
+	struct x509_info info;
+	enum err err = ERR_OK;
+
+	while (!err && pem_next(&rest, &der)) {
+		err = x509_read(der, &info, &cmd->diag);
+		if (!err && info.ca && !bytes_equal(der, remote_root()))
+			err = x509_trust_add_intermediate(trust->paths, der,
+			    &cmd->diag);
+	}
+	return err ? unread(cmd, err) : ERR_OK;
+}
+
+enum err
+remote_trust_open(struct cmd *cmd, struct remote_trust *trust)
+{
+	_cleanup_buf_ struct buf text = { .limit = TRUST_FILE_MAX };
+	enum err err;
+
+	err = remote_file(cmd, "/pub/trust.pem", &text);
+	if (err)
+		return err;
+	trust->certificates.limit = TRUST_FILE_MAX;
+	err = pem_get_all(buf_bytes(&text), "CERTIFICATE",
+	    &trust->certificates, &cmd->diag);
+	if (err)
+		return unread(cmd, err);
+	err = x509_trust_new(&trust->paths, &cmd->diag);
+	if (!err)
+		err = x509_trust_add_root(trust->paths, remote_root(),
+		    &cmd->diag);
+	return err ? err : paths_add(cmd, trust);
+}
+
+enum err
+remote_trust_pem(struct cmd *cmd, struct buf *out)
+{
+	_cleanup_remote_trust_ struct remote_trust trust = REMOTE_TRUST_INIT;
+	struct bytes rest, der;
+	enum err err;
+
+	err = remote_open(cmd);
+	if (!err)
+		err = remote_trust_open(cmd, &trust);
+	if (err)
+		return err;
+	pem_put(out, "CERTIFICATE", remote_root());
+	rest = buf_bytes(&trust.certificates);
+	while (pem_next(&rest, &der))
+		if (!bytes_equal(der, remote_root()))
+			pem_put(out, "CERTIFICATE", der);
+	return buf_err(out);
+}
+
+/* Under the root when it began: a signer that has ended signed what is there
+ * still. */
+static enum err
+under_root(struct cmd *cmd, const struct remote_trust *trust,
+    struct bytes der, int64_t when, unsigned eku, bool *ret_good)
+{
+	enum x509_verdict verdict = X509_DENY_OTHER;
+	enum err err;
+
+	err = x509_verify(trust->paths, der, when, eku, &verdict, NULL, 0,
+	    &cmd->diag);
+	if (!err)
+		*ret_good = verdict == X509_ACCEPT;
+	return err;
+}
+
+/* The document signer of this kid. */
+static enum err
+signer_find(struct cmd *cmd, const struct remote_trust *trust,
+    struct bytes kid, struct public_key *ret_key, bool *ret_found)
+{
+	struct bytes rest = buf_bytes(&trust->certificates), der;
+	uint8_t found[COSE_KID_SIZE];
+	struct x509_info info;
+	bool good = false;
+	enum err err;
+
+	while (pem_next(&rest, &der)) {
+		err = x509_read(der, &info, &cmd->diag);
+		if (err)
+			return err;
+		if (info.ca || cose_key_thumbprint(&info.public_key, found) ||
+		    !bytes_equal(kid, bytes_of(found, sizeof(found))))
+			continue;
+		err = under_root(cmd, trust, der, info.not_before,
+		    EKU_DOCUMENT_SIGNING, &good);
+		if (err)
+			return err;
+		if (!good)
+			continue;
+		public_key_copy(ret_key, &info.public_key);
+		*ret_found = true;
+		return ERR_OK;
+	}
+	*ret_found = false;
+	return ERR_OK;
+}
+
+static enum err
+document_check(struct cmd *cmd, const struct remote_trust *trust,
+    const char *word, struct remote_document *d)
+{
+	_cleanup_verifier_ struct verifier *verifier = NULL;
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	bool good = false;
+	enum err err;
+
+	err = signer_find(cmd, trust, d->document.message.kid, &d->signer,
+	    &good);
+	if (!err && !good)
+		return not_good(cmd, word, "is signed by no document signer "
+		    "of this ecosystem");
+	if (!err)
+		err = verifier_new(&d->signer, &verifier, &cmd->diag);
+	if (!err)
+		err = sha256_new(&sha256, &cmd->diag);
+	if (!err)
+		err = document_verify(&d->document, verifier, d->signer.alg,
+		    sha256, &good);
+	return err || good ? err : not_good(cmd, word, "is no document that "
+	    "its signer signed");
+}
+
+/* That of the log, which devices without certificates are told as well. */
+static enum err
+issuer_of_log(struct cmd *cmd, const struct remote_trust *trust,
+    const char *word, struct remote_document *d)
+{
+	struct x509_info info;
+	bool good = false;
+	enum err err;
+
+	err = remote_file(cmd, d->address.log == LOG_ONLINE_NUMBER ?
+	    "/pub/ca/" LOG_ONLINE ".cer" : "/pub/ca/" LOG_BULK ".cer",
+	    &d->issuer);
+	if (!err)
+		err = x509_read(buf_bytes(&d->issuer), &info, &cmd->diag);
+	if (!err && info.ca)
+		err = under_root(cmd, trust, buf_bytes(&d->issuer),
+		    info.not_before, 0, &good);
+	return err || good ? err : not_good(cmd, word, "is of a CA without a "
+	    "path to the root");
+}
+
+/* The CA that issued its certificates, which say whose they are. */
+static enum err
+issuer_find(struct cmd *cmd, const struct remote_trust *trust,
+    const char *word, struct remote_document *d)
+{
+	struct bytes rest = buf_bytes(&trust->certificates), der, leaf;
+	_cleanup_buf_ struct buf name = BUF_INIT;
+	uint8_t hash[SHA256_SIZE];
+	struct x509_info info;
+	bool good = false;
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < d->document.key_count; i++)
+		if (d->document.keys[i].certificate.len > 0)
+			break;
+	if (i == d->document.key_count)
+		return issuer_of_log(cmd, trust, word, d);
+	leaf = d->document.keys[i].certificate;
+	err = x509_read(leaf, &info, &cmd->diag);
+	if (!err)
+		err = under_root(cmd, trust, leaf, info.not_before, 0, &good);
+	while (!err && good && pem_next(&rest, &der)) {
+		buf_clear(&name);
+		err = x509_subject(der, &name, &cmd->diag);
+		if (!err)
+			err = sha256_once(buf_bytes(&name), hash);
+		if (err || memcmp(hash, info.issuer, SHA256_SIZE) != 0)
+			continue;
+		buf_put_bytes(&d->issuer, der);
+		return buf_err(&d->issuer);
+	}
+	return err ? err : not_good(cmd, word, "has certificates without a "
+	    "path to the root");
+}
+
+/* Is it of this place? Its status list says so. */
+static bool
+is_at(const struct document *d, uint32_t log, uint64_t index)
+{
+	char list[TEXT_SIZE];
+	size_t len;
+
+	len = (size_t)snprintf(list, sizeof(list), "/%s-%08llx.cwt",
+	    log == LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK,
+	    (unsigned long long)(index >> STATUS_LIST_BITS));
+	return d->status_uri.len > len && memcmp(d->status_uri.ptr +
+	    d->status_uri.len - len, list, len) == 0 && d->status_idx ==
+	    (index & ((UINT64_C(1) << STATUS_LIST_BITS) - 1));
+}
+
+/* 17, bulk/17, online/4 */
+static bool
+is_address(const char *word, const struct address *address)
+{
+	char text[TEXT_SIZE];
+
+	(void)snprintf(text, sizeof(text), "%s/%llu", address->log ==
+	    LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK,
+	    (unsigned long long)address->index);
+	if (strchr(word, '/') != NULL)
+		return strcmp(word, text) == 0;
+	return address->log == LOG_BULK_NUMBER &&
+	    strcmp(word, strchr(text, '/') + 1) == 0;
+}
+
+/* A UEID, or the serial number of one of its certificates. */
+static bool
+is_octets(const char *word, const struct document *d)
+{
+	uint8_t octets[SERIAL_SIZE];
+	char hex[2 * SERIAL_SIZE + 1];
+	struct x509_info info;
+	size_t i, used = 0, len = 0;
+
+	for (; *word != '\0'; word++) {
+		if (*word == ':')
+			continue;
+		if (used == 2 * SERIAL_SIZE)
+			return false;
+		hex[used++] = *word;
+	}
+	hex[used] = '\0';
+	if (hex_decode(hex, octets, sizeof(octets), &len) != ERR_OK ||
+	    len == 0)
+		return false;
+	if (bytes_equal(d->ueid, bytes_of(octets, len)))
+		return true;
+	for (i = 0; i < d->key_count; i++)
+		if (d->keys[i].certificate.len > 0 &&
+		    x509_read(d->keys[i].certificate, &info, NULL) ==
+		    ERR_OK && bytes_equal(bytes_of(info.serial,
+		    info.serial_len), bytes_of(octets, len)))
+			return true;
+	return false;
+}
+
+static bool
+is_named(const char *word, const struct document_name *name)
+{
+	static const enum name_type types[] = { NAME_TEXT, NAME_MAC,
+		NAME_IMEI };
+	char kind[PREFIX_SIZE], text[NAME_TEXT_SIZE];
+	const char *equals = strchr(word, '=');
+	struct bytes said;
+	size_t i;
+
+	(void)snprintf(kind, sizeof(kind), "%.*s", (int)name->kind.len,
+	    (const char *)name->kind.ptr);
+	/* with its kind before it, or not: a name may have a = in it */
+	said = bytes_text(word);
+	if (equals != NULL && strlen(kind) == (size_t)(equals - word) &&
+	    strncmp(kind, word, strlen(kind)) == 0)
+		said = bytes_text(equals + 1);
+	for (i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (name_read(kind, types[i], said, text, NULL) == ERR_OK &&
+		    bytes_equal(name->text, bytes_text(text)))
+			return true;
+	return false;
+}
+
+/* Is it what the word names? */
+static bool
+is_meant(const char *word, const struct remote_document *d)
+{
+	size_t i;
+
+	if (is_address(word, &d->address) || is_octets(word, &d->document))
+		return true;
+	for (i = 0; i < d->document.name_count; i++)
+		if (is_named(word, &d->document.names[i]))
+			return true;
+	return false;
+}
+
+static enum err
+octets_read(struct cmd *cmd, const struct json_value *answer,
+    const char *name, bool encoded, struct buf *out)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	char *room = (char *)buf_extend(&text, OCTETS_TEXT_SIZE);
+	enum err err;
+
+	if (room == NULL)
+		return diag_nomem(&cmd->diag);
+	err = json_get_text(answer, name, room, OCTETS_TEXT_SIZE, &cmd->diag);
+	if (err)
+		return err;
+	if (!encoded) {
+		buf_put_bytes(out, bytes_text(room));
+		return buf_err(out);
+	}
+	return base64url_decode(bytes_text(room), out) == ERR_OK ? ERR_OK :
+	    diag_fail(&cmd->diag, ERR_IO, NULL, "%s: no base64url", name);
+}
+
+static enum err
+document_read(struct cmd *cmd, const struct json_value *answer,
+    struct remote_document *d)
+{
+	static const struct column columns[] = {
+		{ "log", COLUMN_TEXT }, { "index", COLUMN_NUMBER }, { NULL, 0 }
+	};
+	struct value v[COLUMNS_MAX] = { { .has = false } };
+	enum err err;
+
+	err = row_read(answer, columns, v, &cmd->diag);
+	if (!err)
+		err = octets_read(cmd, answer, "document", true, &d->encoded);
+	if (!err)
+		err = document_parse(buf_bytes(&d->encoded), &d->document,
+		    &cmd->diag);
+	if (err)
+		return unread(cmd, err);
+	d->address = (struct address){ strcmp(v[0].text, LOG_ONLINE) == 0 ?
+		LOG_ONLINE_NUMBER : LOG_BULK_NUMBER, v[1].number };
+	return ERR_OK;
+}
+
+/* Of the same place: what a name names may be another identity by now. */
+static enum err
+jwt_get(struct cmd *cmd, const char *word, struct remote_document *d)
+{
+	_cleanup_json_value_ struct json_value *answer = NULL;
+	char target[TARGET_SIZE];
+	enum err err;
+
+	(void)snprintf(target, sizeof(target), "/v1/identities/%s/%llu/jwt",
+	    d->address.log == LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK,
+	    (unsigned long long)d->address.index);
+	err = remote_ask(cmd, "GET", target, &answer);
+	if (err)
+		return err;
+	err = octets_read(cmd, answer, "jwt", false, &d->jwt);
+	return err ? unread(cmd, err) : d->jwt.len > 0 ? ERR_OK :
+	    not_good(cmd, word, "has no JWT");
+}
+
+/* Signed by any of the signers: it is made now, the document was before. */
+static enum err
+jwt_check(struct cmd *cmd, const struct remote_trust *trust,
+    const char *word, const struct remote_document *d)
+{
+	const struct rendering_source source = { .document = &d->document,
+		.encoded = buf_bytes(&d->encoded) };
+	struct bytes rest = buf_bytes(&trust->certificates), der;
+	uint8_t kid[COSE_KID_SIZE];
+	struct public_key key;
+	struct x509_info info;
+	bool good = false;
+	enum err err;
+
+	while (pem_next(&rest, &der)) {
+		err = x509_read(der, &info, &cmd->diag);
+		if (!err)
+			err = cose_key_thumbprint(&info.public_key, kid);
+		if (!err && !info.ca)
+			err = signer_find(cmd, trust, bytes_of(kid,
+			    sizeof(kid)), &key, &good);
+		if (!err && good)
+			err = rendering_jwt_check(&source,
+			    buf_bytes(&d->jwt), &key, &good, &cmd->diag);
+		if (err || good)
+			return err;
+	}
+	return not_good(cmd, word, "is not the JWT of the document");
+}
+
+static enum err
+target_put(struct cmd *cmd, char target[TARGET_SIZE], const char *word,
+    uint32_t generation)
+{
+	size_t len;
+
+	(void)snprintf(target, TARGET_SIZE, "/v1/identities/");
+	if (word[0] == '\0' || !segment_put(target, TARGET_SIZE, word) ||
+	    strlen(target) + sizeof("/document?signer=99") > TARGET_SIZE)
+		return diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,
+		    "\"%.70s\": no such name", word);
+	len = strlen(target);
+	(void)snprintf(target + len, TARGET_SIZE - len, generation != 0 ?
+	    "/document?signer=%u" : "/document", generation);
+	return ERR_OK;
+}
+
+static enum err
+document_get(struct cmd *cmd, const struct remote_trust *trust,
+    const char *word, uint32_t generation, struct remote_document *d)
+{
+	_cleanup_json_value_ struct json_value *answer = NULL;
+	char target[TARGET_SIZE];
+	enum err err;
+
+	err = target_put(cmd, target, word, generation);
+	if (!err)
+		err = remote_ask(cmd, "GET", target, &answer);
+	if (!err)
+		err = document_read(cmd, answer, d);
+	if (!err)
+		err = document_check(cmd, trust, word, d);
+	if (!err && (!is_at(&d->document, d->address.log, d->address.index) ||
+	    !is_meant(word, d)))
+		err = not_good(cmd, word, "is of another identity");
+	return err ? err : issuer_find(cmd, trust, word, d);
+}
+
+enum err
+remote_document_get(struct cmd *cmd, const struct remote_trust *trust,
+    const char *word, uint32_t generation, bool jwt,
+    struct remote_document *ret_document)
+{
+	struct remote_document d = REMOTE_DOCUMENT_INIT;
+	_cleanup_buf_ struct buf hex = BUF_INIT;
+	enum err err;
+
+	err = document_get(cmd, trust, word, generation, &d);
+	if (!err && jwt)
+		err = jwt_get(cmd, word, &d);
+	if (!err && jwt)
+		err = jwt_check(cmd, trust, word, &d);
+	if (!err) {
+		buf_put_hex(&hex, d.document.ueid);
+		err = buf_err(&hex);
+	}
+	if (err) {
+		remote_document_release(&d);
+		return err;
+	}
+	(void)snprintf(d.ueid_hex, sizeof(d.ueid_hex), "%s", buf_text(&hex));
+	*ret_document = d;
+	return ERR_OK;
+}
+
+enum err
+remote_document_render(struct cmd *cmd, const struct remote_document *d,
+    const struct export_options *options, struct buf *out)
+{
+	struct rendering_source source = { .slot = options->slot,
+	    .encoded = buf_bytes(&d->encoded), .document = &d->document,
+	    .line = options->line, .password = options->password };
+	enum err err;
+
+	if ((options->rendering->traits & RENDERING_SIGNS) != 0) {
+		buf_put_bytes(out, buf_bytes(&d->jwt));
+		return buf_err(out);
+	}
+	source.chain[0] = buf_bytes(&d->issuer);
+	source.chain[1] = remote_root();
+	source.chain_count = 2;
+	err = options->rendering->put(&source, out, &cmd->diag);
+	return err ? diag_fail(&cmd->diag, err, NULL, "identity %llu: %s",
+	    (unsigned long long)d->address.index, err_name(err)) : ERR_OK;
+}

@@ -1,0 +1,112 @@
+#include "lib/authority/order_count.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/authority/authority_internal.h"
+
+void
+order_counts_release(struct order_counts *counts)
+{
+	free(counts->orders);
+	*counts = (struct order_counts){ .count = 0 };
+}
+
+enum err
+order_counts_add(struct order_counts *counts, uint32_t order, uint64_t count,
+    struct diag *diag)
+{
+	size_t i;
+
+	if (counts->orders == NULL)
+		counts->orders = calloc(ORDER_COUNTS_MAX,
+		    sizeof(*counts->orders));
+	if (counts->orders == NULL)
+		return diag_nomem(diag);
+	for (i = 0; i < counts->count; i++)
+		if (counts->orders[i].order == order)
+			break;
+	if (i == ORDER_COUNTS_MAX)
+		return ERR_OK;
+	if (i == counts->count)
+		counts->orders[counts->count++] = (struct order_count){
+			order, 0 };
+	counts->orders[i].count += count;
+	return ERR_OK;
+}
+
+static int
+count_compare(const void *a, const void *b)
+{
+	const struct order_count *x = a, *y = b;
+
+	return x->order < y->order ? -1 : x->order > y->order;
+}
+
+void
+order_counts_sort(struct order_counts *counts)
+{
+	if (counts->count > 0)
+		qsort(counts->orders, counts->count,
+		    sizeof(*counts->orders), count_compare);
+}
+
+static enum err
+range_count(struct authority *authority, const struct status_range *range,
+    struct order_counts *counts, struct diag *diag)
+{
+	uint64_t at, stop, end = range->first + range->count;
+	struct store_range row;
+	enum err err = ERR_OK;
+
+	for (at = range->first; at < end && !err; at = stop) {
+		err = store_range_get(authority->store, range->log, at, &row,
+		    diag);
+		if (err)
+			break;
+		stop = row.first + row.count < end ? row.first + row.count :
+		    end;
+		err = order_counts_add(counts, row.order, stop - at, diag);
+	}
+	return err;
+}
+
+enum err
+order_counts_of(struct authority *authority,
+    const struct status_range *ranges, size_t count,
+    struct order_counts *counts, struct diag *diag)
+{
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < count && !err; i++)
+		err = range_count(authority, &ranges[i], counts, diag);
+	order_counts_sort(counts);
+	return err;
+}
+
+enum err
+order_product_get(struct authority *authority, uint32_t number,
+    struct order_product *ret_product, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_object product;
+	struct store_order order;
+	enum err err;
+
+	if (number == 0) {
+		*ret_product = (struct order_product){ .name = "" };
+		return ERR_OK;
+	}
+	err = store_order_get(authority->store, number, &order, diag);
+	if (!err)
+		err = authority_object_by_hash(authority, STORE_PRODUCT,
+		    order.product, &body, &product, diag);
+	if (err)
+		return err;
+	(void)snprintf(ret_product->name, sizeof(ret_product->name), "%s",
+	    product.name);
+	(void)snprintf(ret_product->version, sizeof(ret_product->version),
+	    "%s", product.version);
+	return ERR_OK;
+}

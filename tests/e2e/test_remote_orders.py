@@ -1,0 +1,376 @@
+"""imprint --server: orders as where the authority is. Lists of devices, names
+from standard input, what makes up for an order's loss."""
+import hashlib
+import json
+import os
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+import reader
+from conftest import PASSPHRASE, PRODUCTS, program_needed, run
+from imprintd import Server
+from test_api import Remote
+from test_list_orders import (manifest, point, proof, requests_write,
+                              tag_add)
+from test_lists import Maker
+from test_modes import approve, chips_check, chips_list
+from test_names import METER, csv_write, meters
+from test_reconcile import Line, first, made    # noqa: F401
+from test_remote import HOST, Elsewhere, between, later
+from test_remote_files import put
+
+pytestmark = program_needed("imprintd")
+
+ORDER_CREATE = 4
+CHIP = 2
+CAMERA = PRODUCTS / "camera.yaml"
+
+
+def ids(count, mark):
+    return [bytes([mark, n]) for n in range(count)]
+
+
+def p256(count):
+    return [ec.generate_private_key(ec.SECP256R1()) for _ in range(count)]
+
+
+def chips_make(count, mark):
+    """Of no other test here: an id is one chip's."""
+    return {b"%s-%d" % (mark, n): key for n, key in enumerate(p256(count))}
+
+
+@pytest.fixture(scope="module")
+def prepared(stocked, tmp_path_factory):
+    """Alone, the first operator registers a chip maker and adds a second
+    operator. To be copied."""
+    root = tmp_path_factory.mktemp("orders")
+    eco = stocked.copy(root / "eco")
+    eco.acme = Maker(root)
+    eco.imprint("chip-maker", "add", "acme", "--cert", eco.acme.pem)
+    tag_add(eco, root)
+    eco.tag = root / "tag.yaml"
+    passphrase = root / "bea.passphrase"
+    passphrase.write_text(PASSPHRASE + "\n")
+    passphrase.chmod(0o600)
+    eco.imprint("operator", "add", "bea", "--new-passphrase-file",
+                passphrase)
+    eco.bea = ["--operator", "bea", "--operator-passphrase-file", passphrase]
+    return eco
+
+
+def copy(prepared, root):
+    eco = prepared.copy(root)
+    eco.acme, eco.tag, eco.bea = prepared.acme, prepared.tag, prepared.bea
+    return eco
+
+
+@pytest.fixture(scope="module")
+def eco(prepared, tmp_path_factory):
+    return copy(prepared, tmp_path_factory.mktemp("served") / "eco")
+
+
+@pytest.fixture(scope="module")
+def server(eco):
+    with Server(eco, name=HOST, fronts=1) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def there(eco, server, tmp_path_factory):
+    return Elsewhere(tmp_path_factory.mktemp("elsewhere") / "op", eco,
+                     server.port)
+
+
+@pytest.fixture(scope="module")
+def liar(there, tmp_path_factory):
+    out = tmp_path_factory.mktemp("between")
+    there("service", "add", "between", "--dns", HOST, "--out", out)
+    return out / "between.pem", out / "between.key"
+
+
+def create(there, path, *argv, product=CAMERA, mode="chip", code=0, **more):
+    done = there("order", "create", "--product", product, "--mode", mode,
+                 "--list", path, "--station", "line-1", *argv, "--json",
+                 code=code, **more)
+    return done if code else done.json["order"]
+
+
+def shown(eco, number):
+    return eco.imprint("order", "show", number, "--json").json["list"]
+
+
+def orders(eco):
+    return reader.rows(eco.db, "SELECT count(*) FROM orders")[0][0]
+
+
+def by(maker, name="acme"):
+    return ["--chip-maker", name, "--cert", maker.pem]
+
+
+def test_manifest(eco, there, tmp_path):
+    """The operator says who signed; the authority asks its registry."""
+    keys = p256(6)
+    names = ids(6, 1)
+    path = manifest(eco.acme, tmp_path / "chips.json", names, keys)
+    before = orders(eco)
+    said = create(there, path, code=5)
+    assert "--chip-maker NAME --cert FILE" in said.err
+    other = Maker(tmp_path, "other")
+    create(there, path, *by(other), code=5)
+    # of a maker that is not registered, and under another's name
+    strange = manifest(other, tmp_path / "strange.json", names, keys)
+    said = create(there, strange, *by(other), code=5)
+    assert "strange.json" in said.err
+    said = create(there, path, *by(eco.acme, "acne"), code=5)
+    assert "is not the list that the request was signed for" in said.err
+    assert orders(eco) == before
+    number = create(there, path, *by(eco.acme))
+    assert {k: shown(eco, number)[k] for k in ("entries", "source")} == {
+        "entries": 6, "source": "acme"}
+    # a device has one identity
+    assert "one device has one identity" in create(
+        there, path, *by(eco.acme), code=4).err
+    there("order", "run", number)
+    chips_check(eco, dict(zip(names, keys)), number, evidence=2)
+
+
+def test_words(eco, there, tmp_path):
+    path = manifest(eco.acme, tmp_path / "chips.json", ids(2, 9), p256(2))
+    usage = [["--chip-maker", "acme"], ["--cert", eco.acme.pem]]
+    for argv in usage:
+        create(there, path, *argv, code=2)
+    # here the registry says it
+    eco.imprint("order", "create", "--product", "camera", "--mode", "chip",
+                "--list", path, "--station", "line-1", *by(eco.acme),
+                code=2)
+    digest = there("product", "list", "--json").json[0]["hash"]
+    assert "as a file" in create(there, path, *by(eco.acme), product=digest,
+                                 code=2).err
+    assert there("order", "create", "--top-up", 1, "--count", 1, "--station",
+                 "line-1", code=2).err
+
+
+def test_csv(eco, there, tmp_path):
+    """Under a detached signature; more than a part."""
+    count = 900
+    keys, names = p256(count), [bytes([2, *n.to_bytes(2, "big")])
+                                for n in range(count)]
+    path = tmp_path / "chips.csv"
+    path.write_text("id,key\n" + "".join(
+        f"{i.hex()},{point(k).hex()}\n" for i, k in zip(names, keys)))
+    assert path.stat().st_size > 2 * (48 << 10)
+    number = create(there, path, "--list-signature", eco.acme.sign(path),
+                    *by(eco.acme))
+    assert shown(eco, number)["entries"] == count
+    there("order", "cancel", number, "--no-publish")
+
+
+def test_requests(eco, there, tmp_path):
+    """A directory of them; as one file it is known already."""
+    keys = p256(3)
+    folder = tmp_path / "csrs"
+    folder.mkdir()
+    for n, key in enumerate(keys):
+        requests_write(folder / f"{n}.csr", [key])
+    number = create(there, folder, product=eco.tag, mode="device-key")
+    assert shown(eco, number)["entries"] == 3
+    again = requests_write(tmp_path / "all.csr", keys[:1])
+    said = create(there, again, product=eco.tag, mode="device-key", code=4)
+    # by its name, as its operator knows it
+    assert "all.csr: entry 1: its key or id is that of" in said.err
+
+
+def test_proofs(eco, there, tmp_path):
+    """What they are over is told to the authority as well."""
+    path = tmp_path / "keys.cose"
+    path.write_bytes(b"".join(proof(i, k, "order of May")
+                              for i, k in zip(ids(3, 3), p256(3))))
+    options = {"product": eco.tag, "mode": "device-key"}
+    said = create(there, path, "--challenge", "order of June", code=5,
+                  **options)
+    assert "is over another text" in said.err
+    number = create(there, path, "--challenge", "order of May", **options)
+    assert shown(eco, number)["entries"] == 3
+
+
+def test_approved(eco, there, tmp_path):
+    """An unsigned list, with another operator's word."""
+    chips = chips_make(8, b"a")
+    path = chips_list(tmp_path / "chips.cbor", chips)
+    assert "no second operator approved it" in create(there, path,
+                                                      code=5).err
+    word = approve(eco, path, eco.bea)
+    number = create(there, path, "--approval", word)
+    assert shown(eco, number)["sha256"] == hashlib.sha256(
+        path.read_bytes()).hexdigest()
+    # good for one order
+    create(there, chips_list(tmp_path / "more.cbor", chips_make(8, b"b")),
+           "--approval", word, code=5)
+
+
+def test_names_and_chips(eco, there, tmp_path):
+    """Both files go along, and each is what the request says."""
+    chips = chips_make(40, b"c")
+    path = chips_list(tmp_path / "chips.cbor", chips)
+    names = csv_write(tmp_path / "names.csv", meters(40, first=100000))
+    word = approve(eco, path, eco.bea, product=METER)
+    product = PRODUCTS / f"{METER}.yaml"
+    number = create(there, path, "--approval", word, "--names", names,
+                    product=product)
+    said = eco.imprint("order", "show", number, "--json").json
+    assert said["list"]["entries"] == said["names_file"]["lines"] == 40
+    assert said["names_file"]["sha256"] == hashlib.sha256(
+        names.read_bytes()).hexdigest()
+
+
+def test_names_from_stdin(eco, there, tmp_path):
+    path = csv_write(tmp_path / "names.csv", meters(3000, first=200000))
+    argv = there.argv("order", "create", "--product",
+                      PRODUCTS / f"{METER}.yaml", "--names", "-",
+                      "--station", "line-1", "--json")
+    number = run(*argv, stdin=path.read_bytes()).json["order"]
+    assert eco.imprint("order", "show", number, "--json").json[
+        "names_file"] == {"lines": 3000, "sha256": hashlib.sha256(
+            path.read_bytes()).hexdigest()}
+    said = run(*argv, stdin=b"serial-number,imei\nx\n", code=2)
+    assert "standard input" in said.err
+    assert not (there.root / "home").exists()
+
+
+def test_top_up(made, tmp_path):    # noqa: F811
+    """What the reports call lost, and no more; of the same product."""
+    line = made.copy(tmp_path / "eco")
+    eco = line.eco
+    eco.imprint("product", "add", CAMERA)
+    line.reconcile(line.report("line-1", 1, first(line)))
+    gadget = eco.root / "gadget.yaml"
+    with Server(eco, name=HOST, fronts=1) as server:
+        there = Elsewhere(tmp_path / "op", eco, server.port)
+        argv = ["order", "create", "--top-up", 1, "--station", "line-2"]
+        assert "another product" in there(
+            *argv, "--product", CAMERA, "--count", 2, code=2).err
+        assert "are not allowed" in there(
+            *argv, "--product", gadget, "--count", 3, code=4).err
+        number = there(*argv, "--product", gadget, "--count", 2,
+                       "--json").json["order"]
+        there("order", "run", number)
+        there(*argv, "--product", gadget, "--count", 1, code=4)
+    eco.check_complete(number)
+
+
+def test_lost_on_the_way(eco, there, server, liar, tmp_path):
+    """Parts and answers lost, one order; the server lost what was handed in:
+    all files once more."""
+    path = chips_list(tmp_path / "chips.cbor", chips_make(4, b"d"))
+    word = approve(eco, path, eco.bea)
+    before, lost = orders(eco), []
+
+    def lose(*said):
+        """Each answer the first time."""
+        key = carrier.seen[-1]
+        if key not in lost:
+            lost.append(key)
+            return None
+        return said
+
+    later()
+    with between(server, liar, lose) as carrier:
+        create(there, path, "--approval", word, port=carrier.server_port)
+    assert orders(eco) == before + 1
+    assert len(lost) == 3 and len(carrier.seen) == 6
+
+    path = chips_list(tmp_path / "more.cbor", chips_make(4, b"e"))
+    word = approve(eco, path, eco.bea)
+    told = []
+
+    def forget(status, data, fields):
+        told.append(status)
+        return (409, json.dumps({"title": "x", "status": 409, "detail": "x",
+                                 "reason": "state"}).encode(), fields) \
+            if len(told) == 2 else (status, data, fields)
+
+    with between(server, liar, forget) as carrier:
+        create(there, path, "--approval", word, port=carrier.server_port)
+    assert [p.partition("as=")[2].partition("&")[0] for _, p, _ in carrier.seen[:4]] == [
+        "devices", "about", "devices", "about"]
+    assert orders(eco) == before + 2
+
+
+def about(submit=None):
+    return reader.cbor_encode(submit or [False, True, "", "l.cbor", "", "",
+                                         "", b""])
+
+
+def target(part, at=0, kind="devices"):
+    return (f"/v1/files?as={kind}&at={at}&part="
+            f"{hashlib.sha256(part).hexdigest()}")
+
+
+def test_parts(prepared, tmp_path):
+    """As any other client hands them in: one rejection for each check."""
+    eco = copy(prepared, tmp_path / "eco")
+    with Server(eco, name=HOST, fronts=1) as server:
+        parts_check(eco, server, Remote(eco))
+
+
+def parts_check(eco, server, admin):
+    chips = chips_make(3, b"f")
+    listed = chips_list(eco.root / "l.cbor", chips).read_bytes()
+    word = approve(eco, eco.root / "l.cbor", eco.bea).read_bytes()
+    product = bytes.fromhex(next(
+        p["hash"] for p in eco.imprint("product", "list", "--json").json
+        if p["product"] == "camera"))
+    ident = os.urandom(16)
+
+    def request(entries=3, **more):
+        return admin.request(ORDER_CREATE, reader.cbor_encode(
+            [product, 3, ["line-1"], None,
+             [CHIP, reader.sha256(listed), entries, word]]),
+            when=admin.later(), **more)
+
+    def hand(part, code=200, **more):
+        return put(server, admin, 0, part, code, target=target(part, **more))
+
+    # nothing of it is here, and nothing of it is on record
+    before = len(reader.rows(eco.db, "SELECT seq FROM operation"))
+    assert "handed in" in admin.send(server, request(), 404)["detail"]
+    assert hand(about(), 409, kind="about")["reason"] == "state"
+    assert hand(listed[9:], 409, at=9)["reason"] == "state"
+    hand(b"names", kind="file", code=422)
+    for kind in ("", "x", "devices&x=1"):
+        assert hand(listed, 422, kind=kind)["reason"] == "invalid"
+    # a file of another kind is not it
+    put(server, admin, 0, listed)
+    assert "handed in" in admin.send(server, request(), 404)["detail"]
+    hand(listed)
+    for bad in (b"", b"\x00", about() + b"\x00", reader.cbor_encode([True]),
+                about([False, True, "", "l" * 256, "", "", "", b""]),
+                about([False, True, "", "", "", "", "", bytes(33 << 10)])):
+        assert hand(bad, 400, kind="about")["reason"] == "malformed"
+    assert hand(about(), 400, kind="about", at=1)["reason"] == "limit"
+    assert len(reader.rows(eco.db, "SELECT seq FROM operation")) == before
+    # read otherwise than it is
+    hand(about([False, True, "", "l.cbor", "csr", "", "", b""]),
+         kind="about")
+    assert "l.cbor: " in admin.send(server, request(), 422)["detail"]
+    # it begins anew: what was said about it is forgotten
+    hand(listed)
+    # not the list that was signed for
+    altered = bytearray(listed)
+    altered[-1] ^= 1
+    hand(bytes(altered))
+    assert "file: " in admin.send(server, request(), 400)["detail"]
+    hand(listed)
+    hand(about(), kind="about")
+    assert admin.send(server, request(entries=4), 403)["reason"] == \
+        "signature"
+    good = request(ident=ident)
+    answer = admin.send(server, good)
+    assert not answer["repeated"]
+    # the second copy needs no file, which is gone, and does nothing
+    count = orders(eco)
+    again = admin.send(server, good)
+    assert again == {**answer, "repeated": True} and orders(eco) == count
+    assert hand(about(), 409, kind="about")["reason"] == "state"
+    assert not list(eco.dir.glob("upload*"))
