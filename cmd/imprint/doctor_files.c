@@ -12,6 +12,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "lib/authority/demand.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/publish.h"
 #include "lib/base/clock.h"
@@ -159,39 +160,8 @@ doctor_permissions(struct doctor *d)
 		    "it nor read what is not published", d->dir);
 }
 
-/* Octets of an identity: see the budgets in ARCHITECTURE.md. */
-#define REGISTRY_OCTETS	300
-#define PACK_OCTETS	2048	/* until a pack shows what it is */
 /* Less than one part in so many of the file system is left. */
 #define ROOM_LOW	20
-
-struct demand {
-	struct doctor	*d;
-	uint64_t	 left;		/* identities of open orders */
-	uint64_t	 recent;	/* issued for orders of this month */
-	uint64_t	 packed, octets;	/* in packs so far */
-};
-
-static enum err
-demand_order(void *ctx, const struct store_order *order)
-{
-	struct demand *demand = ctx;
-	struct store_pack pack;
-	uint32_t no;
-
-	if (order->state == ORDER_OPEN)
-		demand->left += order->count - order->committed;
-	if (order->created >= demand->d->now - 30 * DAY_S)
-		demand->recent += order->committed;
-	for (no = 1; no <= order->packs; no++) {
-		if (store_pack_get(authority_store(demand->d->authority),
-		    order->number, no, &pack, NULL) != ERR_OK)
-			break;
-		demand->packed += pack.committed;
-		demand->octets += pack.length;
-	}
-	return ERR_OK;
-}
 
 /* "1.5 GB" */
 static void
@@ -207,12 +177,13 @@ octets_format(double octets, char text[32])
 	    units[i]);
 }
 
+/* What each identity takes there, and each that was ordered more. */
 static void
 room_check(struct doctor *d, const char *path, const struct demand *demand,
-    double each)
+    double each, double each_ordered)
 {
 	char free_text[32], need_text[32], left_text[32], days[64] = "";
-	double room, whole, need, fits;
+	double room, whole, need, fits, last, all = each + each_ordered;
 	struct statvfs fs;
 
 	if (statvfs(path, &fs) != 0) {
@@ -222,14 +193,15 @@ room_check(struct doctor *d, const char *path, const struct demand *demand,
 	}
 	room = (double)fs.f_bavail * (double)fs.f_frsize;
 	whole = (double)fs.f_blocks * (double)fs.f_frsize;
-	need = (double)demand->left * each;
-	fits = room / each;
+	need = (double)demand->left * all;
+	fits = room / all;
 	octets_format(room, free_text);
 	octets_format(need, need_text);
 	number_format((uint64_t)fits, left_text);
-	if (demand->recent > 0)
+	last = demand_days(demand, room, each, each_ordered);
+	if (last >= 0)
 		(void)snprintf(days, sizeof(days), ", %.0f days as of late",
-		    fits / ((double)demand->recent / 30));
+		    last);
 	if (room < need)
 		doctor_say(d, DOCTOR_PROBLEM, "make room, or cancel an order "
 		    "before its run stops for want of it", "%s: %s free, and "
@@ -247,31 +219,28 @@ room_check(struct doctor *d, const char *path, const struct demand *demand,
 void
 doctor_disk(struct doctor *d)
 {
-	struct demand demand = { .d = d };
-	double registry = REGISTRY_OCTETS, pack = PACK_OCTETS;
 	struct stat home, packs;
+	struct demand demand;
 	char path[PATH_SIZE];
 
-	if (store_order_each(authority_store(d->authority), demand_order,
-	    &demand, NULL) != ERR_OK) {
+	if (authority_demand(d->authority, d->now, &demand, NULL) != ERR_OK) {
 		doctor_say(d, DOCTOR_SKIPPED, NULL,
 		    "not checked: orders cannot be read");
 		return;
 	}
-	if (demand.packed > 0)
-		pack = (double)demand.octets / (double)demand.packed;
 	doctor_path(d, "packs", path);
 	if (stat(path, &packs) == 0 && stat(d->dir, &home) == 0 &&
 	    packs.st_dev != home.st_dev) {
-		room_check(d, d->dir, &demand, registry);
-		room_check(d, path, &demand, pack);
+		room_check(d, d->dir, &demand, demand.registry_octets, 0);
+		room_check(d, path, &demand, 0, demand.pack_octets);
 	} else {
-		room_check(d, d->dir, &demand, registry + pack);
+		room_check(d, d->dir, &demand, demand.registry_octets,
+		    demand.pack_octets);
 	}
 	doctor_path(d, "publish", path);
 	if (stat(path, &packs) == 0 && stat(d->dir, &home) == 0 &&
 	    packs.st_dev != home.st_dev)
-		room_check(d, path, &demand, 64);
+		room_check(d, path, &demand, 64, 0);
 }
 
 static bool

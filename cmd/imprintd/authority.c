@@ -510,12 +510,24 @@ authority_confine(struct authority *authority, struct diag *diag)
 	return ERR_OK;
 }
 
+/* Of one that is not in doubt. Failing that, it becomes void: no more. */
+static void
+indices_give_back(struct enrol *enrol)
+{
+	struct diag diag = DIAG_INIT;
+
+	if (enrol != NULL && enrol_end(enrol, time_now(), &diag) != ERR_OK)
+		log_diag("authority", "what is reserved is not given back, "
+		    "or the anchor cannot be moved", &diag);
+}
+
 enum exit_code
 authority_role(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_enrol_ struct enrol *enrol = NULL;
 	struct desk *desk;
+	bool ran = false;
 	size_t i;
 	enum err err;
 
@@ -528,6 +540,7 @@ authority_role(struct cmd *cmd)
 		desk->locals[i].fd = -1;
 	for (i = 0; i < UPLOADS_MAX; i++)
 		upload_init(&desk->uploads[i]);
+	desk->endings = (struct buf)BUF_INIT;
 	desk->listener = -1;
 	desk->began = time_now();
 	desk->cmd = cmd;
@@ -556,8 +569,11 @@ authority_role(struct cmd *cmd)
 	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "authority: only imprintd serve starts it");
+	ran = !err;
 	if (!err)
 		err = desk_run(desk, &cmd->diag);
+	if (!err || !ran)
+		indices_give_back(enrol);
 	for (i = 0; i < PEERS_MAX; i++)
 		channel_release(&desk->peers[i].channel);
 	for (i = 0; i < UPLOADS_MAX; i++)
@@ -569,6 +585,7 @@ authority_role(struct cmd *cmd)
 		if (desk->locals[i].fd >= 0)
 			(void)close(desk->locals[i].fd);
 	export_free(&desk->export);
+	buf_release(&desk->endings);
 	free(desk);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

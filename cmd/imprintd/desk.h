@@ -7,6 +7,7 @@
 #define IMPRINT_CMD_IMPRINTD_DESK_H
 
 #include "cmd/imprintd/imprintd.h"
+#include "lib/authority/demand.h"
 #include "lib/authority/enrol.h"
 #include "lib/authority/request.h"
 #include "lib/authority/export.h"
@@ -159,6 +160,10 @@ struct desk {
 	uint64_t		 wishes;	/* anybody's: in nothing else */
 	uint64_t		 turns_lost;
 	struct desk_times	 turns, commits;
+	struct buf		 endings;	/* as told, of the objects */
+	uint64_t		 endings_place;	/* up to here */
+	struct demand		 demand;	/* as of a while ago */
+	int64_t			 demand_at;	/* when anew; 0: at once */
 	uint64_t		 front_starts, cut_off, upkeep_failed;
 };
 
@@ -262,6 +267,8 @@ MUST_USE enum err resource_product(struct desk *, const char *word,
     struct buf *out, struct diag *);
 MUST_USE enum err resource_signers(struct desk *, struct buf *out,
     struct diag *);
+MUST_USE enum err resource_logs(struct desk *, struct buf *out,
+    struct diag *);
 /* An identity's document, or the same as a JWT. */
 MUST_USE enum err resource_document(struct desk *, const char *word,
     const char *query, bool jwt, struct buf *out, struct diag *);
@@ -279,7 +286,12 @@ bool	identity_counts(const struct desk_job *);
 void	times_add(struct desk_times *, int64_t begun_ns);
 /* Prometheus' text. */
 void	figures_put(struct desk *, struct buf *);
+void	figures_head(struct buf *, const char *name, const char *type,
+	    const char *help);
 /* Publishes what is due; what fails is told, and tried again. */
 void	upkeep(struct desk *, int64_t now);
+
+/* expiry.c: Prometheus' text of what ends some day. */
+void	expiry_put(struct desk *, struct buf *);
 
 #endif

@@ -37,8 +37,8 @@ times_add(struct desk_times *times, int64_t begun_ns)
 	times->ns += (uint64_t)took;
 }
 
-static void
-head_put(struct buf *out, const char *name, const char *type,
+void
+figures_head(struct buf *out, const char *name, const char *type,
     const char *help)
 {
 	buf_printf(out, "# HELP imprint_%s %s\n# TYPE imprint_%s %s\n", name,
@@ -54,7 +54,7 @@ histogram_put(struct buf *out, const char *name, const char *help,
 	uint64_t count = 0;
 	size_t i;
 
-	head_put(out, name, "histogram", help);
+	figures_head(out, name, "histogram", help);
 	for (i = 0; i < INTERNAL_LATENCIES; i++) {
 		count += by[i];
 		buf_printf(out, "imprint_%s_bucket{le=\"%g\"} %llu\n", name,
@@ -80,15 +80,15 @@ fronts_put(struct desk *desk, struct buf *out)
 	uint64_t by[INTERNAL_LATENCIES + 1];
 	size_t i;
 
-	head_put(out, "connections", "gauge", "open to all fronts");
+	figures_head(out, "connections", "gauge", "open to all fronts");
 	buf_printf(out, "imprint_connections %llu\n",
 	    (unsigned long long)count_sum(desk, COUNT_CONNECTIONS));
-	head_put(out, "replies_total", "counter", "by class of status");
+	figures_head(out, "replies_total", "counter", "by class of status");
 	for (i = 0; i < 3; i++)
 		buf_printf(out, "imprint_replies_total{class=\"%s\"} %llu\n",
 		    replies[i].class, (unsigned long long)count_sum(desk,
 		    replies[i].which));
-	head_put(out, "files_total", "counter", "published files served");
+	figures_head(out, "files_total", "counter", "published files served");
 	buf_printf(out, "imprint_files_total %llu\n",
 	    (unsigned long long)count_sum(desk, COUNT_FILES));
 	for (i = 0; i <= INTERNAL_LATENCIES; i++)
@@ -96,14 +96,14 @@ fronts_put(struct desk *desk, struct buf *out)
 	histogram_put(out, "identity_seconds",
 	    "from a request to its answer, at the front", by,
 	    (double)count_sum(desk, COUNT_CALLS_US) / 1e6);
-	head_put(out, "front_starts_total", "counter", "of fronts");
+	figures_head(out, "front_starts_total", "counter", "of fronts");
 	buf_printf(out, "imprint_front_starts_total %llu\n",
 	    (unsigned long long)desk->front_starts);
-	head_put(out, "front_cut_off_total", "counter",
+	figures_head(out, "front_cut_off_total", "counter",
 	    "fronts that broke a rule of the channel");
 	buf_printf(out, "imprint_front_cut_off_total %llu\n",
 	    (unsigned long long)desk->cut_off);
-	head_put(out, "front_certificate_expiry_seconds", "gauge",
+	figures_head(out, "front_certificate_expiry_seconds", "gauge",
 	    "when the TLS certificate of a front ends");
 	for (i = 0; i < PEERS_MAX; i++)
 		if (desk->peers[i].used &&
@@ -124,21 +124,21 @@ published_put(struct desk *desk, struct buf *out)
 	int64_t now = time_now();
 	size_t i;
 
-	head_put(out, "crl_age_seconds", "gauge", "since thisUpdate");
+	figures_head(out, "crl_age_seconds", "gauge", "since thisUpdate");
 	for (i = 0; i < 2; i++)
 		if (authority_published(desk->authority, logs[i], &what,
 		    NULL) == ERR_OK)
 			buf_printf(out, "imprint_crl_age_seconds{log=\"%s\"}"
 			    " %lld\n", logs[i],
 			    (long long)(now - what.this_update));
-	head_put(out, "crl_expiry_seconds", "gauge", "until nextUpdate");
+	figures_head(out, "crl_expiry_seconds", "gauge", "until nextUpdate");
 	for (i = 0; i < 2; i++)
 		if (authority_published(desk->authority, logs[i], &what,
 		    NULL) == ERR_OK)
 			buf_printf(out, "imprint_crl_expiry_seconds{log="
 			    "\"%s\"} %lld\n", logs[i],
 			    (long long)(what.next_update - now));
-	head_put(out, "upkeep_failed_total", "counter",
+	figures_head(out, "upkeep_failed_total", "counter",
 	    "publications that failed");
 	buf_printf(out, "imprint_upkeep_failed_total %llu\n",
 	    (unsigned long long)desk->upkeep_failed);
@@ -151,7 +151,7 @@ disk_put(struct desk *desk, struct buf *out)
 
 	if (statvfs(authority_dir(desk->authority), &disk) != 0)
 		return;
-	head_put(out, "disk_free_bytes", "gauge", "where the registry is");
+	figures_head(out, "disk_free_bytes", "gauge", "where the registry is");
 	buf_printf(out, "imprint_disk_free_bytes %llu\n",
 	    (unsigned long long)disk.f_bavail * disk.f_frsize);
 }
@@ -162,9 +162,13 @@ figures_put(struct desk *desk, struct buf *out)
 	const char *name;
 	unsigned i;
 
-	head_put(out, "up", "gauge", "the authority answers");
+	figures_head(out, "up", "gauge", "the authority answers");
 	buf_printf(out, "imprint_up 1\n");
-	head_put(out, "requests_total", "counter",
+	figures_head(out, "authority_start_timestamp_seconds", "gauge",
+	    "when the authority was started");
+	buf_printf(out, "imprint_authority_start_timestamp_seconds %lld\n",
+	    (long long)desk->began);
+	figures_head(out, "requests_total", "counter",
 	    "of devices, by what was decided");
 	for (i = 0; i < VERDICTS_MAX; i++) {
 		name = identity_verdict_name(i);
@@ -173,7 +177,7 @@ figures_put(struct desk *desk, struct buf *out)
 			    "\"%s\"} %llu\n", name,
 			    (unsigned long long)desk->verdicts[i]);
 	}
-	head_put(out, "est_attributes_total", "counter",
+	figures_head(out, "est_attributes_total", "counter",
 	    "csrattrs, which anybody can ask for: in no other figure");
 	buf_printf(out, "imprint_est_attributes_total %llu\n",
 	    (unsigned long long)desk->wishes);
@@ -183,13 +187,14 @@ figures_put(struct desk *desk, struct buf *out)
 	histogram_put(out, "commit_seconds",
 	    "until what a turn has changed was durable", desk->commits.by,
 	    (double)desk->commits.ns / 1e9);
-	head_put(out, "turns_lost_total", "counter",
+	figures_head(out, "turns_lost_total", "counter",
 	    "whose requests were told to come again");
 	buf_printf(out, "imprint_turns_lost_total %llu\n",
 	    (unsigned long long)desk->turns_lost);
 	fronts_put(desk, out);
 	published_put(desk, out);
 	disk_put(desk, out);
+	expiry_put(desk, out);
 }
 
 /* Also when the clock was set back to long before. */

@@ -47,6 +47,23 @@ block_template(const struct enrol *e)
 	return e->product_count > 0 ? e->products[0]->template_id : 0;
 }
 
+/* An entry on indices, in the caller's transaction. */
+static enum err
+indices_record(struct enrol *e, enum operation_kind kind, uint64_t first,
+    uint64_t count, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	enum err err;
+
+	cbor_put_array(&body, 3);
+	cbor_put_uint(&body, LOG_ONLINE_NUMBER);
+	cbor_put_uint(&body, first);
+	cbor_put_uint(&body, count);
+	err = buf_err(&body);
+	return err ? err : operation_append(e->authority, kind, e->now,
+	    buf_bytes(&body), NULL, diag);
+}
+
 /* In the caller's transaction: the next indices, and the entry that says so,
  * which the anchor then holds. */
 static enum err
@@ -56,7 +73,6 @@ block_reserve(struct enrol *e, struct diag *diag)
 	    .count = ENROL_BLOCK, .epoch = e->log.epoch,
 	    .state = RANGE_RESERVED, .template = block_template(e),
 	    .issued = e->now, .evidence = EVIDENCE_BOOTSTRAP };
-	_cleanup_buf_ struct buf body = BUF_INIT;
 	enum err err;
 
 	if (e->block_count == ENROL_BLOCKS_MAX)
@@ -67,15 +83,9 @@ block_reserve(struct enrol *e, struct diag *diag)
 		err = store_range_reserve(e->authority->store, &range, diag);
 	if (!err)
 		err = rows_range_add(e->authority, &range, diag);
-	cbor_put_array(&body, 3);
-	cbor_put_uint(&body, range.log);
-	cbor_put_uint(&body, range.first);
-	cbor_put_uint(&body, range.count);
 	if (!err)
-		err = buf_err(&body);
-	if (!err)
-		err = operation_append(e->authority, OPERATION_RESERVE,
-		    e->now, buf_bytes(&body), NULL, diag);
+		err = indices_record(e, OPERATION_RESERVE, range.first,
+		    range.count, diag);
 	if (err)
 		return err;
 	e->blocks[e->block_count++] = range;
@@ -523,6 +533,61 @@ enrol_idle(struct enrol *e, int64_t now, struct diag *diag)
 	e->moved = false;
 	e->anchored = now;
 	return ERR_OK;
+}
+
+/* In the caller's transaction. */
+static enum err
+blocks_forget(struct enrol *e, struct diag *diag)
+{
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < e->block_count && !err; i++)
+		err = rows_range_take(e->authority, &e->blocks[i], diag);
+	if (!err)
+		err = store_range_release(e->authority->store,
+		    LOG_ONLINE_NUMBER, diag);
+	return err ? err : indices_record(e, OPERATION_RELEASE, e->log.size,
+	    indices_left(e), diag);
+}
+
+static enum err
+blocks_release(struct enrol *e, struct diag *diag)
+{
+	enum err err;
+
+	err = store_begin(e->authority->store, diag);
+	if (err)
+		return err;
+	err = blocks_forget(e, diag);
+	if (!err)
+		err = store_commit(e->authority->store, diag);
+	if (err) {
+		store_rollback(e->authority->store);
+		return err;
+	}
+	e->block_count = 0;
+	e->moved = true;
+	return ERR_OK;
+}
+
+enum err
+enrol_end(struct enrol *e, int64_t now, struct diag *diag)
+{
+	enum err err;
+
+	if (e->turn)
+		return diag_fail(diag, ERR_STATE, NULL,
+		    "enrolment: a turn is under way");
+	e->now = now;
+	err = log_read(e, diag);
+	/* what a dropped turn had signed is not given back */
+	if (!err)
+		err = spoiled_void(e, diag);
+	if (!err && e->block_count > 0)
+		err = blocks_release(e, diag);
+	e->anchor_due = e->anchor_due || e->moved;
+	return err ? err : enrol_idle(e, now, diag);
 }
 
 void

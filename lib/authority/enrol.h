@@ -106,7 +106,14 @@ struct enrol;
  */
 MUST_USE enum err enrol_open(struct authority *, int64_t now,
     struct enrol **ret_enrol, struct diag *);
-/* A turn under way is dropped. What is reserved stays so: the next
+/*
+ * The last, before enrol_close(), of one that stops in good order: what is
+ * reserved and was not taken is nobody's again, on record, so that it does not
+ * become void and fill the CRL. The anchor follows. ERR_STATE: a turn is under
+ * way. After an error it stays reserved, or the anchor is behind.
+ */
+MUST_USE enum err enrol_end(struct enrol *, int64_t now, struct diag *);
+/* A turn under way is dropped. What is still reserved stays so: the next
  * enrol_open(), or publication, makes it void. */
 void	enrol_close(struct enrol **);
 #define _cleanup_enrol_ __attribute__((cleanup(enrol_close)))

@@ -270,9 +270,12 @@ enrol_load(struct enrol *e, struct diag *diag)
 	}
 	enrol_unload(e);
 	err = load(e, diag);
-	/* templates are objects too */
+	/* templates are objects too: a registry that was put back to before
+	 * one would not list, of what is void, what may have been made of it */
 	if (!err)
 		err = stamp_read(e, &e->loaded, diag);
+	if (!err && e->loaded.objects != last)
+		e->anchor_due = true;
 	if (err)
 		enrol_unload(e);
 	return err;

@@ -23,6 +23,7 @@ operation_kind_name(unsigned kind)
 		[OPERATION_RESERVE] = "reserve", [OPERATION_FIELD] = "field",
 		[OPERATION_SERVER] = "server",
 		[OPERATION_ACKNOWLEDGE] = "acknowledge",
+		[OPERATION_RELEASE] = "release",
 	};
 
 	return kind >= 1 && kind < sizeof(names) / sizeof(names[0]) ?

@@ -53,6 +53,9 @@ enum operation_kind {
 	/* [head that a station signed, [[kind, name, version, hash], ...]]:
 	 * the acknowledgement that it was given (acknowledge.h) */
 	OPERATION_ACKNOWLEDGE = 13,
+	/* [log, first, count]: reserved, not taken and nobody's again: the
+	 * next reservation begins there */
+	OPERATION_RELEASE = 14,
 	OPERATION_EPOCH = 8	/* [epoch, anchor, [[log, first, count],
 				 * ...]]: see anchor.h */
 };

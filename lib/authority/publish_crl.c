@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/authority/operation.h"
 #include "lib/authority/publish_internal.h"
 #include "lib/authority/serial_feed.h"
 #include "lib/authority/status.h"
@@ -25,6 +26,8 @@ struct crl_walk {
 	struct diag		*diag;
 	struct slot_set		*sets;
 	size_t			 set_count;
+	unsigned		 field_slots;	/* of any of LOG_ONLINE */
+	bool			 field_known;
 	struct store_range	 range;		/* at hand; count 0: none */
 	unsigned		 slots;		/* its template's */
 	enum err		(*piece)(struct crl_walk *,
@@ -38,12 +41,24 @@ struct crl_walk {
 	uint64_t		 written;
 };
 
+static unsigned
+slots_of(const struct template *template)
+{
+	unsigned slots = 0;
+	size_t i;
+
+	for (i = 0; i < template->slot_count; i++)
+		if (template->slots[i].certificate != NULL)
+			slots |= 1U << template->slots[i].slot;
+	return slots;
+}
+
 static enum err
 template_slots(struct crl_walk *w, uint32_t id, unsigned *ret_slots)
 {
 	_cleanup_template_ struct template *template = NULL;
 	struct slot_set *more;
-	unsigned slots = 0;
+	unsigned slots;
 	size_t i;
 	enum err err;
 
@@ -58,9 +73,7 @@ template_slots(struct crl_walk *w, uint32_t id, unsigned *ret_slots)
 	    w->diag);
 	if (err)
 		return err;
-	for (i = 0; i < template->slot_count; i++)
-		if (template->slots[i].certificate != NULL)
-			slots |= 1U << template->slots[i].slot;
+	slots = slots_of(template);
 	more = reallocarray(w->sets, w->set_count + 1, sizeof(*more));
 	if (more == NULL)
 		return diag_nomem(w->diag);
@@ -70,11 +83,49 @@ template_slots(struct crl_walk *w, uint32_t id, unsigned *ret_slots)
 	return ERR_OK;
 }
 
+static enum err
+field_template(void *ctx, const struct store_object *object)
+{
+	_cleanup_template_ struct template *template = NULL;
+	struct crl_walk *w = ctx;
+	enum err err;
+
+	err = template_decode(object->body, &template, w->diag);
+	if (!err && template->log == LOG_ONLINE_NUMBER)
+		w->field_slots |= slots_of(template);
+	return err;
+}
+
+/* The slots that anything issued in the field can have certificates in: a
+ * template is durable before something is made of it. But a registry that was
+ * lost may have known others: all there can be. */
+static enum err
+field_slots(struct crl_walk *w, unsigned *ret_slots)
+{
+	struct authority *authority = w->publication->authority;
+	struct operation_head head;
+	enum err err = ERR_OK;
+
+	if (!w->field_known) {
+		err = operation_head(authority, &head, w->diag);
+		if (!err)
+			err = authority_object_each(authority, STORE_TEMPLATE,
+			    field_template, w, w->diag);
+		if (!err && head.epoch > 1)
+			w->field_slots = (1U << PRODUCT_SLOTS_MAX) - 1;
+	}
+	if (err)
+		return err;
+	w->field_known = true;
+	*ret_slots = w->field_slots;
+	return ERR_OK;
+}
+
 /*
  * A range of no template was skipped when an epoch began: the numbers of what
  * may have been signed in it went with the lost registry. Of the field, who
  * would have had an index, and so which product, was not settled when it became
- * void: the numbers of all slots.
+ * void: the numbers of all slots that there are in the field.
  */
 static enum err
 range_enter(struct crl_walk *w, uint64_t index)
@@ -87,7 +138,7 @@ range_enter(struct crl_walk *w, uint64_t index)
 	    &w->range, w->diag);
 	if (!err && p->log.log == LOG_ONLINE_NUMBER &&
 	    w->range.state == RANGE_VOID && w->range.template != 0)
-		w->slots = (1U << PRODUCT_SLOTS_MAX) - 1;
+		err = field_slots(w, &w->slots);
 	else if (!err && w->range.template != 0)
 		err = template_slots(w, w->range.template, &w->slots);
 	return err;

@@ -164,11 +164,11 @@ part_sum(void *ctx, const struct store_name_part *part)
 	return row_sum(walk, &row);
 }
 
-enum err
-rows_range_add(struct authority *authority, const struct store_range *range,
-    struct diag *diag)
+static enum err
+range_change(struct authority *authority, const struct store_range *range,
+    bool add, struct diag *diag)
 {
-	struct range_walk walk = { .authority = authority, .add = true };
+	struct range_walk walk = { .authority = authority, .add = add };
 	struct operation_head head;
 	enum err err;
 
@@ -181,6 +181,20 @@ rows_range_add(struct authority *authority, const struct store_range *range,
 		    range->first, part_sum, &walk, diag);
 	head.ranges = walk.sum;
 	return err ? err : operation_head_put(authority, &head, diag);
+}
+
+enum err
+rows_range_add(struct authority *authority, const struct store_range *range,
+    struct diag *diag)
+{
+	return range_change(authority, range, true, diag);
+}
+
+enum err
+rows_range_take(struct authority *authority, const struct store_range *range,
+    struct diag *diag)
+{
+	return range_change(authority, range, false, diag);
 }
 
 enum err

@@ -33,6 +33,9 @@ MUST_USE enum err rows_objects_add(struct authority *,
  * transaction. */
 MUST_USE enum err rows_range_add(struct authority *,
     const struct store_range *, struct diag *);
+/* A reserved range that goes (store_range_release()); the same. */
+MUST_USE enum err rows_range_take(struct authority *,
+    const struct store_range *, struct diag *);
 /* A reserved range that comes apart (store_range_carve()): head, which the
  * caller puts, has the parts and what is left in its place. */
 MUST_USE enum err rows_carve(struct authority *, struct operation_head *head,

@@ -150,8 +150,15 @@ story_run(struct field *f, struct story *s)
 		err = story_confirm(f, e, s, 0, now);
 	if (!err && s->asked[2].request.len == 0)
 		asked_enrol(f, &s->asked[2], DEVICE_RENEW, now);
+	if (!err)		/* a stop in good order, and a start */
+		err = enrol_end(e, NOW, NULL);
+	enrol_close(&e);
+	if (!err)
+		err = enrol_open(f->w->authority, NOW, &e, NULL);
 	if (!err)
 		err = story_turn(f, e, s, third, 1);
+	if (!err)
+		err = enrol_end(e, NOW, NULL);
 	enrol_close(&e);
 	return err;
 }

@@ -302,6 +302,31 @@ store_range_carve(struct store *st, const struct store_range *parts,
 	    whole.count - left->count, frontier, diag);
 }
 
+enum err
+store_range_release(struct store *st, uint32_t number, struct diag *diag)
+{
+	static const char text[] = "DELETE FROM range WHERE log = ? "
+	    "AND first >= ? AND state = 1";
+	_cleanup_sql_ struct sql q = SQL_INIT;
+	struct store_log log;
+	enum err err;
+
+	err = store_writable(st, diag);
+	if (!err)
+		err = store_log_get(st, number, &log, NULL, NULL, diag);
+	if (!err && log.size == log.reserved)
+		err = diag_fail(diag, ERR_STATE, NULL, "log %u: nothing is "
+		    "reserved at %ju", number, (uintmax_t)log.size);
+	if (!err)
+		err = sql_open(st, text, &q, diag);
+	if (err)
+		return err;
+	sql_put_int(&q, number);
+	sql_put_u64(&q, log.size);
+	err = sql_run(&q, diag);
+	return err ? err : log_set_reserved(st, number, log.size, diag);
+}
+
 /*
  * Few ranges are other than committed, and each order has few; both have an
  * index, which the planner takes only from a condition in plain words.

@@ -242,6 +242,13 @@ MUST_USE enum err store_range_close(struct store *,
 MUST_USE enum err store_range_carve(struct store *,
     const struct store_range *parts, size_t count,
     const struct store_range *left, struct bytes frontier, struct diag *);
+/*
+ * What is reserved from log.size on is nobody's again: its ranges go, and
+ * log.reserved is log.size. Nothing may have been made of them, nor may they
+ * have taken names. ERR_STATE when nothing is.
+ */
+MUST_USE enum err store_range_release(struct store *, uint32_t log,
+    struct diag *);
 MUST_USE enum err store_checkpoint_put(struct store *, uint32_t log,
     struct bytes checkpoint, struct diag *);
 /* The range an index lies in. ERR_NOTFOUND when not even reserved. */

@@ -573,6 +573,45 @@ test_carve(void **state)
 	commit(w->st);
 }
 
+/* What is reserved goes, what is closed stays. */
+static void
+test_release(void **state)
+{
+	struct bytes frontier = bytes_text("tree");
+	struct world *w = *state;
+	struct store_range first, again, got;
+	struct store_log log;
+
+	begin(w->st);
+	make_log(w->st, 2, "online");
+	assert_int_equal(store_range_release(w->st, 2, NULL), ERR_STATE);
+	assert_int_equal(store_range_release(w->st, 3, NULL), ERR_NOTFOUND);
+	first = reserve(w->st, 2, 10, 0, 0);
+	(void)reserve(w->st, 2, 5, 0, 0);
+	(void)reserve(w->st, 2, 3, 0, 0);
+	assert_int_equal(store_range_close(w->st, &first, RANGE_COMMITTED,
+	    frontier, NULL), ERR_OK);
+	commit(w->st);
+	assert_int_equal(store_range_release(w->st, 2, NULL), ERR_STATE);
+	begin(w->st);
+	assert_int_equal(store_range_release(w->st, 2, NULL), ERR_OK);
+	commit(w->st);
+	reopen(w);
+	assert_int_equal(store_log_get(w->st, 2, &log, NULL, NULL, NULL),
+	    ERR_OK);
+	assert_int_equal(log.size, 10);
+	assert_int_equal(log.reserved, 10);
+	assert_int_equal(store_range_get(w->st, 2, 9, &got, NULL), ERR_OK);
+	assert_int_equal(got.state, RANGE_COMMITTED);
+	assert_int_equal(store_range_get(w->st, 2, 10, &got, NULL),
+	    ERR_NOTFOUND);
+	begin(w->st);
+	assert_int_equal(store_range_release(w->st, 2, NULL), ERR_STATE);
+	again = reserve(w->st, 2, 4, 0, 0);
+	assert_int_equal(again.first, 10);
+	commit(w->st);
+}
+
 int
 main(void)
 {
@@ -581,6 +620,7 @@ main(void)
 		STORE_TEST(test_reserve_limit),
 		STORE_TEST(test_close_in_order),
 		STORE_TEST(test_carve),
+		STORE_TEST(test_release),
 		STORE_TEST(test_range_walk),
 		STORE_TEST(test_entries),
 		STORE_TEST(test_leaves),

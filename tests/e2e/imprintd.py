@@ -162,7 +162,7 @@ class Server:
         found = {}
         for line in body.decode().splitlines():
             if not line.startswith("#"):
-                assert re.fullmatch(r'imprint_[a-z_]+(\{[^}]*\})? [-+.e\d]+',
+                assert re.fullmatch(r'imprint_[a-z_]+(\{[^}]*\})? ([-+.e\d]+|[+]Inf)',
                                     line), line
                 name, _, value = line.rpartition(" ")
                 found[name[len("imprint_"):]] = float(value)

@@ -6,9 +6,11 @@ import hashlib
 import http.client
 import itertools
 import json
+import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -20,8 +22,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 from cryptography.hazmat.primitives.serialization import pkcs7
 
+import reader
 from conftest import PRODUCTS, program_needed, run
-from imprintd import NAME, Server, exchange
+from imprintd import NAME, PATIENCE_S, Server, exchange
 from test_verify_service import devices_of
 
 pytestmark = program_needed("imprintd")
@@ -782,6 +785,36 @@ def crl_serials(eco):
     crl = x509.load_der_x509_crl(
         (eco.dir / "publish/crl/online.crl").read_bytes())
     return {r.serial_number for r in crl}
+
+
+def test_restarts(made, tmp_path):
+    """A stop in good order revokes nothing, however often; of an authority
+    that was killed, what it had reserved is revoked once, and only for slots
+    that have certificates."""
+    eco = made.copy(tmp_path / "eco")
+    devices = iter(devices_of(eco, 5))
+    for _ in range(3):
+        with Server(eco) as server:
+            enrolled(server, "simpleenroll", new_key(), next(devices))
+        eco.imprint("publish")
+        assert not crl_serials(eco)
+    with Server(eco) as server:
+        enrolled(server, "simpleenroll", new_key(), next(devices))
+        server.codes = (70,)
+        for pid in server.role("authority"):
+            os.kill(pid, signal.SIGKILL)
+        server.process.wait(PATIENCE_S)
+    with Server(eco) as server:
+        enrolled(server, "simpleenroll", new_key(), next(devices))
+    eco.imprint("publish")
+    void, = reader.rows(eco.db, "SELECT first, count FROM range WHERE "
+                        "log = 2 AND state = 3")
+    assert (void["first"], void["count"]) == (4, 127)
+    assert len(crl_serials(eco)) == 127
+    (size, reserved), = [(r["size"], r["reserved"]) for r in reader.rows(
+        eco.db, "SELECT size, reserved FROM log WHERE log = 2")]
+    assert size == reserved == 4 + 127 + 1
+    eco.imprint("log", "verify")
 
 
 def test_revoked_by_evidence(made, tmp_path):

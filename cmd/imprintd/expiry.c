@@ -1,0 +1,170 @@
+/* What ends some day: certificates, what is published, room on the disk. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#include "cmd/imprintd/desk.h"
+#include "lib/authority/ending.h"
+#include "lib/authority/publish.h"
+#include "lib/base/clock.h"
+
+#define AGAIN_S		300
+#define SERVICE_PAST_S	(90 * 86400)	/* nobody has it any more, then */
+
+struct ending {
+	char	name[STORE_NAME_MAX + 1];
+	int64_t	end;
+};
+
+/* Of each kind those that end first: names come from operators, and what is
+ * told stays small. */
+#define ENDINGS_MAX	16
+struct endings {
+	struct ending	list[ENDING_KINDS][ENDINGS_MAX];
+	size_t		count[ENDING_KINDS];
+	int64_t		now;
+};
+
+/* The one of a name that comes last takes the place of those before. */
+static enum err
+ending_add(void *ctx, enum ending_kind kind, const char *name, int64_t end)
+{
+	struct endings *endings = ctx;
+	struct ending *list = endings->list[kind], *place = NULL;
+	size_t i, *count = &endings->count[kind];
+
+	if (kind == ENDING_SERVICE && end <= endings->now - SERVICE_PAST_S)
+		return ERR_OK;
+	for (i = 0; i < *count && place == NULL; i++)
+		if (strcmp(list[i].name, name) == 0)
+			place = &list[i];
+	if (place == NULL && *count < ENDINGS_MAX) {
+		place = &list[(*count)++];
+	} else if (place == NULL) {
+		place = &list[0];
+		for (i = 1; i < *count; i++)
+			if (list[i].end > place->end)
+				place = &list[i];
+		if (place->end <= end)
+			return ERR_OK;
+	}
+	(void)snprintf(place->name, sizeof(place->name), "%s", name);
+	place->end = end;
+	return ERR_OK;
+}
+
+static void
+endings_put(const struct endings *endings, struct buf *out)
+{
+	const struct ending *ending;
+	unsigned kind;
+	size_t i;
+
+	for (kind = 0; kind < ENDING_KINDS; kind++)
+		for (i = 0; i < endings->count[kind]; i++) {
+			ending = &endings->list[kind][i];
+			buf_printf(out, "imprint_certificate_expiry_timestamp_"
+			    "seconds{kind=\"%s\",name=\"%s\"} %lld\n",
+			    ending_kind_name(kind), ending->name,
+			    (long long)ending->end);
+		}
+}
+
+/* Operators' requests change them; each is an object. */
+static void
+certificates_put(struct desk *desk, struct buf *out)
+{
+	struct endings endings = { .now = time_now() };
+	uint64_t place = 0;
+
+	if (store_object_last(authority_store(desk->authority), &place,
+	    NULL) != ERR_OK)
+		return;
+	if (place != desk->endings_place) {
+		desk->endings_place = place;
+		buf_clear(&desk->endings);
+		if (authority_endings(desk->authority, ending_add, &endings,
+		    NULL) == ERR_OK)
+			endings_put(&endings, &desk->endings);
+	}
+	figures_head(out, "certificate_expiry_timestamp_seconds", "gauge",
+	    "when certificates that others rely on end");
+	buf_put_bytes(out, buf_bytes(&desk->endings));
+}
+
+/* Each expires with the CRL that is published after it. */
+static void
+lists_put(struct desk *desk, struct buf *out)
+{
+	static const char *const logs[] = { LOG_BULK, LOG_ONLINE };
+	struct published what;
+	size_t i;
+
+	figures_head(out, "status_list_expiry_timestamp_seconds", "gauge",
+	    "when the status lists of a log expire");
+	for (i = 0; i < 2; i++)
+		if (authority_published(desk->authority, logs[i], &what,
+		    NULL) == ERR_OK && what.lists > 0)
+			buf_printf(out, "imprint_status_list_expiry_timestamp"
+			    "_seconds{log=\"%s\"} %lld\n", logs[i],
+			    (long long)what.next_update);
+}
+
+static double
+room(const char *path)
+{
+	struct statvfs disk;
+
+	return statvfs(path, &disk) != 0 ? 0 :
+	    (double)disk.f_bavail * (double)disk.f_frsize;
+}
+
+/* Packs may lie on a disk of their own: the one that is full first counts. */
+static double
+days_left(const struct desk *desk)
+{
+	const struct demand *demand = &desk->demand;
+	const char *dir = authority_dir(desk->authority);
+	struct stat home, packs;
+	char path[PATH_SIZE];
+	double days, other;
+
+	if (path_join(path, dir, "packs") != ERR_OK ||
+	    stat(path, &packs) != 0 || stat(dir, &home) != 0 ||
+	    packs.st_dev == home.st_dev)
+		return demand_days(demand, room(dir),
+		    demand->registry_octets, demand->pack_octets);
+	days = demand_days(demand, room(dir), demand->registry_octets, 0);
+	other = demand_days(demand, room(path), 0, demand->pack_octets);
+	return other >= 0 && other < days ? other : days;
+}
+
+static void
+days_put(struct desk *desk, struct buf *out)
+{
+	int64_t now = time_monotonic_ns() / 1000000000;
+	double days;
+
+	if (desk->demand_at == 0 || now >= desk->demand_at) {
+		desk->demand_at = now + AGAIN_S;
+		if (authority_demand(desk->authority, time_now(),
+		    &desk->demand, NULL) != ERR_OK)
+			desk->demand = (struct demand){ .left = 0 };
+	}
+	days = days_left(desk);
+	figures_head(out, "disk_left_days", "gauge",
+	    "until the disk is full, as identities were issued lately");
+	if (days < 0)
+		buf_printf(out, "imprint_disk_left_days +Inf\n");
+	else
+		buf_printf(out, "imprint_disk_left_days %.1f\n", days);
+}
+
+void
+expiry_put(struct desk *desk, struct buf *out)
+{
+	certificates_put(desk, out);
+	lists_put(desk, out);
+	days_put(desk, out);
+}
