@@ -159,6 +159,9 @@ struct desk {
 	uint64_t		 verdicts[VERDICTS_MAX];
 	uint64_t		 wishes;	/* anybody's: in nothing else */
 	uint64_t		 turns_lost;
+	uint64_t		 replaced;	/* before anybody used it */
+	int64_t			 told_minute;	/* in which so many lines */
+	unsigned		 told, untold;	/* were written, or not */
 	struct desk_times	 turns, commits;
 	struct buf		 endings;	/* as told, of the objects */
 	uint64_t		 endings_place;	/* up to here */

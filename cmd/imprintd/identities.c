@@ -5,6 +5,7 @@
 
 #define RETRY_BUSY_S	2
 #define RETRY_LATER_S	3600
+#define TOLD_MAX	30	/* lines in a minute, of whom fronts name */
 
 /* docs/protocol/enrolment.md, Verdicts. */
 static const unsigned statuses[] = {
@@ -58,22 +59,47 @@ refuse(struct desk_job *job, enum enrol_verdict verdict, const char *detail)
 		refusal->retry_after_s = RETRY_LATER_S;
 }
 
+/* Whom a front names, and nobody else proves: not more than the log bears. */
+static bool
+may_tell(struct desk *desk)
+{
+	int64_t minute = time_monotonic_ns() / INT64_C(60000000000);
+	char text[80];
+
+	if (desk->told_minute != minute) {
+		(void)snprintf(text, sizeof(text), "%u more refusals by EST "
+		    "were not written here", desk->untold);
+		if (desk->untold > 0)
+			log_line("authority", text);
+		desk->told_minute = minute;
+		desk->told = desk->untold = 0;
+	}
+	if (desk->told < TOLD_MAX)
+		return ++desk->told > 0;
+	desk->untold++;
+	return false;
+}
+
 /* Of those whose signature was good; others could fill the log. */
 static void
-verdict_log(const struct desk_job *job)
+verdict_log(struct desk *desk, const struct desk_job *job)
 {
 	const struct enrol_result *result = &job->result;
 	_cleanup_buf_ struct buf text = BUF_INIT;
 
-	if (!result->known)
+	if (!result->known && !(result->named && may_tell(desk)))
 		return;
 	buf_printf(&text, "identity ueid=");
 	buf_put_hex(&text, bytes_of(result->ueid, sizeof(result->ueid)));
-	buf_printf(&text, " verdict=%s", enrol_verdict_name(result->verdict));
+	buf_printf(&text, "%s verdict=%s", result->known ? "" : " by=est",
+	    enrol_verdict_name(result->verdict));
 	if (job->done)
 		buf_printf(&text, " log=%u index=%llu", result->log,
 		    (unsigned long long)result->index);
-	else
+	if (job->done && result->replaced)
+		buf_printf(&text, " replaced=%llu",
+		    (unsigned long long)result->replaced_index);
+	if (!job->done)
 		buf_printf(&text, " why=\"%s\"", job->refusal.detail);
 	log_line("authority", buf_text(&text));
 }
@@ -117,7 +143,8 @@ job_settle(struct desk *desk, struct desk_job *job)
 			job->refusal.retry_after_s = result->retry_after_s;
 	}
 	verdict_count(desk, job, result->verdict);
-	verdict_log(job);
+	desk->replaced += job->done && result->replaced;
+	verdict_log(desk, job);
 }
 
 /* It alone, for a reason that does not pass. */
