@@ -241,7 +241,8 @@ resource_document(struct desk *desk, const char *word, const char *query,
 	if (!segment_decode(word, plain))
 		return diag_fail(diag, ERR_INVALID, "RFC 3986 2.1",
 		    "path: an identity's name that cannot be read");
-	err = query_number(query, "signer", SIGNERS_MAX, &generation, diag);
+	err = query_number(query, "signer", SIGNERS_MAX, &generation,
+	    diag);
 	if (!err && jwt && generation != 0)
 		err = diag_fail(diag, ERR_INVALID, NULL, "query: a JWT is "
 		    "the present document signer's");
@@ -256,7 +257,8 @@ resource_document(struct desk *desk, const char *word, const char *query,
 	json_put_number(&json, "index", address.index);
 	if (!err)
 		err = jwt ? jwt_put(desk, &address, &json, diag) :
-		    document_put(desk, &address, (uint32_t)generation, &json, diag);
+		    document_put(desk, &address, (uint32_t)generation, &json,
+		    diag);
 	json_close(&json, '}');
 	return err;
 }
