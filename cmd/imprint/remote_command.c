@@ -19,8 +19,6 @@ static const struct {
 	    "way than by the server: run it there" },
 	{ "document-signer renew", "run it there: receipts of the whole "
 	    "registry are signed again" },
-	{ "order export", "run it there, or copy its packs/: they are sealed "
-	    "to the stations" },
 	{ "log verify", "run it there; or check the files that it publishes, "
 	    "https://NAME/pub/log/, from anywhere: imprint log verify --tiles "
 	    "DIR --vkey FILE" },
@@ -76,6 +74,7 @@ static const struct {
 	{ "order show", remote_order_show, { NULL } },
 	{ "order run", remote_order_run, { NULL } },
 	{ "order cancel", NULL, { NULL } },
+	{ "order export", remote_order_export, { NULL } },
 	{ "order reconcile", NULL, { NULL } },
 	{ "operator add", NULL, { NULL } },
 	{ "operator key", NULL, { NULL } },

@@ -24,6 +24,7 @@ enum peer_state {
 struct http_request {
 	const struct http_head	*head;
 	struct bytes		 body;
+	bool			 is_head;	/* no content is wanted */
 	struct peer		*peer;
 	/* reply; status 0: none yet */
 	enum http_status	 status;

@@ -491,7 +491,6 @@ def test_approved_by_a_liar(three, tmp_path):
     (["clock", "accept"], "where the authority"),
     (["document-signer", "renew"], "receipts"),
     (["operator", "trust", "--out", "x"], "another way"),
-    (["order", "export", 1, "--out", "x"], "packs"),
     (["log", "verify"], "--tiles"), (["log", "prove", 1], "pub/log"),
     (["log", "export", "bulk", "--out", "x"], "pub/log"),
     (["log", "publish"], "'imprint publish'")])
