@@ -153,6 +153,8 @@ struct desk {
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
 	bool			 ending;
+	bool			 disk_full;	/* devices are refused */
+	int64_t			 disk_ns;	/* when to look again */
 	int64_t			 upkeep_at, anchor_at;
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
@@ -191,6 +193,19 @@ MUST_USE enum err desk_turn(struct desk *, int wait_ms, struct diag *);
  * answer to what is asked. */
 bool	desk_broken(const struct desk *);
 
+/* disk.c: there is no room for what devices ask. */
+void	disk_full(struct desk *);
+/* Keeps room for a start on a full disk, unless it is kept. */
+void	disk_begin(struct desk *);
+/* By the clock: is there room again? */
+void	disk_keep(struct desk *);
+/* Gives up what is kept. true: the same may be tried again. */
+bool	disk_reserve_give(const struct io *, const char *dir);
+bool	disk_room_give(struct desk *);
+/* The registry is whole; mended, where a full disk was what broke it. ERR_IO:
+ * it is in doubt. */
+MUST_USE enum err disk_check(struct desk *, struct diag *);
+
 /* local.c: commands of this machine. */
 void	local_new(struct desk *);
 /* Those that are due: one question of each. */
@@ -227,8 +242,8 @@ void	upload_release(struct desk_upload *);
 /* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
 MUST_USE enum err request_offer(const struct desk *, enum request_type,
     bool network, struct diag *);
-/* Publishes what is due; JSON of what was. */
-MUST_USE enum err publish_now(struct desk *, struct buf *json,
+/* Publishes what is due, or all of it for so many days; JSON of what was. */
+MUST_USE enum err publish_now(struct desk *, unsigned days, struct buf *json,
     struct diag *);
 
 /* operators.c: when it begins; what was carried out just before. */
@@ -267,6 +282,10 @@ void	product_put(struct json *, const struct store_object *);
 /* Percent-encoding, RFC 3986 2.1. false: no octets of a text. */
 #define SEGMENT_SIZE	128
 bool	segment_decode(const char *text, char out[SEGMENT_SIZE]);
+
+/* What follows a path: "", which leaves it alone, or a number from 1 on. */
+MUST_USE enum err query_number(const char *query, const char *name,
+    uint64_t max, uint64_t *ret_number, struct diag *);
 
 /* objects.c: the same. */
 MUST_USE enum err resource_product(struct desk *, const char *word,
