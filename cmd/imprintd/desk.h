@@ -249,8 +249,8 @@ void	upload_release(struct desk_upload *);
 /* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
 MUST_USE enum err request_offer(const struct desk *, enum request_type,
     bool network, struct diag *);
-/* Publishes what is due; JSON of what was. */
-MUST_USE enum err publish_now(struct desk *, struct buf *json,
+/* Publishes what is due, or all of it for so many days; JSON of what was. */
+MUST_USE enum err publish_now(struct desk *, unsigned days, struct buf *json,
     struct diag *);
 
 /* operators.c: when it begins; what was carried out just before. */
@@ -289,6 +289,10 @@ void	product_put(struct json *, const struct store_object *);
 /* Percent-encoding, RFC 3986 2.1. false: no octets of a text. */
 #define SEGMENT_SIZE	128
 bool	segment_decode(const char *text, char out[SEGMENT_SIZE]);
+
+/* What follows a path: "", which leaves it alone, or a number from 1 on. */
+MUST_USE enum err query_number(const char *query, const char *name,
+    uint64_t max, uint64_t *ret_number, struct diag *);
 
 /* objects.c: the same. */
 MUST_USE enum err resource_product(struct desk *, const char *word,
