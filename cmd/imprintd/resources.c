@@ -23,7 +23,7 @@ struct page {
 	struct json	 json;
 	uint64_t	 at, from, left;
 	uint32_t	 log;
-	uint32_t	 order;		/* 0: any */
+	uint64_t	 order;		/* 0: any */
 	bool		 more;
 	uint64_t	 next;		/* with more */
 };
@@ -356,34 +356,22 @@ struct order_walk {
 static enum err
 order_range(void *ctx, const struct store_range *range)
 {
-	struct order_walk *walk = ctx;
-	uint64_t at = range->first, end = range->first + range->count;
+	const struct order_walk *walk = ctx;
+	struct page *page = walk->page;
+	uint64_t end = range->first + range->count, at = range->first;
 	enum err err = ERR_OK;
 
-	if (at < walk->page->from)
-		at = walk->page->from;
-	for (; !err && !walk->page->more && at < end; at++)
-		err = identity_item(walk->page, walk->lookup, at, walk->diag);
-	return err || !walk->page->more ? err : ERR_INTERRUPTED;
-}
-
-/* A range's first index only grows within the order's log. */
-static enum err
-identities_of_order(struct page *page, struct lookup *lookup,
-    struct diag *diag)
-{
-	struct order_walk walk = { page, lookup, diag };
-	enum err err;
-
-	err = store_range_each(authority_store(page->desk->authority),
-	    page->log, page->order, RANGE_COMMITTED, order_range, &walk,
-	    diag);
-	return err == ERR_INTERRUPTED ? ERR_OK : err;
+	if (at < page->from)
+		at = page->from;
+	for (; !err && !page->more && at < end; at++)
+		err = identity_item(page, walk->lookup, at, walk->diag);
+	return !err && page->more ? ERR_INTERRUPTED : err;
 }
 
 static enum err
 identities_list(struct page *page, struct diag *diag)
 {
+	struct order_walk walk = { .page = page, .diag = diag };
 	struct store *store = authority_store(page->desk->authority);
 	_cleanup_lookup_ struct lookup *lookup = NULL;
 	uint64_t at = page->from;
@@ -391,8 +379,13 @@ identities_list(struct page *page, struct diag *diag)
 	enum err err;
 
 	err = lookup_new(page->desk->authority, &lookup, diag);
-	if (!err && page->order != 0)
-		return identities_of_order(page, lookup, diag);
+	if (!err && page->order != 0) {
+		walk.lookup = lookup;
+		err = store_range_each(store, page->log,
+		    (uint32_t)page->order, RANGE_COMMITTED, order_range,
+		    &walk, diag);
+		return err == ERR_INTERRUPTED ? ERR_OK : err;
+	}
 	while (!err && !page->more) {
 		err = store_range_get(store, page->log, at, &range, NULL);
 		if (err)	/* the log ends here */
@@ -508,6 +501,24 @@ number_get(const char *text, size_t len, uint64_t max, uint64_t *ret_number,
 	return ERR_OK;
 }
 
+enum err
+query_number(const char *query, const char *name, uint64_t max,
+    uint64_t *ret_number, struct diag *diag)
+{
+	size_t len = strlen(name);
+	uint64_t number = 0;
+
+	if (query[0] == '\0')
+		return ERR_OK;
+	if (strncmp(query, name, len) != 0 || query[len] != '=' ||
+	    number_get(query + len + 1, strlen(query + len + 1), max,
+	    &number, NULL) != ERR_OK || number == 0)
+		return diag_fail(diag, ERR_INVALID, NULL, "query: allowed is "
+		    "%s (1 to %llu)", name, (unsigned long long)max);
+	*ret_number = number;
+	return ERR_OK;
+}
+
 static bool
 begins(const char **text, const char *with)
 {
@@ -517,11 +528,10 @@ begins(const char **text, const char *with)
 	return true;
 }
 
-/* cursor=N, limit=N, log=NAME, order=N, in any order, with & between them. */
+/* cursor=N, limit=N, log=NAME, in any order, with & between them. */
 static enum err
 page_query(struct page *page, const char *query, struct diag *diag)
 {
-	uint64_t order = 0;
 	size_t len = 0;
 	enum err err = ERR_OK;
 
@@ -536,6 +546,10 @@ page_query(struct page *page, const char *query, struct diag *diag)
 			    diag);
 			if (!err && page->left == 0)
 				page->left = 1;
+		} else if (begins(&query, "order=")) {
+			len = strcspn(query, "&");
+			err = number_get(query, len, UINT32_MAX,
+			    &page->order, diag);
 		} else if (begins(&query, "log=" LOG_BULK)) {
 			len = strcspn(query, "&");
 			err = len == 0 ? ERR_OK : ERR_INVALID;
@@ -543,11 +557,6 @@ page_query(struct page *page, const char *query, struct diag *diag)
 			len = strcspn(query, "&");
 			err = len == 0 ? ERR_OK : ERR_INVALID;
 			page->log = LOG_ONLINE_NUMBER;
-		} else if (begins(&query, "order=")) {
-			len = strcspn(query, "&");
-			err = number_get(query, len, UINT32_MAX, &order,
-			    diag);
-			page->order = (uint32_t)order;
 		} else {
 			err = ERR_INVALID;
 		}
