@@ -153,7 +153,8 @@ struct desk {
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
 	bool			 ending;
-	int64_t			 upkeep_at, anchor_at;
+	int64_t			 upkeep_at, anchor_at, look_at;
+	uint64_t		 lacking;	/* of publish/, then */
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
 	uint64_t		 verdicts[VERDICTS_MAX];
