@@ -257,6 +257,9 @@ MUST_USE enum err resource_list(struct desk *, const char *path,
     const char *query, struct buf *out, struct diag *);
 MUST_USE enum err resource_order(struct desk *, const char *word,
     struct buf *out, struct store_order *ret_order, struct diag *);
+/* packs.c: NUMBER, NUMBER/packs, NUMBER/packs/NUMBER?at=N, word is cut up. */
+MUST_USE enum err resource_order_part(struct desk *, char *word,
+    const char *query, struct buf *out, struct diag *);
 MUST_USE enum err resource_identity(struct desk *, const char *word,
     struct buf *out, struct diag *);
 /* The product that out gets the members of. */

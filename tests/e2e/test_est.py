@@ -828,6 +828,19 @@ def test_copied(made, tmp_path, question):
     eco.imprint("log", "verify")
 
 
+def test_attempts(made, tmp_path):
+    """Who asked too often is told when there is one more."""
+    eco = made.copy(tmp_path / "eco")
+    device = devices_of(eco, 1)[0]
+    with Server(eco) as server:
+        answers = [ask(server, "simpleenroll",
+                       base64.b64encode(request_of(new_key())), device)
+                   for _ in range(4)]
+    assert [answer[0] for answer in answers] == [200, 200, 200, 403]
+    refused(answers[-1], 403, "attempts")
+    assert 86400 - 60 < int(answers[-1][1]["Retry-After"]) <= 86400
+
+
 def test_told_not_without_end(made, tmp_path):
     """Refusals on a front's word do not fill the log."""
     eco = made.copy(tmp_path / "eco")
