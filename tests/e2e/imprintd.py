@@ -261,3 +261,10 @@ class Authority:
         self.err = err.decode()
         assert kind or self.process.returncode in self.codes, self.err
         assert not SANITIZER.search(self.err), self.err
+
+
+def counted(authority, path):
+    """The operations on files, of a faulty one that counts them, before it
+    ends."""
+    authority.process.send_signal(signal.SIGUSR1)
+    return int(wait_for(lambda: path.exists() and path.read_text()))
