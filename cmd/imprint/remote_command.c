@@ -19,8 +19,6 @@ static const struct {
 	    "way than by the server: run it there" },
 	{ "document-signer renew", "run it there: receipts of the whole "
 	    "registry are signed again" },
-	{ "order export", "run it there, or copy its packs/: they are sealed "
-	    "to the stations" },
 	{ "log verify", "run it there; or check the files that it publishes, "
 	    "https://NAME/pub/log/, from anywhere: imprint log verify --tiles "
 	    "DIR --vkey FILE" },
@@ -74,7 +72,7 @@ static const struct {
 	{ "order create", NULL, { NULL } },
 	{ "order list", remote_order_list, { NULL } },
 	{ "order show", remote_order_show, { NULL } },
-	{ "order run", remote_order_run, { "workers" } },
+	{ "order run", remote_order_run, { NULL } },
 	{ "order cancel", NULL, { NULL } },
 	{ "order export", remote_order_export, { NULL } },
 	{ "order reconcile", NULL, { NULL } },
@@ -93,15 +91,15 @@ static const struct {
 	{ "device claim", NULL, { NULL } },
 	{ "device release", NULL, { NULL } },
 	{ "identity show", remote_identity_show, { NULL } },
-	{ "identity export", NULL, { "order" } },
+	{ "identity export", NULL, { NULL } },
 	{ "identity verify", NULL, { NULL } },
 	{ "identity find", remote_identity_find, { NULL } },
 	{ "identity list", remote_identity_list,
-	    { "order", "claim-codes" } },
+	    { "claim-codes" } },
 	{ "revoke", NULL, { NULL } },
 	{ "suspend", NULL, { NULL } },
 	{ "resume", NULL, { NULL } },
-	{ "publish", NULL, { "next-update" } },
+	{ "publish", NULL, { NULL } },
 	{ "list check", NULL, { NULL } },
 	{ "list make", NULL, { NULL } },
 	{ "list approve", NULL, { NULL } },

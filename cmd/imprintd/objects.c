@@ -1,7 +1,6 @@
 /* One thing at a time, for operators over the network: a product, the
  * document signers, an identity's document. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/imprintd/desk.h"
@@ -185,26 +184,6 @@ resource_signers(struct desk *desk, struct buf *out, struct diag *diag)
 
 /* Documents. */
 
-static enum err
-generation_get(const char *query, uint32_t *ret_generation, struct diag *diag)
-{
-	static const char signer[] = "signer=";
-	const char *digits = query + sizeof(signer) - 1;
-	unsigned long number = 0;
-
-	if (query[0] == '\0')
-		return ERR_OK;
-	if (strncmp(query, signer, sizeof(signer) - 1) == 0 &&
-	    strspn(digits, "0123456789") == strlen(digits) &&
-	    strlen(digits) <= 2)
-		number = strtoul(digits, NULL, 10);
-	if (number < 1 || number > SIGNERS_MAX)
-		return diag_fail(diag, ERR_INVALID, NULL, "query: allowed is "
-		    "signer (1 to %d)", SIGNERS_MAX);
-	*ret_generation = (uint32_t)number;
-	return ERR_OK;
-}
-
 /* As a JWT, signed now. */
 static enum err
 jwt_put(struct desk *desk, const struct address *address, struct json *json,
@@ -256,13 +235,14 @@ resource_document(struct desk *desk, const char *word, const char *query,
 	enum address_kind kind;
 	struct address address;
 	char plain[SEGMENT_SIZE];
-	uint32_t generation = 0;
+	uint64_t generation = 0;
 	enum err err;
 
 	if (!segment_decode(word, plain))
 		return diag_fail(diag, ERR_INVALID, "RFC 3986 2.1",
 		    "path: an identity's name that cannot be read");
-	err = generation_get(query, &generation, diag);
+	err = query_number(query, "signer", SIGNERS_MAX, &generation,
+	    diag);
 	if (!err && jwt && generation != 0)
 		err = diag_fail(diag, ERR_INVALID, NULL, "query: a JWT is "
 		    "the present document signer's");
@@ -277,7 +257,8 @@ resource_document(struct desk *desk, const char *word, const char *query,
 	json_put_number(&json, "index", address.index);
 	if (!err)
 		err = jwt ? jwt_put(desk, &address, &json, diag) :
-		    document_put(desk, &address, generation, &json, diag);
+		    document_put(desk, &address, (uint32_t)generation, &json,
+		    diag);
 	json_close(&json, '}');
 	return err;
 }

@@ -186,10 +186,10 @@ def test_stopped(eco, there):
     ["revoke", "--range", "other/1-2"], ["revoke", "--order", "x"],
     ["device", "claim", "DB-000017", "--code", "7K2M-00QX-V9DT-3", "--owner",
      "x"],
-    ["order", "run", 1, "--workers", 2], ["publish", "--next-update", 3],
+    ["order", "run", 1, "--workers", 65], ["publish", "--next-update", 999],
     ["doctor"], ["init",
      "--publish-url", "http://x.example"], ["log", "verify"],
-    ["identity", "export", "--order", 1, "--format", "json"],
+    ["identity", "list", "--claim-codes"],
     ["operator", "add", "cy"],
     ["station", "lost", "line-2"]])
 def test_not_from_elsewhere(eco, there, argv):

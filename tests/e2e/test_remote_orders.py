@@ -4,14 +4,16 @@ import base64
 import hashlib
 import json
 import os
+import signal
 import subprocess
+import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
 from conftest import PASSPHRASE, PRODUCTS, program_needed, run
-from imprintd import Server
+from imprintd import Server, wait_for
 from test_api import Remote, fits, octets
 from test_list_orders import (manifest, point, proof, requests_write,
                               tag_add)
@@ -636,3 +638,26 @@ def test_questions(packed, depot):
     assert admin.get(depot, "/v1/orders/2/packs/2?at=0", 409)["reason"] == \
         "state"
     assert depot.ask("GET", path + "?at=0")[0] == 401
+
+
+def test_stopped(packed, depot, away, thief, tmp_path):
+    """^C keeps what came."""
+    out = tmp_path / "out"
+
+    def slow(*said):
+        time.sleep(0.2)
+        return said
+
+    with between(depot, thief, slow) as carrier:
+        with subprocess.Popen([str(a) for a in away.argv(
+                "order", "export", 1, "--out", out,
+                port=carrier.server_port)], stderr=subprocess.PIPE) as one:
+            wait_for(lambda: len(pack_questions(carrier)) > 3)
+            one.send_signal(signal.SIGINT)
+            assert one.wait(60) == 130
+            assert b"the same command goes on" in one.stderr.read()
+    assert (out / "order-1-1.pack.part").stat().st_size == \
+        packed.pack().stat().st_size
+    away("order", "export", 1, "--out", out)
+    assert (out / "order-1-1.pack").read_bytes() == \
+        packed.pack().read_bytes()
