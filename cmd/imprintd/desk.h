@@ -158,7 +158,8 @@ struct desk {
 	int64_t			 turn_at, alive_at;	/* pulse.c */
 	bool			 disk_full;	/* devices are refused */
 	int64_t			 disk_ns;	/* when to look again */
-	int64_t			 upkeep_at, anchor_at;
+	int64_t			 upkeep_at, anchor_at, look_at;
+	uint64_t		 lacking;	/* of publish/, then */
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
 	uint64_t		 verdicts[VERDICTS_MAX];
