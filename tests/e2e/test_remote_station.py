@@ -251,7 +251,8 @@ def test_lost(floor, server, there, liar, described, tmp_path):
     admin.get(server, "/v1/stations/line-2/else", 404)
     there("station", "lost", "nobody", code=3)
     there("station", "lost", "no body", code=2)
-    # what was injected stays good, and is told
+    # what was injected, as reported, stays good, and is told
+    there("order", "reconcile", 1, "--report", floor.report("last"))
     known = eco.copy(tmp_path / "other").imprint("station", "lost", "line-9",
                                                  "--json").json
     said = there("station", "lost", "line-9", "--json").json
