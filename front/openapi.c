@@ -302,7 +302,7 @@ static const char text[] =
     "\"summary\":\"A published file\",\"parameters\":[{\"name\":"
     "\"rest\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
     "\"string\"}}],\"responses\":{\"200\":{\"description\":\"the file\""
-    "},\"default\":{\"description\":\"refused (RFC 9457)\",\"content\":"
+    "},\"304\":{\"description\":\"If-None-Match names its ETag\"},\"default\":{\"description\":\"refused (RFC 9457)\",\"content\":"
     "{\"application/problem+json\":{\"schema\":{\"$ref\":"
     "\"#/components/schemas/Problem\"}}}}}}},\"/healthz\":{\"get\":{"
     "\"summary\":\"The process answers\",\"responses\":{\"200\":{"
