@@ -147,9 +147,8 @@ remote_trust_signers(struct cmd *cmd, const struct remote_trust *trust,
 	return ERR_OK;
 }
 
-/* The document signer of this kid. */
-static enum err
-signer_find(struct cmd *cmd, const struct remote_trust *trust,
+enum err
+remote_signer_find(struct cmd *cmd, const struct remote_trust *trust,
     struct bytes kid, struct public_key *ret_key, bool *ret_found)
 {
 	struct bytes rest = buf_bytes(&trust->certificates), der;
@@ -188,8 +187,8 @@ document_check(struct cmd *cmd, const struct remote_trust *trust,
 	bool good = false;
 	enum err err;
 
-	err = signer_find(cmd, trust, d->document.message.kid, &d->signer,
-	    &good);
+	err = remote_signer_find(cmd, trust, d->document.message.kid,
+	    &d->signer, &good);
 	if (!err && !good)
 		return not_good(cmd, word, "is signed by no document signer "
 		    "of this ecosystem");
@@ -442,7 +441,7 @@ jwt_check(struct cmd *cmd, const struct remote_trust *trust,
 		if (!err)
 			err = cose_key_thumbprint(&info.public_key, kid);
 		if (!err && !info.ca)
-			err = signer_find(cmd, trust, bytes_of(kid,
+			err = remote_signer_find(cmd, trust, bytes_of(kid,
 			    sizeof(kid)), &key, &good);
 		if (!err && good)
 			err = rendering_jwt_check(&source,

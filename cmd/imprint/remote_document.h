@@ -21,6 +21,10 @@ struct remote_trust {
 #define _cleanup_remote_trust_ __attribute__((cleanup(remote_trust_release)))
 void	remote_trust_release(struct remote_trust *);
 MUST_USE enum err remote_trust_open(struct cmd *, struct remote_trust *);
+/* The document signer of this kid, present or earlier. */
+MUST_USE enum err remote_signer_find(struct cmd *,
+    const struct remote_trust *, struct bytes kid,
+    struct public_key *ret_key, bool *ret_found);
 /* The keys of its document signers that have a path to that root; ERR_LIMIT. */
 #define REMOTE_SIGNERS_MAX	64
 MUST_USE enum err remote_trust_signers(struct cmd *,

@@ -323,10 +323,18 @@ remote_identity_list(struct cmd *cmd)
 		.path = "/v1/identities?log=" LOG_BULK,
 		.print = identity_print };
 	const char *log = cmd_value(cmd, "log");
+	char target[TARGET_SIZE];
 	uint64_t from = 0, order = 0;
-	char path[TARGET_SIZE];
 	enum err err;
 
+	if (cmd_flag(cmd, "claim-codes")) {
+		err = diag_fail(&cmd->diag, ERR_UNSUPPORTED, NULL,
+		    "identity list --claim-codes: codes do not go over the "
+		    "network, where a front would see them");
+		diag_hint(&cmd->diag, "run it where the authority is, "
+		    "without --server");
+		return cmd_fail(cmd, err);
+	}
 	err = cmd_number(cmd, "order", 1, UINT32_MAX, 0, &order);
 	if (!err)
 		err = cmd_number(cmd, "from", 0, NUMBER_MAX, 0, &from);
@@ -339,10 +347,10 @@ remote_identity_list(struct cmd *cmd)
 		err = diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,
 		    "log \"%s\": there are " LOG_BULK " and " LOG_ONLINE,
 		    log);
-	if (!err && order != 0) {
-		(void)snprintf(path, sizeof(path), "%s&order=%ju", list.path,
-		    (uintmax_t)order);
-		list.path = path;
+	if (order != 0) {
+		(void)snprintf(target, sizeof(target), "%s&order=%ju",
+		    list.path, (uintmax_t)order);
+		list.path = target;
 	}
 	return err ? cmd_fail(cmd, err) : list_print(&list, from, NULL);
 }

@@ -295,7 +295,17 @@ bool	segment_decode(const char *text, char out[SEGMENT_SIZE]);
 MUST_USE enum err query_number(const char *query, const char *name,
     uint64_t max, uint64_t *ret_number, struct diag *);
 
+/* stations.c: the same. What became of each pack of an order; what who has a
+ * station's key can open. */
+MUST_USE enum err resource_reconciliation(struct desk *, const char *word,
+    struct buf *out, struct diag *);
+MUST_USE enum err resource_exposed(struct desk *, const char *station,
+    struct buf *out, struct diag *);
+
 /* objects.c: the same. */
+/* Whose a device is, without its claim code: a front would see it. */
+MUST_USE enum err resource_device(struct desk *, const char *word,
+    struct buf *out, struct diag *);
 MUST_USE enum err resource_product(struct desk *, const char *word,
     struct buf *out, struct diag *);
 MUST_USE enum err resource_signers(struct desk *, struct buf *out,

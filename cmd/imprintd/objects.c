@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "cmd/imprintd/desk.h"
+#include "lib/authority/claim.h"
 #include "lib/authority/export.h"
+#include "lib/authority/field.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/signer.h"
 #include "lib/base/json_write.h"
@@ -180,6 +182,46 @@ resource_signers(struct desk *desk, struct buf *out, struct diag *diag)
 	json_put_number(&json, "receipts_left", left);
 	json_close(&json, '}');
 	return err;
+}
+
+enum err
+resource_device(struct desk *desk, const char *word, struct buf *out,
+    struct diag *diag)
+{
+	struct json json = { .b = out, .line = true };
+	struct field_device device = { .id_count = 0 };
+	struct address address, birth;
+	enum address_kind kind;
+	char plain[SEGMENT_SIZE];
+	bool wanted = false;
+	enum err err;
+
+	if (!segment_decode(word, plain))
+		return diag_fail(diag, ERR_INVALID, "RFC 3986 2.1",
+		    "path: a device's name that cannot be read");
+	err = lookup_find(desk->authority, plain, &address, &kind, diag);
+	if (!err)
+		err = field_birth(desk->authority, &address, &birth, diag);
+	if (err)
+		return err;
+	err = claim_wanted(desk->authority, &birth, &wanted, diag);
+	if (err)
+		return err;
+	err = field_device_get(desk->authority, &birth, &device, diag);
+	if (err && (err != ERR_NOTFOUND || diag->code != ERR_OK))
+		return err;
+	json_open(&json, '{');
+	json_put_text(&json, "log", bytes_text(birth.log ==
+	    LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK));
+	json_put_number(&json, "index", birth.index);
+	json_put_text(&json, "state", bytes_text(
+	    device.claim.state != FIELD_UNCLAIMED || wanted ?
+	    field_claim_name(device.claim.state) : "not-needed"));
+	json_put_some(&json, "owner", bytes_text(device.claim.owner));
+	json_put_number(&json, "wrong_codes", device.claim.guesses);
+	json_put_number(&json, "refused", device.events);
+	json_close(&json, '}');
+	return ERR_OK;
 }
 
 /* Documents. */

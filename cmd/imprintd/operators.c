@@ -382,6 +382,18 @@ identity_get(struct desk *desk, char *word, const char *query,
 	return resource_document(desk, word, query, jwt, json, diag);
 }
 
+/* Then it is taken off. */
+static bool
+verb_is(char *word, const char *verb)
+{
+	char *slash = strchr(word, '/');
+
+	if (slash == NULL || strcmp(slash, verb) != 0)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
 static enum err
 query_get(struct desk *desk, char *path, const char *query,
     struct buf *json, struct diag *diag)
@@ -389,10 +401,24 @@ query_get(struct desk *desk, char *path, const char *query,
 	static const char orders[] = "/v1/orders/";
 	static const char identities[] = "/v1/identities/";
 	static const char products[] = "/v1/products/";
+	static const char devices[] = "/v1/devices/";
+	static const char stations[] = "/v1/stations/";
+	char *word;
 
-	if (strncmp(path, orders, sizeof(orders) - 1) == 0)
-		return resource_order_part(desk, path + sizeof(orders) - 1,
-		    query, json, diag);
+	if (strncmp(path, orders, sizeof(orders) - 1) == 0) {
+		word = path + sizeof(orders) - 1;
+		return verb_is(word, "/reconciliation") ?
+		    resource_reconciliation(desk, word, json, diag) :
+		    resource_order_part(desk, word, query, json, diag);
+	}
+	if (strncmp(path, stations, sizeof(stations) - 1) == 0) {
+		word = path + sizeof(stations) - 1;
+		if (verb_is(word, "/exposed"))
+			return resource_exposed(desk, word, json, diag);
+	}
+	if (strncmp(path, devices, sizeof(devices) - 1) == 0)
+		return resource_device(desk, path + sizeof(devices) - 1,
+		    json, diag);
 	if (strncmp(path, identities, sizeof(identities) - 1) == 0)
 		return identity_get(desk, path + sizeof(identities) - 1,
 		    query, json, diag);

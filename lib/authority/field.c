@@ -412,6 +412,15 @@ field_birth(struct authority *authority, const struct address *address,
 }
 
 const char *
+field_claim_name(enum field_claim_state state)
+{
+	static const char *const names[] = { "unclaimed", "claimed",
+	    "released" };
+
+	return names[state];
+}
+
+const char *
 field_place_name(enum field_place place)
 {
 	static const char *const names[] = { "?", "birth", "earlier",

@@ -37,6 +37,7 @@ struct field_enrolment {
 enum field_claim_state {
 	FIELD_UNCLAIMED = 0, FIELD_CLAIMED = 1, FIELD_RELEASED = 2
 };
+const char *field_claim_name(enum field_claim_state);
 struct field_claim {
 	enum field_claim_state state;
 	char		owner[FIELD_OWNER_SIZE];	/* of a claimed one */

@@ -190,8 +190,7 @@ def test_stopped(eco, there):
     ["doctor"], ["init",
      "--publish-url", "http://x.example"], ["log", "verify"],
     ["identity", "list", "--claim-codes"],
-    ["operator", "add", "cy"],
-    ["station", "lost", "line-2"]])
+    ["operator", "add", "cy"]])
 def test_not_from_elsewhere(eco, there, argv):
     """What would need a name that the network answers, or what lies there."""
     before = operations(eco)
