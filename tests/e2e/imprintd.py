@@ -14,6 +14,8 @@ import time
 import cbor2
 from cryptography import x509
 
+import reader
+
 from conftest import BIN, SANITIZER
 
 NAME = "est.example.net"
@@ -167,6 +169,13 @@ class Server:
                 name, _, value = line.rpartition(" ")
                 found[name[len("imprint_"):]] = float(value)
         return found
+
+
+def asked_for(eco):
+    """How much operators asked for is on record, refused or done; a server
+    does things by itself."""
+    return len(reader.rows(eco.db, "SELECT seq FROM operation "
+                           "WHERE kind IN (2, 3)"))
 
 
 def exchange(client, method, path, body=None, fields=()):

@@ -16,8 +16,8 @@ from cryptography import x509
 
 import reader
 from conftest import PRODUCTS, ROOT, Station, program_needed, run, sample
-from imprintd import (FIGURES, IDENTITY, NAME, Authority, Server, counted,
-                      exchange, wait_for)
+from imprintd import (FIGURES, IDENTITY, NAME, Authority, Server, asked_for,
+                      counted, exchange, wait_for)
 from test_imprintd import COUNTS, problem
 from test_local import (CLOCK, EPOCH, ORDER_CANCEL, SIGNER_NEW, STATION_ADD,
                         Operator, altered, check_sound)
@@ -318,7 +318,7 @@ def test_requests_refused(eco, server, admin):
     """One rejection for each check; a stranger leaves nothing in the log."""
     station = Station("line-8")
     ok = station.statement()
-    entries = len(reader.rows(eco.db, "SELECT seq FROM operation"))
+    entries = asked_for(eco)
     good = admin.request(STATION_ADD, ok, when=admin.later())
     now = admin.later()
     for bad, code, reason in [
@@ -338,10 +338,10 @@ def test_requests_refused(eco, server, admin):
             (admin.request(RECONCILE, b"\0", when=now), 404, "not-found"),
             (admin.request(99, b"\0", when=now), 403, "not-allowed")]:
         assert admin.send(server, bad, code)["reason"] == reason
-    assert len(reader.rows(eco.db, "SELECT seq FROM operation")) == entries
+    assert asked_for(eco) == entries
     # signed, allowed and refused by what it asks: on record
     admin.send(server, admin.request(STATION_ADD, b"x", when=now), 400)
-    assert len(reader.rows(eco.db, "SELECT seq FROM operation")) > entries
+    assert asked_for(eco) > entries
     # too far ahead of the clock
     admin.send(server, admin.request(STATION_ADD, ok,
                                      when=time.time() + 1000), 409)
@@ -480,7 +480,7 @@ def test_on_record(issued, tmp_path):
     admin = Remote(eco)
 
     def entries():
-        return len(reader.rows(eco.db, "SELECT seq FROM operation"))
+        return asked_for(eco)
 
     def station(name, when, ident=None):
         return admin.request(STATION_ADD, Station(name).statement(), ident,

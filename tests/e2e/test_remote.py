@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 
 import reader
 from conftest import BIN, PASSPHRASE, PRODUCTS, Station, program_needed, run
-from imprintd import Server, wait_for
+from imprintd import Server, asked_for, wait_for
 
 pytestmark = program_needed("imprintd")
 
@@ -78,9 +78,7 @@ def der_of(path):
 
 
 def operations(eco):
-    """What operators did, or were refused: a server does things by itself."""
-    return len(reader.rows(eco.db, "SELECT seq FROM operation "
-                           "WHERE kind IN (2, 3)"))
+    return len(reader.rows(eco.db, "SELECT seq FROM operation"))
 
 
 def test_trust_file(eco, there):
@@ -195,10 +193,10 @@ def test_stopped(eco, there):
     ["operator", "add", "cy"]])
 def test_not_from_elsewhere(eco, there, argv):
     """What would need a name that the network answers, or what lies there."""
-    before = operations(eco)
+    before = asked_for(eco)
     said = there(*argv, code=2)
     assert said.out == "" and len(said.err.splitlines()) >= 1
-    assert operations(eco) == before and not (there.root / "home").exists()
+    assert asked_for(eco) == before and not (there.root / "home").exists()
 
 
 @pytest.mark.parametrize("url", [
@@ -213,7 +211,7 @@ def test_who_is_there(eco, server, there, stranger, tmp_path):
     say which, a clock that is wrong, an operator of nobody."""
     argv = ["station", "renew", tmp_path / "s.station"]
     argv[2].write_bytes(Station("s").statement())
-    before = operations(eco)
+    before = asked_for(eco)
     other = tmp_path / "other.trust"
     stranger.imprint("operator", "trust", "--out", other)
     for where in ({"trust": other},
@@ -237,7 +235,7 @@ def test_who_is_there(eco, server, there, stranger, tmp_path):
     thief = tmp_path / "thief"
     strange = Elsewhere(thief, stranger, server.port)
     assert "403 signature" in strange(*argv, trust=there.trust, code=5).err
-    assert operations(eco) == before
+    assert asked_for(eco) == before
 
 
 def free_port():

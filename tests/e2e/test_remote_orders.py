@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
 from conftest import PASSPHRASE, PRODUCTS, program_needed, run
-from imprintd import Server, wait_for
+from imprintd import Server, asked_for, wait_for
 from test_api import Remote, fits, octets
 from test_list_orders import (manifest, point, proof, requests_write,
                               tag_add)
@@ -337,7 +337,7 @@ def parts_check(eco, server, admin):
         return put(server, admin, 0, part, code, target=target(part, **more))
 
     # nothing of it is here, and nothing of it is on record
-    before = len(reader.rows(eco.db, "SELECT seq FROM operation"))
+    before = asked_for(eco)
     assert "handed in" in admin.send(server, request(), 404)["detail"]
     assert hand(about(), 409, kind="about")["reason"] == "state"
     assert hand(listed[9:], 409, at=9)["reason"] == "state"
@@ -353,7 +353,7 @@ def parts_check(eco, server, admin):
                 about([False, True, "", "", "", "", "", bytes(33 << 10)])):
         assert hand(bad, 400, kind="about")["reason"] == "malformed"
     assert hand(about(), 400, kind="about", at=1)["reason"] == "limit"
-    assert len(reader.rows(eco.db, "SELECT seq FROM operation")) == before
+    assert asked_for(eco) == before
     # read otherwise than it is
     hand(about([False, True, "", "l.cbor", "csr", "", "", b""]),
          kind="about")

@@ -9,7 +9,7 @@ import pytest
 
 import reader
 from conftest import on_terminal, program_needed, run
-from imprintd import Server
+from imprintd import Server, asked_for
 from test_api import Remote, fits
 from test_imprintd import problem
 from test_remote import HOST, Elsewhere, between, forge, later
@@ -258,7 +258,7 @@ def test_question(eco, server):
         return json.loads(answer[2])
 
     described = json.loads(server.ask("GET", "/v1/openapi.json")[2])
-    entries = len(reader.rows(eco.db, "SELECT seq FROM operation"))
+    entries = asked_for(eco)
     body = cbor2.dumps([2, 6, [[3, SMALL]], ""])
     said = fits(described, DRY_RUN, "post", ask(body))
     assert (said["identities"], said["changed"]) == (40, 40)
@@ -273,4 +273,4 @@ def test_question(eco, server):
     answer = server.ask("POST", DRY_RUN, body, None, admin.fields(
         "POST", "/v1/publish"))
     assert problem(answer, 403)["reason"] == "signature"
-    assert len(reader.rows(eco.db, "SELECT seq FROM operation")) == entries
+    assert asked_for(eco) == entries
