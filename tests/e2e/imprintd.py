@@ -15,7 +15,6 @@ import cbor2
 from cryptography import x509
 
 import reader
-
 from conftest import BIN, SANITIZER
 
 NAME = "est.example.net"
