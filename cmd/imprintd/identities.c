@@ -63,19 +63,22 @@ static void
 verdict_log(const struct desk_job *job)
 {
 	const struct enrol_result *result = &job->result;
-	_cleanup_buf_ struct buf text = BUF_INIT;
+	_cleanup_buf_ struct buf fields = BUF_INIT, ueid = BUF_INIT;
 
 	if (!result->known)
 		return;
-	buf_printf(&text, "identity ueid=");
-	buf_put_hex(&text, bytes_of(result->ueid, sizeof(result->ueid)));
-	buf_printf(&text, " verdict=%s", enrol_verdict_name(result->verdict));
-	if (job->done)
-		buf_printf(&text, " log=%u index=%llu", result->log,
-		    (unsigned long long)result->index);
-	else
-		buf_printf(&text, " why=\"%s\"", job->refusal.detail);
-	log_line("authority", buf_text(&text));
+	buf_put_hex(&ueid, bytes_of(result->ueid, sizeof(result->ueid)));
+	logfmt_put_text(&fields, "event", "identity");
+	logfmt_put(&fields, "ueid", buf_bytes(&ueid));
+	logfmt_put_text(&fields, "verdict",
+	    enrol_verdict_name(result->verdict));
+	if (job->done) {
+		logfmt_put_number(&fields, "log", result->log);
+		logfmt_put_number(&fields, "index", result->index);
+	} else {
+		logfmt_put_text(&fields, "why", job->refusal.detail);
+	}
+	log_fields("authority", LEVEL_INFO, &fields);
 }
 
 static enum err
