@@ -44,12 +44,29 @@ leaf_get(struct http_request *r, struct buf *chain, struct bytes *ret_leaf)
 	return true;
 }
 
+/* A certificate that is shown is used: the authority learns of it, and nobody
+ * waits for that. */
+static void
+use_tell(struct front *front, struct http_request *r)
+{
+	_cleanup_buf_ struct buf chain = BUF_INIT, body = BUF_INIT;
+	struct internal_est_wish wish = { .leaf = BYTES_NONE };
+
+	if (!leaf_get(r, &chain, &wish.leaf))
+		return;
+	internal_put_est_wish(&body, &wish);
+	if (buf_err(&body) == ERR_OK)
+		(void)link_ask(front, INTERNAL_EST_WISH, buf_bytes(&body),
+		    NULL);
+}
+
 /* RFC 7030 4.1: nobody need have shown anything. */
 static void
 cacerts_reply(struct front *front, struct http_request *r)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
 
+	use_tell(front, r);
 	buf_put_bytes(&body, buf_bytes(&front->cacerts));
 	http_reply_field(r, "Content-Transfer-Encoding", "base64");
 	http_reply(r, HTTP_OK, EST_TYPE_CERTS_ONLY, &body);

@@ -28,6 +28,7 @@ static const struct http_route routes[] = {
 	{ "GET", "/v1/chip-makers", api_get_handle },
 	{ "GET", "/v1/manufacturers", api_get_handle },
 	{ "GET", "/v1/document-signers", api_get_handle },
+	{ "GET", "/v1/logs", api_get_handle },
 	{ "GET", "/v1/orders", api_get_handle },
 	{ "GET", "/v1/orders/*", api_get_handle },
 	{ "POST", "/v1/orders/*", api_post_handle },

@@ -110,7 +110,8 @@ void
 identity_answered(struct front *front, struct front_call *call,
     const struct internal_message *message)
 {
-	struct http_request *r = http_call_request(call->reply);
+	struct http_request *r = call->reply == NULL ? NULL :
+	    http_call_request(call->reply);
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	bool anybodys = internal_is_anybodys(call->type);
 	struct bytes answer;

@@ -383,7 +383,18 @@ static struct field_turn
 turn_unanswered(const struct field *f,
     const struct imprint_tls_answer *answer)
 {
+	static const char *const words[] = {
+		[IMPRINT_TLS_FAILED] = "failed",
+		[IMPRINT_TLS_UNREACHABLE] = "unreachable",
+		[IMPRINT_TLS_SERVER_DENIED] = "server-denied",
+		[IMPRINT_TLS_DEVICE_DENIED] = "device-denied",
+		[IMPRINT_TLS_BAD_ANSWER] = "bad-answer"
+	};
+
 	fprintf(stderr, "%s: %s\n", f->cmd->program->name, answer->reason);
+	if (f->cmd->json)
+		printf("{\"confirmed\": false, \"reason\": \"%s\"}\n",
+		    words[answer->outcome]);
 	switch (answer->outcome) {
 	case IMPRINT_TLS_SERVER_DENIED:
 		fprintf(stderr, "  nothing was sent; is it the right server,"

@@ -111,7 +111,7 @@ maker_approve(struct cmd *cmd, const struct maker_words *words)
 		err = chip_maker_put_request(&subject, cmd->argv[0],
 		    buf_bytes(&cert), BYTES_NONE);
 	if (!err)
-		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
+		err = ecosystem_open_approving(cmd, &authority);
 	if (!err)
 		err = approval_write(cmd, authority, words->approval,
 		    buf_bytes(&subject), out);

@@ -53,7 +53,10 @@ static const struct cmd_option service_options[] = {
 	{ "list-format", "NAME", "of the list (default: as it begins)" }, \
 	{ "list-signature", "FILE", "the list's detached signature" },	\
 	{ "key-id", "KID", "a manifest's key to take (default: the slot)" }, \
-	{ "challenge", "TEXT", "what proofs of possession must be over" }
+	{ "challenge", "TEXT", "what proofs of possession must be over" }, \
+	{ "chip-maker", "NAME", "with --server: the registered one that "  \
+	    "signed it" },						\
+	{ "cert", "FILE", "and its certificate" }
 
 static const struct cmd_option create_options[] = {
 	{ "product", "NAME", "the product, or NAME@VERSION (default: latest)" },
@@ -69,9 +72,6 @@ static const struct cmd_option create_options[] = {
 	{ "list", "FILE", "the devices, with --mode" },
 	DEVICES_OPTIONS,
 	{ "approval", "FILE", "another operator's, of the list" },
-	{ "chip-maker", "NAME", "with --server: the registered one that signed "
-	    "it" },
-	{ "cert", "FILE", "and its certificate" },
 	{ NULL, NULL, NULL },
 };
 

@@ -137,18 +137,21 @@ device_release_cmd(struct cmd *cmd)
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 
+/* wanted: does what it enrols for want an owner? */
 static void
-claim_print(struct cmd *cmd, const struct field_claim *claim,
+claim_print(struct cmd *cmd, const struct field_device *device, bool wanted,
     const char *code)
 {
 	static const char *const states[] = { "unclaimed", "claimed",
 	    "released" };
-	const char *state = states[claim->state];
+	const struct field_claim *claim = &device->claim;
+	const char *state = claim->state != FIELD_UNCLAIMED || wanted ?
+	    states[claim->state] : "not-needed";
 
 	if (cmd->json) {
 		printf(", \"claim_code\": \"%s\", \"state\": \"%s\", "
-		    "\"wrong_codes\": %u, \"owner\": ", code, state,
-		    claim->guesses);
+		    "\"wrong_codes\": %u, \"refused\": %u, \"owner\": ",
+		    code, state, claim->guesses, device->events);
 		if (claim->state == FIELD_CLAIMED)
 			json_string(stdout, claim->owner,
 			    strlen(claim->owner));
@@ -157,13 +160,17 @@ claim_print(struct cmd *cmd, const struct field_claim *claim,
 		printf("}\n");
 		return;
 	}
-	printf("  claim code %s  %s", code, state);
+	printf("  claim code %s  %s", code, claim->state != FIELD_UNCLAIMED ||
+	    wanted ? state : "needs no owner");
 	if (claim->state == FIELD_CLAIMED) {
 		printf(" by ");
 		text_print(stdout, claim->owner, strlen(claim->owner));
 	}
 	if (claim->guesses > 0)
 		printf(", %u wrong codes since", claim->guesses);
+	if (device->events > 0)
+		printf("; asked for another key and was refused %u times "
+		    "since it enrolled", device->events);
 	printf("\n");
 }
 
@@ -174,6 +181,7 @@ device_show_cmd(struct cmd *cmd)
 	char code[CLAIM_CODE_SIZE];
 	struct field_device device;
 	struct address birth;
+	bool wanted = false;
 	enum err err;
 	int i;
 
@@ -187,6 +195,9 @@ device_show_cmd(struct cmd *cmd)
 			err = claim_code(authority, &birth, code,
 			    &cmd->diag);
 		if (!err)
+			err = claim_wanted(authority, &birth, &wanted,
+			    &cmd->diag);
+		if (!err)
 			err = field_device_get(authority, &birth, &device,
 			    &cmd->diag);
 		if (err == ERR_NOTFOUND && cmd->diag.code == ERR_OK)
@@ -194,7 +205,7 @@ device_show_cmd(struct cmd *cmd)
 		if (err)
 			break;
 		device_print(cmd, cmd->argv[i]);
-		claim_print(cmd, &device.claim, code);
+		claim_print(cmd, &device, wanted, code);
 	}
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

@@ -257,6 +257,16 @@ ecosystem_open(struct cmd *cmd, enum authority_mode mode, bool keys,
 }
 
 enum err
+ecosystem_open_approving(struct cmd *cmd, struct authority **ret_authority)
+{
+	if (!remote_there(cmd))
+		return ecosystem_open(cmd, AUTHORITY_READ, false,
+		    ret_authority);
+	*ret_authority = NULL;
+	return ERR_OK;
+}
+
+enum err
 operator_passphrase_get(struct cmd *cmd, bool confirm,
     struct secret *ret_passphrase)
 {

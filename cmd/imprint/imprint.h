@@ -28,6 +28,9 @@ MUST_USE enum err ecosystem_open(struct cmd *, enum authority_mode, bool keys,
  * opened, and NULL returned: remote.h. */
 MUST_USE enum err ecosystem_open_requests(struct cmd *,
     struct authority **ret_authority);
+/* To approve, or to check: for reading. With --server nothing is opened. */
+MUST_USE enum err ecosystem_open_approving(struct cmd *,
+    struct authority **ret_authority);
 /* The same on this machine, although what is accepted (AUTHORITY_ANCHOR,
  * AUTHORITY_CLOCK) would refuse it; alone: for writing in any case, ERR_BUSY
  * says how imprintd is stopped. */

@@ -64,7 +64,7 @@ key_write(struct cmd *cmd, const char *name, const char *out,
 	enum err err = ERR_OK;
 
 	/* somebody who is elsewhere has no ecosystem */
-	if (cmd_value(cmd, "key") == NULL)
+	if (cmd_value(cmd, "key") == NULL && !remote_there(cmd))
 		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
 	if (!err)
 		err = key_make(cmd, authority, name, path, &key);
@@ -138,7 +138,7 @@ operator_approve_cmd(struct cmd *cmd)
 		return cmd_usage(cmd, "one FILE and --out are needed");
 	err = statement_read(cmd, cmd->argv[0], name, &key, &body);
 	if (!err)
-		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
+		err = ecosystem_open_approving(cmd, &authority);
 	if (!err)
 		err = approval_write(cmd, authority, APPROVAL_OPERATOR,
 		    buf_bytes(&body), out);

@@ -262,10 +262,14 @@ approval_make(struct cmd *cmd, struct authority *authority, const char *what,
 	_cleanup_buf_ struct buf approval = BUF_INIT;
 	enum err err;
 
-	err = operator_signer(cmd, authority, &signer);
-	if (!err)
-		err = approval_sign(authority, what, hash, time_now(), signer,
-		    &approval, &cmd->diag);
+	if (remote_there(cmd)) {
+		err = remote_approve(cmd, what, hash, &approval);
+	} else {
+		err = operator_signer(cmd, authority, &signer);
+		if (!err)
+			err = approval_sign(authority, what, hash, time_now(),
+			    signer, &approval, &cmd->diag);
+	}
 	return err ? err : io_create_file(cmd->io, out,
 	    buf_bytes(&approval), 0644, &cmd->diag);
 }
@@ -290,7 +294,7 @@ list_open(struct cmd *cmd, struct authority **ret_authority,
 {
 	enum err err;
 
-	err = ecosystem_open(cmd, AUTHORITY_READ, false, ret_authority);
+	err = ecosystem_open_approving(cmd, ret_authority);
 	if (!err)
 		err = product_find(cmd, *ret_authority, cmd_value(cmd,
 		    "product"), ret_product, ret_object);

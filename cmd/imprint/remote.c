@@ -56,6 +56,18 @@ remote_root(void)
 	return buf_bytes(&remote.client.root);
 }
 
+const uint8_t *
+remote_ecosystem(void)
+{
+	return remote.id;
+}
+
+struct signer *
+remote_operator(void)
+{
+	return remote.signer;
+}
+
 void
 remote_trust_put(struct buf *out, struct bytes root,
     const uint8_t id[ECOSYSTEM_ID_SIZE])

@@ -16,8 +16,10 @@ bool	remote_there(const struct cmd *);
 /* Read the address, the trust file and the operator's key, once. */
 MUST_USE enum err remote_open(struct cmd *);
 void	remote_release(void);
-/* DER; once it is open. */
+/* Once it is open: the root, DER; the ecosystem's id; the operator's key. */
 struct bytes remote_root(void);
+const uint8_t *remote_ecosystem(void);
+struct signer *remote_operator(void);
 
 /* Runs a command, here or there; refuses what is not to be had from there. */
 enum exit_code remote_run(struct cmd *);
@@ -76,6 +78,11 @@ MUST_USE enum err remote_chain(struct cmd *, struct bytes certificate,
     const struct public_key *key, struct buf *infra);
 /* Publish status: lines, or items of a JSON array. */
 MUST_USE enum err remote_publish(struct cmd *);
+
+/* An approval for the ecosystem of --trust, by the operator's key here
+ * (approval.h). The log's size is the server's word, and said to be. */
+MUST_USE enum err remote_approve(struct cmd *, const char *what,
+    const uint8_t hash[SHA256_SIZE], struct buf *out);
 
 /* The root, and the id of the ecosystem, for --trust. */
 void	remote_trust_put(struct buf *, struct bytes root,

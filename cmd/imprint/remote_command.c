@@ -9,6 +9,54 @@
 
 #define NOT_MAX		6
 
+/* What is for who is at the authority's machine, and what to do instead. */
+static const struct {
+	const char	*name, *hint;
+} refused[] = {
+	{ "init", "an ecosystem is made where its authority will be" },
+	{ "doctor", "it looks at the authority's machine: run it there" },
+	{ "operator trust", "what the server is trusted by must come another "
+	    "way than by the server: run it there" },
+	{ "document-signer renew", "run it there: receipts of the whole "
+	    "registry are signed again" },
+	{ "order export", "run it there, or copy its packs/: they are sealed "
+	    "to the stations" },
+	{ "log verify", "run it there; or check the files that it publishes, "
+	    "https://NAME/pub/log/, from anywhere: imprint log verify --tiles "
+	    "DIR --vkey FILE" },
+	{ "log prove", "run it there; what is published below "
+	    "https://NAME/pub/log/ proves it too (docs/protocol/log.md)" },
+	{ "log export", "run it there; what is published is served below "
+	    "https://NAME/pub/log/" },
+	{ "log publish", "'imprint publish' publishes the logs, too" },
+};
+
+static enum exit_code
+refuse(struct cmd *cmd, const char *option)
+{
+	const char *hint = "run it where the authority is, without --server";
+	size_t i;
+
+	for (i = 0; i < sizeof(refused) / sizeof(refused[0]); i++)
+		if (option == NULL && strcmp(refused[i].name,
+		    cmd->command->name) == 0)
+			hint = refused[i].hint;
+	(void)diag_fail(&cmd->diag, ERR_UNSUPPORTED, NULL,
+	    "%s%s%s: is not to be had by way of a server",
+	    cmd->command->name, option != NULL ? " --" : "",
+	    option != NULL ? option : "");
+	diag_hint(&cmd->diag, "%s", hint);
+	return cmd_fail(cmd, ERR_UNSUPPORTED);
+}
+
+/* Of published files alone, which need nobody. */
+static enum exit_code
+log_verify(struct cmd *cmd)
+{
+	return cmd_flag(cmd, "tiles") ? log_verify_cmd(cmd) : refuse(cmd,
+	    NULL);
+}
+
 static const struct {
 	const char	*name;
 	enum exit_code	(*run)(struct cmd *);	/* NULL: as here */
@@ -30,6 +78,10 @@ static const struct {
 	{ "order cancel", NULL, { NULL } },
 	{ "order reconcile", NULL, { NULL } },
 	{ "operator add", NULL, { NULL } },
+	{ "operator key", NULL, { NULL } },
+	{ "operator approve", NULL, { NULL } },
+	{ "chip-maker approve", NULL, { NULL } },
+	{ "manufacturer approve", NULL, { NULL } },
 	{ "chip-maker add", NULL, { NULL } },
 	{ "chip-maker list", remote_chip_maker_list, { NULL } },
 	{ "chip-maker remove", NULL, { NULL } },
@@ -49,19 +101,11 @@ static const struct {
 	{ "suspend", NULL, { NULL } },
 	{ "resume", NULL, { NULL } },
 	{ "publish", NULL, { "next-update" } },
+	{ "list check", NULL, { NULL } },
+	{ "list make", NULL, { NULL } },
+	{ "list approve", NULL, { NULL } },
+	{ "log verify", log_verify, { NULL } },
 };
-
-static enum exit_code
-refuse(struct cmd *cmd, const char *option)
-{
-	(void)diag_fail(&cmd->diag, ERR_UNSUPPORTED, NULL,
-	    "%s%s%s: is not to be had by way of a server",
-	    cmd->command->name, option != NULL ? " --" : "",
-	    option != NULL ? option : "");
-	diag_hint(&cmd->diag, "run it where the authority is, without "
-	    "--server");
-	return cmd_fail(cmd, ERR_UNSUPPORTED);
-}
 
 enum exit_code
 remote_run(struct cmd *cmd)

@@ -159,6 +159,9 @@ struct desk {
 	uint64_t		 verdicts[VERDICTS_MAX];
 	uint64_t		 wishes;	/* anybody's: in nothing else */
 	uint64_t		 turns_lost;
+	uint64_t		 replaced;	/* before anybody used it */
+	int64_t			 told_minute;	/* in which so many lines */
+	unsigned		 told, untold;	/* were written, or not */
 	struct desk_times	 turns, commits;
 	struct buf		 endings;	/* as told, of the objects */
 	uint64_t		 endings_place;	/* up to here */
@@ -266,6 +269,8 @@ bool	segment_decode(const char *text, char out[SEGMENT_SIZE]);
 MUST_USE enum err resource_product(struct desk *, const char *word,
     struct buf *out, struct diag *);
 MUST_USE enum err resource_signers(struct desk *, struct buf *out,
+    struct diag *);
+MUST_USE enum err resource_logs(struct desk *, struct buf *out,
     struct diag *);
 /* An identity's document, or the same as a JWT. */
 MUST_USE enum err resource_document(struct desk *, const char *word,

@@ -178,7 +178,7 @@ figures_put(struct desk *desk, struct buf *out)
 			    (unsigned long long)desk->verdicts[i]);
 	}
 	figures_head(out, "est_attributes_total", "counter",
-	    "csrattrs, which anybody can ask for: in no other figure");
+	    "csrattrs, and cacerts with a certificate: in no other figure");
 	buf_printf(out, "imprint_est_attributes_total %llu\n",
 	    (unsigned long long)desk->wishes);
 	histogram_put(out, "turn_seconds",
@@ -187,6 +187,10 @@ figures_put(struct desk *desk, struct buf *out)
 	histogram_put(out, "commit_seconds",
 	    "until what a turn has changed was durable", desk->commits.by,
 	    (double)desk->commits.ns / 1e9);
+	figures_head(out, "identities_replaced_total", "counter",
+	    "that nobody had used, by another request for the same device");
+	buf_printf(out, "imprint_identities_replaced_total %llu\n",
+	    (unsigned long long)desk->replaced);
 	figures_head(out, "turns_lost_total", "counter",
 	    "whose requests were told to come again");
 	buf_printf(out, "imprint_turns_lost_total %llu\n",

@@ -5,6 +5,7 @@
 
 #define RETRY_BUSY_S	2
 #define RETRY_LATER_S	3600
+#define TOLD_MAX	30	/* lines in a minute, of whom fronts name */
 
 /* docs/protocol/enrolment.md, Verdicts. */
 static const unsigned statuses[] = {
@@ -58,26 +59,52 @@ refuse(struct desk_job *job, enum enrol_verdict verdict, const char *detail)
 		refusal->retry_after_s = RETRY_LATER_S;
 }
 
+/* Whom a front names, and nobody else proves: not more than the log bears. */
+static bool
+may_tell(struct desk *desk)
+{
+	int64_t minute = time_monotonic_ns() / INT64_C(60000000000);
+	_cleanup_buf_ struct buf fields = BUF_INIT;
+
+	if (desk->told_minute != minute) {
+		logfmt_put_text(&fields, "event", "left-out");
+		logfmt_put_text(&fields, "what", "identity");
+		logfmt_put_number(&fields, "count", desk->untold);
+		if (desk->untold > 0)
+			log_fields("authority", LEVEL_WARNING, &fields);
+		desk->told_minute = minute;
+		desk->told = desk->untold = 0;
+	}
+	if (desk->told < TOLD_MAX)
+		return ++desk->told > 0;
+	desk->untold++;
+	return false;
+}
+
 /* Of those whose signature was good; others could fill the log. */
 static void
-verdict_log(const struct desk_job *job)
+verdict_log(struct desk *desk, const struct desk_job *job)
 {
 	const struct enrol_result *result = &job->result;
 	_cleanup_buf_ struct buf fields = BUF_INIT, ueid = BUF_INIT;
 
-	if (!result->known)
+	if (!result->known && !(result->named && may_tell(desk)))
 		return;
 	buf_put_hex(&ueid, bytes_of(result->ueid, sizeof(result->ueid)));
 	logfmt_put_text(&fields, "event", "identity");
 	logfmt_put(&fields, "ueid", buf_bytes(&ueid));
+	if (!result->known)
+		logfmt_put_text(&fields, "by", "est");
 	logfmt_put_text(&fields, "verdict",
 	    enrol_verdict_name(result->verdict));
 	if (job->done) {
 		logfmt_put_number(&fields, "log", result->log);
 		logfmt_put_number(&fields, "index", result->index);
-	} else {
-		logfmt_put_text(&fields, "why", job->refusal.detail);
 	}
+	if (job->done && result->replaced)
+		logfmt_put_number(&fields, "replaced", result->replaced_index);
+	if (!job->done)
+		logfmt_put_text(&fields, "why", job->refusal.detail);
 	log_fields("authority", LEVEL_INFO, &fields);
 }
 
@@ -120,7 +147,8 @@ job_settle(struct desk *desk, struct desk_job *job)
 			job->refusal.retry_after_s = result->retry_after_s;
 	}
 	verdict_count(desk, job, result->verdict);
-	verdict_log(job);
+	desk->replaced += job->done && result->replaced;
+	verdict_log(desk, job);
 }
 
 /* It alone, for a reason that does not pass. */

@@ -6,6 +6,7 @@
 
 #include "cmd/imprintd/desk.h"
 #include "lib/authority/export.h"
+#include "lib/authority/operation.h"
 #include "lib/authority/signer.h"
 #include "lib/base/json_write.h"
 
@@ -109,6 +110,35 @@ resource_product(struct desk *desk, const char *word, struct buf *out,
 	json_put_base64url(&json, buf_bytes(&body));
 	json_close(&json, '}');
 	return ERR_OK;
+}
+
+enum err
+resource_logs(struct desk *desk, struct buf *out, struct diag *diag)
+{
+	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER,
+		LOG_OPERATIONS_NUMBER };
+	struct json json = { .b = out, .line = true };
+	struct store_log log;
+	size_t i;
+	enum err err = ERR_OK;
+
+	json_open(&json, '{');
+	json_key(&json, bytes_text("logs"));
+	json_open(&json, '[');
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++) {
+		err = store_log_get(authority_store(desk->authority),
+		    logs[i], &log, NULL, NULL, diag);
+		if (err)
+			break;
+		json_next(&json);
+		json_open(&json, '{');
+		json_put_text(&json, "log", bytes_text(log.name));
+		json_put_number(&json, "size", log.size);
+		json_close(&json, '}');
+	}
+	json_close(&json, ']');
+	json_close(&json, '}');
+	return err;
 }
 
 static void

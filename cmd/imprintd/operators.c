@@ -379,6 +379,8 @@ query_get(struct desk *desk, char *path, const char *query,
 		    json, diag);
 	if (strcmp(path, "/v1/document-signers") == 0)
 		return resource_signers(desk, json, diag);
+	if (strcmp(path, "/v1/logs") == 0)
+		return resource_logs(desk, json, diag);
 	return resource_list(desk, path, query, json, diag);
 }
 

@@ -31,25 +31,34 @@ approval_sign(struct authority *authority, const char *what,
     const uint8_t hash[SHA256_SIZE], int64_t now, struct signer *signer,
     struct buf *out, struct diag *diag)
 {
-	_cleanup_buf_ struct buf payload = { .limit = APPROVAL_SIZE_MAX };
-	uint8_t kid[COSE_KID_SIZE], nonce[APPROVAL_NONCE_SIZE];
 	uint64_t size = 0;
 	enum err err;
 
 	err = log_size(authority, &size, diag);
-	if (!err)
-		err = random_bytes(nonce, sizeof(nonce), diag);
+	return err ? err : approval_sign_seen(authority->info.id, size, what,
+	    hash, now, signer, out, diag);
+}
+
+enum err
+approval_sign_seen(const uint8_t ecosystem[ECOSYSTEM_ID_SIZE], uint64_t seen,
+    const char *what, const uint8_t hash[SHA256_SIZE], int64_t now,
+    struct signer *signer, struct buf *out, struct diag *diag)
+{
+	_cleanup_buf_ struct buf payload = { .limit = APPROVAL_SIZE_MAX };
+	uint8_t kid[COSE_KID_SIZE], nonce[APPROVAL_NONCE_SIZE];
+	enum err err;
+
+	err = random_bytes(nonce, sizeof(nonce), diag);
 	if (!err)
 		err = cose_key_thumbprint(signer_public(signer), kid);
 	if (err)
 		return err;
 	cbor_put_array(&payload, 8);
 	cbor_put_uint(&payload, APPROVAL_VERSION);
-	cbor_put_bstr(&payload, bytes_of(authority->info.id,
-	    ECOSYSTEM_ID_SIZE));
+	cbor_put_bstr(&payload, bytes_of(ecosystem, ECOSYSTEM_ID_SIZE));
 	cbor_put_text(&payload, what);
 	cbor_put_bstr(&payload, bytes_of(hash, SHA256_SIZE));
-	cbor_put_uint(&payload, size);
+	cbor_put_uint(&payload, seen);
 	cbor_put_int(&payload, now);
 	cbor_put_int(&payload, now + (int64_t)APPROVAL_DAYS * DAY_S);
 	cbor_put_bstr(&payload, bytes_of(nonce, sizeof(nonce)));

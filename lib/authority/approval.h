@@ -30,6 +30,13 @@
 MUST_USE enum err approval_sign(struct authority *, const char *what,
     const uint8_t hash[SHA256_SIZE], int64_t now, struct signer *,
     struct buf *out, struct diag *);
+/* The same without a registry: which ecosystem it is for, and the size of its
+ * operations log as the approver knows it. One greater than the log's is
+ * refused; a smaller one is but worth less against an earlier registry. */
+MUST_USE enum err approval_sign_seen(
+    const uint8_t ecosystem[ECOSYSTEM_ID_SIZE], uint64_t seen,
+    const char *what, const uint8_t hash[SHA256_SIZE], int64_t now,
+    struct signer *, struct buf *out, struct diag *);
 /*
  * Is it good now, for this, and by another operator than requester? ERR_AUTH
  * says why not, ERR_CLOCK when it is not of this time.

@@ -137,6 +137,49 @@ claim_needed(struct authority *authority, const char *product,
 	return err;
 }
 
+static enum err
+online_needed(struct authority *authority, const char *name,
+    bool *ret_needed, struct diag *diag)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_object object;
+	struct product product;
+	enum err err;
+
+	err = authority_object_get(authority, STORE_PRODUCT, name, NULL,
+	    &body, &object, diag);
+	if (!err)
+		err = product_decode(object.body, &product, diag);
+	if (!err)
+		*ret_needed = product.field.claim;
+	return err;
+}
+
+enum err
+claim_wanted(struct authority *authority, const struct address *birth,
+    bool *ret_wanted, struct diag *diag)
+{
+	_cleanup_template_ struct template *template = NULL;
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct store_object object;
+	struct store_range range;
+	enum err err;
+
+	err = store_range_get(authority->store, birth->log, birth->index,
+	    &range, diag);
+	if (!err)
+		err = authority_template(authority, range.template, &template,
+		    diag);
+	if (!err)
+		err = authority_object_by_hash(authority, STORE_PRODUCT,
+		    template->product, &body, &object, diag);
+	if (err)
+		return err;
+	return birth->log == LOG_ONLINE_NUMBER ? online_needed(authority,
+	    object.name, ret_wanted, diag) : claim_needed(authority,
+	    object.name, ret_wanted, diag);
+}
+
 enum err
 claim_proof(const struct address *birth, const char code[CLAIM_CODE_SIZE],
     uint8_t ret_proof[SHA256_SIZE])

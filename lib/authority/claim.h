@@ -42,6 +42,10 @@ MUST_USE enum err claim_code(struct authority *, const struct address *birth,
 MUST_USE enum err claim_key_of(struct authority *, struct bytes pack,
     uint8_t ret_key[CLAIM_KEY_SIZE], struct diag *);
 
+/* Does what this one enrols for, or has, want an owner now? */
+MUST_USE enum err claim_wanted(struct authority *,
+    const struct address *birth, bool *ret_wanted, struct diag *);
+
 /* Do devices that are born with this product wait for their owners, by the
  * product that they get in the field? */
 MUST_USE enum err claim_needed(struct authority *, const char *product,

@@ -89,11 +89,15 @@ struct enrol_result {
 	 * private key as cms_put_key() seals it. The caller's; else NULL */
 	struct buf		*key;
 	/* who asked, once its signature was good, or by EST once it was
-	 * carried out: for logs */
-	bool			 known;
+	 * carried out: for logs. named: whom the front names, and who was
+	 * refused by EST */
+	bool			 known, named;
 	uint8_t			 ueid[17];
 	uint32_t		 log;		/* LOG_ONLINE_NUMBER, and */
 	uint64_t		 index;		/* of what was issued */
+	/* what was issued took the place of one that nobody had used */
+	bool			 replaced;
+	uint64_t		 replaced_index;
 };
 
 struct enrol;
@@ -147,7 +151,9 @@ MUST_USE enum err enrol_submit(struct enrol *, struct bytes request,
  *
  * ENROL_DONE and ENROL_REPEATED: the certificate is appended to answer. A
  * repetition is the same key by the same leaf. What is issued waits for its
- * first use like any other; that is the next request with it.
+ * first use like any other; that is the next request with it that is carried
+ * out, or that its certificate is shown to ask for attributes. A refusal to
+ * one that has an identity is on record, FIELD_EVENTS_FRONT of a device.
  */
 struct est_ask {
 	bool		renew;		/* simplereenroll (4.2.2), else
@@ -169,6 +175,12 @@ MUST_USE enum err enrol_submit_est(struct enrol *, const struct est_ask *,
  * What a certification request should carry (RFC 7030 4.5): CsrAttrs, DER,
  * appended to answer by ENROL_DONE. Of the product that label names, or that
  * leaf leads to; empty both: of any. linked: with a challengePassword.
+ *
+ * It is the first use of leaf if that is a device's first identity, was had by
+ * EST and waits: known and index say so then. It is the front's word: what it
+ * can do with it is to use up a birth whose answer it kept to itself, and the
+ * same request is still answered. What was had by a signed request waits for a
+ * signature, and what renews another for the request that its keys prove.
  */
 MUST_USE enum err enrol_est_attributes(struct enrol *, const char *label,
     struct bytes leaf, bool linked, struct enrol_result *result,

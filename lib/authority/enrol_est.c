@@ -136,6 +136,7 @@ enrol_submit_est(struct enrol *e, const struct est_ask *ask,
     struct enrol_result *result, struct diag *diag)
 {
 	struct submission s = { .enrol = e, .result = result, .diag = diag };
+	bool named;
 	enum err err;
 
 	err = enrol_submission_begin(&s, true);
@@ -144,6 +145,7 @@ enrol_submit_est(struct enrol *e, const struct est_ask *ask,
 	s.request.type = ask->renew || ask->keygen ? DEVICE_RENEW :
 	    DEVICE_ENROL;
 	err = enrol_asker_named(e, ask->leaf, &s.asker, result, diag);
+	named = !err && !enrol_decided(result) && s.asker.foreign == NULL;
 	/* clients that always "renew" what they have mean the same */
 	if (s.asker.address.log != LOG_ONLINE_NUMBER)
 		s.request.type = DEVICE_ENROL;
@@ -151,6 +153,9 @@ enrol_submit_est(struct enrol *e, const struct est_ask *ask,
 		err = ask->keygen ? enrol_keygen(&s, ask) :
 		    est_decide(&s, ask);
 	result->known = result->answer->len > 0;
+	result->named = named && !result->known;
+	if (result->named)
+		memcpy(result->ueid, s.asker.ueid, UEID_SIZE);
 	if (!err)
 		err = buf_err(result->answer);
 	return enrol_submission_end(&s, err);
@@ -184,29 +189,58 @@ common_alg(const struct enrol *e)
 	return alg;
 }
 
+/* Who has shown leaf uses it, whatever the label is. */
+static enum err
+leaf_use(struct submission *s, const char *label, struct bytes leaf)
+{
+	struct enrol_result unknown = { .verdict = ENROL_REFUSED };
+	struct enrol_result *result = label[0] != '\0' ? &unknown :
+	    s->result;
+	enum err err;
+
+	if (leaf.len == 0)
+		return ERR_OK;
+	err = enrol_asker_named(s->enrol, leaf, &s->asker, result, s->diag);
+	return err || enrol_decided(result) ? err : enrol_first_use(s);
+}
+
 /* NULL: none, or it is refused. */
 static enum err
-attributes_product(struct enrol *e, const char *label, struct bytes leaf,
-    struct enrol_result *result, const struct enrol_product **ret_product,
-    struct diag *diag)
+attributes_product(struct submission *s, const char *label,
+    const struct enrol_product **ret_product)
 {
-	struct asker asker = { .foreign = NULL };
-	enum err err = ERR_OK;
+	const struct asker *asker = &s->asker;
+	const struct enrol *e = s->enrol;
 
-	if (label[0] != '\0') {
+	if (label[0] != '\0')
 		*ret_product = enrol_product_by_name(e, label);
-	} else {
-		err = enrol_asker_named(e, leaf, &asker, result, diag);
-		if (err || enrol_decided(result))
-			return err;
-		*ret_product = asker.address.log == LOG_ONLINE_NUMBER ?
-		    enrol_product_by_name(e, asker.kind.product) :
-		    asker.foreign != NULL ? asker.foreign :
-		    enrol_product_by_bootstrap(e, asker.kind.product);
-	}
-	return *ret_product != NULL ? err : enrol_refuse(result,
+	else
+		*ret_product = asker->address.log == LOG_ONLINE_NUMBER ?
+		    enrol_product_by_name(e, asker->kind.product) :
+		    asker->foreign != NULL ? asker->foreign :
+		    enrol_product_by_bootstrap(e, asker->kind.product);
+	return *ret_product != NULL ? ERR_OK : enrol_refuse(s->result,
 	    ENROL_NO_PRODUCT, "no product is had in the field by this label "
 	    "or certificate", NULL);
+}
+
+static enum err
+attributes_put(struct submission *s, const char *label, struct bytes leaf,
+    bool linked)
+{
+	const struct enrol_product *product = NULL;
+	enum err err;
+
+	err = leaf_use(s, label, leaf);
+	if (!err && !enrol_decided(s->result) &&
+	    (label[0] != '\0' || leaf.len > 0))
+		err = attributes_product(s, label, &product);
+	if (err || enrol_decided(s->result))
+		return err;
+	csr_put_wanted(s->result->answer, product != NULL ?
+	    product_alg(product) : common_alg(s->enrol), linked);
+	s->result->verdict = ENROL_DONE;
+	return buf_err(s->result->answer);
 }
 
 enum err
@@ -214,17 +248,9 @@ enrol_est_attributes(struct enrol *e, const char *label, struct bytes leaf,
     bool linked, struct enrol_result *result, struct diag *diag)
 {
 	struct submission s = { .enrol = e, .result = result, .diag = diag };
-	const struct enrol_product *product = NULL;
 	enum err err;
 
 	err = enrol_submission_begin(&s, true);
-	if (!err && (label[0] != '\0' || leaf.len > 0))
-		err = attributes_product(e, label, leaf, result, &product,
-		    diag);
-	if (err || enrol_decided(result))
-		return err;
-	csr_put_wanted(result->answer, product != NULL ?
-	    product_alg(product) : common_alg(e), linked);
-	result->verdict = ENROL_DONE;
-	return buf_err(result->answer);
+	return err ? err : enrol_submission_end(&s, attributes_put(&s, label,
+	    leaf, linked));
 }

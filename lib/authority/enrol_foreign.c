@@ -116,7 +116,7 @@ mark_find(struct foreign *f, const uint8_t mark[COSE_KID_SIZE],
 	return err;
 }
 
-/* On record, as often as for any device; on the front's word it is not. */
+/* On record, as often as for any device. */
 static enum err
 refuse_other(struct foreign *f, bool proven, const struct address *birth)
 {
@@ -124,10 +124,11 @@ refuse_other(struct foreign *f, bool proven, const struct address *birth)
 	struct field_device device;
 	enum err err = ERR_OK;
 
-	if (proven && birth->log == LOG_ONLINE_NUMBER)
+	if (birth->log == LOG_ONLINE_NUMBER)
 		err = field_device_get(e->authority, birth, &device, f->diag);
-	if (!err && proven && birth->log == LOG_ONLINE_NUMBER &&
-	    device.events < FIELD_EVENTS_MAX) {
+	if (!err && birth->log == LOG_ONLINE_NUMBER &&
+	    device.events < (proven ? FIELD_EVENTS_MAX :
+	    FIELD_EVENTS_FRONT)) {
 		device.events++;
 		err = field_device_put(e->authority, birth, &device,
 		    &e->changes, f->diag);

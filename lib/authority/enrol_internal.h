@@ -189,6 +189,9 @@ enum err enrol_submission_end(struct submission *, enum err);
 struct enrol_progress enrol_progress(const struct enrol *);
 /* Decide by type; who asks is known and stands well. */
 MUST_USE enum err enrol_dispatch(struct submission *);
+/* The front says that somebody uses the certificate of asker: of a device's
+ * first identity, had by EST, that is the first use. */
+MUST_USE enum err enrol_first_use(struct submission *);
 /* What parsers say of a request is a verdict, unless this machine failed. */
 MUST_USE enum err enrol_verdict_of(struct submission *, enum err,
     enum enrol_verdict);

@@ -49,8 +49,9 @@ refuse_event(struct submission *s, enum enrol_verdict verdict,
 	struct field_device *device = &s->asker.device;
 	enum err err;
 
-	/* not on the front's word: it would use up what is there for alarms */
-	if (s->given == NULL && device->events < FIELD_EVENTS_MAX) {
+	/* on the front's word, it must not use up what is there for alarms */
+	if (device->events < (s->given == NULL ? FIELD_EVENTS_MAX :
+	    FIELD_EVENTS_FRONT)) {
 		device->events++;
 		err = device_put(s);
 		if (err)
@@ -294,6 +295,8 @@ pending_supersede(struct submission *s)
 	    DEVICE_REQUEST_ID_SIZE);
 	device->has_pending = false;
 	device->sealed_len = 0;
+	s->result->replaced = true;
+	s->result->replaced_index = device->pending;
 	return enrol_supersede(s->enrol, &s->asker.birth, device->pending,
 	    s->diag);
 }
@@ -333,6 +336,31 @@ asker_waits(const struct submission *s)
 	    s->asker.device.pending);
 }
 
+enum err
+enrol_first_use(struct submission *s)
+{
+	const struct field_device *device = &s->asker.device;
+	const struct field_enrolment *enrolment = &s->asker.enrolment;
+
+	/* by EST, the id of a request is of its hash */
+	if (!asker_waits(s) || device->has_current || memcmp(enrolment->id,
+	    enrolment->request, DEVICE_REQUEST_ID_SIZE) != 0)
+		return ERR_OK;
+	s->result->known = true;
+	memcpy(s->result->ueid, s->asker.ueid, UEID_SIZE);
+	s->result->log = LOG_ONLINE_NUMBER;
+	s->result->index = device->pending;
+	return confirm_pending(s);
+}
+
+/* EST brings one key, whatever the quota is. */
+static bool
+keys_missing(const struct submission *s)
+{
+	return s->given != NULL && s->made == NULL &&
+	    s->product->template->slot_count > 1;
+}
+
 /* On the front's word only as often as the product allows. */
 static enum err
 asserted_check(struct submission *s)
@@ -342,7 +370,7 @@ asserted_check(struct submission *s)
 	if (!s->asserted || product->asserted + product->asserted_turn <
 	    product->product.field.est)
 		return ERR_OK;
-	return refuse_event(s, ENROL_QUOTA, "the product allows no more new "
+	return refuse(s, ENROL_QUOTA, "the product allows no more new "
 	    "keys by plain EST", "send signed requests (/v1/identity), or "
 	    "raise est in the product's field section");
 }
@@ -395,9 +423,12 @@ issue_made(struct submission *s, enum evidence_class evidence)
 	enum err err;
 
 	attempts_refill(s);
-	if (s->asker.device.attempts >= s->product->product.field.attempts)
+	if (s->asker.device.attempts >= s->product->product.field.attempts) {
+		s->result->retry_after_s = (uint32_t)(s->asker.device.since +
+		    DAY_S - s->enrol->now);
 		return refuse_event(s, ENROL_ATTEMPTS, "too many identities "
 		    "were asked for at once", "one more each day");
+	}
 	if (!enrol_foreign_room(&s->asker))
 		return refuse(s, ENROL_QUOTA, "no more devices of this "
 		    "manufacturer may enrol", "raise devices in the "
@@ -482,6 +513,10 @@ enrol_type(struct submission *s)
 	if (late)
 		return refuse(s, ENROL_EXPIRED, "the bootstrap certificate "
 		    "has expired", NULL);
+	if (keys_missing(s))
+		return refuse(s, ENROL_KEYS, "the product has more keys than "
+		    "the one that EST brings", "send a signed request "
+		    "(/v1/identity)");
 	err = asserted_check(s);
 	return err || decided(s) ? err : issue(s, s->asker.foreign != NULL ?
 	    EVIDENCE_MANUFACTURER : EVIDENCE_BOOTSTRAP);
@@ -659,7 +694,7 @@ enrol_submission_begin(struct submission *s, bool bare)
 		return diag_fail(s->diag, ERR_STATE, NULL,
 		    "enrolment: no turn is under way");
 	s->result->verdict = ENROL_REFUSED;
-	s->result->known = false;
+	s->result->known = s->result->named = s->result->replaced = false;
 	s->result->retry_after_s = 0;
 	s->result->bare = bare;
 	s->result->why = (struct diag)DIAG_INIT;

@@ -27,7 +27,8 @@ struct field_enrolment {
 };
 
 #define FIELD_SEALED_MAX	8192	/* octets of one sealed package */
-#define FIELD_EVENTS_MAX	16	/* of one device, until it moves on */
+#define FIELD_EVENTS_MAX	16	/* of one device, until it moves on; */
+#define FIELD_EVENTS_FRONT	4	/* on the front's word not beyond */
 
 #define FIELD_OWNER_SIZE	129	/* CLAIM_OWNER_MAX and NUL */
 #define FIELD_GUESSES_MAX	64

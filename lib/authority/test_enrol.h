@@ -292,6 +292,8 @@ struct answered {
 	int64_t			from, until;	/* the advice */
 	uint64_t		next;
 	uint8_t			ueid[UEID_SIZE];	/* by EST */
+	bool			named, replaced;
+	uint64_t		replaced_index;
 	struct diag		why;
 };
 

@@ -1,94 +1,12 @@
 /* Plain EST: what a certification request is worth. */
 #include "lib/authority/enrol_internal.h"
 #include "lib/authority/evidence.h"
-#include "lib/authority/test_enrol.h"
+#include "lib/authority/test_enrol_est.h"
 #include "lib/x509/csr.h"
-#include "lib/x509/test_csr_make.h"
 
 #define QUOTA	2
 /* half of a doorbell's two years have passed */
 #define DUE	(NOW + 365 * INT64_C(86400))
-
-/* The doorbell in a version of so many keys; EST can hand out one. */
-static void
-product_with(struct world *w, const char *version, uint32_t quota,
-    size_t keys)
-{
-	struct product product;
-
-	doorbell_read(version, &product);
-	product.credential_count = keys;
-	product.field.est = quota;
-	product_put(w, &product);
-}
-
-/* Nothing but a P-256 key, and its signature. */
-static void
-csr_make(const struct public_key *key, struct signer *by, struct buf *out)
-{
-	csr_make_with(key, by, BYTES_NONE, out);
-}
-
-/* A key with its request. */
-struct est_key {
-	struct public_key	 key;
-	struct signer		*signer;
-	struct buf		 csr;
-};
-
-static void
-est_key_make(struct est_key *k)
-{
-	k->csr = (struct buf)BUF_INIT;
-	key_make(KEY_P256, &k->key, NULL, &k->signer);
-	csr_make(&k->key, k->signer, &k->csr);
-}
-
-static void
-est_key_release(struct est_key *k)
-{
-	signer_free(&k->signer);
-	buf_release(&k->csr);
-}
-#define _cleanup_est_key_ __attribute__((cleanup(est_key_release)))
-#define EST_KEY_INIT { .csr = BUF_INIT }
-
-static enum enrol_verdict
-est_at(struct enrol *e, int64_t now, bool renew, const char *label,
-    struct bytes leaf, struct bytes csr, struct answered *a)
-{
-	const struct est_ask ask = { .renew = renew, .label = label,
-	    .leaf = leaf, .csr = csr };
-	struct enrol_result result = { .answer = &a->answer };
-	struct diag diag = DIAG_INIT;
-
-	buf_clear(&a->answer);
-	good(enrol_turn_begin(e, now, &diag), &diag);
-	good(enrol_submit_est(e, &ask, &result, &diag), &diag);
-	good(enrol_turn_commit(e, &diag), &diag);
-	a->verdict = result.verdict;
-	a->index = result.index;
-	a->why = result.why;
-	assert_true((result.verdict == ENROL_DONE ||
-	    result.verdict == ENROL_REPEATED) == (a->answer.len > 0));
-	assert_true(result.known == (a->answer.len > 0));
-	memcpy(a->ueid, result.ueid, UEID_SIZE);
-	return result.verdict;
-}
-
-static enum enrol_verdict
-est(struct enrol *e, bool renew, const char *label, struct bytes leaf,
-    struct bytes csr, struct answered *a)
-{
-	return est_at(e, NOW, renew, label, leaf, csr, a);
-}
-
-static struct enrol *
-opened_with(struct field *f, const char *version, uint32_t quota)
-{
-	product_with(f->w, version, quota, 1);
-	return opened(f);
-}
 
 static unsigned
 evidence_of(struct field *f, uint64_t index)
@@ -445,22 +363,6 @@ test_countersigned_bad(void **state)
 	all_verified(f);
 }
 
-static enum enrol_verdict
-wish(struct enrol *e, const char *label, struct bytes leaf, bool linked,
-    struct buf *out)
-{
-	struct enrol_result result = { .answer = out };
-	struct diag diag = DIAG_INIT;
-
-	buf_clear(out);
-	good(enrol_turn_begin(e, NOW, &diag), &diag);
-	good(enrol_est_attributes(e, label, leaf, linked, &result, &diag),
-	    &diag);
-	good(enrol_turn_commit(e, &diag), &diag);
-	assert_true((result.verdict == ENROL_DONE) == (out->len > 0));
-	return result.verdict;
-}
-
 static void
 test_wishes(void **state)
 {
@@ -493,7 +395,7 @@ test_wishes(void **state)
 	enrol_close(&e);
 }
 
-/* A product of two keys is not had by EST. */
+/* A product of two keys is not had by EST, with or without a quota. */
 static void
 test_two_keys(void **state)
 {
@@ -503,9 +405,13 @@ test_two_keys(void **state)
 	struct enrol *e;
 	uint64_t index;
 
-	product_with(f->w, "3.0.0", QUOTA, 2);
+	product_with(f->w, "3.0.0", 0, 2);
 	e = opened(f);
 	est_key_make(&k);
+	assert_int_equal(est(e, false, "", buf_bytes(
+	    &f->devices[2].birth.leaf), buf_bytes(&k.csr), &a), ENROL_KEYS);
+	assert_non_null(strstr(a.why.hint, "/v1/identity"));
+	product_with(f->w, "3.1.0", QUOTA, 2);
 	assert_int_equal(est(e, false, "", buf_bytes(
 	    &f->devices[2].birth.leaf), buf_bytes(&k.csr), &a), ENROL_KEYS);
 	/* but what it has renews, the other keys stay */

@@ -365,6 +365,7 @@ test_clock_ahead(void **state)
 		verdict = ask_at(f, e, NOW + i * 86400, &asked, &a);
 		assert_int_equal(verdict, i == 0 ? ENROL_ATTEMPTS :
 		    ENROL_DONE);
+		assert_int_equal(a.retry_after_s, i == 0 ? 86400 : 0);
 	}
 	enrol_close(&e);
 }

@@ -202,6 +202,11 @@ def test_objects(server, admin, described, eco, tmp_path):
             assert got[path].split(".")[:2] == \
                 raw.decode().split(".")[:2]
     assert admin.get(server, "/v1/identities/17/document?signer=1")
+    logs = fits(described, "/v1/logs", "get", admin.get(server, "/v1/logs"))
+    assert [(entry["log"], entry["size"]) for entry in logs["logs"]] == [
+        ("bulk", 300),
+        ("online", 0), ("operations", len(reader.rows(
+            eco.db, "SELECT seq FROM operation")))]
     pem = CA("Acme").pem(tmp_path / "ca.pem")
     eco.imprint("manufacturer", "add", "acme", "--ca", pem)
     for path, noun in (("chip-makers", "chip-maker"),

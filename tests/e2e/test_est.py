@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import pkcs7
 
 import reader
 from conftest import PRODUCTS, program_needed, run
-from imprintd import NAME, PATIENCE_S, Server, exchange
+from imprintd import NAME, PATIENCE_S, Server, exchange, wait_for
 from test_verify_service import devices_of
 
 pytestmark = program_needed("imprintd")
@@ -785,6 +785,69 @@ def crl_serials(eco):
     crl = x509.load_der_x509_crl(
         (eco.dir / "publish/crl/online.crl").read_bytes())
     return {r.serial_number for r in crl}
+
+
+def shown(eco, certificate):
+    ueid = common_name(certificate)
+    return eco.imprint("device", "show", ueid, "--json").json
+
+
+@pytest.mark.parametrize("question", ["csrattrs", "cacerts"])
+def test_copied(made, tmp_path, question):
+    """Somebody has a copy of the factory's identity: the first of both who
+    comes back with what was issued has it for good, and the other is told of;
+    until then it is the last who asked, and that is told of, too."""
+    eco = made.copy(tmp_path / "eco")
+    device = devices_of(eco, 1)[0]
+    key, thief = new_key(), base64.b64encode(request_of(new_key()))
+    with Server(eco, fronts=1) as server:
+        assert ask(server, "simpleenroll", thief, device)[0] == 200
+        mine = enrolled(server, "simpleenroll", key, device)
+        assert server.figures()["identities_replaced_total"] == 1
+        assert "index=1 replaced=0" in server.text()
+        assert shown(eco, mine)["refused"] == 0
+        holder = Holder(tmp_path, mine, key)
+        assert server.ask("GET", EST + question, None,
+                          server.context(holder))[0] == 200
+        wait_for(lambda: server.text().count("log=2 index=1") == 2)
+        for body in (thief, base64.b64encode(request_of(new_key()))):
+            refused(ask(server, "simpleenroll", body, device), 403,
+                    "consumed")
+        ueid = common_name(mine).lower()
+        assert f"ueid={ueid} by=est verdict=consumed" in server.text()
+        assert server.figures()['requests_total{verdict="consumed"}'] == 2
+        # the same request is answered, its answer may be lost
+        assert enrolled(server, "simpleenroll", key, device) == mine
+        said = shown(eco, mine)
+        assert (said["refused"], said["state"]) == (2, "not-needed")
+        assert "refused 2 times" in eco.imprint("device", "show", ueid).out
+        enrolled(server, "simplereenroll", new_key(), holder)
+    eco.imprint("publish")
+    assert mine.serial_number not in crl_serials(eco)
+    eco.imprint("log", "verify")
+
+
+def test_told_not_without_end(made, tmp_path):
+    """Refusals on a front's word do not fill the log."""
+    eco = made.copy(tmp_path / "eco")
+    device = devices_of(eco, 1)[0]
+    key = new_key()
+    with Server(eco, fronts=1) as server:
+        mine = enrolled(server, "simpleenroll", key, device)
+        assert server.ask("GET", EST + "csrattrs", None, server.context(
+            Holder(tmp_path, mine, key)))[0] == 200
+        body = base64.b64encode(request_of(new_key()))
+        with server.client(server.context(device)) as client:
+            for _ in range(70):
+                refused(exchange(client, "POST", EST + "simpleenroll", body,
+                                 [("Content-Type", "application/pkcs10")]),
+                        403, "consumed")
+        lines = server.text().count("verdict=consumed")
+        assert 30 <= lines <= 60    # a minute may have ended meanwhile
+    # on record, what a front may have there
+    (events,), = reader.rows(eco.db, "SELECT count(*) FROM operation WHERE "
+                             "kind = 11")
+    assert events == 2 + 4
 
 
 def test_restarts(made, tmp_path):

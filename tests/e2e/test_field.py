@@ -188,7 +188,8 @@ def test_away(server, doorbell):
         port = unused.getsockname()[1]
     assert "refused" in device.field("bootstrap", port, code=6).err
     kept = sorted((p.name, p.read_bytes()) for p in device.home.iterdir())
-    device.field("bootstrap", port, code=6)
+    assert device.field("bootstrap", port, "--json", code=6).json == {
+        "confirmed": False, "reason": "unreachable"}
     assert kept == sorted((p.name, p.read_bytes())
                           for p in device.home.iterdir())
     device.bootstrap(server)

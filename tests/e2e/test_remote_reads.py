@@ -3,16 +3,23 @@ import base64
 import datetime
 import hashlib
 import json
+import shutil
 
+import cbor2
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import reader
 from conftest import PRODUCTS, program_needed, run
+from imprintd import Server
+from test_list_orders import manifest
+from test_lists import Maker
 from test_manufacturers import CA
-from test_remote import (answer, between, certificate, der_of, eco, forge,
-                         server, there)
+from test_modes import chips_list, chips_make
+from test_remote import (HOST, Elsewhere, answer, between, certificate, der_of,
+                         eco, forge, operations, server, there)
 
 pytestmark = program_needed("imprintd")
 
@@ -325,3 +332,145 @@ def test_forged_document(eco, server, there, certificate, stranger, names,
     with between(server, certificate, only("none", None)) as carrier:
         assert there("identity", "export", "17", "--format", "document",
                      port=carrier.server_port).raw == good
+
+
+@pytest.fixture
+def three(issued, tmp_path):
+    """An ecosystem with two operators more than one, its server, and each
+    one's machine."""
+    eco = issued.copy(tmp_path / "three")
+    with Server(eco, name=HOST, fronts=1) as running:
+        admin = Elsewhere(tmp_path / "admin", eco, running.port)
+        admin.server = running
+        bea = tmp_path / "bea.key"
+        admin("operator", "add", "bea", "--key", bea,
+              "--new-passphrase-file", admin.passphrase)
+        yield eco, admin, ["--operator-key", bea]
+
+
+def test_approved(three, tmp_path):
+    """Two operators, neither of them at the authority's machine: a third one,
+    a chip maker and a manufacturer."""
+    eco, there, bea = three
+    made = [tmp_path / name for name in ("cay.key", "cay.operator")]
+    there("operator", "key", "cay", "--key", made[0], "--out", made[1],
+          "--new-passphrase-file", there.passphrase)
+    there("operator", "key", "dee", "--out", tmp_path / "dee",
+          "--new-passphrase-file", there.passphrase, code=2)
+    pem, ca = signer(tmp_path / "s.pem"), manufacturer(tmp_path / "m.pem")
+    for noun, name, said, option in (
+            ("operator", "cay", [made[1]], ["--public", made[1]]),
+            ("chip-maker", "acme", ["acme", "--cert", pem], ["--cert", pem]),
+            ("manufacturer", "acme", ["acme", "--ca", ca], ["--ca", ca])):
+        approval = tmp_path / f"{noun}.approval"
+        there(noun, "add", name, *option, code=5)
+        done = there(noun, "approve", *said, "--out", approval, *bea)
+        assert "the server's word" in done.err
+        payload = cbor2.loads(cbor2.loads(approval.read_bytes()).value[2])
+        assert payload[1] == bytes(reader.rows(
+            eco.db, "SELECT value FROM meta WHERE name = 'ecosystem-id'")[
+                0][0])
+        assert payload[4] == operations(eco)
+        # one's own does not count, nor one for something else
+        mine = tmp_path / f"{noun}.mine"
+        there(noun, "approve", *said, "--out", mine)
+        there(noun, "add", name, *option, "--approval", mine, code=5)
+        if noun != "operator":
+            there(noun, "add", "bolt", *option, "--approval", approval,
+                  code=5)
+        there(noun, "add", name, *option, "--approval", approval)
+        there(noun, "add", name, *option, "--approval", approval, code=5)
+    assert there("order", "list", "--operator-key", made[0]).out
+    assert eco.imprint("log", "verify").code == 0
+
+
+def test_lists_of_devices(three, tmp_path):
+    """Read here, as there, and approved: what lies here says what."""
+    eco, there, bea = three
+    maker = Maker(tmp_path)
+    approval = tmp_path / "acme.approval"
+    argv = ["acme", "--cert", maker.pem]
+    there("chip-maker", "approve", *argv, "--out", approval, *bea)
+    there("chip-maker", "add", *argv, "--approval", approval)
+    path = manifest(maker, tmp_path / "chips.json")
+    said = ["--product", PRODUCTS / "camera.yaml", "--mode", "chip"]
+    here = ["--product", "camera", "--mode", "chip"]
+    by = ["--chip-maker", "acme", "--cert", maker.pem]
+    assert there("list", "check", path, *said, *by, "--json").json == \
+        eco.imprint("list", "check", path, *here, "--json").json
+    assert "--chip-maker" in there("list", "check", path, *said, code=5).err
+    there("list", "make", path, *said, *by, "--out", tmp_path / "far.cbor")
+    eco.imprint("list", "make", path, *here, "--out", tmp_path / "here.cbor")
+    canonical = (tmp_path / "far.cbor").read_bytes()
+    assert canonical == (tmp_path / "here.cbor").read_bytes()
+    # a list that nobody signed, which the other operator stands for
+    plain = chips_list(tmp_path / "plain.cbor", chips_make(2))
+    out = tmp_path / "plain.approval"
+    assert "server's word" in there("list", "approve", plain, *said, "--out",
+                                    out, *bea).err
+    create = ["order", "create", *said, "--list", plain, "--station",
+              "line-1"]
+    there(*create, code=5)
+    assert there(*create, "--approval", out, "--json").json["order"]
+
+
+def test_approved_by_a_liar(three, tmp_path):
+    """Who carries the answers moves the log's size in an approval, and nothing
+    else: one too large is refused, any other as good."""
+    eco, there, bea = three
+    there("service", "add", "between", "--dns", HOST, "--out", tmp_path)
+    mine = tmp_path / "between.pem", tmp_path / "between.key"
+    pem = signer(tmp_path / "s.pem")
+    for size, code in ((10 ** 6, 5), (0, 0)):
+        approval = tmp_path / f"{size}.approval"
+        lie = {"logs": [{"log": "bulk", "size": 9, "what": "operator"},
+                        {"log": "operations", "size": size}]}
+        with between(there.server, mine, answer(lie)) as carrier:
+            said = there("chip-maker", "approve", "acme", "--cert", pem,
+                         "--out", approval, *bea, port=carrier.server_port)
+        assert f"as of {size} entries" in said.err
+        payload = cbor2.loads(cbor2.loads(approval.read_bytes()).value[2])
+        assert payload[2] == "chip maker" and payload[4] == size
+        assert payload[3] == hashlib.sha256(reader.cbor_encode(
+            ["acme", der_of(pem)])).digest()
+        there("chip-maker", "add", "acme", "--cert", pem, "--approval",
+              approval, code=code)
+    for bad in ({}, {"logs": [{"log": 1}]}, {"logs": [
+            {"log": "operations", "size": -1}]}):
+        with between(there.server, mine, answer(bad)) as carrier:
+            there("chip-maker", "approve", "acme", "--cert", pem, "--out",
+                  tmp_path / "none", *bea, port=carrier.server_port, code=6)
+    assert not (tmp_path / "none").exists()
+
+
+@pytest.mark.parametrize("argv, says", [
+    (["init", "--publish-url", "http://x.example"], "where its authority"),
+    (["doctor"], "run it there"), (["anchor", "show"], "where the authority"),
+    (["epoch", "begin", "--reason", "x"], "where the authority"),
+    (["clock", "accept"], "where the authority"),
+    (["document-signer", "renew"], "receipts"),
+    (["operator", "trust", "--out", "x"], "another way"),
+    (["order", "export", 1, "--out", "x"], "packs"),
+    (["log", "verify"], "--tiles"), (["log", "prove", 1], "pub/log"),
+    (["log", "export", "bulk", "--out", "x"], "pub/log"),
+    (["log", "publish"], "'imprint publish'")])
+def test_not_there(there, argv, says):
+    """What is left to the authority's machine says what to do instead; nobody
+    is asked."""
+    said = there(*argv, code=2, port=1)
+    assert said.out == "" and says in said.err
+
+
+def test_tiles(eco, there, tmp_path):
+    """Published files need nobody."""
+    eco.imprint("publish")
+    log = eco.dir / "publish/log/bulk"
+    there("log", "verify", "--tiles", log, "--vkey", log / "vkey", port=1)
+    altered = tmp_path / "bulk"
+    shutil.copytree(log, altered)
+    tile = altered / "tile/0/000"
+    tile = tile if tile.exists() else next(
+        p for p in (altered / "tile/0").rglob("*") if p.is_file())
+    tile.write_bytes(bytes(32) + tile.read_bytes()[32:])
+    there("log", "verify", "--tiles", altered, "--vkey", log / "vkey",
+          port=1, code=(1, 8))

@@ -74,6 +74,26 @@ EVP_PKEY *adapter_handle_open(struct adapter_handle *handle,
 void	adapter_handle_close(struct adapter_handle *);
 #define _cleanup_handle_ __attribute__((cleanup(adapter_handle_close)))
 
+/* http.c: an answer of HTTP/1.1 (RFC 9112) in a buffer that fills. */
+enum adapter_http {
+	ADAPTER_HTTP_MORE = 0,		/* not all of it is there */
+	ADAPTER_HTTP_WHOLE = 1,
+	ADAPTER_HTTP_BAD = 2
+};
+struct adapter_answer {
+	int		status;		/* 100 to 599 */
+	size_t		start;		/* of the body */
+	size_t		length;		/* SIZE_MAX: to the connection's end */
+	bool		chunked;	/* length is SIZE_MAX */
+	unsigned	retry_after_s;	/* 0: none */
+};
+enum adapter_http adapter_http_head(const uint8_t *text, size_t len,
+	    struct adapter_answer *ret_answer);
+/* A chunked body (RFC 9112 7.1), of ret_len octets; decode: these are moved
+ * to its beginning, after which it is chunked no more. */
+enum adapter_http adapter_http_chunks(uint8_t *body, size_t len, bool decode,
+	    size_t *ret_len);
+
 /* The inflate() of the table. */
 int	adapter_inflate(void *state, struct imprint_bytes compressed,
 	    size_t at, uint8_t *ret_octet, bool *ret_there);

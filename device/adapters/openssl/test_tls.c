@@ -283,16 +283,24 @@ what_the_service_does_is_told(void **state)
 		{ "HTTP/1.1 2x0 OK\r\n\r\n", false, false, false,
 		    IMPRINT_TLS_BAD_ANSWER, 0, 0, 0 },
 		{ "HTTP/1.1 200 OK\r\nX: 0123456789012345678901234567890123456"
-		    "789012345678901234567890123456789\r\n\r\n", false, false,
+		    "789012345678901234567890123456789012345678901234567890"
+		    "12345678901234567890\r\n\r\n", false, false,
 		    false, IMPRINT_TLS_BAD_ANSWER, 0, 0, 0 },
 		{ "HTTP/1.1 503 No\r\nretry-AFTER: 70\r\n\r\n", false, false,
 		    false, IMPRINT_TLS_ANSWERED, 503, 0, 70 },
 		{ "HTTP/1.1 429 No\r\nRetry-After: Mon\r\n\r\n", false,
-		    false, false, IMPRINT_TLS_ANSWERED, 429, 0, 0 }
+		    false, false, IMPRINT_TLS_ANSWERED, 429, 0, 0 },
+		{ "HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\n"
+		    "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x\r\n"
+		    "llo\r\n0\r\n\r\n", false, false, false,
+		    IMPRINT_TLS_ANSWERED, 200, 5, 0 },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		    "2\r\nhe\r\n", false, false, false,
+		    IMPRINT_TLS_BAD_ANSWER, 0, 0, 0 }
 	};
 	struct imprint_tls_answer answer;
 	char *name, *outcome;
-	uint8_t buffer[64];
+	uint8_t buffer[96];
 	struct service s;
 	size_t i;
 

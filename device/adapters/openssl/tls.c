@@ -384,70 +384,54 @@ request_send(struct ask *a)
 	return true;
 }
 
-/* Value of a header field in head, case ignored (RFC 9110 5.1). */
-static const char *
-field_find(const char *head, const char *name)
+static bool
+bad_answer(struct ask *a, const char *what)
 {
-	const char *at = strstr(head, "\r\n");
-	size_t len = strlen(name);
+	return outcome(a, IMPRINT_TLS_BAD_ANSWER, "the service's answer %s",
+	    what);
+}
 
-	while (at != NULL) {
-		at += 2;
-		if (strncasecmp(at, name, len) == 0 && at[len] == ':') {
-			at += len + 1;
-			return at + strspn(at, " \t");
-		}
-		at = strstr(at, "\r\n");
+/* Is the answer there? What was told on the way (RFC 9110 15.2) is passed
+ * over. */
+static enum adapter_http
+answer_look(struct ask *a, struct adapter_answer *h)
+{
+	enum adapter_http state;
+	size_t len = 0;
+
+	while ((state = adapter_http_head(a->buffer, a->len, h)) ==
+	    ADAPTER_HTTP_WHOLE && h->status < 200) {
+		a->len -= h->start;
+		memmove(a->buffer, a->buffer + h->start, a->len);
+		h->status = 0;
 	}
-	return NULL;
+	if (state != ADAPTER_HTTP_WHOLE)
+		return state;
+	if (h->chunked)
+		return adapter_http_chunks(a->buffer + h->start,
+		    a->len - h->start, false, &len);
+	return h->length != SIZE_MAX && a->len - h->start >= h->length ?
+	    ADAPTER_HTTP_WHOLE : ADAPTER_HTTP_MORE;
 }
 
-/* Where the body starts and how long it is; false while not known yet. */
+/* ended: the connection was, so that there is no more of it. */
 static bool
-head_read(const struct ask *a, size_t *ret_start, size_t *ret_len)
-{
-	char head[HEAD_MAX];
-	const uint8_t *end;
-	const char *field;
-	size_t len;
-
-	end = memmem(a->buffer, a->len, "\r\n\r\n", 4);
-	if (end == NULL)
-		return false;
-	len = (size_t)(end - a->buffer) + 2;
-	*ret_start = len + 2;
-	*ret_len = SIZE_MAX;	/* to the end of the connection */
-	if (len >= sizeof(head))
-		return true;
-	memcpy(head, a->buffer, len);
-	head[len] = '\0';
-	field = field_find(head, "content-length");
-	if (field != NULL && *field >= '0' && *field <= '9')
-		*ret_len = strtoul(field, NULL, 10);
-	field = field_find(head, "retry-after");
-	if (field != NULL && *field >= '0' && *field <= '9')
-		a->answer->retry_after_s = (unsigned)strtoul(field, NULL, 10);
-	return true;
-}
-
-static bool
-answer_parse(struct ask *a, size_t start, size_t len)
+answer_take(struct ask *a, const struct adapter_answer *h, bool ended)
 {
 	struct imprint_tls_answer *answer = a->answer;
-	const uint8_t *p = a->buffer;
+	size_t len = h->length;
 
-	if (start < 13 || memcmp(p, "HTTP/1.", 7) != 0 || p[8] != ' ' ||
-	    p[9] < '1' || p[9] > '5' || p[10] < '0' || p[10] > '9' ||
-	    p[11] < '0' || p[11] > '9')
-		return outcome(a, IMPRINT_TLS_BAD_ANSWER,
-		    "the service's answer is not HTTP/1.1");
-	if (len != SIZE_MAX && a->len - start < len)
-		return outcome(a, IMPRINT_TLS_BAD_ANSWER,
-		    "the service's answer ends early");
-	answer->status = (p[9] - '0') * 100 + (p[10] - '0') * 10 + p[11] -
-	    '0';
-	answer->body.ptr = p + start;
-	answer->body.len = len == SIZE_MAX ? a->len - start : len;
+	if (ended && (h->chunked || h->length != SIZE_MAX))
+		return bad_answer(a, "ends early");
+	if (h->chunked)
+		(void)adapter_http_chunks(a->buffer + h->start,
+		    a->len - h->start, true, &len);
+	else if (len == SIZE_MAX)
+		len = a->len - h->start;
+	answer->status = h->status;
+	answer->retry_after_s = h->retry_after_s;
+	answer->body.ptr = a->buffer + h->start;
+	answer->body.len = len;
 	answer->outcome = IMPRINT_TLS_ANSWERED;
 	return true;
 }
@@ -455,14 +439,12 @@ answer_parse(struct ask *a, size_t start, size_t len)
 static bool
 answer_read(struct ask *a)
 {
-	size_t start = 0, len = 0, n;
-	bool head = false;
+	struct adapter_answer head = { .status = 0 };
+	enum adapter_http state;
+	size_t n;
 	int result;
 
-	for (;;) {
-		head = head || head_read(a, &start, &len);
-		if (head && len != SIZE_MAX && a->len - start >= len)
-			break;
+	while ((state = answer_look(a, &head)) == ADAPTER_HTTP_MORE) {
 		if (a->len == a->size)
 			return outcome(a, IMPRINT_TLS_BAD_ANSWER,
 			    "the service's answer is larger than %zu bytes",
@@ -471,15 +453,15 @@ answer_read(struct ask *a)
 		errno = 0;
 		result = SSL_read_ex(a->ssl, a->buffer + a->len,
 		    a->size - a->len, &n);
-		if (result == 1) {
+		if (result == 1)
 			a->len += n;
-			continue;
-		}
-		if (!head)
+		else if (head.status == 0)
 			return broken(a, result, "waiting for the answer");
-		break;
+		else
+			return answer_take(a, &head, true);
 	}
-	return answer_parse(a, start, len);
+	return state == ADAPTER_HTTP_BAD ? bad_answer(a, "is not HTTP/1.1") :
+	    answer_take(a, &head, false);
 }
 
 static const struct imprint_device_key *
