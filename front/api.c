@@ -90,7 +90,6 @@ query_handle(struct front *front, struct http_request *r,
 	memcpy(query.method, method, strlen(method) + 1);
 	what = query_read(r, &query, &octets);
 	if (what != NULL) {
-		http_reply_field(r, "WWW-Authenticate", "Imprint");
 		front_refuse(front, r, HTTP_UNAUTHORIZED, "authorization",
 		    what, NULL);
 		return;

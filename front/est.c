@@ -87,13 +87,32 @@ attributes_ask(struct front *front, struct http_request *r,
 	device_ask(front, r, INTERNAL_EST_WISH, &body);
 }
 
+/* Asked for with another method than its own, or not there at all. */
+static void
+not_here(struct front *front, struct http_request *r,
+    enum est_operation operation)
+{
+	if (operation == EST_NONE) {
+		front_refuse(front, r, HTTP_NOT_FOUND, "not-found", "EST: "
+		    "cacerts, csrattrs, simpleenroll, simplereenroll and "
+		    "serverkeygen are here (RFC 7030 3.2.2)", NULL);
+		return;
+	}
+	http_reply_field(r, "Allow", operation == EST_CACERTS ||
+	    operation == EST_CSRATTRS ? "GET, HEAD" : "POST");
+	front_refuse(front, r, HTTP_METHOD_NOT_ALLOWED, "method",
+	    "request: not a method of this path", NULL);
+}
+
 void
 est_get_handle(void *ctx, struct http_request *r)
 {
 	struct internal_est_wish wish = { .leaf = BYTES_NONE };
+	enum est_operation operation;
 	struct front *front = ctx;
 
-	switch (est_path(http_path(r), wish.label)) {
+	operation = est_path(http_path(r), wish.label);
+	switch (operation) {
 	case EST_CACERTS:
 		cacerts_reply(front, r);
 		break;
@@ -101,8 +120,7 @@ est_get_handle(void *ctx, struct http_request *r)
 		attributes_ask(front, r, &wish);
 		break;
 	default:
-		front_refuse(front, r, HTTP_NOT_FOUND, "not-found",
-		    "EST: GET cacerts and csrattrs are here", NULL);
+		not_here(front, r, operation);
 	}
 }
 
@@ -141,20 +159,6 @@ linking_check(const struct front *front, const struct http_request *r,
 	    "each connection, or leave it out";
 }
 
-/* What is asked for with a certification request; false: nothing. */
-static bool
-operation_get(const struct http_request *r, struct internal_est *est,
-    enum internal_type *ret_type)
-{
-	enum est_operation operation = est_path(http_path(r), est->label);
-
-	*ret_type = operation == EST_SERVERKEYGEN ? INTERNAL_EST_KEYGEN :
-	    INTERNAL_EST;
-	est->renew = operation == EST_SIMPLEREENROLL;
-	return operation == EST_SERVERKEYGEN || est->renew ||
-	    operation == EST_SIMPLEENROLL;
-}
-
 /* NULL: there is a whole question in est, with views into der and chain. */
 static const char *
 question_get(struct http_request *r, struct internal_est *est,
@@ -189,16 +193,17 @@ est_post_handle(void *ctx, struct http_request *r)
 	    body = BUF_INIT;
 	struct internal_est est = { .renew = false };
 	const char *what, *reason = NULL;
+	enum est_operation operation;
 	enum http_status status;
 	struct front *front = ctx;
-	enum internal_type type;
 
-	if (!operation_get(r, &est, &type)) {
-		front_refuse(front, r, HTTP_NOT_FOUND, "not-found",
-		    "EST: POST simpleenroll, simplereenroll and serverkeygen "
-		    "are here", NULL);
+	operation = est_path(http_path(r), est.label);
+	if (operation == EST_NONE || operation == EST_CACERTS ||
+	    operation == EST_CSRATTRS) {
+		not_here(front, r, operation);
 		return;
 	}
+	est.renew = operation == EST_SIMPLEREENROLL;
 	what = question_get(r, &est, &chain, &der, &status, &reason);
 	if (what != NULL) {
 		front_refuse(front, r, status, reason, what, NULL);
@@ -210,7 +215,8 @@ est_post_handle(void *ctx, struct http_request *r)
 		return;
 	}
 	internal_put_est(&body, &est);
-	device_ask(front, r, type, &body);
+	device_ask(front, r, operation == EST_SERVERKEYGEN ?
+	    INTERNAL_EST_KEYGEN : INTERNAL_EST, &body);
 }
 
 /* Body and type of what the authority has answered. */

@@ -64,6 +64,9 @@ front_refuse(struct front *front, struct http_request *r,
 {
 	if (retry != NULL)
 		http_reply_field(r, "Retry-After", retry);
+	/* something signed by a key of the ecosystem (RFC 9110 15.5.2) */
+	if (status == HTTP_UNAUTHORIZED)
+		http_reply_field(r, "WWW-Authenticate", "Imprint");
 	http_reply_problem(r, status, reason, detail);
 	front_count(front, status);
 	front_refused(front, r, status, reason, detail);
@@ -80,7 +83,6 @@ reason_of(enum http_status status)
 		{ HTTP_METHOD_NOT_ALLOWED, "method" },
 		{ HTTP_CONTENT_TOO_LARGE, "limit" },
 		{ HTTP_HEAD_TOO_LARGE, "limit" },
-		{ HTTP_NOT_IMPLEMENTED, "unsupported" },
 		{ HTTP_VERSION_UNKNOWN, "unsupported" },
 		{ HTTP_SERVER_ERROR, "internal" },
 	};

@@ -31,7 +31,7 @@ imprint() {
 
 say "installing"
 apt-get update -qq
-apt-get install -y -qq --no-install-recommends /packages/*.deb \
+apt-get install -y -qq --no-install-recommends /packages/*.deb curl \
     >/tmp/apt.log 2>&1 || { tail -n 20 /tmp/apt.log; die "installation"; }
 for program in imprint imprintd imprint-station imprint-device \
     imprint-verify imprint-tpm; do
@@ -45,7 +45,8 @@ id imprint-front >/dev/null
 say "an ecosystem, a station, a device of the factory"
 install -m 0400 -o imprint /dev/null "$pass"
 echo 'for this test only' > "$pass"
-imprint init --publish-url https://pki.example.net >/dev/null
+# umask: as guides and unit have it
+(umask 077 && imprint init --publish-url https://pki.example.net >/dev/null)
 gunzip -r "$examples"
 imprint product add "$examples/products/doorbell-idevid.yaml" \
     "$examples/products/doorbell.yaml" >/dev/null
@@ -68,7 +69,8 @@ chown -R root: /var/lib/imprint-device
 say "imprintd as its users, from its own configuration"
 sed -i "1i passphrase-file: $pass" /etc/imprint/imprintd.yaml
 imprintd check --config /etc/imprint/imprintd.yaml >/dev/null
-imprintd serve --config /etc/imprint/imprintd.yaml >"$log" 2>&1 &
+(umask 077 && exec imprintd serve --config /etc/imprint/imprintd.yaml) \
+    >"$log" 2>&1 &
 server=$!
 until grep -q listening "$log"; do
 	kill -0 "$server" || die "imprintd does not serve"
@@ -79,6 +81,17 @@ grep -q '^Uid:.*\b'"$(id -u imprint-front)" /proc/[0-9]*/status ||
 imprint-device bootstrap --server https://127.0.0.1:8443 \
     --name est.example.net >/dev/null || die "the device cannot bootstrap"
 imprint-device verify >/dev/null
+
+say "what is published is served"
+publish=$home/ecosystems/default/publish
+imprint revoke online/0 >/dev/null
+for name in trust.pem crl/online.crl status/online-00000000.cwt \
+    log/online/checkpoint; do
+	curl -sSf --cacert /tmp/trust.pem --connect-to ::127.0.0.1:8443 \
+	    "https://est.example.net:8443/pub/$name" -o /tmp/published ||
+		die "$name is not served"
+	cmp -s /tmp/published "$publish/$name" || die "$name is another"
+done
 kill "$server"
 wait "$server" || die "imprintd ended badly"
 

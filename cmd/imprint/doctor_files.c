@@ -121,6 +121,57 @@ parent_check(struct doctor *d, const char *path)
 		doctor_diag(d, DOCTOR_PROBLEM, &probe.diag);
 }
 
+static bool
+ends_with(const char *name, const char *end)
+{
+	size_t len = strlen(name), tail = strlen(end);
+
+	return len > tail && strcmp(name + len - tail, end) == 0;
+}
+
+/* What is published and others cannot read. */
+struct hidden {
+	size_t	 count;
+	char	 first[PATH_SIZE];
+};
+
+static void
+entry_hidden(struct doctor *d, const char *path, const char *name, void *ctx)
+{
+	struct hidden *hidden = ctx;
+	struct stat st;
+	mode_t wanted;
+
+	/* one that is being written */
+	if (ends_with(name, ".tmp") || lstat(path, &st) != 0)
+		return;
+	wanted = S_ISDIR(st.st_mode) ? S_IROTH | S_IXOTH :
+	    S_ISREG(st.st_mode) ? S_IROTH : 0;
+	if ((st.st_mode & wanted) != wanted && hidden->count++ == 0)
+		(void)snprintf(hidden->first, sizeof(hidden->first), "%s",
+		    path);
+	if (S_ISDIR(st.st_mode))
+		directory_each(d, path, entry_hidden, ctx);
+}
+
+/* What is above publish/ does not matter to the fronts of imprintd, which are
+ * given it open. */
+static void
+hidden_check(struct doctor *d)
+{
+	struct hidden hidden = { .count = 0 };
+	char path[PATH_SIZE], hint[HINT_SIZE];
+
+	doctor_path(d, "publish", path);
+	entry_hidden(d, path, "publish", &hidden);
+	(void)snprintf(hint, sizeof(hint), "chmod -R go+rX %s", path);
+	if (hidden.count > 0)
+		doctor_say(d, DOCTOR_PROBLEM, hint, "%s: others cannot read "
+		    "it (%zu such in publish/): fronts of imprintd and web "
+		    "servers, as other users, do not serve it", hidden.first,
+		    hidden.count);
+}
+
 void
 doctor_permissions(struct doctor *d)
 {
@@ -155,6 +206,7 @@ doctor_permissions(struct doctor *d)
 		privacy = folders[i].privacy;
 		directory_each(d, path, entry_mode, &privacy);
 	}
+	hidden_check(d);
 	if (d->said == 0)
 		doctor_say(d, DOCTOR_OK, NULL, "%s: others can neither change "
 		    "it nor read what is not published", d->dir);
@@ -241,14 +293,6 @@ doctor_disk(struct doctor *d)
 	if (stat(path, &packs) == 0 && stat(d->dir, &home) == 0 &&
 	    packs.st_dev != home.st_dev)
 		room_check(d, path, &demand, 64, 0);
-}
-
-static bool
-ends_with(const char *name, const char *end)
-{
-	size_t len = strlen(name), tail = strlen(end);
-
-	return len > tail && strcmp(name + len - tail, end) == 0;
 }
 
 /* Publications are rarely larger; what is, is left to other tools. */

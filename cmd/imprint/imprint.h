@@ -94,6 +94,12 @@ MUST_USE enum err product_look(struct cmd *, struct authority *,
 /* Does a word name a product file? A slash in it, ".yaml", ".yml", or "-". */
 bool	product_is_file(const char *word);
 
+/* The order's number as the only argument. */
+MUST_USE enum err order_argument(struct cmd *, uint32_t *ret_number);
+/* A pack of the same name may be another ecosystem's: it stays. ERR_EXISTS. */
+MUST_USE enum err pack_export_target(struct cmd *, const char *from,
+    const char *to);
+
 /* An order's file of names, or "-" for standard input: opened, read through
  * and hashed. The authority is open for writing. */
 MUST_USE enum err order_names_open(struct cmd *, struct authority *,
@@ -152,6 +158,8 @@ MUST_USE enum err order_devices_open(struct cmd *, struct authority *,
     const char *path, const struct product *,
     enum err (*put)(void *ctx, struct bytes), void *ctx,
     struct order_devices *);
+/* Who stands for a list. */
+const char *order_trust_text(enum device_list_trust);
 /* As lines, or further JSON members. */
 MUST_USE enum err order_devices_print(struct cmd *, struct authority *,
     uint32_t order);

@@ -26,9 +26,8 @@ state_name(enum order_state state)
 	return "?";
 }
 
-/* The order's number as the only argument. */
-static enum err
-number_argument(struct cmd *cmd, uint32_t *ret_number)
+enum err
+order_argument(struct cmd *cmd, uint32_t *ret_number)
 {
 	unsigned long value;
 	char *end;
@@ -364,7 +363,7 @@ order_show_cmd(struct cmd *cmd)
 	uint32_t number = 0, no;
 	enum err err;
 
-	err = number_argument(cmd, &number);
+	err = order_argument(cmd, &number);
 	if (!err)
 		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
 	list.authority = authority;
@@ -438,7 +437,7 @@ order_run_cmd(struct cmd *cmd)
 	int64_t start;
 	enum err err;
 
-	err = number_argument(cmd, &run.number);
+	err = order_argument(cmd, &run.number);
 	if (!err)
 		err = cmd_number(cmd, "workers", 1, 64, 0, &workers);
 	if (!err)
@@ -537,7 +536,7 @@ order_cancel_cmd(struct cmd *cmd)
 	char text[32];
 	enum err err;
 
-	err = number_argument(cmd, &number);
+	err = order_argument(cmd, &number);
 	if (err)
 		return cmd_fail(cmd, err);
 	cbor_put_uint(&body, number);
@@ -580,9 +579,8 @@ head_read(struct cmd *cmd, const char *path, uint8_t head[EXPORT_HEAD],
 	return file_read_at(&file, 0, head, EXPORT_HEAD, &cmd->diag);
 }
 
-/* A pack of the same name may be another ecosystem's: it stays. */
-static enum err
-export_target(struct cmd *cmd, const char *from, const char *to)
+enum err
+pack_export_target(struct cmd *cmd, const char *from, const char *to)
 {
 	uint8_t ours[EXPORT_HEAD] = { 0 }, theirs[EXPORT_HEAD] = { 0 };
 	bool there;
@@ -632,7 +630,7 @@ pack_export(struct cmd *cmd, struct authority *authority, uint32_t order,
 	if (!err)
 		err = path_join(part, out, name);
 	if (!err)
-		err = export_target(cmd, from, to);
+		err = pack_export_target(cmd, from, to);
 	if (!err)
 		err = file_copy(cmd->io, from, part, 0600, &cmd->diag);
 	if (!err)
@@ -673,7 +671,7 @@ order_export_cmd(struct cmd *cmd)
 
 	if (out == NULL)
 		return cmd_usage(cmd, "--out is needed");
-	err = number_argument(cmd, &number);
+	err = order_argument(cmd, &number);
 	if (!err)
 		err = ecosystem_open(cmd, AUTHORITY_READ, false, &authority);
 	if (!err)

@@ -7,8 +7,8 @@
 
 #define SIGNATURE_MAX_FILE	((size_t)256 << 10)	/* of a detached one */
 
-static const char *
-trust_text(enum device_list_trust trust)
+const char *
+order_trust_text(enum device_list_trust trust)
 {
 	switch (trust) {
 	case DEVICE_LIST_SIGNED:
@@ -245,7 +245,7 @@ list_print(struct cmd *cmd, const struct order_devices *devices)
 		    devices->list.head.source);
 	else
 		printf("%s devices, %s%s%s\nSHA-256 ", entries,
-		    trust_text(devices->list.head.trust),
+		    order_trust_text(devices->list.head.trust),
 		    devices->list.head.source[0] != '\0' ? " " : "",
 		    devices->list.head.source);
 	hex_print(stdout, bytes_of(devices->list.hash, SHA256_SIZE));
@@ -448,7 +448,7 @@ order_devices_print(struct cmd *cmd, struct authority *authority,
 	else
 		printf("  mode %s, list of %s devices, %s%s%s, SHA-256 ",
 		    mode != NULL ? mode : "?", entries,
-		    trust_text((enum device_list_trust)list.trust),
+		    order_trust_text((enum device_list_trust)list.trust),
 		    list.source[0] != '\0' ? " " : "", list.source);
 	hex_print(stdout, bytes_of(list.hash, STORE_HASH_SIZE));
 	printf(cmd->json ? "\"}" : "\n");

@@ -99,6 +99,7 @@ enum exit_code remote_identity_form(struct cmd *);
 enum exit_code remote_order_list(struct cmd *);
 enum exit_code remote_order_show(struct cmd *);
 enum exit_code remote_order_run(struct cmd *);
+enum exit_code remote_order_export(struct cmd *);
 enum exit_code remote_identity_list(struct cmd *);
 enum exit_code remote_identity_show(struct cmd *);
 

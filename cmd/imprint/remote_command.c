@@ -76,6 +76,7 @@ static const struct {
 	{ "order show", remote_order_show, { NULL } },
 	{ "order run", remote_order_run, { "workers" } },
 	{ "order cancel", NULL, { NULL } },
+	{ "order export", remote_order_export, { NULL } },
 	{ "order reconcile", NULL, { NULL } },
 	{ "operator add", NULL, { NULL } },
 	{ "operator key", NULL, { NULL } },

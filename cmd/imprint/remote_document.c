@@ -79,16 +79,20 @@ enum err
 remote_trust_pem(struct cmd *cmd, struct buf *out)
 {
 	_cleanup_remote_trust_ struct remote_trust trust = REMOTE_TRUST_INIT;
-	struct bytes rest, der;
 	enum err err;
 
 	err = remote_open(cmd);
 	if (!err)
 		err = remote_trust_open(cmd, &trust);
-	if (err)
-		return err;
+	return err ? err : remote_trust_text(&trust, out);
+}
+
+enum err
+remote_trust_text(const struct remote_trust *trust, struct buf *out)
+{
+	struct bytes rest = buf_bytes(&trust->certificates), der;
+
 	pem_put(out, "CERTIFICATE", remote_root());
-	rest = buf_bytes(&trust.certificates);
 	while (pem_next(&rest, &der))
 		if (!bytes_equal(der, remote_root()))
 			pem_put(out, "CERTIFICATE", der);
@@ -109,6 +113,37 @@ under_root(struct cmd *cmd, const struct remote_trust *trust,
 	if (!err)
 		*ret_good = verdict == X509_ACCEPT;
 	return err;
+}
+
+enum err
+remote_trust_signers(struct cmd *cmd, const struct remote_trust *trust,
+    struct public_key keys[REMOTE_SIGNERS_MAX], size_t *ret_count)
+{
+	struct bytes rest = buf_bytes(&trust->certificates), der;
+	struct x509_info info;
+	bool good = false;
+	size_t count = 0;
+	enum err err;
+
+	while (pem_next(&rest, &der)) {
+		err = x509_read(der, &info, &cmd->diag);
+		if (!err && (info.ca || (info.extended_key_usage &
+		    EKU_DOCUMENT_SIGNING) == 0))
+			continue;
+		if (!err)
+			err = under_root(cmd, trust, der, info.not_before,
+			    EKU_DOCUMENT_SIGNING, &good);
+		if (err)
+			return err;
+		if (good && count == REMOTE_SIGNERS_MAX)
+			return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
+			    "trust: more than %d document signers",
+			    REMOTE_SIGNERS_MAX);
+		if (good)
+			public_key_copy(&keys[count++], &info.public_key);
+	}
+	*ret_count = count;
+	return ERR_OK;
 }
 
 /* The document signer of this kid. */
@@ -324,7 +359,7 @@ is_meant(const char *word, const struct remote_document *d)
 	return false;
 }
 
-static enum err
+enum err
 octets_read(struct cmd *cmd, const struct json_value *answer,
     const char *name, bool encoded, struct buf *out)
 {

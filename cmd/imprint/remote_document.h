@@ -21,8 +21,18 @@ struct remote_trust {
 #define _cleanup_remote_trust_ __attribute__((cleanup(remote_trust_release)))
 void	remote_trust_release(struct remote_trust *);
 MUST_USE enum err remote_trust_open(struct cmd *, struct remote_trust *);
+/* The keys of its document signers that have a path to that root; ERR_LIMIT. */
+#define REMOTE_SIGNERS_MAX	64
+MUST_USE enum err remote_trust_signers(struct cmd *,
+    const struct remote_trust *, struct public_key keys[REMOTE_SIGNERS_MAX],
+    size_t *ret_count);
+/* Octets of an answer's member: base64url, or text as it is. */
+MUST_USE enum err octets_read(struct cmd *, const struct json_value *,
+    const char *name, bool encoded, struct buf *out);
 /* The same as PEM, root first: as a trust.pem of this machine. */
 MUST_USE enum err remote_trust_pem(struct cmd *, struct buf *out);
+MUST_USE enum err remote_trust_text(const struct remote_trust *,
+    struct buf *out);
 
 struct remote_document {
 	struct address		 address;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cmd/imprint/remote_order.h"
 #include "cmd/imprint/remote_rows.h"
 #include "lib/base/clock.h"
 
@@ -152,30 +153,34 @@ number_read(struct cmd *cmd, uint64_t *ret_number)
 enum exit_code
 remote_order_show(struct cmd *cmd)
 {
+	_cleanup_json_value_ struct json_value *packs = NULL;
 	struct value values[COLUMNS_MAX] = { { .has = false } };
-	uint64_t number = 0;
+	uint32_t number = 0;
 	enum err err;
 
-	err = number_read(cmd, &number);
+	err = order_argument(cmd, &number);
 	if (!err)
 		err = remote_open(cmd);
 	if (!err)
 		err = order_ask(cmd, number, "", values);
+	if (!err)
+		err = remote_packs_ask(cmd, number, &packs);
 	if (err)
 		return cmd_fail(cmd, err);
 	if (cmd->json) {
 		printf("{\"order\": ");
 		row_json(order_columns, values);
-		printf("}\n");
-		return EXIT_OK;
+	} else {
+		order_print(values);
 	}
-	order_print(values);
-	if (values[ORDER_LAST_RUN].has) {
+	if (!cmd->json && values[ORDER_LAST_RUN].has) {
 		printf("  the last run: ");
 		text_put(&values[ORDER_LAST_RUN], 0, TEXT_SIZE);
 		printf("\n");
 	}
-	return EXIT_OK;
+	err = remote_packs_print(cmd, packs);
+	printf(cmd->json ? "}\n" : "");
+	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 
 /* Did the interruption break the question off? Then it is not in doubt what

@@ -102,16 +102,6 @@ desk_broken(const struct desk *desk)
 	return store_broken(authority_store(desk->authority));
 }
 
-/* A request of an operator's or upkeep may have broken it, as a turn of
- * devices can: who opens it anew finds what is durable. */
-static enum err
-desk_check(const struct desk *desk, struct diag *diag)
-{
-	return !desk_broken(desk) ? ERR_OK : diag_fail(diag, ERR_IO, NULL,
-	    "registry: a change of it could not be committed: it has to be "
-	    "opened anew");
-}
-
 /* What is for a turn. */
 static bool
 is_job(uint64_t type)
@@ -417,7 +407,9 @@ desk_turn(struct desk *desk, int wait_ms, struct diag *diag)
 
 	peers_wait(desk, wait_ms);
 	turn_gather(desk);
-	err = desk_check(desk, diag);
+	/* a request of an operator's or upkeep may have broken it, as a turn
+	 * of devices can: who opens it anew finds what is durable */
+	err = disk_check(desk, diag);
 	if (!err)
 		err = turn_run(desk, diag);
 	desk->more = false;
@@ -433,9 +425,11 @@ desk_turn(struct desk *desk, int wait_ms, struct diag *diag)
 	locals_take(desk);
 	if (!desk_broken(desk)) {	/* whatever else waits */
 		tickets_keep(desk);
-		upkeep(desk, time_now());
+		disk_keep(desk);
+		if (!desk->disk_full)
+			upkeep(desk, time_now());
 	}
-	err = desk_check(desk, diag);
+	err = disk_check(desk, diag);
 	return err ? err : operators_keep(desk, time_now(), diag);
 }
 
@@ -469,29 +463,49 @@ signals_keep(struct desk *desk, struct diag *diag)
 }
 
 static enum err
-authority_begin(struct cmd *cmd, struct authority **ret_authority)
+authority_try(struct desk *desk, const char *dir, struct bytes passphrase,
+    struct diag *diag)
 {
-	_cleanup_authority_ struct authority *authority = NULL;
+	enum err err;
+
+	err = authority_open(desk->cmd->io, dir, AUTHORITY_WRITE,
+	    &desk->authority, diag);
+	if (!err)
+		err = authority_unlock(desk->authority, passphrase,
+		    time_now(), diag);
+	if (!err)
+		err = enrol_open(desk->authority, time_now(), &desk->enrol,
+		    diag);
+	if (err)
+		authority_close(&desk->authority);
+	return err;
+}
+
+static enum err
+authority_begin(struct desk *desk, struct diag *diag)
+{
 	_cleanup_secret_ struct secret passphrase = SECRET_INIT;
 	const struct cmd_passphrase ask = { .name = "passphrase",
 		.prompt = "Passphrase of the keystore" };
 	struct config config;
 	enum err err;
 
-	err = config_load(cmd, &config);
+	err = config_load(desk->cmd, &config);
 	if (!err)
-		err = cmd_passphrase(cmd, &ask, &passphrase);
+		err = cmd_passphrase(desk->cmd, &ask, &passphrase);
 	if (!err)
-		err = authority_open(cmd->io, config.dir, AUTHORITY_WRITE,
-		    &authority, &cmd->diag);
+		err = signals_keep(desk, diag);
 	if (!err)
-		err = authority_unlock(authority, secret_bytes(&passphrase),
-		    time_now(), &cmd->diag);
-	if (err)
-		return err;
-	*ret_authority = authority;
-	authority = NULL;	/* transferred */
-	return ERR_OK;
+		err = authority_try(desk, config.dir,
+		    secret_bytes(&passphrase), diag);
+	if (err == ERR_NOSPACE && disk_reserve_give(desk->cmd->io,
+	    config.dir)) {
+		disk_full(desk);
+		*diag = (struct diag)DIAG_INIT;
+		err = authority_try(desk, config.dir,
+		    secret_bytes(&passphrase), diag);
+	}
+	return err;
 }
 
 /* An anchor that is a program is run by this process, and may need anything. */
@@ -547,18 +561,14 @@ authority_role(struct cmd *cmd)
 	desk->control = FD_CHANNEL;
 	desk->name = cmd_value(cmd, "name");
 	desk->upkeep_at = time_now() + UPKEEP_FIRST_S;
-	err = authority_begin(cmd, &authority);
-	if (!err)
-		err = signals_keep(desk, &cmd->diag);
+	err = authority_begin(desk, &cmd->diag);
+	authority = desk->authority;
+	enrol = desk->enrol;
 	/* the one before is nobody's, then */
 	if (!err)
 		err = random_bytes(desk->tickets, TICKETS_SIZE, &cmd->diag);
 	if (!err)
 		err = tickets_renew(desk, &cmd->diag);
-	if (!err)
-		err = enrol_open(authority, time_now(), &enrol, &cmd->diag);
-	desk->authority = authority;
-	desk->enrol = enrol;
 	if (!err)
 		err = operators_begin(desk, &cmd->diag);
 	if (!err)
@@ -566,6 +576,8 @@ authority_role(struct cmd *cmd)
 		    &cmd->diag);
 	if (!err)
 		err = authority_confine(authority, &cmd->diag);
+	if (!err)
+		disk_begin(desk);
 	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "authority: only imprintd serve starts it");

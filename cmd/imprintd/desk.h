@@ -153,6 +153,8 @@ struct desk {
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
 	bool			 ending;
+	bool			 disk_full;	/* devices are refused */
+	int64_t			 disk_ns;	/* when to look again */
 	int64_t			 upkeep_at, anchor_at;
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
@@ -190,6 +192,19 @@ MUST_USE enum err desk_turn(struct desk *, int wait_ms, struct diag *);
 /* A commit failed: whoever asks is not answered any more, as it would be no
  * answer to what is asked. */
 bool	desk_broken(const struct desk *);
+
+/* disk.c: there is no room for what devices ask. */
+void	disk_full(struct desk *);
+/* Keeps room for a start on a full disk, unless it is kept. */
+void	disk_begin(struct desk *);
+/* By the clock: is there room again? */
+void	disk_keep(struct desk *);
+/* Gives up what is kept. true: the same may be tried again. */
+bool	disk_reserve_give(const struct io *, const char *dir);
+bool	disk_room_give(struct desk *);
+/* The registry is whole; mended, where a full disk was what broke it. ERR_IO:
+ * it is in doubt. */
+MUST_USE enum err disk_check(struct desk *, struct diag *);
 
 /* local.c: commands of this machine. */
 void	local_new(struct desk *);
@@ -256,6 +271,9 @@ MUST_USE enum err resource_list(struct desk *, const char *path,
     const char *query, struct buf *out, struct diag *);
 MUST_USE enum err resource_order(struct desk *, const char *word,
     struct buf *out, struct store_order *ret_order, struct diag *);
+/* packs.c: NUMBER, NUMBER/packs, NUMBER/packs/NUMBER?at=N, word is cut up. */
+MUST_USE enum err resource_order_part(struct desk *, char *word,
+    const char *query, struct buf *out, struct diag *);
 MUST_USE enum err resource_identity(struct desk *, const char *word,
     struct buf *out, struct diag *);
 /* The product that out gets the members of. */

@@ -149,6 +149,9 @@ disk_put(struct desk *desk, struct buf *out)
 {
 	struct statvfs disk;
 
+	figures_head(out, "disk_full", "gauge", "devices are refused for want"
+	    " of room");
+	buf_printf(out, "imprint_disk_full %d\n", desk->disk_full ? 1 : 0);
 	if (statvfs(authority_dir(desk->authority), &disk) != 0)
 		return;
 	figures_head(out, "disk_free_bytes", "gauge", "where the registry is");

@@ -4,6 +4,7 @@
 #include "lib/base/clock.h"
 
 #define RETRY_BUSY_S	2
+#define RETRY_DISK_S	30
 #define RETRY_LATER_S	3600
 #define TOLD_MAX	30	/* lines in a minute, of whom fronts name */
 
@@ -187,18 +188,43 @@ job_try(struct desk *desk, struct desk_job *job, struct diag *diag)
 	return ERR_OK;
 }
 
+static void
+disk_refuse(struct desk_job *job)
+{
+	job->refusal = (struct internal_refusal){ .status = 503,
+		.reason = "disk", .detail = "the authority's disk is full; "
+		"the same request again is safe",
+		.retry_after_s = RETRY_DISK_S };
+}
+
 /* Nothing of it was done. */
 static void
 turn_lost(struct desk *desk, struct desk_job *jobs, size_t count,
-    const struct diag *diag)
+    enum err why, const struct diag *diag)
 {
 	size_t i;
 
 	log_diag("authority", "a turn is lost", diag);
 	desk->turns_lost++;
+	if (why == ERR_NOSPACE)
+		disk_full(desk);
 	for (i = 0; i < count; i++)
-		refuse(&jobs[i], ENROL_BUSY, "the authority cannot work now;"
-		    " the same request again is safe");
+		if (why == ERR_NOSPACE)
+			disk_refuse(&jobs[i]);
+		else
+			refuse(&jobs[i], ENROL_BUSY, "the authority cannot "
+			    "work now; the same request again is safe");
+}
+
+/* Each that is begun would sign for nothing, and void what it took. */
+static void
+turn_refuse(struct desk *desk)
+{
+	size_t i;
+
+	desk->turns_lost++;
+	for (i = 0; i < desk->job_count; i++)
+		disk_refuse(&desk->jobs[i]);
 }
 
 /*
@@ -228,6 +254,10 @@ turn_try(struct desk *desk, struct desk_job *jobs, size_t count,
 	changed = enrol_turn_changed(desk->enrol);
 	begun = time_monotonic_ns();
 	err = enrol_turn_commit(desk->enrol, diag);
+	if (err == ERR_NOSPACE && disk_check(desk, NULL) == ERR_OK) {
+		*ret_lost = err;
+		return ERR_OK;
+	}
 	if (!err && changed)
 		times_add(&desk->commits, begun);
 	for (i = 0; i < count && !err; i++)
@@ -243,11 +273,15 @@ identities_run(struct desk *desk, struct diag *diag)
 	struct desk_job *job;
 	size_t i;
 
+	if (desk->disk_full) {
+		turn_refuse(desk);
+		return ERR_OK;
+	}
 	err = turn_try(desk, desk->jobs, desk->job_count, &lost, diag);
 	if (err || lost == ERR_OK)
 		return err;
 	if (error_passes(lost)) {
-		turn_lost(desk, desk->jobs, desk->job_count, diag);
+		turn_lost(desk, desk->jobs, desk->job_count, lost, diag);
 		*diag = (struct diag)DIAG_INIT;
 		return ERR_OK;
 	}
@@ -259,7 +293,7 @@ identities_run(struct desk *desk, struct diag *diag)
 		if (err)
 			return err;
 		if (error_passes(lost))
-			turn_lost(desk, job, 1, diag);
+			turn_lost(desk, job, 1, lost, diag);
 		else if (lost != ERR_OK)
 			job_fail(desk, job, diag);
 	}

@@ -369,8 +369,8 @@ query_get(struct desk *desk, char *path, const char *query,
 	static const char products[] = "/v1/products/";
 
 	if (strncmp(path, orders, sizeof(orders) - 1) == 0)
-		return resource_order(desk, path + sizeof(orders) - 1, json,
-		    NULL, diag);
+		return resource_order_part(desk, path + sizeof(orders) - 1,
+		    query, json, diag);
 	if (strncmp(path, identities, sizeof(identities) - 1) == 0)
 		return identity_get(desk, path + sizeof(identities) - 1,
 		    query, json, diag);

@@ -224,9 +224,18 @@ certificate_answer(struct desk *desk, struct desk_peer *peer,
 		return true;
 	}
 	err = certificate_make(desk, peer, proof, &body, &diag);
+	if (err == ERR_NOSPACE && disk_room_give(desk)) {
+		diag = (struct diag)DIAG_INIT;
+		buf_clear(&body);
+		err = certificate_make(desk, peer, proof, &body, &diag);
+	}
 	if (err) {
 		log_diag("authority", "TLS certificate", &diag);
-		failed_put(peer, message->call, 403, "refused", &diag);
+		if (err == ERR_NOSPACE)
+			failed_put(peer, message->call, 503, "disk", &diag);
+		else
+			failed_put(peer, message->call, 403, "refused",
+			    &diag);
 		return true;
 	}
 	answer_put(peer, message->call, INTERNAL_ANSWER, &body);
@@ -238,7 +247,7 @@ figures_answer(struct desk *desk, struct desk_peer *peer,
     const struct internal_message *message)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT, body = BUF_INIT;
-	struct internal_figures figures = { .ready = true };
+	struct internal_figures figures = { .ready = !desk->disk_full };
 	struct diag diag = DIAG_INIT;
 
 	if (internal_get_counts(message->body, peer->counts, NULL) != ERR_OK)

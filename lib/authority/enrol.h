@@ -191,7 +191,8 @@ bool	enrol_turn_whole(const struct enrol *);
  * nothing. */
 bool	enrol_turn_changed(const struct enrol *);
 /* Make the turn durable. After an error nothing of it may be answered; the
- * registry is in doubt: close the authority. */
+ * registry is in doubt: close the authority. After ERR_NOSPACE it may be
+ * mended (store_mend()): the turn is dropped then, and others may follow. */
 MUST_USE enum err enrol_turn_commit(struct enrol *, struct diag *);
 /* Undo a turn that is under way, if one is. What was signed in it is void and
  * becomes so in the log with the next turn. */

@@ -110,16 +110,16 @@ init_folders(const struct init *init, struct diag *diag)
 {
 	static const struct {
 		const char *name;
-		mode_t mode;
+		bool public;
 	} folders[] = {
-		{ DIR_OPERATORS, 0700 },
-		{ DIR_PACKS, 0700 },
-		{ DIR_PUBLISH, 0755 },
-		{ DIR_PUBLISH "/ca", 0755 },
-		{ DIR_PUBLISH "/log", 0755 },
-		{ DIR_PUBLISH "/log/" LOG_BULK, 0755 },
-		{ DIR_PUBLISH "/log/" LOG_ONLINE, 0755 },
-		{ DIR_PUBLISH "/log/" LOG_OPERATIONS, 0755 },
+		{ DIR_OPERATORS, false },
+		{ DIR_PACKS, false },
+		{ DIR_PUBLISH, true },
+		{ DIR_PUBLISH "/ca", true },
+		{ DIR_PUBLISH "/log", true },
+		{ DIR_PUBLISH "/log/" LOG_BULK, true },
+		{ DIR_PUBLISH "/log/" LOG_ONLINE, true },
+		{ DIR_PUBLISH "/log/" LOG_OPERATIONS, true },
 	};
 	char path[PATH_SIZE];
 	size_t i;
@@ -129,7 +129,9 @@ init_folders(const struct init *init, struct diag *diag)
 	for (i = 0; i < sizeof(folders) / sizeof(folders[0]) && !err; i++) {
 		err = init_path(init, folders[i].name, path, diag);
 		if (!err)
-			err = io_mkdir(init->io, path, folders[i].mode, diag);
+			err = folders[i].public ?
+			    io_mkdir_public(init->io, path, diag) :
+			    io_mkdir(init->io, path, 0700, diag);
 	}
 	/* the others hold files, whose making syncs them */
 	if (!err)
@@ -224,7 +226,7 @@ init_verifier_key(struct init *init, const char *log, struct diag *diag)
 	if (!err)
 		err = note_put_verifier_key(origin, &key, &line);
 	if (!err)
-		err = io_create_file(init->io, path, buf_bytes(&line), 0644,
+		err = io_write_public(init->io, path, buf_bytes(&line),
 		    diag);
 	return err;
 }
@@ -243,8 +245,8 @@ init_publish(struct init *init, struct diag *diag)
 		    plans[i].name);
 		err = init_path(init, name, path, diag);
 		if (!err)
-			err = io_create_file(init->io, path,
-			    buf_bytes(&init->cert[i]), 0644, diag);
+			err = io_write_public(init->io, path,
+			    buf_bytes(&init->cert[i]), diag);
 	}
 	if (!err)
 		err = init_verifier_key(init, LOG_BULK, diag);
@@ -257,7 +259,7 @@ init_publish(struct init *init, struct diag *diag)
 	if (!err)
 		err = buf_err(&trust);
 	if (!err)
-		err = io_create_file(init->io, path, buf_bytes(&trust), 0644,
+		err = io_write_public(init->io, path, buf_bytes(&trust),
 		    diag);
 	return err;
 }

@@ -6,6 +6,7 @@
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/log_leaves.h"
 #include "lib/authority/operation.h"
+#include "lib/authority/publish_mend.h"
 #include "lib/log/tile_builder.h"
 
 #define BLOCK		2048	/* leaves at a time */
@@ -198,7 +199,7 @@ place_make(struct publish *p, struct diag *diag)
 	char path[PATH_SIZE];
 	enum err err;
 
-	err = io_mkdir(io, p->dir, 0755, diag);
+	err = io_mkdir_public(io, p->dir, diag);
 	if (!err)
 		err = path_join(path, p->dir, TILE_TMP);
 	if (!err)
@@ -216,7 +217,7 @@ place_make(struct publish *p, struct diag *diag)
 	    io_read_file(io, path, &there, NULL) == ERR_OK &&
 	    bytes_equal(buf_bytes(&there), buf_bytes(&line)))
 		return ERR_OK;
-	return io_write_file(io, path, buf_bytes(&line), 0644, diag);
+	return io_write_public(io, path, buf_bytes(&line), diag);
 }
 
 /* What is, and what was published. */
@@ -247,15 +248,36 @@ publish_look(struct publish *p, struct authority *authority, uint32_t log,
 	return err ? err : file_compare(p, diag);
 }
 
+/* The last tile, or its folder: were they made under a tight umask? */
+static bool
+edge_lacks(const struct publish *p)
+{
+	char name[TILE_PATH_SIZE], path[PATH_SIZE];
+	struct tile edge;
+	bool is_public;
+
+	if (p->stored.size == 0 || !tile_at(0, (p->stored.size - 1) /
+	    TILE_WIDTH, p->stored.size, &edge))
+		return false;
+	tile_path(&edge, name);
+	if (path_join(path, p->dir, name) != ERR_OK)
+		return false;
+	is_public = io_is_public(p->authority->io, path);
+	*strrchr(path, '/') = '\0';
+	return !is_public || !io_is_public(p->authority->io, path);
+}
+
 static enum err
 publish_open(struct publish *p, struct authority *authority, uint32_t log,
-    struct diag *diag)
+    bool all, struct diag *diag)
 {
 	enum err err;
 
 	err = publish_look(p, authority, log, diag);
 	if (!err)
 		err = place_make(p, diag);
+	if (!err)
+		err = publish_mend(authority, all || edge_lacks(p), diag);
 	if (!err)
 		err = sha256_new(&p->sha256, diag);
 	if (!err)
@@ -473,7 +495,7 @@ publish_run(struct publish *p, bool all, struct diag *diag)
 	if (!err)
 		err = path_join(path, p->dir, FILE_CHECKPOINT);
 	if (!err && !bytes_equal(buf_bytes(&note), buf_bytes(&p->file_note)))
-		err = io_write_file(io, path, buf_bytes(&note), 0644, diag);
+		err = io_write_public(io, path, buf_bytes(&note), diag);
 	return err;
 }
 
@@ -493,7 +515,7 @@ authority_log_publish(struct authority *authority, uint32_t log,
 	__attribute__((cleanup(publish_release))) struct publish p = { 0 };
 	enum err err;
 
-	err = publish_open(&p, authority, log, diag);
+	err = publish_open(&p, authority, log, false, diag);
 	return err ? err : publish_run(&p, false, diag);
 }
 
@@ -506,7 +528,7 @@ authority_log_publish_all(struct authority *authority, uint32_t log,
 		.progress = progress, .ctx = ctx };
 	enum err err;
 
-	err = publish_open(&p, authority, log, diag);
+	err = publish_open(&p, authority, log, true, diag);
 	if (!err)
 		err = publish_run(&p, true, diag);
 	if (err)

@@ -8,6 +8,7 @@
 #include "lib/authority/log_publish.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/publish_internal.h"
+#include "lib/authority/publish_mend.h"
 #include "lib/authority/signer.h"
 #include "lib/authority/status.h"
 #include "lib/base/cbor_write.h"
@@ -301,6 +302,8 @@ list_publish(struct publication *p, uint64_t list, struct signer *signer,
 		err = file_open(p->authority->io, name, O_WRONLY | O_CREAT |
 		    O_TRUNC, 0644, &file, diag);
 	if (!err)
+		err = file_make_public(&file, diag);
+	if (!err)
 		err = file_write_at(&file, 0, buf_bytes(&out), diag);
 	if (!err)
 		err = file_sync(&file, diag);
@@ -543,10 +546,12 @@ folders_make(struct authority *authority, struct diag *diag)
 		err = authority_path(authority, names[i], path, diag);
 		if (err || io_exists(authority->io, path))
 			continue;
-		err = io_mkdir(authority->io, path, 0755, diag);
+		err = io_mkdir_public(authority->io, path, diag);
 		made = true;
 	}
-	return err || !made ? err : io_sync_parent(authority->io, path, diag);
+	if (!err && made)
+		err = io_sync_parent(authority->io, path, diag);
+	return err ? err : publish_mend(authority, false, diag);
 }
 
 static enum err

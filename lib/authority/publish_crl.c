@@ -339,6 +339,8 @@ crl_publish(struct publication *p, struct diag *diag)
 		err = file_open(p->authority->io, beside, O_RDWR | O_CREAT |
 		    O_TRUNC, 0644, &file, diag);
 	if (!err)
+		err = file_make_public(&file, diag);
+	if (!err)
 		err = crl_write(&w, &file);
 	if (!err)
 		err = file_sync(&file, diag);

@@ -102,7 +102,7 @@ file_publish(struct authority *authority, const char *name,
 	err = authority_path(authority, name, path, diag);
 	if (err || file_is(authority, path, content))
 		return err;
-	return io_write_file(authority->io, path, content, 0644, diag);
+	return io_write_public(authority->io, path, content, diag);
 }
 
 /* Every certificate that trust.pem holds, in its order. */

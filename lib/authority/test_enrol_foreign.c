@@ -98,6 +98,52 @@ test_known(void **state)
 	all_verified(f);
 }
 
+/* What it is issued is its birth, and used when that is shown; a certificate of
+ * another key for its number, which the front alone vouches for, is on record,
+ * but not without end. */
+static void
+test_used(void **state)
+{
+	_cleanup_answered_ struct answered a = ANSWERED_INIT,
+	    b = ANSWERED_INIT;
+	_cleanup_buf_ struct buf csr = BUF_INIT, out = BUF_INIT;
+	_cleanup_ca_ struct ca ca = CA_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened_with(f, &ca, MAKER_DEVICE);
+	struct enrol_result used = { .answer = &out };
+	struct credential device, other;
+	struct signer *signer = NULL;
+	struct field_device row;
+	struct public_key key;
+	struct address birth = { .log = LOG_ONLINE_NUMBER };
+	unsigned i;
+
+	device_make(&ca, "A-1", &device);
+	device_make(&ca, "A-1", &other);
+	key_make(KEY_P256, &key, NULL, &signer);
+	csr_make_with(&key, signer, BYTES_NONE, &csr);
+	assert_int_equal(est(e, false, buf_bytes(&device.leaf),
+	    buf_bytes(&csr), &a), ENROL_DONE);
+	good(enrol_turn_begin(e, NOW, NULL), NULL);
+	good(enrol_est_attributes(e, "", buf_bytes(&a.answer), false, &used,
+	    NULL), NULL);
+	good(enrol_turn_commit(e, NULL), NULL);
+	assert_true(used.known);
+	for (i = 0; i < FIELD_EVENTS_FRONT + 2; i++)
+		assert_int_equal(est(e, false, buf_bytes(&other.leaf),
+		    buf_bytes(&csr), &b), ENROL_CONSUMED);
+	birth.index = a.index;
+	assert_int_equal(field_device_get(f->w->authority, &birth, &row,
+	    NULL), ERR_OK);
+	assert_true(row.has_current && !row.has_pending);
+	assert_int_equal(row.events, FIELD_EVENTS_FRONT);
+	signer_free(&signer);
+	credential_release(&device);
+	credential_release(&other);
+	enrol_close(&e);
+	all_verified(f);
+}
+
 /* Before it is born here nothing more is known of it than what it shows. */
 static void
 test_fresh_names(void **state)
@@ -198,6 +244,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_keygen, field_fresh),
 		cmocka_unit_test_setup(test_known, field_fresh),
+		cmocka_unit_test_setup(test_used, field_fresh),
 		cmocka_unit_test_setup(test_fresh_names, field_fresh),
 		cmocka_unit_test_setup(test_no_signing_key, field_fresh),
 		cmocka_unit_test_setup(test_revoked, field_fresh)

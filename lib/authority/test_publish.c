@@ -1,5 +1,6 @@
 /* What is published of status, and in which order of numbers and times. */
 #include <fcntl.h>
+#include <sys/stat.h>
 
 #include "lib/authority/lookup.h"
 #include "lib/authority/operation.h"
@@ -663,6 +664,7 @@ fault_at(struct world *w, enum io_fault_kind kind, unsigned long at)
 		    buf_bytes(&old.crl_file)));
 	publish_good(w, NOW + 10);
 	view_get(w, &next);
+	shell("test -z \"$(find '%s/publish' ! -perm -044)\"", w->dir);
 	assert_true(next.number > now.number);
 	assert_true(next.crl.this_update > now.crl.this_update);
 	diag = (struct diag)DIAG_INIT;
@@ -693,12 +695,16 @@ test_faults(void **state)
 	struct world *w = *state;
 	unsigned long count, at;
 	unsigned failed = 0;
+	mode_t before;
 	size_t i;
 
+	/* modes are set and mended, which may fail too */
+	before = umask(077);
 	issue(w);
 	change(w, STATUS_REVOKE, CRL_KEY_COMPROMISE, 3, 15);
 	publish_good(w, NOW);
 	world_close(w);
+	shell("chmod -R go= '%s/copy'", w->root);
 	shell("rm -rf '%s/kept'; cp -a '%s/copy' '%s/kept'", w->root, w->root,
 	    w->root);
 	world_open(w, io_posix());
@@ -708,6 +714,7 @@ test_faults(void **state)
 		for (at = 1; at <= count; at++)
 			failed += fault_at(w, kinds[i], at);
 	assert_true(failed > count);
+	(void)umask(before);
 }
 
 #define PUBLISH_TEST(function)						\

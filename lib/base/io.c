@@ -10,6 +10,8 @@
 
 #define READ_STEP	65536
 #define TMP_SUFFIX	".tmp"
+#define MODE_PUBLIC	0644
+#define MODE_PUBLIC_DIR	0755
 
 static enum err
 errno_err(int number)
@@ -211,6 +213,67 @@ file_lock(const struct file *f, struct diag *diag)
 	return ERR_BUSY;
 }
 
+/* What must be added to its mode; 0: nothing, or it is not ours to say. */
+static mode_t
+public_lacks(const struct stat *st)
+{
+	mode_t wanted = S_ISDIR(st->st_mode) ? MODE_PUBLIC_DIR :
+	    S_ISREG(st->st_mode) ? MODE_PUBLIC : 0;
+
+	return st->st_uid == geteuid() ? wanted & ~st->st_mode : 0;
+}
+
+enum err
+file_make_public(const struct file *f, struct diag *diag)
+{
+	struct stat st;
+	mode_t lacks;
+	int result;
+
+	if (fstat(f->fd, &st) != 0)
+		return io_fail(diag, f->path, "stat");
+	lacks = public_lacks(&st);
+	if (lacks == 0)
+		return ERR_OK;
+	do
+		result = f->io->fchmod(f->io->state, f->fd,
+		    (st.st_mode & 07777) | lacks);
+	while (result != 0 && errno == EINTR);
+	return result == 0 ? ERR_OK : io_fail(diag, f->path,
+	    "let others read it");
+}
+
+bool
+io_is_public(const struct io *io, const char *path)
+{
+	struct stat st;
+
+	(void)io;
+	return lstat(path, &st) != 0 || public_lacks(&st) == 0;
+}
+
+enum err
+io_make_public(const struct io *io, const char *path, struct diag *diag)
+{
+	_cleanup_file_ struct file file = FILE_INIT;
+	enum err err;
+
+	if (io_is_public(io, path))
+		return ERR_OK;
+	err = file_open(io, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
+	    &file, diag);
+	return err ? err : file_make_public(&file, diag);
+}
+
+enum err
+io_mkdir_public(const struct io *io, const char *path, struct diag *diag)
+{
+	enum err err;
+
+	err = io_mkdir(io, path, MODE_PUBLIC_DIR, diag);
+	return err ? err : io_make_public(io, path, diag);
+}
+
 enum err
 io_rename(const struct io *io, const char *from, const char *to,
     struct diag *diag)
@@ -392,9 +455,16 @@ io_read_secret(const struct io *io, const char *path, size_t limit,
 	return err;
 }
 
+/* Of a whole file. */
+struct making {
+	mode_t	mode;
+	bool	replace;
+	bool	public;		/* file_make_public() */
+};
+
 static enum err
 tmp_write(const struct io *io, const char *tmp, struct bytes bytes,
-    mode_t mode, struct diag *diag)
+    const struct making *how, struct diag *diag)
 {
 	_cleanup_file_ struct file f = FILE_INIT;
 	enum err err;
@@ -404,7 +474,9 @@ tmp_write(const struct io *io, const char *tmp, struct bytes bytes,
 	if (err)
 		return err;
 	err = file_open(io, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
-	    mode, &f, diag);
+	    how->mode, &f, diag);
+	if (!err && how->public)
+		err = file_make_public(&f, diag);
 	if (err)
 		return err;
 	err = file_write_at(&f, 0, bytes, diag);
@@ -415,7 +487,7 @@ tmp_write(const struct io *io, const char *tmp, struct bytes bytes,
 
 static enum err
 whole_file(const struct io *io, const char *path, struct bytes bytes,
-    mode_t mode, bool replace, struct diag *diag)
+    const struct making *how, struct diag *diag)
 {
 	char tmp[PATH_SIZE];
 	enum err err;
@@ -425,8 +497,8 @@ whole_file(const struct io *io, const char *path, struct bytes bytes,
 	if (n < 0 || (size_t)n >= sizeof(tmp))
 		return diag_fail(diag, ERR_LIMIT, NULL,
 		    "%s: path is longer than %d", path, PATH_SIZE - 5);
-	err = tmp_write(io, tmp, bytes, mode, diag);
-	if (!err && replace)
+	err = tmp_write(io, tmp, bytes, how, diag);
+	if (!err && how->replace)
 		err = io_rename(io, tmp, path, diag);
 	else if (!err)
 		err = io_rename_new(io, tmp, path, diag);
@@ -441,18 +513,32 @@ enum err
 io_write_file(const struct io *io, const char *path, struct bytes bytes,
     mode_t mode, struct diag *diag)
 {
-	return whole_file(io, path, bytes, mode, true, diag);
+	const struct making how = { .mode = mode, .replace = true };
+
+	return whole_file(io, path, bytes, &how, diag);
+}
+
+enum err
+io_write_public(const struct io *io, const char *path, struct bytes bytes,
+    struct diag *diag)
+{
+	const struct making how = { .mode = MODE_PUBLIC, .replace = true,
+		.public = true };
+
+	return whole_file(io, path, bytes, &how, diag);
 }
 
 enum err
 io_create_file(const struct io *io, const char *path, struct bytes bytes,
     mode_t mode, struct diag *diag)
 {
+	const struct making how = { .mode = mode };
+
 	/* told early; the rename decides */
 	if (io_exists(io, path))
 		return diag_fail(diag, ERR_EXISTS, NULL,
 		    "%s: exists already", path);
-	return whole_file(io, path, bytes, mode, false, diag);
+	return whole_file(io, path, bytes, &how, diag);
 }
 
 enum err

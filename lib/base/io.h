@@ -37,6 +37,7 @@ struct io {
 	ssize_t	(*pwrite)(void *state, int fd, const void *, size_t, off_t);
 	int	(*fdatasync)(void *state, int fd);
 	int	(*ftruncate)(void *state, int fd, off_t);
+	int	(*fchmod)(void *state, int fd, mode_t);
 	int	(*rename)(void *state, const char *from, const char *to);
 	int	(*unlink)(void *state, const char *path);
 	int	(*mkdir)(void *state, const char *path, mode_t);
@@ -83,6 +84,13 @@ MUST_USE enum err file_size(const struct file *, uint64_t *ret_size,
     struct diag *);
 MUST_USE enum err file_truncate(const struct file *, uint64_t size,
     struct diag *);
+/*
+ * Others may read it (0644; a directory: 0755), whatever the umask said when
+ * it was made; nothing that is allowed already is taken away. Before content
+ * is written, it is durable with it. What belongs to another user is left as
+ * it is.
+ */
+MUST_USE enum err file_make_public(const struct file *, struct diag *);
 MUST_USE enum err file_sync(const struct file *, struct diag *);
 /* Begin to write out what was written so far, while more is made: a hint that
  * shortens file_sync() and takes the place of none. */
@@ -102,6 +110,13 @@ MUST_USE enum err io_unlink(const struct io *, const char *path,
 /* A directory that exists is not an error. */
 MUST_USE enum err io_mkdir(const struct io *, const char *path, mode_t,
     struct diag *);
+/* file_make_public() of what has that name. A missing file, a symbolic link
+ * and what is neither file nor directory are left alone. */
+MUST_USE enum err io_make_public(const struct io *, const char *path,
+    struct diag *);
+/* A directory that others may look into, made now or there already. */
+MUST_USE enum err io_mkdir_public(const struct io *, const char *path,
+    struct diag *);
 /* A missing directory is not an error; ERR_EXISTS: it is not empty. */
 MUST_USE enum err io_rmdir(const struct io *, const char *path,
     struct diag *);
@@ -115,6 +130,8 @@ MUST_USE enum err io_sync_parent(const struct io *, const char *path,
     struct diag *);
 /* Does the name exist (of any type)? Errors read as "no". */
 bool	io_exists(const struct io *, const char *path);
+/* Would io_make_public() leave it as it is? Errors read as "yes". */
+bool	io_is_public(const struct io *, const char *path);
 
 /* Append a whole file, out to hold at most out->limit; ERR_LIMIT beyond. */
 MUST_USE enum err io_read_file(const struct io *, const char *path,
@@ -134,6 +151,9 @@ MUST_USE enum err io_write_file(const struct io *, const char *path,
 /* The same, but ERR_EXISTS when the name is taken. */
 MUST_USE enum err io_create_file(const struct io *, const char *path,
     struct bytes, mode_t, struct diag *);
+/* io_write_file() for others to read: see file_make_public(). */
+MUST_USE enum err io_write_public(const struct io *, const char *path,
+    struct bytes, struct diag *);
 
 /*
  * Copy a file in blocks and sync it; to is created or replaced under its own

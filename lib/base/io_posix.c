@@ -56,6 +56,13 @@ posix_ftruncate(void *state, int fd, off_t size)
 }
 
 static int
+posix_fchmod(void *state, int fd, mode_t mode)
+{
+	(void)state;
+	return fchmod(fd, mode);
+}
+
+static int
 posix_rename(void *state, const char *from, const char *to)
 {
 	(void)state;
@@ -136,6 +143,7 @@ io_posix(void)
 		.pwrite = posix_pwrite,
 		.fdatasync = posix_fdatasync,
 		.ftruncate = posix_ftruncate,
+		.fchmod = posix_fchmod,
 		.rename = posix_rename,
 		.rename_new = posix_rename_new,
 		.unlink = posix_unlink,

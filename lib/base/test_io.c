@@ -93,6 +93,50 @@ test_write_file(void **state)
 	assert_content("a", "two");
 }
 
+static unsigned
+mode_of(const char *path)
+{
+	struct stat st;
+
+	assert_int_equal(lstat(path, &st), 0);
+	return (unsigned)st.st_mode & 07777;
+}
+
+/* Whatever the umask says; nothing allowed is taken away, nothing is done to
+ * what a link leads to. */
+static void
+test_public(void **state)
+{
+	const struct io *io = io_posix();
+	mode_t before = umask(077);
+
+	(void)state;
+	assert_int_equal(io_write_public(io, "p", bytes_text("one"), NULL),
+	    ERR_OK);
+	assert_content("p", "one");
+	assert_int_equal(mode_of("p"), 0644);
+	assert_int_equal(io_mkdir_public(io, "dir", NULL), ERR_OK);
+	assert_int_equal(mode_of("dir"), 0755);
+	assert_int_equal(chmod("dir", 02710), 0);
+	assert_false(io_is_public(io, "dir"));
+	assert_int_equal(io_mkdir_public(io, "dir", NULL), ERR_OK);
+	assert_int_equal(mode_of("dir"), 02755);
+	assert_int_equal(chmod("p", 0700), 0);
+	assert_int_equal(symlink("p", "link"), 0);
+	assert_true(io_is_public(io, "link"));
+	assert_int_equal(io_make_public(io, "link", NULL), ERR_OK);
+	assert_int_equal(mode_of("p"), 0700);
+	assert_int_equal(io_make_public(io, "p", NULL), ERR_OK);
+	assert_int_equal(mode_of("p"), 0744);
+	assert_true(io_is_public(io, "none"));
+	assert_int_equal(io_make_public(io, "none", NULL), ERR_OK);
+	/* what is ours alone stays so */
+	assert_int_equal(io_write_file(io, "own", bytes_text("x"), 0644,
+	    NULL), ERR_OK);
+	assert_int_equal(mode_of("own"), 0600);
+	(void)umask(before);
+}
+
 static void
 test_read_limits(void **state)
 {
@@ -417,6 +461,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_write_file),
+		TEST(test_public),
 		TEST(test_read_limits),
 		TEST(test_read_pipe),
 		TEST(test_file),

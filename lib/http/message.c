@@ -74,11 +74,36 @@ same_word(struct bytes text, const char *word)
 	    strncasecmp((const char *)text.ptr, word, text.len) == 0;
 }
 
+/* RFC 9112 3.2.2: by way of a proxy the whole address may come. Which host it
+ * names says nothing here, as Host does not. */
+static struct bytes
+target_path(struct bytes target)
+{
+	static const char *const schemes[] = { "https://", "http://" };
+	size_t i, len;
+
+	for (i = 0; i < 2; i++) {
+		len = strlen(schemes[i]);
+		if (target.len <= len || strncasecmp((const char *)target.ptr,
+		    schemes[i], len) != 0 || strchr("/?@", target.ptr[len]) !=
+		    NULL)
+			continue;
+		while (len < target.len && target.ptr[len] != '/' &&
+		    target.ptr[len] != '?' && target.ptr[len] != '@')
+			len++;
+		if (len == target.len)
+			return bytes_text("/");
+		return bytes_of(target.ptr + len, target.len - len);
+	}
+	return target;
+}
+
 static enum err
 target_parse(struct bytes target, struct http_head *head, struct diag *diag)
 {
 	size_t i;
 
+	target = target_path(target);
 	if (target.len == 0 || target.ptr[0] != '/')
 		return diag_fail(diag, ERR_SYNTAX, "RFC 9112 3.2.1",
 		    "request line: its target is no path");
@@ -205,6 +230,26 @@ length_parse(struct bytes text, uint64_t *ret_len, struct diag *diag)
 	return ERR_OK;
 }
 
+/* Is close among the connection's options (RFC 9110 7.6.1)? */
+static bool
+is_last(const struct http_head *head)
+{
+	struct bytes rest, option;
+	size_t i;
+
+	for (i = 0; i < head->field_count; i++) {
+		if (!same_word(head->fields[i].name, "connection"))
+			continue;
+		rest = head->fields[i].value;
+		while (cut(&rest, ',', &option))
+			if (same_word(trimmed(option), "close"))
+				return true;
+		if (same_word(trimmed(rest), "close"))
+			return true;
+	}
+	return false;
+}
+
 /* RFC 9112 6: where the body ends, and what becomes of the connection. */
 static enum err
 framing(struct http_head *head, enum http_status *ret_status,
@@ -217,8 +262,9 @@ framing(struct http_head *head, enum http_status *ret_status,
 	if (err)
 		return err;
 	if (http_head_field(head, "transfer-encoding").ptr != NULL) {
-		*ret_status = HTTP_NOT_IMPLEMENTED;
-		return diag_fail(diag, ERR_UNSUPPORTED, "RFC 9112 6.1",
+		if (http_head_field(head, "content-length").ptr == NULL)
+			*ret_status = HTTP_LENGTH_REQUIRED;
+		return diag_fail(diag, ERR_UNSUPPORTED, "RFC 9112 6.3",
 		    "header: transfer-encoding: send Content-Length"
 		    " instead");
 	}
@@ -227,8 +273,7 @@ framing(struct http_head *head, enum http_status *ret_status,
 		err = length_parse(value, &head->body_len, diag);
 		if (err)
 			return err;
-	} else if (same_word(head->method, "POST") ||
-	    same_word(head->method, "PUT")) {
+	} else if (same_word(head->method, "POST")) {
 		*ret_status = HTTP_LENGTH_REQUIRED;
 		return diag_fail(diag, ERR_SYNTAX, "RFC 9110 15.5.12",
 		    "header: content-length: is missing");
@@ -236,8 +281,7 @@ framing(struct http_head *head, enum http_status *ret_status,
 	if (head->keep_alive && http_head_field(head, "host").ptr == NULL)
 		return diag_fail(diag, ERR_SYNTAX, "RFC 9112 3.2",
 		    "header: host: is missing");
-	value = http_head_field(head, "connection");
-	if (same_word(value, "close"))
+	if (is_last(head))
 		head->keep_alive = false;
 	value = http_head_field(head, "expect");
 	head->expect_continue = same_word(value, "100-continue");
@@ -297,7 +341,6 @@ http_reason(enum http_status status)
 	case HTTP_TOO_MANY: return "Too Many Requests";
 	case HTTP_HEAD_TOO_LARGE: return "Request Header Fields Too Large";
 	case HTTP_SERVER_ERROR: return "Internal Server Error";
-	case HTTP_NOT_IMPLEMENTED: return "Not Implemented";
 	case HTTP_UNAVAILABLE: return "Service Unavailable";
 	case HTTP_VERSION_UNKNOWN: return "HTTP Version Not Supported";
 	}

@@ -4,7 +4,7 @@
  * Stricter than the RFC where leniency has led readers to disagree: line ends
  * are CRLF, no folded lines (5.2), no blanks before a colon (5.1), no bare CR
  * or control characters, one Content-Length of digits alone, no transfer
- * coding (6.1: 501), origin-form targets only (3.2.1).
+ * coding (6.3: 411), targets with a path only (3.2.1, 3.2.2).
  */
 #ifndef IMPRINT_HTTP_MESSAGE_H
 #define IMPRINT_HTTP_MESSAGE_H

@@ -186,10 +186,9 @@ peer_request(struct peer *peer, struct bytes text, size_t head_len)
 		return;
 	}
 	(void)event_del(peer->deadline);
-	/* to HEAD no content is expected (RFC 9110 9.3.2): nothing follows */
-	peer->close = !head.keep_alive || peer->server->stopping ||
-	    bytes_equal(head.method, bytes_text("HEAD"));
+	peer->close = !head.keep_alive || peer->server->stopping;
 	peer->state = PEER_WAITING;
+	peer->request.is_head = bytes_equal(head.method, bytes_text("HEAD"));
 	peer->request.head = &head;
 	peer->request.body = bytes_of(text.ptr + head_len, head.body_len);
 	server_dispatch(peer->server, peer);
@@ -361,7 +360,8 @@ reply_put(struct peer *peer, uint64_t len, bool *ret_sent)
 	    strlen(r->type) + r->fields.len + r->reply.len };
 	buf_reserve(whole, whole->limit);
 	head_put(whole, peer, len);
-	buf_put_bytes(whole, buf_bytes(&r->reply));
+	if (!r->is_head)
+		buf_put_bytes(whole, buf_bytes(&r->reply));
 	if (buf_err(whole) == ERR_OK)
 		sent = reply_send(peer, whole);
 	*ret_sent = sent > 0 && sent == whole->len;
@@ -386,7 +386,7 @@ peer_reply(struct peer *peer)
 		peer_free(peer);
 		return;
 	}
-	if (len > 0 && r->file >= 0) {
+	if (len > 0 && r->file >= 0 && !r->is_head) {
 		peer->file = r->file;
 		peer->file_at = 0;
 		peer->file_size = len;

@@ -60,8 +60,9 @@ allowed_put(const struct http_route *route, struct bytes path,
 {
 	for (; route->method != NULL; route++)
 		if (route_fits(route, path))
-			buf_printf(allow, "%s%s", allow->len > 0 ? ", " : "",
-			    route->method);
+			buf_printf(allow, "%s%s%s", allow->len > 0 ? ", " : "",
+			    route->method, strcmp(route->method, "GET") == 0 ?
+			    ", HEAD" : "");
 	return allow->len > 0;
 }
 
@@ -73,10 +74,13 @@ request_route(struct http_server *server, struct http_request *r)
 	    server->config.monitor_routes : server->config.routes;
 	const struct http_route *route;
 	struct bytes path = r->head->path;
+	/* the same without its content (RFC 9110 9.3.2) */
+	struct bytes method = r->is_head ? bytes_text("GET") :
+	    r->head->method;
 
 	for (route = routes; route->method != NULL; route++) {
 		if (!route_fits(route, path) ||
-		    !bytes_equal(r->head->method, bytes_text(route->method)))
+		    !bytes_equal(method, bytes_text(route->method)))
 			continue;
 		route->handle(server->config.ctx, r);
 		if (r->status == 0 && r->peer->call == NULL)

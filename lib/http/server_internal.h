@@ -25,6 +25,7 @@ enum peer_state {
 struct http_request {
 	const struct http_head	*head;
 	struct bytes		 body;
+	bool			 is_head;	/* no content is wanted */
 	struct peer		*peer;
 	char			 asked[ASKED_SIZE];
 	/* reply; status 0: none yet */

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <cmocka.h>
 
 #include "lib/http/message.h"
@@ -46,6 +47,13 @@ test_connection(void **state)
 		{ "GET / HTTP/1.1\r\nHost:\r\n\r\n", true },
 		{ "GET / HTTP/1.1\r\nHost:\r\nConnection: Close\r\n\r\n",
 			false },
+		{ "GET / HTTP/1.1\r\nHost:\r\nConnection: keep-alive ,close"
+			"\r\n\r\n", false },
+		{ "GET / HTTP/1.1\r\nHost:\r\nConnection: upgrade\r\n"
+			"connection: close, x\r\n\r\n", false },
+		{ "GET / HTTP/1.1\r\nHost:\r\nConnection: closed\r\n\r\n",
+			true },
+		{ "PUT / HTTP/1.1\r\nHost:\r\n\r\n", true },
 		{ "GET / HTTP/1.0\r\n\r\n", false },
 	};
 	enum http_status status;
@@ -58,6 +66,34 @@ test_connection(void **state)
 		    &head, &status, NULL), ERR_OK);
 		assert_int_equal(head.keep_alive, rows[i].keep_alive);
 		assert_int_equal(head.body_len, 0);
+	}
+}
+
+/* A proxy may send the whole address. */
+static void
+test_absolute(void **state)
+{
+	static const struct {
+		const char	*target, *path, *query;
+	} rows[] = {
+		{ "https://a.example:8443/v1/x?y=z", "/v1/x", "y=z" },
+		{ "HTTP://a/", "/", "" },
+		{ "https://a", "/", "" }
+	};
+	enum http_status status;
+	struct http_head head;
+	char text[128];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(rows); i++) {
+		(void)snprintf(text, sizeof(text),
+		    "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", rows[i].target);
+		assert_int_equal(http_head_parse(bytes_text(text), &head,
+		    &status, NULL), ERR_OK);
+		assert_true(bytes_equal(head.path, bytes_text(rows[i].path)));
+		assert_true(bytes_equal(head.query,
+		    bytes_text(rows[i].query)));
 	}
 }
 
@@ -75,7 +111,13 @@ test_refused(void **state)
 		{ "GET /\r\n" HOST "\r\n", HTTP_BAD_REQUEST },
 		{ "G T / HTTP/1.1\r\n" HOST "\r\n", HTTP_BAD_REQUEST },
 		{ "G@T / HTTP/1.1\r\n" HOST "\r\n", HTTP_BAD_REQUEST },
-		{ "GET http://a/ HTTP/1.1\r\n" HOST "\r\n",
+		{ "GET ftp://a/ HTTP/1.1\r\n" HOST "\r\n",
+			HTTP_BAD_REQUEST },
+		{ "GET https:///x HTTP/1.1\r\n" HOST "\r\n",
+			HTTP_BAD_REQUEST },
+		{ "GET https://a@b/ HTTP/1.1\r\n" HOST "\r\n",
+			HTTP_BAD_REQUEST },
+		{ "CONNECT a:443 HTTP/1.1\r\n" HOST "\r\n",
 			HTTP_BAD_REQUEST },
 		{ "GET * HTTP/1.1\r\n" HOST "\r\n", HTTP_BAD_REQUEST },
 		{ "GET /\x80 HTTP/1.1\r\n" HOST "\r\n", HTTP_BAD_REQUEST },
@@ -109,7 +151,9 @@ test_refused(void **state)
 			"content-length: 1\r\n\r\n", HTTP_BAD_REQUEST },
 		{ "POST / HTTP/1.1\r\n" HOST "Content-Length: 1\r\n"
 			"Transfer-Encoding: chunked\r\n\r\n",
-			HTTP_NOT_IMPLEMENTED },
+			HTTP_BAD_REQUEST },
+		{ "POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked"
+			"\r\n\r\n", HTTP_LENGTH_REQUIRED },
 		{ "GET / HTTP/1.1\r\n" HOST "Authorization: a\r\n"
 			"Authorization: b\r\n\r\n", HTTP_BAD_REQUEST },
 	};
@@ -158,6 +202,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_absolute),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_many_fields),
 	};

@@ -225,6 +225,16 @@ test_requests(void **state)
 	assert_non_null(strstr(text, "Connection: close\r\n"));
 	assert_string_equal(text + heard.len - 6, "hello ");
 	(void)close(fd);
+	/* without its content, and the connection goes on */
+	fd = dial(&f);
+	buf_clear(&heard);
+	say(fd, "HEAD /hello?q HTTP/1.1\r\nHost: a\r\n\r\n"
+	    "HEAD /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+	text = hear(fd, NULL, &heard);
+	assert_non_null(strstr(text, "Content-Length: 8\r\n"));
+	assert_non_null(strstr(text, "\r\n\r\nHTTP/1.1 404 "));
+	assert_string_equal(text + heard.len - 4, "\r\n\r\n");
+	(void)close(fd);
 	fd = dial(&f);
 	say(fd, "GET /hello HTTP/1.1\r\nHost: a\r\nX-Note: 1\r\n"
 	    "x-note: 2\r\nConnection: close\r\n\r\n");
@@ -232,7 +242,7 @@ test_requests(void **state)
 	assert_non_null(strstr(hear(fd, NULL, &heard), "hello 1 of 2"));
 	(void)close(fd);
 	stop(&f);
-	assert_int_equal(f.handled, 5);
+	assert_int_equal(f.handled, 6);
 }
 
 static void
@@ -278,7 +288,8 @@ test_refused(void **state)
 		{ "GET /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
 			"\r\n", "HTTP/1.1 404 " },
 		{ "PUT /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n"
-			"Connection: close\r\n\r\n", "Allow: GET, POST\r\n" },
+			"Connection: close\r\n\r\n",
+			"Allow: GET, HEAD, POST\r\n" },
 		{ "GET /silent HTTP/1.1\r\nHost: a\r\nConnection: close"
 			"\r\n\r\n", "HTTP/1.1 500 " },
 		{ "\x16\x03\x01 hello?\r\n\r\n", "HTTP/1.1 400 " },

@@ -159,6 +159,23 @@ const struct pack_chunk *pack_chunk_at(const struct pack *, size_t);
  * progress may be NULL; it is told the packages checked so far. */
 MUST_USE enum err pack_check(struct pack *,
     void (*progress)(void *ctx, uint64_t done), void *ctx, struct diag *);
+/* The same of one chunk. */
+MUST_USE enum err pack_check_chunk(struct pack *, size_t, bool *ret_good,
+    struct diag *);
+/*
+ * Of a pack of size octets that comes in parts: where its header ends and its
+ * manifest begins, by its first PACK_HEAD_SIZE and last PACK_TRAILER_SIZE
+ * octets. With these alone pack_open() tells what was signed, before the
+ * chunks between are there. ERR_SYNTAX; ERR_STATE: it has no end.
+ */
+#define PACK_HEAD_SIZE		16
+#define PACK_TRAILER_SIZE	20
+struct pack_ends {
+	uint64_t	header_end, manifest;
+};
+MUST_USE enum err pack_ends(const uint8_t head[PACK_HEAD_SIZE],
+    const uint8_t trailer[PACK_TRAILER_SIZE], uint64_t size,
+    struct pack_ends *ret_ends, struct diag *);
 /*
  * Open the package at position (0 .. count - 1) with the recipient's private
  * key, into the form a device gets. ret_index: its index. ERR_PERMISSION: it

@@ -11,10 +11,10 @@
 #define PACK_END_MAGIC		"IMPREND1"
 #define PACK_CHUNK_MAGIC	"CHNK"
 #define PACK_MAGIC_SIZE		8
-#define PACK_HEAD		16	/* magic to length */
+#define PACK_HEAD		PACK_HEAD_SIZE	/* magic to length */
 #define PACK_CHUNK_HEAD		26	/* magic to length of enc */
 #define PACK_TABLE_ENTRY	40
-#define PACK_TRAILER		20
+#define PACK_TRAILER		PACK_TRAILER_SIZE
 
 /* The last element of a header of version 2, a map. */
 enum pack_asks {

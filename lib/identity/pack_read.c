@@ -452,6 +452,49 @@ chunk_check(struct pack *pack, const struct pack_chunk *chunk,
 }
 
 enum err
+pack_check_chunk(struct pack *pack, size_t i, bool *ret_good,
+    struct diag *diag)
+{
+	_cleanup_sha256_ struct sha256 *sha256 = NULL;
+	uint8_t *block = NULL;
+	enum err err;
+
+	err = sha256_new(&sha256, diag);
+	if (err)
+		return err;
+	block = malloc(READ_BLOCK);
+	if (block == NULL)
+		return diag_nomem(diag);
+	err = chunk_check(pack, &pack->chunks[i], sha256, block, ret_good,
+	    diag);
+	free(block);
+	return err;
+}
+
+enum err
+pack_ends(const uint8_t head[PACK_HEAD], const uint8_t trailer[PACK_TRAILER],
+    uint64_t size, struct pack_ends *ret_ends, struct diag *diag)
+{
+	uint64_t header_end = PACK_HEAD + (uint64_t)get_be32(head + 12);
+	uint64_t manifest = get_be64(trailer);
+	uint32_t len = get_be32(trailer + 8);
+
+	if (memcmp(head, PACK_MAGIC, PACK_MAGIC_SIZE) != 0)
+		return diag_fail(diag, ERR_SYNTAX, NULL,
+		    "not a pack: no IMPRPACK in front");
+	if (memcmp(trailer + 12, PACK_END_MAGIC, PACK_MAGIC_SIZE) != 0)
+		return diag_fail(diag, ERR_STATE, NULL,
+		    "pack: has no end: unfinished or cut off");
+	if (header_end > PACK_HEAD + PACK_HEADER_MAX ||
+	    len > PACK_MANIFEST_MAX || manifest < header_end ||
+	    manifest > size || size - manifest != (uint64_t)len + PACK_TRAILER)
+		return diag_fail(diag, ERR_SYNTAX, NULL,
+		    "pack: header or manifest out of bounds");
+	*ret_ends = (struct pack_ends){ header_end, manifest };
+	return ERR_OK;
+}
+
+enum err
 pack_check(struct pack *pack, void (*progress)(void *ctx, uint64_t done),
     void *ctx, struct diag *diag)
 {

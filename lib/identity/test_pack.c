@@ -510,6 +510,72 @@ test_missing(void **state)
 	assert_null(pack);
 }
 
+/* A pack that comes in parts: both ends say where the rest is; chunks are
+ * held against what was signed one by one. */
+static void
+test_parts(void **state)
+{
+	_cleanup_buf_ struct buf holes = BUF_INIT;
+	_cleanup_pack_world_ struct pack_world w;
+	_cleanup_pack_ struct pack *pack = NULL;
+	struct pack_ends ends = { 0, 0 };
+	const struct pack_chunk *c;
+	uint8_t *trailer, *head;
+	bool good = false;
+	uint64_t size;
+	size_t i;
+
+	(void)state;
+	pack_make(&w, KEY_X25519, 1, three);
+	size = w.file.len;
+	buf_put_bytes(&holes, buf_bytes(&w.file));
+	head = holes.ptr;
+	trailer = holes.ptr + size - PACK_TRAILER_SIZE;
+	assert_int_equal(pack_ends(head, trailer, size, &ends, NULL), ERR_OK);
+	assert_int_equal(ends.header_end, w.header_len);
+	assert_int_equal(ends.manifest, w.manifest_at);
+	assert_int_equal(pack_ends(head, trailer, size + 1, &ends, NULL),
+	    ERR_SYNTAX);
+	assert_int_equal(pack_ends(head, trailer, w.manifest_at - 1, &ends,
+	    NULL), ERR_SYNTAX);
+	head[12] ^= 1;		/* a header of 16 MiB more */
+	assert_int_equal(pack_ends(head, trailer, size, &ends, NULL),
+	    ERR_SYNTAX);
+	head[12] ^= 1;
+	trailer[8] ^= 0x80;	/* a manifest of 2 GiB more */
+	assert_int_equal(pack_ends(head, trailer, size, &ends, NULL),
+	    ERR_SYNTAX);
+	trailer[8] ^= 0x80;
+	trailer[19] ^= 1;
+	assert_int_equal(pack_ends(head, trailer, size, &ends, NULL),
+	    ERR_STATE);
+	trailer[19] ^= 1;
+	head[0] ^= 1;
+	assert_int_equal(pack_ends(head, trailer, size, &ends, NULL),
+	    ERR_SYNTAX);
+	head[0] ^= 1;
+	/* all but the first chunk and the ends */
+	memset(holes.ptr + w.manifest.chunks[1].offset, 0, w.manifest_at -
+	    w.manifest.chunks[1].offset);
+	write_file(&w, buf_bytes(&holes));
+	assert_int_equal(open_it(&w, &pack), ERR_OK);
+	for (i = 0; i < pack_chunk_count(pack); i++) {
+		assert_int_equal(pack_check_chunk(pack, i, &good, NULL),
+		    ERR_OK);
+		assert_int_equal(good, i == 0);
+	}
+	write_file(&w, buf_bytes(&w.file));
+	for (i = 0; i < pack_chunk_count(pack); i++) {
+		assert_int_equal(pack_check_chunk(pack, i, &good, NULL),
+		    ERR_OK);
+		assert_true(good);
+	}
+	c = pack_chunk_at(pack, 2);
+	write_file(&w, bytes_of(w.file.ptr, c->offset + c->length - 1));
+	assert_int_equal(pack_check_chunk(pack, 2, &good, NULL),
+	    ERR_CORRUPT);
+}
+
 /* What the writer is given may be too much for it. */
 static void
 test_header_limits(void **state)
@@ -546,6 +612,7 @@ main(void)
 		cmocka_unit_test(test_manifest_in_header),
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_missing),
+		cmocka_unit_test(test_parts),
 		cmocka_unit_test(test_header_limits),
 	};
 

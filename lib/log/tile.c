@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define DIR_MODE	0755
 #define FILE_MODE	0644
 #define SPEC		"C2SP tlog-tiles"
 
@@ -119,7 +118,7 @@ folders_make(const struct io *io, const char *dir, const char *path,
 	while (slash != NULL && !err) {
 		memcpy(part, path, (size_t)(slash - path));
 		part[slash - path] = '\0';
-		err = io_mkdir(io, part, DIR_MODE, diag);
+		err = io_mkdir_public(io, part, diag);
 		slash = strchr(slash + 1, '/');
 	}
 	return err;
@@ -137,6 +136,8 @@ tmp_write(const struct io *io, const char *tmp, struct bytes bytes,
 	if (!err)
 		err = file_open(io, tmp, O_WRONLY | O_CREAT | O_EXCL |
 		    O_NOFOLLOW, FILE_MODE, &f, diag);
+	if (!err)
+		err = file_make_public(&f, diag);
 	if (!err)
 		err = file_write_at(&f, 0, bytes, diag);
 	return err;

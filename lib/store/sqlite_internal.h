@@ -32,6 +32,7 @@ struct store {
 	bool		 in_transaction;
 	bool		 failed;	/* the transaction cannot commit */
 	bool		 broken;	/* nothing more can be written */
+	bool		 full;		/* as the disk was, and no more */
 	unsigned	 statements;
 	struct statement statement[STORE_STATEMENTS_MAX];
 };

@@ -431,6 +431,18 @@ store_writable(struct store *st, struct diag *diag)
 	return ERR_OK;
 }
 
+/* Did a write find no room? A sync that says so is another thing: what the
+ * disk has is unknown then. */
+static bool
+no_room(sqlite3 *db)
+{
+	int rc = sqlite3_extended_errcode(db);
+	int error = sqlite3_system_errno(db);
+
+	return rc == SQLITE_FULL || (rc == SQLITE_IOERR_WRITE &&
+	    (error == ENOSPC || error == EDQUOT));
+}
+
 enum err
 store_commit(struct store *st, struct diag *diag)
 {
@@ -444,6 +456,7 @@ store_commit(struct store *st, struct diag *diag)
 	if (sqlite3_exec(st->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
 		err = store_fail(st, diag, "cannot be committed");
 		st->broken = true;
+		st->full = no_room(st->db);
 		store_rollback(st);
 		return err;
 	}
@@ -471,6 +484,71 @@ store_rollback(struct store *st)
 	st->in_transaction = false;
 	/* SQLite may have done so itself after the failure */
 	if (sqlite3_get_autocommit(st->db) == 0 &&
-	    sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK)
+	    sqlite3_exec(st->db, "ROLLBACK", NULL, NULL, NULL) != SQLITE_OK) {
 		st->broken = true;
+		st->full = false;
+	}
+}
+
+static bool
+is_read_from(const struct store *st)
+{
+	sqlite3_stmt *stmt = NULL;
+	unsigned i;
+
+	for (i = 0; i < st->statements; i++)
+		if (st->statement[i].busy)
+			return true;
+	while ((stmt = sqlite3_next_stmt(st->db, stmt)) != NULL)
+		if (sqlite3_stmt_busy(stmt))
+			return true;
+	return false;
+}
+
+/* The files beside it stay, as there is no time without a connection: a full
+ * disk might have no room for new ones. */
+static void
+connection_exchange(struct store *st, struct store *fresh)
+{
+	sqlite3 *old = st->db;
+	unsigned i;
+
+	for (i = 0; i < st->statements; i++)
+		(void)sqlite3_finalize(st->statement[i].stmt);
+	memcpy(st->statement, fresh->statement, sizeof(st->statement));
+	st->statements = fresh->statements;
+	st->db = fresh->db;
+	fresh->statements = 0;
+	fresh->db = old;
+	fresh->broken = true;	/* it is not copied back by this one */
+}
+
+enum err
+store_mend(struct store *st, struct diag *diag)
+{
+	_cleanup_store_ struct store *fresh = NULL;
+	unsigned version = 0;
+	enum err err;
+
+	if (!st->broken)
+		return ERR_OK;
+	if (!st->full || st->in_transaction || is_read_from(st)) {
+		err = diag_fail(diag, ERR_STATE, NULL, "registry %s: a change"
+		    " of it could not be committed: it has to be opened anew",
+		    st->path);
+		diag_hint(diag, "see the first failure");
+		return err;
+	}
+	err = store_connect(st->io, st->path, STORE_WRITE, false, &fresh,
+	    diag);
+	if (!err)
+		err = store_version(fresh, &version, diag);
+	if (!err && version != STORE_SCHEMA_VERSION)
+		err = diag_fail(diag, ERR_VERSION, NULL, "registry %s: its "
+		    "schema changed meanwhile", st->path);
+	if (err)
+		return err;
+	connection_exchange(st, fresh);
+	st->broken = st->full = st->failed = false;
+	return ERR_OK;
 }

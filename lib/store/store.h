@@ -8,7 +8,8 @@
  *
  * A store belongs to one thread. Writing happens between store_begin() and
  * store_commit(); a commit that returned ERR_OK survives a power cut. After a
- * failed commit the transaction is void and the store must be closed.
+ * failed commit the transaction is void and the store must be closed, or
+ * mended (store_mend()).
  * Readers (STORE_READ) see the last commit while a writer works.
  */
 #ifndef IMPRINT_STORE_STORE_H
@@ -49,6 +50,15 @@ MUST_USE enum err store_writable(struct store *, struct diag *);
 void	store_rollback(struct store *);
 /* A commit failed, or a rollback: nothing more can be written. */
 bool	store_broken(const struct store *);
+/*
+ * After a commit that failed as the disk was full, and for nothing else: what
+ * of it was written ends before its last page, so it is void. The file is
+ * opened anew, nothing that was read before is trusted, and there may be
+ * transactions again. Not broken: nothing to do.
+ * ERR_STATE: it was broken otherwise (a failed sync leaves unknown what is on
+ * the disk), or something is being read; it stays broken after any error.
+ */
+MUST_USE enum err store_mend(struct store *, struct diag *);
 /* Grows with each row that is changed, whatever becomes of it: has something
  * written meanwhile? */
 int64_t	store_changes(const struct store *);

@@ -295,3 +295,10 @@ def log_line(line, journal=False):
 def log_lines(text, journal=False):
     assert text.endswith("\n") or not text, text[-200:]
     return [log_line(line, journal) for line in text.splitlines()]
+
+
+def counted(authority, path):
+    """The operations on files, of a faulty one that counts them, before it
+    ends."""
+    authority.process.send_signal(signal.SIGUSR1)
+    return int(wait_for(lambda: path.exists() and path.read_text()))

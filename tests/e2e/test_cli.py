@@ -201,7 +201,7 @@ def test_ecosystems_side_by_side(pristine, tmp_path):
 
 
 def test_modes(issued):
-    """Private but for what any web server may serve; an umask of 0 changes
+    """Private but for what any web server may serve; the umask changes
     nothing."""
     published = issued.dir / "publish"
     for path in [issued.home, *issued.home.rglob("*")]:
@@ -213,17 +213,47 @@ def test_modes(issued):
             assert mode == (0o644 if public else 0o600), path
 
 
-def test_modes_under_loose_umask(tmp_path):
+@pytest.mark.parametrize("mask", (0, 0o077))
+def test_modes_under_umask(tmp_path, mask):
     eco = init(tmp_path)
-    old = os.umask(0)
+    old = os.umask(mask)
     try:
         eco.imprint("init", "--publish-url", URL)
         eco.imprint("product", "add", PRODUCTS / "camera.yaml")
         eco.station_add("line-1")
         eco.order(2, "line-1")
         eco.imprint("order", "run", 1)
+        eco.imprint("publish")
     finally:
         os.umask(old)
+    test_modes(eco)
+
+
+def tighten(publish):
+    """As earlier versions left it under an umask of 077."""
+    for path in [publish, *publish.rglob("*")]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+@pytest.mark.parametrize("command", (["publish"], ["log", "publish"]))
+def test_modes_mended(issued, tmp_path, command):
+    eco = issued.copy(tmp_path / "eco")
+    tighten(eco.dir / "publish")
+    eco.imprint(*command)
+    test_modes(eco)
+
+
+def test_modes_of_tiles_mended(issued, tmp_path):
+    """Those of the log alone, which no other publication looks at; and what
+    others put there is left as it is."""
+    eco = issued.copy(tmp_path / "eco")
+    publish = eco.dir / "publish"
+    bulk = sorted((publish / "log/bulk/tile/0").rglob("*"))
+    assert bulk
+    bulk[-1].chmod(0o600)
+    (publish / "keys").symlink_to("../keystore")
+    eco.imprint("log", "publish", "bulk")
+    (publish / "keys").unlink()
     test_modes(eco)
 
 

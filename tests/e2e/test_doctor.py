@@ -238,6 +238,19 @@ def test_permissions(eco, name, mode, result):
     report.says("permissions", result, f"{mode:04o}", "chmod go-")
 
 
+@pytest.mark.parametrize("name", (
+    "publish", "publish/trust.pem", "publish/log/bulk/tile/0"))
+def test_hidden(eco, name):
+    path = eco.dir / name
+    path.chmod(0o700 if path.is_dir() else 0o600)
+    report = doctor(eco, keys=False)
+    assert report.bad() == {"permissions", "anchor"}
+    report.says("permissions", "problem", f"{path}: others cannot read",
+                "chmod -R go+rX ")
+    run("sh", "-c", report.of("permissions")[0]["do"])
+    assert doctor(eco, keys=False).bad() == {"anchor"}
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="changes owners")
 def test_owner(eco):
     os.chown(eco.dir / "keystore", 12345, 0)

@@ -277,8 +277,9 @@ def test_refused(server, devices, eco, tmp_path):
     refused(ask(server, "simpleenroll", b"", device), 400, "base64")
     refused(ask(server, "serverkeygen", body, device), 422, "in the device")
     refused(ask(server, "camera/simpleenroll", body, device), 404, "label")
-    refused(server.ask("GET", EST + "simpleenroll"), 404, "cacerts")
-    refused(ask(server, "csrattrs", body, device), 404, "simpleenroll")
+    refused(server.ask("GET", EST + "simpleenroll"), 405, "method")
+    refused(server.ask("GET", EST + "unheard-of"), 404, "cacerts")
+    refused(ask(server, "csrattrs", body, device), 405, "method")
     bad = bytearray(request_of(key))
     bad[-1] ^= 1
     refused(ask(server, "simpleenroll", base64.b64encode(bad), device),
@@ -825,6 +826,19 @@ def test_copied(made, tmp_path, question):
     eco.imprint("publish")
     assert mine.serial_number not in crl_serials(eco)
     eco.imprint("log", "verify")
+
+
+def test_attempts(made, tmp_path):
+    """Who asked too often is told when there is one more."""
+    eco = made.copy(tmp_path / "eco")
+    device = devices_of(eco, 1)[0]
+    with Server(eco) as server:
+        answers = [ask(server, "simpleenroll",
+                       base64.b64encode(request_of(new_key())), device)
+                   for _ in range(4)]
+    assert [answer[0] for answer in answers] == [200, 200, 200, 403]
+    refused(answers[-1], 403, "attempts")
+    assert 86400 - 60 < int(answers[-1][1]["Retry-After"]) <= 86400
 
 
 def test_told_not_without_end(made, tmp_path):

@@ -133,6 +133,31 @@ def test_not_published(server):
     assert server.ask("POST", "/pub/trust.pem", b"x")[0] == 405
 
 
+def test_methods(server):
+    est = "/.well-known/est"
+    for path in ("/healthz", "/readyz", "/pub/trust.pem", f"{est}/cacerts",
+                 "/v1/openapi.json", "/pub/none", f"{est}/none"):
+        with server.client() as client:
+            said = exchange(client, "GET", path)
+            told = exchange(client, "HEAD", path)
+            assert exchange(client, "GET", path)[2] == said[2]
+        assert (told[0], told[2]) == (said[0], b"")
+        assert told[1]["Content-Length"] == str(len(said[2]))
+    for method, path, allow in (
+            ("PUT", "/pub/trust.pem", "GET, HEAD"),
+            ("DELETE", "/v1/identity", "POST"),
+            ("GET", f"{est}/simpleenroll", "POST"),
+            ("GET", f"{est}/label/serverkeygen", "POST"),
+            ("POST", f"{est}/cacerts", "GET, HEAD"),
+            ("POST", f"{est}/csrattrs", "GET, HEAD")):
+        said = server.ask(method, path, b"")
+        problem(said, 405)
+        assert said[1]["Allow"] == allow
+    assert server.identity(b"x")[1]["WWW-Authenticate"] == "Imprint"
+    # by way of a proxy (RFC 9112 3.2.2)
+    assert server.ask("GET", f"https://elsewhere/{est[1:]}/cacerts")[0] == 200
+
+
 def test_client_certificates(server, device, foreigner):
     said = problem(server.identity(b"x"), 401)
     assert "certificate" in said["detail"]
@@ -263,7 +288,7 @@ def test_bad_requests(server, device):
     for raw, status in ((b"GET / HTTP/1.1\r\n\r\n", 400),
                         (b"GET  / HTTP/1.1\r\nHost: a\r\n\r\n", 400),
                         (b"POST /v1/identity HTTP/1.1\r\nHost: a\r\n"
-                         b"Transfer-Encoding: chunked\r\n\r\n", 501),
+                         b"Transfer-Encoding: chunked\r\n\r\n", 411),
                         (b"GET / HTTP/1.1\r\nHost: a\r\nX: " +
                          b"x" * 9000 + b"\r\n\r\n", 431)):
         with server.dial() as tls:
@@ -634,9 +659,14 @@ def test_config_serves(issued, tmp_path):
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
 def test_users(issued, tmp_path):
-    """Two users; neither is root, and the front's cannot reach the home."""
+    """Two users; neither is root, and the front's cannot reach the home, but
+    what is published: also under the umask of the unit, and where all was
+    made under it before."""
     other = issued.copy(tmp_path / "eco")
     home = other.root
+    publish = other.dir / "publish"
+    for path in [publish, *publish.rglob("*")]:
+        path.chmod(0o700 if path.is_dir() else 0o600)
     subprocess.run(["chown", "-R", "daemon", home], check=True)
     for path in [tmp_path, *tmp_path.parents]:
         if not path.stat().st_mode & 0o001:
@@ -644,14 +674,39 @@ def test_users(issued, tmp_path):
     config = tmp_path / "imprintd.yaml"
     config.write_text("users: {authority: daemon, front: nobody}\n")
     other.dir.chmod(0o700)
-    with Server(other, "--config", config) as server:
-        for role, name in (("authority", "daemon"), ("front", "nobody")):
-            for pid in server.role(role):
-                done = subprocess.run(
-                    ["ps", "-o", "user=", str(pid)], capture_output=True,
-                    text=True, check=True)
-                assert done.stdout.strip() == name
-        assert server.ask("GET", "/pub/trust.pem")[0] == 200
+    old = os.umask(unit_umask())
+    try:
+        with Server(other, "--config", config) as server:
+            users_serve(server)
+    finally:
+        os.umask(old)
+
+
+def unit_umask():
+    text = (ROOT / "examples/systemd/imprintd.service").read_text()
+    return int(re.search("^UMask=(.*)$", text, re.M)[1], 8)
+
+
+def users_serve(server):
+    publish = server.eco.dir / "publish"
+    for role, name in (("authority", "daemon"), ("front", "nobody")):
+        for pid in server.role(role):
+            done = subprocess.run(
+                ["ps", "-o", "user=", str(pid)], capture_output=True,
+                text=True, check=True)
+            assert done.stdout.strip() == name
+
+    def all_are_had():
+        return all(server.ask("GET", f"/pub/{path.relative_to(publish)}")[2]
+                   == path.read_bytes() for path in publish.rglob("*")
+                   if path.is_file())
+
+    server.eco.imprint("revoke", 3)
+    server.eco.imprint("log", "publish")
+    assert all_are_had()
+    names = {path.name for path in publish.rglob("*") if path.is_file()}
+    assert {"trust.pem", "bulk.crl", "bulk-00000000.cwt", "online.crl",
+            "checkpoint"} <= names
 
 
 @pytest.fixture

@@ -187,7 +187,7 @@ def test_stopped(eco, there):
     ["device", "claim", "DB-000017", "--code", "7K2M-00QX-V9DT-3", "--owner",
      "x"],
     ["order", "run", 1, "--workers", 2], ["publish", "--next-update", 3],
-    ["order", "export", 1, "--out", "x"], ["doctor"], ["init",
+    ["doctor"], ["init",
      "--publish-url", "http://x.example"], ["log", "verify"],
     ["identity", "export", "--order", 1, "--format", "json"],
     ["operator", "add", "cy"],

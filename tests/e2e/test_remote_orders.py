@@ -1,19 +1,23 @@
 """imprint --server: orders as where the authority is. Lists of devices, names
 from standard input, what makes up for an order's loss."""
+import base64
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import time
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
 from conftest import PASSPHRASE, PRODUCTS, program_needed, run
-from imprintd import Server
-from test_api import Remote
+from imprintd import Server, wait_for
+from test_api import Remote, fits, octets
 from test_list_orders import (manifest, point, proof, requests_write,
                               tag_add)
-from test_lists import Maker
+from test_lists import Maker, b64u
 from test_modes import approve, chips_check, chips_list
 from test_names import METER, csv_write, meters
 from test_reconcile import Line, first, made    # noqa: F401
@@ -374,3 +378,286 @@ def parts_check(eco, server, admin):
     assert again == {**answer, "repeated": True} and orders(eco) == count
     assert hand(about(), 409, kind="about")["reason"] == "state"
     assert not list(eco.dir.glob("upload*"))
+
+
+# Packs
+
+PART = 64 << 10
+
+
+@pytest.fixture(scope="module")
+def packed(issued, tmp_path_factory):
+    """Order 1: 300 cameras in chunks; order 2 of two packs, the second one
+    not complete."""
+    eco = issued.copy(tmp_path_factory.mktemp("packed") / "eco")
+    eco.order(70, "line-1", "line-2", chunk=16)
+    for n in range(60, 400, 6):
+        eco.faulty(f"kill:{n}", "order", "run", 2, code=(0, -9))
+        packs = eco.imprint("order", "show", 2, "--json").json["packs"]
+        if packs[0]["complete"]:
+            break
+    assert [p["complete"] for p in packs] == [True, False]
+    return eco
+
+
+@pytest.fixture(scope="module")
+def depot(packed):
+    with Server(packed, name=HOST, fronts=1) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def away(packed, depot, tmp_path_factory):
+    return Elsewhere(tmp_path_factory.mktemp("away") / "op", packed,
+                     depot.port)
+
+
+@pytest.fixture(scope="module")
+def thief(away, tmp_path_factory):
+    out = tmp_path_factory.mktemp("thief")
+    away("service", "add", "thief", "--dns", HOST, "--out", out)
+    return out / "thief.pem", out / "thief.key"
+
+
+def pack_questions(carrier):
+    return [path for _, path, _ in carrier.seen if "/packs/" in path]
+
+
+def answer_of(data, **other):
+    return json.dumps({**json.loads(data), **other}).encode()
+
+
+def test_show(packed, away, eco, there):
+    """As on the server, but for where the packs lie there."""
+    here = packed.imprint("order", "show", 1, "--json").json
+    said = away("order", "show", 1, "--json").json
+    for pack in here["packs"]:
+        del pack["path"]
+    assert said["packs"] == here["packs"] and said["names"] == here["names"]
+    text = away("order", "show", 1).out
+    assert "pack 1 for station line-1: 300 of 300, complete" in text
+    away("order", "show", 9, code=3)
+    # with files
+    there("order", "list")
+    for order in eco.imprint("order", "list", "--json").json:
+        number = order["order"]
+        here = eco.imprint("order", "show", number, "--json").json
+        said = there("order", "show", number, "--json").json
+        for key in ("mode", "list", "names_file", "names"):
+            assert said.get(key) == here.get(key)
+        lines = eco.imprint("order", "show", number).out.splitlines()
+        for line in there("order", "show", number).out.splitlines()[1:]:
+            assert line in lines or "the last run:" in line
+
+
+def test_export(packed, away, tmp_path):
+    """The very octets; given again, nothing is fetched but what tells that."""
+    out = tmp_path / "stick"
+    said = away("order", "export", 1, "--out", out, "--json").json
+    assert said == {"order": 1, "packs": 1}
+    pack = out / "order-1-1.pack"
+    assert pack.read_bytes() == packed.pack().read_bytes()
+    assert pack.stat().st_mode & 0o777 == 0o600
+    assert sorted(p.name for p in out.iterdir()) == [pack.name, "trust.pem"]
+    found = reader.Pack(pack.read_bytes())
+    found.verify()
+    run("openssl", "verify", "-CAfile", away.trust, out / "trust.pem")
+    assert "for station line-1" in away("order", "export", 1, "--out",
+                                        out).out
+    # somebody else's of that name stays
+    altered = bytearray(pack.read_bytes())
+    altered[20] ^= 1
+    pack.write_bytes(altered)
+    assert "is another pack" in away("order", "export", 1, "--out", out,
+                                     code=4).err
+    assert pack.read_bytes() == altered
+    # a damaged one is mended
+    altered[20] ^= 1
+    altered[len(altered) // 2] ^= 1
+    pack.write_bytes(altered)
+    away("order", "export", 1, "--out", out)
+    assert pack.read_bytes() == packed.pack().read_bytes()
+
+
+def test_missing(packed, away, tmp_path):
+    """What is complete comes; what is not is told."""
+    here = packed.imprint("order", "show", 2, "--json").json
+    assert [p["complete"] for p in here["packs"]] == [True, False]
+    said = away("order", "export", 2, "--out", tmp_path / "out", code=4)
+    count = here["packs"][1]["committed"]
+    assert f"pack 2 is not complete: {count} of 35" in said.err
+    assert (tmp_path / "out/order-2-1.pack").read_bytes() == \
+        packed.pack(2).read_bytes()
+    assert not (tmp_path / "out/order-2-2.pack").exists()
+    away("order", "export", 9, "--out", tmp_path / "x", code=3)
+    assert not (tmp_path / "x").exists()
+
+
+def test_goes_on(packed, depot, away, thief, tmp_path):
+    """Away in the middle: what came is kept, checked, and not fetched again;
+    what was harmed meanwhile is."""
+    out, told = tmp_path / "out", []
+
+    def end(status, data, fields):
+        if b'"octets"' in data:
+            told.append(1)
+        return None if len(told) > 5 else (status, data, fields)
+
+    with between(depot, thief, end) as carrier:
+        away("order", "export", 1, "--out", out, port=carrier.server_port,
+             code=6)
+    part = out / "order-1-1.pack.part"
+    assert part.exists() and not (out / "order-1-1.pack").exists()
+    parts = -(-packed.pack().stat().st_size // PART)
+    assert parts > 5
+    asked = []
+    for where in (tmp_path / "fresh", out):
+        with between(depot, thief, lambda *said: said) as carrier:
+            away("order", "export", 1, "--out", where,
+                 port=carrier.server_port)
+        asked.append(len(pack_questions(carrier)))
+    assert parts <= asked[0] and asked[1] < asked[0]
+    assert not part.exists()
+    pack = out / "order-1-1.pack"
+    assert pack.read_bytes() == packed.pack().read_bytes()
+    # a part of another pack, with all that is harmed
+    harmed = bytearray(pack.read_bytes())
+    for at in range(200, len(harmed), 100000):
+        harmed[at] ^= 1
+    pack.unlink()
+    part.write_bytes(harmed + b"more")
+    away("order", "export", 1, "--out", out)
+    assert pack.read_bytes() == packed.pack().read_bytes()
+
+
+@pytest.mark.parametrize("lie", [
+    "octet", "head", "short", "empty", "size", "at", "base64", "pack",
+    "grows"])
+def test_lies(packed, depot, away, thief, tmp_path, lie):
+    """Nothing that was not signed gets a name."""
+    out, told = tmp_path / "out", []
+    other = packed.pack(2).read_bytes()
+
+    def twist(status, data, fields):
+        if b'"octets"' not in data:
+            return status, data, fields
+        said = json.loads(data)
+        told.append(said["at"])
+        raw = bytearray(base64.urlsafe_b64decode(
+            said["octets"] + "=" * (-len(said["octets"]) % 4)))
+        if lie == "octet" and 0 < said["at"] < 5 * PART:
+            raw[len(raw) // 2] ^= 1
+        elif lie == "head" and said["at"] == 0:
+            raw[30] ^= 1
+        elif lie == "short" and said["at"] == 0:
+            return status, answer_of(data, size=35), fields
+        elif lie == "empty":
+            raw = b""
+        elif lie == "size":
+            return status, answer_of(data, size=1 << 60), fields
+        elif lie == "at":
+            return status, answer_of(data, at=said["at"] + 1), fields
+        elif lie == "base64":
+            return status, answer_of(data, octets="*"), fields
+        elif lie == "pack":     # another one, as good
+            raw = other[said["at"]:][:PART]
+            return status, answer_of(data, size=len(other), octets=b64u(
+                raw)), fields
+        elif lie == "grows" and len(told) > 3:
+            return status, answer_of(data, size=said["size"] + 1), fields
+        return status, answer_of(data, octets=b64u(raw)), fields
+
+    with between(depot, thief, twist) as carrier:
+        said = away("order", "export", 1, "--out", out,
+                    port=carrier.server_port, code=(5, 6))
+    assert said.code == (5 if lie in ("octet", "head", "pack") else 6), said
+    assert not (out / "order-1-1.pack").exists()
+    # who tells the truth afterwards
+    away("order", "export", 1, "--out", out)
+    assert (out / "order-1-1.pack").read_bytes() == \
+        packed.pack().read_bytes()
+    assert not (out / "order-1-1.pack.part").exists()
+
+
+def test_other_trust(packed, depot, away, thief, stranger, tmp_path):
+    """A trust.pem of somebody else's: nothing is signed by who is in it."""
+    def twist(status, data, fields):
+        if data.startswith(b"-----BEGIN") or b"CERTIFICATE-----" in data:
+            data = (stranger.dir / "publish/trust.pem").read_bytes()
+        return status, data, fields
+
+    with between(depot, thief, twist) as carrier:
+        said = away("order", "export", 1, "--out", tmp_path / "out",
+                    port=carrier.server_port, code=5)
+    assert "do not rely on that server" in said.err
+    assert not (tmp_path / "out/order-1-1.pack").exists()
+
+
+def test_two_at_once(packed, away, tmp_path):
+    """One of them fetches; the other is told so, or finds it there."""
+    out = tmp_path / "out"
+    runs = [subprocess.Popen([str(a) for a in away.argv(
+        "order", "export", 1, "--out", out)], stderr=subprocess.PIPE)
+        for _ in range(3)]
+    codes = []
+    for one in runs:
+        _, err = one.communicate(timeout=60)
+        codes.append(one.returncode)
+        assert one.returncode in (0, 7), err
+    assert 0 in codes
+    assert (out / "order-1-1.pack").read_bytes() == \
+        packed.pack().read_bytes()
+
+
+def test_questions(packed, depot):
+    """As any other client asks: one rejection for each check."""
+    admin = Remote(packed)
+    described = json.loads(depot.ask("GET", "/v1/openapi.json")[2])
+    fits(described, "/v1/orders/{order}/packs", "get",
+         admin.get(depot, "/v1/orders/1/packs"))
+    fits(described, "/v1/orders/{order}/packs", "get",
+         admin.get(depot, "/v1/orders/2/packs"))
+    whole, data = packed.pack().read_bytes(), b""
+    while len(data) < len(whole):
+        said = fits(described, "/v1/orders/{order}/packs/{pack}", "get",
+                    admin.get(depot, f"/v1/orders/1/packs/1?at={len(data)}"))
+        assert (said["at"], said["size"]) == (len(data), len(whole))
+        data += octets(said["octets"])
+    assert data == whole
+    path = "/v1/orders/1/packs/1"
+    assert admin.get(depot, f"{path}?at={len(whole)}", 422)["reason"] == \
+        "invalid"
+    for query in ("", "?at=", "?at=x", "?at=-1", "?at=1&x=1", "?x=1"):
+        assert admin.get(depot, path + query, 422)["reason"] == "invalid"
+    for wrong in ("/v1/orders/1/packs/2?at=0", "/v1/orders/1/packs/0?at=0",
+                  "/v1/orders/1/packs/x?at=0", "/v1/orders/1/packs/?at=0",
+                  "/v1/orders/9/packs", "/v1/orders/x/packs",
+                  "/v1/orders/1/pack", "/v1/orders/1/packsx",
+                  "/v1/orders/1/packs/1/x?at=0"):
+        assert admin.get(depot, wrong, 404)["reason"] == "not-found"
+    assert admin.get(depot, "/v1/orders/2/packs/2?at=0", 409)["reason"] == \
+        "state"
+    assert depot.ask("GET", path + "?at=0")[0] == 401
+
+
+def test_stopped(packed, depot, away, thief, tmp_path):
+    """^C keeps what came."""
+    out = tmp_path / "out"
+
+    def slow(*said):
+        time.sleep(0.2)
+        return said
+
+    with between(depot, thief, slow) as carrier:
+        with subprocess.Popen([str(a) for a in away.argv(
+                "order", "export", 1, "--out", out,
+                port=carrier.server_port)], stderr=subprocess.PIPE) as one:
+            wait_for(lambda: len(pack_questions(carrier)) > 3)
+            one.send_signal(signal.SIGINT)
+            assert one.wait(60) == 130
+            assert b"the same command goes on" in one.stderr.read()
+    assert (out / "order-1-1.pack.part").stat().st_size == \
+        packed.pack().stat().st_size
+    away("order", "export", 1, "--out", out)
+    assert (out / "order-1-1.pack").read_bytes() == \
+        packed.pack().read_bytes()

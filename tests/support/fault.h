@@ -16,6 +16,7 @@ enum fault_op {
 	OP_RENAME,
 	OP_UNLINK,
 	OP_MKDIR,
+	OP_CHMOD,
 	OP_SYNC_DIR
 };
 
@@ -40,7 +41,8 @@ enum undo_kind {
 	UNDO_RENAME,
 	UNDO_UNLINK,
 	UNDO_MKDIR,
-	UNDO_RMDIR
+	UNDO_RMDIR,
+	UNDO_CHMOD
 };
 
 struct undo {
@@ -53,6 +55,7 @@ struct undo {
 	size_t		 len;
 	off_t		 old_size;
 	off_t		 new_size;
+	mode_t		 old_mode;
 	char		*path;
 	char		*from;		/* rename */
 	dev_t		 dir_dev[2];	/* directories that must be synced */
@@ -96,6 +99,7 @@ void	node_unref(struct fault *, struct node *);
  */
 void	undo_write(struct fault *, struct node *, off_t, size_t);
 void	undo_truncate(struct fault *, struct node *, off_t size);
+void	undo_chmod(struct fault *, struct node *, int fd);
 void	undo_rename(struct fault *, const char *from, const char *to);
 void	undo_unlink(struct fault *, const char *path);
 void	undo_rmdir(struct fault *, const char *path);

@@ -4,6 +4,7 @@
  * PROGRAM_MAIN comes from the build.
  */
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -33,6 +34,14 @@ report(void)
 		perror(plan.count_path);
 }
 
+/* The same so far, of one that waits for something. */
+static void
+report_now(int number)
+{
+	(void)number;
+	report();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -48,7 +57,8 @@ main(int argc, char **argv)
 	}
 	owner = getpid();
 	faulty = io_fault_new(&plan);
-	if (atexit(report) != 0)
+	if (atexit(report) != 0 || (plan.count_path != NULL &&
+	    signal(SIGUSR1, report_now) == SIG_ERR))
 		return 99;
 	return PROGRAM_MAIN(argc, argv, faulty);
 }

@@ -215,6 +215,27 @@ fault_ftruncate(void *state, int fd, off_t size)
 }
 
 static int
+fault_fchmod(void *state, int fd, mode_t mode)
+{
+	struct fault *f = fault_lock(state);
+	struct node *node;
+	int fail, result;
+
+	result = -1;
+	fail = fault_begin(f, OP_CHMOD, NULL);
+	if (fail == 0) {
+		node = node_of_fd(f, fd);
+		undo_chmod(f, node, fd);
+		result = fchmod(fd, mode);
+		if (result != 0)
+			undo_drop_last(f);
+		node_unref(f, node);
+	}
+	fault_unlock(f, fail);
+	return result;
+}
+
+static int
 rename_with(struct fault *f, const char *from, const char *to,
     int (*rename_call)(void *, const char *, const char *))
 {
@@ -361,6 +382,7 @@ io_fault_new(const struct io_fault_plan *plan)
 		.pwrite = fault_pwrite,
 		.fdatasync = fault_fdatasync,
 		.ftruncate = fault_ftruncate,
+		.fchmod = fault_fchmod,
 		.rename = fault_rename,
 		.rename_new = fault_rename_new,
 		.unlink = fault_unlink,

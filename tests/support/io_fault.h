@@ -1,6 +1,6 @@
 /*
  * A faulty disk for tests: a struct io over the system's files that counts
- * every operation that changes something (create, write, sync, truncate,
+ * every operation that changes something (create, write, sync, truncate, mode,
  * rename, unlink, mkdir, rmdir, sync of a directory or all) and does harm at
  * one of them. Its sqlite_vfs carries SQLite's files through the same counter.
  *
@@ -8,12 +8,12 @@
  * write of a rename), the first one after it that it applies to is taken.
  *
  * Power cut: before operation number at, everything that was not synced is
- * taken back, newest first, and the process kills itself. Data of a file is
- * safe after a sync of the file, a name after a sync of its directory, all of
- * it after a sync of the file system (there is taken to be one). With
- * a seed each taking-back happens, happens in part (the first bytes of a
- * write stay) or does not, by a pseudo-random sequence; seed 0 takes back
- * all. Changes by other means than this io are not seen.
+ * taken back, newest first, and the process kills itself. Data and mode of a
+ * file are safe after a sync of the file, a name after a sync of its
+ * directory, all of it after a sync of the file system (there is taken to be
+ * one). With a seed each taking-back happens, happens in part (the first
+ * bytes of a write stay) or does not, by a pseudo-random sequence; seed 0
+ * takes back all. Changes by other means than this io are not seen.
  */
 #ifndef IMPRINT_TESTS_IO_FAULT_H
 #define IMPRINT_TESTS_IO_FAULT_H

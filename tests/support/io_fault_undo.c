@@ -293,6 +293,29 @@ undo_push_name(struct fault *f, enum undo_kind kind, const char *path,
 	u->dir_synced[1] = true;
 }
 
+/* Of a directory too: its name is found by the descriptor. */
+void
+undo_chmod(struct fault *f, struct node *node, int fd)
+{
+	struct undo *u;
+	struct stat st;
+	char path[40];
+
+	if (!undo_wanted(f))
+		return;
+	if (fstat(fd, &st) != 0)
+		abort();
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	u = undo_push(f, UNDO_CHMOD, node);
+	u->path = must(realpath(path, NULL));
+	u->old_mode = st.st_mode & 07777;
+	if (node != NULL)
+		return;
+	u->dir_dev[0] = st.st_dev;
+	u->dir_ino[0] = st.st_ino;
+	u->dir_synced[1] = true;
+}
+
 void
 undo_unlink(struct fault *f, const char *path)
 {
@@ -355,7 +378,7 @@ undo_synced(struct fault *f, const struct node *node)
 	for (i = 0; i < f->undo_len; i++) {
 		u = &f->undo[i];
 		if (u->node == node && (u->kind == UNDO_WRITE ||
-		    u->kind == UNDO_TRUNCATE))
+		    u->kind == UNDO_TRUNCATE || u->kind == UNDO_CHMOD))
 			undo_clear(f, u);
 	}
 	undo_compact(f);
@@ -565,6 +588,12 @@ take_back_name(const struct undo *u)
 			break;
 		if (u->replaced != NULL)
 			bring_back(u->replaced, u->path);
+		break;
+	case UNDO_CHMOD:
+		if (u->node == NULL)
+			(void)chmod(u->path, u->old_mode);
+		else if (fchmod(u->node->fd, u->old_mode) != 0)
+			abort();
 		break;
 	case UNDO_RMDIR:
 		(void)mkdir(u->path, 0755);

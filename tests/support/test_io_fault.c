@@ -189,6 +189,8 @@ job_undone(const struct io *io, int what)
 		err = io_unlink(io, "a", NULL);
 	if (!err && what == 8)
 		err = io_rmdir(io, "empty", NULL);
+	if (!err && what == 9)
+		err = io_make_public(io, "b", NULL);
 	return err ? err : cut(io);
 }
 
@@ -197,7 +199,7 @@ test_cut_takes_back(void **state)
 {
 	/* operations of each job before its cut */
 	static const unsigned long operations[] = { 1, 1, 1, 2, 2, 4, 8, 4,
-	    3 };
+	    3, 1 };
 	struct io_fault_plan plan = { .kind = IO_FAULT_POWER_CUT };
 	struct stat st;
 	int what;
@@ -220,6 +222,7 @@ test_cut_takes_back(void **state)
 		assert_int_equal(stat("a", &st), 0);
 		assert_int_equal(st.st_size, what == 7 ? 8 : 5);
 		assert_int_equal(st.st_mode & 07777, 0640);
+		assert_false(io_is_public(io_posix(), "b"));
 	}
 }
 
@@ -231,6 +234,8 @@ job_durable(const struct io *io, int arg)
 
 	(void)arg;
 	err = file_open(io, "a", O_RDWR, 0, &f, NULL);
+	if (!err)
+		err = file_make_public(&f, NULL);
 	if (!err)
 		err = file_write_at(&f, 0, bytes_text("A"), NULL);
 	if (!err)
@@ -244,6 +249,8 @@ job_durable(const struct io *io, int arg)
 	if (!err)
 		err = io_sync_dir(io, ".", NULL);
 	if (!err)
+		err = io_make_public(io, "d", NULL);
+	if (!err)
 		err = io_write_file(io, "d/f", bytes_text("x"), 0600, NULL);
 	return err ? err : cut(io);
 }
@@ -251,7 +258,7 @@ job_durable(const struct io *io, int arg)
 static void
 test_cut_leaves_durable(void **state)
 {
-	struct io_fault_plan plan = { IO_FAULT_POWER_CUT, 12, 0, NULL };
+	struct io_fault_plan plan = { IO_FAULT_POWER_CUT, 14, 0, NULL };
 
 	(void)state;
 	for (plan.seed = 0; plan.seed < 20; plan.seed++) {
@@ -263,6 +270,8 @@ test_cut_leaves_durable(void **state)
 		assert_true(has("b", NULL));
 		assert_true(has("c", "berry"));
 		assert_true(has("d/f", "x"));
+		assert_true(io_is_public(io_posix(), "a"));
+		assert_true(io_is_public(io_posix(), "d"));
 	}
 }
 

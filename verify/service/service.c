@@ -89,6 +89,9 @@ auth_reply(struct http_request *r, enum http_status status,
 	(void)snprintf(code, sizeof(code), "%d", answer->verdict);
 	http_reply_field(r, "X-Imprint-Code", code);
 	http_reply_field(r, "X-Imprint-Reason", answer->reason);
+	/* a device's certificate in TLS; RFC 9110 15.5.2 wants a word */
+	if (status == HTTP_UNAUTHORIZED)
+		http_reply_field(r, "WWW-Authenticate", "Imprint");
 	if (status == HTTP_OK) {
 		buf_put_hex(&ueid, bytes_of(answer->ueid, answer->ueid_len));
 		http_reply_field(r, "X-Imprint-UEID", buf_text(&ueid));
