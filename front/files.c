@@ -88,6 +88,51 @@ file_open_beneath(int folder, struct bytes name, uint64_t *ret_size)
 	return fd;
 }
 
+/*
+ * "crl/online-00000000.crl" is what a certificate names: a partition, of which
+ * there are none yet. The whole CRL answers for all of them: docs/guides/
+ * revocation.md has the same rule for web servers. Empty: it is no such name.
+ */
+static struct bytes
+whole_crl(struct bytes name, uint8_t room[FILES_NAME_MAX])
+{
+	static const char folder[] = "crl/", suffix[] = ".crl";
+	size_t begin = sizeof(folder) - 1, tail = sizeof(suffix) - 1;
+	size_t at = begin, dash;
+
+	if (name.len <= begin + tail || name.len > FILES_NAME_MAX ||
+	    memcmp(name.ptr, folder, begin) != 0 ||
+	    memcmp(name.ptr + name.len - tail, suffix, tail) != 0)
+		return BYTES_NONE;
+	while (name.ptr[at] >= 'a' && name.ptr[at] <= 'z')
+		at++;
+	dash = at;
+	if (dash == begin || name.ptr[at++] != '-' || at == name.len - tail)
+		return BYTES_NONE;
+	for (; at < name.len - tail; at++)
+		if (!(name.ptr[at] >= '0' && name.ptr[at] <= '9') &&
+		    !(name.ptr[at] >= 'a' && name.ptr[at] <= 'f'))
+			return BYTES_NONE;
+	memcpy(room, name.ptr, dash);
+	memcpy(room + dash, suffix, tail);
+	return bytes_of(room, dash + tail);
+}
+
+static int
+published_open(int folder, struct bytes name, uint64_t *ret_size)
+{
+	uint8_t room[FILES_NAME_MAX];
+	struct bytes whole;
+	int fd;
+
+	fd = file_open_beneath(folder, name, ret_size);
+	if (fd >= 0)
+		return fd;
+	whole = whole_crl(name, room);
+	return whole.len == 0 ? -1 : file_open_beneath(folder, whole,
+	    ret_size);
+}
+
 /* One datagram: size, and the descriptor beside it. */
 static bool
 answer_send(int socket, int fd, uint64_t size)
@@ -129,7 +174,7 @@ opener_run(int socket, int folder)
 		if (n <= 0)
 			return;
 		size = 0;
-		fd = file_open_beneath(folder, bytes_of(name, (size_t)n),
+		fd = published_open(folder, bytes_of(name, (size_t)n),
 		    &size);
 		sent = answer_send(socket, fd, size);
 		if (fd >= 0)

@@ -2,7 +2,8 @@
  * Published files, by a process of its own: the front names one, gets an open
  * descriptor or nothing. The opener holds the folder and this socket; paths
  * are resolved beneath the folder, through no symbolic link (openat2(2)). So
- * a front that was taken over reads what is published anyway.
+ * a front that was taken over reads what is published anyway. A CRL's
+ * partition that is not there is the whole CRL.
  */
 #ifndef IMPRINT_FRONT_FILES_H
 #define IMPRINT_FRONT_FILES_H

@@ -25,6 +25,8 @@ static const struct http_route routes[] = {
 	{ "GET", "/v1/products", api_get_handle },
 	{ "GET", "/v1/products/*", api_get_handle },
 	{ "GET", "/v1/stations", api_get_handle },
+	{ "GET", "/v1/stations/*", api_get_handle },
+	{ "GET", "/v1/devices/*", api_get_handle },
 	{ "GET", "/v1/chip-makers", api_get_handle },
 	{ "GET", "/v1/manufacturers", api_get_handle },
 	{ "GET", "/v1/document-signers", api_get_handle },

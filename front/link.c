@@ -132,6 +132,7 @@ message_take(struct front *front, const struct internal_message *message)
 {
 	struct front_call *call;
 
+	front->heard_ns = time_monotonic_ns();
 	call = &front->calls[message->call % INTERNAL_CALLS_MAX];
 	if (call->number != message->call || call->number == 0)
 		return;		/* nobody waits for it any longer */

@@ -3,6 +3,7 @@
 
 #include "lib/base/clock.h"
 
+#define HEARD_NS	INT64_C(10000000000)	/* two figures missed */
 #define METRICS	"text/plain; version=0.0.4; charset=utf-8"
 
 static void
@@ -31,6 +32,9 @@ ready_handle(void *ctx, struct http_request *r)
 
 	if (front->away)
 		why = "the authority is not there";
+	else if (front->ready && time_monotonic_ns() - front->heard_ns >
+	    HEARD_NS)
+		why = "the authority does not answer";
 	else if (!front->ready)
 		why = "the authority is not ready";
 	else if ((int64_t)front->counts[COUNT_CERTIFICATE_END] <= time_now())

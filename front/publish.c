@@ -16,7 +16,7 @@ files_handle(void *ctx, struct http_request *r)
 
 	name.ptr += strlen(PREFIX);
 	name.len -= strlen(PREFIX);
-	if (!files_name_good(name)) {
+	if (front->config.publish == 0 || !files_name_good(name)) {
 		front_refuse(front, r, HTTP_NOT_FOUND, "not-found",
 		    "nothing of that name is published", NULL);
 		return;

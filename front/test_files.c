@@ -97,7 +97,10 @@ test_opener(void **state)
 {
 	static const char *const nothing[] = { "none", "folder", "loop",
 		"folder/out", "away/inside", "../outside", "/etc/passwd",
-		"folder/../../outside", "pipe", "x.tmp" };
+		"folder/../../outside", "pipe", "x.tmp", "crl/a-.crl",
+		"crl/a.crl-0.crl", "crl/-0.crl", "crl/a-0g.crl", "crl/a-0",
+		"crl/b-0.crl", "crl/A-0.crl", "a-0.crl", "crl/a-0-0.crl",
+		"crl/.crl", "crl/a-0.crl.crl" };
 	char root[] = "/tmp/test_files.XXXXXX", publish[64], path[128];
 	uint64_t size = 0;
 	char text[8] = "";
@@ -127,10 +130,23 @@ test_opener(void **state)
 	assert_memory_equal(text, "public", 6);
 	assert_int_equal(write(fd, "x", 1), -1);
 	(void)close(fd);
+	(void)snprintf(path, sizeof(path), "%s/crl", publish);
+	assert_int_equal(mkdir(path, 0700), 0);
+	file_put(publish, "crl/a.crl", "of all");
+	file_put(publish, "crl/a-00000001.crl", "one");
+	(void)close(get(socket, "crl/a-00000000.crl", &size));
+	assert_int_equal(size, 6);
+	(void)close(get(socket, "crl/a-1f.crl", &size));
+	assert_int_equal(size, 6);
+	(void)close(get(socket, "crl/a-00000001.crl", &size));
+	assert_int_equal(size, 3);
 	for (i = 0; i < COUNT(nothing); i++)
 		if (get(socket, nothing[i], &size) >= 0)
 			fail_msg("%s is given", nothing[i]);
 	(void)close(socket);
+	file_gone(publish, "crl/a.crl");
+	file_gone(publish, "crl/a-00000001.crl");
+	file_gone(publish, "crl");
 	file_gone(publish, "pipe");
 	file_gone(publish, "loop");
 	file_gone(publish, "away");

@@ -1,6 +1,6 @@
 /* Where stations' ledgers stand, and what is known here of them. */
 #include "lib/authority/acknowledge.h"
-#include "cmd/imprint/imprint.h"
+#include "cmd/imprint/remote_document.h"
 #include "lib/base/clock.h"
 
 static void
@@ -34,6 +34,42 @@ outcome_print(const struct cmd *cmd, enum acknowledge_outcome outcome,
 		    (unsigned long long)head->at.entries, head->name);
 }
 
+/* From elsewhere: signed by a document signer under the root, of this ledger.
+ * More, what stood there before, the station sees when it takes it in. */
+static enum err
+answer_check(struct cmd *cmd, const struct ledger_head *head,
+    struct bytes result, struct acknowledge_answer *ret_answer)
+{
+	_cleanup_remote_trust_ struct remote_trust trust = REMOTE_TRUST_INIT;
+	struct acknowledge_answer answer;
+	struct cose_sign1 message;
+	struct public_key key;
+	bool found = false;
+	enum err err;
+
+	err = acknowledge_answer_peek(result, &answer, &cmd->diag);
+	if (!err)
+		err = remote_trust_open(cmd, &trust);
+	if (!err)
+		err = cose_sign1_parse(answer.encoded, &message, &cmd->diag);
+	if (!err)
+		err = remote_signer_find(cmd, &trust, message.kid, &key,
+		    &found);
+	if (!err && !found)
+		err = diag_fail(&cmd->diag, ERR_AUTH, NULL, "acknowledgement: "
+		    "signed by no document signer of this ecosystem");
+	if (!err)
+		err = acknowledged_parse(answer.encoded, &key, 1,
+		    &answer.acknowledged, &cmd->diag);
+	if (!err)
+		err = remote_expect(cmd, "acknowledgement: its ledger",
+		    bytes_of(answer.acknowledged.ledger, SHA256_SIZE),
+		    bytes_of(head->ledger, SHA256_SIZE));
+	if (!err)
+		*ret_answer = answer;
+	return err;
+}
+
 enum exit_code
 station_acknowledge_cmd(struct cmd *cmd)
 {
@@ -56,7 +92,9 @@ station_acknowledge_cmd(struct cmd *cmd)
 		err = request_submit(cmd, authority,
 		    REQUEST_STATION_ACKNOWLEDGE, buf_bytes(&encoded),
 		    &answer);
-	if (!err)
+	if (!err && remote_there(cmd))
+		err = answer_check(cmd, &head, buf_bytes(&answer), &said);
+	else if (!err)
 		err = acknowledge_answer_get(authority, buf_bytes(&answer),
 		    &said, &cmd->diag);
 	if (!err)

@@ -1,7 +1,11 @@
 /* Whose a device is. */
-#include "cmd/imprint/remote.h"
+#include <string.h>
+
+#include "cmd/imprint/remote_rows.h"
 #include "lib/authority/claim.h"
 #include "lib/authority/field.h"
+
+#define NOT_NEEDED	"not-needed"
 
 /* What the word leads to, as the identity that the device was born with. */
 static enum err
@@ -137,21 +141,21 @@ device_release_cmd(struct cmd *cmd)
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 
-/* wanted: does what it enrols for want an owner? */
+/* wanted: does what it enrols for want an owner? code NULL: not told */
 static void
 claim_print(struct cmd *cmd, const struct field_device *device, bool wanted,
     const char *code)
 {
-	static const char *const states[] = { "unclaimed", "claimed",
-	    "released" };
 	const struct field_claim *claim = &device->claim;
 	const char *state = claim->state != FIELD_UNCLAIMED || wanted ?
-	    states[claim->state] : "not-needed";
+	    field_claim_name(claim->state) : NOT_NEEDED;
 
 	if (cmd->json) {
-		printf(", \"claim_code\": \"%s\", \"state\": \"%s\", "
+		printf(", \"claim_code\": %s%s%s, \"state\": \"%s\", "
 		    "\"wrong_codes\": %u, \"refused\": %u, \"owner\": ",
-		    code, state, claim->guesses, device->events);
+		    code != NULL ? "\"" : "", code != NULL ? code : "null",
+		    code != NULL ? "\"" : "", state, claim->guesses,
+		    device->events);
 		if (claim->state == FIELD_CLAIMED)
 			json_string(stdout, claim->owner,
 			    strlen(claim->owner));
@@ -160,8 +164,9 @@ claim_print(struct cmd *cmd, const struct field_device *device, bool wanted,
 		printf("}\n");
 		return;
 	}
-	printf("  claim code %s  %s", code, claim->state != FIELD_UNCLAIMED ||
-	    wanted ? state : "needs no owner");
+	printf("  claim code %s  %s", code != NULL ? code : "not told here",
+	    claim->state != FIELD_UNCLAIMED || wanted ? state :
+	    "needs no owner");
 	if (claim->state == FIELD_CLAIMED) {
 		printf(" by ");
 		text_print(stdout, claim->owner, strlen(claim->owner));
@@ -174,38 +179,101 @@ claim_print(struct cmd *cmd, const struct field_device *device, bool wanted,
 	printf("\n");
 }
 
+static enum err
+device_get(struct cmd *cmd, struct authority *authority, const char *word,
+    struct field_device *device, bool *ret_wanted, char code[CLAIM_CODE_SIZE])
+{
+	struct address birth;
+	enum err err;
+
+	err = birth_find(cmd, authority, word, &birth);
+	if (!err)
+		err = claim_code(authority, &birth, code, &cmd->diag);
+	if (!err)
+		err = claim_wanted(authority, &birth, ret_wanted,
+		    &cmd->diag);
+	if (!err)
+		err = field_device_get(authority, &birth, device,
+		    &cmd->diag);
+	return err == ERR_NOTFOUND && cmd->diag.code == ERR_OK ? ERR_OK :
+	    err;
+}
+
+static enum err
+state_read(const char *text, struct field_device *device, bool *ret_wanted,
+    struct diag *diag)
+{
+	enum field_claim_state state = FIELD_UNCLAIMED;
+
+	*ret_wanted = strcmp(text, NOT_NEEDED) != 0;
+	while (*ret_wanted && strcmp(text, field_claim_name(state)) != 0) {
+		if (state == FIELD_RELEASED)
+			return diag_fail(diag, ERR_INVALID, NULL,
+			    "state: no such one");
+		state++;
+	}
+	device->claim.state = state;
+	return ERR_OK;
+}
+
+/* Codes do not come this way: docs/protocol/operators.md says why. */
+static enum err
+device_ask(struct cmd *cmd, const char *word, struct field_device *device,
+    bool *ret_wanted)
+{
+	_cleanup_json_value_ struct json_value *answer = NULL;
+	char target[TARGET_SIZE] = "/v1/devices/", state[16] = "";
+	uint64_t guesses = 0, events = 0;
+	enum err err;
+
+	if (!segment_put(target, sizeof(target), word))
+		return diag_fail(&cmd->diag, ERR_INVALID, NULL,
+		    "\"%.20s...\": is longer than any name", word);
+	err = remote_ask(cmd, "GET", target, &answer);
+	if (err)
+		return err;
+	err = json_get_text(answer, "state", state, sizeof(state),
+	    &cmd->diag);
+	if (!err)
+		err = state_read(state, device, ret_wanted, &cmd->diag);
+	if (!err)
+		err = json_get_text(answer, "owner", device->claim.owner,
+		    sizeof(device->claim.owner), &cmd->diag);
+	if (!err)
+		err = json_get_number(answer, "wrong_codes", UINT32_MAX, 0,
+		    &guesses, &cmd->diag);
+	if (!err)
+		err = json_get_number(answer, "refused", UINT32_MAX, 0,
+		    &events, &cmd->diag);
+	device->claim.guesses = (unsigned)guesses;
+	device->events = (unsigned)events;
+	return err ? unread(cmd, err) : ERR_OK;
+}
+
 enum exit_code
 device_show_cmd(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
+	bool there = remote_there(cmd);
 	char code[CLAIM_CODE_SIZE];
 	struct field_device device;
-	struct address birth;
 	bool wanted = false;
 	enum err err;
 	int i;
 
 	if (cmd->argc == 0)
 		return cmd_usage(cmd, "which DEVICE?");
-	err = ecosystem_open(cmd, AUTHORITY_READ, true, &authority);
+	err = there ? remote_open(cmd) : ecosystem_open(cmd, AUTHORITY_READ,
+	    true, &authority);
 	for (i = 0; i < cmd->argc && !err; i++) {
 		device = (struct field_device){ .id_count = 0 };
-		err = birth_find(cmd, authority, cmd->argv[i], &birth);
-		if (!err)
-			err = claim_code(authority, &birth, code,
-			    &cmd->diag);
-		if (!err)
-			err = claim_wanted(authority, &birth, &wanted,
-			    &cmd->diag);
-		if (!err)
-			err = field_device_get(authority, &birth, &device,
-			    &cmd->diag);
-		if (err == ERR_NOTFOUND && cmd->diag.code == ERR_OK)
-			err = ERR_OK;
+		err = there ? device_ask(cmd, cmd->argv[i], &device,
+		    &wanted) : device_get(cmd, authority, cmd->argv[i],
+		    &device, &wanted, code);
 		if (err)
 			break;
 		device_print(cmd, cmd->argv[i]);
-		claim_print(cmd, &device, wanted, code);
+		claim_print(cmd, &device, wanted, there ? NULL : code);
 	}
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

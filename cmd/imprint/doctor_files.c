@@ -418,6 +418,19 @@ entry_lost(struct doctor *d, const char *path, const char *name, void *ctx)
 		    "and are not now", file, number);
 }
 
+/* Modes and checkpoints are told of by other checks. */
+static void
+lack_say(void *ctx, const char *path, enum publish_lack lack)
+{
+	struct doctor *d = ctx;
+
+	if (lack == PUBLISH_HIDDEN || ends_with(path, "/checkpoint"))
+		return;
+	doctor_say(d, DOCTOR_PROBLEM, "imprint publish", "%s: %s", path,
+	    lack == PUBLISH_MISSING ? "was published, and is not there" :
+	    "is not what was published last");
+}
+
 void
 doctor_published(struct doctor *d)
 {
@@ -433,6 +446,10 @@ doctor_published(struct doctor *d)
 	}
 	if (d->authority != NULL)
 		directory_each(d, d->dir, entry_lost, NULL);
+	if (d->unlocked && d->said == 0 && authority_published_look(
+	    d->authority, lack_say, d, NULL) != ERR_OK)
+		doctor_say(d, DOCTOR_SKIPPED, NULL, "not checked: what was "
+		    "published cannot be read");
 	if (d->unlocked && store_log_each(authority_store(d->authority),
 	    status_compare, d, NULL) != ERR_OK)
 		doctor_say(d, DOCTOR_SKIPPED, NULL,

@@ -307,7 +307,8 @@ rendered_put(struct job *job, const char *ueid)
 		err = buf_err(&job->text);
 	if (!err && job->kind != TARGET_DIR && job->text.len >= FLUSH_AT)
 		err = target_flush(job);
-	if (!err && job->order != 0)
+	/* an order that is run meanwhile has more */
+	if (!err && job->order != 0 && job->count < job->progress.total)
 		progress_update(&job->progress, job->count + 1);
 	if (!err)
 		job->count++;
@@ -421,6 +422,72 @@ there_run(struct job *job, const struct export_options *options,
 	return err ? err : target_close(job);
 }
 
+/* An order's, one after the other. */
+struct there_order {
+	struct job			*job;
+	const struct export_options	*options;
+	struct remote_trust		 trust;
+};
+
+static enum err
+there_place(void *ctx, const struct address *address)
+{
+	_cleanup_remote_document_ struct remote_document document =
+	    REMOTE_DOCUMENT_INIT;
+	struct there_order *there = ctx;
+	struct job *job = there->job;
+	char word[32];
+	enum err err;
+
+	if (interrupt_requested())
+		return diag_fail(&job->cmd->diag, ERR_INTERRUPTED, NULL,
+		    "interrupted");
+	(void)snprintf(word, sizeof(word), "%s/%llu", address->log ==
+	    LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK,
+	    (unsigned long long)address->index);
+	err = remote_document_get(job->cmd, &there->trust, word, 0, has(job,
+	    RENDERING_SIGNS), &document);
+	if (!err)
+		err = remote_document_render(job->cmd, &document,
+		    there->options, &job->text);
+	return err ? err : rendered_put(job, document.ueid_hex);
+}
+
+static enum err
+there_order(struct job *job, const struct export_options *options)
+{
+	struct there_order there = { job, options, REMOTE_TRUST_INIT };
+	uint64_t committed = 0, count = 0;
+	struct cmd *cmd = job->cmd;
+	enum err err;
+
+	err = remote_open(cmd);
+	if (!err)
+		err = remote_order_count(cmd, (uint32_t)job->order,
+		    &committed, &count);
+	if (!err)
+		err = remote_trust_open(cmd, &there.trust);
+	if (!err)
+		err = target_open(job);
+	interrupt_catch();
+	progress_start(&job->progress, "exporting", "identities", 0,
+	    committed);
+	if (!err)
+		err = remote_order_each(cmd, (uint32_t)job->order,
+		    there_place, &there);
+	progress_end(&job->progress);
+	remote_trust_release(&there.trust);
+	if (!err && job->count == 0)
+		err = diag_fail(&cmd->diag, ERR_NOTFOUND, NULL, "order %u: "
+		    "the server names no identity of it",
+		    (unsigned)job->order);
+	if (!err && job->count < count)
+		cmd_warn(cmd, "order %u is not complete: %llu of %llu",
+		    (unsigned)job->order, (unsigned long long)job->count,
+		    (unsigned long long)count);
+	return err ? err : target_close(job);
+}
+
 static enum err
 there_put(struct job *job, const struct export_options *options)
 {
@@ -448,7 +515,8 @@ job_run(struct job *job, const struct export_options *options)
 	enum err err;
 
 	if (remote_there(cmd))
-		return there_put(job, options);
+		return job->order != 0 ? there_order(job, options) :
+		    there_put(job, options);
 	/* who signs holds the lock: this command, or imprintd */
 	err = has(job, RENDERING_SIGNS) ?
 	    ecosystem_open_requests(cmd, &job->authority) :

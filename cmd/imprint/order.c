@@ -439,7 +439,7 @@ order_run_cmd(struct cmd *cmd)
 
 	err = order_argument(cmd, &run.number);
 	if (!err)
-		err = cmd_number(cmd, "workers", 1, 64, 0, &workers);
+		err = cmd_number(cmd, "workers", 1, WORKERS_MAX, 0, &workers);
 	if (!err)
 		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)

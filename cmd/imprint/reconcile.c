@@ -2,7 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "cmd/imprint/remote.h"
+#include "cmd/imprint/remote_station.h"
 #include "lib/authority/reconcile.h"
 #include "lib/base/clock.h"
 
@@ -189,11 +189,6 @@ sums_print(const struct sums *s, bool json)
 	    json ? (sums_fit(s) ? "true" : "false") : "");
 }
 
-static const char *const anchor_names[] = {
-	[REPORT_TPM] = "tpm", [REPORT_ACKNOWLEDGED] = "acknowledgement",
-	[REPORT_FILE] = "file", [REPORT_PROGRAM] = "program"
-};
-
 /* By what, and up to which entry of how many: what is newer is held by
  * nothing yet. */
 static void
@@ -206,13 +201,13 @@ anchor_print(const struct reported *r, bool json)
 		    (unsigned long long)r->ledger_entries);
 	if (json && own)
 		printf("{\"by\": \"%s\", \"entries\": %llu}",
-		    anchor_names[r->anchor],
+		    report_anchor_name(r->anchor),
 		    (unsigned long long)r->anchor_entries);
 	else if (json)
 		printf("null");
 	else if (own)
 		printf("anchored by %s to %llu of %llu",
-		    anchor_names[r->anchor],
+		    report_anchor_name(r->anchor),
 		    (unsigned long long)r->anchor_entries,
 		    (unsigned long long)r->ledger_entries);
 	else
@@ -269,21 +264,11 @@ report_print(const struct table *t, const struct reconcile_line *line)
 	anchor_print(r, json);
 }
 
-static enum err
-line_print(struct table *t, uint32_t no)
+static void
+line_print(struct table *t, const struct reconcile_line *line)
 {
-	struct reconcile_line *line = calloc(1, sizeof(*line));
 	struct sums sums;
-	enum err err;
 
-	if (line == NULL)
-		return diag_nomem(&t->cmd->diag);
-	err = reconcile_line(t->authority, t->order, no, line,
-	    &t->cmd->diag);
-	if (err) {
-		free(line);
-		return err;
-	}
 	sums_of(line, &sums);
 	sums_add(&t->total, &sums);
 	t->unanchored += line->reported.sequence != 0 &&
@@ -291,15 +276,32 @@ line_print(struct table *t, uint32_t no)
 	    line->reported.acknowledged == 0;
 	if (t->cmd->json)
 		printf("%s\n  {\"pack\": %u, \"station\": \"%s\", ",
-		    no > 1 ? "," : "", no, line->station);
+		    line->no > 1 ? "," : "", line->no, line->station);
 	else
-		printf("%4u  %-16s ", no, line->station);
+		printf("%4u  %-16s ", line->no, line->station);
 	sums_print(&sums, t->cmd->json);
 	t->clocks += clock_wrong(t, &line->reported) != NULL;
 	report_print(t, line);
 	printf(t->cmd->json ? "}" : "\n");
+}
+
+static enum err
+lines_print(struct table *t, uint32_t packs)
+{
+	struct reconcile_line *line = calloc(1, sizeof(*line));
+	uint32_t no;
+	enum err err = ERR_OK;
+
+	if (line == NULL)
+		return diag_nomem(&t->cmd->diag);
+	for (no = 1; no <= packs && !err; no++) {
+		err = reconcile_line(t->authority, t->order, no, line,
+		    &t->cmd->diag);
+		if (!err)
+			line_print(t, line);
+	}
 	free(line);
-	return ERR_OK;
+	return err;
 }
 
 static void
@@ -336,18 +338,10 @@ total_print(const struct table *t)
 		    (unsigned long long)t->clocks, t->clocks == 1 ? "" : "s");
 }
 
-static enum err
-table_print(struct table *t)
+static void
+head_print(struct table *t, int64_t created)
 {
-	struct store_order order;
-	uint32_t no;
-	enum err err;
-
-	err = store_order_get(authority_store(t->authority), t->order,
-	    &order, &t->cmd->diag);
-	if (err)
-		return err;
-	t->created = order.created;
+	t->created = created;
 	t->now = time_now();
 	if (t->cmd->json)
 		printf("{\"order\": %u, \"packs\": [", t->order);
@@ -356,23 +350,47 @@ table_print(struct table *t)
 		    "report\n", "pack", "station", "ordered", "injected",
 		    "unproven", "reworked", "scrapped", "open", "sealed",
 		    "returned");
-	for (no = 1; no <= order.packs && !err; no++)
-		err = line_print(t, no);
+}
+
+static enum err
+table_print(struct table *t)
+{
+	struct store_order order;
+	enum err err;
+
+	err = store_order_get(authority_store(t->authority), t->order,
+	    &order, &t->cmd->diag);
+	if (err)
+		return err;
+	head_print(t, order.created);
+	err = lines_print(t, order.packs);
 	if (!err)
 		total_print(t);
 	return err;
 }
 
-/* Of an authority somewhere else: its registry is not here. */
+/* The server's word, read whole before any of it is shown. */
 static enum err
-loaded_print(const struct table *t)
+table_ask(struct table *t)
 {
-	if (t->cmd->json)
+	_cleanup_remote_lines_ struct remote_lines lines = { .count = 0 };
+	size_t i;
+	enum err err;
+
+	err = remote_reconciliation(t->cmd, t->order, &lines);
+	/* the caller ends the object */
+	if (err && t->cmd->json && t->loaded + t->before > 0)
 		printf("{\"order\": %u, \"loaded\": %llu, "
 		    "\"loaded_before\": %llu, \"revoked\": %llu", t->order,
 		    (unsigned long long)t->loaded,
 		    (unsigned long long)t->before,
 		    (unsigned long long)t->revoked);
+	if (err)
+		return err;
+	head_print(t, lines.created);
+	for (i = 0; i < lines.count; i++)
+		line_print(t, &lines.lines[i]);
+	total_print(t);
 	return ERR_OK;
 }
 
@@ -391,19 +409,13 @@ order_reconcile_cmd(struct cmd *cmd)
 	struct table t = { .cmd = cmd };
 	enum exit_code code;
 	size_t count, i;
-	enum err err;
+	enum err err, published;
 
 	count = cmd_values(cmd, "report", reports, REPORTS_MAX);
 	err = number_argument(cmd, &t.order);
-	if (!err && count == 0 && remote_there(cmd)) {
-		err = diag_fail(&cmd->diag, ERR_UNSUPPORTED, NULL, "order "
-		    "reconcile: the table is not to be had by way of a "
-		    "server, only --report");
-		diag_hint(&cmd->diag, "run it where the authority is, without "
-		    "--server");
-	}
 	if (!err)
-		err = count > 0 ? ecosystem_open_requests(cmd, &authority) :
+		err = count > 0 || remote_there(cmd) ?
+		    ecosystem_open_requests(cmd, &authority) :
 		    ecosystem_open(cmd, AUTHORITY_READ, true, &authority);
 	t.authority = authority;
 	if (!err)
@@ -419,12 +431,15 @@ order_reconcile_cmd(struct cmd *cmd)
 		rest_tell(&t, reports, i - 1, count);
 		return is_verdict(err) ? EXIT_REFUSED : code;
 	}
-	err = remote_there(cmd) ? loaded_print(&t) : table_print(&t);
-	/* loaded before: perhaps it died before it published */
-	if (!err && count > 0)
-		err = change_publish(cmd, authority);
-	else if (!err && cmd->json)
+	err = remote_there(cmd) ? table_ask(&t) : table_print(&t);
+	/* loaded before: perhaps it died before it published; what could not
+	 * be told takes nothing back */
+	if (count > 0) {
+		published = change_publish(cmd, authority);
+		err = err ? err : published;
+	} else if (!err && cmd->json) {
 		printf("}\n");
+	}
 	if (err)
 		return cmd_fail(cmd, err);
 	return sums_fit(&t.total) ? EXIT_OK : EXIT_REFUSED;

@@ -76,8 +76,9 @@ MUST_USE enum err remote_product_get(struct cmd *, const char *word,
  * under the root. */
 MUST_USE enum err remote_chain(struct cmd *, struct bytes certificate,
     const struct public_key *key, struct buf *infra);
-/* Publish status: lines, or items of a JSON array. */
-MUST_USE enum err remote_publish(struct cmd *);
+/* Publish status, for so many days or, 0, what is due: lines, or items of a
+ * JSON array. */
+MUST_USE enum err remote_publish(struct cmd *, uint64_t days);
 
 /* An approval for the ecosystem of --trust, by the operator's key here
  * (approval.h). The log's size is the server's word, and said to be. */

@@ -9,6 +9,7 @@
 
 #define TRUST_FILE_MAX	((size_t)1 << 20)
 #define OCTETS_TEXT_SIZE ((size_t)96 << 10)	/* base64url */
+#define ORDER_PAGE	100
 #define PREFIX_SIZE	64	/* of a name: its kind, and = */
 
 void
@@ -146,9 +147,8 @@ remote_trust_signers(struct cmd *cmd, const struct remote_trust *trust,
 	return ERR_OK;
 }
 
-/* The document signer of this kid. */
-static enum err
-signer_find(struct cmd *cmd, const struct remote_trust *trust,
+enum err
+remote_signer_find(struct cmd *cmd, const struct remote_trust *trust,
     struct bytes kid, struct public_key *ret_key, bool *ret_found)
 {
 	struct bytes rest = buf_bytes(&trust->certificates), der;
@@ -187,8 +187,8 @@ document_check(struct cmd *cmd, const struct remote_trust *trust,
 	bool good = false;
 	enum err err;
 
-	err = signer_find(cmd, trust, d->document.message.kid, &d->signer,
-	    &good);
+	err = remote_signer_find(cmd, trust, d->document.message.kid,
+	    &d->signer, &good);
 	if (!err && !good)
 		return not_good(cmd, word, "is signed by no document signer "
 		    "of this ecosystem");
@@ -441,7 +441,7 @@ jwt_check(struct cmd *cmd, const struct remote_trust *trust,
 		if (!err)
 			err = cose_key_thumbprint(&info.public_key, kid);
 		if (!err && !info.ca)
-			err = signer_find(cmd, trust, bytes_of(kid,
+			err = remote_signer_find(cmd, trust, bytes_of(kid,
 			    sizeof(kid)), &key, &good);
 		if (!err && good)
 			err = rendering_jwt_check(&source,
@@ -515,6 +515,102 @@ remote_document_get(struct cmd *cmd, const struct remote_trust *trust,
 	(void)snprintf(d.ueid_hex, sizeof(d.ueid_hex), "%s", buf_text(&hex));
 	*ret_document = d;
 	return ERR_OK;
+}
+
+enum err
+remote_order_count(struct cmd *cmd, uint32_t order, uint64_t *ret_committed,
+    uint64_t *ret_count)
+{
+	_cleanup_json_value_ struct json_value *answer = NULL;
+	char target[TARGET_SIZE];
+	enum err err;
+
+	(void)snprintf(target, sizeof(target), "/v1/orders/%u", order);
+	err = remote_ask(cmd, "GET", target, &answer);
+	if (err)
+		return err;
+	err = json_get_number(answer, "committed", NUMBER_MAX, 0,
+	    ret_committed, &cmd->diag);
+	if (!err)
+		err = json_get_number(answer, "count", NUMBER_MAX, 0,
+		    ret_count, &cmd->diag);
+	return err ? unread(cmd, err) : ERR_OK;
+}
+
+/* One page of an order's identities. */
+struct order_page {
+	struct address	places[ORDER_PAGE];
+	size_t		count;
+};
+
+static enum err
+place_take(void *ctx, const struct json_value *item, struct diag *diag)
+{
+	struct order_page *page = ctx;
+
+	if (page->count == ORDER_PAGE)
+		return diag_fail(diag, ERR_IO, NULL, "items: too many");
+	if (!json_has(item, "index"))
+		return diag_fail(diag, ERR_IO, NULL, "items: one of no place");
+	return json_get_number(item, "index", NUMBER_MAX, 0,
+	    &page->places[page->count++].index, diag);
+}
+
+static enum err
+order_page_get(struct cmd *cmd, const char *path, uint64_t from,
+    struct order_page *page, uint64_t *ret_next)
+{
+	_cleanup_json_value_ struct json_value *answer = NULL;
+	char target[TARGET_SIZE];
+	uint64_t next = 0;
+	enum err err;
+
+	(void)snprintf(target, sizeof(target), "%s&limit=%d&cursor=%ju", path,
+	    ORDER_PAGE, (uintmax_t)from);
+	err = remote_ask(cmd, "GET", target, &answer);
+	if (err)
+		return err;
+	err = json_each_object(answer, "items", place_take, page, &cmd->diag);
+	if (!err)
+		err = json_get_number(answer, "next", NUMBER_MAX, 0, &next,
+		    &cmd->diag);
+	if (!err && json_has(answer, "next") && next <= from)
+		err = diag_fail(&cmd->diag, ERR_IO, NULL, "next: goes back");
+	if (err)
+		return unread(cmd, err);
+	*ret_next = next;
+	return ERR_OK;
+}
+
+enum err
+remote_order_each(struct cmd *cmd, uint32_t order,
+    enum err (*each)(void *ctx, const struct address *), void *ctx)
+{
+	static const struct {
+		const char	*name;
+		uint32_t	 number;
+	} logs[] = { { LOG_BULK, LOG_BULK_NUMBER },
+		{ LOG_ONLINE, LOG_ONLINE_NUMBER } };
+	char path[TARGET_SIZE / 2];
+	struct order_page page;
+	uint64_t from;
+	size_t i, n;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < sizeof(logs) / sizeof(logs[0]) && !err; i++) {
+		(void)snprintf(path, sizeof(path),
+		    "/v1/identities?log=%s&order=%u", logs[i].name, order);
+		from = 0;
+		do {
+			page.count = 0;
+			err = order_page_get(cmd, path, from, &page, &from);
+			for (n = 0; n < page.count && !err; n++) {
+				page.places[n].log = logs[i].number;
+				err = each(ctx, &page.places[n]);
+			}
+		} while (!err && from > 0);
+	}
+	return err;
 }
 
 enum err

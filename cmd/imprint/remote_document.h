@@ -21,6 +21,10 @@ struct remote_trust {
 #define _cleanup_remote_trust_ __attribute__((cleanup(remote_trust_release)))
 void	remote_trust_release(struct remote_trust *);
 MUST_USE enum err remote_trust_open(struct cmd *, struct remote_trust *);
+/* The document signer of this kid, present or earlier. */
+MUST_USE enum err remote_signer_find(struct cmd *,
+    const struct remote_trust *, struct bytes kid,
+    struct public_key *ret_key, bool *ret_found);
 /* The keys of its document signers that have a path to that root; ERR_LIMIT. */
 #define REMOTE_SIGNERS_MAX	64
 MUST_USE enum err remote_trust_signers(struct cmd *,
@@ -54,6 +58,13 @@ void	remote_document_release(struct remote_document *);
 MUST_USE enum err remote_document_get(struct cmd *,
     const struct remote_trust *, const char *word, uint32_t generation,
     bool jwt, struct remote_document *ret_document);
+/* How many identities an order has, and shall have, as the server says. */
+MUST_USE enum err remote_order_count(struct cmd *, uint32_t order,
+    uint64_t *ret_committed, uint64_t *ret_count);
+/* Each identity that an order has, as the server says; ERR_IO and what each
+ * returns. */
+MUST_USE enum err remote_order_each(struct cmd *, uint32_t order,
+    enum err (*each)(void *ctx, const struct address *), void *ctx);
 /* Append the rendering. Errors of export_identity(). */
 MUST_USE enum err remote_document_render(struct cmd *,
     const struct remote_document *, const struct export_options *,

@@ -6,6 +6,7 @@
 
 #include "cmd/imprint/remote_order.h"
 #include "cmd/imprint/remote_rows.h"
+#include "lib/authority/order_run.h"
 #include "lib/base/clock.h"
 
 #define LOOK_MS		500	/* how often progress is looked at */
@@ -237,24 +238,28 @@ remote_order_run(struct cmd *cmd)
 {
 	struct value values[COLUMNS_MAX] = { { .has = false } };
 	struct progress progress;
-	uint64_t number = 0, before;
+	uint64_t number = 0, workers = 0, before;
 	int64_t start = time_monotonic_ns();
 	double seconds;
-	char text[32];
+	char text[32], verb[32];
 	enum err err;
 
 	err = number_read(cmd, &number);
+	if (!err)
+		err = cmd_number(cmd, "workers", 1, WORKERS_MAX, 0, &workers);
 	if (!err)
 		err = remote_open(cmd);
 	if (!err)
 		err = order_ask(cmd, number, "", values);
 	if (err)
 		return cmd_fail(cmd, err);
+	(void)snprintf(verb, sizeof(verb), workers != 0 ? "/run?workers=%ju" :
+	    "/run", (uintmax_t)workers);
 	interrupt_catch();
 	before = values[ORDER_COMMITTED].number;
 	progress_start(&progress, "issuing", "identities", before,
 	    values[ORDER_COUNT].number);
-	err = order_ask(cmd, number, "/run", values);
+	err = order_ask(cmd, number, verb, values);
 	if (broken_off(cmd, err, false)) {
 		values[ORDER_RUNNING].flag = true;	/* perhaps */
 		err = ERR_OK;
@@ -318,10 +323,21 @@ remote_identity_list(struct cmd *cmd)
 		.path = "/v1/identities?log=" LOG_BULK,
 		.print = identity_print };
 	const char *log = cmd_value(cmd, "log");
-	uint64_t from = 0;
+	char target[TARGET_SIZE];
+	uint64_t from = 0, order = 0;
 	enum err err;
 
-	err = cmd_number(cmd, "from", 0, NUMBER_MAX, 0, &from);
+	if (cmd_flag(cmd, "claim-codes")) {
+		err = diag_fail(&cmd->diag, ERR_UNSUPPORTED, NULL,
+		    "identity list --claim-codes: codes do not go over the "
+		    "network, where a front would see them");
+		diag_hint(&cmd->diag, "run it where the authority is, "
+		    "without --server");
+		return cmd_fail(cmd, err);
+	}
+	err = cmd_number(cmd, "order", 1, UINT32_MAX, 0, &order);
+	if (!err)
+		err = cmd_number(cmd, "from", 0, NUMBER_MAX, 0, &from);
 	if (!err)
 		err = cmd_number(cmd, "count", 1, UINT32_MAX, 100,
 		    &list.left);
@@ -331,6 +347,11 @@ remote_identity_list(struct cmd *cmd)
 		err = diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,
 		    "log \"%s\": there are " LOG_BULK " and " LOG_ONLINE,
 		    log);
+	if (order != 0) {
+		(void)snprintf(target, sizeof(target), "%s&order=%ju",
+		    list.path, (uintmax_t)order);
+		list.path = target;
+	}
 	return err ? cmd_fail(cmd, err) : list_print(&list, from, NULL);
 }
 
@@ -411,13 +432,16 @@ published_take(void *ctx, const struct json_value *item, struct diag *diag)
 }
 
 enum err
-remote_publish(struct cmd *cmd)
+remote_publish(struct cmd *cmd, uint64_t days)
 {
 	_cleanup_json_value_ struct json_value *answer = NULL;
 	struct telling telling = { .json = cmd->json };
+	char target[TARGET_SIZE];
 	enum err err;
 
-	err = remote_ask(cmd, "POST", "/v1/publish", &answer);
+	(void)snprintf(target, sizeof(target), days != 0 ?
+	    "/v1/publish?days=%ju" : "/v1/publish", (uintmax_t)days);
+	err = remote_ask(cmd, "POST", target, &answer);
 	if (err)
 		return err;
 	err = json_each_object(answer, "published", published_take, &telling,

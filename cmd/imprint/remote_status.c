@@ -57,6 +57,12 @@ order_take(void *ctx, const struct json_value *item, struct diag *diag)
 	if (!err)
 		err = json_get_text(item, "version", row.product.version,
 		    sizeof(row.product.version), diag);
+	if (!err)
+		err = json_get_text(item, "mode", row.product.mode,
+		    sizeof(row.product.mode), diag);
+	if (!err)
+		err = json_get_number(item, "ordered", NUMBER_MAX, 0,
+		    &row.product.ordered, diag);
 	if (err)
 		return err;
 	row.of.order = (uint32_t)order;

@@ -1,5 +1,9 @@
-#include "cmd/imprint/remote.h"
+#include "cmd/imprint/remote_station.h"
 
+#include <string.h>
+
+#include "cmd/imprint/remote_status.h"
+#include "cmd/imprint/target.h"
 #include "lib/authority/reconcile.h"
 #include "lib/base/cbor_write.h"
 #include "lib/base/clock.h"
@@ -76,88 +80,122 @@ station_renew_cmd(struct cmd *cmd)
 	return statements_take(cmd, REQUEST_STATION_RENEW);
 }
 
-/* What is to be ordered again, by order. */
+/* What is to be ordered again. */
 struct again {
-	struct cmd		*cmd;
-	struct authority	*authority;
-	uint32_t		 order;
-	uint64_t		 count, total;
-	uint64_t		 enrolled;	/* in the field, of no order */
-	size_t			 orders;
+	struct cmd	*cmd;
+	uint64_t	 total;
+	uint64_t	 enrolled;	/* in the field, of no order */
+	size_t		 orders;
 };
 
-static enum err
-again_print(struct again *again)
+static void
+again_json(const struct again *again, const struct order_count *of,
+    const char *name, const char *mode)
 {
-	_cleanup_buf_ struct buf body = BUF_INIT;
-	struct store_device_list list;
-	struct store_object product;
-	struct store_order order;
-	const char *mode = NULL;
-	enum err err;
+	printf("%s{\"order\": %u, \"product\": ", again->orders > 0 ?
+	    ", " : "", of->order);
+	json_string(stdout, name, strlen(name));
+	printf(", \"count\": %llu, \"mode\": ",
+	    (unsigned long long)of->count);
+	json_string(stdout, mode, strlen(mode));
+	printf("}");
+}
 
-	if (again->count == 0)
-		return ERR_OK;
-	if (store_device_list_get(authority_store(again->authority),
-	    again->order, &list, NULL) == ERR_OK)
-		mode = order_mode_name((enum order_mode)list.mode);
-	err = store_order_get(authority_store(again->authority),
-	    again->order, &order, &again->cmd->diag);
-	if (!err)
-		err = authority_object_by_hash(again->authority,
-		    STORE_PRODUCT, order.product, &body, &product,
-		    &again->cmd->diag);
-	if (err)
-		return err;
+static void
+again_text(const struct order_count *of, const char *name,
+    const struct order_product *product)
+{
+	printf("order %u lost %llu: imprint order create --product ",
+	    of->order, (unsigned long long)of->count);
+	text_print(stdout, name, strlen(name));
+	if (product->mode[0] == '\0') {
+		printf(" --count %llu --station NAME\n",
+		    (unsigned long long)of->count);
+		return;
+	}
+	printf(" --mode ");
+	text_print(stdout, product->mode, strlen(product->mode));
+	printf(" --list FILE --station NAME, FILE: those entries of its list "
+	    "that 'imprint identity list --order %u --count %llu' calls "
+	    "revoked for cessationOfOperation or privilegeWithdrawn\n",
+	    of->order, (unsigned long long)product->ordered);
+}
+
+static void
+again_print(struct again *again, const struct order_count *of,
+    const struct order_product *product)
+{
+	char name[2 * STORE_NAME_MAX + 2];
+
+	if (of->order == 0) {
+		again->enrolled += of->count;
+		return;
+	}
+	(void)snprintf(name, sizeof(name), "%s@%s", product->name,
+	    product->version);
 	if (again->cmd->json)
-		printf("%s{\"order\": %u, \"product\": \"%s@%s\", \"count\": "
-		    "%llu, \"mode\": \"%s\"}", again->orders > 0 ? ", " : "",
-		    again->order, product.name, product.version,
-		    (unsigned long long)again->count, mode != NULL ? mode :
-		    "station");
-	else if (mode != NULL)
-		printf("order %u lost %llu: imprint order create --product "
-		    "%s@%s --mode %s --list FILE --station NAME, FILE: those "
-		    "entries of its list that 'imprint identity list --order "
-		    "%u --count %llu' calls revoked for cessationOfOperation "
-		    "or privilegeWithdrawn\n", again->order,
-		    (unsigned long long)again->count, product.name,
-		    product.version, mode, again->order,
-		    (unsigned long long)order.count);
+		again_json(again, of, name, product->mode[0] != '\0' ?
+		    product->mode : "station");
 	else
-		printf("order %u lost %llu: imprint order create --product "
-		    "%s@%s --count %llu --station NAME\n", again->order,
-		    (unsigned long long)again->count, product.name,
-		    product.version, (unsigned long long)again->count);
+		again_text(of, name, product);
 	again->orders++;
-	again->total += again->count;
-	again->count = 0;
-	return ERR_OK;
+	again->total += of->count;
 }
 
 static enum err
-again_add(struct again *again, const struct status_range *range)
+again_here(struct again *again, struct authority *authority,
+    const struct reconcile_result *result)
 {
-	uint64_t at = range->first, end = range->first + range->count, part;
-	struct store_range row;
+	_cleanup_order_counts_ struct order_counts counts = { .count = 0 };
+	struct order_product product;
+	size_t i;
 	enum err err = ERR_OK;
 
-	while (at < end && !err) {
-		err = store_range_get(authority_store(again->authority),
-		    range->log, at, &row, &again->cmd->diag);
-		if (!err && row.order != again->order)
-			err = again_print(again);
-		if (err)
-			break;
-		again->order = row.order;
-		part = row.first + row.count - at;
-		part = part < end - at ? part : end - at;
-		if (range->log == LOG_ONLINE_NUMBER)
-			again->enrolled += part;
-		else
-			again->count += part;
-		at += part;
+	for (i = 0; i < result->reasons && !err; i++)
+		err = order_counts_of(authority,
+		    result->revoked[i].list.ranges,
+		    result->revoked[i].list.count, &counts,
+		    &again->cmd->diag);
+	for (i = 0; i < counts.count && !err; i++) {
+		err = order_product_get(authority, counts.orders[i].order,
+		    &product, &again->cmd->diag);
+		if (!err)
+			again_print(again, &counts.orders[i], &product);
 	}
+	return err;
+}
+
+/* Of which orders they are, by the server's word. */
+static enum err
+again_there(struct again *again, const struct reconcile_result *result)
+{
+	_cleanup_targets_ struct targets targets = TARGETS_INIT;
+	struct chosen chosen = { .kind = CHOSEN_RANGE };
+	struct remote_dry dry = { .order_count = 0 };
+	struct bytes part;
+	size_t i, n, at = 0;
+	enum err err;
+
+	for (i = 0; i < result->reasons; i++)
+		for (n = 0; n < result->revoked[i].list.count; n++) {
+			chosen.range = result->revoked[i].list.ranges[n];
+			chosen_put(&targets.items, &chosen);
+		}
+	err = buf_err(&targets.items);
+	while (!err && targets_part(&targets, &at, &part, &n)) {
+		_cleanup_buf_ struct buf body = BUF_INIT;
+
+		err = request_put_chosen(&body, STATUS_REVOKE, 0, part, n,
+		    "");
+		if (!err)
+			err = remote_dry_run(again->cmd, buf_bytes(&body),
+			    &dry);
+	}
+	for (i = 0; i < dry.order_count && !err; i++)
+		again_print(again, &dry.orders[i].of, &dry.orders[i].product);
+	if (!err && dry.more)
+		cmd_warn(again->cmd, "it lost some of other orders, too");
+	remote_dry_release(&dry);
 	return err;
 }
 
@@ -194,22 +232,52 @@ exposed_print(void *ctx, const struct station_exposed *found)
 	return ERR_OK;
 }
 
+static enum err
+lost_print(struct cmd *cmd, struct authority *authority,
+    const struct reconcile_result *result)
+{
+	struct exposed exposed = { .cmd = cmd };
+	struct again again = { .cmd = cmd };
+	bool there = remote_there(cmd), more = false;
+	enum err err;
+
+	if (cmd->json)
+		printf("{\"station\": \"%s\", \"again\": [", cmd->argv[0]);
+	err = there ? again_there(&again, result) :
+	    again_here(&again, authority, result);
+	if (cmd->json)
+		printf("], \"exposed\": [");
+	if (!err && there)
+		err = remote_exposed_each(cmd, cmd->argv[0], exposed_print,
+		    &exposed, &more);
+	else if (!err)
+		err = station_exposed_each(authority, cmd->argv[0],
+		    exposed_print, &exposed, &cmd->diag);
+	if (more)
+		cmd_warn(cmd, "who has the station can open other packs, "
+		    "too");
+	printf(cmd->json ? "], \"revoked\": %llu, \"enrolled\": %llu" :
+	    "station is given up, %llu identities it may still hold are "
+	    "revoked, and %llu that were enrolled for with those\n",
+	    (unsigned long long)again.total,
+	    (unsigned long long)again.enrolled);
+	return err;
+}
+
 enum exit_code
 station_lost_cmd(struct cmd *cmd)
 {
 	_cleanup_reconcile_result_ struct reconcile_result result = { 0 };
 	_cleanup_buf_ struct buf body = BUF_INIT, answer = BUF_INIT;
 	_cleanup_authority_ struct authority *authority = NULL;
-	struct exposed exposed = { .cmd = cmd };
-	struct again again = { .cmd = cmd };
-	size_t i, n;
 	enum err err, published;
 
 	if (cmd->argc != 1)
 		return cmd_usage(cmd, "which station?");
 	cbor_put_text(&body, cmd->argv[0]);
-	err = ecosystem_open_requests(cmd, &authority);
-	again.authority = authority;
+	err = station_name_check(cmd->argv[0], &cmd->diag);
+	if (!err)
+		err = ecosystem_open_requests(cmd, &authority);
 	if (!err)
 		err = request_submit(cmd, authority, REQUEST_STATION_LOST,
 		    buf_bytes(&body), &answer);
@@ -218,25 +286,7 @@ station_lost_cmd(struct cmd *cmd)
 		    &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
-	if (cmd->json)
-		printf("{\"station\": \"%s\", \"again\": [", cmd->argv[0]);
-	for (i = 0; i < result.reasons && !err; i++) {
-		for (n = 0; n < result.revoked[i].list.count && !err; n++)
-			err = again_add(&again,
-			    &result.revoked[i].list.ranges[n]);
-		if (!err)
-			err = again_print(&again);
-	}
-	if (cmd->json)
-		printf("], \"exposed\": [");
-	if (!err)
-		err = station_exposed_each(authority, cmd->argv[0],
-		    exposed_print, &exposed, &cmd->diag);
-	printf(cmd->json ? "], \"revoked\": %llu, \"enrolled\": %llu" :
-	    "station is given up, %llu identities it may still hold are "
-	    "revoked, and %llu that were enrolled for with those\n",
-	    (unsigned long long)again.total,
-	    (unsigned long long)again.enrolled);
+	err = lost_print(cmd, authority, &result);
 	/* what could not be told takes nothing back */
 	published = change_publish(cmd, authority);
 	err = err ? err : published;

@@ -388,7 +388,7 @@ publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
 
 	printf(cmd->json ? "\"published\": [" : "");
 	if (remote_there(cmd))
-		err = remote_publish(cmd);
+		err = remote_publish(cmd, days);
 	else
 		err = daemon_there() ? daemon_publish(&publish, &cmd->diag) :
 		    authority_publish_status(authority, &publish,

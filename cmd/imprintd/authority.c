@@ -242,6 +242,7 @@ peer_read(struct desk *desk, struct desk_peer *peer)
 	enum err err;
 
 	err = channel_read(&peer->channel, &diag);
+	peer->heard = true;
 	if (err == ERR_STATE)
 		peer_drop(desk, peer);
 	else if (err)
@@ -406,6 +407,7 @@ desk_turn(struct desk *desk, int wait_ms, struct diag *diag)
 	enum err err;
 
 	peers_wait(desk, wait_ms);
+	pulse(desk);
 	turn_gather(desk);
 	/* a request of an operator's or upkeep may have broken it, as a turn
 	 * of devices can: who opens it anew finds what is durable */

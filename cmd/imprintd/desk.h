@@ -29,6 +29,8 @@ struct desk_peer {
 	bool		asked;		/* for itself, in this turn */
 	unsigned	strangers;	/* in it, that no operator signed */
 	unsigned	place;		/* the supervisor's number of it */
+	bool		heard;		/* since the last look at it */
+	int64_t		silent_ns;	/* of turns, since it was */
 	struct channel	channel;
 	uint8_t		challenge[CHALLENGE_SIZE];
 	uint64_t	counts[COUNTS];
@@ -153,9 +155,11 @@ struct desk {
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
 	bool			 ending;
+	int64_t			 turn_at, alive_at;	/* pulse.c */
 	bool			 disk_full;	/* devices are refused */
 	int64_t			 disk_ns;	/* when to look again */
-	int64_t			 upkeep_at, anchor_at;
+	int64_t			 upkeep_at, anchor_at, look_at;
+	uint64_t		 lacking;	/* of publish/, then */
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
 	uint64_t		 verdicts[VERDICTS_MAX];
@@ -192,6 +196,10 @@ MUST_USE enum err desk_turn(struct desk *, int wait_ms, struct diag *);
 /* A commit failed: whoever asks is not answered any more, as it would be no
  * answer to what is asked. */
 bool	desk_broken(const struct desk *);
+
+/* pulse.c: in each turn, once all channels were read: the supervisor hears that
+ * this process goes on, and which front does not. */
+void	pulse(struct desk *);
 
 /* disk.c: there is no room for what devices ask. */
 void	disk_full(struct desk *);
@@ -242,8 +250,8 @@ void	upload_release(struct desk_upload *);
 /* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
 MUST_USE enum err request_offer(const struct desk *, enum request_type,
     bool network, struct diag *);
-/* Publishes what is due; JSON of what was. */
-MUST_USE enum err publish_now(struct desk *, struct buf *json,
+/* Publishes what is due, or all of it for so many days; JSON of what was. */
+MUST_USE enum err publish_now(struct desk *, unsigned days, struct buf *json,
     struct diag *);
 
 /* operators.c: when it begins; what was carried out just before. */
@@ -283,7 +291,21 @@ void	product_put(struct json *, const struct store_object *);
 #define SEGMENT_SIZE	128
 bool	segment_decode(const char *text, char out[SEGMENT_SIZE]);
 
+/* What follows a path: "", which leaves it alone, or a number from 1 on. */
+MUST_USE enum err query_number(const char *query, const char *name,
+    uint64_t max, uint64_t *ret_number, struct diag *);
+
+/* stations.c: the same. What became of each pack of an order; what who has a
+ * station's key can open. */
+MUST_USE enum err resource_reconciliation(struct desk *, const char *word,
+    struct buf *out, struct diag *);
+MUST_USE enum err resource_exposed(struct desk *, const char *station,
+    struct buf *out, struct diag *);
+
 /* objects.c: the same. */
+/* Whose a device is, without its claim code: a front would see it. */
+MUST_USE enum err resource_device(struct desk *, const char *word,
+    struct buf *out, struct diag *);
 MUST_USE enum err resource_product(struct desk *, const char *word,
     struct buf *out, struct diag *);
 MUST_USE enum err resource_signers(struct desk *, struct buf *out,

@@ -55,12 +55,13 @@ orders_put(struct desk *desk, struct json *json,
 		json_put_number(json, "order", counts.orders[i].order);
 		json_put_some(json, "product", bytes_text(product.name));
 		json_put_some(json, "version", bytes_text(product.version));
+		json_put_number(json, "ordered", product.ordered);
+		json_put_some(json, "mode", bytes_text(product.mode));
 		json_put_number(json, "count", counts.orders[i].count);
 		json_close(json, '}');
 	}
 	json_close(json, ']');
-	json_put_flag(json, "more", i < counts.count ||
-	    counts.count == ORDER_COUNTS_MAX);
+	json_put_flag(json, "more", i < counts.count);
 	return err;
 }
 

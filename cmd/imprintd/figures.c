@@ -11,6 +11,7 @@
 #define UPKEEP_S	3600
 #define UPKEEP_AGAIN_S	300
 #define ANCHOR_AGAIN_S	10
+#define LOOK_S		10
 
 static uint64_t
 count_sum(const struct desk *desk, size_t which)
@@ -117,27 +118,49 @@ fronts_put(struct desk *desk, struct buf *out)
 }
 
 static void
+lack_count(void *ctx, const char *path, enum publish_lack lack)
+{
+	uint64_t *count = ctx;
+
+	(void)path;
+	(void)lack;
+	*count += 1;
+}
+
+/* From the files: a record is of no use to who asks for them. */
+static void
 published_put(struct desk *desk, struct buf *out)
 {
 	static const char *const logs[] = { LOG_BULK, LOG_ONLINE };
-	struct published what;
+	struct published what[2];
 	int64_t now = time_now();
+	uint64_t lacking = 0;
+	bool there[2];
 	size_t i;
 
 	figures_head(out, "crl_age_seconds", "gauge", "since thisUpdate");
-	for (i = 0; i < 2; i++)
-		if (authority_published(desk->authority, logs[i], &what,
-		    NULL) == ERR_OK)
+	for (i = 0; i < 2; i++) {
+		there[i] = authority_published_crl(desk->authority, logs[i],
+		    &what[i], NULL) == ERR_OK;
+		if (there[i] && what[i].number > 0)
 			buf_printf(out, "imprint_crl_age_seconds{log=\"%s\"}"
 			    " %lld\n", logs[i],
-			    (long long)(now - what.this_update));
-	figures_head(out, "crl_expiry_seconds", "gauge", "until nextUpdate");
+			    (long long)(now - what[i].this_update));
+	}
+	figures_head(out, "crl_expiry_seconds", "gauge",
+	    "until nextUpdate; 0: there is no CRL");
 	for (i = 0; i < 2; i++)
-		if (authority_published(desk->authority, logs[i], &what,
-		    NULL) == ERR_OK)
+		if (there[i])
 			buf_printf(out, "imprint_crl_expiry_seconds{log="
-			    "\"%s\"} %lld\n", logs[i],
-			    (long long)(what.next_update - now));
+			    "\"%s\"} %lld\n", logs[i], what[i].number == 0 ?
+			    0LL : (long long)(what[i].next_update - now));
+	if (authority_published_look(desk->authority, lack_count, &lacking,
+	    NULL) == ERR_OK) {
+		figures_head(out, "published_lacking", "gauge",
+		    "files that are not served as they were published");
+		buf_printf(out, "imprint_published_lacking %llu\n",
+		    (unsigned long long)lacking);
+	}
 	figures_head(out, "upkeep_failed_total", "counter",
 	    "publications that failed");
 	buf_printf(out, "imprint_upkeep_failed_total %llu\n",
@@ -211,6 +234,23 @@ is_due(int64_t now, int64_t at)
 	return now >= at || at - now > UPKEEP_S;
 }
 
+/* What is gone is published again at once; what cannot be mended so, once. */
+static void
+published_look(struct desk *desk, int64_t now)
+{
+	uint64_t lacking = 0;
+
+	if (!is_due(now, desk->look_at))
+		return;
+	desk->look_at = now + LOOK_S;
+	if (authority_published_look(desk->authority, lack_count, &lacking,
+	    NULL) != ERR_OK)
+		return;
+	if (lacking > desk->lacking)
+		desk->upkeep_at = now;
+	desk->lacking = lacking;
+}
+
 void
 upkeep(struct desk *desk, int64_t now)
 {
@@ -228,6 +268,7 @@ upkeep(struct desk *desk, int64_t now)
 		log_diag("authority", "the anchor cannot be moved", &diag);
 		diag = (struct diag)DIAG_INIT;
 	}
+	published_look(desk, now);
 	if (!is_due(now, desk->upkeep_at))
 		return;
 	err = authority_publish_status(desk->authority, &publish, &diag);

@@ -62,6 +62,10 @@ enum {
 #define CONTROL_READY	'R'
 #define CONTROL_HANGUP	'!'
 #define CONTROL_FRONT	0x40
+/* And by the authority: it is at work, every few seconds; the front of a place,
+ * which is added, says nothing. */
+#define CONTROL_ALIVE	'A'
+#define CONTROL_DEAF	0x80
 
 /* log.c: lines of the log, lib/base/logfmt.h, on standard error. First: */
 void	log_begin(void);
@@ -84,7 +88,8 @@ MUST_USE enum err sockets_listen(const char *what, const char *text,
 /* Can text be listened on? ERR_INVALID. */
 MUST_USE enum err sockets_check(const char *what, const char *text,
     struct diag *);
-/* Over a control socket: an octet, with a descriptor unless fd is -1. */
+/* Over a control socket: an octet, with a descriptor unless fd is -1. Does not
+ * wait for an end that does not read: ERR_IO. */
 MUST_USE enum err control_send(int control, char octet, int fd);
 /* ret_octet 0: the other end is gone; ret_fd -1: none came. */
 MUST_USE enum err control_receive(int control, char *ret_octet, int *ret_fd);

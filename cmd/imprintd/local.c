@@ -382,11 +382,12 @@ published_json(void *ctx, const struct published *what,
 }
 
 enum err
-publish_now(struct desk *desk, struct buf *out, struct diag *diag)
+publish_now(struct desk *desk, unsigned days, struct buf *out,
+    struct diag *diag)
 {
 	struct json json = { .b = out, .line = true };
-	const struct publish publish = { .now = time_now(),
-		.if_needed = true, .done = published_json, .ctx = &json };
+	const struct publish publish = { .now = time_now(), .days = days,
+		.if_needed = days == 0, .done = published_json, .ctx = &json };
 	enum err err;
 
 	json_open(&json, '{');

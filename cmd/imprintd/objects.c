@@ -1,11 +1,12 @@
 /* One thing at a time, for operators over the network: a product, the
  * document signers, an identity's document. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cmd/imprintd/desk.h"
+#include "lib/authority/claim.h"
 #include "lib/authority/export.h"
+#include "lib/authority/field.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/signer.h"
 #include "lib/base/json_write.h"
@@ -183,27 +184,47 @@ resource_signers(struct desk *desk, struct buf *out, struct diag *diag)
 	return err;
 }
 
-/* Documents. */
-
-static enum err
-generation_get(const char *query, uint32_t *ret_generation, struct diag *diag)
+enum err
+resource_device(struct desk *desk, const char *word, struct buf *out,
+    struct diag *diag)
 {
-	static const char signer[] = "signer=";
-	const char *digits = query + sizeof(signer) - 1;
-	unsigned long number = 0;
+	struct json json = { .b = out, .line = true };
+	struct field_device device = { .id_count = 0 };
+	struct address address, birth;
+	enum address_kind kind;
+	char plain[SEGMENT_SIZE];
+	bool wanted = false;
+	enum err err;
 
-	if (query[0] == '\0')
-		return ERR_OK;
-	if (strncmp(query, signer, sizeof(signer) - 1) == 0 &&
-	    strspn(digits, "0123456789") == strlen(digits) &&
-	    strlen(digits) <= 2)
-		number = strtoul(digits, NULL, 10);
-	if (number < 1 || number > SIGNERS_MAX)
-		return diag_fail(diag, ERR_INVALID, NULL, "query: allowed is "
-		    "signer (1 to %d)", SIGNERS_MAX);
-	*ret_generation = (uint32_t)number;
+	if (!segment_decode(word, plain))
+		return diag_fail(diag, ERR_INVALID, "RFC 3986 2.1",
+		    "path: a device's name that cannot be read");
+	err = lookup_find(desk->authority, plain, &address, &kind, diag);
+	if (!err)
+		err = field_birth(desk->authority, &address, &birth, diag);
+	if (err)
+		return err;
+	err = claim_wanted(desk->authority, &birth, &wanted, diag);
+	if (err)
+		return err;
+	err = field_device_get(desk->authority, &birth, &device, diag);
+	if (err && (err != ERR_NOTFOUND || diag->code != ERR_OK))
+		return err;
+	json_open(&json, '{');
+	json_put_text(&json, "log", bytes_text(birth.log ==
+	    LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK));
+	json_put_number(&json, "index", birth.index);
+	json_put_text(&json, "state", bytes_text(
+	    device.claim.state != FIELD_UNCLAIMED || wanted ?
+	    field_claim_name(device.claim.state) : "not-needed"));
+	json_put_some(&json, "owner", bytes_text(device.claim.owner));
+	json_put_number(&json, "wrong_codes", device.claim.guesses);
+	json_put_number(&json, "refused", device.events);
+	json_close(&json, '}');
 	return ERR_OK;
 }
+
+/* Documents. */
 
 /* As a JWT, signed now. */
 static enum err
@@ -256,13 +277,14 @@ resource_document(struct desk *desk, const char *word, const char *query,
 	enum address_kind kind;
 	struct address address;
 	char plain[SEGMENT_SIZE];
-	uint32_t generation = 0;
+	uint64_t generation = 0;
 	enum err err;
 
 	if (!segment_decode(word, plain))
 		return diag_fail(diag, ERR_INVALID, "RFC 3986 2.1",
 		    "path: an identity's name that cannot be read");
-	err = generation_get(query, &generation, diag);
+	err = query_number(query, "signer", SIGNERS_MAX, &generation,
+	    diag);
 	if (!err && jwt && generation != 0)
 		err = diag_fail(diag, ERR_INVALID, NULL, "query: a JWT is "
 		    "the present document signer's");
@@ -277,7 +299,8 @@ resource_document(struct desk *desk, const char *word, const char *query,
 	json_put_number(&json, "index", address.index);
 	if (!err)
 		err = jwt ? jwt_put(desk, &address, &json, diag) :
-		    document_put(desk, &address, generation, &json, diag);
+		    document_put(desk, &address, (uint32_t)generation, &json,
+		    diag);
 	json_close(&json, '}');
 	return err;
 }

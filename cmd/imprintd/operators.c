@@ -8,6 +8,8 @@
 #include "cmd/imprintd/desk.h"
 #include "lib/authority/acknowledge.h"
 #include "lib/authority/chosen.h"
+#include "lib/authority/order_run.h"
+#include "lib/authority/publish.h"
 #include "lib/authority/query.h"
 #include "lib/authority/request.h"
 #include "lib/base/cbor_write.h"
@@ -288,7 +290,7 @@ action_once(struct desk *desk, const struct query *query, struct diag *diag)
 
 static enum err
 order_run_begin(struct desk *desk, const struct store_order *order,
-    struct diag *diag)
+    uint64_t workers, struct diag *diag)
 {
 	enum err err = ERR_OK;
 
@@ -299,27 +301,47 @@ order_run_begin(struct desk *desk, const struct store_order *order,
 		err = run_busy(desk, diag);
 	else if (!desk->run.wanted)
 		desk->run = (struct desk_run){ .wanted = true,
-			.order = order->number };
+			.order = order->number,
+			.workers = (unsigned)workers };
 	return err;
 }
 
 static enum err
 order_act(struct desk *desk, const struct query *query, const char *word,
-    const char *verb, struct buf *json, struct diag *diag)
+    const char *verb, const char *more, struct buf *json, struct diag *diag)
 {
+	bool run = strcmp(verb, "run") == 0;
 	struct store_order order;
+	uint64_t workers = 0;
 	enum err err;
 
 	err = resource_order(desk, word, json, &order, diag);
+	if (!err && run)
+		err = query_number(more, "workers", WORKERS_MAX, &workers,
+		    diag);
 	if (!err)
 		err = action_once(desk, query, diag);
-	if (!err && strcmp(verb, "run") == 0)
-		err = order_run_begin(desk, &order, diag);
+	if (!err && run)
+		err = order_run_begin(desk, &order, workers, diag);
 	else if (!err && desk->run.wanted &&
 	    desk->run.order == order.number)
 		desk->run.gone = true;
 	buf_clear(json);
 	return err ? err : resource_order(desk, word, json, NULL, diag);
+}
+
+/* As it is due, whenever; for so many days, once each time it is asked. */
+static enum err
+publish_act(struct desk *desk, const struct query *query, const char *more,
+    struct buf *json, struct diag *diag)
+{
+	uint64_t days = 0;
+	enum err err;
+
+	err = query_number(more, "days", PUBLISH_DAYS_MAX, &days, diag);
+	if (!err && days != 0)
+		err = action_once(desk, query, diag);
+	return err ? err : publish_now(desk, (unsigned)days, json, diag);
 }
 
 static enum err
@@ -330,7 +352,7 @@ query_post(struct desk *desk, const struct query *query, char *path,
 	char *word = path + sizeof(orders) - 1, *verb;
 
 	if (strcmp(path, "/v1/publish") == 0)
-		return publish_now(desk, json, diag);
+		return publish_act(desk, query, more, json, diag);
 	if (strcmp(path, "/v1/dry-run") == 0)
 		return dry_run(desk, more, body, json, diag);
 	if (strcmp(path, "/v1/files") == 0)
@@ -343,7 +365,7 @@ query_post(struct desk *desk, const struct query *query, char *path,
 		return diag_fail(diag, ERR_NOTFOUND, NULL,
 		    "path: there is nothing of that name");
 	*verb++ = '\0';
-	return order_act(desk, query, word, verb, json, diag);
+	return order_act(desk, query, word, verb, more, json, diag);
 }
 
 /* WORD, WORD/document, WORD/jwt. */
@@ -360,6 +382,18 @@ identity_get(struct desk *desk, char *word, const char *query,
 	return resource_document(desk, word, query, jwt, json, diag);
 }
 
+/* Then it is taken off. */
+static bool
+verb_is(char *word, const char *verb)
+{
+	char *slash = strchr(word, '/');
+
+	if (slash == NULL || strcmp(slash, verb) != 0)
+		return false;
+	*slash = '\0';
+	return true;
+}
+
 static enum err
 query_get(struct desk *desk, char *path, const char *query,
     struct buf *json, struct diag *diag)
@@ -367,10 +401,24 @@ query_get(struct desk *desk, char *path, const char *query,
 	static const char orders[] = "/v1/orders/";
 	static const char identities[] = "/v1/identities/";
 	static const char products[] = "/v1/products/";
+	static const char devices[] = "/v1/devices/";
+	static const char stations[] = "/v1/stations/";
+	char *word;
 
-	if (strncmp(path, orders, sizeof(orders) - 1) == 0)
-		return resource_order_part(desk, path + sizeof(orders) - 1,
-		    query, json, diag);
+	if (strncmp(path, orders, sizeof(orders) - 1) == 0) {
+		word = path + sizeof(orders) - 1;
+		return verb_is(word, "/reconciliation") ?
+		    resource_reconciliation(desk, word, json, diag) :
+		    resource_order_part(desk, word, query, json, diag);
+	}
+	if (strncmp(path, stations, sizeof(stations) - 1) == 0) {
+		word = path + sizeof(stations) - 1;
+		if (verb_is(word, "/exposed"))
+			return resource_exposed(desk, word, json, diag);
+	}
+	if (strncmp(path, devices, sizeof(devices) - 1) == 0)
+		return resource_device(desk, path + sizeof(devices) - 1,
+		    json, diag);
 	if (strncmp(path, identities, sizeof(identities) - 1) == 0)
 		return identity_get(desk, path + sizeof(identities) - 1,
 		    query, json, diag);

@@ -23,6 +23,7 @@ struct page {
 	struct json	 json;
 	uint64_t	 at, from, left;
 	uint32_t	 log;
+	uint64_t	 order;		/* 0: any */
 	bool		 more;
 	uint64_t	 next;		/* with more */
 };
@@ -346,9 +347,31 @@ identity_item(struct page *page, struct lookup *lookup, uint64_t index,
 	return err;
 }
 
+struct order_walk {
+	struct page	*page;
+	struct lookup	*lookup;
+	struct diag	*diag;
+};
+
+static enum err
+order_range(void *ctx, const struct store_range *range)
+{
+	const struct order_walk *walk = ctx;
+	struct page *page = walk->page;
+	uint64_t end = range->first + range->count, at = range->first;
+	enum err err = ERR_OK;
+
+	if (at < page->from)
+		at = page->from;
+	for (; !err && !page->more && at < end; at++)
+		err = identity_item(page, walk->lookup, at, walk->diag);
+	return !err && page->more ? ERR_INTERRUPTED : err;
+}
+
 static enum err
 identities_list(struct page *page, struct diag *diag)
 {
+	struct order_walk walk = { .page = page, .diag = diag };
 	struct store *store = authority_store(page->desk->authority);
 	_cleanup_lookup_ struct lookup *lookup = NULL;
 	uint64_t at = page->from;
@@ -356,6 +379,13 @@ identities_list(struct page *page, struct diag *diag)
 	enum err err;
 
 	err = lookup_new(page->desk->authority, &lookup, diag);
+	if (!err && page->order != 0) {
+		walk.lookup = lookup;
+		err = store_range_each(store, page->log,
+		    (uint32_t)page->order, RANGE_COMMITTED, order_range,
+		    &walk, diag);
+		return err == ERR_INTERRUPTED ? ERR_OK : err;
+	}
 	while (!err && !page->more) {
 		err = store_range_get(store, page->log, at, &range, NULL);
 		if (err)	/* the log ends here */
@@ -471,6 +501,24 @@ number_get(const char *text, size_t len, uint64_t max, uint64_t *ret_number,
 	return ERR_OK;
 }
 
+enum err
+query_number(const char *query, const char *name, uint64_t max,
+    uint64_t *ret_number, struct diag *diag)
+{
+	size_t len = strlen(name);
+	uint64_t number = 0;
+
+	if (query[0] == '\0')
+		return ERR_OK;
+	if (strncmp(query, name, len) != 0 || query[len] != '=' ||
+	    number_get(query + len + 1, strlen(query + len + 1), max,
+	    &number, NULL) != ERR_OK || number == 0)
+		return diag_fail(diag, ERR_INVALID, NULL, "query: allowed is "
+		    "%s (1 to %llu)", name, (unsigned long long)max);
+	*ret_number = number;
+	return ERR_OK;
+}
+
 static bool
 begins(const char **text, const char *with)
 {
@@ -498,6 +546,10 @@ page_query(struct page *page, const char *query, struct diag *diag)
 			    diag);
 			if (!err && page->left == 0)
 				page->left = 1;
+		} else if (begins(&query, "order=")) {
+			len = strcspn(query, "&");
+			err = number_get(query, len, UINT32_MAX,
+			    &page->order, diag);
 		} else if (begins(&query, "log=" LOG_BULK)) {
 			len = strcspn(query, "&");
 			err = len == 0 ? ERR_OK : ERR_INVALID;
@@ -512,7 +564,7 @@ page_query(struct page *page, const char *query, struct diag *diag)
 			break;
 	}
 	return err ? diag_fail(diag, err, NULL, "query: allowed are cursor, "
-	    "limit (1 to %d) and log (%s, %s)", PAGE_MAX, LOG_BULK,
+	    "limit (1 to %d), order and log (%s, %s)", PAGE_MAX, LOG_BULK,
 	    LOG_ONLINE) : ERR_OK;
 }
 

@@ -163,8 +163,8 @@ control_send(int control, char octet, int fd)
 		data.head.cmsg_len = CMSG_LEN(sizeof(int));
 		memcpy(CMSG_DATA(&data.head), &fd, sizeof(fd));
 	}
-	return sendmsg(control, &message, MSG_NOSIGNAL) == 1 ? ERR_OK :
-	    ERR_IO;
+	return sendmsg(control, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == 1 ?
+	    ERR_OK : ERR_IO;
 }
 
 enum err

@@ -23,6 +23,8 @@
 #define BACKOFF_MOST_NS		INT64_C(5000000000)
 #define LIVED_NS		INT64_C(30000000000)	/* well enough */
 #define STOP_NS			INT64_C(25000000000)
+#define SILENT_NS		INT64_C(30000000000)	/* of the authority */
+#define STARTS_NS		INT64_C(15000000000)	/* a front, at most */
 #define ARGS_MAX		24
 #define FD_ABOVE		64	/* where nothing is overwritten */
 
@@ -41,6 +43,8 @@ struct supervisor {
 	int			 monitors[FRONTS_MAX];
 	int			 control, signals, publish;
 	bool			 ready, stopping;
+	bool			 silent;	/* the authority; was told */
+	int64_t			 heard_ns;	/* of it */
 	int64_t			 stop_ns;	/* by then all are gone */
 	int			 status;	/* of the authority */
 	sigset_t		 before;	/* signals of children */
@@ -297,6 +301,47 @@ signals_take(struct supervisor *s)
 	}
 }
 
+/* The one that was there when this was said may be gone already. */
+static void
+front_deaf(struct supervisor *s, unsigned place)
+{
+	struct child *front = &s->fronts[place % FRONTS_MAX];
+	char text[80];
+
+	if (front->pid <= 0 || s->stopping ||
+	    time_monotonic_ns() - front->started_ns < STARTS_NS)
+		return;
+	(void)snprintf(text, sizeof(text), "front %u hangs: it is killed, and"
+	    " started again", place);
+	log_line("supervisor", text);
+	(void)kill(front->pid, SIGKILL);
+}
+
+/* It is not killed: one large request, a file of a million names say, can take
+ * it as long, and would be lost each time. */
+static void
+authority_listen(struct supervisor *s, bool heard)
+{
+	int64_t now = time_monotonic_ns();
+	char text[80];
+
+	if (heard && s->silent) {
+		(void)snprintf(text, sizeof(text), "the authority answers "
+		    "again, after %lld seconds",
+		    (long long)(now - s->heard_ns) / 1000000000);
+		log_line("supervisor", text);
+	}
+	if (heard) {
+		s->heard_ns = now;
+		s->silent = false;
+	} else if (s->ready && !s->stopping && !s->silent &&
+	    now - s->heard_ns > SILENT_NS) {
+		s->silent = true;
+		log_line("supervisor", "the authority does not answer: it "
+		    "hangs, or one request takes it very long");
+	}
+}
+
 static void
 control_take(struct supervisor *s)
 {
@@ -312,6 +357,9 @@ control_take(struct supervisor *s)
 	}
 	if (fd >= 0)
 		(void)close(fd);
+	authority_listen(s, true);
+	if ((unsigned char)octet >= CONTROL_DEAF)
+		front_deaf(s, (unsigned char)octet - CONTROL_DEAF);
 	if (octet != CONTROL_READY || s->ready)
 		return;
 	s->ready = true;
@@ -328,6 +376,7 @@ work_due(struct supervisor *s)
 	int64_t now = time_monotonic_ns(), next = now + 1000000000;
 	unsigned i;
 
+	authority_listen(s, false);
 	if (s->stopping && now > s->stop_ns) {
 		tell_all(s, SIGKILL);
 		if (s->authority.pid > 0)

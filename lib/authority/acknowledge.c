@@ -337,13 +337,12 @@ acknowledge_head_verify(struct authority *authority, struct bytes encoded,
 }
 
 enum err
-acknowledge_answer_get(struct authority *authority, struct bytes result,
+acknowledge_answer_peek(struct bytes result,
     struct acknowledge_answer *ret_answer, struct diag *diag)
 {
-	struct acknowledge_answer answer;
+	struct acknowledge_answer answer = { .encoded = BYTES_NONE };
 	uint64_t outcome;
 	struct cbor c;
-	enum err err;
 
 	cbor_open(&c, result);
 	cbor_get_array_sized(&c, 2);
@@ -354,6 +353,20 @@ acknowledge_answer_get(struct authority *authority, struct bytes result,
 		return diag_fail(diag, ERR_SYNTAX, NULL,
 		    "acknowledgement: the answer is not one");
 	answer.outcome = (enum acknowledge_outcome)outcome;
+	*ret_answer = answer;
+	return ERR_OK;
+}
+
+enum err
+acknowledge_answer_get(struct authority *authority, struct bytes result,
+    struct acknowledge_answer *ret_answer, struct diag *diag)
+{
+	struct acknowledge_answer answer;
+	enum err err;
+
+	err = acknowledge_answer_peek(result, &answer, diag);
+	if (err)
+		return err;
 	err = signed_by_us(authority, answer.encoded, &answer.acknowledged,
 	    diag);
 	if (!err)

@@ -38,6 +38,11 @@ MUST_USE enum err acknowledge_answer_get(struct authority *,
     struct bytes result, struct acknowledge_answer *ret_answer,
     struct diag *);
 
+/* The same without what was acknowledged: that is to be read, once its signer
+ * is known. */
+MUST_USE enum err acknowledge_answer_peek(struct bytes result,
+    struct acknowledge_answer *ret_answer, struct diag *);
+
 /* Between two new ones to a station over the network. */
 #define ACKNOWLEDGE_GAP_S	3
 /*

@@ -462,12 +462,10 @@ claim_take(struct claiming *c, struct buf *result)
 static enum err
 birth_stands(struct claiming *c)
 {
-	struct store_status row;
 	enum status status;
 	enum err err;
 
-	err = status_get(c->authority, c->birth.log, c->birth.index, &status,
-	    &row, c->diag);
+	err = field_birth_status(c->authority, &c->birth, &status, c->diag);
 	if (err || status != STATUS_REVOKED)
 		return err;
 	return diag_fail(c->diag, ERR_CONFLICT, NULL, "claim: the identity "

@@ -107,11 +107,11 @@ entry_field(struct device_replay *r, const struct operation *operation,
 		what = cbor_get_uint(&cbor);
 		birth_get(&cbor, &birth);
 		index = 0;
-		if (what == FIELD_REFUSED)
+		if (what == FIELD_REFUSED || what == FIELD_OUTLIVED)
 			cbor_get_null(&cbor);
 		else
 			index = cbor_get_uint(&cbor);
-		if (what < FIELD_ISSUED || what > FIELD_REFUSED)
+		if (what < FIELD_ISSUED || what > FIELD_OUTLIVED)
 			cbor_fail(&cbor, "no event");
 		if (cbor_ok(&cbor))
 			err = event_add(r, operation, (unsigned)what, &birth,
@@ -183,6 +183,7 @@ struct device {
 	uint64_t		 replaced[PRODUCT_ATTEMPTS_MAX];
 	bool			 leaves;	/* what was confirmed before */
 	uint64_t		 leaving;
+	bool			 outlived;	/* its birth */
 };
 
 /* Another request took the place of the one that waited. */
@@ -225,6 +226,11 @@ device_field(struct device *d, const struct event *event)
 			return false;
 		else
 			d->leaves = false;
+		return true;
+	case FIELD_OUTLIVED:
+		if (d->outlived || !row->has_current)
+			return false;
+		d->outlived = true;
 		return true;
 	default:
 		row->events++;

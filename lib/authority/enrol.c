@@ -401,6 +401,30 @@ enrol_supersede(struct enrol *e, const struct address *birth, uint64_t index,
 	return ERR_OK;
 }
 
+enum err
+enrol_outlive(struct enrol *e, const struct address *birth,
+    struct diag *diag)
+{
+	const struct status_range *range = e->superseded.ranges;
+	struct store_status row;
+	enum status status;
+	size_t i;
+	enum err err;
+
+	for (i = 0; i < e->superseded.count; i++, range++)
+		if (range->log == birth->log && range->first == birth->index)
+			return ERR_OK;	/* in this turn */
+	err = status_get(e->authority, birth->log, birth->index, &status,
+	    &row, diag);
+	if (err || status == STATUS_REVOKED)
+		return err;
+	err = status_ranges_add(&e->superseded, birth->log, birth->index, 1,
+	    diag);
+	if (!err)
+		enrol_event(e, FIELD_OUTLIVED, birth, false, 0);
+	return err;
+}
+
 /* What became of whom is one entry, and it revokes what was superseded. */
 static enum err
 turn_record(struct enrol *e, struct diag *diag)

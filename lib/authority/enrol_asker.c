@@ -245,6 +245,7 @@ static enum err
 asker_standing(struct enrol *e, struct asker *asker,
     struct enrol_result *result, struct diag *diag)
 {
+	enum status status = STATUS_REVOKED;
 	enum err err = ERR_OK;
 
 	if (asker->foreign != NULL)
@@ -264,11 +265,16 @@ asker_standing(struct enrol *e, struct asker *asker,
 		return err == ERR_NOTFOUND ? diag_fail(diag, ERR_CORRUPT,
 		    NULL, "registry: the device of " LOG_ONLINE "/%ju is gone",
 		    (uintmax_t)asker->address.index) : err;
-	/* born in the field: what came after has its place */
-	err = standing_check(e, &asker->birth, asker->birth.log ==
-	    LOG_ONLINE_NUMBER, result, diag);
+	/* what came after has its place, if that stands */
+	err = field_birth_status(e->authority, &asker->birth, &status, diag);
+	if (!err)
+		err = standing_check(e, &asker->birth, asker->birth.log ==
+		    LOG_ONLINE_NUMBER || status != STATUS_REVOKED, result,
+		    diag);
 	if (!err && !enrol_decided(result))
-		err = standing_check(e, &asker->address, false, result, diag);
+		err = standing_check(e, &asker->address, asker->address.log !=
+		    LOG_ONLINE_NUMBER && status != STATUS_REVOKED, result,
+		    diag);
 	if (!err && !enrol_decided(result) &&
 	    asker->address.log == LOG_ONLINE_NUMBER)
 		err = standing_check(e, &asker->enrolment.basis, true, result,

@@ -294,6 +294,10 @@ void	enrol_event(struct enrol *, enum field_event,
 MUST_USE enum err enrol_supersede(struct enrol *,
     const struct address *birth, uint64_t index, struct diag *);
 
+/* So is its birth, unless that is revoked already. */
+MUST_USE enum err enrol_outlive(struct enrol *, const struct address *birth,
+    struct diag *);
+
 /* Products, templates, signer: load them if they may have changed. */
 MUST_USE enum err enrol_load(struct enrol *, struct diag *);
 void	enrol_unload(struct enrol *);

@@ -305,6 +305,8 @@ pending_supersede(struct submission *s)
 static enum err
 confirm_pending(struct submission *s)
 {
+	const struct enrol_product *product = enrol_product_by_name(s->enrol,
+	    s->asker.kind.product);
 	struct field_device *device = &s->asker.device;
 	enum err err = ERR_OK;
 
@@ -313,6 +315,8 @@ confirm_pending(struct submission *s)
 	if (device->has_current)
 		err = enrol_supersede(s->enrol, &s->asker.birth,
 		    device->current, s->diag);
+	if (!err && product != NULL && product->product.field.supersedes)
+		err = enrol_outlive(s->enrol, &s->asker.birth, s->diag);
 	device->has_current = true;
 	device->current = device->pending;
 	device->has_pending = false;

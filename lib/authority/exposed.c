@@ -73,11 +73,12 @@ identity_count(struct exposing *e, const struct address *birth)
 
 	err = status_get(e->authority, birth->log, birth->index, &status,
 	    &row, e->diag);
-	if (err || status == STATUS_REVOKED)
+	if (err)
 		return err;
-	e->found.identities++;
-	if (!e->owned)
-		return ERR_OK;
+	e->found.identities += status != STATUS_REVOKED;
+	err = field_birth_status(e->authority, birth, &status, e->diag);
+	if (err || status == STATUS_REVOKED || !e->owned)
+		return err;
 	err = field_device_get(e->authority, birth, &device, e->diag);
 	if (err && err != ERR_NOTFOUND)
 		return err;
@@ -128,8 +129,9 @@ pack_count(struct exposing *e, const struct store_order *order)
 	if (!err)
 		err = store_range_each(e->authority->store, order->log,
 		    order->number, RANGE_COMMITTED, range_count, e, e->diag);
-	if (err || e->found.identities == 0 ||
-	    (!e->found.keys && e->found.codes == 0))
+	/* of what is superseded they open nothing any more */
+	e->found.keys = e->found.keys && e->found.identities > 0;
+	if (err || (!e->found.keys && e->found.codes == 0))
 		return err;
 	return e->each(e->ctx, &e->found);
 }

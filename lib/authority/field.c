@@ -412,6 +412,15 @@ field_birth(struct authority *authority, const struct address *address,
 }
 
 const char *
+field_claim_name(enum field_claim_state state)
+{
+	static const char *const names[] = { "unclaimed", "claimed",
+	    "released" };
+
+	return names[state];
+}
+
+const char *
 field_place_name(enum field_place place)
 {
 	static const char *const names[] = { "?", "birth", "earlier",
@@ -519,6 +528,31 @@ field_living(struct authority *authority, const struct address *address,
 		    LOG_ONLINE_NUMBER, device.pending };
 	*ret_living = living;
 	return ERR_OK;
+}
+
+enum err
+field_birth_status(struct authority *authority, const struct address *birth,
+    enum status *ret_status, struct diag *diag)
+{
+	struct field_living living = { .count = 0 };
+	enum status status, next;
+	struct store_status row;
+	size_t i;
+	enum err err;
+
+	err = status_get(authority, birth->log, birth->index, &status, &row,
+	    diag);
+	if (!err && status == STATUS_REVOKED && row.reason == CRL_SUPERSEDED)
+		err = field_living(authority, birth, &living, diag);
+	for (i = 1; i < living.count && status == STATUS_REVOKED && !err; i++) {
+		err = status_get(authority, living.address[i].log,
+		    living.address[i].index, &next, &row, diag);
+		if (!err)
+			status = next;
+	}
+	if (!err)
+		*ret_status = status;
+	return err;
 }
 
 struct birth_walk {

@@ -37,6 +37,7 @@ struct field_enrolment {
 enum field_claim_state {
 	FIELD_UNCLAIMED = 0, FIELD_CLAIMED = 1, FIELD_RELEASED = 2
 };
+const char *field_claim_name(enum field_claim_state);
 struct field_claim {
 	enum field_claim_state state;
 	char		owner[FIELD_OWNER_SIZE];	/* of a claimed one */
@@ -109,6 +110,10 @@ struct field_living {
 };
 MUST_USE enum err field_living(struct authority *, const struct address *,
     struct field_living *ret_living, struct diag *);
+/* The status of a birth; of one that is superseded, as a product may want it
+ * (product_field), that of what took its place: no less than that is over. */
+MUST_USE enum err field_birth_status(struct authority *,
+    const struct address *birth, enum status *ret_status, struct diag *);
 /* Of a range of births, those of devices that enrolled, by index. The callback
  * may read. */
 MUST_USE enum err field_births_each(struct authority *,

@@ -1,5 +1,6 @@
 /* What keeps names unique before anything is made. */
 #include "lib/authority/association.h"
+#include "lib/authority/field.h"
 #include "lib/authority/names_internal.h"
 #include "lib/authority/status.h"
 
@@ -211,7 +212,6 @@ records_against(struct coming *c, const struct store_range *range,
 {
 	struct address address = { .log = range->log };
 	const struct report_record *record;
-	struct store_status row;
 	enum status status;
 	uint32_t i;
 	size_t k;
@@ -222,8 +222,8 @@ records_against(struct coming *c, const struct store_range *range,
 		if (!association_live(record) || record->name_count == 0)
 			continue;
 		address.index = range->first + i;
-		err = status_get(c->authority, address.log, address.index,
-		    &status, &row, c->diag);
+		err = field_birth_status(c->authority, &address, &status,
+		    c->diag);
 		for (k = 0; !err && status != STATUS_REVOKED &&
 		    k < record->name_count; k++)
 			err = reported_against(c, &address,

@@ -44,7 +44,8 @@ enum operation_kind {
 	OPERATION_TEMPLATE = 9,
 	OPERATION_RESERVE = 10,	/* [log, first, count]: before one is signed */
 	/* [[[what, log and index of birth, index / null], ...]]: a turn of
-	 * enrolment (enrol.h); what is FIELD_SUPERSEDED is revoked by it */
+	 * enrolment (enrol.h); what is FIELD_SUPERSEDED or
+	 * FIELD_OUTLIVED is revoked by it */
 	OPERATION_FIELD = 11,
 	/* [DNS name, SHA-256 of the certificate, its end]: made for a server
 	 * of our own (server_certificate.h) */
@@ -63,7 +64,8 @@ const char *operation_kind_name(unsigned kind);
 /* What an entry of OPERATION_FIELD says of an identity. */
 enum field_event {
 	FIELD_ISSUED = 1, FIELD_CONFIRMED = 2, FIELD_SUPERSEDED = 3,
-	FIELD_REFUSED = 4	/* a key more for who has one: no index */
+	FIELD_REFUSED = 4,	/* a key more for who has one: no index */
+	FIELD_OUTLIVED = 5	/* the birth itself is superseded: no index */
 };
 
 struct operation_head {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/identity/delivery.h"
 
 void
 order_counts_release(struct order_counts *counts)
@@ -16,22 +17,25 @@ enum err
 order_counts_add(struct order_counts *counts, uint32_t order, uint64_t count,
     struct diag *diag)
 {
-	size_t i;
+	size_t i = counts->count, cap = counts->cap * 2 + 16;
+	struct order_count *more;
 
-	if (counts->orders == NULL)
-		counts->orders = calloc(ORDER_COUNTS_MAX,
-		    sizeof(*counts->orders));
-	if (counts->orders == NULL)
-		return diag_nomem(diag);
-	for (i = 0; i < counts->count; i++)
-		if (counts->orders[i].order == order)
-			break;
-	if (i == ORDER_COUNTS_MAX)
+	/* mostly it is the last one again */
+	while (i > 0 && counts->orders[i - 1].order != order)
+		i--;
+	if (i > 0) {
+		counts->orders[i - 1].count += count;
 		return ERR_OK;
-	if (i == counts->count)
-		counts->orders[counts->count++] = (struct order_count){
-			order, 0 };
-	counts->orders[i].count += count;
+	}
+	if (counts->count == counts->cap) {
+		more = reallocarray(counts->orders, cap, sizeof(*more));
+		if (more == NULL)
+			return diag_nomem(diag);
+		counts->orders = more;
+		counts->cap = cap;
+	}
+	counts->orders[counts->count++] = (struct order_count){ order,
+		count };
 	return ERR_OK;
 }
 
@@ -90,12 +94,14 @@ order_product_get(struct authority *authority, uint32_t number,
     struct order_product *ret_product, struct diag *diag)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct order_product found = { .name = "" };
+	struct store_device_list list;
 	struct store_object product;
 	struct store_order order;
 	enum err err;
 
 	if (number == 0) {
-		*ret_product = (struct order_product){ .name = "" };
+		*ret_product = found;
 		return ERR_OK;
 	}
 	err = store_order_get(authority->store, number, &order, diag);
@@ -104,9 +110,16 @@ order_product_get(struct authority *authority, uint32_t number,
 		    order.product, &body, &product, diag);
 	if (err)
 		return err;
-	(void)snprintf(ret_product->name, sizeof(ret_product->name), "%s",
-	    product.name);
-	(void)snprintf(ret_product->version, sizeof(ret_product->version),
-	    "%s", product.version);
+	err = store_device_list_get(authority->store, number, &list, NULL);
+	if (err && err != ERR_NOTFOUND)
+		return diag_fail(diag, err, NULL, "order %u: its list of "
+		    "devices cannot be read", number);
+	(void)snprintf(found.name, sizeof(found.name), "%s", product.name);
+	(void)snprintf(found.version, sizeof(found.version), "%s",
+	    product.version);
+	(void)snprintf(found.mode, sizeof(found.mode), "%s", err ? "" :
+	    order_mode_name((enum order_mode)list.mode));
+	found.ordered = order.count;
+	*ret_product = found;
 	return ERR_OK;
 }

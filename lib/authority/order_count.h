@@ -6,15 +6,13 @@
 
 #include "lib/authority/status.h"
 
-#define ORDER_COUNTS_MAX	1000	/* told apart; of others nothing */
-
 struct order_count {
 	uint32_t	order;		/* 0: of none, issued in the field */
 	uint64_t	count;
 };
 struct order_counts {
 	struct order_count	*orders;	/* owned */
-	size_t			 count;
+	size_t			 count, cap;
 };
 void	order_counts_release(struct order_counts *);
 #define _cleanup_order_counts_						\
@@ -30,10 +28,14 @@ MUST_USE enum err order_counts_of(struct authority *,
     const struct status_range *, size_t count, struct order_counts *,
     struct diag *);
 
-/* What an order is of; order 0: both are "". */
+#define ORDER_MODE_SIZE	16
+/* What an order is of; of order 0 nothing. */
 struct order_product {
-	char	name[STORE_NAME_MAX + 1];
-	char	version[STORE_NAME_MAX + 1];
+	char		name[STORE_NAME_MAX + 1];
+	char		version[STORE_NAME_MAX + 1];
+	uint64_t	ordered;
+	char		mode[ORDER_MODE_SIZE];	/* of its list of devices; "":
+						 * it has none */
 };
 MUST_USE enum err order_product_get(struct authority *, uint32_t order,
     struct order_product *ret_product, struct diag *);

@@ -14,9 +14,12 @@
 
 #include "lib/authority/authority.h"
 
+#define WORKERS_MAX	64
+
 struct order_run {
 	uint32_t	 number;	/* of the order */
-	unsigned	 workers;	/* 0: one for each processor */
+	unsigned	 workers;	/* to WORKERS_MAX; 0: one for each
+					 * processor */
 	int64_t		 now;
 	/* told the identities committed so far; may be NULL */
 	void		(*progress)(void *ctx, uint64_t done);

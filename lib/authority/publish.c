@@ -617,6 +617,8 @@ publish_within(struct publishing *all)
 		err = operation_head(all->authority, &all->head, all->diag);
 	if (!err)
 		err = published_check(all->authority, &all->head, all->diag);
+	if (!err)	/* what is gone of it */
+		err = signer_publish(all->authority, all->diag);
 	for (i = 0; i < all->count && !err; i++)
 		err = log_publish(all, &all->logs[i]);
 	return err;

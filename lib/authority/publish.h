@@ -62,8 +62,26 @@ struct publish {
 MUST_USE enum err authority_publish_status(struct authority *,
     const struct publish *, struct diag *);
 
-/* ERR_NOTFOUND: nothing was published yet; ERR_CORRUPT. */
+/* ERR_NOTFOUND: nothing was published yet; ERR_CORRUPT. By the record: what
+ * lies in publish/ is for the next two to say. */
 MUST_USE enum err authority_published(struct authority *, const char *log,
     struct published *ret_published, struct diag *);
+
+/* The same, with number and times of the CRL that lies there, which is opened
+ * for it; number 0: there is none that is one of ours. */
+MUST_USE enum err authority_published_crl(struct authority *, const char *log,
+    struct published *ret_published, struct diag *);
+
+enum publish_lack {
+	PUBLISH_MISSING,	/* or empty */
+	PUBLISH_OTHER,		/* no CRL, or not the last one */
+	PUBLISH_HIDDEN		/* others cannot read it */
+};
+/* Tell of each place in publish/ that is not as it was published: folders,
+ * trust.pem, CRLs, status lists, checkpoints; not of tiles. The authority is
+ * unlocked. ERR_CORRUPT, ERR_IO. */
+MUST_USE enum err authority_published_look(struct authority *,
+    void (*lacks)(void *ctx, const char *path, enum publish_lack), void *ctx,
+    struct diag *);
 
 #endif

@@ -426,6 +426,7 @@ look_at(const struct publication *p, const struct file *file, uint64_t size,
 	    crl.number.len);
 	look->number = get_be64(number);
 	look->time = crl.this_update;
+	look->next = crl.next_update;
 	if (look->number > p->what.number || look->time > p->what.this_update)
 		err = look_verify(p, file, (uint64_t)(crl.tbs.ptr - octets),
 		    &crl, &good, diag);

@@ -29,6 +29,7 @@ struct look {
 	bool		there;	/* a CRL of ours */
 	uint64_t	number;
 	int64_t		time;	/* thisUpdate */
+	int64_t		next;	/* nextUpdate */
 };
 /* Its signature is checked only when it is ahead of what p->what says. An
  * error: it could not be read. */

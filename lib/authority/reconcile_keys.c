@@ -1,6 +1,7 @@
 /* Names that only the line knows, and devices: each in one live identity. */
 #include <stdlib.h>
 
+#include "lib/authority/field.h"
 #include "lib/authority/reconcile_internal.h"
 
 /* Could somebody else's names be like those of the line? */
@@ -233,14 +234,12 @@ static enum err
 live_get(struct keys *k, const struct address *address,
     struct associations *a, struct report_record *ret_record, bool *ret_live)
 {
-	struct store_status row;
 	struct store_range range;
 	enum status status;
 	enum err err;
 
 	*ret_live = false;
-	err = status_get(k->authority, address->log, address->index, &status,
-	    &row, k->diag);
+	err = field_birth_status(k->authority, address, &status, k->diag);
 	if (err || status == STATUS_REVOKED)
 		return err;
 	err = store_range_get(k->authority->store, address->log,
@@ -331,7 +330,6 @@ name_try(void *ctx, uint32_t log, uint64_t index)
 	struct name_walk *walk = ctx;
 	struct report_record record;
 	struct reported reported;
-	struct store_status row;
 	enum status status;
 	size_t i;
 	enum err err;
@@ -341,7 +339,7 @@ name_try(void *ctx, uint32_t log, uint64_t index)
 	err = association_find(walk->authority, &address, &a, &record,
 	    &reported, walk->diag);
 	if (!err)
-		err = status_get(walk->authority, log, index, &status, &row,
+		err = field_birth_status(walk->authority, &address, &status,
 		    walk->diag);
 	if (err)
 		return err;

@@ -257,12 +257,12 @@ replay_void(struct status_replay *r, const struct operation *operation,
 }
 
 /* [[[what, log and index of birth, index / null], ...]]: what another
- * identity took the place of is revoked. */
+ * identity took the place of is revoked, be it the birth. */
 static enum err
 replay_field(struct status_replay *r, const struct operation *operation,
     struct diag *diag)
 {
-	uint64_t what, index;
+	uint64_t what, log, index;
 	struct cbor cbor;
 	size_t events, i;
 	enum err err;
@@ -274,14 +274,18 @@ replay_field(struct status_replay *r, const struct operation *operation,
 	for (i = 0; i < events && cbor_ok(&cbor) && !err; i++) {
 		cbor_get_array_sized(&cbor, 4);
 		what = cbor_get_uint(&cbor);
-		cbor_skip(&cbor);
-		cbor_skip(&cbor);
-		if (what != FIELD_SUPERSEDED) {
-			cbor_skip(&cbor);
-			continue;
-		}
+		log = cbor_get_uint(&cbor);
 		index = cbor_get_uint(&cbor);
-		err = touch_add(r, LOG_ONLINE_NUMBER, index, 1, diag);
+		if (what == FIELD_SUPERSEDED) {
+			log = LOG_ONLINE_NUMBER;
+			index = cbor_get_uint(&cbor);
+		} else {
+			cbor_skip(&cbor);
+		}
+		if (log > UINT32_MAX)
+			cbor_fail(&cbor, "no log");
+		else if (what == FIELD_SUPERSEDED || what == FIELD_OUTLIVED)
+			err = touch_add(r, (uint32_t)log, index, 1, diag);
 	}
 	if (!err && !cbor_close(&cbor))
 		err = bad_entry(operation, "no turn of enrolment", diag);

@@ -266,6 +266,52 @@ test_enrolments(void **state)
 	said(f, "is of another device");
 }
 
+/* Its birth is superseded, as an entry says. */
+static void
+outlived(struct field *f, size_t device)
+{
+	struct authority *authority = f->w->authority;
+	struct status_change change = { .action = STATUS_REVOKE,
+	    .reason = CRL_SUPERSEDED, .log = LOG_BULK_NUMBER,
+	    .first = f->devices[device].index, .count = 1 };
+	_cleanup_buf_ struct buf body = BUF_INIT;
+	struct status_count count = { 0 };
+	struct operation operation;
+
+	cbor_put_array(&body, 1);
+	cbor_put_array(&body, 1);
+	cbor_put_array(&body, 4);
+	cbor_put_uint(&body, FIELD_OUTLIVED);
+	cbor_put_uint(&body, LOG_BULK_NUMBER);
+	cbor_put_uint(&body, change.first);
+	cbor_put_null(&body);
+	good(store_begin(authority_store(authority), NULL), NULL);
+	good(operation_append(authority, OPERATION_FIELD, NOW,
+	    buf_bytes(&body), &operation, NULL), NULL);
+	change.time = operation.time;
+	change.operation = operation.seq;
+	good(status_apply(authority, &change, &count, NULL), NULL);
+	good(store_commit(authority_store(authority), NULL), NULL);
+}
+
+/* Once, and by what was confirmed. */
+static void
+test_outlived(void **state)
+{
+	struct field *f = *state;
+
+	field_fill(f);
+	outlived(f, 0);
+	said(f, NULL);
+	outlived(f, 0);
+	said(f, "cannot have been");
+	(void)field_fresh(state);
+	f = *state;
+	field_fill(f);
+	outlived(f, 1);
+	said(f, "cannot have been");
+}
+
 int
 main(void)
 {
@@ -274,6 +320,7 @@ main(void)
 		cmocka_unit_test_setup(test_gone, field_fresh),
 		cmocka_unit_test_setup(test_enrolment_gone, field_fresh),
 		cmocka_unit_test_setup(test_enrolments, field_fresh),
+		cmocka_unit_test_setup(test_outlived, field_fresh),
 	};
 
 	return cmocka_run_group_tests(tests, field_make, field_free);

@@ -524,6 +524,93 @@ test_reported_rest(void **state)
 	all_verified(f);
 }
 
+static enum status
+birth_status(struct field *f, const struct doorbell *device)
+{
+	struct store_status row = { .reason = CRL_SUPERSEDED };
+	enum status status;
+
+	good(status_get(f->w->authority, LOG_BULK_NUMBER, device->index,
+	    &status, &row, NULL), NULL);
+	assert_int_equal(row.reason, CRL_SUPERSEDED);
+	return status;
+}
+
+/* What names, claims and reports go by. */
+static void
+device_stands(struct field *f, const struct doorbell *device,
+    enum status want)
+{
+	const struct address birth = { LOG_BULK_NUMBER, device->index };
+	enum status status;
+
+	good(field_birth_status(f->w->authority, &birth, &status, NULL),
+	    NULL);
+	assert_int_equal(status, want);
+}
+
+/* The identity of the factory was a whole one: used no more, it is superseded,
+ * with what is confirmed next by who had confirmed before, too. It is consumed
+ * all the same, and what took its place goes on, while that stands. */
+static void
+test_outlived(void **state)
+{
+	static const enum report_state states[DEVICES] = { REPORT_SCRAPPED,
+	    REPORT_INJECTED, 0, 0 };
+	_cleanup_answered_ struct answered a = ANSWERED_INIT,
+	    b = ANSWERED_INIT;
+	_cleanup_asked_ struct asked first = ASKED_INIT, asked = ASKED_INIT;
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[0], *early = &f->devices[1];
+	struct enrol *e = opened(f);
+	struct diag diag = DIAG_INIT;
+	struct product product;
+	unsigned reason;
+
+	(void)enrolled(f, e, early);
+	assert_int_equal(birth_status(f, early), STATUS_VALID);
+	doorbell_read("2.0.0", &product);
+	product.field.supersedes = true;
+	product_put(f->w, &product);
+	asked_enrol(f, &first, DEVICE_ENROL, &device->birth);
+	assert_int_equal(ask(f, e, &first, &a), ENROL_DONE);
+	assert_int_equal(birth_status(f, device), STATUS_VALID);
+	credential_take(f, &first, a.index, &device->now);
+	assert_int_equal(confirm(f, e, &device->now, a.package, &b),
+	    ENROL_DONE);
+	assert_int_equal(birth_status(f, device), STATUS_REVOKED);
+	device_stands(f, device, STATUS_VALID);
+	asked_enrol(f, &asked, DEVICE_ENROL, &device->birth);
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_CONSUMED);
+	/* an owner gave it up for a while */
+	status_set(f, STATUS_SUSPEND, CRL_CERTIFICATE_HOLD,
+	    LOG_ONLINE_NUMBER, a.index);
+	device_stands(f, device, STATUS_SUSPENDED);
+	asked_enrol(f, &asked, DEVICE_RENEW, &device->now);
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_SUSPENDED);
+	status_set(f, STATUS_RESUME, 0, LOG_ONLINE_NUMBER, a.index);
+	/* confirmed by asking on */
+	asked_enrol(f, &asked, DEVICE_RENEW, &early->now);
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_DONE);
+	credential_take(f, &asked, b.index, &early->now);
+	asked_enrol(f, &asked, DEVICE_RENEW, &early->now);
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_DONE);
+	assert_int_equal(birth_status(f, early), STATUS_REVOKED);
+	credential_take(f, &asked, b.index, &early->now);
+	assert_int_equal(confirm(f, e, &early->now, b.package, &b),
+	    ENROL_DONE);
+	/* what took its place is given up */
+	assert_int_equal(report_load(f, 1, false, states), 1);
+	assert_int_equal(status_of(f, a.index, &reason), STATUS_REVOKED);
+	assert_int_equal(reason, CRL_CESSATION_OF_OPERATION);
+	device_stands(f, device, STATUS_REVOKED);
+	asked_enrol(f, &asked, DEVICE_ENROL, &device->birth);
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_SUPERSEDED);
+	good(operation_replay(f->w->authority, NULL, NULL, &diag), &diag);
+	enrol_close(&e);
+	all_verified(f);
+}
+
 /* Out of a pack that is not complete nobody should have an identity: who has
  * all the same keeps nothing. */
 static void
@@ -658,6 +745,7 @@ main(void)
 		cmocka_unit_test_setup(test_station_lost, field_fresh),
 		cmocka_unit_test_setup(test_reported, field_fresh),
 		cmocka_unit_test_setup(test_reported_rest, field_fresh),
+		cmocka_unit_test_setup(test_outlived, field_fresh),
 		cmocka_unit_test_setup(test_cancelled, field_fresh),
 		cmocka_unit_test_setup(test_expired, field_fresh),
 		cmocka_unit_test_setup(test_events, field_fresh),

@@ -2,6 +2,17 @@
  * report_read.c. */
 #include "lib/identity/report_internal.h"
 
+const char *
+report_anchor_name(enum report_anchor anchor)
+{
+	static const char *const names[] = { [REPORT_UNANCHORED] = "",
+	    [REPORT_TPM] = "tpm", [REPORT_ACKNOWLEDGED] = "acknowledgement",
+	    [REPORT_FILE] = "file", [REPORT_PROGRAM] = "program" };
+
+	return (size_t)anchor < sizeof(names) / sizeof(names[0]) ?
+	    names[anchor] : "";
+}
+
 static bool
 text_good(struct bytes text, size_t min, size_t max)
 {

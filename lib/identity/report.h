@@ -76,6 +76,8 @@ enum report_anchor {
 	REPORT_FILE = 3,	/* a file elsewhere */
 	REPORT_PROGRAM = 4	/* a program of the operator's */
 };
+/* "tpm", "acknowledgement", "file", "program"; "" of no other. */
+const char *report_anchor_name(enum report_anchor);
 
 /* Views belong to who filled it in; in a reader's callback they last until it
  * returns. */

@@ -157,6 +157,9 @@ struct product_field {
 	uint32_t	est;
 	/* an owner claims a device before it enrols */
 	bool		claim;
+	/* the identity that a device was born with, which is more than a way
+	 * in, is revoked as superseded once another is confirmed */
+	bool		supersedes;
 	/* bootstrap names a registered manufacturer, whose CA issued what
 	 * devices enrol with; so many of them may. 0: a product */
 	uint32_t	devices;

@@ -44,8 +44,9 @@ enum key {
 };
 
 /* What a field section says beyond its four numbers. */
-enum field_key { FIELD_CLAIM = 1, FIELD_DEVICES = 2 };
+enum field_key { FIELD_CLAIM = 1, FIELD_DEVICES = 2, FIELD_BIRTH = 3 };
 #define CLAIM_REQUIRED	1
+#define BIRTH_SUPERSEDED 1
 
 static void
 text_put(struct buf *out, enum key key, const char *text)
@@ -157,7 +158,8 @@ names_put(struct buf *out, const struct product *p)
 static void
 field_put(struct buf *out, const struct product_field *field)
 {
-	size_t more = (size_t)field->claim + (field->devices > 0);
+	size_t more = (size_t)field->claim + (field->devices > 0) +
+	    (size_t)field->supersedes;
 
 	if (field->bootstrap[0] == '\0')
 		return;
@@ -177,6 +179,10 @@ field_put(struct buf *out, const struct product_field *field)
 	if (field->devices > 0) {
 		cbor_put_uint(out, FIELD_DEVICES);
 		cbor_put_uint(out, field->devices);
+	}
+	if (field->supersedes) {
+		cbor_put_uint(out, FIELD_BIRTH);
+		cbor_put_uint(out, BIRTH_SUPERSEDED);
 	}
 }
 
@@ -441,8 +447,13 @@ field_more_get(struct cbor *c, struct product_field *field)
 		cbor_fail(c, "field: nothing more is left out");
 	for (i = 0; i < count && cbor_ok(c); i++) {
 		key = cbor_get_uint(c);
-		if (key <= last || key > FIELD_DEVICES) {
+		if (key <= last || key > FIELD_BIRTH) {
 			cbor_fail(c, "field: not known to this build");
+		} else if (key == FIELD_BIRTH) {
+			field->supersedes = true;
+			if (cbor_get_uint(c) != BIRTH_SUPERSEDED)
+				cbor_fail(c, "field: birth: it is superseded,"
+				    " or left out");
 		} else if (key == FIELD_DEVICES) {
 			field->devices = number_get(c, PRODUCT_EST_MAX);
 			if (field->devices == 0)

@@ -388,7 +388,8 @@ rule_field(const struct product *p, struct fault *f)
 
 	if (field->bootstrap[0] == '\0') {
 		if (field->attempts != 0 || field->grace_days != 0 ||
-		    field->est != 0 || field->claim || field->devices != 0)
+		    field->est != 0 || field->claim || field->devices != 0 ||
+		    field->supersedes)
 			return fault_set(f, ERR_INVALID, "field",
 			    "names no bootstrap product");
 		return rule_births(p, false, f);
@@ -400,6 +401,10 @@ rule_field(const struct product *p, struct fault *f)
 	if (field->devices > 0 && field->claim)
 		return fault_set(f, ERR_UNSUPPORTED, "field", "devices of a "
 		    "manufacturer have no claim codes: claim: none");
+	if (field->devices > 0 && field->supersedes)
+		return fault_set(f, ERR_UNSUPPORTED, "field", "devices of a "
+		    "manufacturer are born with the first identity that they "
+		    "are issued: birth: kept");
 	if (field->devices > PRODUCT_EST_MAX)
 		return fault_set(f, ERR_INVALID, "field", "devices: how "
 		    "many of the manufacturer's may enrol: 1 to %d",

@@ -693,6 +693,23 @@ claim_read(struct yamlfile *y, const struct yamlfile_key *key,
 }
 
 static enum err
+birth_read(struct yamlfile *y, const struct yamlfile_key *key,
+    yaml_node_t *node, void *target)
+{
+	static const struct yamlfile_choice kinds[] = {
+		{ "kept", 0, true }, { "superseded", 1, true },
+	};
+	struct product *p = target;
+	int value = 0;
+	enum err err;
+
+	(void)key;
+	err = yamlfile_choice(y, node, kinds, COUNT(kinds), &value);
+	p->field.supersedes = value != 0;
+	return err;
+}
+
+static enum err
 field_read(struct yamlfile *y, const struct yamlfile_key *key,
     yaml_node_t *node, void *target)
 {
@@ -706,6 +723,7 @@ field_read(struct yamlfile *y, const struct yamlfile_key *key,
 		{ "grace-days", false, grace_read, 0, 0 },
 		{ "est", false, est_read, 0, 0 },
 		{ "claim", false, claim_read, 0, 0 },
+		{ "birth", false, birth_read, 0, 0 },
 	};
 
 	(void)key;

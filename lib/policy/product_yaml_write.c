@@ -182,6 +182,8 @@ product_yaml_write(const struct product *p, struct buf *out)
 			buf_printf(out, "  est: %u\n", p->field.est);
 		if (p->field.claim)
 			buf_printf(out, "  claim: required\n");
+		if (p->field.supersedes)
+			buf_printf(out, "  birth: superseded\n");
 	}
 	return buf_err(out);
 }

@@ -133,6 +133,9 @@ test_refused(void **state)
 		{ "bootstrap: doorbell-idevid", "bootstrap: doorbell",
 		    ERR_INVALID },
 		{ "grace-days: 90", "claim: yes", ERR_INVALID },
+		{ "grace-days: 90", "birth: revoked", ERR_INVALID },
+		{ "bootstrap: doorbell-idevid", "manufacturer: acme\n"
+		    "  devices: 4\n  birth: superseded", ERR_UNSUPPORTED },
 		{ "from: birth", "from: order-csv", ERR_INVALID },
 		{ "field:\n  bootstrap: doorbell-idevid\n  attempts: 3\n"
 		    "  grace-days: 90\n", "", ERR_INVALID },
@@ -176,12 +179,40 @@ test_keys_elsewhere(void **state)
 	assert_int_equal(product_check(&p, &diag), ERR_UNSUPPORTED);
 }
 
+static void
+test_birth(void **state)
+{
+	/* the end of a field section: est 0, {3: 1} */
+	static const uint8_t end[] = { 0x00, 0xa1, 0x03, 0x01 };
+	_cleanup_buf_ struct buf encoded = BUF_INIT, both = BUF_INIT;
+	struct product p, q;
+	uint8_t *at;
+
+	(void)state;
+	assert_int_equal(parse("grace-days: 90", "birth: kept", &p, NULL),
+	    ERR_OK);
+	assert_false(p.field.supersedes);
+	assert_int_equal(parse("grace-days: 90",
+	    "birth: superseded\n  claim: required", &p, NULL), ERR_OK);
+	assert_true(p.field.supersedes && p.field.claim);
+	round_trip(&p, &both);
+	assert_int_equal(parse("grace-days: 90", "birth: superseded", &p,
+	    NULL), ERR_OK);
+	round_trip(&p, &encoded);
+	at = memmem(encoded.ptr, encoded.len, end, sizeof(end));
+	assert_non_null(at);
+	at[3] = 0;
+	assert_int_not_equal(product_decode(buf_bytes(&encoded), &q, NULL),
+	    ERR_OK);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_claim),
+		cmocka_unit_test(test_birth),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_keys_elsewhere),
 	};

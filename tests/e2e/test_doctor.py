@@ -551,6 +551,31 @@ def test_published(eco):
         assert len(report.of("published")) == 1
 
 
+@pytest.mark.parametrize("name", (
+    "crl/bulk.crl", "crl/online.crl", "status/bulk-00000000.cwt",
+    "trust.pem"))
+def test_published_gone(eco, name):
+    path = eco.dir / "publish" / name
+    eco.imprint("publish")
+    path.unlink()
+    report = doctor(eco)
+    report.says("published", "problem", f"{path}: was published, and is not",
+                "imprint publish")
+    assert report.code == 1
+    eco.imprint("publish")
+    assert "published" not in doctor(eco).bad()
+
+
+def test_published_put_back(eco):
+    path = eco.dir / "publish/crl/bulk.crl"
+    eco.imprint("publish")
+    old = path.read_bytes()
+    eco.imprint("publish")
+    path.write_bytes(old)
+    doctor(eco).says("published", "problem", "is not what was published last",
+                     "imprint publish")
+
+
 def test_status_not_published(eco, clock):
     eco.imprint("revoke", 3, "--yes", "--no-publish")
     report = doctor(eco)

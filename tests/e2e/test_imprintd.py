@@ -651,7 +651,7 @@ def test_config_serves(issued, tmp_path):
     assert line.startswith("listening on https://127.0.0.1:")
     server = Server(other)
     server.port = int(line.rsplit(":", 1)[1])
-    assert server.ask("GET", "/pub/trust.pem")[0] == 503
+    problem(server.ask("GET", "/pub/trust.pem"), 404)
     process.terminate()
     assert process.communicate(timeout=PATIENCE_S)[0] == b""
     assert process.returncode == 0
@@ -707,6 +707,40 @@ def users_serve(server):
     names = {path.name for path in publish.rglob("*") if path.is_file()}
     assert {"trust.pem", "bulk.crl", "bulk-00000000.cwt", "online.crl",
             "checkpoint"} <= names
+
+
+def test_published_gone(issued, tmp_path):
+    """Figures are of the files; what is gone comes again by itself."""
+    other = issued.copy(tmp_path / "eco")
+    publish = other.dir / "publish"
+    gone = [publish / name for name in (
+        "crl/online.crl", "status/bulk-00000000.cwt", "trust.pem",
+        "ca/root.cer", "log/bulk/checkpoint")]
+    # what a publication cannot mend: it has no room to be written
+    (publish / "crl/bulk.crl").unlink()
+    (publish / "crl/bulk.crl.tmp/in/the/way").mkdir(parents=True)
+    trust = other.root / "trust.pem"
+    shutil.copy(publish / "trust.pem", trust)
+    with Server(other) as server:
+        server.trust = trust
+        wait_for(lambda: server.figures().get("published_lacking"))
+        figures = server.figures()
+        assert figures['crl_expiry_seconds{log="bulk"}'] == 0
+        assert 'crl_age_seconds{log="bulk"}' not in figures
+        assert figures['crl_expiry_seconds{log="online"}'] > 0
+        assert server.figures()["upkeep_failed_total"] == 1
+        shutil.rmtree(publish / "crl/bulk.crl.tmp")
+        for path in gone:
+            path.unlink()
+        wait_for(lambda: server.figures()["published_lacking"] == 0)
+        assert server.figures()['crl_expiry_seconds{log="bulk"}'] > 0
+        for path in gone:
+            name = path.relative_to(publish)
+            assert server.ask("GET", f"/pub/{name}")[2] == path.read_bytes()
+        # the address that certificates carry
+        assert server.ask("GET", "/pub/crl/online-00000000.crl")[2] == \
+            (publish / "crl/online.crl").read_bytes()
+        problem(server.ask("GET", "/pub/crl/other-00000000.crl"), 404)
 
 
 @pytest.fixture

@@ -246,6 +246,47 @@ def test_receipts(eco, there):
         assert there(*argv).raw == eco.imprint(*argv).raw
 
 
+def test_order_alone(eco, there, server, certificate, tmp_path):
+    """What an order has, over its pages; run by so many at once."""
+    number = there("order", "create", "--product", PRODUCTS / "camera.yaml",
+                   "--count", 130, "--station", "line-1",
+                   "--json").json["order"]
+    there("order", "run", number, "--workers", 65, code=2)
+    there("order", "run", number, "--workers", 1)
+    here = eco.imprint("identity", "list", "--order", number, "--count", 500,
+                       "--json").json
+    far = there("identity", "list", "--order", number, "--count", 500,
+                "--json").json
+    assert len(far) == 130 and [i["index"] for i in far] == [
+        i["index"] for i in here]
+    page = there("identity", "list", "--order", number, "--from",
+                 far[7]["index"], "--count", 3, "--json").json
+    assert page == far[7:10]
+    assert there("identity", "list", "--order", number, "--log", "online",
+                 "--json").json == []
+    out = tmp_path / "order.ndjson"
+    argv = ["identity", "export", "--order", number, "--format", "ndjson"]
+    there(*argv, "--out", out)
+    assert out.read_bytes() == eco.imprint(*argv).raw
+    there(*argv[:3], 999, *argv[4:], code=3)
+    # nothing that was begun is left
+    with between(server, certificate, lambda status, data, fields: (
+            status, data.replace(b'"index"', b'"other"')
+            if b'"items"' in data else data, fields)) as carrier:
+        there(*argv, "--out", tmp_path / "none", port=carrier.server_port,
+              code=6)
+    assert not list(tmp_path.glob("none*"))
+
+
+def test_next_update(eco, there):
+    there("publish", "--next-update", 367, code=2)
+    there("publish", "--next-update", 3, "--json")
+    crl, = (eco.dir / "publish/crl").glob("bulk*")
+    crl = x509.load_der_x509_crl(crl.read_bytes())
+    assert (crl.next_update - crl.last_update).days == 3
+    assert there("publish", "--json").json["published"] == []
+
+
 def test_verify(eco, there, tmp_path):
     """A file is decided under the root that is trusted here."""
     good = tmp_path / "camera.cose"
@@ -450,7 +491,6 @@ def test_approved_by_a_liar(three, tmp_path):
     (["clock", "accept"], "where the authority"),
     (["document-signer", "renew"], "receipts"),
     (["operator", "trust", "--out", "x"], "another way"),
-    (["order", "export", 1, "--out", "x"], "packs"),
     (["log", "verify"], "--tiles"), (["log", "prove", 1], "pub/log"),
     (["log", "export", "bulk", "--out", "x"], "pub/log"),
     (["log", "publish"], "'imprint publish'")])

@@ -1,0 +1,60 @@
+"""Processes of imprintd that hang, or end by themselves."""
+import os
+import signal
+import time
+
+from conftest import program_needed
+from imprintd import Server, wait_for
+from test_imprintd_enrol import ENROL, factory, field, post
+
+__all__ = ["factory", "field"]
+
+pytestmark = program_needed("imprintd")
+HUNG_S = 30
+
+
+def answers(server):
+    """By each front, as often as the chance wants it."""
+    for _ in range(12):
+        assert server.ask("GET", "/healthz")[0] == 200
+
+
+def is_ready(server, front=None):
+    status, _, body = server.monitor("/readyz")
+    return (status, body.decode().strip())
+
+
+def test_hang(field, tmp_path):
+    """A front that hangs is started again, nobody else is. While the
+    authority hangs the server is not ready, and it is told; it goes on when
+    the authority does."""
+    other = field.eco.copy(tmp_path / "other")
+    with Server(field.eco) as server, Server(other, fronts=1) as second:
+        begun = time.monotonic()
+        authority, = server.role("authority")
+        hung, whole = server.role("front")
+        os.kill(hung, signal.SIGSTOP)
+        held, = second.role("authority")
+        wait_for(lambda: is_ready(second)[0] == 200)
+        os.kill(held, signal.SIGSTOP)
+        wait_for(lambda: is_ready(second) == (
+            503, "the authority does not answer"))
+        assert time.monotonic() - begun < HUNG_S
+        assert second.monitor("/healthz")[0] == 200
+        wait_for(lambda: "it is killed, and started again" in server.text())
+        assert time.monotonic() - begun > HUNG_S - 10
+        wait_for(lambda: "the authority does not answer" in second.text())
+        os.kill(held, signal.SIGCONT)
+        wait_for(lambda: is_ready(second) == (200, "ready"))
+        wait_for(lambda: "the authority answers again" in second.text())
+        assert second.role("authority") == [held]
+        wait_for(lambda: len(server.role("front")) == 2)
+        assert hung not in server.role("front")
+        assert whole in server.role("front")
+        assert server.role("authority") == [authority]
+        answers(server)
+        one = field.devices[0]
+        assert post(server, one, one.with_keys(ENROL)[0])[0] == 200
+        for text in (server.text(), second.text()):
+            assert text.count("killed, and started again") == \
+                (text == server.text())
