@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -12,6 +13,7 @@
 #include "front/confine.h"
 
 #define SUFFIX_HIDDEN	".tmp"
+#define FACTS_SIZE	24
 
 bool
 files_name_good(struct bytes name)
@@ -65,7 +67,8 @@ files_type(struct bytes name)
 
 /* -1: none that may be had. */
 static int
-file_open_beneath(int folder, struct bytes name, uint64_t *ret_size)
+file_open_beneath(int folder, struct bytes name,
+    struct file_facts *ret_facts)
 {
 	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
 		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS };
@@ -84,7 +87,10 @@ file_open_beneath(int folder, struct bytes name, uint64_t *ret_size)
 		(void)close(fd);
 		return -1;
 	}
-	*ret_size = (uint64_t)st.st_size;
+	*ret_facts = (struct file_facts){ .size = (uint64_t)st.st_size,
+		.inode = st.st_ino,
+		.changed_ns = (uint64_t)st.st_mtim.tv_sec * 1000000000 +
+		    (uint64_t)st.st_mtim.tv_nsec };
 	return fd;
 }
 
@@ -119,33 +125,35 @@ whole_crl(struct bytes name, uint8_t room[FILES_NAME_MAX])
 }
 
 static int
-published_open(int folder, struct bytes name, uint64_t *ret_size)
+published_open(int folder, struct bytes name, struct file_facts *ret_facts)
 {
 	uint8_t room[FILES_NAME_MAX];
 	struct bytes whole;
 	int fd;
 
-	fd = file_open_beneath(folder, name, ret_size);
+	fd = file_open_beneath(folder, name, ret_facts);
 	if (fd >= 0)
 		return fd;
 	whole = whole_crl(name, room);
 	return whole.len == 0 ? -1 : file_open_beneath(folder, whole,
-	    ret_size);
+	    ret_facts);
 }
 
-/* One datagram: size, and the descriptor beside it. */
+/* One datagram: facts, and the descriptor beside them. */
 static bool
-answer_send(int socket, int fd, uint64_t size)
+answer_send(int socket, int fd, const struct file_facts *facts)
 {
 	union {
 		struct cmsghdr	head;
 		char		room[CMSG_SPACE(sizeof(int))];
 	} control = { .room = { 0 } };
-	uint8_t octets[8];
+	uint8_t octets[FACTS_SIZE];
 	struct iovec iov = { .iov_base = octets, .iov_len = sizeof(octets) };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	put_be64(octets, size);
+	put_be64(octets, facts->size);
+	put_be64(octets + 8, facts->inode);
+	put_be64(octets + 16, facts->changed_ns);
 	if (fd >= 0) {
 		message.msg_control = control.room;
 		message.msg_controllen = sizeof(control.room);
@@ -162,7 +170,7 @@ static void
 opener_run(int socket, int folder)
 {
 	uint8_t name[FILES_NAME_MAX + 1];
-	uint64_t size;
+	struct file_facts facts;
 	ssize_t n;
 	bool sent;
 	int fd;
@@ -173,10 +181,10 @@ opener_run(int socket, int folder)
 			continue;
 		if (n <= 0)
 			return;
-		size = 0;
+		facts = (struct file_facts){ .size = 0 };
 		fd = published_open(folder, bytes_of(name, (size_t)n),
-		    &size);
-		sent = answer_send(socket, fd, size);
+		    &facts);
+		sent = answer_send(socket, fd, &facts);
 		if (fd >= 0)
 			(void)close(fd);
 		if (!sent)
@@ -234,13 +242,13 @@ files_ask(int socket, struct bytes name)
 }
 
 enum err
-files_answer(int socket, int *ret_fd, uint64_t *ret_size)
+files_answer(int socket, int *ret_fd, struct file_facts *ret_facts)
 {
 	union {
 		struct cmsghdr	head;
 		char		room[CMSG_SPACE(sizeof(int))];
 	} control = { .room = { 0 } };
-	uint8_t octets[8];
+	uint8_t octets[FACTS_SIZE];
 	struct iovec iov = { .iov_base = octets, .iov_len = sizeof(octets) };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = control.room,
@@ -260,6 +268,31 @@ files_answer(int socket, int *ret_fd, uint64_t *ret_size)
 	    head->cmsg_len == CMSG_LEN(sizeof(int)))
 		memcpy(&fd, CMSG_DATA(head), sizeof(fd));
 	*ret_fd = fd;
-	*ret_size = get_be64(octets);
+	ret_facts->size = get_be64(octets);
+	ret_facts->inode = get_be64(octets + 8);
+	ret_facts->changed_ns = get_be64(octets + 16);
 	return ERR_OK;
+}
+
+void
+files_tag(const struct file_facts *facts, char ret_tag[FILES_TAG_SIZE])
+{
+	(void)snprintf(ret_tag, FILES_TAG_SIZE, "\"%llx-%llx-%llx\"",
+	    (unsigned long long)facts->changed_ns,
+	    (unsigned long long)facts->size,
+	    (unsigned long long)facts->inode);
+}
+
+bool
+files_tag_named(const char *tag, struct bytes named)
+{
+	size_t len = strlen(tag), at;
+
+	if (bytes_equal(named, bytes_text("*")))
+		return true;
+	/* none of ours is within another one: it begins and ends with '"' */
+	for (at = 0; at + len <= named.len; at++)
+		if (memcmp(named.ptr + at, tag, len) == 0)
+			return true;
+	return false;
 }

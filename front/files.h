@@ -30,8 +30,19 @@ const char *files_type(struct bytes name);
 MUST_USE enum err files_start(int folder, int *ret_socket, struct diag *);
 /* false: it cannot take one now. */
 bool	files_ask(int socket, struct bytes name);
+struct file_facts {
+	uint64_t	size, inode, changed_ns;
+};
 /* The next answer. ret_fd -1: there is no such file. ERR_BUSY: none yet;
  * ERR_STATE: the opener is gone. */
-MUST_USE enum err files_answer(int socket, int *ret_fd, uint64_t *ret_size);
+MUST_USE enum err files_answer(int socket, int *ret_fd,
+    struct file_facts *ret_facts);
+
+/* A strong validator (RFC 9110 8.8.3): a file is replaced by another one,
+ * never changed, so that these differ with the content. */
+#define FILES_TAG_SIZE	64
+void	files_tag(const struct file_facts *, char ret_tag[FILES_TAG_SIZE]);
+/* Is it what If-None-Match names (RFC 9110 13.1.2)? */
+bool	files_tag_named(const char *tag, struct bytes if_none_match);
 
 #endif

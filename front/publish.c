@@ -9,7 +9,7 @@
 void
 files_handle(void *ctx, struct http_request *r)
 {
-	struct bytes name = http_path(r);
+	struct bytes name = http_path(r), named;
 	struct front *front = ctx;
 	struct http_call *call;
 	size_t at;
@@ -32,10 +32,39 @@ files_handle(void *ctx, struct http_request *r)
 	    FILES_WAITING_MAX;
 	front->waiting[at].reply = call;
 	front->waiting[at].type = files_type(name);
+	named = http_field(r, "If-None-Match");
+	if (named.len > FILES_NAMED_MAX)
+		named.len = 0;
+	front->waiting[at].named_len = named.len;
+	if (named.len > 0)
+		memcpy(front->waiting[at].named, named.ptr, named.len);
+}
+
+/* fd is taken over. */
+static void
+found_reply(struct front *front, struct http_request *r, size_t at, int fd,
+    const struct file_facts *facts)
+{
+	_cleanup_buf_ struct buf none = BUF_INIT;
+	char tag[FILES_TAG_SIZE];
+
+	files_tag(facts, tag);
+	http_reply_field(r, "ETag", tag);
+	if (files_tag_named(tag,
+		bytes_of((const uint8_t *)front->waiting[at].named,
+		    front->waiting[at].named_len))) {
+		(void)close(fd);
+		http_reply(r, HTTP_NOT_MODIFIED, "", &none);
+		front_count(front, HTTP_NOT_MODIFIED);
+		return;
+	}
+	http_reply_file(r, front->waiting[at].type, fd, facts->size);
+	front->counts[COUNT_FILES]++;
+	front_count(front, HTTP_OK);
 }
 
 static void
-file_reply(struct front *front, int fd, uint64_t size)
+file_reply(struct front *front, int fd, const struct file_facts *facts)
 {
 	size_t at = front->waiting_first;
 	struct http_call *call = front->waiting[at].reply;
@@ -45,9 +74,7 @@ file_reply(struct front *front, int fd, uint64_t size)
 	front->waiting_count--;
 	r = call == NULL ? NULL : http_call_request(call);
 	if (r != NULL && fd >= 0) {
-		http_reply_file(r, front->waiting[at].type, fd, size);
-		front->counts[COUNT_FILES]++;
-		front_count(front, HTTP_OK);
+		found_reply(front, r, at, fd, facts);
 		fd = -1;	/* handed over */
 	} else if (r != NULL) {
 		front_refuse(front, r, HTTP_NOT_FOUND, "not-found",
@@ -66,20 +93,20 @@ files_drop(struct front *front)
 		(void)close(front->files);
 	front->files = -1;
 	while (front->waiting_count > 0)
-		file_reply(front, -1, 0);
+		file_reply(front, -1, NULL);
 }
 
 void
 files_ready(void *ctx)
 {
 	struct front *front = ctx;
-	uint64_t size = 0;
+	struct file_facts facts;
 	int fd = -1;
 	enum err err;
 
-	while ((err = files_answer(front->files, &fd, &size)) == ERR_OK) {
+	while ((err = files_answer(front->files, &fd, &facts)) == ERR_OK) {
 		if (front->waiting_count > 0)
-			file_reply(front, fd, size);
+			file_reply(front, fd, &facts);
 		else if (fd >= 0)
 			(void)close(fd);
 	}

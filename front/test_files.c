@@ -49,6 +49,28 @@ test_names(void **state)
 }
 
 static void
+test_tags(void **state)
+{
+	struct file_facts facts = { .size = 0x1f4, .inode = 2,
+		.changed_ns = 0x17a3 };
+	char tag[FILES_TAG_SIZE], other[FILES_TAG_SIZE];
+
+	(void)state;
+	files_tag(&facts, tag);
+	assert_string_equal(tag, "\"17a3-1f4-2\"");
+	assert_true(files_tag_named(tag, bytes_text(tag)));
+	assert_true(files_tag_named(tag, bytes_text("*")));
+	assert_true(files_tag_named(tag, bytes_text(
+	    "\"a\", W/\"17a3-1f4-2\"")));
+	assert_false(files_tag_named(tag, BYTES_NONE));
+	assert_false(files_tag_named(tag, bytes_text("17a3-1f4-2")));
+	assert_false(files_tag_named(tag, bytes_text("\"17a3-1f4-22\"")));
+	facts.changed_ns++;
+	files_tag(&facts, other);
+	assert_false(files_tag_named(other, bytes_text(tag)));
+}
+
+static void
 file_put(const char *root, const char *name, const char *text)
 {
 	char path[256];
@@ -84,11 +106,13 @@ static int
 get(int socket, const char *name, uint64_t *ret_size)
 {
 	struct pollfd wait = { .fd = socket, .events = POLLIN };
+	struct file_facts facts = { .size = 0 };
 	int fd = -1;
 
 	assert_true(files_ask(socket, bytes_text(name)));
 	assert_int_equal(poll(&wait, 1, 20000), 1);
-	assert_int_equal(files_answer(socket, &fd, ret_size), ERR_OK);
+	assert_int_equal(files_answer(socket, &fd, &facts), ERR_OK);
+	*ret_size = facts.size;
 	return fd;
 }
 
@@ -164,14 +188,14 @@ static void
 test_gone(void **state)
 {
 	int fds[2], fd = -1;
-	uint64_t size;
+	struct file_facts facts;
 
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK |
 	    SOCK_CLOEXEC, 0, fds), 0);
-	assert_int_equal(files_answer(fds[0], &fd, &size), ERR_BUSY);
+	assert_int_equal(files_answer(fds[0], &fd, &facts), ERR_BUSY);
 	(void)close(fds[1]);
-	assert_int_equal(files_answer(fds[0], &fd, &size), ERR_STATE);
+	assert_int_equal(files_answer(fds[0], &fd, &facts), ERR_STATE);
 	assert_false(files_ask(fds[0], bytes_text("a")));
 	(void)close(fds[0]);
 }
@@ -181,6 +205,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_tags),
 		cmocka_unit_test(test_opener),
 		cmocka_unit_test(test_gone),
 	};

@@ -326,6 +326,7 @@ http_reason(enum http_status status)
 {
 	switch (status) {
 	case HTTP_OK: return "OK";
+	case HTTP_NOT_MODIFIED: return "Not Modified";
 	case HTTP_ACCEPTED: return "Accepted";
 	case HTTP_BAD_REQUEST: return "Bad Request";
 	case HTTP_UNAUTHORIZED: return "Unauthorized";

@@ -321,12 +321,16 @@ head_put(struct buf *b, struct peer *peer, uint64_t len)
 {
 	struct http_request *r = &peer->request;
 
-	buf_printf(b, "HTTP/1.1 %d %s\r\n"
-	    "Content-Type: %s\r\nContent-Length: %llu\r\n"
-	    "Cache-Control: %s\r\n"
-	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n", r->status,
-	    http_reason(r->status), r->type, (unsigned long long)len,
-	    r->file < 0 ? "no-store" : "no-cache", buf_text(&r->fields),
+	buf_printf(b, "HTTP/1.1 %d %s\r\n", r->status,
+	    http_reason(r->status));
+	/* a length would be taken for the file's: RFC 9110 8.6 */
+	if (r->status != HTTP_NOT_MODIFIED)
+		buf_printf(b, "Content-Type: %s\r\nContent-Length: %llu\r\n",
+		    r->type, (unsigned long long)len);
+	buf_printf(b, "Cache-Control: %s\r\n"
+	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
+	    r->file < 0 && r->status != HTTP_NOT_MODIFIED ? "no-store" :
+	    "no-cache", buf_text(&r->fields),
 	    peer->close ? "Connection: close\r\n" : "");
 }
 

@@ -29,6 +29,7 @@
 enum http_status {
 	HTTP_OK = 200,
 	HTTP_ACCEPTED = 202,
+	HTTP_NOT_MODIFIED = 304,	/* without type and body */
 	HTTP_BAD_REQUEST = 400,
 	HTTP_UNAUTHORIZED = 401,
 	HTTP_FORBIDDEN = 403,

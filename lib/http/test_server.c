@@ -231,7 +231,7 @@ test_requests(void **state)
 	say(fd, "HEAD /hello?q HTTP/1.1\r\nHost: a\r\n\r\n"
 	    "HEAD /none HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
 	text = hear(fd, NULL, &heard);
-	assert_non_null(strstr(text, "Content-Length: 8\r\n"));
+	assert_non_null(strstr(text, "Content-Length: 7\r\n"));
 	assert_non_null(strstr(text, "\r\n\r\nHTTP/1.1 404 "));
 	assert_string_equal(text + heard.len - 4, "\r\n\r\n");
 	(void)close(fd);

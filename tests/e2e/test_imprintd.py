@@ -121,6 +121,34 @@ def test_published(server):
             assert exchange(client, "GET", "/pub/trust.pem")[2] == trust
 
 
+def test_published_unchanged(server):
+    """Who has it already does not get it again, until it is another."""
+    path = server.eco.dir / "publish/polled.crl"
+    path.write_bytes(b"one")
+    with server.client() as client:
+        status, fields, body = exchange(client, "GET", "/pub/polled.crl")
+        assert (status, body) == (200, b"one")
+        tag = fields["ETag"]
+        assert re.fullmatch('"[0-9a-f-]+"', tag)
+        for named in (tag, f'"x", W/{tag}', "*"):
+            status, fields, body = exchange(
+                client, "GET", "/pub/polled.crl",
+                fields=[("If-None-Match", named)])
+            assert (status, body, fields["ETag"]) == (304, b"", tag)
+            assert fields["Cache-Control"] == "no-cache"
+            assert "Content-Length" not in fields
+        beside = path.with_suffix(".tmp")
+        beside.write_bytes(b"two")
+        beside.rename(path)
+        for named in (tag, '"x"', "x" * 300):
+            status, fields, body = exchange(
+                client, "GET", "/pub/polled.crl",
+                fields=[("If-None-Match", named)])
+            assert (status, body) == (200, b"two") and fields["ETag"] != tag
+    problem(server.ask("GET", "/pub/none",
+                       fields=[("If-None-Match", "*")]), 404)
+
+
 def test_not_published(server):
     (server.eco.dir / "publish/half.crl.tmp").write_bytes(b"x")
     os.symlink("../keystore", server.eco.dir / "publish/link")
