@@ -8,7 +8,6 @@
 #include "front/files.h"
 #include "front/front_internal.h"
 #include "lib/base/clock.h"
-#include "lib/base/json_write.h"
 #include "lib/proto/est.h"
 
 #define IDLE_S		60
@@ -54,18 +53,6 @@ static const struct http_route monitor_routes[] = {
 };
 
 void
-front_tell(struct front *front, const char *what, const struct diag *diag)
-{
-	_cleanup_buf_ struct buf text = BUF_INIT;
-
-	buf_printf(&text, "%s%s", what, diag == NULL ? "" : ": ");
-	if (diag != NULL)
-		(void)text_put_escaped(&text, bytes_text(diag->what),
-		    ESCAPE_TEXT);
-	front->config.tell(buf_text(&text));
-}
-
-void
 front_count(struct front *front, enum http_status status)
 {
 	front->counts[status < 400 ? COUNT_DONE : status < 500 ?
@@ -84,12 +71,11 @@ front_refuse(struct front *front, struct http_request *r,
 		http_reply_field(r, "WWW-Authenticate", "Imprint");
 	http_reply_problem(r, status, reason, detail);
 	front_count(front, status);
+	front_refused(front, r, status, reason, detail);
 }
 
-/* Refused by the server itself. */
-static void
-refusal(void *ctx, enum http_status status, const char *what,
-    struct buf *body)
+static const char *
+reason_of(enum http_status status)
 {
 	static const struct {
 		enum http_status	 status;
@@ -102,14 +88,28 @@ refusal(void *ctx, enum http_status status, const char *what,
 		{ HTTP_VERSION_UNKNOWN, "unsupported" },
 		{ HTTP_SERVER_ERROR, "internal" },
 	};
-	const char *reason = "malformed";
 	size_t i;
 
 	for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
 		if (reasons[i].status == status)
-			reason = reasons[i].reason;
+			return reasons[i].reason;
+	return "malformed";
+}
+
+/* Refused by the server itself. */
+static void
+refusal(void *ctx, enum http_status status, const char *what,
+    struct buf *body)
+{
 	front_count(ctx, status);
-	http_put_problem(body, status, reason, what);
+	http_put_problem(body, status, reason_of(status), what);
+}
+
+static void
+refused(void *ctx, const struct http_request *r, enum http_status status,
+    const char *what)
+{
+	front_refused(ctx, r, status, reason_of(status), what);
 }
 
 static void
@@ -117,6 +117,7 @@ tick(void *ctx)
 {
 	struct front *front = ctx;
 
+	front_second(front);
 	link_expire(front);
 	if (front->away) {	/* those who waited were told */
 		http_server_stop(front->server);
@@ -147,6 +148,7 @@ server_make(struct front *front, struct diag *diag)
 		.idle_s = IDLE_S, .request_s = REQUEST_S, .stop_s = STOP_S,
 		.routes = routes, .ctx = front, .tick = tick, .tick_s = 1,
 		.hangup = hangup, .refusal = refusal,
+		.refused = refused, .handshake_failed = handshake_failed,
 		.refusal_type = HTTP_PROBLEM
 	};
 	enum err err;

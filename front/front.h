@@ -16,6 +16,7 @@
 #include <stdbool.h>
 
 #include "lib/base/diag.h"
+#include "lib/base/logfmt.h"
 
 #define FRONT_CONNECTIONS_MAX	100000
 
@@ -28,8 +29,8 @@ struct front_config {
 	/* EST (RFC 7030 3.5): a certification request must be linked to its
 	 * TLS connection by a challengePassword; otherwise it may be */
 	bool		 est_linking;
-	/* a line for the log, without its end */
-	void		(*tell)(const char *text);
+	/* fields of a line for the log */
+	void		(*tell)(enum log_level, const struct buf *fields);
 };
 
 /*

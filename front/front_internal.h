@@ -25,6 +25,11 @@ struct front_call {
 	int64_t			 since_ns;
 };
 
+/* Of a kind, in this second. */
+struct front_lines {
+	unsigned	told, left;	/* left out */
+};
+
 struct front {
 	struct front_config	 config;
 	struct http_server	*server;
@@ -37,6 +42,7 @@ struct front {
 	uint64_t		 sequence;
 	uint64_t		 counts[COUNTS];
 	unsigned		 ticks;
+	struct front_lines	 refusals, handshakes;
 	/* TLS */
 	struct internal_welcome	 welcome;
 	struct buf		 trust;		/* PEM */
@@ -55,10 +61,19 @@ struct front {
 	size_t			 waiting_first, waiting_count;
 };
 
+/* tell.c. What is well, or an error; what may not be. */
 void	front_tell(struct front *, const char *what, const struct diag *);
+void	front_warn(struct front *, const char *what);
+/* what: our own words, or NULL. */
+void	front_refused(struct front *, const struct http_request *,
+	    enum http_status, const char *reason, const char *what);
+void	handshake_failed(void *front, const char *peer, const char *why);
+/* Each second: more may be told. */
+void	front_second(struct front *);
 /* The status of a reply, for the figures. */
 void	front_count(struct front *, enum http_status);
-/* http_reply_problem() that is counted; retry: Retry-After, or NULL. */
+/* http_reply_problem() that is counted and told, in our own words; retry:
+ * Retry-After, or NULL. */
 void	front_refuse(struct front *, struct http_request *, enum http_status,
 	    const char *reason, const char *detail, const char *retry);
 

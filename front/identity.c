@@ -96,9 +96,14 @@ refusal_pass(struct front *front, struct http_request *r,
 	    strcmp(refusal.reason, INTERNAL_LATER) == 0)
 		refusal.status = HTTP_ACCEPTED;
 	(void)snprintf(retry, sizeof(retry), "%u", refusal.retry_after_s);
-	front_refuse(front, r, (enum http_status)refusal.status,
-	    refusal.reason, refusal.detail,
-	    refusal.retry_after_s > 0 ? retry : NULL);
+	if (refusal.retry_after_s > 0)
+		http_reply_field(r, "Retry-After", retry);
+	http_reply_problem(r, (enum http_status)refusal.status,
+	    refusal.reason, refusal.detail);
+	front_count(front, (enum http_status)refusal.status);
+	/* the detail is the authority's, who may name what was sent */
+	front_refused(front, r, (enum http_status)refusal.status,
+	    refusal.reason, NULL);
 }
 
 void

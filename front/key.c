@@ -130,8 +130,8 @@ certificate_ask(struct front *front, struct bytes body,
 		wait_s = busy_s(ret_message);
 		if (wait_s == 0)
 			return ERR_OK;
-		front_tell(front, "it started too often and waits for its TLS"
-		    " certificate", NULL);
+		front_warn(front, "it started too often and waits for its TLS"
+		    " certificate");
 		(void)poll(&end, 1, (int)wait_s * 1000);
 	}
 }

@@ -184,7 +184,7 @@ link_ready(void *ctx)
 		    channel_queued(&front->link) > 0);
 		return;
 	}
-	front_tell(front, "the authority has ended", NULL);
+	front_warn(front, "the authority has ended");
 	http_watch_free(&front->link_watch);
 	link_drop(front);
 }

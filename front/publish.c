@@ -113,7 +113,7 @@ files_ready(void *ctx)
 	if (err == ERR_BUSY)
 		return;
 	/* a new front has a new opener */
-	front_tell(front, "the opener of files has ended", NULL);
+	front_warn(front, "the opener of files has ended");
 	files_drop(front);
 	http_server_stop(front->server);
 }

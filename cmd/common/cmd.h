@@ -100,6 +100,8 @@ MUST_USE enum err cmd_number(struct cmd *, const char *name, uint64_t min,
 /* Print cmd->diag to stderr ("program: what (ref)" and "hint"), as JSON too
  * with --json; returns the exit code of err. */
 enum exit_code cmd_fail(struct cmd *, enum err);
+/* What it returns. */
+enum exit_code cmd_exit_code(enum err);
 /* The same as a JSON object within what a command prints; cmd_fail() then
  * tells people only. */
 void	cmd_json_error(struct cmd *, enum err);

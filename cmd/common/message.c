@@ -4,8 +4,8 @@
 
 #include "cmd/common/cmd.h"
 
-static enum exit_code
-exit_code_of(enum err err)
+enum exit_code
+cmd_exit_code(enum err err)
 {
 	switch (err) {
 	case ERR_OK:
@@ -177,7 +177,7 @@ cmd_fail(struct cmd *cmd, enum err err)
 	diag_print(cmd, cmd->diag.what[0] != '\0' ? cmd->diag.what :
 	    err_name(err));
 	json_error(cmd, err);
-	return exit_code_of(err);
+	return cmd_exit_code(err);
 }
 
 #define MESSAGE_SIZE 1024

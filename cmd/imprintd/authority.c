@@ -549,7 +549,7 @@ authority_role(struct cmd *cmd)
 
 	desk = calloc(1, sizeof(*desk));
 	if (desk == NULL)
-		return cmd_fail(cmd, diag_nomem(&cmd->diag));
+		return role_fail(cmd, "authority", diag_nomem(&cmd->diag));
 	for (i = 0; i < PEERS_MAX; i++)
 		desk->peers[i].channel = (struct channel)CHANNEL_INIT;
 	for (i = 0; i < LOCALS_MAX; i++)
@@ -601,5 +601,5 @@ authority_role(struct cmd *cmd)
 	export_free(&desk->export);
 	buf_release(&desk->endings);
 	free(desk);
-	return err ? cmd_fail(cmd, err) : EXIT_OK;
+	return err ? role_fail(cmd, "authority", err) : EXIT_OK;
 }

@@ -65,13 +65,14 @@ static bool
 may_tell(struct desk *desk)
 {
 	int64_t minute = time_monotonic_ns() / INT64_C(60000000000);
-	char text[80];
+	_cleanup_buf_ struct buf fields = BUF_INIT;
 
 	if (desk->told_minute != minute) {
-		(void)snprintf(text, sizeof(text), "%u more refusals by EST "
-		    "were not written here", desk->untold);
+		logfmt_put_text(&fields, "event", "left-out");
+		logfmt_put_text(&fields, "what", "identity");
+		logfmt_put_number(&fields, "count", desk->untold);
 		if (desk->untold > 0)
-			log_line("authority", text);
+			log_fields("authority", LEVEL_WARNING, &fields);
 		desk->told_minute = minute;
 		desk->told = desk->untold = 0;
 	}
@@ -86,23 +87,26 @@ static void
 verdict_log(struct desk *desk, const struct desk_job *job)
 {
 	const struct enrol_result *result = &job->result;
-	_cleanup_buf_ struct buf text = BUF_INIT;
+	_cleanup_buf_ struct buf fields = BUF_INIT, ueid = BUF_INIT;
 
 	if (!result->known && !(result->named && may_tell(desk)))
 		return;
-	buf_printf(&text, "identity ueid=");
-	buf_put_hex(&text, bytes_of(result->ueid, sizeof(result->ueid)));
-	buf_printf(&text, "%s verdict=%s", result->known ? "" : " by=est",
+	buf_put_hex(&ueid, bytes_of(result->ueid, sizeof(result->ueid)));
+	logfmt_put_text(&fields, "event", "identity");
+	logfmt_put(&fields, "ueid", buf_bytes(&ueid));
+	if (!result->known)
+		logfmt_put_text(&fields, "by", "est");
+	logfmt_put_text(&fields, "verdict",
 	    enrol_verdict_name(result->verdict));
-	if (job->done)
-		buf_printf(&text, " log=%u index=%llu", result->log,
-		    (unsigned long long)result->index);
+	if (job->done) {
+		logfmt_put_number(&fields, "log", result->log);
+		logfmt_put_number(&fields, "index", result->index);
+	}
 	if (job->done && result->replaced)
-		buf_printf(&text, " replaced=%llu",
-		    (unsigned long long)result->replaced_index);
+		logfmt_put_number(&fields, "replaced", result->replaced_index);
 	if (!job->done)
-		buf_printf(&text, " why=\"%s\"", job->refusal.detail);
-	log_line("authority", buf_text(&text));
+		logfmt_put_text(&fields, "why", job->refusal.detail);
+	log_fields("authority", LEVEL_INFO, &fields);
 }
 
 static enum err

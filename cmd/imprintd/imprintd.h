@@ -6,6 +6,7 @@
 
 #include "cmd/common/cmd.h"
 #include "lib/base/buf.h"
+#include "lib/base/logfmt.h"
 
 #define FRONTS_MAX	64
 #define SERVER_NAME_MAX	64	/* X.520 ub-common-name */
@@ -66,9 +67,14 @@ enum {
 #define CONTROL_ALIVE	'A'
 #define CONTROL_DEAF	0x80
 
-/* A line of the log: to standard error, for the journal. */
+/* log.c: lines of the log, lib/base/logfmt.h, on standard error. First: */
+void	log_begin(void);
+void	log_fields(const char *role, enum log_level, const struct buf *);
+/* msg=text, a warning; an error, with what is known of it. */
 void	log_line(const char *role, const char *text);
 void	log_diag(const char *role, const char *what, const struct diag *);
+/* cmd_fail() of a process that keeps a log. */
+enum exit_code role_fail(const struct cmd *, const char *role, enum err);
 
 /* supervisor.c: until it is told to end, or the authority has. */
 enum exit_code supervise(struct cmd *, const struct config *);

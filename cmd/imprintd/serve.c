@@ -3,30 +3,6 @@
 #include "cmd/imprintd/imprintd.h"
 #include "front/front.h"
 
-void
-log_line(const char *role, const char *text)
-{
-	/* one write, or lines of several processes mix */
-	char line[1024];
-	int len = snprintf(line, sizeof(line), "imprintd[%s]: %s\n", role,
-	    text);
-
-	if (len >= (int)sizeof(line))
-		line[sizeof(line) - 2] = '\n';
-	(void)fputs(line, stderr);
-}
-
-void
-log_diag(const char *role, const char *what, const struct diag *diag)
-{
-	char text[900];
-
-	(void)snprintf(text, sizeof(text), "%s: %s%s%s%s%s", what,
-	    diag->what, diag->hint[0] != '\0' ? "; " : "", diag->hint,
-	    diag->internal[0] != '\0' ? "; " : "", diag->internal);
-	log_line(role, text);
-}
-
 static enum exit_code
 serve(struct cmd *cmd)
 {
@@ -89,9 +65,9 @@ check(struct cmd *cmd)
 }
 
 static void
-front_log(const char *text)
+front_log(enum log_level level, const struct buf *fields)
 {
-	log_line("front", text);
+	log_fields("front", level, fields);
 }
 
 enum exit_code
@@ -105,7 +81,7 @@ front_role(struct cmd *cmd)
 	err = cmd_number(cmd, "connections", 1, FRONT_CONNECTIONS_MAX, 1,
 	    &connections);
 	if (err)
-		return cmd_fail(cmd, err);
+		return role_fail(cmd, "front", err);
 	config.connections = (unsigned)connections;
 	config.monitor = cmd_flag(cmd, "monitor") ? FD_MONITOR : 0;
 	config.publish = cmd_flag(cmd, "publish") ? FD_PUBLISH : 0;
@@ -181,5 +157,6 @@ imprintd_main(int argc, char **argv, const struct io *io)
 	bool role = argc > 1 && (strcmp(argv[1], "authority") == 0 ||
 	    strcmp(argv[1], "front") == 0);
 
+	log_begin();
 	return cmd_main(role ? &children : &program, argc, argv, io);
 }

@@ -482,7 +482,7 @@ supervise(struct cmd *cmd, const struct config *config)
 	if (!err)
 		err = authority_start(&s, &cmd->diag);
 	if (err)
-		return cmd_fail(cmd, err);
+		return role_fail(cmd, "supervisor", err);
 	loop(&s);
 	return outcome(&s);
 }

@@ -87,11 +87,35 @@ peer_owes(struct peer *peer, unsigned seconds)
 	TAILQ_INSERT_TAIL(&server->peers, peer, entry);
 }
 
+/* Who has begun a handshake and does not end it well; a port that is only
+ * tried is nothing. why NULL: OpenSSL says. */
+static void
+handshake_check(struct peer *peer, const char *why)
+{
+	const struct http_config *config = &peer->server->config;
+	SSL *ssl = bufferevent_openssl_get_ssl(peer->bev);
+	unsigned long error;
+
+	if (config->handshake_failed == NULL || ssl == NULL ||
+	    peer->shaken ||
+	    BIO_number_read(SSL_get_rbio(ssl)) == 0)
+		return;
+	error = bufferevent_get_openssl_error(peer->bev);
+	if (why == NULL && error != 0)
+		why = ERR_GET_REASON(error) == SSL_R_CERTIFICATE_VERIFY_FAILED ?
+		    X509_verify_cert_error_string(
+		    SSL_get_verify_result(ssl)) :
+		    ERR_reason_error_string(error);
+	config->handshake_failed(config->ctx, peer->address,
+	    why != NULL ? why : "the connection ended");
+}
+
 static void
 peer_late(evutil_socket_t fd, short what, void *ctx)
 {
 	(void)fd;
 	(void)what;
+	handshake_check(ctx, "not done in time");
 	peer_free(ctx);
 }
 
@@ -147,6 +171,9 @@ peer_request(struct peer *peer, struct bytes text, size_t head_len)
 		peer_refuse(peer, status, &diag);
 		return;
 	}
+	(void)snprintf(peer->request.asked, ASKED_SIZE, "%.*s %.*s",
+	    (int)head.method.len, (const char *)head.method.ptr,
+	    (int)head.path.len, (const char *)head.path.ptr);
 	if (head.body_len > peer->server->config.body_max) {
 		(void)diag_fail(&diag, ERR_LIMIT, NULL,
 		    "body: longer than %zu octets",
@@ -274,6 +301,8 @@ peer_event(struct bufferevent *bev, short what, void *ctx)
 	bool owed = peer->state != PEER_READING &&
 	    peer->state != PEER_DRAINING;
 
+	if (what & BEV_EVENT_CONNECTED)
+		peer->shaken = true;
 	/* it has said all that it will, and still listens; TLS ends both */
 	if ((what & BEV_EVENT_EOF) && owed &&
 	    bufferevent_openssl_get_ssl(bev) == NULL) {
@@ -281,8 +310,10 @@ peer_event(struct bufferevent *bev, short what, void *ctx)
 		(void)bufferevent_disable(bev, EV_READ);
 		return;
 	}
-	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT))
+	if (what & (BEV_EVENT_EOF | BEV_EVENT_ERROR | BEV_EVENT_TIMEOUT)) {
+		handshake_check(peer, NULL);
 		peer_free(peer);
+	}
 }
 
 static void
@@ -394,7 +425,8 @@ bufferevent_make(struct http_server *server, int fd, bool plain)
 }
 
 void
-peer_new(struct http_server *server, int fd, bool monitor)
+peer_new(struct http_server *server, int fd, bool monitor,
+    const struct sockaddr *address)
 {
 	struct peer *peer = calloc(1, sizeof(*peer));
 
@@ -406,6 +438,7 @@ peer_new(struct http_server *server, int fd, bool monitor)
 	peer->state = PEER_READING;
 	peer->monitor = monitor;
 	peer->file = -1;
+	address_format(address, peer->address);
 	request_begin(peer);
 	TAILQ_INSERT_TAIL(&server->peers, peer, entry);
 	server->peer_count++;

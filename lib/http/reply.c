@@ -37,6 +37,18 @@ http_body(const struct http_request *r)
 	return r->body;
 }
 
+const char *
+http_peer(const struct http_request *r)
+{
+	return r->peer->address;
+}
+
+const char *
+http_asked(const struct http_request *r)
+{
+	return r->asked;
+}
+
 bool
 http_is_monitor(const struct http_request *r)
 {

@@ -32,6 +32,8 @@ server_refuse(struct http_server *server, struct http_request *r,
 		json_put_text(&json, "error", bytes_text(what));
 		json_close(&json, '}');
 	}
+	if (server->config.refused != NULL)
+		server->config.refused(server->config.ctx, r, status, what);
 	http_reply(r, status, type, &body);
 	if (r->status == 0) {	/* no memory: a bare status */
 		r->status = HTTP_SERVER_ERROR;
@@ -121,6 +123,26 @@ server_make_room(struct http_server *server)
 	}
 }
 
+void
+address_format(const struct sockaddr *address, char text[HTTP_ADDRESS_SIZE])
+{
+	char host[INET6_ADDRSTRLEN] = "";
+	struct sockaddr_in6 v6;
+	struct sockaddr_in v4;
+
+	if (address->sa_family == AF_INET6) {
+		memcpy(&v6, address, sizeof(v6));
+		(void)inet_ntop(AF_INET6, &v6.sin6_addr, host, sizeof(host));
+		(void)snprintf(text, HTTP_ADDRESS_SIZE, "[%s]:%u", host,
+		    ntohs(v6.sin6_port));
+		return;
+	}
+	memcpy(&v4, address, sizeof(v4));
+	(void)inet_ntop(AF_INET, &v4.sin_addr, host, sizeof(host));
+	(void)snprintf(text, HTTP_ADDRESS_SIZE, "%s:%u", host,
+	    ntohs(v4.sin_port));
+}
+
 static void
 server_accept(struct evconnlistener *listener, evutil_socket_t fd,
     struct sockaddr *address, int len, void *ctx)
@@ -128,7 +150,6 @@ server_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	struct http_server *server = ctx;
 	int one = 1;
 
-	(void)address;
 	(void)len;
 	if (server->peer_count >= server->config.connections_max)
 		server_make_room(server);
@@ -139,7 +160,7 @@ server_accept(struct evconnlistener *listener, evutil_socket_t fd,
 	}
 	/* head and body are two writes */
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	peer_new(server, fd, listener == server->monitor);
+	peer_new(server, fd, listener == server->monitor, address);
 }
 
 /* Out of descriptors, most likely. */
@@ -267,28 +288,13 @@ bind_fail(const struct http_config *config, int error, struct diag *diag)
 static void
 address_note(struct http_server *server)
 {
-	char host[INET6_ADDRSTRLEN] = "";
-	union {
-		struct sockaddr		any;
-		struct sockaddr_in	v4;
-		struct sockaddr_in6	v6;
-		struct sockaddr_storage	all;
-	} address;
+	struct sockaddr_storage address;
 	socklen_t len = sizeof(address);
 
 	memset(&address, 0, sizeof(address));
 	(void)getsockname(evconnlistener_get_fd(server->listener),
-	    &address.any, &len);
-	if (address.any.sa_family == AF_INET6) {
-		(void)inet_ntop(AF_INET6, &address.v6.sin6_addr, host,
-		    sizeof(host));
-		(void)snprintf(server->address, sizeof(server->address),
-		    "[%s]:%u", host, ntohs(address.v6.sin6_port));
-		return;
-	}
-	(void)inet_ntop(AF_INET, &address.v4.sin_addr, host, sizeof(host));
-	(void)snprintf(server->address, sizeof(server->address), "%s:%u",
-	    host, ntohs(address.v4.sin_port));
+	    (struct sockaddr *)&address, &len);
+	address_format((struct sockaddr *)&address, server->address);
 }
 
 /* One that somebody else has bound; backlog 0: it listens already. */

@@ -61,6 +61,10 @@ struct bytes http_field(const struct http_request *, const char *name);
 /* How often it stands there: where two would let two readers differ. */
 size_t	http_field_count(const struct http_request *, const char *name);
 struct bytes http_body(const struct http_request *);
+/* For a log, also when the reply comes later: the client's address, and method
+ * with path, cut and not decoded; empty when these could not be read. */
+const char *http_peer(const struct http_request *);
+const char *http_asked(const struct http_request *);
 /* Did it come in on the monitor's socket? */
 bool	http_is_monitor(const struct http_request *);
 /*
@@ -187,6 +191,12 @@ struct http_config {
 	void		(*refusal)(void *ctx, enum http_status,
 			    const char *what, struct buf *body);
 	const char	*refusal_type;
+	/* Told of each such refusal, and of each TLS handshake that fails once
+	 * it has begun; what, why: without anything of the client's; NULL. */
+	void		(*refused)(void *ctx, const struct http_request *,
+			    enum http_status, const char *what);
+	void		(*handshake_failed)(void *ctx, const char *peer,
+			    const char *why);
 };
 
 struct http_server;

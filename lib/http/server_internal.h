@@ -11,6 +11,7 @@
 #include "lib/http/tls.h"
 
 #define REPLY_FIELDS_MAX	1024
+#define ASKED_SIZE		128	/* method and path, as a log has them */
 
 /* What becomes of a connection, in this order over and over. */
 enum peer_state {
@@ -26,6 +27,7 @@ struct http_request {
 	struct bytes		 body;
 	bool			 is_head;	/* no content is wanted */
 	struct peer		*peer;
+	char			 asked[ASKED_SIZE];
 	/* reply; status 0: none yet */
 	enum http_status	 status;
 	const char		*type;
@@ -46,12 +48,14 @@ struct peer {
 	struct event		*deadline;
 	enum peer_state		 state;
 	uint64_t		 number;	/* PEER_WAITING: batch.c */
+	bool			 shaken;	/* the TLS handshake is done */
 	bool			 begun;		/* part of a request is here */
 	bool			 continued;	/* 100 was sent */
 	bool			 close;		/* after the reply */
 	bool			 drain;		/* before that */
 	bool			 monitor;
 	size_t			 searched;	/* no head ends before it */
+	char			 address[HTTP_ADDRESS_SIZE];
 	struct http_call	*call;		/* PEER_DEFERRED: its owner's */
 	/* the rest of a reply that is a file; -1: none */
 	int			 file;
@@ -79,7 +83,8 @@ struct http_server {
 };
 
 /* Takes fd over; without a word when there is no memory. */
-void	peer_new(struct http_server *, int fd, bool monitor);
+void	peer_new(struct http_server *, int fd, bool monitor,
+	    const struct sockaddr *);
 void	peer_free(struct peer *);
 /* The reply of one that waits goes out. */
 void	peer_reply(struct peer *);
@@ -96,6 +101,9 @@ void	server_flush(evutil_socket_t, short what, void *server);
 /* The thread that batches run in, for as long as the server does. */
 MUST_USE enum err batch_begin(struct http_server *, struct diag *);
 void	batch_end(struct http_server *);
+/* Of IPv4 or IPv6: "[::1]:8443". */
+void	address_format(const struct sockaddr *,
+	    char text[HTTP_ADDRESS_SIZE]);
 /* Loop ends when it stops and nobody is left. */
 void	server_left(struct http_server *);
 

@@ -2,6 +2,7 @@
 import array
 import contextlib
 import http.client
+import json
 import os
 import re
 import signal
@@ -269,6 +270,39 @@ class Authority:
         self.err = err.decode()
         assert kind or self.process.returncode in self.codes, self.err
         assert not SANITIZER.search(self.err), self.err
+
+
+FIELD = re.compile(r'([a-z_]+)=(?:"((?:[^"\\]|\\["\\]|\\u[0-9a-f]{4})*)"|'
+                   r'([^\s"=\\]+))(?: |$)')
+LEVELS = {"error": 3, "warning": 4, "info": 6}
+
+
+def log_line(line, journal=False):
+    """The fields of a line of the log; whatever is none fails."""
+    if journal:
+        assert re.match("<[346]>", line), line
+        priority, line = int(line[1]), line[3:]
+    fields, at = {}, 0
+    while at < len(line):
+        field = FIELD.match(line, at)
+        assert field is not None, (line, line[at:])
+        name, quoted, plain = field.groups()
+        assert name not in fields, line
+        fields[name] = plain if quoted is None else json.loads(
+            f'"{quoted}"')
+        at = field.end()
+    assert list(fields)[:3] == ["time", "level", "role"], line
+    assert len(fields) > 3, line
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", fields["time"])
+    assert fields["role"] in ("supervisor", "authority", "front"), line
+    assert LEVELS[fields["level"]] == (priority if journal else
+                                       LEVELS[fields["level"]])
+    return fields
+
+
+def log_lines(text, journal=False):
+    assert text.endswith("\n") or not text, text[-200:]
+    return [log_line(line, journal) for line in text.splitlines()]
 
 
 def counted(authority, path):

@@ -213,7 +213,7 @@ def test_clock_set(field, shared):
     right_s, devices = 10 * DAY_S, iter(field.devices)
     shared.clock(right_s)
     with Server(field.eco, fronts=1, env=shared.env) as server:
-        for wrong_s, said in ((-DAY_S, "]: a new TLS certificate"),
+        for wrong_s, said in ((-DAY_S, '"a new TLS certificate"'),
                               (40 * 365 * DAY_S, "no new TLS certificate")):
             before, one = next(devices), next(devices)
             assert told(server, before, before.with_keys(ENROL)[0]) == 200
