@@ -21,6 +21,7 @@
 #define FLOORS_MAX	64	/* operators whose last request is known */
 #define UPLOADS_MAX	8	/* operators who hand in a file */
 #define ACTIONS_MAX	64	/* of operators, in a quarter of an hour */
+#define DRY_RUNS_MAX	1024	/* the same */
 
 /* A front's channel; used false: free. */
 struct desk_peer {
@@ -84,6 +85,12 @@ struct desk_handed {
 	struct local_submit	submit;
 	struct devices_file	devices;
 	struct request_files	with;
+};
+/* Receipts that an earlier signer signed, as last counted. */
+struct desk_left {
+	uint32_t	signer;		/* that signed then; 0: not counted */
+	uint64_t	count;
+	int64_t		until_ns;
 };
 struct desk_action {
 	uint8_t		id[REQUEST_ID_SIZE];
@@ -150,7 +157,9 @@ struct desk {
 	int64_t			 floor;		/* of those without one, if
 						 * later than it began */
 	struct desk_floor	 floors[FLOORS_MAX];
+	struct desk_left	 left;
 	struct desk_action	 actions[ACTIONS_MAX];
+	struct desk_action	 dry_runs[DRY_RUNS_MAX];
 	struct desk_upload	 uploads[UPLOADS_MAX];
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
@@ -246,6 +255,8 @@ MUST_USE enum err upload_give(const struct desk_upload *,
     struct diag *);
 void	upload_init(struct desk_upload *);
 void	upload_release(struct desk_upload *);
+/* Those that had no part for a while: the disk is full. */
+void	uploads_idle_release(struct desk *);
 
 /* May such a request be handed in now? ERR_PERMISSION, ERR_BUSY. */
 MUST_USE enum err request_offer(const struct desk *, enum request_type,

@@ -91,6 +91,7 @@ disk_full(struct desk *desk)
 		log_line("authority", "the disk is full: devices are told to"
 		    " come again; make room on it");
 	desk->disk_full = true;
+	uploads_idle_release(desk);
 }
 
 void

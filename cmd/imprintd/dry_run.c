@@ -9,6 +9,7 @@
 #include "lib/base/json_write.h"
 
 #define ORDERS_OCTETS	((size_t)48 << 10)	/* then some are left out */
+#define ROWS_MAX	200000	/* counted by orders */
 #define FIRST_SHOWN	5
 
 static enum err
@@ -35,7 +36,8 @@ static enum err
 orders_put(struct desk *desk, struct json *json,
     const struct status_ranges *list, struct diag *diag)
 {
-	_cleanup_order_counts_ struct order_counts counts = { .count = 0 };
+	_cleanup_order_counts_ struct order_counts counts = {
+		.max = ROWS_MAX };
 	struct order_product product;
 	size_t i;
 	enum err err;
@@ -61,7 +63,7 @@ orders_put(struct desk *desk, struct json *json,
 		json_close(json, '}');
 	}
 	json_close(json, ']');
-	json_put_flag(json, "more", i < counts.count);
+	json_put_flag(json, "more", i < counts.count || counts.more);
 	return err;
 }
 

@@ -170,26 +170,26 @@ request_check(struct desk *desk, const struct request_seen *seen,
 	return err;
 }
 
-/* null: too long. */
-static enum err
-result_put(struct json *json, enum request_type type, struct bytes result,
-    struct diag *diag)
+/* null: too long, or it cannot be made short. It was carried out, whatever
+ * becomes of its answer. */
+static void
+result_put(struct json *json, enum request_type type, struct bytes result)
 {
 	_cleanup_buf_ struct buf brief = BUF_INIT;
-	enum err err;
+	struct diag diag = DIAG_INIT;
+	enum err err = ERR_OK;
 
 	json_key(json, bytes_text("result"));
 	if (type == REQUEST_STATUS_CHOSEN) {
-		err = chosen_answer_brief(result, &brief, diag);
-		if (err)
-			return err;
+		err = chosen_answer_brief(result, &brief, &diag);
 		result = buf_bytes(&brief);
 	}
-	if (result.len > RESULT_MAX)
+	if (err)
+		log_diag("authority", "an answer that is left out", &diag);
+	if (err || result.len > RESULT_MAX)
 		buf_printf(json->b, "null");
 	else
 		json_put_base64url(json, result);
-	return ERR_OK;
 }
 
 static enum err
@@ -208,7 +208,8 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	/* before anything is on record: strangers could fill the log */
 	err = request_look(desk->authority, request, &seen, diag);
 	*ret_signed = err == ERR_OK;
-	if (!err && (seen.with_file || seen.with_devices))
+	/* a repeat needs no file: another one may be on its way */
+	if (!err && !seen.known && (seen.with_file || seen.with_devices))
 		upload = upload_find(desk, seen.operator);
 	if (!err)
 		err = request_check(desk, &seen, upload, now, &handed, diag);
@@ -226,9 +227,7 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	json_open(&json, '{');
 	json_put_number(&json, "type", seen.type);
 	json_put_flag(&json, "repeated", seen.known);
-	err = result_put(&json, seen.type, buf_bytes(&result), diag);
-	if (err)
-		return err;
+	result_put(&json, seen.type, buf_bytes(&result));
 	json_put_some(&json, "warning", bytes_text(warning != NULL ?
 	    warning->what : ""));
 	json_close(&json, '}');
@@ -259,33 +258,54 @@ operator_request(struct desk *desk, struct desk_peer *peer,
 
 /* Queries. */
 
-/* Each starts or stops something once: what was seen lately is refused. */
+/* What was seen lately is refused. */
 static enum err
-action_once(struct desk *desk, const struct query *query, struct diag *diag)
+query_once(struct desk_action *actions, size_t count,
+    const struct query *query, struct diag *diag)
 {
 	struct desk_action *free_at = NULL;
 	int64_t now = time_now();
 	size_t i;
 
-	for (i = 0; i < ACTIONS_MAX; i++) {
-		if (desk->actions[i].until < now)
-			free_at = &desk->actions[i];
-		else if (memcmp(desk->actions[i].id, query->id,
+	for (i = 0; i < count; i++) {
+		if (actions[i].until < now)
+			free_at = &actions[i];
+		else if (memcmp(actions[i].id, query->id,
 		    sizeof(query->id)) == 0)
 			return diag_fail(diag, ERR_CONFLICT, NULL,
 			    "query: it was carried out before");
 	}
-	/* those of before are not known any more */
-	if (query->time <= desk->began || query->time > now + ACTION_AHEAD_S)
-		return diag_fail(diag, ERR_CLOCK, NULL, "query: made %s",
-		    query->time > now ? "by a clock that is ahead: set both "
-		    "clocks" : "before this server began: sign it again");
 	if (free_at == NULL)
 		return diag_fail(diag, ERR_BUSY, NULL, "query: too many in "
 		    "this quarter of an hour");
 	memcpy(free_at->id, query->id, sizeof(query->id));
 	free_at->until = query->time + REQUEST_SKEW_S;
 	return ERR_OK;
+}
+
+/* Each starts or stops something once. */
+static enum err
+action_once(struct desk *desk, const struct query *query, struct diag *diag)
+{
+	int64_t now = time_now();
+
+	/* those of before are not known any more */
+	if (query->time <= desk->began || query->time > now + ACTION_AHEAD_S)
+		return diag_fail(diag, ERR_CLOCK, NULL, "query: made %s",
+		    query->time > now ? "by a clock that is ahead: set both "
+		    "clocks" : "before this server began: sign it again");
+	return query_once(desk->actions, ACTIONS_MAX, query, diag);
+}
+
+/* It may take long: who carries it cannot have it done over and over. */
+static enum err
+dry_run_once(struct desk *desk, const struct query *query, const char *more,
+    struct bytes body, struct buf *json, struct diag *diag)
+{
+	enum err err;
+
+	err = query_once(desk->dry_runs, DRY_RUNS_MAX, query, diag);
+	return err ? err : dry_run(desk, more, body, json, diag);
 }
 
 static enum err
@@ -354,7 +374,8 @@ query_post(struct desk *desk, const struct query *query, char *path,
 	if (strcmp(path, "/v1/publish") == 0)
 		return publish_act(desk, query, more, json, diag);
 	if (strcmp(path, "/v1/dry-run") == 0)
-		return dry_run(desk, more, body, json, diag);
+		return dry_run_once(desk, query, more, body, json,
+		    diag);
 	if (strcmp(path, "/v1/files") == 0)
 		return upload_take(desk, query->operator, more, body, json,
 		    diag);

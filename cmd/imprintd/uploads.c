@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "cmd/imprintd/desk.h"
@@ -20,6 +21,8 @@
 #define UPLOAD_MAX	((uint64_t)128 << 20)	/* octets of one */
 /* After its last part; whatever the clock is set to meanwhile. */
 #define UPLOAD_NS	(900 * INT64_C(1000000000))
+#define IDLE_NS		(10 * INT64_C(1000000000))
+#define MARGIN		((uint64_t)64 << 20)	/* that the registry needs */
 #define DIGITS_MAX	12
 
 static const struct desk_upload none = {
@@ -42,6 +45,20 @@ upload_release(struct desk_upload *upload)
 		file_release(&upload->files[i].file);
 	buf_release(&upload->about);
 	*upload = none;
+}
+
+void
+uploads_idle_release(struct desk *desk)
+{
+	const int64_t until_ns = time_monotonic_ns() - IDLE_NS + UPLOAD_NS;
+	size_t i;
+
+	for (i = 0; i < UPLOADS_MAX; i++)
+		if (desk->uploads[i]
+			.
+			operator[0] != '\0' && desk->uploads[i]
+			.until_ns<until_ns)
+			upload_release(&desk->uploads[i]);
 }
 
 struct desk_upload *
@@ -181,6 +198,18 @@ part_parse(const char *query, struct part *ret_part, struct diag *diag)
 }
 
 static enum err
+room_check(const struct file *file, size_t size, struct diag *diag)
+{
+	struct statvfs disk;
+
+	if (fstatvfs(file->fd, &disk) != 0 ||
+	    (uint64_t)disk.f_bavail * disk.f_frsize >= MARGIN + size)
+		return ERR_OK;
+	return diag_fail(diag, ERR_NOSPACE, NULL, "file: the server's disk "
+	    "has no room for it");
+}
+
+static enum err
 part_write(struct desk_upload *u, const struct part *said, struct bytes part,
     struct diag *diag)
 {
@@ -198,8 +227,10 @@ part_write(struct desk_upload *u, const struct part *said, struct bytes part,
 	}
 	if (said->at + part.len <= *size)	/* a part once more */
 		return ERR_OK;
-	err = file_write_at(&u->files[said->kind].file, said->at, part,
-	    diag);
+	err = room_check(&u->files[said->kind].file, part.len, diag);
+	if (!err)
+		err = file_write_at(&u->files[said->kind].file, said->at,
+		    part, diag);
 	if (!err)
 		*size = said->at + part.len;
 	return err;

@@ -167,14 +167,20 @@ word_find(struct search *s)
 	    address.log, address.index, 1, s->diag);
 }
 
+struct issued {
+	const struct chosen	*chosen;
+	struct status_ranges	*found;
+	struct diag		*diag;
+};
+
 static enum err
 range_collect(void *ctx, const struct store_range *range)
 {
-	struct search *s = ctx;
+	struct issued *s = ctx;
 
 	if (s->chosen->kind == CHOSEN_PACK && range->pack != s->chosen->pack)
 		return ERR_OK;
-	return status_ranges_add(s->list, range->log, range->first,
+	return status_ranges_extend(s->found, range->log, range->first,
 	    range->count, s->diag);
 }
 
@@ -184,19 +190,29 @@ birth_collect(void *ctx, const struct address *birth)
 	return device_find(ctx, birth);
 }
 
-/* What the devices of the order have by now, of the ranges from first. */
+/* What it was found to be joins the rest: the list may be merged meanwhile. */
 static enum err
-devices_find(struct search *s, size_t first)
+found_join(struct search *s, const struct status_ranges *found)
 {
-	size_t i, end = s->list->count;
+	size_t i;
 	enum err err = ERR_OK;
 
-	for (i = first; i < end && !err; i++) {
-		const struct status_range births = s->list->ranges[i];
+	for (i = 0; i < found->count && !err; i++)
+		err = status_ranges_add(s->list, found->ranges[i].log,
+		    found->ranges[i].first, found->ranges[i].count, s->diag);
+	return err;
+}
 
-		err = field_births_each(s->authority, &births, birth_collect,
-		    s, s->diag);
-	}
+/* What the devices of the order have by now. */
+static enum err
+devices_find(struct search *s, const struct status_ranges *births)
+{
+	size_t i;
+	enum err err = ERR_OK;
+
+	for (i = 0; i < births->count && !err; i++)
+		err = field_births_each(s->authority, &births->ranges[i],
+		    birth_collect, s, s->diag);
 	return err;
 }
 
@@ -206,35 +222,40 @@ order_find(struct search *s)
 	const struct chosen *chosen = s->chosen;
 	struct store *store = s->authority->store;
 	struct store_order order;
+	_cleanup_status_ranges_ struct status_ranges births = {
+		.max = s->list->max };
+	struct issued issued = { chosen, &births, s->diag };
 	char pack[32] = "";
-	size_t first;
 	enum err err;
 
-	first = s->list->count;
 	err = store_order_get(store, chosen->order, &order, s->diag);
 	if (!err)
 		err = store_range_each(store, 0, chosen->order,
-		    RANGE_COMMITTED, range_collect, s, s->diag);
+		    RANGE_COMMITTED, range_collect, &issued, s->diag);
 	if (err)
 		return err;
 	if (chosen->kind == CHOSEN_PACK)
 		(void)snprintf(pack, sizeof(pack), ", pack %llu",
 		    (unsigned long long)chosen->pack);
-	if (s->list->count == first)
+	if (births.count == 0)
 		return diag_fail(s->diag, ERR_NOTFOUND, NULL, "order %u%s: "
 		    "nothing was issued in it", chosen->order, pack);
-	return devices_find(s, first);
+	err = devices_find(s, &births);
+	return err ? err : found_join(s, &births);
 }
 
 static enum err
 evidence_find(struct search *s)
 {
-	size_t before = s->list->count;
+	_cleanup_status_ranges_ struct status_ranges found = {
+		.max = s->list->max };
 	enum err err;
 
-	err = evidence_ranges(s->authority, &s->chosen->query, s->list,
+	err = evidence_ranges(s->authority, &s->chosen->query, &found,
 	    s->diag);
-	return err || s->list->count > before ? err : diag_fail(s->diag,
+	if (!err)
+		err = found_join(s, &found);
+	return err || found.count > 0 ? err : diag_fail(s->diag,
 	    ERR_NOTFOUND, NULL, "evidence %s: nothing was issued so in that "
 	    "time", evidence_class_name(s->chosen->query.evidence));
 }
@@ -337,6 +358,43 @@ request_chosen_change(struct bytes body, struct status_change *ret_change,
 	return err;
 }
 
+/*
+ * Few octets have all of an order, or all of the registry, walked: only so
+ * many of them, each once. What is on record already is not held to this.
+ */
+static enum err
+walks_check(struct bytes items, size_t count, struct diag *diag)
+{
+	struct bytes seen[CHOSEN_ORDERS_MAX + CHOSEN_EVIDENCES_MAX];
+	size_t orders = 0, evidences = 0, walks = 0, i, j, begin;
+	struct chosen chosen;
+	struct cbor cbor;
+
+	cbor_open_checked(&cbor, items);
+	for (i = 0; i < count; i++) {
+		begin = cbor.pos;
+		chosen_get(&cbor, &chosen);
+		if (chosen.kind < CHOSEN_ORDER)
+			continue;
+		orders += chosen.kind != CHOSEN_EVIDENCE;
+		evidences += chosen.kind == CHOSEN_EVIDENCE;
+		if (orders > CHOSEN_ORDERS_MAX ||
+		    evidences > CHOSEN_EVIDENCES_MAX)
+			return diag_fail(diag, ERR_LIMIT, NULL, "status "
+			    "request: at most %d orders or packs and %d "
+			    "classes of evidence go at once",
+			    CHOSEN_ORDERS_MAX, CHOSEN_EVIDENCES_MAX);
+		seen[walks] = bytes_of(items.ptr + begin, cbor.pos - begin);
+		for (j = 0; j < walks; j++)
+			if (bytes_equal(seen[j], seen[walks]))
+				return diag_fail(diag, ERR_INVALID, NULL,
+				    "status request: item %zu: the same was "
+				    "chosen before it", i + 1);
+		walks++;
+	}
+	return ERR_OK;
+}
+
 enum err
 request_chosen_find(struct authority *authority, struct bytes body,
     struct status_change *ret_change, struct status_ranges *list,
@@ -352,6 +410,8 @@ request_chosen_find(struct authority *authority, struct bytes body,
 	if (err)
 		return err;
 	cbor_open_checked(&cbor, asked.items);
+	err = walks_check(asked.items, asked.count, diag);
+	list->max = CHOSEN_RANGES_MAX;
 	for (i = 0; i < asked.count && !err; i++) {
 		chosen_get(&cbor, &chosen);
 		err = chosen_find(authority, &chosen, list, diag);
@@ -359,15 +419,10 @@ request_chosen_find(struct authority *authority, struct bytes body,
 	if (err)
 		return err;
 	(void)status_ranges_merge(list);
-	if (list->count > CHOSEN_RANGES_MAX) {
-		diag_hint(diag, "ask for less at once: packs of the order, "
-		    "or less time");
-		return diag_fail(diag, ERR_LIMIT, NULL, "status request: "
-		    "these are %zu ranges of identities, at most %d go at "
-		    "once", list->count, CHOSEN_RANGES_MAX);
-	}
-	err = status_ranges_committed(authority, list->ranges, list->count,
-	    diag);
+	err = status_ranges_check(list, diag);
+	if (!err)
+		err = status_ranges_committed(authority, list->ranges,
+		    list->count, diag);
 	if (!err)
 		*ret_change = asked.change;
 	return err;

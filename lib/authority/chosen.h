@@ -17,6 +17,8 @@
 #define CHOSEN_MAX		100000	/* of one request */
 #define CHOSEN_RANGES_MAX	300000	/* that they are: their entry must
 					 * hold them all */
+#define CHOSEN_ORDERS_MAX	64	/* orders and packs */
+#define CHOSEN_EVIDENCES_MAX	16
 #define CHOSEN_WORD_MAX		255	/* octets */
 
 enum chosen_kind {
@@ -45,9 +47,9 @@ void	chosen_put(struct buf *, const struct chosen *);
 /* Fails the reader. */
 void	chosen_get(struct cbor *, struct chosen *ret_chosen);
 /*
- * Find it: its ranges are added at the list's end, neither sorted nor apart
- * from those before. ERR_NOTFOUND: no such order, nothing was issued in it,
- * or so; and as lookup_find().
+ * Find it: its ranges are added to the list, neither sorted nor apart from
+ * those before. ERR_LIMIT: list->max; ERR_NOTFOUND: no such order, nothing was
+ * issued in it, or so; and as lookup_find().
  */
 MUST_USE enum err chosen_find(struct authority *, const struct chosen *,
     struct status_ranges *list, struct diag *);
@@ -57,7 +59,8 @@ MUST_USE enum err chosen_find(struct authority *, const struct chosen *,
 MUST_USE enum err request_put_chosen(struct buf *, enum status_action,
     unsigned reason, struct bytes items, size_t count, const char *words);
 /* What such a body comes to now, sorted and apart; ret_change: action and
- * reason. ERR_SYNTAX, ERR_INVALID, ERR_LIMIT, and as chosen_find(). */
+ * reason. ERR_SYNTAX; ERR_INVALID, also: an order, pack or evidence chosen
+ * twice; ERR_LIMIT; and as chosen_find(). */
 MUST_USE enum err request_chosen_find(struct authority *, struct bytes body,
     struct status_change *ret_change, struct status_ranges *list,
     struct diag *);

@@ -57,13 +57,17 @@ order_counts_sort(struct order_counts *counts)
 
 static enum err
 range_count(struct authority *authority, const struct status_range *range,
-    struct order_counts *counts, struct diag *diag)
+    struct order_counts *counts, uint64_t *rows, struct diag *diag)
 {
 	uint64_t at, stop, end = range->first + range->count;
 	struct store_range row;
 	enum err err = ERR_OK;
 
 	for (at = range->first; at < end && !err; at = stop) {
+		counts->more = counts->max != 0 && *rows == counts->max;
+		if (counts->more)
+			break;
+		(*rows)++;
 		err = store_range_get(authority->store, range->log, at, &row,
 		    diag);
 		if (err)
@@ -80,11 +84,12 @@ order_counts_of(struct authority *authority,
     const struct status_range *ranges, size_t count,
     struct order_counts *counts, struct diag *diag)
 {
+	uint64_t rows = 0;
 	size_t i;
 	enum err err = ERR_OK;
 
-	for (i = 0; i < count && !err; i++)
-		err = range_count(authority, &ranges[i], counts, diag);
+	for (i = 0; i < count && !counts->more && !err; i++)
+		err = range_count(authority, &ranges[i], counts, &rows, diag);
 	order_counts_sort(counts);
 	return err;
 }

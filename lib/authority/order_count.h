@@ -13,6 +13,10 @@ struct order_count {
 struct order_counts {
 	struct order_count	*orders;	/* owned */
 	size_t			 count, cap;
+	/* of the registry's ranges that are looked at, 0: any; more: there
+	 * were more than that */
+	uint64_t		 max;
+	bool			 more;
 };
 void	order_counts_release(struct order_counts *);
 #define _cleanup_order_counts_						\

@@ -39,27 +39,33 @@ struct status_range {
 	uint64_t	first, count;
 };
 
-/* A list of them that grows; all zero: none. */
+/* A list of them that grows; all zero: none, and as many as there are. */
 struct status_ranges {
 	struct status_range	*ranges;	/* owned */
 	size_t			 count, cap;
+	/* 0: any; else at most twice so many at any time: it is merged when
+	 * these are reached, then more than max is ERR_LIMIT */
+	size_t			 max;
 };
 #define _cleanup_status_ranges_						\
 	__attribute__((cleanup(status_ranges_release)))
 void	status_ranges_release(struct status_ranges *);
-/* One more, at the end. ERR_NOMEM. */
+/* One more, at the end. ERR_NOMEM, ERR_LIMIT. */
 MUST_USE enum err status_ranges_add(struct status_ranges *, uint32_t log,
     uint64_t first, uint64_t count, struct diag *);
 /* Does the last one end just before? */
 bool	status_ranges_follows(const struct status_ranges *, uint32_t log,
     uint64_t first);
-/* Then it grows, else one more. ERR_NOMEM. */
+/* Then it grows, else one more. ERR_NOMEM, ERR_LIMIT. */
 MUST_USE enum err status_ranges_extend(struct status_ranges *, uint32_t log,
     uint64_t first, uint64_t count, struct diag *);
 /* By log and index, those from "from" on. */
 void	status_ranges_sort(struct status_ranges *, size_t from);
 /* All of them sorted and apart; how many identities they are. */
 uint64_t status_ranges_merge(struct status_ranges *);
+/* ERR_LIMIT: there are more than max. */
+MUST_USE enum err status_ranges_check(const struct status_ranges *,
+    struct diag *);
 
 /* How many identities a change met, by what they were before. */
 struct status_count {

@@ -10,13 +10,31 @@ status_ranges_release(struct status_ranges *list)
 }
 
 enum err
+status_ranges_check(const struct status_ranges *list, struct diag *diag)
+{
+	if (list->max == 0 || list->count <= list->max)
+		return ERR_OK;
+	diag_hint(diag, "ask for less at once: packs of the order, or less "
+	    "time");
+	return diag_fail(diag, ERR_LIMIT, NULL, "status request: these are "
+	    "%zu ranges of identities or more, at most %zu go at once",
+	    list->count, list->max);
+}
+
+enum err
 status_ranges_add(struct status_ranges *list, uint32_t log, uint64_t first,
     uint64_t count, struct diag *diag)
 {
 	struct status_range *more;
-	size_t cap = list->cap * 2 + 64;
+	size_t cap;
 
+	if (list->max != 0 && list->count >= 2 * list->max) {
+		(void)status_ranges_merge(list);
+		if (status_ranges_check(list, diag) != ERR_OK)
+			return ERR_LIMIT;
+	}
 	if (list->count == list->cap) {
+		cap = list->cap * 2 + 64;
 		more = reallocarray(list->ranges, cap, sizeof(*more));
 		if (more == NULL)
 			return diag_nomem(diag);

@@ -330,6 +330,66 @@ test_many(void **state)
 	good(operation_replay(f->w->authority, NULL, NULL, &diag), &diag);
 }
 
+/* What few octets have walked: so many, each once; and before anything is. */
+static void
+test_walks(void **state)
+{
+	static const struct {
+		enum chosen_kind kind;
+		size_t		 count, same;
+		enum err	 err;
+	} table[] = {
+		{ CHOSEN_ORDER, 2, 2, ERR_INVALID },
+		{ CHOSEN_PACK, 3, 3, ERR_INVALID },
+		{ CHOSEN_EVIDENCE, 2, 2, ERR_INVALID },
+		{ CHOSEN_ORDER, CHOSEN_ORDERS_MAX + 1, 1, ERR_LIMIT },
+		{ CHOSEN_PACK, CHOSEN_ORDERS_MAX + 1, 1, ERR_LIMIT },
+		{ CHOSEN_EVIDENCE, CHOSEN_EVIDENCES_MAX + 1, 1, ERR_LIMIT },
+		{ CHOSEN_PACK, CHOSEN_ORDERS_MAX, 1, ERR_NOTFOUND },
+		{ CHOSEN_EVIDENCE, CHOSEN_EVIDENCES_MAX, 1, ERR_OK },
+	};
+	struct field *f = *state;
+	size_t i, j;
+
+	for (i = 0; i < COUNT(table); i++) {
+		struct chosen chosen[CHOSEN_ORDERS_MAX + 1];
+		_cleanup_buf_ struct buf result = BUF_INIT;
+		struct diag diag = DIAG_INIT;
+
+		for (j = 0; j < table[i].count; j++)
+			chosen[j] = (struct chosen){ .kind = table[i].kind,
+				.order = table[i].kind == CHOSEN_PACK ?
+				ORDER : 1 + (uint32_t)(j / table[i].same),
+				.pack = 1 + j / table[i].same,
+				.query = { EVIDENCE_ORDER, INT64_MIN,
+				NOW + 1 + (int64_t)(j / table[i].same) } };
+		assert_int_equal(chosen_submit(f, STATUS_REVOKE, chosen,
+		    table[i].count, &result, &diag), table[i].err);
+	}
+}
+
+/* Merged when twice the maximum is reached, then refused. */
+static void
+test_ranges_max(void **state)
+{
+	_cleanup_status_ranges_ struct status_ranges list = { .max = 4 };
+	struct diag diag = DIAG_INIT;
+	uint64_t i;
+
+	(void)state;
+	for (i = 0; i < 100; i++)	/* one, merged */
+		good(status_ranges_add(&list, LOG_BULK_NUMBER, 100 - i, 1,
+		    &diag), &diag);
+	assert_true(list.count <= 8);
+	assert_int_equal(status_ranges_merge(&list), 100);
+	for (i = 0; i < 7; i++)
+		good(status_ranges_add(&list, LOG_BULK_NUMBER, 200 + 2 * i, 1,
+		    &diag), &diag);
+	assert_int_equal(status_ranges_add(&list, LOG_BULK_NUMBER, 300, 1,
+	    &diag), ERR_LIMIT);
+	assert_int_equal(status_ranges_check(&list, &diag), ERR_LIMIT);
+}
+
 /* Ranges over orders, and in between of none. */
 static void
 test_order_counts(void **state)
@@ -353,6 +413,13 @@ test_order_counts(void **state)
 	assert_int_equal(counts.orders[0].count, 11);
 	assert_int_equal(counts.orders[1].order, ORDER);
 	assert_int_equal(counts.orders[1].count, 3);
+	assert_false(counts.more);
+	order_counts_release(&counts);
+	counts.max = 1;		/* the first of them alone */
+	good(order_counts_of(f->w->authority, ranges, COUNT(ranges), &counts,
+	    &diag), &diag);
+	assert_true(counts.more && counts.count == 1);
+	assert_int_equal(counts.orders[0].order, ORDER);
 	good(order_product_get(f->w->authority, ORDER, &product, &diag),
 	    &diag);
 	assert_string_equal(product.name, "doorbell-idevid");
@@ -370,6 +437,8 @@ main(void)
 		cmocka_unit_test_setup(test_syntax, field_fresh),
 		cmocka_unit_test_setup(test_bounds, field_fresh),
 		cmocka_unit_test_setup(test_many, field_fresh),
+		cmocka_unit_test_setup(test_walks, field_fresh),
+		cmocka_unit_test(test_ranges_max),
 		cmocka_unit_test_setup(test_order_counts, field_fresh)
 	};
 

@@ -377,6 +377,10 @@ def parts_check(eco, server, admin):
     again = admin.send(server, good)
     assert again == {**answer, "repeated": True} and orders(eco) == count
     assert hand(about(), 409, kind="about")["reason"] == "state"
+    # nor does it take away what is handed in for another
+    hand(listed)
+    assert admin.send(server, good)["repeated"]
+    hand(about(), kind="about")
     assert not list(eco.dir.glob("upload*"))
 
 

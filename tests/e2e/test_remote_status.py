@@ -273,4 +273,12 @@ def test_question(eco, server):
     answer = server.ask("POST", DRY_RUN, body, None, admin.fields(
         "POST", "/v1/publish"))
     assert problem(answer, 403)["reason"] == "signature"
+    # whoever carries a query cannot have it answered twice
+    target = f"{DRY_RUN}?body=" + hashlib.sha256(body).hexdigest()
+    fields = admin.fields("POST", target)
+    assert server.ask("POST", target, body, None, fields)[0] == 200
+    assert problem(server.ask("POST", target, body, None, fields),
+                   409)["reason"] == "conflict"
+    same = cbor2.dumps([2, 6, [[3, SMALL]] * 2, ""])
+    assert ask(same, 422)["reason"] == "invalid"
     assert asked_for(eco) == entries
