@@ -547,11 +547,14 @@ left_its_place(struct authority *authority, const struct store_status *row,
 	if (row->reason != CRL_SUPERSEDED)
 		return ERR_OK;
 	err = store_operation_get(authority->store, row->operation, &entry,
-	    &stored, diag);
+	    &stored, NULL);
+	/* a request's under way, which is appended when it is done */
+	if (err == ERR_NOTFOUND)
+		return ERR_OK;
 	if (!err)
 		err = operation_parse(stored.entry, &operation, diag);
 	if (err)
-		return diag_fail(diag, ERR_CORRUPT, NULL, "registry: entry "
+		return diag_fail(diag, err, NULL, "registry: entry "
 		    "%ju, which revoked an identity, cannot be read",
 		    (uintmax_t)row->operation);
 	*ret_left = operation.kind == OPERATION_FIELD;
