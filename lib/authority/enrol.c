@@ -571,6 +571,16 @@ blocks_release(struct enrol *e, struct diag *diag)
 	return ERR_OK;
 }
 
+/* Reserved, but not anchored: nothing was signed, and who tries again and
+ * again voids none. Failing that, they become void. */
+static void
+unready_release(struct enrol *e)
+{
+	if (!store_broken(e->authority->store) &&
+	    log_read(e, NULL) == ERR_OK && e->block_count > 0)
+		(void)(blocks_release(e, NULL) == ERR_OK);
+}
+
 enum err
 enrol_end(struct enrol *e, int64_t now, struct diag *diag)
 {
@@ -652,8 +662,11 @@ enrol_open(struct authority *authority, int64_t now,
 		err = enrol_load(e, diag);
 	if (!err)
 		err = log_read(e, diag);
-	if (!err)
+	if (!err) {
 		err = blocks_ready(e, diag);
+		if (err)
+			unready_release(e);
+	}
 	if (err)
 		return err;
 	*ret_enrol = e;
