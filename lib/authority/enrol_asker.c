@@ -275,6 +275,11 @@ asker_standing(struct enrol *e, struct asker *asker,
 		err = standing_check(e, &asker->address, asker->address.log !=
 		    LOG_ONLINE_NUMBER && status != STATUS_REVOKED, result,
 		    diag);
+	if (!err && !enrol_decided(result) && status == STATUS_SUSPENDED &&
+	    asker->address.log != LOG_ONLINE_NUMBER)
+		err = enrol_refuse(result, ENROL_SUSPENDED, "the identity "
+		    "that took its place is suspended", "an operator can "
+		    "resume it");
 	if (!err && !enrol_decided(result) &&
 	    asker->address.log == LOG_ONLINE_NUMBER)
 		err = standing_check(e, &asker->enrolment.basis, true, result,

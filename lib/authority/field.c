@@ -1,6 +1,8 @@
 #include "lib/authority/field.h"
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/operation.h"
+#include "lib/authority/status.h"
 #include "lib/base/cbor_write.h"
 
 #define ROW_VERSION	1
@@ -530,26 +532,72 @@ field_living(struct authority *authority, const struct address *address,
 	return ERR_OK;
 }
 
+/* Did a turn of enrolment revoke it? For the same reason operators do, and
+ * reports: then nothing has its place. */
+static enum err
+left_its_place(struct authority *authority, const struct store_status *row,
+    bool *ret_left, struct diag *diag)
+{
+	_cleanup_buf_ struct buf entry = BUF_INIT;
+	struct store_operation stored;
+	struct operation operation;
+	enum err err;
+
+	*ret_left = false;
+	if (row->reason != CRL_SUPERSEDED)
+		return ERR_OK;
+	err = store_operation_get(authority->store, row->operation, &entry,
+	    &stored, NULL);
+	/* a request's under way, which is appended when it is done */
+	if (err == ERR_NOTFOUND)
+		return ERR_OK;
+	if (!err)
+		err = operation_parse(stored.entry, &operation, diag);
+	if (err)
+		return diag_fail(diag, err, NULL, "registry: entry "
+		    "%ju, which revoked an identity, cannot be read",
+		    (uintmax_t)row->operation);
+	*ret_left = operation.kind == OPERATION_FIELD;
+	return ERR_OK;
+}
+
+/* What waits has the place of nothing but a first one that waited, which is
+ * the birth of a manufacturer's device. */
+static enum err
+heir_status(struct authority *authority, const struct address *birth,
+    enum status *ret_status, struct diag *diag)
+{
+	struct field_device device = { .has_current = false };
+	struct store_status row;
+	enum err err;
+
+	err = field_device_get(authority, birth, &device, diag);
+	if (err)
+		return err == ERR_NOTFOUND ? ERR_OK : err;
+	if (device.has_current)
+		return status_get(authority, LOG_ONLINE_NUMBER,
+		    device.current, ret_status, &row, diag);
+	if (device.has_pending && birth->log == LOG_ONLINE_NUMBER)
+		return status_get(authority, LOG_ONLINE_NUMBER,
+		    device.pending, ret_status, &row, diag);
+	return ERR_OK;
+}
+
 enum err
 field_birth_status(struct authority *authority, const struct address *birth,
     enum status *ret_status, struct diag *diag)
 {
-	struct field_living living = { .count = 0 };
-	enum status status, next;
 	struct store_status row;
-	size_t i;
+	enum status status;
+	bool left = false;
 	enum err err;
 
 	err = status_get(authority, birth->log, birth->index, &status, &row,
 	    diag);
-	if (!err && status == STATUS_REVOKED && row.reason == CRL_SUPERSEDED)
-		err = field_living(authority, birth, &living, diag);
-	for (i = 1; i < living.count && status == STATUS_REVOKED && !err; i++) {
-		err = status_get(authority, living.address[i].log,
-		    living.address[i].index, &next, &row, diag);
-		if (!err)
-			status = next;
-	}
+	if (!err && status == STATUS_REVOKED)
+		err = left_its_place(authority, &row, &left, diag);
+	if (!err && left)
+		err = heir_status(authority, birth, &status, diag);
 	if (!err)
 		*ret_status = status;
 	return err;

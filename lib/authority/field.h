@@ -110,8 +110,9 @@ struct field_living {
 };
 MUST_USE enum err field_living(struct authority *, const struct address *,
     struct field_living *ret_living, struct diag *);
-/* The status of a birth; of one that is superseded, as a product may want it
- * (product_field), that of what took its place: no less than that is over. */
+/* The status of a birth; of one that was superseded by a turn of enrolment, as
+ * a product may want it (product_field), that of what took its place: no less
+ * than that is over. One that was revoked otherwise is, for any reason. */
 MUST_USE enum err field_birth_status(struct authority *,
     const struct address *birth, enum status *ret_status, struct diag *);
 /* Of a range of births, those of devices that enrolled, by index. The callback

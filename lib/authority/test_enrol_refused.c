@@ -588,6 +588,8 @@ test_outlived(void **state)
 	device_stands(f, device, STATUS_SUSPENDED);
 	asked_enrol(f, &asked, DEVICE_RENEW, &device->now);
 	assert_int_equal(ask(f, e, &asked, &b), ENROL_SUSPENDED);
+	asked_enrol(f, &asked, DEVICE_ENROL, &device->birth);
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_SUSPENDED);
 	status_set(f, STATUS_RESUME, 0, LOG_ONLINE_NUMBER, a.index);
 	/* confirmed by asking on */
 	asked_enrol(f, &asked, DEVICE_RENEW, &early->now);
@@ -605,6 +607,42 @@ test_outlived(void **state)
 	assert_int_equal(reason, CRL_CESSATION_OF_OPERATION);
 	device_stands(f, device, STATUS_REVOKED);
 	asked_enrol(f, &asked, DEVICE_ENROL, &device->birth);
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_SUPERSEDED);
+	good(operation_replay(f->w->authority, NULL, NULL, &diag), &diag);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* Revoked by hand for the reason that turns have, too: nothing took its place,
+ * be it in use or waiting. */
+static void
+test_superseded_by_hand(void **state)
+{
+	_cleanup_answered_ struct answered a = ANSWERED_INIT,
+	    b = ANSWERED_INIT;
+	_cleanup_asked_ struct asked first = ASKED_INIT, asked = ASKED_INIT;
+	struct field *f = *state;
+	struct doorbell *waits = &f->devices[0], *uses = &f->devices[1];
+	struct enrol *e = opened(f);
+	struct diag diag = DIAG_INIT;
+
+	asked_enrol(f, &first, DEVICE_ENROL, &waits->birth);
+	assert_int_equal(ask(f, e, &first, &a), ENROL_DONE);
+	credential_take(f, &first, a.index, &waits->now);
+	(void)enrolled(f, e, uses);
+	status_set(f, STATUS_REVOKE, CRL_SUPERSEDED, LOG_BULK_NUMBER,
+	    waits->index);
+	status_set(f, STATUS_REVOKE, CRL_SUPERSEDED, LOG_BULK_NUMBER,
+	    uses->index);
+	device_stands(f, waits, STATUS_REVOKED);
+	device_stands(f, uses, STATUS_REVOKED);
+	asked_enrol(f, &asked, DEVICE_ENROL, &waits->birth);
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_SUPERSEDED);
+	assert_int_equal(confirm(f, e, &waits->now, a.package, &b),
+	    ENROL_SUPERSEDED);
+	asked_enrol(f, &asked, DEVICE_ENROL, &uses->birth);
+	assert_int_equal(ask(f, e, &asked, &b), ENROL_SUPERSEDED);
+	asked_enrol(f, &asked, DEVICE_RENEW, &uses->now);
 	assert_int_equal(ask(f, e, &asked, &b), ENROL_SUPERSEDED);
 	good(operation_replay(f->w->authority, NULL, NULL, &diag), &diag);
 	enrol_close(&e);
@@ -746,6 +784,7 @@ main(void)
 		cmocka_unit_test_setup(test_reported, field_fresh),
 		cmocka_unit_test_setup(test_reported_rest, field_fresh),
 		cmocka_unit_test_setup(test_outlived, field_fresh),
+		cmocka_unit_test_setup(test_superseded_by_hand, field_fresh),
 		cmocka_unit_test_setup(test_cancelled, field_fresh),
 		cmocka_unit_test_setup(test_expired, field_fresh),
 		cmocka_unit_test_setup(test_events, field_fresh),

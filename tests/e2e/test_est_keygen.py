@@ -192,8 +192,8 @@ def test_refused(server, births, tmp_path):
             "the authority makes")
     refused(key_asked(server, device, b"\x30\x03\x02\x01"), 400, "malformed")
     refused(key_asked(server, None), 401, "certificate")
-    refused(server.ask("GET", "/.well-known/est/serverkeygen"), 404,
-            "cacerts")
+    refused(server.ask("GET", "/.well-known/est/serverkeygen"), 405,
+            "method")
     # its renewal is for the same key, which is no other's to make
     cms, certificate = parts(key_asked(server, device))
     key = key_opened(server.eco, cms, device.keys[1], decrypted_by_openssl,

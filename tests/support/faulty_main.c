@@ -4,7 +4,9 @@
  * PROGRAM_MAIN comes from the build.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -34,12 +36,32 @@ report(void)
 		perror(plan.count_path);
 }
 
-/* The same so far, of one that waits for something. */
-static void
-report_now(int number)
+/* The same so far, of one that waits for something. A thread of its own: in a
+ * signal's handler the disk's lock may be held by whom it interrupts. */
+static void *
+report_when_asked(void *set)
 {
-	(void)number;
-	report();
+	int number;
+
+	while (sigwait(set, &number) == 0)
+		report();
+	return NULL;
+}
+
+static bool
+report_begin(void)
+{
+	static sigset_t set;
+	pthread_t thread;
+
+	if (atexit(report) != 0)
+		return false;
+	if (plan.count_path == NULL)
+		return true;
+	return sigemptyset(&set) == 0 && sigaddset(&set, SIGUSR1) == 0 &&
+	    pthread_sigmask(SIG_BLOCK, &set, NULL) == 0 &&
+	    pthread_create(&thread, NULL, report_when_asked, &set) == 0 &&
+	    pthread_detach(thread) == 0;
 }
 
 int
@@ -57,8 +79,7 @@ main(int argc, char **argv)
 	}
 	owner = getpid();
 	faulty = io_fault_new(&plan);
-	if (atexit(report) != 0 || (plan.count_path != NULL &&
-	    signal(SIGUSR1, report_now) == SIG_ERR))
+	if (!report_begin())
 		return 99;
 	return PROGRAM_MAIN(argc, argv, faulty);
 }
