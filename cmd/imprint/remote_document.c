@@ -38,42 +38,73 @@ not_good(struct cmd *cmd, const char *word, const char *why)
 	return ERR_AUTH;
 }
 
-/* Paths end at the root that is trusted here, whatever else is in it. */
+/* Under the root when it began: a signer that has ended signed what is there
+ * still. */
 static enum err
-paths_add(struct cmd *cmd, struct remote_trust *trust)
+under_root(struct cmd *cmd, const struct remote_trust *trust,
+    struct bytes der, int64_t when, unsigned eku, bool *ret_good)
 {
-	struct bytes rest = buf_bytes(&trust->certificates), der;
+	enum x509_verdict verdict = X509_DENY_OTHER;
+	enum err err;
+
+	err = x509_verify(trust->paths, der, when, eku, &verdict, NULL, 0,
+	    &cmd->diag);
+	if (!err)
+		*ret_good = verdict == X509_ACCEPT;
+	return err;
+}
+
+/* Those of one kind that have a path to the root that is trusted here: who
+ * carries the file can put any others into it. */
+static enum err
+trust_keep(struct cmd *cmd, struct remote_trust *trust, struct bytes rest,
+    bool cas)
+{
 	struct x509_info info;
+	bool good = false;
+	struct bytes der;
 	enum err err = ERR_OK;
 
 	while (!err && pem_next(&rest, &der)) {
 		err = x509_read(der, &info, &cmd->diag);
-		if (!err && info.ca && !bytes_equal(der, remote_root()))
+		if (err)
+			return unread(cmd, err);
+		if (info.ca != cas || bytes_equal(der, remote_root()))
+			continue;
+		err = under_root(cmd, trust, der, info.not_before, cas ? 0 :
+		    EKU_DOCUMENT_SIGNING, &good);
+		if (err || !good)
+			continue;
+		buf_put_be32(&trust->certificates, (uint32_t)der.len);
+		buf_put_bytes(&trust->certificates, der);
+		if (cas)
 			err = x509_trust_add_intermediate(trust->paths, der,
 			    &cmd->diag);
 	}
-	return err ? unread(cmd, err) : ERR_OK;
+	return err ? err : buf_err(&trust->certificates);
 }
 
 enum err
 remote_trust_open(struct cmd *cmd, struct remote_trust *trust)
 {
 	_cleanup_buf_ struct buf text = { .limit = TRUST_FILE_MAX };
+	_cleanup_buf_ struct buf all = { .limit = TRUST_FILE_MAX };
 	enum err err;
 
 	err = remote_file(cmd, "/pub/trust.pem", &text);
 	if (err)
 		return err;
-	trust->certificates.limit = TRUST_FILE_MAX;
-	err = pem_get_all(buf_bytes(&text), "CERTIFICATE",
-	    &trust->certificates, &cmd->diag);
+	err = pem_get_all(buf_bytes(&text), "CERTIFICATE", &all, &cmd->diag);
 	if (err)
 		return unread(cmd, err);
 	err = x509_trust_new(&trust->paths, &cmd->diag);
 	if (!err)
 		err = x509_trust_add_root(trust->paths, remote_root(),
 		    &cmd->diag);
-	return err ? err : paths_add(cmd, trust);
+	/* a signer's path may go through any of the CAs */
+	if (!err)
+		err = trust_keep(cmd, trust, buf_bytes(&all), true);
+	return err ? err : trust_keep(cmd, trust, buf_bytes(&all), false);
 }
 
 enum err
@@ -95,25 +126,8 @@ remote_trust_text(const struct remote_trust *trust, struct buf *out)
 
 	pem_put(out, "CERTIFICATE", remote_root());
 	while (pem_next(&rest, &der))
-		if (!bytes_equal(der, remote_root()))
-			pem_put(out, "CERTIFICATE", der);
+		pem_put(out, "CERTIFICATE", der);
 	return buf_err(out);
-}
-
-/* Under the root when it began: a signer that has ended signed what is there
- * still. */
-static enum err
-under_root(struct cmd *cmd, const struct remote_trust *trust,
-    struct bytes der, int64_t when, unsigned eku, bool *ret_good)
-{
-	enum x509_verdict verdict = X509_DENY_OTHER;
-	enum err err;
-
-	err = x509_verify(trust->paths, der, when, eku, &verdict, NULL, 0,
-	    &cmd->diag);
-	if (!err)
-		*ret_good = verdict == X509_ACCEPT;
-	return err;
 }
 
 enum err
@@ -122,26 +136,20 @@ remote_trust_signers(struct cmd *cmd, const struct remote_trust *trust,
 {
 	struct bytes rest = buf_bytes(&trust->certificates), der;
 	struct x509_info info;
-	bool good = false;
 	size_t count = 0;
 	enum err err;
 
 	while (pem_next(&rest, &der)) {
 		err = x509_read(der, &info, &cmd->diag);
-		if (!err && (info.ca || (info.extended_key_usage &
-		    EKU_DOCUMENT_SIGNING) == 0))
-			continue;
-		if (!err)
-			err = under_root(cmd, trust, der, info.not_before,
-			    EKU_DOCUMENT_SIGNING, &good);
 		if (err)
 			return err;
-		if (good && count == REMOTE_SIGNERS_MAX)
+		if (info.ca)
+			continue;
+		if (count == REMOTE_SIGNERS_MAX)
 			return diag_fail(&cmd->diag, ERR_LIMIT, NULL,
 			    "trust: more than %d document signers",
 			    REMOTE_SIGNERS_MAX);
-		if (good)
-			public_key_copy(&keys[count++], &info.public_key);
+		public_key_copy(&keys[count++], &info.public_key);
 	}
 	*ret_count = count;
 	return ERR_OK;
@@ -154,7 +162,6 @@ remote_signer_find(struct cmd *cmd, const struct remote_trust *trust,
 	struct bytes rest = buf_bytes(&trust->certificates), der;
 	uint8_t found[COSE_KID_SIZE];
 	struct x509_info info;
-	bool good = false;
 	enum err err;
 
 	while (pem_next(&rest, &der)) {
@@ -163,12 +170,6 @@ remote_signer_find(struct cmd *cmd, const struct remote_trust *trust,
 			return err;
 		if (info.ca || cose_key_thumbprint(&info.public_key, found) ||
 		    !bytes_equal(kid, bytes_of(found, sizeof(found))))
-			continue;
-		err = under_root(cmd, trust, der, info.not_before,
-		    EKU_DOCUMENT_SIGNING, &good);
-		if (err)
-			return err;
-		if (!good)
 			continue;
 		public_key_copy(ret_key, &info.public_key);
 		*ret_found = true;
@@ -203,25 +204,68 @@ document_check(struct cmd *cmd, const struct remote_trust *trust,
 	    "its signer signed");
 }
 
+/* As authority_init() names the issuing CA of a log. */
+static bool
+is_issuer_of(const char *log, const char *common_name)
+{
+	char end[64];
+	size_t len, have = strlen(common_name);
+
+	len = (size_t)snprintf(end, sizeof(end), " Issuing CA %s %08x", log,
+	    get_be32(remote_ecosystem()));
+	return have >= len && strcmp(common_name + have - len, end) == 0;
+}
+
 /* That of the log, which devices without certificates are told as well. */
 static enum err
 issuer_of_log(struct cmd *cmd, const struct remote_trust *trust,
     const char *word, struct remote_document *d)
 {
+	const char *log = d->address.log == LOG_ONLINE_NUMBER ? LOG_ONLINE :
+	    LOG_BULK;
+	struct bytes rest = buf_bytes(&trust->certificates), der;
 	struct x509_info info;
-	bool good = false;
 	enum err err;
 
-	err = remote_file(cmd, d->address.log == LOG_ONLINE_NUMBER ?
-	    "/pub/ca/" LOG_ONLINE ".cer" : "/pub/ca/" LOG_BULK ".cer",
-	    &d->issuer);
+	while (pem_next(&rest, &der)) {
+		err = x509_read(der, &info, &cmd->diag);
+		if (err)
+			return err;
+		if (!info.ca || !is_issuer_of(log, info.common_name))
+			continue;
+		buf_put_bytes(&d->issuer, der);
+		return buf_err(&d->issuer);
+	}
+	return not_good(cmd, word, "is of a CA without a path to the root");
+}
+
+/* By its name, and by its key alone. */
+static enum err
+issuer_check(struct cmd *cmd, struct bytes ca, struct bytes leaf,
+    const struct x509_info *info, bool *ret_good)
+{
+	_cleanup_x509_trust_ struct x509_trust *alone = NULL;
+	enum x509_verdict verdict = X509_DENY_OTHER;
+	_cleanup_buf_ struct buf name = BUF_INIT;
+	uint8_t hash[SHA256_SIZE];
+	enum err err;
+
+	err = x509_subject(ca, &name, &cmd->diag);
 	if (!err)
-		err = x509_read(buf_bytes(&d->issuer), &info, &cmd->diag);
-	if (!err && info.ca)
-		err = under_root(cmd, trust, buf_bytes(&d->issuer),
-		    info.not_before, 0, &good);
-	return err || good ? err : not_good(cmd, word, "is of a CA without a "
-	    "path to the root");
+		err = sha256_once(buf_bytes(&name), hash);
+	if (err || memcmp(hash, info->issuer, SHA256_SIZE) != 0)
+		return err;
+	err = x509_trust_new(&alone, &cmd->diag);
+	if (!err)
+		err = x509_trust_add_root(alone, remote_root(), &cmd->diag);
+	if (!err)
+		err = x509_trust_add_intermediate(alone, ca, &cmd->diag);
+	if (!err)
+		err = x509_verify(alone, leaf, info->not_before, 0, &verdict,
+		    NULL, 0, &cmd->diag);
+	if (!err)
+		*ret_good = verdict == X509_ACCEPT;
+	return err;
 }
 
 /* The CA that issued its certificates, which say whose they are. */
@@ -230,9 +274,7 @@ issuer_find(struct cmd *cmd, const struct remote_trust *trust,
     const char *word, struct remote_document *d)
 {
 	struct bytes rest = buf_bytes(&trust->certificates), der, leaf;
-	_cleanup_buf_ struct buf name = BUF_INIT;
-	uint8_t hash[SHA256_SIZE];
-	struct x509_info info;
+	struct x509_info info, ca;
 	bool good = false;
 	size_t i;
 	enum err err;
@@ -244,14 +286,11 @@ issuer_find(struct cmd *cmd, const struct remote_trust *trust,
 		return issuer_of_log(cmd, trust, word, d);
 	leaf = d->document.keys[i].certificate;
 	err = x509_read(leaf, &info, &cmd->diag);
-	if (!err)
-		err = under_root(cmd, trust, leaf, info.not_before, 0, &good);
-	while (!err && good && pem_next(&rest, &der)) {
-		buf_clear(&name);
-		err = x509_subject(der, &name, &cmd->diag);
-		if (!err)
-			err = sha256_once(buf_bytes(&name), hash);
-		if (err || memcmp(hash, info.issuer, SHA256_SIZE) != 0)
+	while (!err && pem_next(&rest, &der)) {
+		err = x509_read(der, &ca, &cmd->diag);
+		if (!err && ca.ca)
+			err = issuer_check(cmd, der, leaf, &info, &good);
+		if (err || !good)
 			continue;
 		buf_put_bytes(&d->issuer, der);
 		return buf_err(&d->issuer);

@@ -12,7 +12,8 @@
 #include "lib/identity/document.h"
 #include "lib/x509/x509_read.h"
 
-/* What publish/trust.pem there has, below the root that is trusted here. */
+/* Of what publish/trust.pem there has, the CAs and document signers that have
+ * a path to the root that is trusted here; nothing else. */
 struct remote_trust {
 	struct buf		 certificates;	/* pem_next() */
 	struct x509_trust	*paths;
@@ -25,7 +26,7 @@ MUST_USE enum err remote_trust_open(struct cmd *, struct remote_trust *);
 MUST_USE enum err remote_signer_find(struct cmd *,
     const struct remote_trust *, struct bytes kid,
     struct public_key *ret_key, bool *ret_found);
-/* The keys of its document signers that have a path to that root; ERR_LIMIT. */
+/* The keys of its document signers; ERR_LIMIT. */
 #define REMOTE_SIGNERS_MAX	64
 MUST_USE enum err remote_trust_signers(struct cmd *,
     const struct remote_trust *, struct public_key keys[REMOTE_SIGNERS_MAX],

@@ -23,6 +23,7 @@ from test_names import METER, csv_write, meters
 from test_reconcile import Line, first, made    # noqa: F401
 from test_remote import HOST, Elsewhere, between, later
 from test_remote_files import put
+from test_remote_reads import lying_trust, trust_twist
 
 pytestmark = program_needed("imprintd")
 
@@ -591,6 +592,17 @@ def test_other_trust(packed, depot, away, thief, stranger, tmp_path):
                     port=carrier.server_port, code=5)
     assert "do not rely on that server" in said.err
     assert not (tmp_path / "out/order-1-1.pack").exists()
+
+
+def test_trust_alone(packed, depot, away, thief, tmp_path):
+    """What has no path to the root is in no trust.pem that is written."""
+    rogue = lying_trust(packed)
+    with between(depot, thief, trust_twist(
+            lambda data: rogue + data + rogue)) as carrier:
+        away("order", "export", 1, "--out", tmp_path / "out",
+             port=carrier.server_port)
+    assert (tmp_path / "out/trust.pem").read_bytes() == \
+        (packed.dir / "publish/trust.pem").read_bytes()
 
 
 def test_two_at_once(packed, away, tmp_path):

@@ -16,7 +16,7 @@ from conftest import PRODUCTS, program_needed, run
 from imprintd import Server
 from test_list_orders import manifest
 from test_lists import Maker
-from test_manufacturers import CA
+from test_manufacturers import CA, usage
 from test_modes import chips_list, chips_make
 from test_remote import (HOST, Elsewhere, answer, between, certificate, der_of,
                          eco, forge, operations, server, there)
@@ -228,7 +228,7 @@ def test_forms(eco, there, names):
     there("identity", "show", "5", "--format", "x", code=2)
 
 
-def test_receipts(eco, there):
+def test_receipts(eco, server, there, certificate):
     """A document whose signature is a receipt, of a signer that is named."""
     there("product", "add", PRODUCTS / "water-meter.yaml")
     number = there("order", "create", "--product",
@@ -244,6 +244,12 @@ def test_receipts(eco, there):
     for form in ("ndjson", "c"):
         argv = ["identity", "export", first, "--format", form]
         assert there(*argv).raw == eco.imprint(*argv).raw
+    # no certificate names the CA: it is that of the log
+    with between(server, certificate, trust_twist(
+            lambda data: lying_trust(eco) + b"".join(reversed(
+                blocks(data))))) as carrier:
+        assert there(*argv, port=carrier.server_port).raw == \
+            eco.imprint(*argv).raw
 
 
 def test_order_alone(eco, there, server, certificate, tmp_path):
@@ -373,6 +379,70 @@ def test_forged_document(eco, server, there, certificate, stranger, names,
     with between(server, certificate, only("none", None)) as carrier:
         assert there("identity", "export", "17", "--format", "document",
                      port=carrier.server_port).raw == good
+
+
+def lying_trust(eco, name="bulk"):
+    """What a server could send for trust.pem: CAs of the issuing CA's name,
+    its own and as if by the root, and a root of its own, before what is
+    there."""
+    cas = eco.dir / "publish/ca"
+    rogue, root = CA("rogue"), CA("its root")
+    rogue.name = x509.load_der_x509_certificate(
+        (cas / f"{name}.cer").read_bytes()).subject
+    of_root = CA("root")
+    of_root.name = x509.load_der_x509_certificate(
+        (cas / "root.cer").read_bytes()).subject
+    sign = [(x509.BasicConstraints(True, 0), True),
+            (usage("key_cert_sign", "crl_sign"), True)]
+    made = [CA.build(rogue.name, rogue.key.public_key(), by, sign)
+            for by in (rogue, of_root, root)]
+    return b"".join(c.public_bytes(serialization.Encoding.PEM)
+                    for c in [*made, root.cert])
+
+
+def blocks(pem):
+    """Its certificates, each as PEM."""
+    end = b"-----END CERTIFICATE-----\n"
+    return [part[part.index(b"-----BEGIN"):] + end
+            for part in pem.split(end)[:-1]]
+
+
+def trust_twist(change):
+    def twist(status, data, fields):
+        return status, change(data) if data.startswith(b"-----BEGIN") \
+            else data, fields
+    return twist
+
+
+def test_forged_issuer(eco, server, there, certificate, tmp_path):
+    """A CA that did not sign is in nothing that is made here."""
+    rogue = lying_trust(eco)
+    out = tmp_path / "out"
+    with between(server, certificate, trust_twist(
+            lambda data: rogue + data)) as carrier:
+        for form in ("pem", "c", "ndjson"):
+            argv = ["identity", "export", "17", "--format", form]
+            assert there(*argv, port=carrier.server_port).raw == \
+                eco.imprint(*argv).raw
+        there("identity", "export", "17", "--format", "pkcs12", "--out", out,
+              "--password-file", there.passphrase, port=carrier.server_port)
+    listed = run("openssl", "pkcs12", "-in", out, "-nokeys", "-passin",
+                 f"file:{there.passphrase}").raw
+    found = {x509.load_pem_x509_certificate(c).public_bytes(
+        serialization.Encoding.DER) for c in blocks(listed)}
+    assert {(eco.dir / f"publish/ca/{n}.cer").read_bytes()
+            for n in ("bulk", "root")} <= found and len(found) == 3
+    # instead of the one that did
+
+    def instead(data):
+        return rogue + b"".join(
+            c for c in blocks(data) if "CA bulk" not in
+            x509.load_pem_x509_certificate(c).subject.rfc4514_string())
+
+    with between(server, certificate, trust_twist(instead)) as carrier:
+        said = there("identity", "export", "17", "--format", "pem", code=5,
+                     port=carrier.server_port)
+        assert "without a path to the root" in said.err and said.out == ""
 
 
 @pytest.fixture
