@@ -124,9 +124,8 @@ field_slots(struct crl_walk *w, unsigned *ret_slots)
 /*
  * A range of no template, nor evidence, was skipped when an epoch began: the
  * numbers of what may have been signed in it went with the lost registry. Of
- * the field, who
- * would have had an index, and so which product, was not settled when it became
- * void: the numbers of all slots that there are in the field.
+ * the field, who would have had an index, and so which product, was not settled
+ * when it became void: the numbers of all slots that there are in the field.
  */
 static enum err
 range_enter(struct crl_walk *w, uint64_t index)
