@@ -6,6 +6,7 @@
 
 #define CALL_S		30
 #define STRANGERS_MAX	16	/* of the calls of a front */
+#define TOLD_MAX	16	/* of what nobody waits for */
 
 /* Anybody can hand in what is an operator's to sign, and ask what a request
  * has to hold (RFC 7030 4.5.1): that is not to take the place of devices. */
@@ -31,6 +32,20 @@ strangers_full(const struct front *front)
 	return count >= STRANGERS_MAX;
 }
 
+/* One connection can show its certificate as often as it likes, and need not
+ * wait for an answer in between. */
+static bool
+told_full(const struct front *front)
+{
+	size_t i, count = 0;
+
+	for (i = 0; i < INTERNAL_CALLS_MAX; i++)
+		count += front->calls[i].number != 0 &&
+		    front->calls[i].type == INTERNAL_EST_WISH &&
+		    front->calls[i].reply == NULL;
+	return count >= TOLD_MAX;
+}
+
 bool
 link_ask(struct front *front, enum internal_type type, struct bytes body,
     struct http_call *reply)
@@ -40,7 +55,8 @@ link_ask(struct front *front, enum internal_type type, struct bytes body,
 	bool stranger = is_strangers(type, body);
 	size_t slot = 0;
 
-	if (stranger && strangers_full(front))
+	if ((stranger && strangers_full(front)) ||
+	    (type == INTERNAL_EST_WISH && reply == NULL && told_full(front)))
 		return false;
 	while (slot < INTERNAL_CALLS_MAX && front->calls[slot].number != 0)
 		slot++;

@@ -1,5 +1,8 @@
 /* Where stations' ledgers stand, and what is known here of them. */
 #include "lib/authority/acknowledge.h"
+
+#include <string.h>
+
 #include "cmd/imprint/remote_document.h"
 #include "lib/base/clock.h"
 
@@ -26,16 +29,44 @@ outcome_print(const struct cmd *cmd, enum acknowledge_outcome outcome,
 	printf("%s: acknowledges %llu entries of station %s's ledger, at "
 	    "%s\nload it there with: imprint-station sync\n", path,
 	    (unsigned long long)a->at.entries, head->name, time);
-	if (outcome == ACKNOWLEDGE_LAST)
-		printf("what was told now, %llu entries, is NOT acknowledged: "
-		    "it does not rest on this one. Load this one and tell "
-		    "again. If the station refuses it, its disk was put back "
-		    "to an earlier state: imprint station lost %s\n",
-		    (unsigned long long)head->at.entries, head->name);
+	if (outcome != ACKNOWLEDGE_LAST)
+		return;
+	printf("what was told now, %llu entries, is NOT acknowledged%s: "
+	    "it does not rest on this one. Load this one and tell "
+	    "again. If the station refuses it, its disk was put back "
+	    "to an earlier state: ", (unsigned long long)head->at.entries,
+	    remote_there(cmd) ? ", by the server's word" : "");
+	if (remote_there(cmd))
+		printf("look on the authority's machine before giving the "
+		    "station up\n");
+	else
+		printf("imprint station lost %s\n", head->name);
 }
 
-/* From elsewhere: signed by a document signer under the root, of this ledger.
- * More, what stood there before, the station sees when it takes it in. */
+static bool
+is_at(const struct ledger_point *a, const struct ledger_point *b)
+{
+	return a->entries == b->entries &&
+	    memcmp(a->hash, b->hash, SHA256_SIZE) == 0;
+}
+
+/* An older one, given again, is good but for that: what the station told just
+ * now, and knows of already, is signed by itself. */
+static bool
+outcome_fits(const struct ledger_head *head,
+    const struct acknowledge_answer *said)
+{
+	const struct ledger_point *at = &said->acknowledged.at;
+
+	if (said->outcome != ACKNOWLEDGE_LAST)
+		return is_at(at, &head->at);
+	return at->entries >= head->acknowledged.entries &&
+	    !is_at(at, &head->acknowledged) && !is_at(at, &head->at);
+}
+
+/* From elsewhere: signed by a document signer under the root, of the ledger
+ * it was told of. What stood there before, the station sees when it takes it
+ * in. */
 static enum err
 answer_check(struct cmd *cmd, const struct ledger_head *head,
     struct bytes result, struct acknowledge_answer *ret_answer)
@@ -65,6 +96,9 @@ answer_check(struct cmd *cmd, const struct ledger_head *head,
 		err = remote_expect(cmd, "acknowledgement: its ledger",
 		    bytes_of(answer.acknowledged.ledger, SHA256_SIZE),
 		    bytes_of(head->ledger, SHA256_SIZE));
+	if (!err && !outcome_fits(head, &answer))
+		err = remote_expect(cmd, "acknowledgement: up to where",
+		    answer.encoded, BYTES_NONE);
 	if (!err)
 		*ret_answer = answer;
 	return err;

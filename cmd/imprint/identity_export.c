@@ -427,6 +427,7 @@ struct there_order {
 	struct job			*job;
 	const struct export_options	*options;
 	struct remote_trust		 trust;
+	uint64_t			 count;	/* that the order shall have */
 };
 
 static enum err
@@ -442,6 +443,10 @@ there_place(void *ctx, const struct address *address)
 	if (interrupt_requested())
 		return diag_fail(&job->cmd->diag, ERR_INTERRUPTED, NULL,
 		    "interrupted");
+	if (job->count == there->count)
+		return diag_fail(&job->cmd->diag, ERR_IO, NULL, "order %u: "
+		    "the server names more than its %llu identities",
+		    (unsigned)job->order, (unsigned long long)there->count);
 	(void)snprintf(word, sizeof(word), "%s/%llu", address->log ==
 	    LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK,
 	    (unsigned long long)address->index);
@@ -456,15 +461,15 @@ there_place(void *ctx, const struct address *address)
 static enum err
 there_order(struct job *job, const struct export_options *options)
 {
-	struct there_order there = { job, options, REMOTE_TRUST_INIT };
-	uint64_t committed = 0, count = 0;
+	struct there_order there = { job, options, REMOTE_TRUST_INIT, 0 };
+	uint64_t committed = 0;
 	struct cmd *cmd = job->cmd;
 	enum err err;
 
 	err = remote_open(cmd);
 	if (!err)
 		err = remote_order_count(cmd, (uint32_t)job->order,
-		    &committed, &count);
+		    &committed, &there.count);
 	if (!err)
 		err = remote_trust_open(cmd, &there.trust);
 	if (!err)
@@ -481,11 +486,15 @@ there_order(struct job *job, const struct export_options *options)
 		err = diag_fail(&cmd->diag, ERR_NOTFOUND, NULL, "order %u: "
 		    "the server names no identity of it",
 		    (unsigned)job->order);
-	if (!err && job->count < count)
+	if (err)
+		return err;
+	if (job->count < there.count)
 		cmd_warn(cmd, "order %u is not complete: %llu of %llu",
 		    (unsigned)job->order, (unsigned long long)job->count,
-		    (unsigned long long)count);
-	return err ? err : target_close(job);
+		    (unsigned long long)there.count);
+	cmd_warn(cmd, "which identities are of order %u is the server's word",
+	    (unsigned)job->order);
+	return target_close(job);
 }
 
 static enum err

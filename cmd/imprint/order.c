@@ -239,6 +239,12 @@ order_create_cmd(struct cmd *cmd)
 		return cmd_fail(cmd, err);
 	cbor_open(&cbor, buf_bytes(&result));
 	count = cbor_get_uint(&cbor);
+	if (!cbor_close(&cbor) || count == 0 || count > UINT32_MAX) {
+		err = diag_fail(&cmd->diag, ERR_IO, NULL,
+		    "the answer: no number of an order");
+		remote_unsure(cmd);
+		return cmd_fail(cmd, err);
+	}
 	if (cmd->json)
 		printf("{\"order\": %llu}\n", (unsigned long long)count);
 	else
@@ -534,6 +540,7 @@ order_cancel_cmd(struct cmd *cmd)
 	uint64_t revoked = 0;
 	uint32_t number = 0;
 	char text[32];
+	bool told;
 	enum err err;
 
 	err = order_argument(cmd, &number);
@@ -544,7 +551,8 @@ order_cancel_cmd(struct cmd *cmd)
 	if (!err)
 		err = request_submit(cmd, authority, REQUEST_ORDER_CANCEL,
 		    buf_bytes(&body), &result);
-	if (!err)
+	told = result.len > 0;
+	if (!err && told)
 		err = cancel_count(buf_bytes(&result), &revoked, &cmd->diag);
 	if (!err)
 		err = authority != NULL ? parts_remove(cmd, authority,
@@ -552,13 +560,17 @@ order_cancel_cmd(struct cmd *cmd)
 	if (err)
 		return cmd_fail(cmd, err);
 	number_format(revoked, text);
-	if (cmd->json)
+	if (cmd->json && told)
 		printf("{\"order\": %u, \"state\": \"cancelled\", "
 		    "\"revoked\": %llu", number,
 		    (unsigned long long)revoked);
+	else if (cmd->json)
+		printf("{\"order\": %u, \"state\": \"cancelled\", "
+		    "\"revoked\": null", number);
 	else
 		printf("order %u is cancelled, %s identities in its "
-		    "unfinished packs are revoked\n", number, text);
+		    "unfinished packs are revoked\n", number, told ? text :
+		    "the");
 	err = change_publish(cmd, authority);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }

@@ -24,6 +24,7 @@ struct table {
 	uint64_t		 clocks;	/* packs whose station's clock
 						 * was wrong */
 	uint64_t		 loaded, before, revoked;
+	bool			 untold;	/* more than are revoked */
 };
 
 static enum err
@@ -53,6 +54,12 @@ result_take(struct table *t, struct bytes encoded, const char *path)
 	size_t i, k;
 	enum err err;
 
+	if (encoded.len == 0) {		/* too long, see remote_submit() */
+		t->loaded++;
+		t->untold = true;
+		printf(t->cmd->json ? "" : "%s: loaded\n", path);
+		return ERR_OK;
+	}
 	err = reconcile_result_get(encoded, &result, &t->cmd->diag);
 	if (err)
 		return err;
@@ -305,6 +312,17 @@ lines_print(struct table *t, uint32_t packs)
 }
 
 static void
+loaded_json(const struct table *t)
+{
+	printf("\"loaded\": %llu, \"loaded_before\": %llu, \"revoked\": ",
+	    (unsigned long long)t->loaded, (unsigned long long)t->before);
+	if (t->untold)
+		printf("null");
+	else
+		printf("%llu", (unsigned long long)t->revoked);
+}
+
+static void
 total_print(const struct table *t)
 {
 	const struct sums *s = &t->total;
@@ -312,10 +330,8 @@ total_print(const struct table *t)
 	if (t->cmd->json) {
 		printf("\n], ");
 		sums_print(s, true);
-		printf(", \"loaded\": %llu, \"loaded_before\": %llu, "
-		    "\"revoked\": %llu", (unsigned long long)t->loaded,
-		    (unsigned long long)t->before,
-		    (unsigned long long)t->revoked);
+		printf(", ");
+		loaded_json(t);
 		return;
 	}
 	printf("%4s  %-16s ", "", "total");
@@ -379,12 +395,10 @@ table_ask(struct table *t)
 
 	err = remote_reconciliation(t->cmd, t->order, &lines);
 	/* the caller ends the object */
-	if (err && t->cmd->json && t->loaded + t->before > 0)
-		printf("{\"order\": %u, \"loaded\": %llu, "
-		    "\"loaded_before\": %llu, \"revoked\": %llu", t->order,
-		    (unsigned long long)t->loaded,
-		    (unsigned long long)t->before,
-		    (unsigned long long)t->revoked);
+	if (err && t->cmd->json && t->loaded + t->before > 0) {
+		printf("{\"order\": %u, ", t->order);
+		loaded_json(t);
+	}
 	if (err)
 		return err;
 	head_print(t, lines.created);

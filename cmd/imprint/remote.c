@@ -328,13 +328,32 @@ request_send(struct cmd *cmd, const struct buf *octets, struct buf *room,
 		return err;
 	cmd->diag.hint[0] = '\0';	/* of the last attempt only */
 	cmd->diag.code = ERR_IO;
-	diag_hint(&cmd->diag, "it may have been carried out: look before you "
-	    "give the command again");
+	remote_unsure(cmd);
 	return ERR_IO;
 }
 
+void
+remote_unsure(struct cmd *cmd)
+{
+	diag_hint(&cmd->diag, "it may have been carried out: look before you "
+	    "give the command again");
+}
+
+/* Without a result it was carried out, and is told on the server alone. */
 static enum err
-result_read(struct cmd *cmd, enum request_type type,
+result_missing(struct cmd *cmd, enum request_type type)
+{
+	if (type != REQUEST_ORDER_CANCEL && type != REQUEST_RECONCILE &&
+	    type != REQUEST_STATION_LOST)
+		return diag_fail(&cmd->diag, ERR_LIMIT, NULL, "it was carried "
+		    "out; what came of it is too long to be answered");
+	cmd_warn(cmd, "it is carried out; what came of it is too long to be "
+	    "answered: it is on record on the server");
+	return ERR_OK;
+}
+
+static enum err
+result_parse(struct cmd *cmd, enum request_type type,
     const struct imprint_tls_answer *answer, struct buf *result)
 {
 	_cleanup_json_value_ struct json_value *value = NULL;
@@ -365,13 +384,22 @@ result_read(struct cmd *cmd, enum request_type type,
 		    sizeof(warning), &cmd->diag);
 	if (err)
 		return remote_answer_bad(cmd, err);
-	if (!json_has(value, "result"))
-		return diag_fail(&cmd->diag, ERR_LIMIT, NULL, "it was carried "
-		    "out; what came of it is too long to be answered");
 	cmd->incomplete = cmd->incomplete || warning[0] != '\0';
 	if (warning[0] != '\0')
 		cmd_warn(cmd, "carried out, but %s", warning);
-	return ERR_OK;
+	return json_has(value, "result") ? ERR_OK :
+	    result_missing(cmd, type);
+}
+
+static enum err
+result_read(struct cmd *cmd, enum request_type type,
+    const struct imprint_tls_answer *answer, struct buf *result)
+{
+	enum err err = result_parse(cmd, type, answer, result);
+
+	if (err && err != ERR_LIMIT)
+		remote_unsure(cmd);
+	return err;
 }
 
 /* A later second. It is ahead of the clock by what the next command makes up

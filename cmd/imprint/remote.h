@@ -28,7 +28,9 @@ enum exit_code remote_run(struct cmd *);
  * As request_submit(). An answer that is lost is asked for again with the same
  * octets; one that the server wants to be made later, with the same id.
  * Errors are those that the server tells; ERR_IO: no answer; ERR_AUTH: the
- * server is not this ecosystem's.
+ * server is not this ecosystem's. Of types 5, 20 and 23 an empty result, which
+ * is warned about: carried out, and too long to be answered; ERR_LIMIT: that,
+ * of another type.
  */
 MUST_USE enum err remote_submit(struct cmd *, enum request_type,
     struct bytes body, struct buf *result);
@@ -50,6 +52,9 @@ MUST_USE enum err remote_ask_again(struct cmd *, const char *target,
 /* An answer that is none, which the diag says something about: the server's
  * fault, or whose that stands before it. ERR_IO. */
 MUST_USE enum err remote_answer_bad(struct cmd *, enum err);
+/* The hint that a request may have been carried out although the command
+ * failed. */
+void	remote_unsure(struct cmd *);
 /* A published file. */
 MUST_USE enum err remote_file(struct cmd *, const char *target,
     struct buf *out);

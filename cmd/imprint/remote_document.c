@@ -580,19 +580,28 @@ remote_order_count(struct cmd *cmd, uint32_t order, uint64_t *ret_committed,
 struct order_page {
 	struct address	places[ORDER_PAGE];
 	size_t		count;
+	uint64_t	least;		/* the next one's index */
 };
 
 static enum err
 place_take(void *ctx, const struct json_value *item, struct diag *diag)
 {
 	struct order_page *page = ctx;
+	uint64_t index = 0;
+	enum err err;
 
 	if (page->count == ORDER_PAGE)
 		return diag_fail(diag, ERR_IO, NULL, "items: too many");
 	if (!json_has(item, "index"))
 		return diag_fail(diag, ERR_IO, NULL, "items: one of no place");
-	return json_get_number(item, "index", NUMBER_MAX, 0,
-	    &page->places[page->count++].index, diag);
+	err = json_get_number(item, "index", NUMBER_MAX, 0, &index, diag);
+	if (err)
+		return err;
+	if (index < page->least)
+		return diag_fail(diag, ERR_IO, NULL, "items: not in order");
+	page->places[page->count++].index = index;
+	page->least = index + 1;
+	return ERR_OK;
 }
 
 static enum err
@@ -613,7 +622,8 @@ order_page_get(struct cmd *cmd, const char *path, uint64_t from,
 	if (!err)
 		err = json_get_number(answer, "next", NUMBER_MAX, 0, &next,
 		    &cmd->diag);
-	if (!err && json_has(answer, "next") && next <= from)
+	if (!err && json_has(answer, "next") &&
+	    (next <= from || next < page->least))
 		err = diag_fail(&cmd->diag, ERR_IO, NULL, "next: goes back");
 	if (err)
 		return unread(cmd, err);
@@ -642,6 +652,7 @@ remote_order_each(struct cmd *cmd, uint32_t order,
 		from = 0;
 		do {
 			page.count = 0;
+			page.least = from;
 			err = order_page_get(cmd, path, from, &page, &from);
 			for (n = 0; n < page.count && !err; n++) {
 				page.places[n].log = logs[i].number;

@@ -62,8 +62,8 @@ MUST_USE enum err remote_document_get(struct cmd *,
 /* How many identities an order has, and shall have, as the server says. */
 MUST_USE enum err remote_order_count(struct cmd *, uint32_t order,
     uint64_t *ret_committed, uint64_t *ret_count);
-/* Each identity that an order has, as the server says; ERR_IO and what each
- * returns. */
+/* Each identity that an order has, as the server says, none of them twice;
+ * ERR_IO and what each returns. */
 MUST_USE enum err remote_order_each(struct cmd *, uint32_t order,
     enum err (*each)(void *ctx, const struct address *), void *ctx);
 /* Append the rendering. Errors of export_identity(). */

@@ -195,6 +195,13 @@ broken_off(struct cmd *cmd, enum err err, bool told)
 	return true;
 }
 
+static void
+goes_on(struct cmd *cmd, uint64_t number)
+{
+	diag_hint(&cmd->diag, "it may go on there: imprint order show %ju",
+	    (uintmax_t)number);
+}
+
 /* Until it does not run any more; an interruption stops it there. */
 static enum err
 run_follow(struct cmd *cmd, uint64_t number, struct progress *progress,
@@ -219,8 +226,7 @@ run_follow(struct cmd *cmd, uint64_t number, struct progress *progress,
 			    values[ORDER_COMMITTED].number);
 	}
 	if (err) {
-		diag_hint(&cmd->diag, "it may go on there: imprint order "
-		    "show %ju", (uintmax_t)number);
+		goes_on(cmd, number);
 		return err;
 	}
 	if (strcmp(values[ORDER_STATE].text, "complete") == 0)
@@ -263,6 +269,11 @@ remote_order_run(struct cmd *cmd)
 	if (broken_off(cmd, err, false)) {
 		values[ORDER_RUNNING].flag = true;	/* perhaps */
 		err = ERR_OK;
+	}
+	/* no answer, one that cannot be read, 500 or 503 */
+	if (err == ERR_IO || err == ERR_BUSY) {
+		cmd->diag.hint[0] = '\0';	/* to ask again */
+		goes_on(cmd, number);
 	}
 	if (!err)
 		err = run_follow(cmd, number, &progress, values);

@@ -212,7 +212,6 @@ remote_packs_print(struct cmd *cmd, const struct json_value *packs)
 struct exporting {
 	struct cmd		*cmd;
 	struct remote_pack	 pack;
-	char			 missing[128];	/* "": none */
 	uint32_t		 count;
 };
 
@@ -248,8 +247,29 @@ pack_export(void *ctx, const struct json_value *item, struct diag *diag)
 		return ERR_OK;
 	printf("%s for station ", path);
 	text_put(&v[PACK_STATION], 0, TEXT_SIZE);
-	printf("\n");
+	printf(", by the server's word\n");
 	return ERR_OK;
+}
+
+/* All that the order has? Else some would be missed by nobody. */
+static enum err
+packs_count(struct cmd *cmd, uint32_t order, uint32_t found)
+{
+	_cleanup_json_value_ struct json_value *answer = NULL;
+	char target[TARGET_SIZE];
+	uint64_t packs = 0;
+	enum err err;
+
+	(void)snprintf(target, sizeof(target), "/v1/orders/%u", order);
+	err = remote_ask(cmd, "GET", target, &answer);
+	if (err)
+		return err;
+	err = json_get_number(answer, "packs", UINT32_MAX, 0, &packs,
+	    &cmd->diag);
+	if (!err && (found == 0 || packs != found))
+		err = diag_fail(&cmd->diag, ERR_IO, NULL, "packs: %u of the "
+		    "order's %ju", found, (uintmax_t)packs);
+	return err ? unread(cmd, err) : ERR_OK;
 }
 
 static enum err
@@ -292,6 +312,8 @@ packs_export(struct cmd *cmd, uint32_t number, const char *out,
 		return err;
 	interrupt_catch();
 	err = json_each_object(packs, "packs", pack_export, &e, &cmd->diag);
+	if (!err)
+		err = packs_count(cmd, number, e.count);
 	if (!err)
 		err = trust_write(cmd, &trust, out);
 	*ret_count = e.count;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cmd/imprint/remote_rows.h"
+#include "lib/identity/delivery.h"
 
 void
 order_count_print(struct cmd *cmd, bool first,
@@ -38,6 +39,26 @@ remote_dry_release(struct remote_dry *dry)
 	*dry = (struct remote_dry){ .order_count = 0 };
 }
 
+/* They end up in a command that is to be pasted: of what product files allow
+ * (lib/policy/product_rules.h), or it is none. */
+static enum err
+words_check(const struct order_product *product, struct diag *diag)
+{
+	static const char digits[] = "0123456789.",
+	    letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+	const char *name = product->name, *version = product->version;
+	enum order_mode mode;
+
+	if (name[0] == '\0' || name[0] == '-' ||
+	    name[strspn(name, letters)] != '\0' || version[0] == '\0' ||
+	    version[strspn(version, digits)] != '\0')
+		return diag_fail(diag, ERR_INVALID, NULL, "product: is none");
+	if (product->mode[0] != '\0' && order_mode_by_name(product->mode,
+	    &mode) != ERR_OK)
+		return diag_fail(diag, ERR_INVALID, NULL, "mode: is none");
+	return ERR_OK;
+}
+
 static enum err
 order_take(void *ctx, const struct json_value *item, struct diag *diag)
 {
@@ -63,6 +84,8 @@ order_take(void *ctx, const struct json_value *item, struct diag *diag)
 	if (!err)
 		err = json_get_number(item, "ordered", NUMBER_MAX, 0,
 		    &row.product.ordered, diag);
+	if (!err && order != 0)
+		err = words_check(&row.product, diag);
 	if (err)
 		return err;
 	row.of.order = (uint32_t)order;

@@ -103,10 +103,11 @@ again_json(const struct again *again, const struct order_count *of,
 
 static void
 again_text(const struct order_count *of, const char *name,
-    const struct order_product *product)
+    const struct order_product *product, bool there)
 {
-	printf("order %u lost %llu: imprint order create --product ",
-	    of->order, (unsigned long long)of->count);
+	printf("order %u lost %llu%s: imprint order create --product ",
+	    of->order, (unsigned long long)of->count,
+	    there ? ", by the server's word" : "");
 	text_print(stdout, name, strlen(name));
 	if (product->mode[0] == '\0') {
 		printf(" --count %llu --station NAME\n",
@@ -137,7 +138,7 @@ again_print(struct again *again, const struct order_count *of,
 		again_json(again, of, name, product->mode[0] != '\0' ?
 		    product->mode : "station");
 	else
-		again_text(of, name, product);
+		again_text(of, name, product, remote_there(again->cmd));
 	again->orders++;
 	again->total += of->count;
 }
@@ -234,7 +235,7 @@ exposed_print(void *ctx, const struct station_exposed *found)
 
 static enum err
 lost_print(struct cmd *cmd, struct authority *authority,
-    const struct reconcile_result *result)
+    const struct reconcile_result *result, bool told)
 {
 	struct exposed exposed = { .cmd = cmd };
 	struct again again = { .cmd = cmd };
@@ -256,11 +257,17 @@ lost_print(struct cmd *cmd, struct authority *authority,
 	if (more)
 		cmd_warn(cmd, "who has the station can open other packs, "
 		    "too");
-	printf(cmd->json ? "], \"revoked\": %llu, \"enrolled\": %llu" :
-	    "station is given up, %llu identities it may still hold are "
-	    "revoked, and %llu that were enrolled for with those\n",
-	    (unsigned long long)again.total,
-	    (unsigned long long)again.enrolled);
+	if (told)
+		printf(cmd->json ? "], \"revoked\": %llu, \"enrolled\": "
+		    "%llu" : "station is given up, %llu identities it may "
+		    "still hold are revoked, and %llu that were enrolled for "
+		    "with those\n", (unsigned long long)again.total,
+		    (unsigned long long)again.enrolled);
+	else
+		printf(cmd->json ? "], \"revoked\": null, \"enrolled\": "
+		    "null" : "station is given up, the identities it may "
+		    "still hold are revoked, and those that were enrolled "
+		    "for with them\n");
 	return err;
 }
 
@@ -281,12 +288,12 @@ station_lost_cmd(struct cmd *cmd)
 	if (!err)
 		err = request_submit(cmd, authority, REQUEST_STATION_LOST,
 		    buf_bytes(&body), &answer);
-	if (!err)
+	if (!err && answer.len > 0)
 		err = reconcile_result_get(buf_bytes(&answer), &result,
 		    &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
-	err = lost_print(cmd, authority, &result);
+	err = lost_print(cmd, authority, &result, answer.len > 0);
 	/* what could not be told takes nothing back */
 	published = change_publish(cmd, authority);
 	err = err ? err : published;

@@ -24,6 +24,8 @@ struct change {
 	struct targets		 targets;
 	struct status_count	 count;
 	struct remote_dry	 dry;		/* with --server */
+	size_t			 carried, all;	/* items of what was chosen, or
+						 * ranges */
 };
 
 static enum err
@@ -101,6 +103,7 @@ ranges_submit(struct change *c, const char *words)
 	size_t i, part;
 	enum err err = ERR_OK;
 
+	c->all = c->targets.list.count;
 	for (i = 0; i < c->targets.list.count && !err; i += part) {
 		_cleanup_buf_ struct buf body = BUF_INIT;
 
@@ -111,6 +114,7 @@ ranges_submit(struct change *c, const char *words)
 		if (!err)
 			err = part_submit(c, REQUEST_STATUS,
 			    buf_bytes(&body));
+		c->carried += err == ERR_OK ? part : 0;
 	}
 	return err;
 }
@@ -125,6 +129,7 @@ chosen_each(struct change *c, const char *words,
 	size_t at = 0, count;
 	enum err err = ERR_OK;
 
+	c->carried = 0;
 	while (!err && targets_part(&c->targets, &at, &part, &count)) {
 		_cleanup_buf_ struct buf body = BUF_INIT;
 
@@ -132,6 +137,7 @@ chosen_each(struct change *c, const char *words,
 		    count, words);
 		if (!err)
 			err = each(c, buf_bytes(&body));
+		c->carried += err == ERR_OK ? count : 0;
 	}
 	return err;
 }
@@ -158,30 +164,67 @@ change_submit(struct change *c)
 	    ranges_submit(c, words);
 }
 
+/* More than one request: the first would be carried out although another is
+ * refused. */
+static bool
+is_in_parts(struct change *c)
+{
+	struct bytes part;
+	size_t at = 0, count, parts = 0;
+
+	c->all = 0;
+	while (targets_part(&c->targets, &at, &part, &count)) {
+		c->all += count;
+		parts++;
+	}
+	return parts > 1;
+}
+
+static enum err
+confirm_ask(struct change *c, uint64_t count, const char *whose)
+{
+	char question[128], number[32];
+
+	number_format(count, number);
+	(void)snprintf(question, sizeof(question), "%s %s identit%s%s%s",
+	    c->verb, number, count == 1 ? "y" : "ies", whose,
+	    c->action == STATUS_REVOKE ? ", for ever" : "");
+	return cmd_confirm(c->cmd, question);
+}
+
+/* Where how many they are is the server's word alone, few is no reason not to
+ * ask. */
+static enum err
+confirm_there(struct change *c)
+{
+	bool parts = is_in_parts(c);
+	enum err err = ERR_OK;
+
+	if (parts || c->targets.open)
+		err = chosen_each(c, "", chosen_ask);
+	c->carried = 0;
+	if (!err && c->targets.open)
+		return confirm_ask(c, c->dry.count.changed,
+		    " by the server's word");
+	if (!err && c->targets.identities > CONFIRM_ABOVE)
+		return confirm_ask(c, c->targets.identities, "");
+	return err;
+}
+
 static enum err
 change_confirm(struct change *c)
 {
-	struct status_count count = { .changed = c->targets.identities };
-	bool there = remote_there(c->cmd);
-	char question[128], number[32];
-	enum err err = ERR_OK;
+	struct status_count count = { .changed = 0 };
+	enum err err;
 
-	if (c->targets.identities <= CONFIRM_ABOVE && !c->targets.open)
+	if (remote_there(c->cmd))
+		return confirm_there(c);
+	if (c->targets.identities <= CONFIRM_ABOVE)
 		return ERR_OK;
-	if (!there) {
-		err = change_count(c, &count);
-	} else if (c->targets.open) {
-		err = chosen_each(c, "", chosen_ask);
-		count = c->dry.count;
-	}
+	err = change_count(c, &count);
 	if (err || count.changed <= CONFIRM_ABOVE)
 		return err;
-	number_format(count.changed, number);
-	(void)snprintf(question, sizeof(question), "%s %s identities%s%s",
-	    c->verb, number, there && c->targets.open ?
-	    " by the server's word" : "", c->action == STATUS_REVOKE ?
-	    ", for ever" : "");
-	return cmd_confirm(c->cmd, question);
+	return confirm_ask(c, count.changed, "");
 }
 
 /* A dry run: how many of each order. */
@@ -440,6 +483,28 @@ publish_cmd(struct cmd *cmd)
 	return err ? cmd_fail(cmd, err) : EXIT_OK;
 }
 
+/* Of several requests those before the one that failed stay carried out: told
+ * and published all the same. */
+static enum err
+change_make(struct change *c)
+{
+	struct diag why;
+	enum err err, published;
+
+	err = change_submit(c);
+	if (err && c->carried == 0)
+		return err;
+	why = c->cmd->diag;
+	if (err)
+		cmd_warn(c->cmd, "the first %zu of %zu that are named are "
+		    "carried out, not the rest", c->carried, c->all);
+	counts_print(c, false);
+	published = change_publish(c->cmd, c->authority);
+	if (err)
+		c->cmd->diag = why;
+	return err ? err : published;
+}
+
 static enum err
 change_run(struct change *c)
 {
@@ -458,12 +523,7 @@ change_run(struct change *c)
 		return dry_run(c);
 	if (!err)
 		err = change_confirm(c);
-	if (!err)
-		err = change_submit(c);
-	if (err)
-		return err;
-	counts_print(c, false);
-	return change_publish(c->cmd, c->authority);
+	return err ? err : change_make(c);
 }
 
 static enum exit_code

@@ -185,7 +185,7 @@ log_find(struct collect *c, const char *name, uint32_t *ret_log)
 {
 	char word[STORE_NAME_MAX + 8];
 	struct address address;
-	struct store_log log;
+	struct store_log log = { 0 };
 	enum err err;
 
 	if (remote_there(c->cmd)) {

@@ -428,8 +428,8 @@ desk_turn(struct desk *desk, int wait_ms, struct diag *diag)
 	if (!desk_broken(desk)) {	/* whatever else waits */
 		tickets_keep(desk);
 		disk_keep(desk);
-		if (!desk->disk_full)
-			upkeep(desk, time_now());
+		/* full or not: what revokes may fit */
+		upkeep(desk, time_now());
 	}
 	err = disk_check(desk, diag);
 	return err ? err : operators_keep(desk, time_now(), diag);

@@ -81,12 +81,11 @@ certificates_put(struct desk *desk, struct buf *out)
 	if (store_object_last(authority_store(desk->authority), &place,
 	    NULL) != ERR_OK)
 		return;
-	if (place != desk->endings_place) {
-		desk->endings_place = place;
+	if (place != desk->endings_place && authority_endings(desk->authority,
+	    ending_add, &endings, NULL) == ERR_OK) {
 		buf_clear(&desk->endings);
-		if (authority_endings(desk->authority, ending_add, &endings,
-		    NULL) == ERR_OK)
-			endings_put(&endings, &desk->endings);
+		endings_put(&endings, &desk->endings);
+		desk->endings_place = place;
 	}
 	figures_head(out, "certificate_expiry_timestamp_seconds", "gauge",
 	    "when certificates that others rely on end");
@@ -111,33 +110,43 @@ lists_put(struct desk *desk, struct buf *out)
 			    (long long)what.next_update);
 }
 
-static double
-room(const char *path)
+static bool
+room(const char *path, double *ret_octets)
 {
 	struct statvfs disk;
 
-	return statvfs(path, &disk) != 0 ? 0 :
-	    (double)disk.f_bavail * (double)disk.f_frsize;
+	if (statvfs(path, &disk) != 0)
+		return false;
+	*ret_octets = (double)disk.f_bavail * (double)disk.f_frsize;
+	return true;
 }
 
-/* Packs may lie on a disk of their own: the one that is full first counts. */
-static double
-days_left(const struct desk *desk)
+/* Packs may lie on a disk of their own: the one that is full first counts.
+ * False: it cannot be told. */
+static bool
+days_left(const struct desk *desk, double *ret_days)
 {
 	const struct demand *demand = &desk->demand;
 	const char *dir = authority_dir(desk->authority);
 	struct stat home, packs;
 	char path[PATH_SIZE];
-	double days, other;
+	double octets, days, other;
 
+	if (!room(dir, &octets))
+		return false;
 	if (path_join(path, dir, "packs") != ERR_OK ||
 	    stat(path, &packs) != 0 || stat(dir, &home) != 0 ||
-	    packs.st_dev == home.st_dev)
-		return demand_days(demand, room(dir),
+	    packs.st_dev == home.st_dev) {
+		*ret_days = demand_days(demand, octets,
 		    demand->registry_octets, demand->pack_octets);
-	days = demand_days(demand, room(dir), demand->registry_octets, 0);
-	other = demand_days(demand, room(path), 0, demand->pack_octets);
-	return other >= 0 && other < days ? other : days;
+		return true;
+	}
+	days = demand_days(demand, octets, demand->registry_octets, 0);
+	if (!room(path, &octets))
+		return false;
+	other = demand_days(demand, octets, 0, demand->pack_octets);
+	*ret_days = other >= 0 && other < days ? other : days;
+	return true;
 }
 
 static void
@@ -152,7 +161,8 @@ days_put(struct desk *desk, struct buf *out)
 		    &desk->demand, NULL) != ERR_OK)
 			desk->demand = (struct demand){ .left = 0 };
 	}
-	days = days_left(desk);
+	if (!days_left(desk, &days))
+		return;
 	figures_head(out, "disk_left_days", "gauge",
 	    "until the disk is full, as identities were issued lately");
 	if (days < 0)

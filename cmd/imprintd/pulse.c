@@ -17,10 +17,12 @@
 static void
 peer_look(struct desk *desk, struct desk_peer *peer, int64_t took_ns)
 {
+	/* some of what it said is still to be taken, and would be */
+	bool more = peer->more &&
+	    channel_queued(&peer->channel) <= CHANNEL_QUEUE_MAX / 2;
 	char text[80];
 
-	/* more: some of what it said is still to be taken */
-	peer->silent_ns = peer->heard || peer->more ? 0 : peer->silent_ns +
+	peer->silent_ns = peer->heard || more ? 0 : peer->silent_ns +
 	    took_ns;
 	peer->heard = false;
 	if (peer->silent_ns < DEAF_NS)

@@ -323,7 +323,8 @@ place_put(struct authority *authority, const struct anchor_place *place,
 	if (!err)
 		err = io_write_file(authority->io, place->path,
 		    buf_bytes(&note), 0644, diag);
-	return err ? diag_fail(diag, err, NULL,
+	/* its disk is another one: room on ours is of no use */
+	return err ? diag_fail(diag, err == ERR_NOSPACE ? ERR_IO : err, NULL,
 	    "anchor %s: it cannot be moved on", place->path) : ERR_OK;
 }
 

@@ -39,14 +39,6 @@ enrol_room(const struct enrol *e)
 	return e->taken < ENROL_TURN_MAX && e->taken < indices_left(e);
 }
 
-/* Any template will do: whose an index is, is settled when it is taken, and
- * what becomes void is listed with all slots (publish_crl.c). */
-static uint32_t
-block_template(const struct enrol *e)
-{
-	return e->product_count > 0 ? e->products[0]->template_id : 0;
-}
-
 /* An entry on indices, in the caller's transaction. */
 static enum err
 indices_record(struct enrol *e, enum operation_kind kind, uint64_t first,
@@ -65,13 +57,15 @@ indices_record(struct enrol *e, enum operation_kind kind, uint64_t first,
 }
 
 /* In the caller's transaction: the next indices, and the entry that says so,
- * which the anchor then holds. */
+ * which the anchor then holds; there is a product. Its template will do:
+ * whose an index is, is settled when it is taken, and what becomes void is
+ * listed with all slots (publish_crl.c). */
 static enum err
 block_reserve(struct enrol *e, struct diag *diag)
 {
 	struct store_range range = { .log = LOG_ONLINE_NUMBER,
 	    .count = ENROL_BLOCK, .epoch = e->log.epoch,
-	    .state = RANGE_RESERVED, .template = block_template(e),
+	    .state = RANGE_RESERVED, .template = e->products[0]->template_id,
 	    .issued = e->now, .evidence = EVIDENCE_BOOTSTRAP };
 	enum err err;
 
@@ -411,6 +405,9 @@ enrol_outlive(struct enrol *e, const struct address *birth,
 	size_t i;
 	enum err err;
 
+	/* a manufacturer's device uses what it was born with here */
+	if (birth->log == LOG_ONLINE_NUMBER)
+		return ERR_OK;
 	for (i = 0; i < e->superseded.count; i++, range++)
 		if (range->log == birth->log && range->first == birth->index)
 			return ERR_OK;	/* in this turn */
@@ -503,7 +500,7 @@ enrol_turn_commit(struct enrol *e, struct diag *diag)
 	if (!err)
 		err = turn_record(e, diag);
 	/* so that the next turn needs no transaction for it */
-	if (!err && indices_left(e) < ENROL_TURN_MAX)
+	if (!err && e->product_count > 0 && indices_left(e) < ENROL_TURN_MAX)
 		err = block_reserve(e, diag);
 	if (!err)
 		err = store_commit(e->authority->store, diag);
@@ -569,6 +566,16 @@ blocks_release(struct enrol *e, struct diag *diag)
 	e->block_count = 0;
 	e->moved = true;
 	return ERR_OK;
+}
+
+/* Reserved, but not anchored: nothing was signed, and who tries again and
+ * again voids none. Failing that, they become void. */
+static void
+unready_release(struct enrol *e)
+{
+	if (!store_broken(e->authority->store) &&
+	    log_read(e, NULL) == ERR_OK && e->block_count > 0)
+		(void)(blocks_release(e, NULL) == ERR_OK);
 }
 
 enum err
@@ -652,8 +659,11 @@ enrol_open(struct authority *authority, int64_t now,
 		err = enrol_load(e, diag);
 	if (!err)
 		err = log_read(e, diag);
-	if (!err)
+	if (!err) {
 		err = blocks_ready(e, diag);
+		if (err)
+			unready_release(e);
+	}
 	if (err)
 		return err;
 	*ret_enrol = e;

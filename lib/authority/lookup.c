@@ -209,7 +209,8 @@ not_issued(const struct store_range *range, uint64_t index,
 {
 	return diag_fail(diag, ERR_NOTFOUND, NULL,
 	    "identity %llu: its index is %s", (unsigned long long)index,
-	    range->state == RANGE_VOID && range->template == 0 ?
+	    range->state == RANGE_VOID && range->template == 0 &&
+	    range->evidence == 0 ?
 	    "skipped by a new epoch: a registry that was lost may have "
 	    "handed it out" : range->state == RANGE_VOID ?
 	    "void: reserved by a run that did not finish, never handed out" :

@@ -122,22 +122,25 @@ field_slots(struct crl_walk *w, unsigned *ret_slots)
 }
 
 /*
- * A range of no template was skipped when an epoch began: the numbers of what
- * may have been signed in it went with the lost registry. Of the field, who
- * would have had an index, and so which product, was not settled when it became
- * void: the numbers of all slots that there are in the field.
+ * A range of no template, nor evidence, was skipped when an epoch began: the
+ * numbers of what may have been signed in it went with the lost registry. Of
+ * the field, who would have had an index, and so which product, was not settled
+ * when it became void: the numbers of all slots that there are in the field.
  */
 static enum err
 range_enter(struct crl_walk *w, uint64_t index)
 {
 	const struct publication *p = w->publication;
+	bool skipped;
 	enum err err;
 
 	w->slots = 0;
 	err = store_range_get(p->authority->store, p->log.log, index,
 	    &w->range, w->diag);
+	/* by what is reserved for enrolment it has evidence always */
+	skipped = w->range.template == 0 && w->range.evidence == 0;
 	if (!err && p->log.log == LOG_ONLINE_NUMBER &&
-	    w->range.state == RANGE_VOID && w->range.template != 0)
+	    w->range.state == RANGE_VOID && !skipped)
 		err = field_slots(w, &w->slots);
 	else if (!err && w->range.template != 0)
 		err = template_slots(w, w->range.template, &w->slots);

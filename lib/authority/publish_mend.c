@@ -8,12 +8,15 @@
 /* publish/log/NAME/tile: what is below grows with the log. */
 #define DEPTH_LOOK	3
 #define DEPTH_MAX	16
+/* Where so much cannot be mended nothing can. */
+#define KEPT_MAX	64
 
 /* One walk, to look or to mend. */
 struct walk {
 	const struct io	*io;
 	bool		 look;
 	bool		 lacking;	/* found */
+	unsigned	 kept;		/* could not be mended */
 	struct diag	*diag;
 };
 
@@ -30,10 +33,14 @@ walk_entry(struct walk *w, const char *path, int depth)
 		err = walk_folder(w, path, depth - 1);
 	if (err)
 		return err;
-	if (w->look)
-		w->lacking = w->lacking || !io_is_public(w->io, path);
-	else
-		err = io_make_public(w->io, path, w->diag);
+	if (io_is_public(w->io, path))
+		return ERR_OK;
+	if (w->look) {
+		w->lacking = true;
+		return ERR_OK;
+	}
+	err = io_make_public(w->io, path, w->diag);
+	w->kept += !err && !io_is_public(w->io, path);
 	return err;
 }
 
@@ -47,7 +54,7 @@ walk_folder(struct walk *w, const char *dir, int depth)
 	DIR *stream;
 
 	stream = opendir(dir);
-	while (stream != NULL && !err && !w->lacking &&
+	while (stream != NULL && !err && !w->lacking && w->kept < KEPT_MAX &&
 	    (entry = readdir(stream)) != NULL) {
 		if (strcmp(entry->d_name, ".") != 0 &&
 		    strcmp(entry->d_name, "..") != 0 &&
@@ -66,7 +73,8 @@ publish_mend(struct authority *authority, bool all, struct diag *diag)
 	char path[PATH_SIZE];
 	enum err err;
 
-	err = authority_path(authority, DIR_PUBLISH, path, diag);
+	/* a link may lead to it */
+	err = authority_path(authority, DIR_PUBLISH "/.", path, diag);
 	if (!err && !all)
 		err = walk_entry(&w, path, DEPTH_LOOK);
 	if (err || (!all && !w.lacking))

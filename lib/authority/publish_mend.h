@@ -7,9 +7,10 @@
 
 #include "lib/authority/authority.h"
 
-/* Everything below publish/, see io_make_public(). all: also when nothing
- * lacks at the tops of the trees of tiles, which is all that is looked at
- * else. Errors of lib/base/io.h. */
+/* publish/, which a link may lead to, and everything below, see
+ * io_make_public(): what cannot be mended stays as it is, and is published.
+ * all: also when nothing lacks at the tops of the trees of tiles, which is all
+ * that is looked at else. Errors of lib/base/io.h. */
 MUST_USE enum err publish_mend(struct authority *, bool all, struct diag *);
 
 #endif

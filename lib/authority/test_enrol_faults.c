@@ -1,6 +1,7 @@
 /* Enrolment when disks fail, processes die and registries are changed. */
 #include "lib/authority/test_enrol_ca.h"
 
+#include <errno.h>
 #include <sys/wait.h>
 
 #include "lib/authority/anchor.h"
@@ -499,6 +500,57 @@ test_anchored(void **state)
 	(void)unlink(place.path);
 }
 
+static int
+rename_full(void *state, const char *from, const char *to)
+{
+	(void)state;
+	(void)from;
+	(void)to;
+	errno = ENOSPC;
+	return -1;
+}
+
+/* The anchor's disk is full, not the registry's: who tries again and again
+ * makes nothing void. */
+static void
+test_anchor_full(void **state)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	struct anchor_place place = { .kind = ANCHOR_FILE };
+	struct field *f = *state;
+	struct authority *authority = f->w->authority;
+	const struct io *io = authority->io;
+	struct io full = *io;
+	struct diag diag = DIAG_INIT;
+	struct store_log log;
+	struct enrol *e = NULL;
+	uint64_t size;
+
+	(void)snprintf(place.path, sizeof(place.path), "%s/anchor",
+	    f->w->root);
+	assert_int_equal(request_put_anchor(&body, &place), ERR_OK);
+	good(submit(f->w, REQUEST_ANCHOR, buf_bytes(&body), &result, &diag),
+	    &diag);
+	good(store_log_get(authority->store, LOG_ONLINE_NUMBER, &log, NULL,
+	    NULL, NULL), &diag);
+	size = log.size;
+	full.rename = rename_full;
+	authority->io = &full;
+	assert_int_equal(enrol_open(authority, NOW, &e, &diag), ERR_IO);
+	assert_int_equal(enrol_open(authority, NOW, &e, NULL), ERR_IO);
+	authority->io = io;
+	assert_non_null(strstr(diag.what, "anchor"));
+	diag = (struct diag)DIAG_INIT;
+	good(store_log_get(authority->store, LOG_ONLINE_NUMBER, &log, NULL,
+	    NULL, NULL), &diag);
+	assert_int_equal(log.size, size);
+	assert_int_equal(log.reserved, size);
+	e = opened(f);
+	(void)enrolled(f, e, &f->devices[0]);
+	enrol_close(&e);
+	(void)unlink(place.path);
+}
+
 int
 main(void)
 {
@@ -510,6 +562,7 @@ main(void)
 		cmocka_unit_test_setup(test_rows_changed, field_fresh),
 		cmocka_unit_test_setup(test_row_put_back, field_fresh),
 		cmocka_unit_test_setup(test_anchored, field_fresh),
+		cmocka_unit_test_setup(test_anchor_full, field_fresh),
 	};
 
 	return cmocka_run_group_tests(tests, field_make, field_free);

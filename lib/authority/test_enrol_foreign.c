@@ -238,6 +238,43 @@ test_revoked(void **state)
 	all_verified(f);
 }
 
+/* Its product becomes one of devices with births of ours, which supersede
+ * them: what it was born with here is what it uses. */
+static void
+test_not_outlived(void **state)
+{
+	_cleanup_answered_ struct answered a = ANSWERED_INIT,
+	    b = ANSWERED_INIT;
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_ca_ struct ca ca = CA_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened_with(f, &ca, MAKER_DEVICE);
+	struct credential device, now = { .leaf = BUF_INIT };
+	struct product product;
+	unsigned reason;
+
+	device_make(&ca, "A-1", &device);
+	assert_int_equal(enrol_signed(f, e, &device, &asked, &a),
+	    ENROL_DONE);
+	credential_take(f, &asked, a.index, &now);
+	product_read("examples/products/doorbell-idevid.yaml", &product);
+	(void)snprintf(product.name, sizeof(product.name), "bridge-idevid");
+	product_put(f->w, &product);
+	doorbell_read("2.0.0", &product);
+	(void)snprintf(product.name, sizeof(product.name), "bridge");
+	(void)snprintf(product.field.bootstrap,
+	    sizeof(product.field.bootstrap), "bridge-idevid");
+	product.field.supersedes = true;
+	product.credential_count = 1;
+	product_put(f->w, &product);
+	assert_int_equal(confirm(f, e, &now, a.package, &b), ENROL_DONE);
+	assert_int_equal(status_of(f, a.index, &reason), STATUS_VALID);
+	credential_release(&device);
+	credential_release(&now);
+	enrol_close(&e);
+	all_verified(f);
+}
+
 int
 main(void)
 {
@@ -247,7 +284,8 @@ main(void)
 		cmocka_unit_test_setup(test_used, field_fresh),
 		cmocka_unit_test_setup(test_fresh_names, field_fresh),
 		cmocka_unit_test_setup(test_no_signing_key, field_fresh),
-		cmocka_unit_test_setup(test_revoked, field_fresh)
+		cmocka_unit_test_setup(test_revoked, field_fresh),
+		cmocka_unit_test_setup(test_not_outlived, field_fresh)
 	};
 
 	return cmocka_run_group_tests(tests, field_make, field_free);

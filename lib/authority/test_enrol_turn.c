@@ -302,6 +302,51 @@ test_published(void **state)
 	all_verified(f);
 }
 
+/* With no product left nothing is reserved; what was, before that was so, was
+ * of no template, and is listed all the same. */
+static void
+test_no_product(void **state)
+{
+	struct store_range range = { .log = LOG_ONLINE_NUMBER, .count = 3,
+	    .epoch = EPOCH_FIRST, .issued = NOW, .state = RANGE_RESERVED,
+	    .evidence = EVIDENCE_BOOTSTRAP };
+	struct publish publish = { .now = NOW };
+	_cleanup_answered_ struct answered a = ANSWERED_INIT,
+	    b = ANSWERED_INIT;
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[0];
+	struct store *store = f->w->authority->store;
+	struct enrol *e = opened(f);
+	struct diag diag = DIAG_INIT;
+	struct product product;
+	struct store_log log;
+
+	asked_enrol(f, &asked, DEVICE_ENROL, &device->birth);
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	credential_take(f, &asked, a.index, &device->now);
+	enrol_close(&e);
+	doorbell_read("2.0.0", &product);
+	product.field = (struct product_field){ .devices = 0 };
+	product.name_count = 0;
+	product_put(f->w, &product);
+	e = opened(f);
+	log = log_row(f);
+	assert_int_equal(log.size, log.reserved);
+	assert_int_equal(confirm(f, e, &device->now, a.package, &b),
+	    ENROL_DONE);
+	assert_int_equal(log_row(f).reserved, log.reserved);
+	enrol_close(&e);
+	good(store_begin(store, &diag), &diag);
+	good(store_range_reserve(store, &range, &diag), &diag);
+	good(rows_range_add(f->w->authority, &range, &diag), &diag);
+	good(store_commit(store, &diag), &diag);
+	good(authority_publish_status(f->w->authority, &publish, &diag),
+	    &diag);
+	void_listed(f, log_row(f).size - 1);
+	all_verified(f);
+}
+
 /* The clock is set while it runs: nothing is dated that unlocking would refuse
  * afterwards; it goes on when the clock is right again. */
 static void
@@ -380,6 +425,7 @@ main(void)
 		cmocka_unit_test_setup(test_ended, field_fresh),
 		cmocka_unit_test_setup(test_whole, field_fresh),
 		cmocka_unit_test_setup(test_published, field_fresh),
+		cmocka_unit_test_setup(test_no_product, field_fresh),
 		cmocka_unit_test_setup(test_clock, field_fresh),
 		cmocka_unit_test_setup(test_clock_ahead, field_fresh),
 	};

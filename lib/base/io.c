@@ -223,6 +223,14 @@ public_lacks(const struct stat *st)
 	return st->st_uid == geteuid() ? wanted & ~st->st_mode : 0;
 }
 
+/* Modes are fixed where it is, or it is mounted to be read only. */
+static bool
+mode_is_fixed(int number)
+{
+	return number == EPERM || number == EACCES || number == EROFS ||
+	    number == ENOTSUP || number == ENOSYS || number == EINVAL;
+}
+
 enum err
 file_make_public(const struct file *f, struct diag *diag)
 {
@@ -239,8 +247,8 @@ file_make_public(const struct file *f, struct diag *diag)
 		result = f->io->fchmod(f->io->state, f->fd,
 		    (st.st_mode & 07777) | lacks);
 	while (result != 0 && errno == EINTR);
-	return result == 0 ? ERR_OK : io_fail(diag, f->path,
-	    "let others read it");
+	return result == 0 || mode_is_fixed(errno) ? ERR_OK :
+	    io_fail(diag, f->path, "let others read it");
 }
 
 bool
@@ -256,13 +264,20 @@ enum err
 io_make_public(const struct io *io, const char *path, struct diag *diag)
 {
 	_cleanup_file_ struct file file = FILE_INIT;
+	struct diag why = DIAG_INIT;
 	enum err err;
 
 	if (io_is_public(io, path))
 		return ERR_OK;
 	err = file_open(io, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0,
-	    &file, diag);
-	return err ? err : file_make_public(&file, diag);
+	    &file, &why);
+	if (!err)
+		return file_make_public(&file, diag);
+	if (err == ERR_PERMISSION)
+		return ERR_OK;
+	if (diag != NULL)
+		*diag = why;
+	return err;
 }
 
 enum err

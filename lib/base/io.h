@@ -88,7 +88,7 @@ MUST_USE enum err file_truncate(const struct file *, uint64_t size,
  * Others may read it (0644; a directory: 0755), whatever the umask said when
  * it was made; nothing that is allowed already is taken away. Before content
  * is written, it is durable with it. What belongs to another user is left as
- * it is.
+ * it is, and so is what is where modes cannot be set: io_is_public() tells.
  */
 MUST_USE enum err file_make_public(const struct file *, struct diag *);
 MUST_USE enum err file_sync(const struct file *, struct diag *);
@@ -110,8 +110,9 @@ MUST_USE enum err io_unlink(const struct io *, const char *path,
 /* A directory that exists is not an error. */
 MUST_USE enum err io_mkdir(const struct io *, const char *path, mode_t,
     struct diag *);
-/* file_make_public() of what has that name. A missing file, a symbolic link
- * and what is neither file nor directory are left alone. */
+/* file_make_public() of what has that name. A missing file, a symbolic link,
+ * what is neither file nor directory and what its owner may not read are left
+ * alone. */
 MUST_USE enum err io_make_public(const struct io *, const char *path,
     struct diag *);
 /* A directory that others may look into, made now or there already. */
@@ -130,7 +131,7 @@ MUST_USE enum err io_sync_parent(const struct io *, const char *path,
     struct diag *);
 /* Does the name exist (of any type)? Errors read as "no". */
 bool	io_exists(const struct io *, const char *path);
-/* Would io_make_public() leave it as it is? Errors read as "yes". */
+/* Is there nothing that io_make_public() has to add? Errors read as "yes". */
 bool	io_is_public(const struct io *, const char *path);
 
 /* Append a whole file, out to hold at most out->limit; ERR_LIMIT beyond. */

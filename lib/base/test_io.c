@@ -93,6 +93,45 @@ test_write_file(void **state)
 	assert_content("a", "two");
 }
 
+static int
+fchmod_fail(void *state, int fd, mode_t mode)
+{
+	(void)fd;
+	(void)mode;
+	errno = *(int *)state;
+	return -1;
+}
+
+/* Where modes are fixed, what is published is published all the same. */
+static void
+test_public_fixed(void **state)
+{
+	const int fixed[] = { EPERM, EROFS, ENOTSUP, EINVAL };
+	mode_t before = umask(077);
+	struct io io = *io_posix();
+	int number;
+	size_t i;
+
+	(void)state;
+	io.fchmod = fchmod_fail;
+	io.state = &number;
+	for (i = 0; i < sizeof(fixed) / sizeof(fixed[0]); i++) {
+		number = fixed[i];
+		assert_int_equal(io_write_public(&io, "fixed",
+		    bytes_text("one"), NULL), ERR_OK);
+		assert_content("fixed", "one");
+		assert_int_equal(io_mkdir_public(&io, "fixed-dir", NULL),
+		    ERR_OK);
+		assert_int_equal(io_make_public(&io, "fixed", NULL), ERR_OK);
+		assert_false(io_is_public(&io, "fixed"));
+	}
+	number = EIO;
+	assert_int_equal(io_write_public(&io, "other", bytes_text("one"),
+	    NULL), ERR_IO);
+	assert_int_equal(io_make_public(&io, "fixed", NULL), ERR_IO);
+	(void)umask(before);
+}
+
 static unsigned
 mode_of(const char *path)
 {
@@ -462,6 +501,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_write_file),
 		TEST(test_public),
+		TEST(test_public_fixed),
 		TEST(test_read_limits),
 		TEST(test_read_pipe),
 		TEST(test_file),

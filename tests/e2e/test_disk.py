@@ -36,6 +36,10 @@ class Disk:
         left = os.statvfs(self.path)
         assert left.f_bavail == 0
 
+    def ease(self):
+        """Some room, less than devices are served with."""
+        os.truncate(self.filler, self.filler.stat().st_size - (1 << 20))
+
     def empty(self):
         self.filler.unlink()
 
@@ -117,6 +121,15 @@ def is_sound(field):
     assert "late" not in {one["station"] for one in listed}
 
 
+def is_published(field, server, disk):
+    """What revokes is small, and does not wait for room for all else."""
+    crl = field.eco.dir / "publish/crl/online.crl"
+    crl.unlink()
+    disk.ease()
+    wait_for(crl.exists)
+    assert server.figures()["disk_full"] == 1
+
+
 def test_full(factory, disk, tmp_path):
     """While it serves: devices and operators are told so, what is read is
     had, and all goes on without a restart."""
@@ -132,6 +145,7 @@ def test_full(factory, disk, tmp_path):
         until_full(server, devices)
         is_told(server, admin)
         is_full(server, admin, [next(devices), next(devices)])
+        is_published(field, server, disk)
         disk.empty()
         goes_on(field, server, next(devices), tmp_path)
         assert server.role("authority") + server.role("front") == children

@@ -828,6 +828,27 @@ def test_copied(made, tmp_path, question):
     eco.imprint("log", "verify")
 
 
+def test_shown_on_and_on(made, tmp_path):
+    """One who shows a certificate again and again takes nobody's place while
+    the authority is slow."""
+    eco = made.copy(tmp_path / "eco")
+    device, other = devices_of(eco, 2)
+    with Server(eco, fronts=1) as server:
+        authority, = server.role("authority")
+        os.kill(authority, signal.SIGSTOP)
+        for _ in range(6):
+            with server.client(server.context(device)) as client:
+                for _ in range(50):
+                    assert exchange(client, "GET", EST + "cacerts")[0] == 200
+        with server.client(server.context(other)) as client:
+            client.request("POST", EST + "simpleenroll",
+                           base64.b64encode(request_of(new_key())),
+                           {"Content-Type": "application/pkcs10"})
+            time.sleep(0.5)     # it is passed on, or refused
+            os.kill(authority, signal.SIGCONT)
+            assert client.getresponse().status == 200
+
+
 def test_attempts(made, tmp_path):
     """Who asked too often is told when there is one more."""
     eco = made.copy(tmp_path / "eco")

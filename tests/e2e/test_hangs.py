@@ -3,14 +3,18 @@ import os
 import signal
 import time
 
+import pytest
+
 from conftest import program_needed
-from imprintd import Server, wait_for
+from imprintd import FIGURES, Authority, Server, wait_for
+from test_imprintd import COUNTS
 from test_imprintd_enrol import ENROL, factory, field, post
 
 __all__ = ["factory", "field"]
 
 pytestmark = program_needed("imprintd")
 HUNG_S = 30
+DEAF, DEAF_PLACE = 0x80, 3
 
 
 def answers(server):
@@ -58,3 +62,18 @@ def test_hang(field, tmp_path):
         for text in (server.text(), second.text()):
             assert text.count("killed, and started again") == \
                 (text == server.text())
+
+
+def test_deaf(field):
+    """A front that asks on and on and takes no answers hangs, too."""
+    with Authority(field.eco) as authority:
+        front = authority.front(DEAF_PLACE)
+        front.end.settimeout(2)
+        with pytest.raises(TimeoutError):
+            while True:
+                front.put(FIGURES, [0] * COUNTS)
+        authority.control.settimeout(HUNG_S + 15)
+        begun = time.monotonic()
+        while authority.control.recv(1)[0] != DEAF + DEAF_PLACE:
+            assert time.monotonic() - begun < HUNG_S + 15
+        front.end.close()

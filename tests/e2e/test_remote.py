@@ -522,6 +522,39 @@ def forge(**more):
     return twist
 
 
+def test_forged_result(eco, server, there, certificate):
+    """An answer that is none, or too long: what may have become of it is
+    told."""
+    def twist(status, data, fields):
+        return forge(**said)(status, data, fields) if b'"result"' in data \
+            else (status, data, fields)
+
+    with between(server, certificate, twist) as carrier:
+        port = carrier.server_port
+        for said in ({"result": "AA"}, {"result": "GwAAAAEAAAAA"},
+                     {"result": "AQE"}, {"result": ""}, {"result": "!"},
+                     {"type": 1}, {"type": "x"}, {"warning": 1}):
+            before = orders(eco)
+            wrong = there(*order_argv(), port=port, code=6)
+            assert wrong.out == "" and orders(eco) == before + 1
+            assert "may have been carried out" in wrong.err, said
+        said = {"result": None}
+        done = there("order", "cancel", orders(eco), "--json", port=port)
+        assert (done.json["state"], done.json["revoked"]) == (
+            "cancelled", None)
+        assert "published" in done.json
+        assert "on record on the server" in done.err
+        there(*order_argv(), port=port, code=2)
+    for code in (500, 503):
+        number = there(*order_argv(), "--json").json["order"]
+        with between(server, certificate, lambda s, d, f: unanswered(
+                status=code) if carrier.seen[-1][1].endswith("/run")
+                else (s, d, f)) as carrier:
+            wrong = there("order", "run", number, port=carrier.server_port,
+                          code=(6, 7))
+        assert f"order show {number}" in wrong.err
+
+
 def test_forged_keys(server, there, certificate, tmp_path):
     """What is known here is not taken from an answer: a hash, a station's
     key, whose certificate it is."""

@@ -467,8 +467,8 @@ def test_export(packed, away, tmp_path):
     found = reader.Pack(pack.read_bytes())
     found.verify()
     run("openssl", "verify", "-CAfile", away.trust, out / "trust.pem")
-    assert "for station line-1" in away("order", "export", 1, "--out",
-                                        out).out
+    assert "for station line-1, by the server's word" in away(
+        "order", "export", 1, "--out", out).out
     # somebody else's of that name stays
     altered = bytearray(pack.read_bytes())
     altered[20] ^= 1
@@ -607,6 +607,22 @@ def test_trust_alone(packed, depot, away, thief, tmp_path):
              port=carrier.server_port)
     assert (tmp_path / "out/trust.pem").read_bytes() == \
         (packed.dir / "publish/trust.pem").read_bytes()
+
+
+@pytest.mark.parametrize("keep", [0, 1])
+def test_packs_left_out(packed, depot, away, thief, tmp_path, keep):
+    """All that the order has, or it fails."""
+    def twist(status, data, fields):
+        said = json.loads(data) if data.startswith(b"{") else {}
+        if isinstance(said.get("packs"), list):
+            data = answer_of(data, packs=said["packs"][:keep])
+        return status, data, fields
+
+    with between(depot, thief, twist) as carrier:
+        said = away("order", "export", 2, "--out", tmp_path / "out",
+                    port=carrier.server_port, code=6)
+    assert f"{keep} of the order's 2" in said.err
+    assert not (tmp_path / "out/trust.pem").exists()
 
 
 def test_two_at_once(packed, away, tmp_path):

@@ -272,7 +272,7 @@ def test_order_alone(eco, there, server, certificate, tmp_path):
                  "--json").json == []
     out = tmp_path / "order.ndjson"
     argv = ["identity", "export", "--order", number, "--format", "ndjson"]
-    there(*argv, "--out", out)
+    assert "is the server's word" in there(*argv, "--out", out).err
     assert out.read_bytes() == eco.imprint(*argv).raw
     there(*argv[:3], 999, *argv[4:], code=3)
     # nothing that was begun is left
@@ -282,6 +282,30 @@ def test_order_alone(eco, there, server, certificate, tmp_path):
         there(*argv, "--out", tmp_path / "none", port=carrier.server_port,
               code=6)
     assert not list(tmp_path.glob("none*"))
+
+    def lie(change):
+        def twist(status, data, fields):
+            said = json.loads(data) if data.startswith(b"{") else {}
+            return status, json.dumps(change(said)).encode() if said \
+                else data, fields
+        return twist
+
+    def items(change):
+        return lambda said: {**said, "items": change(said["items"])} \
+            if said.get("items") else said
+
+    # one twice, not in order, beyond the page; more than there are
+    for change in (items(lambda i: [i[0], *i]), items(lambda i: i[::-1]),
+                   items(lambda i: [{**i[0], "index": 0}, *i[1:], i[0]]),
+                   lambda said: {**said, "next": 1} if said.get("next")
+                   else said,
+                   items(lambda i: [*i[:-1], {**i[-1], "index": 1 << 40}]),
+                   lambda said: {**said, "count": 129}
+                   if "committed" in said else said):
+        with between(server, certificate, lie(change)) as carrier:
+            there(*argv, "--out", tmp_path / "none",
+                  port=carrier.server_port, code=6)
+        assert not list(tmp_path.glob("none*"))
 
 
 def test_next_update(eco, there):

@@ -81,6 +81,12 @@ def test_table(floor, server, there, liar, described):
     assert (pack["injected"], pack["report"]["sequence"]) == (3, 1)
     said = there("order", "reconcile", 1, "--report", report, "--json").json
     assert (said["loaded_before"], said["injected"]) == (1, 3)
+    with between(server, liar, lambda s, d, f: forge(result=None)(s, d, f)
+                 if b'"result"' in d else (s, d, f)) as carrier:
+        said = there("order", "reconcile", 1, "--report", report, "--json",
+                     "--no-publish", port=carrier.server_port)
+        assert (said.json["loaded"], said.json["revoked"]) == (1, None)
+        assert "on record on the server" in said.err
     admin = Remote(eco)
     for number in (1, OTHER):
         fits(described, "/v1/orders/{order}/reconciliation", "get",
@@ -218,7 +224,23 @@ def test_acknowledged(floor, server, there, liar, tmp_path):
         with between(server, liar, twist) as carrier:
             there("station", "acknowledge", floor.root / "far.head", "--out",
                   tmp_path / "c.ack", port=carrier.server_port, code=(2, 5))
+    # a good one, of another place: older, or not of what was told
+    floor.hand_out(1)
+    for outcome, head in ((1, floor.head("next")), (2, floor.root /
+                          "next.head"), (3, floor.root / "next.head")):
+        forged = reader.cbor_encode([outcome, ack.read_bytes()])
+        with between(server, liar, twist) as carrier:
+            assert "not of what was sent" in there(
+                "station", "acknowledge", head, "--out",
+                tmp_path / "c.ack", port=carrier.server_port, code=5).err
     assert not (tmp_path / "c.ack").exists()
+    there("station", "acknowledge", floor.root / "next.head", "--out",
+          tmp_path / "next.ack")
+    # what does not rest on it: nothing to be pasted on their word alone
+    said = there("station", "acknowledge", floor.root / "far.head", "--out",
+                 tmp_path / "c.ack", code=1).out
+    assert "by the server's word" in said and "station lost" not in said
+    floor.station("sync", tmp_path / "next.ack")
 
 
 def test_lost(floor, server, there, liar, described, tmp_path):
@@ -229,15 +251,28 @@ def test_lost(floor, server, there, liar, described, tmp_path):
     known = copy.imprint("station", "lost", "line-2", "--json").json
     assert [a["order"] for a in known["again"]] == [OTHER, CLAIMED]
     with between(server, liar, lambda s, d, f: forge(orders=[
-            {"order": 9, "count": 5, "product": "a\x1b[2J"}])(s, d, f)
-            if b'"orders"' in d else (s, d, f)) as carrier:
+            {"order": 9, "count": 5, "product": lies, "version": "1"}])(
+                s, d, f) if b'"orders"' in d else (s, d, f)) as carrier:
+        lies = "a; sh"
+        said = there("station", "lost", "line-2", port=carrier.server_port,
+                     code=6)
+        assert "; sh" not in said.out and "published" in said.out
+        lies = "a"
         said = there("station", "lost", "line-2", port=carrier.server_port)
-        assert "\x1b" not in said.out and "order 9 lost 5" in said.out
-        assert "published" in said.out
+        assert "order 9 lost 5, by the server's word: " in said.out
+    # too long to be answered: it is done
+    with between(server, liar, lambda s, d, f: forge(result=None)(s, d, f)
+                 if b'"type": 23' in d or b'"type":23' in d
+                 else (s, d, f)) as carrier:
+        said = there("station", "lost", "line-2", "--json",
+                     port=carrier.server_port)
+        assert said.json["revoked"] is None and "published" in said.json
+        assert "on record on the server" in said.err
     said = there("station", "lost", "line-2", "--json").json
     for key in ("station", "again", "exposed", "revoked", "enrolled"):
         assert said[key] == known[key]
-    assert there("station", "lost", "line-2", "--no-publish").out == \
+    assert there("station", "lost", "line-2", "--no-publish").out.replace(
+        ", by the server's word", "") == \
         copy.imprint("station", "lost", "line-2", "--no-publish").out
     rows = "SELECT first, count, state, reason FROM status WHERE log = 1"
     assert list(map(tuple, reader.rows(eco.db, rows))) == \

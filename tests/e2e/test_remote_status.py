@@ -96,7 +96,7 @@ def test_chosen(eco, there, tmp_path):
     """Pack, order, class with its time, names and a file, each found there
     and on record as found, with what was typed."""
     def change(verb, *argv):
-        done = there(verb, *argv, "--no-publish", "--json")
+        done = there(verb, *argv, "--no-publish", "--json", "--yes")
         body, answer = requests(eco)[-1]
         assert [*counts(done).values()] == answer[:3]
         assert sorted(body[3].split()) == sorted(map(str, (verb, *argv)))
@@ -123,14 +123,14 @@ def test_chosen(eco, there, tmp_path):
     assert (found, status(eco)) == ([[1, 0, 1440]], [])
     sound(eco)
     # published with it, and nothing left to do
-    done = there("suspend", "--order", SMALL, "--json")
+    done = there("suspend", "--order", SMALL, "--json", "--yes")
     assert counts(done) == {"changed": 40, "same": 0, "kept": 0}
     bulk, = [p for p in done.json["published"] if p["log"] == "bulk"]
     assert bulk["certificates"] == 40
-    again = there("suspend", "--order", SMALL)
+    again = there("suspend", "--order", SMALL, "--yes")
     assert "0 identities are suspended" in again.out
     assert "40 were suspended before" in again.out
-    there("resume", "--order", SMALL)
+    there("resume", "--order", SMALL, "--yes")
     assert status(eco) == []
 
 
@@ -162,13 +162,13 @@ def test_repeated(eco, server, there, liar):
     later()
     with between(server, liar, lose) as carrier:
         done = there("suspend", "--order", SMALL, "--no-publish", "--json",
-                     port=carrier.server_port)
+                     "--yes", port=carrier.server_port)
     # the first was the question how many
     sent = [body for _, path, body in carrier.seen if path == "/v1/requests"]
     assert len(set(sent)) == 1
     assert counts(done) == {"changed": 40, "same": 0, "kept": 0}
     assert len(requests(eco)) == before + 1
-    there("resume", "--order", SMALL)
+    there("resume", "--order", SMALL, "--yes")
 
 
 def test_lying(eco, server, there, liar, tmp_path):
@@ -178,7 +178,7 @@ def test_lying(eco, server, there, liar, tmp_path):
         if b'"orders"' not in data:
             return code, data, fields
         return forge(changed=lies, orders=[
-            {"order": 9, "count": 5, "product": "a\x1b[2J", "version": ""}],
+            {"order": 9, "count": 5, "product": "a", "version": "1"}],
             first=[{"index": 99, "names": {"x": "\x1b]0;"}}])(
                 code, data, fields)
 
@@ -188,22 +188,32 @@ def test_lying(eco, server, there, liar, tmp_path):
                       port=carrier.server_port).out
         assert "7 identities would be revoked" in shown
         assert "\x1b" not in shown and "by the server's word" in shown
-        # few by their word: not asked, and what was chosen is what is done
+        # few by their word: asked all the same; of what was chosen it is done
+        before = len(requests(eco))
+        argv = list(map(str, there.argv(
+            "suspend", "--order", SMALL, "--no-publish", "--json",
+            port=carrier.server_port)))
+        assert "suspend 7 identities by the server's word" in \
+            run("setsid", *argv, code=2).err
+        assert len(requests(eco)) == before
         done = there("suspend", "--order", SMALL, "--no-publish", "--json",
-                     port=carrier.server_port)
+                     "--yes", port=carrier.server_port)
         assert done.json["changed"] == 40
-        there("resume", "--order", SMALL, "--no-publish",
+        there("resume", "--order", SMALL, "--no-publish", "--yes",
               port=carrier.server_port)
         lies = 123456
-        argv = list(map(str, there.argv(
-            "suspend", "--order", SMALL, port=carrier.server_port)))
         assert "123,456 identities by the server's word" in \
             run("setsid", *argv, code=2).err
         code, shown = on_terminal(argv, [(b"Type yes to go on: ", b"no\n")])
         assert code == 2 and b"nothing was changed" in shown
     for body in ({"orders": 1, "first": []}, {"changed": -1},
                  {"orders": [{"order": 1 << 40}]}, {"first": [1]},
-                 {"first": [{"index": 1, "names": {"a": 1}}]}):
+                 {"first": [{"index": 1, "names": {"a": 1}}]},
+                 *({"orders": [{"order": 1, "count": 1, "product": "camera",
+                                "version": "1.0.0", **bad}]} for bad in (
+                     {"product": "a; sh"}, {"product": "a\x1b[2J"},
+                     {"version": "$(sh)"}, {"version": ""},
+                     {"mode": "chip; sh"}))):
         with between(server, liar, forge(**body)) as carrier:
             said = there("revoke", "--order", SMALL, "--dry-run",
                          port=carrier.server_port, code=6).err
@@ -212,13 +222,14 @@ def test_lying(eco, server, there, liar, tmp_path):
 
 
 def test_large_is_asked(eco, there):
-    """More than a thousand are wanted a yes for, as on the server."""
+    """More than a thousand are wanted a yes for, as on the server; what only
+    the server counts, always."""
     argv = list(map(str, there.argv("suspend", "--order", LARGE,
                                     "--no-publish")))
     assert "1,100" in run("setsid", *argv, code=2).err
     assert run("setsid", *argv, "--yes").code == 0
-    # nothing left to change: nothing to ask
-    assert "1,100 were suspended before" in run("setsid", *argv).out
+    assert "suspend 0 identities by" in run("setsid", *argv, code=2).err
+    assert "1,100 were suspended before" in run("setsid", *argv, "--yes").out
     there("resume", "--order", LARGE, "--yes", "--no-publish")
     assert status(eco) == []
 
@@ -238,9 +249,39 @@ def test_many_words(eco, there, tmp_path):
     assert len(made) > 2 and sum(len(b[2]) for b, _ in made) == 9000
     assert counts(done)["changed"] == 150
     assert [s[1] for s in status(eco)] == list(range(0, 300, 2))
-    there("resume", "--order", ORDER, "--no-publish")
+    there("resume", "--order", ORDER, "--no-publish", "--yes")
     assert status(eco) == []
     sound(eco)
+
+
+def test_parts(eco, server, there, liar, tmp_path):
+    """Of several requests none is made when one would be refused; of those
+    before one that fails all the same, it is told and published."""
+    def fail(code, data, fields):
+        left[0] -= b'"result"' in data
+        if b'"result"' not in data or left[0] != 0:
+            return code, data, fields
+        return 409, json.dumps({"title": "x", "status": 409, "detail": "no",
+                                "reason": "conflict"}).encode(), {
+            "Content-Type": "application/problem+json"}
+
+    lines = [f"CAM-{i % 40:09}\n" for i in range(5000)]
+    path, before = tmp_path / "words", len(requests(eco))
+    path.write_text("".join([*lines[:3000], "nobody\n", *lines[3000:]]))
+    assert "nobody" in there("suspend", "--from", path, "--yes", code=3).err
+    assert (status(eco), len(requests(eco))) == ([], before)
+    path.write_text("".join(lines))
+    left = [2]
+    with between(server, liar, fail) as carrier:
+        said = there("suspend", "--from", path, "--json", "--yes",
+                     port=carrier.server_port, code=4)
+    first = len(requests(eco)[before][0][2])
+    assert f"the first {first} of 5000 that are named" in said.err
+    told, why = map(json.loads, said.out.splitlines())
+    assert told["changed"] == 40 and told["published"]
+    assert "no" in why["message"]
+    there("resume", "--order", ORDER, "--yes")
+    assert status(eco) == []
 
 
 def test_question(eco, server):
