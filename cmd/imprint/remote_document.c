@@ -247,7 +247,7 @@ issuer_check(struct cmd *cmd, struct bytes ca, struct bytes leaf,
 	_cleanup_x509_trust_ struct x509_trust *alone = NULL;
 	enum x509_verdict verdict = X509_DENY_OTHER;
 	_cleanup_buf_ struct buf name = BUF_INIT;
-	uint8_t hash[SHA256_SIZE];
+	uint8_t hash[SHA256_SIZE] = { 0 };
 	enum err err;
 
 	err = x509_subject(ca, &name, &cmd->diag);

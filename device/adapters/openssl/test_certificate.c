@@ -380,7 +380,7 @@ static void
 test_lengths(void **state)
 {
 	struct certificate c;
-	struct made m;
+	struct made m = { 0 };
 	uint8_t *copy;
 	size_t len;
 
