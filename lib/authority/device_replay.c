@@ -129,13 +129,9 @@ entry_claim(struct device_replay *r, const struct operation *operation,
 	struct claim_result result = { .seconds = 0 };
 	uint64_t at = r->owners.len;
 	struct bytes answer;
-	struct cbor cbor;
 
-	cbor_open(&cbor, operation->body);
-	cbor_get_array_sized(&cbor, 3);
-	(void)cbor_get_bstr(&cbor);
-	answer = cbor_get_bstr(&cbor);
-	if (!cbor_ok(&cbor) || claim_result_get(answer, &result, NULL))
+	if (!operation_answer(operation, &answer) ||
+	    claim_result_get(answer, &result, NULL) != ERR_OK)
 		return bad_entry(operation->seq, "no answer to a claim",
 		    diag);
 	if (result.outcome == CLAIM_WRONG)

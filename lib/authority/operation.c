@@ -363,6 +363,18 @@ operation_next(struct authority *authority, int64_t now,
 	return err;
 }
 
+bool
+operation_answer(const struct operation *operation, struct bytes *ret_answer)
+{
+	struct cbor cbor;
+
+	cbor_open(&cbor, operation->body);
+	cbor_get_array_sized(&cbor, 3);
+	(void)cbor_get_bstr(&cbor);
+	*ret_answer = cbor_get_bstr(&cbor);
+	return cbor_ok(&cbor);
+}
+
 enum err
 operation_parse(struct bytes entry, struct operation *ret_operation,
     struct diag *diag)

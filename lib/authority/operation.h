@@ -120,6 +120,9 @@ MUST_USE enum err operation_clock(struct authority *, int64_t now,
 MUST_USE enum err operation_next(struct authority *, int64_t now,
     struct operation *ret_operation, struct diag *);
 
+/* What was answered, of an OPERATION_REQUEST: views its body. false: it is
+ * none. */
+bool	operation_answer(const struct operation *, struct bytes *ret_answer);
 /* ERR_SYNTAX, ERR_VERSION. body views the entry. */
 MUST_USE enum err operation_parse(struct bytes entry,
     struct operation *ret_operation, struct diag *);

@@ -144,14 +144,9 @@ replay_chosen(struct status_replay *r, const struct operation *operation,
 		.ranges_count = 0 };
 	struct status_change change;
 	struct bytes encoded;
-	struct cbor cbor;
 	enum err err;
 
-	cbor_open(&cbor, operation->body);
-	cbor_get_array_sized(&cbor, 3);
-	(void)cbor_get_bstr(&cbor);
-	encoded = cbor_get_bstr(&cbor);
-	if (!cbor_ok(&cbor) ||
+	if (!operation_answer(operation, &encoded) ||
 	    request_chosen_change(body, &change, NULL) != ERR_OK ||
 	    chosen_answer_get(encoded, &answer, NULL) != ERR_OK)
 		return bad_entry(operation, "no change of status", diag);
@@ -172,11 +167,7 @@ replay_answer(struct status_replay *r, const struct operation *operation,
 	struct cbor cbor;
 	enum err err;
 
-	cbor_open(&cbor, operation->body);
-	cbor_get_array_sized(&cbor, 3);
-	(void)cbor_get_bstr(&cbor);
-	result = cbor_get_bstr(&cbor);
-	if (!cbor_ok(&cbor))
+	if (!operation_answer(operation, &result))
 		return bad_entry(operation, "no request", diag);
 	cbor_open(&cbor, result);
 	if (action == STATUS_RESUME) {	/* [outcome, seconds, ranges] */
@@ -203,15 +194,10 @@ replay_reconcile(struct status_replay *r, const struct operation *operation,
 {
 	_cleanup_reconcile_result_ struct reconcile_result result = { 0 };
 	struct bytes encoded;
-	struct cbor cbor;
 	size_t i;
 	enum err err;
 
-	cbor_open(&cbor, operation->body);
-	cbor_get_array_sized(&cbor, 3);
-	(void)cbor_get_bstr(&cbor);
-	encoded = cbor_get_bstr(&cbor);
-	if (!cbor_ok(&cbor) ||
+	if (!operation_answer(operation, &encoded) ||
 	    reconcile_result_get(encoded, &result, NULL) != ERR_OK)
 		return bad_entry(operation, "no reconciliation", diag);
 	for (i = 0; i < result.reasons; i++) {
