@@ -121,30 +121,33 @@ document_print(struct cmd *cmd, struct authority *authority,
 	return ERR_OK;
 }
 
-static enum err
-certificate_print(struct cmd *cmd, const struct shown *shown, uint64_t slot,
-    bool pem)
+enum err
+identity_certificate_print(struct cmd *cmd, uint64_t index, uint64_t slot,
+    struct bytes der, bool pem)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
-	struct bytes der;
-	size_t i;
 
-	for (i = 0; i < shown->template->slot_count; i++)
-		if (shown->template->slots[i].slot == slot &&
-		    shown->identity.certificate[i].len > 0)
-			break;
-	if (i == shown->template->slot_count)
+	if (der.len == 0)
 		return diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,
 		    "identity %llu: slot %llu has no certificate",
-		    (unsigned long long)shown->identity.index,
-		    (unsigned long long)slot);
-	der = shown->identity.certificate[i];
+		    (unsigned long long)index, (unsigned long long)slot);
 	if (pem) {
 		pem_put(&text, "CERTIFICATE", der);
 		der = buf_bytes(&text);
 	}
 	(void)fwrite(der.ptr, 1, der.len, stdout);
 	return buf_err(&text);
+}
+
+static struct bytes
+certificate_of(const struct shown *shown, uint64_t slot)
+{
+	size_t i;
+
+	for (i = 0; i < shown->template->slot_count; i++)
+		if (shown->template->slots[i].slot == slot)
+			return shown->identity.certificate[i];
+	return BYTES_NONE;
 }
 
 static enum err
@@ -165,7 +168,8 @@ form_print(struct cmd *cmd, struct authority *authority,
 		return document_print(cmd, authority, shown,
 		    form[0] == 'j');
 	if (strcmp(form, "pem") == 0 || strcmp(form, "der") == 0)
-		return certificate_print(cmd, shown, slot, form[0] == 'p');
+		return identity_certificate_print(cmd, shown->identity.index,
+		    slot, certificate_of(shown, slot), form[0] == 'p');
 	if (strcmp(form, "cose") == 0) {
 		(void)fwrite(document.ptr, 1, document.len, stdout);
 		return ERR_OK;

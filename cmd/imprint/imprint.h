@@ -172,6 +172,10 @@ MUST_USE enum err operator_signer(struct cmd *, struct authority *,
 MUST_USE enum err approval_write(struct cmd *, struct authority *,
     const char *what, struct bytes subject, const char *out);
 
+/* The certificate of a slot of the identity at index, as DER or PEM.
+ * ERR_NOTFOUND: der is empty. */
+MUST_USE enum err identity_certificate_print(struct cmd *, uint64_t index,
+    uint64_t slot, struct bytes der, bool pem);
 /* What became of an identity: lines of text or, with --json, the begin of
  * an object: its member "history" and a comma. Prints all, or fails. */
 MUST_USE enum err identity_history_print(struct cmd *, struct authority *,

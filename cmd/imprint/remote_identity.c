@@ -6,30 +6,15 @@
 #include "lib/authority/signer.h"
 #include "lib/x509/certificate.h"
 
-static enum err
-certificate_print(struct cmd *cmd, const struct remote_document *d,
-    uint64_t slot, bool pem)
+static struct bytes
+certificate_of(const struct remote_document *d, uint64_t slot)
 {
-	_cleanup_buf_ struct buf text = BUF_INIT;
-	struct bytes der;
 	size_t i;
 
 	for (i = 0; i < d->document.key_count; i++)
-		if (d->document.keys[i].slot == slot &&
-		    d->document.keys[i].certificate.len > 0)
-			break;
-	if (i == d->document.key_count)
-		return diag_fail(&cmd->diag, ERR_NOTFOUND, NULL,
-		    "identity %llu: slot %llu has no certificate",
-		    (unsigned long long)d->address.index,
-		    (unsigned long long)slot);
-	der = d->document.keys[i].certificate;
-	if (pem) {
-		pem_put(&text, "CERTIFICATE", der);
-		der = buf_bytes(&text);
-	}
-	(void)fwrite(der.ptr, 1, der.len, stdout);
-	return buf_err(&text);
+		if (d->document.keys[i].slot == slot)
+			return d->document.keys[i].certificate;
+	return BYTES_NONE;
 }
 
 /* What it says itself: the rest, identity show without --format tells. */
@@ -62,7 +47,8 @@ form_print(struct cmd *cmd, const struct remote_document *d,
 	if (strcmp(form, "text") == 0 || strcmp(form, "json") == 0)
 		return document_print(d, form[0] == 'j');
 	if (strcmp(form, "pem") == 0 || strcmp(form, "der") == 0)
-		return certificate_print(cmd, d, slot, form[0] == 'p');
+		return identity_certificate_print(cmd, d->address.index, slot,
+		    certificate_of(d, slot), form[0] == 'p');
 	if (strcmp(form, "cose") == 0) {
 		(void)fwrite(d->encoded.ptr, 1, d->encoded.len, stdout);
 		return ERR_OK;
