@@ -343,13 +343,11 @@ query_answer(struct http_request *http, enum floor_code code,
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct json json = { .b = &body, .line = true };
-	char time[TIME_TEXT_SIZE];
 
-	time_format(state->time, time);
 	answer_open(&json, code, NULL);
 	json_put_text(&json, "state", bytes_text(state_word(state->state)));
 	place_put(&json, state->pack, state->position, state->index);
-	json_put_text(&json, "time", bytes_text(time));
+	json_put_time(&json, "time", state->time);
 	json_put_text(&json, "evidence",
 	    bytes_text(evidence_word(state->evidence)));
 	json_put_text(&json, "fixture", bytes_text(state->fixture));

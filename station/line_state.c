@@ -152,19 +152,16 @@ line_state_handle(void *ctx, struct http_request *http)
 	_cleanup_buf_ struct buf body = BUF_INIT;
 	struct json json = { .b = &body, .line = true };
 	struct line *line = ctx;
-	char time[TIME_TEXT_SIZE], since[TIME_TEXT_SIZE];
 	int64_t now = time_now();
 	uint64_t rate = 0;
 	size_t i;
 
-	time_format(now, time);
-	time_format(line->start, since);
 	json_open(&json, '{');
 	json_put_number(&json, "code", FLOOR_OK);
 	json_put_text(&json, "station",
 	    bytes_text(line->station->statement.name));
-	json_put_text(&json, "time", bytes_text(time));
-	json_put_text(&json, "since", bytes_text(since));
+	json_put_time(&json, "time", now);
+	json_put_time(&json, "since", line->start);
 	orders_put(&json, line);
 	unread_put(&json, line);
 	json_key(&json, bytes_text("fixtures"));

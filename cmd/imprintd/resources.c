@@ -8,7 +8,6 @@
 #include "lib/authority/chip_maker.h"
 #include "lib/authority/lookup.h"
 #include "lib/authority/status.h"
-#include "lib/base/clock.h"
 #include "lib/base/json_write.h"
 #include "lib/crypto/hash.h"
 #include "lib/identity/station.h"
@@ -27,15 +26,6 @@ struct page {
 	bool		 more;
 	uint64_t	 next;		/* with more */
 };
-
-static void
-time_put(struct json *json, const char *key, int64_t time)
-{
-	char text[TIME_TEXT_SIZE];
-
-	time_format(time, text);
-	json_put_text(json, key, bytes_text(text));
-}
 
 static void
 null_put(struct json *json, const char *key)
@@ -75,7 +65,7 @@ product_put(struct json *json, const struct store_object *object)
 {
 	json_put_text(json, "product", bytes_text(object->name));
 	json_put_text(json, "version", bytes_text(object->version));
-	time_put(json, "added", object->created);
+	json_put_time(json, "added", object->created);
 	json_put_hex(json, "hash", bytes_of(object->hash, STORE_HASH_SIZE));
 }
 
@@ -104,7 +94,7 @@ station_item(void *ctx, const struct store_object *object)
 	if (err)
 		return err;
 	json_put_text(&page->json, "station", bytes_text(object->name));
-	time_put(&page->json, "added", object->created);
+	json_put_time(&page->json, "added", object->created);
 	json_put_hex(&page->json, "key", bytes_of(statement.kid,
 	    COSE_KID_SIZE));
 	json_close(&page->json, '}');
@@ -141,7 +131,7 @@ makers_put(struct page *page, const char *key,
 		maker = &makers->list[i];
 		err = sha256_once(buf_bytes(&maker->cert), hash);
 		json_put_text(&page->json, key, bytes_text(maker->name));
-		time_put(&page->json, "added", maker->created);
+		json_put_time(&page->json, "added", maker->created);
 		json_put_flag(&page->json, "removed", maker->removed);
 		if (!err)
 			json_put_hex(&page->json, "sha256", bytes_of(hash,
@@ -198,7 +188,7 @@ order_put(struct desk *desk, struct json *json,
 	    states[order->state <= ORDER_CANCELLED ? order->state : 0]));
 	json_put_flag(json, "running", desk->run.wanted &&
 	    desk->run.order == order->number);
-	time_put(json, "created", order->created);
+	json_put_time(json, "created", order->created);
 	json_put_text(json, "operator", bytes_text(order->operator));
 	if (desk->last_run.order == order->number)
 		json_put_text(json, "last_run", bytes_text(
@@ -286,7 +276,7 @@ status_put(struct desk *desk, struct json *json,
 		null_put(json, "reason");
 		null_put(json, "operation");
 	} else {
-		time_put(json, "since", since.time);
+		json_put_time(json, "since", since.time);
 		json_key(json, bytes_text("reason"));
 		buf_printf(json->b, "%u", since.reason);
 		json_put_number(json, "operation", since.operation);
@@ -329,7 +319,7 @@ identity_put(struct desk *desk, struct lookup *lookup, struct json *json,
 	json_put_text(json, "ueid", bytes_text(identity.ueid_hex));
 	names_put(json, &identity, template);
 	json_put_number(json, "order", range.order);
-	time_put(json, "issued", range.issued);
+	json_put_time(json, "issued", range.issued);
 	return status_put(desk, json, address, diag);
 }
 
@@ -465,7 +455,7 @@ interval_item(void *ctx, const struct store_status *row)
 	json_put_text(&page->json, "status",
 	    bytes_text(status_name(row->state)));
 	json_put_number(&page->json, "reason", row->reason);
-	time_put(&page->json, "since", row->time);
+	json_put_time(&page->json, "since", row->time);
 	json_put_number(&page->json, "operation", row->operation);
 	json_close(&page->json, '}');
 	return page->more ? ERR_INTERRUPTED : ERR_OK;

@@ -3,19 +3,9 @@
 
 #include "cmd/imprintd/desk.h"
 #include "lib/authority/reconcile.h"
-#include "lib/base/clock.h"
 #include "lib/base/json_write.h"
 
 #define EXPOSED_OCTETS	((size_t)48 << 10)	/* then some are left out */
-
-static void
-time_put(struct json *json, const char *key, int64_t time)
-{
-	char text[TIME_TEXT_SIZE];
-
-	time_format(time, text);
-	json_put_text(json, key, bytes_text(text));
-}
 
 /* Members that are missing say 0. */
 static void
@@ -30,7 +20,7 @@ report_put(struct json *json, const struct reconcile_line *line)
 	}
 	json_open(json, '{');
 	json_put_number(json, "sequence", r->sequence);
-	time_put(json, "made", r->made);
+	json_put_time(json, "made", r->made);
 	json_put_flag(json, "final", r->final);
 	json_put_number(json, "ledger_entries", r->ledger_entries);
 	json_put_some(json, "anchor", bytes_text(
@@ -100,7 +90,7 @@ resource_reconciliation(struct desk *desk, const char *word, struct buf *out,
 		return err;
 	json_open(&json, '{');
 	json_put_number(&json, "order", order.number);
-	time_put(&json, "created", order.created);
+	json_put_time(&json, "created", order.created);
 	json_key(&json, bytes_text("packs"));
 	json_open(&json, '[');
 	for (no = 1; no <= order.packs && !err; no++)

@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "lib/base/clock.h"
+
 void
 json_next(struct json *j)
 {
@@ -104,4 +106,13 @@ json_put_flag(struct json *j, const char *key, bool flag)
 {
 	json_key(j, bytes_text(key));
 	buf_put_bytes(j->b, bytes_text(flag ? "true" : "false"));
+}
+
+void
+json_put_time(struct json *j, const char *key, int64_t time)
+{
+	char text[TIME_TEXT_SIZE];
+
+	time_format(time, text);
+	json_put_text(j, key, bytes_text(text));
 }

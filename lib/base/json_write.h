@@ -45,5 +45,6 @@ void	json_put_hex(struct json *, const char *key, struct bytes);
 void	json_put_octets(struct json *, const char *key, struct bytes);
 void	json_put_number(struct json *, const char *key, uint64_t);
 void	json_put_flag(struct json *, const char *key, bool);
+void	json_put_time(struct json *, const char *key, int64_t); /* RFC 3339 */
 
 #endif

@@ -2,17 +2,16 @@
 #include "lib/base/clock.h"
 #include "lib/identity/document_render.h"
 
+/* null: there is no end. */
 static void
-json_put_time(struct json *j, const char *key, int64_t t)
+time_put(struct json *j, const char *key, int64_t t)
 {
-	json_key(j, bytes_text(key));
-	if (t == TIME_MAX_S) {
-		buf_put(j->b, "null", 4);
+	if (t != TIME_MAX_S) {
+		json_put_time(j, key, t);
 		return;
 	}
-	buf_put_u8(j->b, '"');
-	render_put_time(j->b, t);
-	buf_put_u8(j->b, '"');
+	json_key(j, bytes_text(key));
+	buf_put(j->b, "null", 4);
 }
 
 /* ["GET", "bit 9"]: on one line. */
@@ -240,9 +239,9 @@ document_json(struct buf *b, const struct document *d, bool line)
 	json_put_text(&j, "iss", d->issuer);
 	json_put_hex(&j, "ueid", d->ueid);
 	json_sueids(&j, d);
-	json_put_time(&j, "iat", d->issued);
-	json_put_time(&j, "nbf", d->not_before);
-	json_put_time(&j, "exp", d->expires);
+	time_put(&j, "iat", d->issued);
+	time_put(&j, "nbf", d->not_before);
+	time_put(&j, "exp", d->expires);
 	json_metadata(&j, d);
 	document_json_objects(&j, "capabilities", d->capabilities,
 	    d->capability_count);

@@ -1,19 +1,15 @@
-#include "lib/base/clock.h"
 #include "lib/base/json_write.h"
 #include "verify/service/question.h"
 
 static void
 time_put(struct json *json, const char *name, int64_t t)
 {
-	char text[TIME_TEXT_SIZE];
-
 	if (t == 0) {
 		json_key(json, bytes_text(name));
 		buf_printf(json->b, "null");
 		return;
 	}
-	time_format(t, text);
-	json_put_text(json, name, bytes_text(text));
+	json_put_time(json, name, t);
 }
 
 static void

@@ -243,15 +243,6 @@ gate_look(struct gate *gate)
 	gate->file_count = left;
 }
 
-static void
-time_put(struct json *json, const char *name, int64_t t)
-{
-	char text[TIME_TEXT_SIZE];
-
-	time_format(t, text);
-	json_put_text(json, name, bytes_text(text));
-}
-
 static bool
 held_put(const struct gate *gate, int64_t now, const char *kind,
     struct bytes of, int64_t published, int64_t until, struct json *json)
@@ -263,9 +254,9 @@ held_put(const struct gate *gate, int64_t now, const char *kind,
 	json_open(json, '{');
 	json_put_text(json, "kind", bytes_text(kind));
 	json_put_text(json, "of", of);
-	time_put(json, "published", published);
+	json_put_time(json, "published", published);
 	json_put_number(json, "age", age > 0 ? (uint64_t)age : 0);
-	time_put(json, "until", until);
+	json_put_time(json, "until", until);
 	json_put_flag(json, "fresh", fresh);
 	json_close(json, '}');
 	return fresh;
@@ -325,7 +316,7 @@ gate_put_health(const struct gate *gate, int64_t now, struct buf *b)
 	good = all_held_put(gate, now, &json) ||
 	    gate->verifier->status_max_age_s == 0;
 	refused_put(gate, &json);
-	time_put(&json, "trusted_since", gate->trusted_since);
+	json_put_time(&json, "trusted_since", gate->trusted_since);
 	json_put_text(&json, "status", bytes_text(good ? "ok" :
 	    "no fresh status: everybody is denied"));
 	json_close(&json, '}');
