@@ -257,6 +257,8 @@ peer_write(struct desk *desk, struct desk_peer *peer)
 	if (channel_queued(&peer->channel) > 0 &&
 	    channel_write(&peer->channel, &diag) != ERR_OK)
 		peer_drop(desk, peer);
+	else
+		pulse_serves(desk, peer);
 }
 
 void

@@ -31,6 +31,8 @@ struct desk_peer {
 	unsigned	strangers;	/* in it, that no operator signed */
 	unsigned	place;		/* the supervisor's number of it */
 	bool		heard;		/* since the last look at it */
+	bool		serves;		/* it asked for figures: it is ready */
+	bool		told;		/* of that, the supervisor */
 	int64_t		silent_ns;	/* of turns, since it was */
 	struct channel	channel;
 	uint8_t		challenge[CHALLENGE_SIZE];
@@ -209,6 +211,8 @@ bool	desk_broken(const struct desk *);
 /* pulse.c: in each turn, once all channels were read: the supervisor hears that
  * this process goes on, and which front does not. */
 void	pulse(struct desk *);
+/* And once, that this one has begun to take connections. */
+void	pulse_serves(struct desk *, struct desk_peer *);
 
 /* disk.c: there is no room for what devices ask. */
 void	disk_full(struct desk *);

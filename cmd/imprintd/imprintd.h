@@ -63,9 +63,10 @@ enum {
 #define CONTROL_HANGUP	'!'
 #define CONTROL_FRONT	0x40
 /* And by the authority: it is at work, every few seconds; the front of a place,
- * which is added, says nothing. */
+ * which is added, says nothing; it has begun to take connections. */
 #define CONTROL_ALIVE	'A'
 #define CONTROL_DEAF	0x80
+#define CONTROL_SERVES	0xc0
 
 /* log.c: lines of the log, lib/base/logfmt.h, on standard error. First: */
 void	log_begin(void);

@@ -37,6 +37,14 @@ peer_look(struct desk *desk, struct desk_peer *peer, int64_t took_ns)
 }
 
 void
+pulse_serves(struct desk *desk, struct desk_peer *peer)
+{
+	if (peer->serves && !peer->told)
+		peer->told = control_send(desk->control,
+		    (char)(CONTROL_SERVES + peer->place), -1) == ERR_OK;
+}
+
+void
 pulse(struct desk *desk)
 {
 	int64_t now = time_monotonic_ns(), took = now - desk->turn_at;

@@ -252,6 +252,7 @@ figures_answer(struct desk *desk, struct desk_peer *peer,
 
 	if (internal_get_counts(message->body, peer->counts, NULL) != ERR_OK)
 		return false;
+	peer->serves = true;
 	if (generation(desk, &figures.generation, &diag) != ERR_OK) {
 		log_diag("authority", "figures", &diag);
 		failed_put(peer, message->call, 500, "internal", &diag);

@@ -43,6 +43,8 @@ struct supervisor {
 	int			 monitors[FRONTS_MAX];
 	int			 control, signals, publish;
 	bool			 ready, stopping;
+	bool			 served[FRONTS_MAX];	/* once */
+	bool			 said;	/* where it listens */
 	bool			 silent;	/* the authority; was told */
 	int64_t			 heard_ns;	/* of it */
 	int64_t			 stop_ns;	/* by then all are gone */
@@ -317,6 +319,25 @@ front_deaf(struct supervisor *s, unsigned place)
 	(void)kill(front->pid, SIGKILL);
 }
 
+/* Whoever reads where it listens is answered from then on. */
+static void
+front_serves(struct supervisor *s, unsigned place)
+{
+	unsigned i;
+
+	s->served[place % FRONTS_MAX] = true;
+	for (i = 0; i < s->config->fronts; i++)
+		if (!s->served[i])
+			return;
+	if (s->said)
+		return;
+	s->said = true;
+	printf("listening on https://%s\n", s->shown);
+	if (s->config->monitor[0] != '\0')
+		printf("monitor on http://%s\n", s->monitor_shown);
+	(void)fflush(stdout);
+}
+
 /* It is not killed: one large request, a file of a million names say, can take
  * it as long, and would be lost each time. */
 static void
@@ -358,15 +379,12 @@ control_take(struct supervisor *s)
 	if (fd >= 0)
 		(void)close(fd);
 	authority_listen(s, true);
-	if ((unsigned char)octet >= CONTROL_DEAF)
+	if ((unsigned char)octet >= CONTROL_SERVES)
+		front_serves(s, (unsigned char)octet - CONTROL_SERVES);
+	else if ((unsigned char)octet >= CONTROL_DEAF)
 		front_deaf(s, (unsigned char)octet - CONTROL_DEAF);
-	if (octet != CONTROL_READY || s->ready)
-		return;
-	s->ready = true;
-	printf("listening on https://%s\n", s->shown);
-	if (s->config->monitor[0] != '\0')
-		printf("monitor on http://%s\n", s->monitor_shown);
-	(void)fflush(stdout);
+	else if (octet == CONTROL_READY)
+		s->ready = true;
 }
 
 /* Milliseconds until something is due; starts what is. */

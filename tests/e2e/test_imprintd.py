@@ -498,6 +498,18 @@ def test_supervisor_killed(issued, tmp_path):
                                  for pid in pids))
 
 
+def test_listening(issued, tmp_path):
+    """Who has read where it listens is answered by every front: none of them
+    waits for the authority any more."""
+    other = issued.copy(tmp_path / "eco")
+    with Server(other, fronts=6) as server:
+        authority, = server.role("authority")
+        os.kill(authority, signal.SIGSTOP)
+        for _ in range(48):
+            assert server.ask("GET", "/healthz")[0] == 200
+        os.kill(authority, signal.SIGCONT)
+
+
 def test_authority_killed(issued, tmp_path):
     other = issued.copy(tmp_path / "eco")
     device = devices_of(other, 1)[0]
