@@ -71,6 +71,14 @@ def there(eco, server, tmp_path_factory):
                      server.port)
 
 
+@pytest.fixture(scope="module")
+def liar(there, tmp_path_factory):
+    """A certificate under the right root, in the wrong hands."""
+    out = tmp_path_factory.mktemp("between")
+    there("service", "add", "between", "--dns", HOST, "--out", out)
+    return out / "between.pem", out / "between.key"
+
+
 def der_of(path):
     """Of the first certificate."""
     return x509.load_pem_x509_certificate(path.read_bytes()).public_bytes(
@@ -283,13 +291,6 @@ class Between(http.server.BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def certificate(there, tmp_path_factory):
-    out = tmp_path_factory.mktemp("between")
-    there("service", "add", "between", "--dns", HOST, "--out", out)
-    return out / "between.pem", out / "between.key"
-
-
 @contextlib.contextmanager
 def between(server, certificate, twist):
     real = Server.__new__(Server)
@@ -336,7 +337,7 @@ def orders(eco):
     return len(reader.rows(eco.db, "SELECT number FROM orders"))
 
 
-def test_lost_answer(eco, server, there, certificate):
+def test_lost_answer(eco, server, there, liar):
     """Carried out, and the answer lost twice: the same octets again, one
     order. Lost for ever: it is said that nobody knows."""
     def lose(count):
@@ -349,13 +350,13 @@ def test_lost_answer(eco, server, there, certificate):
 
     before = orders(eco)
     later()
-    with between(server, certificate, lose(2)) as carrier:
+    with between(server, liar, lose(2)) as carrier:
         done = there(*order_argv(), "--json", port=carrier.server_port)
     assert len(carrier.seen) == 3 and len(set(carrier.seen)) == 1
     assert orders(eco) == before + 1
     assert done.json["order"] == before + 1 and "asking again" in done.err
     later()
-    with between(server, certificate, lose(9)) as carrier:
+    with between(server, liar, lose(9)) as carrier:
         said = there(*order_argv(), port=carrier.server_port, code=6)
     assert len(carrier.seen) == 3 and len(set(carrier.seen)) == 1
     assert "may have been carried out" in said.err
@@ -371,7 +372,7 @@ def unanswered(reason="unavailable", status=503):
         "Content-Type": "application/problem+json", "Retry-After": "1"}
 
 
-def test_no_answer_in_time(eco, server, there, certificate):
+def test_no_answer_in_time(eco, server, there, liar):
     """503, though it was carried out: the same octets again, one order. To
     the end: that nobody knows, whatever the last attempt was told."""
     def twist(status, data, fields):
@@ -380,7 +381,7 @@ def test_no_answer_in_time(eco, server, there, certificate):
     def order(answers, **more):
         lies.extend(answers)
         later()
-        with between(server, certificate, twist) as carrier:
+        with between(server, liar, twist) as carrier:
             said = there(*order_argv(), "--json", port=carrier.server_port,
                          **more)
         assert lies == [] and len(carrier.seen) == len(answers)
@@ -407,7 +408,7 @@ def test_no_answer_in_time(eco, server, there, certificate):
     assert done.json["order"] == orders(eco) == before + 1
 
 
-def test_full(issued, there, certificate, tmp_path):
+def test_full(issued, there, liar, tmp_path):
     """So many of others wait that it is not passed on: nothing of it is
     carried out, now or later, and that is said."""
     other = issued.copy(tmp_path / "eco")
@@ -430,7 +431,7 @@ def test_full(issued, there, certificate, tmp_path):
                            {"Content-Type": "application/imprint-request+cose"})
             waiting.append(client)
         time.sleep(0.5)     # all of them are read
-        with between(server, certificate, twist) as carrier:
+        with between(server, liar, twist) as carrier:
             said = there(*argv, port=carrier.server_port, code=7)
         assert len(carrier.seen) == 1 and told[0][0] == 503
         assert told[0][1]["reason"] == "busy"
@@ -442,7 +443,7 @@ def test_full(issued, there, certificate, tmp_path):
                      port=server.port).json["order"] == before + 1
 
 
-def test_authority_killed(issued, there, certificate, tmp_path):
+def test_authority_killed(issued, there, liar, tmp_path):
     """Away with the request: the front's word is none, and the next authority
     carries it out."""
     other = issued.copy(tmp_path / "eco")
@@ -457,7 +458,7 @@ def test_authority_killed(issued, there, certificate, tmp_path):
         first.codes = (70,)
         later()
         os.kill(first.role("authority")[0], signal.SIGSTOP)
-        carrier = stack.enter_context(between(first, certificate, twist))
+        carrier = stack.enter_context(between(first, liar, twist))
         asking = stack.enter_context(subprocess.Popen(
             [str(a) for a in there.argv(*order_argv(),
                                         port=carrier.server_port)],
@@ -479,7 +480,7 @@ def test_authority_killed(issued, there, certificate, tmp_path):
     assert orders(other) == before + 1
 
 
-def test_held_back(eco, server, there, certificate):
+def test_held_back(eco, server, there, liar):
     """Who carries it says that it came too early, and keeps it: what is
     signed anew is the same request, and never carried out beside it."""
     told = []
@@ -492,7 +493,7 @@ def test_held_back(eco, server, there, certificate):
 
     before = orders(eco)
     later()
-    with between(server, certificate, twist) as carrier:
+    with between(server, liar, twist) as carrier:
         said = there(*order_argv(), port=carrier.server_port, code=4)
     assert "409 conflict" in said.err and told == [200, 409]
     payloads = [cbor2.loads(cbor2.loads(body).value[2])
@@ -510,8 +511,8 @@ def answer(body, status=200):
 @pytest.mark.parametrize("body", [
     b"", b"{", b"[]", {"type": 4, "result": "?"}, {"type": 5, "result": ""},
     {"type": 4, "result": 1}, b"x" * (1 << 20)], ids=lambda b: str(b)[:30])
-def test_forged_result(server, there, certificate, body):
-    with between(server, certificate, answer(body)) as carrier:
+def test_no_answer(server, there, liar, body):
+    with between(server, liar, answer(body)) as carrier:
         there(*order_argv(), port=carrier.server_port, code=6)
 
 
@@ -522,14 +523,14 @@ def forge(**more):
     return twist
 
 
-def test_forged_result(eco, server, there, certificate):
+def test_forged_result(eco, server, there, liar):
     """An answer that is none, or too long: what may have become of it is
     told."""
     def twist(status, data, fields):
         return forge(**said)(status, data, fields) if b'"result"' in data \
             else (status, data, fields)
 
-    with between(server, certificate, twist) as carrier:
+    with between(server, liar, twist) as carrier:
         port = carrier.server_port
         for said in ({"result": "AA"}, {"result": "GwAAAAEAAAAA"},
                      {"result": "AQE"}, {"result": ""}, {"result": "!"},
@@ -547,7 +548,7 @@ def test_forged_result(eco, server, there, certificate):
         there(*order_argv(), port=port, code=2)
     for code in (500, 503):
         number = there(*order_argv(), "--json").json["order"]
-        with between(server, certificate, lambda s, d, f: unanswered(
+        with between(server, liar, lambda s, d, f: unanswered(
                 status=code) if carrier.seen[-1][1].endswith("/run")
                 else (s, d, f)) as carrier:
             wrong = there("order", "run", number, port=carrier.server_port,
@@ -555,24 +556,24 @@ def test_forged_result(eco, server, there, certificate):
         assert f"order show {number}" in wrong.err
 
 
-def test_forged_keys(server, there, certificate, tmp_path):
+def test_forged_keys(server, there, liar, tmp_path):
     """What is known here is not taken from an answer: a hash, a station's
     key, whose certificate it is."""
     station = tmp_path / "s.station"
     station.write_bytes(Station("forged").statement())
-    with between(server, certificate, forge(result="A" * 43)) as carrier:
+    with between(server, liar, forge(result="A" * 43)) as carrier:
         for argv in (["product", "add", PRODUCTS / "camera.yaml"],
                      ["station", "add", station]):
             said = there(*argv, port=carrier.server_port, code=5)
             assert "not of what was sent" in said.err and said.out == ""
-    pem, _ = certificate
+    pem, _ = liar
     leaf = base64.urlsafe_b64encode(der_of(pem)).decode().rstrip("=")
 
     def twist(status, data, fields):
         return forge(result=leaf)(status, data, fields) \
             if data.startswith(b"{") else (status, data, fields)
 
-    with between(server, certificate, twist) as carrier:
+    with between(server, liar, twist) as carrier:
         there("service", "add", "mine", "--dns", "mine.example.net", "--out",
               tmp_path, port=carrier.server_port, code=5)
     assert not (tmp_path / "mine.pem").exists()
@@ -582,29 +583,29 @@ def test_forged_keys(server, there, certificate, tmp_path):
     {}, {"items": 1}, {"items": [1]}, {"items": [{"product": 1}]},
     {"items": [{"product": "x" * 600}]}, {"items": [], "next": "x"},
     {"items": [], "next": 0}, {"items": [], "next": -1}])
-def test_forged_list(server, there, certificate, body):
-    with between(server, certificate, answer(body)) as carrier:
+def test_forged_list(server, there, liar, body):
+    with between(server, liar, answer(body)) as carrier:
         said = there("product", "list", port=carrier.server_port, code=6)
     assert "answer" in said.err
 
 
-def test_acting_text(server, there, certificate):
+def test_acting_text(server, there, liar):
     """Nothing of an answer acts on a terminal."""
     bad = "a\x1b[2J\n"
     items = {"items": [{"product": bad, "version": bad, "added": bad,
                         "hash": bad}], "next": None}
-    with between(server, certificate, answer(items)) as carrier:
+    with between(server, liar, answer(items)) as carrier:
         out = there("product", "list", port=carrier.server_port).out
         assert "\x1b" not in out and out.count("\n") == 1
         assert there("product", "list", "--json",
                      port=carrier.server_port).json[0]["hash"] == bad
     problem = {"title": "x", "status": 500, "detail": bad, "reason": bad}
-    with between(server, certificate, answer(problem, 500)) as carrier:
+    with between(server, liar, answer(problem, 500)) as carrier:
         said = there("product", "list", port=carrier.server_port, code=6)
         assert "\x1b" not in said.err and "500" in said.err
 
 
-def test_busy(server, there, certificate):
+def test_busy(server, there, liar):
     """What the server wants waited for is told, and not tried."""
     def twist(*_):
         return 503, json.dumps({
@@ -613,7 +614,7 @@ def test_busy(server, there, certificate):
                 "Content-Type": "application/problem+json",
                 "Retry-After": "17"}
 
-    with between(server, certificate, twist) as carrier:
+    with between(server, liar, twist) as carrier:
         said = there(*order_argv(), port=carrier.server_port, code=7)
     assert "full" in said.err and "again in 17 s" in said.err
     assert len(carrier.seen) == 1

@@ -13,7 +13,7 @@ from line import Fixture, Served
 from test_api import RECONCILE, Remote
 from test_imprintd import problem
 from test_names import METER, csv_write, meters
-from test_remote import HOST, Elsewhere, between
+from test_remote import HOST, between, liar, there     # noqa: F401
 from test_station_anchor import make_anchored
 from test_station_sync import Synced
 
@@ -38,22 +38,14 @@ def floor(pristine, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(floor):
-    with Server(floor.eco, name=HOST, fronts=1) as running:
+def eco(floor):
+    return floor.eco
+
+
+@pytest.fixture(scope="module")
+def server(eco):
+    with Server(eco, name=HOST, fronts=1) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def there(floor, server, tmp_path_factory):
-    return Elsewhere(tmp_path_factory.mktemp("elsewhere") / "op", floor.eco,
-                     server.port)
-
-
-@pytest.fixture(scope="module")
-def liar(there, tmp_path_factory):
-    out = tmp_path_factory.mktemp("between")
-    there("service", "add", "between", "--dns", HOST, "--out", out)
-    return out / "between.pem", out / "between.key"
 
 
 @pytest.fixture(scope="module")

@@ -21,7 +21,8 @@ from test_lists import Maker, b64u
 from test_modes import approve, chips_check, chips_list
 from test_names import METER, csv_write, meters
 from test_reconcile import Line, first, made    # noqa: F401
-from test_remote import HOST, Elsewhere, between, later
+from test_remote import (HOST, Elsewhere, between, later, liar,  # noqa: F401
+                         there)     # noqa: F401
 from test_remote_files import put
 from test_remote_reads import lying_trust, trust_twist
 
@@ -79,19 +80,6 @@ def eco(prepared, tmp_path_factory):
 def server(eco):
     with Server(eco, name=HOST, fronts=1) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def there(eco, server, tmp_path_factory):
-    return Elsewhere(tmp_path_factory.mktemp("elsewhere") / "op", eco,
-                     server.port)
-
-
-@pytest.fixture(scope="module")
-def liar(there, tmp_path_factory):
-    out = tmp_path_factory.mktemp("between")
-    there("service", "add", "between", "--dns", HOST, "--out", out)
-    return out / "between.pem", out / "between.key"
 
 
 def create(there, path, *argv, product=CAMERA, mode="chip", code=0, **more):

@@ -18,8 +18,8 @@ from test_list_orders import manifest
 from test_lists import Maker
 from test_manufacturers import CA, usage
 from test_modes import chips_list, chips_make
-from test_remote import (HOST, Elsewhere, answer, between, certificate, der_of,
-                         eco, forge, operations, server, there)
+from test_remote import (HOST, Elsewhere, answer, between, der_of, eco, forge,
+                         liar, operations, server, there)
 
 pytestmark = program_needed("imprintd")
 
@@ -119,14 +119,14 @@ def canonical(eco, word):
     return eco.imprint("product", "show", word, "--cbor").raw
 
 
-def test_forged_product(eco, server, there, certificate):
+def test_forged_product(eco, server, there, liar):
     """Another product, an altered one, what is none."""
     listed = eco.imprint("product", "list", "--json").json
     other = next(p for p in listed if p["product"] != "camera")
     octets = canonical(eco, other["product"])
     body = base64.urlsafe_b64encode(octets).decode().rstrip("=")
     digest = next(p["hash"] for p in listed if p["product"] == "camera")
-    with between(server, certificate, forge(body=body)) as carrier:
+    with between(server, liar, forge(body=body)) as carrier:
         for word in ("camera", "camera@1.0.0", digest, digest[:8]):
             said = there("product", "show", word, code=5,
                          port=carrier.server_port)
@@ -137,15 +137,15 @@ def test_forged_product(eco, server, there, certificate):
         said = there("product", "show", other["product"], "--cbor", port=carrier.server_port)
         assert said.raw == octets
     for bad in ("?", "", "AAAA", body[:-8]):
-        with between(server, certificate, forge(body=bad)) as carrier:
+        with between(server, liar, forge(body=bad)) as carrier:
             said = there("product", "show", "camera", code=6,
                          port=carrier.server_port)
             assert "the server's answer" in said.err
-    with between(server, certificate, forge(added="\x1b[2J")) as carrier:
+    with between(server, liar, forge(added="\x1b[2J")) as carrier:
         there("product", "show", "camera", code=6, port=carrier.server_port)
 
 
-def test_forged_reads(server, there, certificate):
+def test_forged_reads(server, there, liar):
     """Nothing of an answer acts on a terminal, or passes for another."""
     bad = "a\x1b[2J\n"
     item = {"chip_maker": bad, "manufacturer": bad, "added": bad,
@@ -157,14 +157,14 @@ def test_forged_reads(server, there, certificate):
              "receipts_left": 0}
     reads = [["chip-maker", "list"], ["manufacturer", "list"],
              ["document-signer", "list"], ["identity", "find", "1"]]
-    with between(server, certificate, answer(whole)) as carrier:
+    with between(server, liar, answer(whole)) as carrier:
         for words in reads:
             out = there(*words, port=carrier.server_port).out
             assert "\x1b" not in out and out.count("\n") == 1
             json.loads(there(*words, "--json",
                              port=carrier.server_port).out)
     for bad in ({"items": 1, "signers": 1, "index": "x"}, b"[]", b"{"):
-        with between(server, certificate, answer(bad)) as carrier:
+        with between(server, liar, answer(bad)) as carrier:
             for words in reads:
                 there(*words, port=carrier.server_port, code=6)
 
@@ -228,7 +228,7 @@ def test_forms(eco, there, names):
     there("identity", "show", "5", "--format", "x", code=2)
 
 
-def test_receipts(eco, server, there, certificate):
+def test_receipts(eco, server, there, liar):
     """A document whose signature is a receipt, of a signer that is named."""
     there("product", "add", PRODUCTS / "water-meter.yaml")
     number = there("order", "create", "--product",
@@ -245,14 +245,14 @@ def test_receipts(eco, server, there, certificate):
         argv = ["identity", "export", first, "--format", form]
         assert there(*argv).raw == eco.imprint(*argv).raw
     # no certificate names the CA: it is that of the log
-    with between(server, certificate, trust_twist(
+    with between(server, liar, trust_twist(
             lambda data: lying_trust(eco) + b"".join(reversed(
                 blocks(data))))) as carrier:
         assert there(*argv, port=carrier.server_port).raw == \
             eco.imprint(*argv).raw
 
 
-def test_order_alone(eco, there, server, certificate, tmp_path):
+def test_order_alone(eco, there, server, liar, tmp_path):
     """What an order has, over its pages; run by so many at once."""
     number = there("order", "create", "--product", PRODUCTS / "camera.yaml",
                    "--count", 130, "--station", "line-1",
@@ -276,7 +276,7 @@ def test_order_alone(eco, there, server, certificate, tmp_path):
     assert out.read_bytes() == eco.imprint(*argv).raw
     there(*argv[:3], 999, *argv[4:], code=3)
     # nothing that was begun is left
-    with between(server, certificate, lambda status, data, fields: (
+    with between(server, liar, lambda status, data, fields: (
             status, data.replace(b'"index"', b'"other"')
             if b'"items"' in data else data, fields)) as carrier:
         there(*argv, "--out", tmp_path / "none", port=carrier.server_port,
@@ -302,7 +302,7 @@ def test_order_alone(eco, there, server, certificate, tmp_path):
                    items(lambda i: [*i[:-1], {**i[-1], "index": 1 << 40}]),
                    lambda said: {**said, "count": 129}
                    if "committed" in said else said):
-        with between(server, certificate, lie(change)) as carrier:
+        with between(server, liar, lie(change)) as carrier:
             there(*argv, "--out", tmp_path / "none",
                   port=carrier.server_port, code=6)
         assert not list(tmp_path.glob("none*"))
@@ -327,7 +327,7 @@ def test_verify(eco, there, tmp_path):
     assert "bad signature" in there("identity", "verify", good, code=1).out
 
 
-def test_forged_document(eco, server, there, certificate, stranger, names,
+def test_forged_document(eco, server, there, liar, stranger, names,
                          tmp_path):
     """An altered document, another one of this ecosystem, one of another:
     nothing is written, whatever else is said."""
@@ -341,7 +341,7 @@ def test_forged_document(eco, server, there, certificate, stranger, names,
 
     def refused(code=5, twist=None, words=("17", names[17]), form="json",
                 **more):
-        with between(server, certificate, twist or forge(**more)) as carrier:
+        with between(server, liar, twist or forge(**more)) as carrier:
             for word in words:
                 for argv in (["export", word, "--format", form, "--out",
                               out], ["show", word, "--format", "json"]):
@@ -400,7 +400,7 @@ def test_forged_document(eco, server, there, certificate, stranger, names,
             **a, "jwt": b}))
         assert "not the JWT" in said
     # what is not changed is taken
-    with between(server, certificate, only("none", None)) as carrier:
+    with between(server, liar, only("none", None)) as carrier:
         assert there("identity", "export", "17", "--format", "document",
                      port=carrier.server_port).raw == good
 
@@ -438,11 +438,11 @@ def trust_twist(change):
     return twist
 
 
-def test_forged_issuer(eco, server, there, certificate, tmp_path):
+def test_forged_issuer(eco, server, there, liar, tmp_path):
     """A CA that did not sign is in nothing that is made here."""
     rogue = lying_trust(eco)
     out = tmp_path / "out"
-    with between(server, certificate, trust_twist(
+    with between(server, liar, trust_twist(
             lambda data: rogue + data)) as carrier:
         for form in ("pem", "c", "ndjson"):
             argv = ["identity", "export", "17", "--format", form]
@@ -463,7 +463,7 @@ def test_forged_issuer(eco, server, there, certificate, tmp_path):
             c for c in blocks(data) if "CA bulk" not in
             x509.load_pem_x509_certificate(c).subject.rfc4514_string())
 
-    with between(server, certificate, trust_twist(instead)) as carrier:
+    with between(server, liar, trust_twist(instead)) as carrier:
         said = there("identity", "export", "17", "--format", "pem", code=5,
                      port=carrier.server_port)
         assert "without a path to the root" in said.err and said.out == ""

@@ -11,7 +11,7 @@ from conftest import program_needed
 from imprintd import Server
 from test_api import Remote, fits
 from test_claims import claimed_product
-from test_remote import HOST, Elsewhere, between, forge
+from test_remote import HOST, between, forge, liar, there  # noqa: F401
 from test_station_anchor import make_anchored
 from test_station_sync import Synced
 
@@ -36,22 +36,14 @@ def floor(stocked, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def server(floor):
-    with Server(floor.eco, name=HOST, fronts=1) as running:
+def eco(floor):
+    return floor.eco
+
+
+@pytest.fixture(scope="module")
+def server(eco):
+    with Server(eco, name=HOST, fronts=1) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def there(floor, server, tmp_path_factory):
-    return Elsewhere(tmp_path_factory.mktemp("elsewhere") / "op", floor.eco,
-                     server.port)
-
-
-@pytest.fixture(scope="module")
-def liar(there, tmp_path_factory):
-    out = tmp_path_factory.mktemp("between")
-    there("service", "add", "between", "--dns", HOST, "--out", out)
-    return out / "between.pem", out / "between.key"
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from conftest import on_terminal, program_needed, run
 from imprintd import Server, asked_for
 from test_api import Remote, fits
 from test_imprintd import problem
-from test_remote import HOST, Elsewhere, between, forge, later
+from test_remote import (HOST, between, forge, later, liar,  # noqa: F401
+                         there)     # noqa: F401
 
 pytestmark = program_needed("imprintd")
 
@@ -33,19 +34,6 @@ def eco(issued, tmp_path_factory):
 def server(eco):
     with Server(eco, name=HOST, fronts=1) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def there(eco, server, tmp_path_factory):
-    return Elsewhere(tmp_path_factory.mktemp("elsewhere") / "op", eco,
-                     server.port)
-
-
-@pytest.fixture(scope="module")
-def liar(there, tmp_path_factory):
-    out = tmp_path_factory.mktemp("between")
-    there("service", "add", "between", "--dns", HOST, "--out", out)
-    return out / "between.pem", out / "between.key"
 
 
 def requests(eco):
