@@ -123,6 +123,35 @@ wal_mode(struct store *st, const char *path, struct diag *diag)
 	return ERR_UNSUPPORTED;
 }
 
+/* Did a write find no room? A sync that says so is another thing: what the
+ * disk has is unknown then. */
+static bool
+no_room(sqlite3 *db)
+{
+	int rc = sqlite3_extended_errcode(db);
+	int error = sqlite3_system_errno(db);
+
+	return rc == SQLITE_FULL || (rc == SQLITE_IOERR_WRITE &&
+	    (error == ENOSPC || error == EDQUOT));
+}
+
+/*
+ * What the WAL holds may be in the kernel's memory only: a sync of it failed,
+ * and the process ended. What is committed after it is durable only if it is,
+ * so it is synced, and copied back, here. A full disk is left for the commit
+ * to find, a reader in the way for the next time.
+ */
+static enum err
+wal_settle(struct store *st, struct diag *diag)
+{
+	int rc = sqlite3_wal_checkpoint_v2(st->db, "main",
+	    SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+
+	if (rc == SQLITE_OK || rc == SQLITE_BUSY || no_room(st->db))
+		return ERR_OK;
+	return store_fail(st, diag, "cannot be written");
+}
+
 static enum err
 open_writer(const struct io *io, const char *path, struct store **ret_store,
     struct diag *diag)
@@ -139,6 +168,8 @@ open_writer(const struct io *io, const char *path, struct store **ret_store,
 	err = store_migrate(st, store_migrations, STORE_SCHEMA_VERSION, diag);
 	if (!err)
 		err = wal_mode(st, path, diag);
+	if (!err)
+		err = wal_settle(st, diag);
 	if (err)
 		return err;
 	*ret_store = st;
@@ -429,18 +460,6 @@ store_writable(struct store *st, struct diag *diag)
 		return diag_fail(diag, ERR_STATE, NULL, "registry %s: an "
 		    "earlier write of this transaction failed", st->path);
 	return ERR_OK;
-}
-
-/* Did a write find no room? A sync that says so is another thing: what the
- * disk has is unknown then. */
-static bool
-no_room(sqlite3 *db)
-{
-	int rc = sqlite3_extended_errcode(db);
-	int error = sqlite3_system_errno(db);
-
-	return rc == SQLITE_FULL || (rc == SQLITE_IOERR_WRITE &&
-	    (error == ENOSPC || error == EDQUOT));
 }
 
 enum err

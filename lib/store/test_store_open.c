@@ -575,6 +575,52 @@ writer_is_refused(const struct world *w)
 	return is_refused(w, STORE_WRITE, "owner and mode");
 }
 
+static int
+leave(const struct world *w)
+{
+	return put(open_store(w, STORE_WRITE), "kept") == ERR_OK ? 0 : 1;
+}
+
+static int
+look(const struct world *w)
+{
+	(void)open_store(w, STORE_WRITE);
+	return 0;
+}
+
+/* In a process that ends without closing anything. */
+static void
+ended(const struct world *w, int (*act)(const struct world *))
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(act(w));
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_int_equal(status, 0);
+}
+
+/* A process that ended in a commit's sync left a WAL that may not be durable:
+ * whoever opens it to write has all of it in the file first. */
+static void
+test_left_in_the_wal(void **state)
+{
+	struct world *w = *state;
+	struct store *reader;
+	char wal[PATH_SIZE + 8];
+
+	create(w);
+	ended(w, leave);
+	ended(w, look);
+	(void)snprintf(wal, sizeof(wal), "%s-wal", w->path);
+	assert_int_equal(unlink(wal), 0);	/* it never reached the disk */
+	reader = open_store(w, STORE_READ);
+	assert_value(reader, "kept");
+	store_close(&reader);
+}
+
 static void
 test_read_only_directory(void **state)
 {
@@ -653,6 +699,7 @@ main(void)
 		OPEN_TEST(test_migration_fails),
 		OPEN_TEST(test_reader_beside_writer),
 		OPEN_TEST(test_two_writers),
+		OPEN_TEST(test_left_in_the_wal),
 		OPEN_TEST(test_read_only_directory),
 		OPEN_TEST(test_wal_is_bounded),
 	};
