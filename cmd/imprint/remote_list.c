@@ -165,7 +165,7 @@ remote_order_show(struct cmd *cmd)
 	if (!err)
 		err = order_ask(cmd, number, "", values);
 	if (!err)
-		err = remote_packs_ask(cmd, number, &packs);
+		err = remote_order_ask(cmd, number, "packs", &packs);
 	if (err)
 		return cmd_fail(cmd, err);
 	if (cmd->json) {

@@ -45,15 +45,16 @@ struct printing {
 };
 
 enum err
-remote_packs_ask(struct cmd *cmd, uint32_t order,
-    struct json_value **ret_packs)
+remote_order_ask(struct cmd *cmd, uint32_t order, const char *name,
+    struct json_value **ret_answer)
 {
 	_cleanup_json_value_ struct json_value *answer = NULL;
 	char target[TARGET_SIZE];
 	uint64_t said = 0;
 	enum err err;
 
-	(void)snprintf(target, sizeof(target), "/v1/orders/%u/packs", order);
+	(void)snprintf(target, sizeof(target), "/v1/orders/%u/%s", order,
+	    name);
 	err = remote_ask(cmd, "GET", target, &answer);
 	if (err)
 		return err;
@@ -63,7 +64,7 @@ remote_packs_ask(struct cmd *cmd, uint32_t order,
 		err = diag_fail(&cmd->diag, ERR_IO, NULL, "order: another");
 	if (err)
 		return unread(cmd, err);
-	*ret_packs = answer;
+	*ret_answer = answer;
 	answer = NULL;	/* transferred */
 	return ERR_OK;
 }
@@ -300,7 +301,7 @@ packs_export(struct cmd *cmd, uint32_t number, const char *out,
 
 	err = remote_open(cmd);
 	if (!err)
-		err = remote_packs_ask(cmd, number, &packs);
+		err = remote_order_ask(cmd, number, "packs", &packs);
 	if (!err)
 		err = remote_trust_open(cmd, &trust);
 	if (!err)

@@ -9,9 +9,10 @@
 #include "cmd/imprint/remote_document.h"
 #include "lib/identity/pack.h"
 
-/* Its packs, names, files: to be shown. */
-MUST_USE enum err remote_packs_ask(struct cmd *, uint32_t order,
-    struct json_value **ret_packs);
+/* What the server says at an order's path of that name, "packs" say, and says
+ * of that order. */
+MUST_USE enum err remote_order_ask(struct cmd *, uint32_t order,
+    const char *name, struct json_value **ret_answer);
 /* As lines, or further members of a JSON object. */
 MUST_USE enum err remote_packs_print(struct cmd *,
     const struct json_value *packs);

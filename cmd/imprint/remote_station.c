@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/imprint/remote_order.h"
 #include "cmd/imprint/remote_rows.h"
 #include "lib/base/clock.h"
 #include "lib/identity/station.h"
@@ -149,26 +150,15 @@ remote_reconciliation(struct cmd *cmd, uint32_t order,
     struct remote_lines *lines)
 {
 	_cleanup_json_value_ struct json_value *answer = NULL;
-	char target[TARGET_SIZE];
-	uint64_t said = 0;
 	enum err err;
 
 	lines->lines = calloc(ORDER_PACKS_MAX, sizeof(*lines->lines));
 	if (lines->lines == NULL)
 		return diag_nomem(&cmd->diag);
-	(void)snprintf(target, sizeof(target),
-	    "/v1/orders/%u/reconciliation", order);
-	err = remote_ask(cmd, "GET", target, &answer);
+	err = remote_order_ask(cmd, order, "reconciliation", &answer);
 	if (err)
 		return err;
-	err = json_get_number(answer, "order", UINT32_MAX, 0, &said,
-	    &cmd->diag);
-	if (!err && said != order)
-		err = diag_fail(&cmd->diag, ERR_INVALID, NULL,
-		    "order: another");
-	if (!err)
-		err = time_get(answer, "created", &lines->created,
-		    &cmd->diag);
+	err = time_get(answer, "created", &lines->created, &cmd->diag);
 	if (!err)
 		err = json_each_object(answer, "packs", line_take, lines,
 		    &cmd->diag);

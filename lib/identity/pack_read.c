@@ -451,12 +451,16 @@ chunk_check(struct pack *pack, const struct pack_chunk *chunk,
 	return ERR_OK;
 }
 
-enum err
-pack_check_chunk(struct pack *pack, size_t i, bool *ret_good,
+/* Those from first until end; ret_bad: the first that differs, or end. */
+static enum err
+chunks_check(struct pack *pack, size_t first, size_t end,
+    void (*progress)(void *ctx, uint64_t done), void *ctx, size_t *ret_bad,
     struct diag *diag)
 {
 	_cleanup_sha256_ struct sha256 *sha256 = NULL;
 	uint8_t *block = NULL;
+	bool good = true;
+	size_t i;
 	enum err err;
 
 	err = sha256_new(&sha256, diag);
@@ -465,9 +469,30 @@ pack_check_chunk(struct pack *pack, size_t i, bool *ret_good,
 	block = malloc(READ_BLOCK);
 	if (block == NULL)
 		return diag_nomem(diag);
-	err = chunk_check(pack, &pack->chunks[i], sha256, block, ret_good,
-	    diag);
+	for (i = first; i < end; i++) {
+		err = chunk_check(pack, &pack->chunks[i], sha256, block,
+		    &good, diag);
+		if (err || !good)
+			break;
+		if (progress != NULL)
+			progress(ctx, pack->start[i + 1]);
+	}
 	free(block);
+	if (!err)
+		*ret_bad = i;
+	return err;
+}
+
+enum err
+pack_check_chunk(struct pack *pack, size_t i, bool *ret_good,
+    struct diag *diag)
+{
+	size_t bad = i;
+	enum err err;
+
+	err = chunks_check(pack, i, i + 1, NULL, NULL, &bad, diag);
+	if (!err)
+		*ret_good = bad != i;
 	return err;
 }
 
@@ -498,36 +523,18 @@ enum err
 pack_check(struct pack *pack, void (*progress)(void *ctx, uint64_t done),
     void *ctx, struct diag *diag)
 {
-	_cleanup_sha256_ struct sha256 *sha256 = NULL;
-	uint8_t *block = NULL;
-	bool good = true;
-	size_t i;
+	size_t bad = 0;
 	enum err err;
 
-	err = sha256_new(&sha256, diag);
-	if (err)
+	err = chunks_check(pack, 0, pack->chunk_count, progress, ctx, &bad,
+	    diag);
+	if (err || bad == pack->chunk_count)
 		return err;
-	block = malloc(READ_BLOCK);
-	if (block == NULL)
-		return diag_nomem(diag);
-	for (i = 0; i < pack->chunk_count; i++) {
-		err = chunk_check(pack, &pack->chunks[i], sha256, block,
-		    &good, diag);
-		if (err || !good)
-			break;
-		if (progress != NULL)
-			progress(ctx, pack->start[i + 1]);
-	}
-	free(block);
-	if (err)
-		return err;
-	if (!good) {
-		err = diag_fail(diag, ERR_CORRUPT, NULL,
-		    "pack %s: chunk %zu differs from the signed manifest",
-		    pack->file.path, i);
-		diag_hint(diag, "fetch the file again; if it stays so, "
-		    "somebody altered it");
-	}
+	err = diag_fail(diag, ERR_CORRUPT, NULL,
+	    "pack %s: chunk %zu differs from the signed manifest",
+	    pack->file.path, bad);
+	diag_hint(diag, "fetch the file again; if it stays so, somebody "
+	    "altered it");
 	return err;
 }
 
