@@ -44,7 +44,8 @@ trap 'rm -rf "$scratch"' EXIT
 trap 'exit 1' INT TERM
 
 echo "end to end, programs of build/dev${torture:+, every kill point}:"
-# one more than there are cores: some of them wait
+# one more than there are cores: some of them wait; a file's tests are of one
+# process, in their order, and share what they set up
 IMPRINT_BIN=$PWD/build/dev TORTURE=$torture PYTHONDONTWRITEBYTECODE=1 \
     /usr/bin/python3 -m pytest -q -p no:cacheprovider -n "$((jobs + 1))" \
-    --basetemp="$scratch/pytest" tests/e2e
+    --dist loadfile --basetemp="$scratch/pytest" tests/e2e

@@ -844,7 +844,7 @@ def test_shown_on_and_on(made, tmp_path):
             client.request("POST", EST + "simpleenroll",
                            base64.b64encode(request_of(new_key())),
                            {"Content-Type": "application/pkcs10"})
-            time.sleep(0.5)     # it is passed on, or refused
+            time.sleep(1)       # it is passed on, or refused
             os.kill(authority, signal.SIGCONT)
             assert client.getresponse().status == 200
 

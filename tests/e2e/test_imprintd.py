@@ -526,7 +526,7 @@ def test_authority_killed(issued, tmp_path):
                              "application/imprint-device-request+cose")
             client.putheader("Content-Length", "1")
             client.endheaders(b"x")
-            time.sleep(0.2)
+            time.sleep(1)
             os.kill(authority, signal.SIGKILL)
             reply = client.getresponse()
             assert reply.status == 503
@@ -553,15 +553,15 @@ def test_authority_away(issued, tmp_path):
             os.kill(authority, signal.SIGSTOP)
             before.request("POST", "/v1/identity", b"x",
                            {"Content-Type": REQUEST})
-            time.sleep(0.2)
+            time.sleep(1)
             # its supervisor does not end the front, which learns of both
             os.kill(server.process.pid, signal.SIGSTOP)
             os.kill(front, signal.SIGSTOP)
             os.kill(authority, signal.SIGKILL)
-            time.sleep(0.2)
+            time.sleep(1)
             client.request("POST", "/v1/identity", b"x",
                            {"Content-Type": REQUEST})
-            time.sleep(0.2)
+            time.sleep(1)
             os.kill(front, signal.SIGCONT)
             said = []
             for one in (before, client):
@@ -585,9 +585,9 @@ def test_stop(issued, tmp_path):
             client.putheader("Content-Type", "text/plain")
             client.putheader("Content-Length", "4")
             client.endheaders(b"ab")
-            time.sleep(0.2)
+            time.sleep(1)
             server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
+            time.sleep(1)
             client.send(b"cd")
             assert client.getresponse().status == 415
     other.imprint("publish")    # the lock is free

@@ -430,7 +430,7 @@ def test_full(issued, there, liar, tmp_path):
             client.request("POST", "/v1/requests", b"x",
                            {"Content-Type": "application/imprint-request+cose"})
             waiting.append(client)
-        time.sleep(0.5)     # all of them are read
+        time.sleep(1)       # all of them are read
         with between(server, liar, twist) as carrier:
             said = there(*argv, port=carrier.server_port, code=7)
         assert len(carrier.seen) == 1 and told[0][0] == 503
@@ -465,7 +465,7 @@ def test_authority_killed(issued, there, liar, tmp_path):
             stderr=subprocess.PIPE))
         stack.callback(asking.kill)
         wait_for(lambda: carrier.seen)
-        time.sleep(0.5)
+        time.sleep(1)
         os.kill(first.role("authority")[0], signal.SIGKILL)
         assert first.process.wait(timeout=30) == 70
         assert b"asking again in 10 s" in asking.stderr.readline()
