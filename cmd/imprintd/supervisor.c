@@ -336,9 +336,15 @@ front_serves(struct supervisor *s, unsigned place)
 	if (s->said)
 		return;
 	s->said = true;
-	printf("listening on https://%s\n", s->shown);
+	if (s->cmd->json)
+		printf("{\"listening\": \"https://%s\"", s->shown);
+	else
+		printf("listening on https://%s\n", s->shown);
 	if (s->config->monitor[0] != '\0')
-		printf("monitor on http://%s\n", s->monitor_shown);
+		printf(s->cmd->json ? ", \"monitor\": \"http://%s\"" :
+		    "monitor on http://%s\n", s->monitor_shown);
+	if (s->cmd->json)
+		printf("}\n");
 	(void)fflush(stdout);
 }
 
@@ -471,6 +477,8 @@ set_up(struct supervisor *s, struct cmd *cmd)
 	enum err err;
 
 	err = config_users(cmd, c, &s->authority_user, &s->front_user);
+	if (!err)
+		err = config_owned(cmd, c, &s->authority_user);
 	if (!err && geteuid() == 0 && (!s->authority_user.change ||
 	    !s->front_user.change))
 		log_line("supervisor", "started as root, and not told to "
