@@ -9,7 +9,7 @@
 
 #define BODY_MAX	((size_t)64 << 10)	/* of a request */
 #define FILES_WAITING_MAX	256
-#define FILES_NAMED_MAX		256	/* a longer one is passed over */
+#define FILES_NAMED_MAX		512
 #define DEVICE_REQUEST	"application/imprint-device-request+cose"
 #define DEVICE_ANSWER	"application/imprint-device-answer+cose"
 /* Seconds, as Retry-After has them. */
@@ -55,8 +55,7 @@ struct front {
 	struct {
 		struct http_call	*reply;
 		const char		*type;
-		char			 named[FILES_NAMED_MAX];
-		size_t			 named_len;	/* If-None-Match */
+		struct buf		 match, none;	/* If-(None-)Match */
 	}			 waiting[FILES_WAITING_MAX];
 	size_t			 waiting_first, waiting_count;
 };
