@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pwd
+import pwd
 import re
 import shutil
 import signal
@@ -699,6 +700,10 @@ def test_config(issued, tmp_path):
     good = GOOD.format(home=issued.home, passphrase=issued.passphrase)
     assert "1 fronts of 64 connections, publish not served" in \
         check(good).out
+    assert run(BIN / "imprintd", "check", "--json", "--config", path).json == {
+        "home": str(issued.home), "ecosystem": "default",
+        "listen": "127.0.0.1:0", "name": "est.example.net", "monitor": None,
+        "fronts": 1, "connections": 64, "publish": False, "estLinking": False}
     for line, at in (("colour: red", 8), ("fronts: 0", 5), ("fronts: x", 5),
                      ("fronts: 65", 5), ("connections: 0", 6),
                      ("publish: maybe", 7), ("listen: []", 3),
@@ -736,12 +741,12 @@ def test_config_serves(issued, tmp_path):
     path = tmp_path / "imprintd.yaml"
     path.write_text(GOOD.format(home=other.home,
                                 passphrase=other.passphrase))
-    process = subprocess.Popen([BIN / "imprintd", "serve", "--config", path],
-                               stdout=subprocess.PIPE)
-    line = process.stdout.readline().decode()
-    assert line.startswith("listening on https://127.0.0.1:")
+    process = subprocess.Popen([BIN / "imprintd", "serve", "--json",
+                                "--config", path], stdout=subprocess.PIPE)
+    said = json.loads(process.stdout.readline())
+    assert set(said) == {"listening"}
     server = Server(other)
-    server.port = int(line.rsplit(":", 1)[1])
+    server.port = int(said["listening"].removeprefix("https://127.0.0.1:"))
     problem(server.ask("GET", "/pub/trust.pem"), 404)
     process.terminate()
     assert process.communicate(timeout=PATIENCE_S)[0] == b""
@@ -771,6 +776,46 @@ def test_users(issued, tmp_path):
             users_serve(server)
     finally:
         os.umask(old)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
+def test_root_in_anothers(issued, tmp_path):
+    """What root made there the authority's user could not use, and its server
+    would stay down: root is told so, before anything is made."""
+    other = issued.copy(tmp_path / "eco")
+    config = tmp_path / "imprintd.yaml"
+    users = "users: {authority: daemon, front: nobody}\n"
+    config.write_text(GOOD.format(home=other.home,
+                                  passphrase=other.passphrase) + users)
+
+    def check(code):
+        return run(BIN / "imprintd", "check", "--config", config,
+                   code=code).err
+
+    def owned():
+        subprocess.run(["chown", "-R", "daemon", other.home], check=True)
+
+    for name in (".", "keystore", "registry.db", "publish"):
+        owned()
+        check(0)
+        os.chown(other.dir / name, 0, 0)
+        assert "belongs to user root, not to daemon" in check(5)
+    owned()
+    for argv in (("publish",), ("revoke", 1), ("document-signer", "renew"),
+                 ("order", "run", 1), ("clock", "accept"),
+                 ("epoch", "begin", "--reason", "x"),
+                 ("anchor", "set", other.root / "anchor"),
+                 ("--ecosystem", "more", "init", "--publish-url",
+                  "http://pki.example/more")):
+        refused = other.imprint(*argv, code=5)
+        assert "belongs to user daemon, not to root" in refused.err, argv
+        assert "run this as that user" in refused.err
+    assert {path.stat().st_uid for path in other.home.rglob("*")} == \
+        {pwd.getpwnam("daemon").pw_uid}
+    assert not (other.home / "ecosystems/more").exists()
+    other.imprint("order", "list")      # to look is for root, too
+    config.write_text(config.read_text().replace(users, ""))
+    assert "say that user" in check(5)
 
 
 def unit_umask():
