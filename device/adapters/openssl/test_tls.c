@@ -395,6 +395,8 @@ no_service_keeps_it_for_ever(void **state)
 	free(name);
 }
 
+#define CHUNKS	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
 /* RFC 9112 9.8: only the alert tells the end from a cut. */
 static void
 a_cut_answer_is_none(void **state)
@@ -402,8 +404,7 @@ a_cut_answer_is_none(void **state)
 	static const char *const answers[] = {
 		"HTTP/1.1 200 OK\r\n\r\nto the en",
 		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",
-		"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		    "2\r\nhe\r\n"
+		CHUNKS "2\r\nhe\r\n"
 	};
 	struct imprint_tls_answer answer;
 	char *name, *outcome;
