@@ -18,7 +18,7 @@ from test_list_orders import manifest
 from test_lists import Maker
 from test_manufacturers import CA, usage
 from test_modes import chips_list, chips_make
-from test_reconcile import first, made
+from test_reconcile import first, made    # noqa: F401
 from test_remote import (HOST, Elsewhere, answer, between, der_of, eco, forge,
                          liar, operations, server, there)
 
