@@ -39,6 +39,7 @@ struct front {
 	struct channel		 link;
 	struct http_watch	*link_watch, *files_watch;
 	bool			 away;		/* the authority has ended */
+	unsigned		 away_seconds;	/* ticks since */
 	bool			 ready;		/* it says */
 	int64_t			 heard_ns;	/* when it last did */
 	struct front_call	 calls[INTERNAL_CALLS_MAX];
