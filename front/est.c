@@ -173,7 +173,7 @@ question_get(struct http_request *r, struct internal_est *est,
 {
 	*ret_status = HTTP_UNSUPPORTED_TYPE;
 	*ret_reason = "content-type";
-	if (!est_type_is(http_field(r, "content-type"), EST_TYPE_CSR))
+	if (!http_type_is(http_field(r, "content-type"), EST_TYPE_CSR))
 		return "header: content-type: send " EST_TYPE_CSR;
 	*ret_status = HTTP_UNAUTHORIZED;
 	*ret_reason = "certificate";

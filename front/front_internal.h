@@ -10,7 +10,7 @@
 
 #define BODY_MAX	((size_t)64 << 10)	/* of a request */
 #define FILES_WAITING_MAX	256
-#define FILES_NAMED_MAX		256	/* a longer one is passed over */
+#define FILES_NAMED_MAX		512
 #define DEVICE_REQUEST	"application/imprint-device-request+cose"
 #define DEVICE_ANSWER	"application/imprint-device-answer+cose"
 /* Seconds, as Retry-After has them. */
@@ -39,6 +39,7 @@ struct front {
 	struct channel		 link;
 	struct http_watch	*link_watch, *files_watch;
 	bool			 away;		/* the authority has ended */
+	unsigned		 away_seconds;	/* ticks since */
 	bool			 ready;		/* it says */
 	int64_t			 heard_ns;	/* when it last did */
 	struct front_call	 calls[INTERNAL_CALLS_MAX];
@@ -58,8 +59,7 @@ struct front {
 	struct {
 		struct http_call	*reply;
 		const char		*type;
-		char			 named[FILES_NAMED_MAX];
-		size_t			 named_len;	/* If-None-Match */
+		struct buf		 match, none;	/* If-(None-)Match */
 	}			 waiting[FILES_WAITING_MAX];
 	size_t			 waiting_first, waiting_count;
 };

@@ -27,8 +27,7 @@ refused_early(struct http_request *r, enum http_status *ret_status,
 
 	*ret_status = HTTP_UNSUPPORTED_TYPE;
 	*ret_reason = "content-type";
-	if (!bytes_equal(http_field(r, "content-type"),
-	    bytes_text(DEVICE_REQUEST)))
+	if (!http_type_is(http_field(r, "content-type"), DEVICE_REQUEST))
 		return "header: content-type: send " DEVICE_REQUEST;
 	*ret_status = HTTP_BAD_REQUEST;
 	*ret_reason = "malformed";

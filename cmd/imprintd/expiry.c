@@ -191,10 +191,12 @@ days_left(const struct desk *desk, double *ret_days)
 	    stat(path, &packs) != 0 || stat(dir, &home) != 0 ||
 	    packs.st_dev == home.st_dev) {
 		*ret_days = demand_days(demand, octets,
-		    demand->registry_octets, demand->pack_octets);
+		    demand->online_octets, demand->registry_octets +
+		    demand->pack_octets);
 		return true;
 	}
-	days = demand_days(demand, octets, demand->registry_octets, 0);
+	days = demand_days(demand, octets, demand->online_octets,
+	    demand->registry_octets);
 	if (!room(path, &octets))
 		return false;
 	other = demand_days(demand, octets, 0, demand->pack_octets);

@@ -1,6 +1,7 @@
 """imprintd: its processes, what each can and cannot do, and their ends."""
 import concurrent.futures
 import contextlib
+import email.utils
 import http.client
 import json
 import os
@@ -146,8 +147,57 @@ def test_published_unchanged(server):
                 client, "GET", "/pub/polled.crl",
                 fields=[("If-None-Match", named)])
             assert (status, body) == (200, b"two") and fields["ETag"] != tag
-    problem(server.ask("GET", "/pub/none",
-                       fields=[("If-None-Match", "*")]), 404)
+        tag = fields["ETag"]
+
+        def status(*fields):
+            return exchange(client, "GET", "/pub/polled.crl",
+                            fields=fields)[0]
+
+        # several lines are one list: RFC 9110 5.3
+        assert status(("If-None-Match", '"x"'), ("If-None-Match", tag)) == 304
+        # RFC 9110 13.1.1, 13.2.2: strong, and before If-None-Match
+        for named in (tag, f'"x", {tag}', "*", f"W/{tag}, {tag}"):
+            assert status(("If-Match", named)) == 200
+            assert status(("If-Match", named), ("If-None-Match", tag)) == 304
+        assert status(("If-Match", '"x"'), ("If-Match", tag)) == 200
+        for named in ('"x"', f"W/{tag}", tag[:-1]):
+            assert status(("If-Match", named)) == 412
+            assert status(("If-Match", named), ("If-None-Match", tag)) == 412
+        assert status(("If-Match", '"x", ' * 200 + tag)) == 431
+    for field in ("If-None-Match", "If-Match"):
+        problem(server.ask("GET", "/pub/none", fields=[(field, "*")]), 404)
+
+
+def test_raw(server):
+    """What only octets can say."""
+    for head, start in (
+            (b"GET /healthz HTTP/1.1\r\nHost: a b\r\n", b"HTTP/1.1 400 "),
+            (b"GET /healthz HTTP/1.1\r\nHost: [::1]:8\r\n",
+             b"HTTP/1.1 200 "),
+            # RFC 9110 10.1.1
+            (b"POST /v1/requests HTTP/1.0\r\nExpect: 100-continue\r\n"
+             b"Content-Length: 1\r\n", b"HTTP/1.1 415 "),
+            (b"POST /v1/requests HTTP/1.1\r\nHost: a\r\n"
+             b"Expect: 100-continue\r\nContent-Length: 1\r\n",
+             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 415 ")):
+        with server.dial() as tls:
+            tls.sendall(head + b"Connection: close\r\n\r\n")
+            time.sleep(0.2)
+            if head.startswith(b"POST"):
+                tls.sendall(b"x")
+            with tls.makefile("rb") as file:
+                answer = file.read()
+        assert answer.startswith(start), answer
+        # RFC 9110 6.6.1
+        date = re.search(rb"\r\nDate: ([^\r]+)\r\n", answer).group(1)
+        sent = email.utils.parsedate_to_datetime(date.decode())
+        assert abs(sent.timestamp() - time.time()) < 60
+        assert date.endswith(b" GMT") and len(date) == 29
+    # RFC 9110 8.3.1
+    for kind in ("Application/Imprint-Request+COSE",
+                 "application/imprint-request+cose ; x=y"):
+        problem(server.ask("POST", "/v1/requests", b"x",
+                           fields=[("Content-Type", kind)]), 400)
 
 
 def test_not_published(server):
@@ -307,6 +357,7 @@ def test_ticket_keys(issued, tmp_path):
 
 def test_bad_requests(server, device):
     problem(server.identity(b"x", device, kind="application/cbor"), 415)
+    problem(server.identity(b"x", device, kind=REQUEST.upper() + ";x=y"), 400)
     problem(server.identity(b"", device), 400)
     said = problem(server.identity(b"x" * 65537, device), 413)
     assert (said["reason"], said["title"]) == ("limit", "Content Too Large")
