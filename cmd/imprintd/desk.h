@@ -188,6 +188,7 @@ struct desk {
 	bool			 disk_full;	/* devices are refused */
 	int64_t			 disk_ns;	/* when to look again */
 	int64_t			 upkeep_at, anchor_at, look_at;
+	bool			 parts_left;	/* of cancelled orders */
 	uint64_t		 lacking;	/* of publish/, then */
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
@@ -370,6 +371,9 @@ void	times_add(struct desk_times *, int64_t begun_ns);
 void	figures_put(struct desk *, struct buf *);
 void	figures_head(struct buf *, const char *name, const char *type,
 	    const char *help);
+/* An order was cancelled: files that it leaves are removed; what fails is
+ * told, and tried again. */
+void	parts_remove(struct desk *);
 /* Publishes what is due; what fails is told, and tried again. */
 void	upkeep(struct desk *, int64_t now);
 

@@ -219,6 +219,8 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	    now, &result, diag);
 	if (!err && upload != NULL)
 		upload_release(upload);
+	if (!err && seen.type == REQUEST_ORDER_CANCEL)
+		parts_remove(desk);
 	if (!seen.known && (!err || request_is_refusal(err)))
 		floor_raise(desk, seen.operator, seen.time);
 	if (err)

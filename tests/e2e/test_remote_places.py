@@ -13,6 +13,7 @@ from conftest import program_needed, run
 from imprintd import Server, exchange, wait_for
 from test_api import Remote
 from test_imprintd import problem
+from test_local import ORDER_CANCEL
 from test_modes import operator_add
 from test_remote import HOST, between, liar, there, unanswered  # noqa: F401
 
@@ -139,6 +140,51 @@ def test_stop_refused(eco, server, there, liar):    # noqa: F811
     Remote(eco).ask(server, "POST", f"/v1/orders/{number}/stop")
     wait_for(lambda: not running(Remote(eco), server, number))
     eco.imprint("order", "cancel", number)
+
+
+def parts(eco, number):
+    return sorted(p.name for p in (eco.dir / "packs").glob(
+        f"order-{number}-*"))
+
+
+@pytest.mark.parametrize("way", ["network", "local", "died"])
+def test_cancelled(issued, way, tmp_path):
+    """The unfinished pack of a cancelled order goes, whoever cancels; where
+    the server ends in between, when it begins again."""
+    eco = issued.copy(tmp_path / "eco")
+    with Server(eco, name=HOST, fronts=1) as server:
+        admin = Remote(eco)
+        number = eco.order(400000, "line-1")
+        begin(admin, server, number)
+        admin.ask(server, "POST", f"/v1/orders/{number}/stop")
+        wait_for(lambda: not running(admin, server, number))
+        left = f"order-{number}-1.pack.part"
+        assert parts(eco, number) == [left]
+        octets = (eco.dir / "packs" / left).read_bytes()[:64]
+        if way == "local":
+            eco.imprint("order", "cancel", number)
+        else:
+            admin.send(server, admin.request(ORDER_CANCEL, cbor2.dumps(
+                number), when=admin.later() + 1))
+        assert parts(eco, number) == []
+    if way != "died":
+        return
+    (eco.dir / "packs" / left).write_bytes(octets)
+    with Server(eco, name=HOST, fronts=1):
+        wait_for(lambda: not parts(eco, number))
+    # and without a server, by the next that is cancelled
+    (eco.dir / "packs" / left).write_bytes(octets)
+    eco.imprint("order", "cancel", eco.order(4, "line-1"))
+    assert parts(eco, number) == []
+    assert parts(eco, ORDER) == ["order-1-1.pack"]
+
+
+def test_nothing_due(eco, server, there):    # noqa: F811
+    there("publish")
+    assert there("publish").out == \
+        "nothing was due; --next-update publishes all\n"
+    assert there("publish", "--json").json == {"published": []}
+    assert "published bulk" in there("publish", "--next-update", 7).out
 
 
 def test_stops(eco, server, there, bea):    # noqa: F811
