@@ -11,7 +11,7 @@
 #define REQUEST_TYPE	"application/imprint-request+cose"
 #define LEDGER_HEAD_TYPE "application/imprint-ledger-head+cose"
 #define LEDGER_ANSWER_TYPE "application/imprint-acknowledgement+cose"
-#define SCHEME		"Imprint "
+#define SCHEME		"Imprint"
 
 static void
 signed_handle(struct front *front, struct http_request *r, const char *kind,
@@ -19,7 +19,7 @@ signed_handle(struct front *front, struct http_request *r, const char *kind,
 {
 	_cleanup_buf_ struct buf body = BUF_INIT, what = BUF_INIT;
 
-	if (!bytes_equal(http_field(r, "content-type"), bytes_text(kind))) {
+	if (!http_type_is(http_field(r, "content-type"), kind)) {
 		buf_printf(&what, "header: content-type: send %s", kind);
 		front_refuse(front, r, HTTP_UNSUPPORTED_TYPE, "content-type",
 		    buf_text(&what), NULL);
@@ -52,16 +52,12 @@ query_read(struct http_request *r, struct internal_query *query,
     struct buf *octets)
 {
 	struct bytes path = http_path(r), more = http_query(r);
-	struct bytes said = http_field(r, "authorization");
-	const size_t scheme = strlen(SCHEME);
+	struct bytes said = http_credentials(r, SCHEME);
 	size_t i;
 
-	if (said.len <= scheme || memcmp(said.ptr, SCHEME, scheme) != 0 ||
-	    http_field_count(r, "authorization") != 1)
-		return "header: authorization: send '" SCHEME "' and a"
+	if (said.ptr == NULL)
+		return "header: authorization: send '" SCHEME " ' and a"
 		    " signed query, base64url";
-	said.ptr += scheme;
-	said.len -= scheme;
 	octets->limit = INTERNAL_QUERY_MAX;
 	if (base64url_decode(said, octets) != ERR_OK)
 		return "header: authorization: no base64url, or too long";

@@ -44,33 +44,39 @@ leaf_get(struct http_request *r, struct buf *chain, struct bytes *ret_leaf)
 	return true;
 }
 
-/* A certificate that is shown is used: the authority learns of it, and nobody
- * waits for that. */
-static void
-use_tell(struct front *front, struct http_request *r)
-{
-	_cleanup_buf_ struct buf chain = BUF_INIT, body = BUF_INIT;
-	struct internal_est_wish wish = { .leaf = BYTES_NONE };
-
-	if (!leaf_get(r, &chain, &wish.leaf))
-		return;
-	internal_put_est_wish(&body, &wish);
-	if (buf_err(&body) == ERR_OK)
-		(void)link_ask(front, INTERNAL_EST_WISH, buf_bytes(&body),
-		    NULL);
-}
-
 /* RFC 7030 4.1: nobody need have shown anything. */
-static void
-cacerts_reply(struct front *front, struct http_request *r)
+void
+est_cacerts_reply(struct front *front, struct http_request *r)
 {
 	_cleanup_buf_ struct buf body = BUF_INIT;
 
-	use_tell(front, r);
 	buf_put_bytes(&body, buf_bytes(&front->cacerts));
 	http_reply_field(r, "Content-Transfer-Encoding", "base64");
 	http_reply(r, HTTP_OK, EST_TYPE_CERTS_ONLY, &body);
 	front_count(front, HTTP_OK);
+}
+
+/* A certificate that is shown is used. Who shows one relies on that, so it is
+ * answered when the authority has it on record, and refused otherwise. */
+static void
+cacerts_handle(struct front *front, struct http_request *r)
+{
+	_cleanup_buf_ struct buf chain = BUF_INIT, body = BUF_INIT;
+	struct internal_est_wish wish = { .leaf = BYTES_NONE };
+	uint8_t leaf[SHA256_SIZE];
+	struct http_call *call;
+
+	if (!leaf_get(r, &chain, &wish.leaf)) {
+		est_cacerts_reply(front, r);
+		return;
+	}
+	internal_put_est_wish(&body, &wish);
+	call = buf_err(&body) != ERR_OK ||
+	    sha256_once(wish.leaf, leaf) != ERR_OK ? NULL : http_defer(r);
+	if (call == NULL || link_tell(front, leaf, buf_bytes(&body), call))
+		return;
+	link_refuse(front, r);
+	http_call_end(&call);
 }
 
 /* RFC 7030 4.5: of the label's product, or of what the client can have; who
@@ -114,7 +120,7 @@ est_get_handle(void *ctx, struct http_request *r)
 	operation = est_path(http_path(r), wish.label);
 	switch (operation) {
 	case EST_CACERTS:
-		cacerts_reply(front, r);
+		cacerts_handle(front, r);
 		break;
 	case EST_CSRATTRS:
 		attributes_ask(front, r, &wish);
@@ -167,7 +173,7 @@ question_get(struct http_request *r, struct internal_est *est,
 {
 	*ret_status = HTTP_UNSUPPORTED_TYPE;
 	*ret_reason = "content-type";
-	if (!est_type_is(http_field(r, "content-type"), EST_TYPE_CSR))
+	if (!http_type_is(http_field(r, "content-type"), EST_TYPE_CSR))
 		return "header: content-type: send " EST_TYPE_CSR;
 	*ret_status = HTTP_UNAUTHORIZED;
 	*ret_reason = "certificate";

@@ -284,7 +284,7 @@ files_tag(const struct file_facts *facts, char ret_tag[FILES_TAG_SIZE])
 }
 
 bool
-files_tag_named(const char *tag, struct bytes named)
+files_tag_named(const char *tag, struct bytes named, bool strong)
 {
 	size_t len = strlen(tag), at;
 
@@ -292,7 +292,8 @@ files_tag_named(const char *tag, struct bytes named)
 		return true;
 	/* none of ours is within another one: it begins and ends with '"' */
 	for (at = 0; at + len <= named.len; at++)
-		if (memcmp(named.ptr + at, tag, len) == 0)
+		if (memcmp(named.ptr + at, tag, len) == 0 && !(strong &&
+		    at >= 2 && memcmp(named.ptr + at - 2, "W/", 2) == 0))
 			return true;
 	return false;
 }

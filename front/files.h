@@ -42,7 +42,8 @@ MUST_USE enum err files_answer(int socket, int *ret_fd,
  * never changed, so that these differ with the content. */
 #define FILES_TAG_SIZE	64
 void	files_tag(const struct file_facts *, char ret_tag[FILES_TAG_SIZE]);
-/* Is it what If-None-Match names (RFC 9110 13.1.2)? */
-bool	files_tag_named(const char *tag, struct bytes if_none_match);
+/* Is it in the list of If-None-Match or, strong, of If-Match (RFC 9110 13.1.2,
+ * 13.1.1)? A weak one of the list names it only when not strong. */
+bool	files_tag_named(const char *tag, struct bytes list, bool strong);
 
 #endif

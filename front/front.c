@@ -119,10 +119,11 @@ tick(void *ctx)
 
 	front_second(front);
 	link_expire(front);
-	if (front->away) {	/* those who waited were told */
+	/* those who waited were told, and who asked meanwhile is by now */
+	if (front->away && front->away_seconds++ > 0)
 		http_server_stop(front->server);
+	if (front->away)
 		return;
-	}
 	if (front->ticks++ % FIGURES_TICKS == 0)
 		figures_send(front, NULL);
 	if (key_is_due(front))

@@ -4,12 +4,13 @@
 
 #include "front/front.h"
 #include "lib/base/secret.h"
+#include "lib/crypto/hash.h"
 #include "lib/http/server.h"
 #include "lib/proto/channel.h"
 
 #define BODY_MAX	((size_t)64 << 10)	/* of a request */
 #define FILES_WAITING_MAX	256
-#define FILES_NAMED_MAX		256	/* a longer one is passed over */
+#define FILES_NAMED_MAX		512
 #define DEVICE_REQUEST	"application/imprint-device-request+cose"
 #define DEVICE_ANSWER	"application/imprint-device-answer+cose"
 /* Seconds, as Retry-After has them. */
@@ -21,6 +22,8 @@ struct front_call {
 	uint64_t		 number;
 	enum internal_type	 type;
 	bool			 stranger;	/* anybody can ask it */
+	bool			 told;		/* by link_tell() */
+	uint8_t			 leaf[SHA256_SIZE];	/* then: of whom */
 	struct http_call	*reply;		/* NULL: nobody waits */
 	int64_t			 since_ns;
 };
@@ -36,6 +39,7 @@ struct front {
 	struct channel		 link;
 	struct http_watch	*link_watch, *files_watch;
 	bool			 away;		/* the authority has ended */
+	unsigned		 away_seconds;	/* ticks since */
 	bool			 ready;		/* it says */
 	int64_t			 heard_ns;	/* when it last did */
 	struct front_call	 calls[INTERNAL_CALLS_MAX];
@@ -55,8 +59,7 @@ struct front {
 	struct {
 		struct http_call	*reply;
 		const char		*type;
-		char			 named[FILES_NAMED_MAX];
-		size_t			 named_len;	/* If-None-Match */
+		struct buf		 match, none;	/* If-(None-)Match */
 	}			 waiting[FILES_WAITING_MAX];
 	size_t			 waiting_first, waiting_count;
 };
@@ -83,6 +86,13 @@ void	front_refuse(struct front *, struct http_request *, enum http_status,
  */
 bool	link_ask(struct front *, enum internal_type, struct bytes body,
 	    struct http_call *reply);
+/*
+ * The same for a certificate that was shown to cacerts: a struct
+ * internal_est_wish. Its use is on record once it is answered, so reply waits
+ * for that. leaf: its hash; false also while the same one is being told of.
+ */
+bool	link_tell(struct front *, const uint8_t leaf[SHA256_SIZE],
+	    struct bytes body, struct http_call *reply);
 /* What who asked is told then: 503 away, or busy; nothing was passed on. With
  * unavailable it was, and no answer came. */
 void	link_refuse(struct front *, struct http_request *);
@@ -125,6 +135,8 @@ void	est_get_handle(void *front, struct http_request *);
 void	est_post_handle(void *front, struct http_request *);
 void	est_answered(struct front *, struct http_request *,
 	    enum internal_type, struct bytes body);
+/* What cacerts gives. */
+void	est_cacerts_reply(struct front *, struct http_request *);
 /* api.c */
 void	api_request_handle(void *front, struct http_request *);
 void	api_get_handle(void *front, struct http_request *);

@@ -27,8 +27,7 @@ refused_early(struct http_request *r, enum http_status *ret_status,
 
 	*ret_status = HTTP_UNSUPPORTED_TYPE;
 	*ret_reason = "content-type";
-	if (!bytes_equal(http_field(r, "content-type"),
-	    bytes_text(DEVICE_REQUEST)))
+	if (!http_type_is(http_field(r, "content-type"), DEVICE_REQUEST))
 		return "header: content-type: send " DEVICE_REQUEST;
 	*ret_status = HTTP_BAD_REQUEST;
 	*ret_reason = "malformed";
@@ -79,6 +78,17 @@ is_est(enum internal_type type)
 	    type == INTERNAL_EST_KEYGEN;
 }
 
+/* Whatever it says of the certificate: what there was to record is. */
+static bool
+is_told(const struct front_call *call, const struct internal_message *message)
+{
+	struct internal_refusal refusal;
+
+	return call->told && (message->type == INTERNAL_ANSWER ||
+	    (internal_get_refusal(message->body, &refusal, NULL) == ERR_OK &&
+	    refusal.status < (unsigned)HTTP_SERVER_ERROR));
+}
+
 static void
 refusal_pass(struct front *front, struct http_request *r,
     enum internal_type type, const struct internal_message *message)
@@ -120,6 +130,10 @@ identity_answered(struct front *front, struct front_call *call,
 		latency_count(front, call->since_ns);
 	if (r == NULL)
 		return;		/* carried out all the same */
+	if (is_told(call, message)) {
+		est_cacerts_reply(front, r);
+		return;
+	}
 	if (message->type == INTERNAL_ANSWER && is_est(call->type)) {
 		est_answered(front, r, call->type, message->body);
 		return;

@@ -9,6 +9,9 @@
 
 #define FIRST_MS	30000
 #define AGAIN_S		60	/* after one that failed */
+/* Who waits asks again as often, or would be taken for one that hangs
+ * (cmd/imprintd/pulse.c). */
+#define BUSY_S		10
 
 /* A new key in front->key, and its proof as a body. */
 static enum err
@@ -109,8 +112,8 @@ busy_s(const struct internal_message *message)
 	    internal_get_refusal(message->body, &refusal, NULL) != ERR_OK ||
 	    refusal.status != HTTP_TOO_MANY)
 		return 0;
-	return refusal.retry_after_s > 0 && refusal.retry_after_s < AGAIN_S ?
-	    refusal.retry_after_s : AGAIN_S;
+	return refusal.retry_after_s > 0 && refusal.retry_after_s < BUSY_S ?
+	    refusal.retry_after_s : BUSY_S;
 }
 
 /* Who started often waits here; to end and start again would not help. */
@@ -120,6 +123,7 @@ certificate_ask(struct front *front, struct bytes body,
 {
 	struct pollfd end = { .fd = front->link.fd };	/* it hangs up */
 	unsigned wait_s;
+	bool told = false;
 	enum err err;
 
 	for (;;) {
@@ -130,8 +134,10 @@ certificate_ask(struct front *front, struct bytes body,
 		wait_s = busy_s(ret_message);
 		if (wait_s == 0)
 			return ERR_OK;
-		front_warn(front, "it started too often and waits for its TLS"
-		    " certificate");
+		if (!told)
+			front_warn(front, "it started too often and waits for"
+			    " its TLS certificate");
+		told = true;
 		(void)poll(&end, 1, (int)wait_s * 1000);
 	}
 }

@@ -1,12 +1,13 @@
 /* The channel to the authority: calls and their answers. */
 #include <stdio.h>
+#include <string.h>
 
 #include "front/front_internal.h"
 #include "lib/base/clock.h"
 
 #define CALL_S		30
 #define STRANGERS_MAX	16	/* of the calls of a front */
-#define TOLD_MAX	16	/* of what nobody waits for */
+#define TOLD_MAX	64	/* certificates that were shown */
 
 /* Anybody can hand in what is an operator's to sign, and ask what a request
  * has to hold (RFC 7030 4.5.1): that is not to take the place of devices. */
@@ -32,46 +33,76 @@ strangers_full(const struct front *front)
 	return count >= STRANGERS_MAX;
 }
 
-/* One connection can show its certificate as often as it likes, and need not
- * wait for an answer in between. */
+/* A certificate has one place, however often and by however many connections
+ * it is shown, and all of them leave most of the calls to other questions. */
 static bool
-told_full(const struct front *front)
+told_full(const struct front *front, const uint8_t leaf[SHA256_SIZE])
 {
+	const struct front_call *call;
 	size_t i, count = 0;
 
-	for (i = 0; i < INTERNAL_CALLS_MAX; i++)
-		count += front->calls[i].number != 0 &&
-		    front->calls[i].type == INTERNAL_EST_WISH &&
-		    front->calls[i].reply == NULL;
+	for (i = 0; i < INTERNAL_CALLS_MAX; i++) {
+		call = &front->calls[i];
+		if (call->number == 0 || !call->told)
+			continue;
+		if (memcmp(call->leaf, leaf, SHA256_SIZE) == 0)
+			return true;
+		count++;
+	}
 	return count >= TOLD_MAX;
+}
+
+/* NULL: it is away, or too much waits. */
+static struct front_call *
+call_put(struct front *front, enum internal_type type, struct bytes body,
+    struct http_call *reply)
+{
+	struct internal_message message = { .type = type, .body = body };
+	struct front_call *call;
+	size_t slot = 0;
+
+	while (slot < INTERNAL_CALLS_MAX && front->calls[slot].number != 0)
+		slot++;
+	if (front->away || slot == INTERNAL_CALLS_MAX)
+		return NULL;
+	/* never used before: a late answer belongs to nobody */
+	message.call = ++front->sequence * INTERNAL_CALLS_MAX + slot;
+	if (channel_put(&front->link, &message) != ERR_OK)
+		return NULL;
+	call = &front->calls[slot];
+	*call = (struct front_call){ .number = message.call, .type = type,
+		.reply = reply, .since_ns = time_monotonic_ns() };
+	/* with all else of this turn */
+	http_watch_write(front->link_watch, true);
+	return call;
 }
 
 bool
 link_ask(struct front *front, enum internal_type type, struct bytes body,
     struct http_call *reply)
 {
-	struct internal_message message = { .type = type, .body = body };
-	struct front_call *call;
 	bool stranger = is_strangers(type, body);
-	size_t slot = 0;
+	struct front_call *call;
 
-	if ((stranger && strangers_full(front)) ||
-	    (type == INTERNAL_EST_WISH && reply == NULL && told_full(front)))
+	call = stranger && strangers_full(front) ? NULL :
+	    call_put(front, type, body, reply);
+	if (call != NULL)
+		call->stranger = stranger;
+	return call != NULL;
+}
+
+bool
+link_tell(struct front *front, const uint8_t leaf[SHA256_SIZE],
+    struct bytes body, struct http_call *reply)
+{
+	struct front_call *call;
+
+	call = told_full(front, leaf) ? NULL :
+	    call_put(front, INTERNAL_EST_WISH, body, reply);
+	if (call == NULL)
 		return false;
-	while (slot < INTERNAL_CALLS_MAX && front->calls[slot].number != 0)
-		slot++;
-	if (front->away || slot == INTERNAL_CALLS_MAX)
-		return false;
-	/* never used before: a late answer belongs to nobody */
-	message.call = ++front->sequence * INTERNAL_CALLS_MAX + slot;
-	if (channel_put(&front->link, &message) != ERR_OK)
-		return false;
-	call = &front->calls[slot];
-	*call = (struct front_call){ .number = message.call, .type = type,
-		.stranger = stranger, .reply = reply,
-		.since_ns = time_monotonic_ns() };
-	/* with all else of this turn */
-	http_watch_write(front->link_watch, true);
+	call->told = true;
+	memcpy(call->leaf, leaf, SHA256_SIZE);
 	return true;
 }
 

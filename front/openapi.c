@@ -330,6 +330,7 @@ static const char text[] =
     "\"rest\",\"in\":\"path\",\"required\":true,\"schema\":{\"type\":"
     "\"string\"}}],\"responses\":{\"200\":{\"description\":\"the file\""
     "},\"304\":{\"description\":\"If-None-Match names its ETag\"},"
+    "\"412\":{\"description\":\"If-Match does not\"},"
     "\"default\":{\"description\":\"refused (RFC 9457)\",\"content\":"
     "{\"application/problem+json\":{\"schema\":{\"$ref\":"
     "\"#/components/schemas/Problem\"}}}}}}},\"/healthz\":{\"get\":{"

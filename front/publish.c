@@ -9,8 +9,10 @@
 void
 files_handle(void *ctx, struct http_request *r)
 {
-	struct bytes name = http_path(r), named;
+	_cleanup_buf_ struct buf match = { .limit = FILES_NAMED_MAX };
+	struct bytes name = http_path(r);
 	struct front *front = ctx;
+	struct buf *none;
 	struct http_call *call;
 	size_t at;
 
@@ -19,6 +21,12 @@ files_handle(void *ctx, struct http_request *r)
 	if (front->config.publish == 0 || !files_name_good(name)) {
 		front_refuse(front, r, HTTP_NOT_FOUND, "not-found",
 		    "nothing of that name is published", NULL);
+		return;
+	}
+	http_put_field_list(r, "If-Match", &match);
+	if (buf_err(&match) != ERR_OK) {
+		front_refuse(front, r, HTTP_HEAD_TOO_LARGE, "limit",
+		    "header: if-match: too long", NULL);
 		return;
 	}
 	if (front->files < 0 || front->waiting_count == FILES_WAITING_MAX ||
@@ -32,12 +40,13 @@ files_handle(void *ctx, struct http_request *r)
 	    FILES_WAITING_MAX;
 	front->waiting[at].reply = call;
 	front->waiting[at].type = files_type(name);
-	named = http_field(r, "If-None-Match");
-	if (named.len > FILES_NAMED_MAX)
-		named.len = 0;
-	front->waiting[at].named_len = named.len;
-	if (named.len > 0)
-		memcpy(front->waiting[at].named, named.ptr, named.len);
+	front->waiting[at].match = match;
+	match = (struct buf)BUF_INIT;	/* transferred */
+	none = &front->waiting[at].none;
+	*none = (struct buf){ .limit = FILES_NAMED_MAX };
+	http_put_field_list(r, "If-None-Match", none);
+	if (buf_err(none) != ERR_OK)
+		buf_clear(none);	/* it gets the file, which is right */
 }
 
 /* fd is taken over. */
@@ -45,14 +54,21 @@ static void
 found_reply(struct front *front, struct http_request *r, size_t at, int fd,
     const struct file_facts *facts)
 {
+	const struct buf *match = &front->waiting[at].match;
 	_cleanup_buf_ struct buf none = BUF_INIT;
 	char tag[FILES_TAG_SIZE];
 
 	files_tag(facts, tag);
+	if (match->len > 0 && !files_tag_named(tag, buf_bytes(match), true)) {
+		(void)close(fd);
+		front_refuse(front, r, HTTP_PRECONDITION_FAILED, "changed",
+		    "header: if-match: names another one than what is "
+		    "published", NULL);
+		return;
+	}
 	http_reply_field(r, "ETag", tag);
-	if (files_tag_named(tag,
-		bytes_of((const uint8_t *)front->waiting[at].named,
-		    front->waiting[at].named_len))) {
+	if (files_tag_named(tag, buf_bytes(&front->waiting[at].none),
+	    false)) {
 		(void)close(fd);
 		http_reply(r, HTTP_NOT_MODIFIED, "", &none);
 		front_count(front, HTTP_NOT_MODIFIED);
@@ -82,6 +98,8 @@ file_reply(struct front *front, int fd, const struct file_facts *facts)
 	}
 	if (fd >= 0)
 		(void)close(fd);
+	buf_release(&front->waiting[at].match);
+	buf_release(&front->waiting[at].none);
 	http_call_end(&call);
 }
 

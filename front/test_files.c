@@ -54,20 +54,29 @@ test_tags(void **state)
 	struct file_facts facts = { .size = 0x1f4, .inode = 2,
 		.changed_ns = 0x17a3 };
 	char tag[FILES_TAG_SIZE], other[FILES_TAG_SIZE];
+	size_t i;
 
 	(void)state;
 	files_tag(&facts, tag);
 	assert_string_equal(tag, "\"17a3-1f4-2\"");
-	assert_true(files_tag_named(tag, bytes_text(tag)));
-	assert_true(files_tag_named(tag, bytes_text("*")));
 	assert_true(files_tag_named(tag, bytes_text(
-	    "\"a\", W/\"17a3-1f4-2\"")));
-	assert_false(files_tag_named(tag, BYTES_NONE));
-	assert_false(files_tag_named(tag, bytes_text("17a3-1f4-2")));
-	assert_false(files_tag_named(tag, bytes_text("\"17a3-1f4-22\"")));
+	    "\"a\", W/\"17a3-1f4-2\""), false));
+	assert_false(files_tag_named(tag, bytes_text(
+	    "\"a\", W/\"17a3-1f4-2\""), true));
+	assert_true(files_tag_named(tag, bytes_text(
+	    "W/\"17a3-1f4-2\",\"17a3-1f4-2\""), true));
+	for (i = 0; i < 2; i++) {
+		assert_true(files_tag_named(tag, bytes_text(tag), i));
+		assert_true(files_tag_named(tag, bytes_text("*"), i));
+		assert_false(files_tag_named(tag, BYTES_NONE, i));
+		assert_false(files_tag_named(tag, bytes_text("17a3-1f4-2"),
+		    i));
+		assert_false(files_tag_named(tag, bytes_text(
+		    "\"17a3-1f4-22\""), i));
+	}
 	facts.changed_ns++;
 	files_tag(&facts, other);
-	assert_false(files_tag_named(other, bytes_text(tag)));
+	assert_false(files_tag_named(other, bytes_text(tag), false));
 }
 
 static void

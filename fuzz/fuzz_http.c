@@ -29,8 +29,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 	if (end > 0 && http_head_parse(bytes_of(data, end), &head, &status,
 	    &diag) == ERR_OK) {
-		for (i = 0; i < head.field_count; i++)
+		for (i = 0; i < head.field_count; i++) {
 			inside(text, head.fields[i].value);
+			(void)http_type_is(head.fields[i].value, HTTP_JSON);
+		}
 		inside(text, head.path);
 		inside(text, head.query);
 		body = bytes_of(data + end, size - end);

@@ -5,7 +5,6 @@
 #include "lib/base/clock.h"
 
 #define TOKENS_FRESH_NS	INT64_C(1000000000)
-#define BEARER		"Bearer "
 #define ANSWER_REST	4096	/* of a reserve's, beside the package */
 
 enum http_status
@@ -359,8 +358,7 @@ query_answer(struct http_request *http, enum floor_code code,
 static const struct token *
 caller_find(struct line *line, struct http_request *http)
 {
-	struct bytes field = http_field(http, "authorization");
-	const size_t scheme = sizeof(BEARER) - 1;
+	struct bytes token = http_credentials(http, "Bearer");
 	int64_t now = time_monotonic_ns();
 	struct tokens fresh;
 
@@ -371,10 +369,7 @@ caller_find(struct line *line, struct http_request *http)
 			line->tokens = fresh;
 		line->tokens_read_ns = now;
 	}
-	if (field.len <= scheme || memcmp(field.ptr, BEARER, scheme) != 0)
-		return NULL;
-	return tokens_find(&line->tokens, bytes_of(field.ptr + scheme,
-	    field.len - scheme));
+	return token.ptr == NULL ? NULL : tokens_find(&line->tokens, token);
 }
 
 static enum err

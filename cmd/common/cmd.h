@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 #include "lib/base/diag.h"
 #include "lib/base/io.h"
@@ -114,6 +115,11 @@ enum exit_code cmd_usage(struct cmd *, const char *fmt, ...)
  * fine.
  */
 MUST_USE enum err cmd_check_private(struct cmd *, const char *path);
+/* Refuse what does not belong to that user, who could not use what others make
+ * there. ERR_PERMISSION. A missing one is fine. */
+MUST_USE enum err cmd_check_owner(struct cmd *, const char *path, uid_t uid);
+/* The same, for root alone: nobody else can write what is another's. */
+MUST_USE enum err cmd_check_root(struct cmd *, const char *path);
 /* A warning to stderr. */
 void	cmd_warn(struct cmd *, const char *fmt, ...)
 	    __attribute__((format(printf, 2, 3)));

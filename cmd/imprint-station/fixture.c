@@ -13,6 +13,8 @@ station_cmd_fixture_add(struct cmd *cmd)
 		return cmd_usage(cmd, "which NAME?");
 	err = cmd_check_private(cmd, station_home(cmd));
 	if (!err)
+		err = cmd_check_root(cmd, station_home(cmd));
+	if (!err)
 		err = tokens_add(cmd->io, station_home(cmd), cmd->argv[0],
 		    time_now(), token, &cmd->diag);
 	if (err)
@@ -37,6 +39,8 @@ station_cmd_fixture_remove(struct cmd *cmd)
 	if (cmd->argc != 1)
 		return cmd_usage(cmd, "which NAME?");
 	err = cmd_check_private(cmd, station_home(cmd));
+	if (!err)
+		err = cmd_check_root(cmd, station_home(cmd));
 	if (!err)
 		err = tokens_remove(cmd->io, station_home(cmd), cmd->argv[0],
 		    &cmd->diag);

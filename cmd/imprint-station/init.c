@@ -39,6 +39,8 @@ station_cmd_init(struct cmd *cmd)
 		return cmd_usage(cmd, "--name and --trust are needed");
 	err = cmd_check_private(cmd, station_home(cmd));
 	if (!err)
+		err = cmd_check_root(cmd, station_home(cmd));
+	if (!err)
 		err = io_read_file(cmd->io, trust, &pem, &cmd->diag);
 	if (!err)
 		err = station_init(cmd->io, station_home(cmd), name,

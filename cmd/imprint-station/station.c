@@ -171,6 +171,8 @@ station_get(struct cmd *cmd, enum station_access access,
 	enum err err;
 
 	err = cmd_check_private(cmd, station_home(cmd));
+	if (!err && access != STATION_LOOK)
+		err = cmd_check_root(cmd, station_home(cmd));
 	return err ? err : station_open(cmd->io, station_home(cmd), access,
 	    station, &cmd->diag);
 }

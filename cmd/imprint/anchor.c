@@ -20,6 +20,8 @@ ecosystem_open_accepting(struct cmd *cmd, unsigned accept, bool alone,
 	if (!err)
 		err = authority_open(cmd->io, dir, AUTHORITY_WRITE,
 		    &authority, &cmd->diag);
+	if (!err)
+		err = cmd_check_root(cmd, dir);
 	if (err == ERR_BUSY && alone)
 		daemon_in_the_way(cmd, dir);
 	else if (err == ERR_BUSY && daemon_join(cmd, dir))

@@ -212,6 +212,10 @@ doctor_permissions(struct doctor *d)
 		    "it nor read what is not published", d->dir);
 }
 
+/* Octets in publish/, of what demand.h has: tiles, and the CRL. */
+#define PUBLISHED		64
+#define PUBLISHED_ONLINE	140
+
 /* Less than one part in so many of the file system is left. */
 #define ROOM_LOW	20
 
@@ -229,13 +233,13 @@ octets_format(double octets, char text[32])
 	    units[i]);
 }
 
-/* What each identity takes there, and each that was ordered more. */
+/* What each identity of the field takes there, and each that is ordered. */
 static void
 room_check(struct doctor *d, const char *path, const struct demand *demand,
-    double each, double each_ordered)
+    double each_enrolled, double each_ordered)
 {
 	char free_text[32], need_text[32], left_text[32], days[64] = "";
-	double room, whole, need, fits, last, all = each + each_ordered;
+	double room, whole, need, fits, last;
 	struct statvfs fs;
 
 	if (statvfs(path, &fs) != 0) {
@@ -245,12 +249,12 @@ room_check(struct doctor *d, const char *path, const struct demand *demand,
 	}
 	room = (double)fs.f_bavail * (double)fs.f_frsize;
 	whole = (double)fs.f_blocks * (double)fs.f_frsize;
-	need = (double)demand->left * all;
-	fits = room / all;
+	need = (double)demand->left * each_ordered;
+	fits = room / each_ordered;
 	octets_format(room, free_text);
 	octets_format(need, need_text);
 	number_format((uint64_t)fits, left_text);
-	last = demand_days(demand, room, each, each_ordered);
+	last = demand_days(demand, room, each_enrolled, each_ordered);
 	if (last >= 0)
 		(void)snprintf(days, sizeof(days), ", %.0f days as of late",
 		    last);
@@ -283,16 +287,17 @@ doctor_disk(struct doctor *d)
 	doctor_path(d, "packs", path);
 	if (stat(path, &packs) == 0 && stat(d->dir, &home) == 0 &&
 	    packs.st_dev != home.st_dev) {
-		room_check(d, d->dir, &demand, demand.registry_octets, 0);
+		room_check(d, d->dir, &demand, demand.online_octets,
+		    demand.registry_octets);
 		room_check(d, path, &demand, 0, demand.pack_octets);
 	} else {
-		room_check(d, d->dir, &demand, demand.registry_octets,
-		    demand.pack_octets);
+		room_check(d, d->dir, &demand, demand.online_octets,
+		    demand.registry_octets + demand.pack_octets);
 	}
 	doctor_path(d, "publish", path);
 	if (stat(path, &packs) == 0 && stat(d->dir, &home) == 0 &&
 	    packs.st_dev != home.st_dev)
-		room_check(d, path, &demand, 64, 0);
+		room_check(d, path, &demand, PUBLISHED_ONLINE, PUBLISHED);
 }
 
 /* Publications are rarely larger; what is, is left to other tools. */

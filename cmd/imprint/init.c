@@ -21,7 +21,9 @@ parents_make(struct cmd *cmd, const char *dir)
 				return ERR_OK;
 			*slash = '\0';
 		}
-		err = io_mkdir(cmd->io, path, 0700, &cmd->diag);
+		err = cmd_check_root(cmd, path);
+		if (!err)
+			err = io_mkdir(cmd->io, path, 0700, &cmd->diag);
 	}
 	return err;
 }

@@ -272,3 +272,25 @@ config_users(struct cmd *cmd, const struct config *c,
 	err = user_find(cmd, c->authority_user, ret_authority);
 	return err ? err : user_find(cmd, c->front_user, ret_front);
 }
+
+enum err
+config_owned(struct cmd *cmd, const struct config *c,
+    const struct user *authority)
+{
+	static const char *const names[] = { "keystore", "registry.db",
+		"publish" };
+	uid_t uid = authority->change ? authority->uid : geteuid();
+	char path[PATH_SIZE];
+	size_t i;
+	enum err err;
+
+	err = cmd_check_owner(cmd, c->dir, uid);
+	for (i = 0; i < COUNT(names) && !err; i++)
+		if (path_join(path, c->dir, names[i]) == ERR_OK)
+			err = cmd_check_owner(cmd, path, uid);
+	if (err)
+		diag_hint(&cmd->diag, "the authority's user (users: in the "
+		    "configuration) owns all of an ecosystem: chown -R, or "
+		    "say that user");
+	return err;
+}

@@ -1,5 +1,6 @@
 /* What ends some day: certificates, what is published, room on the disk. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -13,69 +14,120 @@
 #define SERVICE_PAST_S	(90 * 86400)	/* nobody has it any more, then */
 
 struct ending {
-	char	name[STORE_NAME_MAX + 1];
-	int64_t	end;
+	char			name[STORE_NAME_MAX + 1];
+	enum ending_kind	kind;
+	size_t			place;	/* in order of issue */
+	int64_t			end;
+};
+
+struct endings {
+	struct ending	*list;
+	size_t		 count, cap;
+	int64_t		 now;
 };
 
 /* Of each kind those that end first: names come from operators, and what is
  * told stays small. */
 #define ENDINGS_MAX	16
-struct endings {
-	struct ending	list[ENDING_KINDS][ENDINGS_MAX];
-	size_t		count[ENDING_KINDS];
-	int64_t		now;
-};
 
-/* The one of a name that comes last takes the place of those before. */
+static void
+endings_release(struct endings *endings)
+{
+	free(endings->list);
+}
+
 static enum err
 ending_add(void *ctx, enum ending_kind kind, const char *name, int64_t end)
 {
 	struct endings *endings = ctx;
-	struct ending *list = endings->list[kind], *place = NULL;
-	size_t i, *count = &endings->count[kind];
+	struct ending *more;
 
-	if (kind == ENDING_SERVICE && end <= endings->now - SERVICE_PAST_S)
-		return ERR_OK;
-	for (i = 0; i < *count && place == NULL; i++)
-		if (strcmp(list[i].name, name) == 0)
-			place = &list[i];
-	if (place == NULL && *count < ENDINGS_MAX) {
-		place = &list[(*count)++];
-	} else if (place == NULL) {
-		place = &list[0];
-		for (i = 1; i < *count; i++)
-			if (list[i].end > place->end)
-				place = &list[i];
-		if (place->end <= end)
-			return ERR_OK;
+	if (endings->count == endings->cap) {
+		endings->cap = endings->cap * 2 + 64;
+		more = reallocarray(endings->list, endings->cap,
+		    sizeof(*more));
+		if (more == NULL)
+			return ERR_NOMEM;
+		endings->list = more;
 	}
-	(void)snprintf(place->name, sizeof(place->name), "%s", name);
-	place->end = end;
+	more = &endings->list[endings->count];
+	*more = (struct ending){ .kind = kind, .place = endings->count,
+		.end = end };
+	(void)snprintf(more->name, sizeof(more->name), "%s", name);
+	endings->count++;
 	return ERR_OK;
+}
+
+/* Of each name the last one first. */
+static int
+by_name(const void *a, const void *b)
+{
+	const struct ending *x = a, *y = b;
+	int order;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	order = strcmp(x->name, y->name);
+	return order != 0 ? order : x->place > y->place ? -1 : 1;
+}
+
+static int
+by_end(const void *a, const void *b)
+{
+	const struct ending *x = a, *y = b;
+
+	if (x->kind != y->kind)
+		return x->kind < y->kind ? -1 : 1;
+	if (x->end != y->end)
+		return x->end < y->end ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+/* The one of a name that came last takes the place of those before. */
+static void
+endings_sort(struct endings *endings)
+{
+	struct ending *list = endings->list;
+	size_t i, kept = 0;
+
+	if (endings->count == 0)
+		return;
+	qsort(list, endings->count, sizeof(*list), by_name);
+	for (i = 0; i < endings->count; i++)
+		if (kept == 0 || list[i].kind != list[kept - 1].kind ||
+		    strcmp(list[i].name, list[kept - 1].name) != 0)
+			list[kept++] = list[i];
+	endings->count = kept;
+	qsort(list, endings->count, sizeof(*list), by_end);
 }
 
 static void
 endings_put(const struct endings *endings, struct buf *out)
 {
+	unsigned told[ENDING_KINDS] = { 0 };
 	const struct ending *ending;
-	unsigned kind;
 	size_t i;
 
-	for (kind = 0; kind < ENDING_KINDS; kind++)
-		for (i = 0; i < endings->count[kind]; i++) {
-			ending = &endings->list[kind][i];
-			buf_printf(out, "imprint_certificate_expiry_timestamp_"
-			    "seconds{kind=\"%s\",name=\"%s\"} %lld\n",
-			    ending_kind_name(kind), ending->name,
-			    (long long)ending->end);
-		}
+	for (i = 0; i < endings->count; i++) {
+		ending = &endings->list[i];
+		if (told[ending->kind] == ENDINGS_MAX ||
+		    (ending->kind == ENDING_SERVICE &&
+		    ending->end <= endings->now - SERVICE_PAST_S))
+			continue;
+		told[ending->kind]++;
+		buf_printf(out, "imprint_certificate_expiry_timestamp_"
+		    "seconds{kind=\"%s\",name=\"%s\"} %lld\n",
+		    ending_kind_name(ending->kind), ending->name,
+		    (long long)ending->end);
+	}
 }
 
 /* Operators' requests change them; each is an object. */
 static void
 certificates_put(struct desk *desk, struct buf *out)
 {
-	struct endings endings = { .now = time_now() };
+	__attribute__((cleanup(endings_release))) struct endings endings = {
+		.now = time_now() };
 	uint64_t place = 0;
 
 	if (store_object_last(authority_store(desk->authority), &place,
@@ -84,6 +136,7 @@ certificates_put(struct desk *desk, struct buf *out)
 	if (place != desk->endings_place && authority_endings(desk->authority,
 	    ending_add, &endings, NULL) == ERR_OK) {
 		buf_clear(&desk->endings);
+		endings_sort(&endings);
 		endings_put(&endings, &desk->endings);
 		desk->endings_place = place;
 	}
@@ -138,10 +191,12 @@ days_left(const struct desk *desk, double *ret_days)
 	    stat(path, &packs) != 0 || stat(dir, &home) != 0 ||
 	    packs.st_dev == home.st_dev) {
 		*ret_days = demand_days(demand, octets,
-		    demand->registry_octets, demand->pack_octets);
+		    demand->online_octets, demand->registry_octets +
+		    demand->pack_octets);
 		return true;
 	}
-	days = demand_days(demand, octets, demand->registry_octets, 0);
+	days = demand_days(demand, octets, demand->online_octets,
+	    demand->registry_octets);
 	if (!room(path, &octets))
 		return false;
 	other = demand_days(demand, octets, 0, demand->pack_octets);

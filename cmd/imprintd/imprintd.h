@@ -39,6 +39,9 @@ MUST_USE enum err config_load(struct cmd *, struct config *ret_config);
 /* The two users. ERR_NOTFOUND; ERR_PERMISSION: only root can change. */
 MUST_USE enum err config_users(struct cmd *, const struct config *,
     struct user *ret_authority, struct user *ret_front);
+/* Does the ecosystem belong to whom the authority runs as? ERR_PERMISSION. */
+MUST_USE enum err config_owned(struct cmd *, const struct config *,
+    const struct user *authority);
 
 /* "[::]:8443" in its parts. ERR_INVALID. */
 #define ADDRESS_SIZE	64

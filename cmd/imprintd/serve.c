@@ -27,6 +27,8 @@ start_check(struct cmd *cmd, const struct config *c)
 	enum err err;
 
 	err = config_users(cmd, c, &authority, &front);
+	if (!err)
+		err = config_owned(cmd, c, &authority);
 	if (!err && c->passphrase_file[0] != '\0')
 		err = cmd_passphrase(cmd, &ask, &passphrase);
 	if (!err)
@@ -38,6 +40,29 @@ start_check(struct cmd *cmd, const struct config *c)
 		    "and --ecosystem");
 	}
 	return err;
+}
+
+static void
+member(const char *begin, const char *name, const char *text)
+{
+	printf("%s\"%s\": ", begin, name);
+	if (text[0] == '\0')
+		printf("null");
+	else
+		json_string(stdout, text, strlen(text));
+}
+
+static void
+config_json(const struct config *c)
+{
+	member("{", "home", c->home);
+	member(", ", "ecosystem", c->ecosystem);
+	member(", ", "listen", c->listen);
+	member(", ", "name", c->name);
+	member(", ", "monitor", c->monitor);
+	printf(", \"fronts\": %u, \"connections\": %u, \"publish\": %s, "
+	    "\"estLinking\": %s}\n", c->fronts, c->connections,
+	    c->publish ? "true" : "false", c->est_linking ? "true" : "false");
 }
 
 static enum exit_code
@@ -53,6 +78,10 @@ check(struct cmd *cmd)
 		err = start_check(cmd, &config);
 	if (err)
 		return cmd_fail(cmd, err);
+	if (cmd->json) {
+		config_json(&config);
+		return EXIT_OK;
+	}
 	printf("home %s, ecosystem %s\nlisten %s as %s, monitor %s\n"
 	    "%u fronts of %u connections, publish %s\n"
 	    "EST's linking of requests to TLS %s\n", config.home,

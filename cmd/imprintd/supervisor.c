@@ -22,7 +22,11 @@
 #define BACKOFF_FIRST_NS	INT64_C(100000000)
 #define BACKOFF_MOST_NS		INT64_C(5000000000)
 #define LIVED_NS		INT64_C(30000000000)	/* well enough */
-#define STOP_NS			INT64_C(25000000000)
+/* From SIGTERM on: a front ends within its STOP_S (front.c), or hangs; what is
+ * left is the authority's, to give back what it has reserved. Both, and a look
+ * a second, are within TimeoutStopSec of imprintd.service. */
+#define STOP_FRONTS_NS		INT64_C(12000000000)
+#define STOP_NS			INT64_C(27000000000)
 #define SILENT_NS		INT64_C(30000000000)	/* of the authority */
 #define STARTS_NS		INT64_C(15000000000)	/* a front, at most */
 #define ARGS_MAX		24
@@ -47,7 +51,7 @@ struct supervisor {
 	bool			 said;	/* where it listens */
 	bool			 silent;	/* the authority; was told */
 	int64_t			 heard_ns;	/* of it */
-	int64_t			 stop_ns;	/* by then all are gone */
+	int64_t			 stop_ns;	/* since when it stops */
 	int			 status;	/* of the authority */
 	sigset_t		 before;	/* signals of children */
 	char			 shown[ADDRESS_SIZE + 8];
@@ -237,7 +241,7 @@ stop(struct supervisor *s)
 	if (s->stopping)
 		return;
 	s->stopping = true;
-	s->stop_ns = time_monotonic_ns() + STOP_NS;
+	s->stop_ns = time_monotonic_ns();
 	tell_all(s, SIGTERM);
 }
 
@@ -332,9 +336,15 @@ front_serves(struct supervisor *s, unsigned place)
 	if (s->said)
 		return;
 	s->said = true;
-	printf("listening on https://%s\n", s->shown);
+	if (s->cmd->json)
+		printf("{\"listening\": \"https://%s\"", s->shown);
+	else
+		printf("listening on https://%s\n", s->shown);
 	if (s->config->monitor[0] != '\0')
-		printf("monitor on http://%s\n", s->monitor_shown);
+		printf(s->cmd->json ? ", \"monitor\": \"http://%s\"" :
+		    "monitor on http://%s\n", s->monitor_shown);
+	if (s->cmd->json)
+		printf("}\n");
 	(void)fflush(stdout);
 }
 
@@ -387,6 +397,22 @@ control_take(struct supervisor *s)
 		s->ready = true;
 }
 
+/* A front that hangs is not to take the authority with it, which gives back
+ * what it has reserved when it ends by itself. */
+static void
+stop_go_on(struct supervisor *s, int64_t since_ns)
+{
+	bool late = since_ns > STOP_FRONTS_NS;
+
+	if (late && fronts_left(s)) {
+		log_line("supervisor", "a front does not end: it is killed");
+		tell_all(s, SIGKILL);
+	}
+	if (s->authority.pid <= 0 || (!late && fronts_left(s)))
+		return;
+	(void)kill(s->authority.pid, since_ns > STOP_NS ? SIGKILL : SIGTERM);
+}
+
 /* Milliseconds until something is due; starts what is. */
 static int
 work_due(struct supervisor *s)
@@ -395,13 +421,8 @@ work_due(struct supervisor *s)
 	unsigned i;
 
 	authority_listen(s, false);
-	if (s->stopping && now > s->stop_ns) {
-		tell_all(s, SIGKILL);
-		if (s->authority.pid > 0)
-			(void)kill(s->authority.pid, SIGKILL);
-	}
-	if (s->stopping && !fronts_left(s) && s->authority.pid > 0)
-		(void)kill(s->authority.pid, SIGTERM);
+	if (s->stopping)
+		stop_go_on(s, now - s->stop_ns);
 	for (i = 0; i < s->config->fronts && s->ready && !s->stopping; i++) {
 		if (s->fronts[i].pid > 0)
 			continue;
@@ -456,6 +477,8 @@ set_up(struct supervisor *s, struct cmd *cmd)
 	enum err err;
 
 	err = config_users(cmd, c, &s->authority_user, &s->front_user);
+	if (!err)
+		err = config_owned(cmd, c, &s->authority_user);
 	if (!err && geteuid() == 0 && (!s->authority_user.change ||
 	    !s->front_user.change))
 		log_line("supervisor", "started as root, and not told to "

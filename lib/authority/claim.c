@@ -380,7 +380,20 @@ claim_put_result(const struct claiming *c, enum claim_outcome outcome,
 	status_ranges_put(result, c->ranges, c->range_count);
 }
 
-/* Seconds until a claim is looked at; 0: now. */
+/* By a clock that was ahead, and is set right: the wait begins now, or it would
+ * last until the clock has come there again. */
+static enum err
+guess_date(struct claiming *c)
+{
+	struct field_claim *claim = &c->device.claim;
+
+	if (claim->guesses <= CLAIM_FREE || c->now >= claim->guessed)
+		return ERR_OK;
+	claim->guessed = c->now;
+	return device_keep(c);
+}
+
+/* Seconds until a claim is looked at; 0: now. The last guess is past. */
 static uint64_t
 claim_wait(const struct claiming *c)
 {
@@ -395,10 +408,7 @@ claim_wait(const struct claiming *c)
 		wait *= 2;
 	if (wait > CLAIM_WAIT_MAX_S)
 		wait = CLAIM_WAIT_MAX_S;
-	if (c->now - claim->guessed >= (int64_t)wait)
-		return 0;
-	/* by a clock that went back, it is not longer for that */
-	return c->now < claim->guessed ? wait :
+	return c->now - claim->guessed >= (int64_t)wait ? 0 :
 	    wait - (uint64_t)(c->now - claim->guessed);
 }
 
@@ -499,6 +509,8 @@ request_device_claim(struct authority *authority,
 	err = device_load(&c);
 	if (!err)
 		err = birth_stands(&c);
+	if (!err)
+		err = guess_date(&c);
 	if (err)
 		return err;
 	wait_s = claim_wait(&c);

@@ -14,8 +14,9 @@ struct demand {
 	uint64_t	ordered;	/* issued for orders that were made in
 					 * the last DEMAND_DAYS */
 	uint64_t	enrolled;	/* issued in the field in these */
-	double		registry_octets;	/* of an identity, with what is
-						 * published of it */
+	/* of an identity that was ordered, with what is published of it; of
+	 * one of the field */
+	double		registry_octets, online_octets;
 	double		pack_octets;	/* of one that was ordered, besides */
 };
 
@@ -23,9 +24,9 @@ struct demand {
 MUST_USE enum err authority_demand(struct authority *, int64_t now,
     struct demand *ret_demand, struct diag *);
 
-/* For how many days room octets last where each identity takes some, and each
- * that was ordered more; negative: nothing was issued lately. */
-double	demand_days(const struct demand *, double room, double each,
+/* For how many days room octets last where each identity of the field, and
+ * each that was ordered, takes so many; negative: nothing was issued lately. */
+double	demand_days(const struct demand *, double room, double each_enrolled,
 	    double each_ordered);
 
 #endif

@@ -209,6 +209,43 @@ test_guesses(void **state)
 	replayed(f);
 }
 
+/* As an operator does for whom the clock was wrong before. */
+static void
+clock_accept(struct field *f, int64_t now)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	struct diag diag = DIAG_INIT;
+
+	cbor_put_int(&body, now);
+	good(submit_at(f->w, now, REQUEST_CLOCK, buf_bytes(&body), &result,
+	    &diag), &diag);
+}
+
+/* A clock that was ahead, set right: nobody waits until it comes there. */
+static void
+test_clock_back(void **state)
+{
+	struct field *f = *state;
+	const struct address birth = BULK(f, 2);
+	const int64_t ahead = NOW + INT64_C(300) * 86400;
+	struct claim_result r;
+	unsigned i;
+
+	for (i = 0; i <= CLAIM_FREE; i++)
+		r = claim_at(f, ahead, &birth, "0000-0000-0000-0", "Eve");
+	assert_int_equal(r.seconds, CLAIM_WAIT_S);
+	clock_accept(f, NOW);
+	r = claim_at(f, NOW, &birth, NULL, "Jane");
+	assert_int_equal(r.outcome, CLAIM_WAIT);
+	assert_int_equal(r.seconds, CLAIM_WAIT_S);
+	r = claim_at(f, NOW + CLAIM_WAIT_S - 1, &birth, NULL, "Jane");
+	assert_int_equal(r.outcome, CLAIM_WAIT);
+	assert_int_equal(r.seconds, 1);
+	assert_int_equal(claim_at(f, NOW + CLAIM_WAIT_S, &birth, NULL,
+	    "Jane").outcome, CLAIM_DONE);
+	replayed(f);
+}
+
 static enum err
 claim_raw(struct field *f, const struct address *birth, const char *owner,
     size_t proof_size)
@@ -338,6 +375,7 @@ main(void)
 		cmocka_unit_test_setup(test_suspended_before, field_fresh),
 		cmocka_unit_test_setup(test_owners, field_fresh),
 		cmocka_unit_test_setup(test_guesses, field_fresh),
+		cmocka_unit_test_setup(test_clock_back, field_fresh),
 		cmocka_unit_test_setup(test_refused, field_fresh),
 		cmocka_unit_test_setup(test_revoked, field_fresh),
 		cmocka_unit_test_setup(test_enrolled_before, field_fresh),

@@ -1,6 +1,10 @@
 #include "lib/http/message.h"
 
+#include <ctype.h>
+#include <stdio.h>
 #include <strings.h>
+
+#include "lib/base/clock.h"
 
 size_t
 http_head_end(struct bytes text, size_t from)
@@ -230,6 +234,65 @@ length_parse(struct bytes text, uint64_t *ret_len, struct diag *diag)
 	return ERR_OK;
 }
 
+/* unreserved, sub-delims and pct-encoded of RFC 3986 3.2.2 */
+static bool
+is_name(struct bytes text)
+{
+	size_t i;
+
+	for (i = 0; i < text.len; i++) {
+		if (text.ptr[i] == '%' && text.len - i > 2 &&
+		    isxdigit(text.ptr[i + 1]) && isxdigit(text.ptr[i + 2]))
+			i += 2;
+		else if (text.ptr[i] == '\0' || (!isalnum(text.ptr[i]) &&
+		    strchr("-._~!$&'()*+,;=", text.ptr[i]) == NULL))
+			return false;
+	}
+	return true;
+}
+
+bool
+http_host_good(struct bytes text)
+{
+	struct bytes host, port = text;
+	size_t i;
+
+	if (text.len > 0 && text.ptr[0] == '[') {
+		if (!cut(&port, ']', &host) || host.len < 3)
+			return false;
+		for (i = 1; i < host.len; i++)
+			if (host.ptr[i] != ':' &&
+			    !is_name(bytes_of(host.ptr + i, 1)))
+				return false;
+		if (port.len > 0 && *port.ptr++ != ':')
+			return false;
+		port.len -= port.len > 0;
+	} else if (!cut(&port, ':', &host)) {
+		return is_name(text);
+	} else if (!is_name(host)) {
+		return false;
+	}
+	for (i = 0; i < port.len; i++)
+		if (!isdigit(port.ptr[i]))
+			return false;
+	return true;
+}
+
+/* RFC 9112 3.2 */
+static enum err
+host_check(const struct http_head *head, struct diag *diag)
+{
+	struct bytes host = http_head_field(head, "host");
+
+	if (head->keep_alive && host.ptr == NULL)
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9112 3.2",
+		    "header: host: is missing");
+	if (host.ptr != NULL && !http_host_good(host))
+		return diag_fail(diag, ERR_SYNTAX, "RFC 9112 3.2",
+		    "header: host: no name or address with a port");
+	return ERR_OK;
+}
+
 /* Is close among the connection's options (RFC 9110 7.6.1)? */
 static bool
 is_last(const struct http_head *head)
@@ -278,13 +341,15 @@ framing(struct http_head *head, enum http_status *ret_status,
 		return diag_fail(diag, ERR_SYNTAX, "RFC 9110 15.5.12",
 		    "header: content-length: is missing");
 	}
-	if (head->keep_alive && http_head_field(head, "host").ptr == NULL)
-		return diag_fail(diag, ERR_SYNTAX, "RFC 9112 3.2",
-		    "header: host: is missing");
+	err = host_check(head, diag);
+	if (err)
+		return err;
+	/* who speaks HTTP/1.0 knows of none: RFC 9110 10.1.1 */
+	value = http_head_field(head, "expect");
+	head->expect_continue = head->keep_alive &&
+	    same_word(value, "100-continue");
 	if (is_last(head))
 		head->keep_alive = false;
-	value = http_head_field(head, "expect");
-	head->expect_continue = same_word(value, "100-continue");
 	return ERR_OK;
 }
 
@@ -321,6 +386,33 @@ http_head_parse(struct bytes text, struct http_head *ret_head,
 	return ERR_OK;
 }
 
+bool
+http_type_is(struct bytes field, const char *type)
+{
+	struct bytes rest = field, said;
+
+	if (!cut(&rest, ';', &said))
+		said = field;
+	return same_word(trimmed(said), type);
+}
+
+void
+http_date(int64_t t, char ret_text[HTTP_DATE_SIZE])
+{
+	static const char days[] = "ThuFriSatSunMonTueWed";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	struct civil_time c = { 1970, 1, 1, 0, 0, 0 };
+
+	if (time_civil(t, &c) != ERR_OK)
+		t = 0;
+	(void)snprintf(ret_text, HTTP_DATE_SIZE,
+	    "%.3s, %02u %.3s %04u %02u:%02u:%02u GMT",
+	    days + t / 86400 % 7 * 3, (unsigned)c.day % 100,
+	    months + ((size_t)c.month - 1) * 3, (unsigned)c.year % 10000,
+	    (unsigned)c.hour % 100, (unsigned)c.minute % 100,
+	    (unsigned)c.second % 100);
+}
+
 const char *
 http_reason(enum http_status status)
 {
@@ -336,6 +428,7 @@ http_reason(enum http_status status)
 	case HTTP_CONFLICT: return "Conflict";
 	case HTTP_GONE: return "Gone";
 	case HTTP_LENGTH_REQUIRED: return "Length Required";
+	case HTTP_PRECONDITION_FAILED: return "Precondition Failed";
 	case HTTP_CONTENT_TOO_LARGE: return "Content Too Large";
 	case HTTP_UNSUPPORTED_TYPE: return "Unsupported Media Type";
 	case HTTP_UNPROCESSABLE: return "Unprocessable Content";

@@ -34,9 +34,14 @@ size_t	http_head_end(struct bytes text, size_t from);
  */
 MUST_USE enum err http_head_parse(struct bytes text,
     struct http_head *ret_head, enum http_status *ret_status, struct diag *);
+/* "host", "127.0.0.1:8443", "[::1]", or empty: RFC 9110 7.2. */
+bool	http_host_good(struct bytes);
 /* ptr NULL: none. */
 struct bytes http_head_field(const struct http_head *, const char *name);
 size_t	http_head_field_count(const struct http_head *, const char *name);
+/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110 5.6.7); 0 <= t <= TIME_MAX_S. */
+#define HTTP_DATE_SIZE	30
+void	http_date(int64_t t, char ret_text[HTTP_DATE_SIZE]);
 /* "Not Found" */
 const char *http_reason(enum http_status);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/http/server_internal.h"
 
 #define DRAIN_S	2	/* see peer_drain() */
@@ -316,6 +317,18 @@ peer_event(struct bufferevent *bev, short what, void *ctx)
 	}
 }
 
+/* RFC 9110 6.6.1 */
+static const char *
+date_now(struct http_server *server)
+{
+	int64_t now = time_now();
+
+	if (server->date_s != now || server->date[0] == '\0')
+		http_date(now, server->date);
+	server->date_s = now;
+	return server->date;
+}
+
 static void
 head_put(struct buf *b, struct peer *peer, uint64_t len)
 {
@@ -327,8 +340,9 @@ head_put(struct buf *b, struct peer *peer, uint64_t len)
 	if (r->status != HTTP_NOT_MODIFIED)
 		buf_printf(b, "Content-Type: %s\r\nContent-Length: %llu\r\n",
 		    r->type, (unsigned long long)len);
-	buf_printf(b, "Cache-Control: %s\r\n"
+	buf_printf(b, "Date: %s\r\nCache-Control: %s\r\n"
 	    "X-Content-Type-Options: nosniff\r\n%s%s\r\n",
+	    date_now(peer->server),
 	    r->file < 0 && r->status != HTTP_NOT_MODIFIED ? "no-store" :
 	    "no-cache", buf_text(&r->fields),
 	    peer->close ? "Connection: close\r\n" : "");

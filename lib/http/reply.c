@@ -1,6 +1,7 @@
 /* What handlers ask of a request, and what they reply, now or later. */
 #include <event2/bufferevent_ssl.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "lib/base/json_write.h"
 #include "lib/http/server_internal.h"
@@ -29,6 +30,39 @@ size_t
 http_field_count(const struct http_request *r, const char *name)
 {
 	return http_head_field_count(r->head, name);
+}
+
+void
+http_put_field_list(const struct http_request *r, const char *name,
+    struct buf *out)
+{
+	const struct http_header_field *field = r->head->fields;
+	size_t i, len = strlen(name);
+	bool more = false;
+
+	for (i = 0; i < r->head->field_count; i++, field++) {
+		if (field->name.len != len || strncasecmp(
+		    (const char *)field->name.ptr, name, len) != 0)
+			continue;
+		if (more)
+			buf_printf(out, ", ");
+		buf_put_bytes(out, field->value);
+		more = true;
+	}
+}
+
+struct bytes
+http_credentials(const struct http_request *r, const char *scheme)
+{
+	struct bytes said = http_field(r, "authorization");
+	size_t len = strlen(scheme);
+
+	if (said.len <= len || said.ptr[len] != ' ' ||
+	    strncasecmp((const char *)said.ptr, scheme, len) != 0)
+		return BYTES_NONE;
+	while (len < said.len && said.ptr[len] == ' ')
+		len++;
+	return bytes_of(said.ptr + len, said.len - len);
 }
 
 struct bytes

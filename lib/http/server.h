@@ -38,6 +38,7 @@ enum http_status {
 	HTTP_CONFLICT = 409,
 	HTTP_GONE = 410,
 	HTTP_LENGTH_REQUIRED = 411,
+	HTTP_PRECONDITION_FAILED = 412,
 	HTTP_CONTENT_TOO_LARGE = 413,
 	HTTP_UNSUPPORTED_TYPE = 415,
 	HTTP_UNPROCESSABLE = 422,
@@ -60,6 +61,16 @@ struct bytes http_query(const struct http_request *);
 struct bytes http_field(const struct http_request *, const char *name);
 /* How often it stands there: where two would let two readers differ. */
 size_t	http_field_count(const struct http_request *, const char *name);
+/* All of its lines as the one list that they are (RFC 9110 5.3), appended. */
+void	http_put_field_list(const struct http_request *, const char *name,
+	    struct buf *out);
+/* What follows the scheme in Authorization (RFC 9110 11.4); ptr NULL: there is
+ * none, or another scheme. */
+struct bytes http_credentials(const struct http_request *,
+	    const char *scheme);
+/* Is this the media type, whatever its case and parameters (RFC 9110
+ * 8.3.1)? */
+bool	http_type_is(struct bytes field, const char *type);
 struct bytes http_body(const struct http_request *);
 /* For a log, also when the reply comes later: the client's address, and method
  * with path, cut and not decoded; empty when these could not be read. */

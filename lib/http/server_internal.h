@@ -74,6 +74,9 @@ struct http_server {
 	struct event		*signals[2];
 	struct event		*tick, *hangup;	/* NULL: not asked for */
 	char			 address[HTTP_ADDRESS_SIZE];
+	/* of the last reply, as it has it */
+	int64_t			 date_s;
+	char			 date[HTTP_DATE_SIZE];
 	/* in the order in which they last began to owe us something */
 	struct peer_list	 peers;
 	unsigned		 peer_count;

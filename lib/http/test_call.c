@@ -1,4 +1,5 @@
-/* Replies that come later, files, other descriptors, the monitor's socket. */
+/* Replies that come later, files, other descriptors, the monitor's socket;
+ * what all replies have, and what handlers ask of fields. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -13,8 +14,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "lib/base/clock.h"
 #include "lib/http/server.h"
 
 #define PATIENCE_S	20
@@ -107,7 +110,22 @@ watched(void *ctx, struct http_request *r)
 	http_reply(r, HTTP_OK, "text/plain", &body);
 }
 
+static void
+fields(void *ctx, struct http_request *r)
+{
+	_cleanup_buf_ struct buf body = BUF_INIT;
+
+	(void)ctx;
+	buf_printf(&body, "[");
+	buf_put_bytes(&body, http_credentials(r, "Imprint"));
+	buf_printf(&body, "][");
+	http_put_field_list(r, "X-Note", &body);
+	buf_printf(&body, "]");
+	http_reply(r, HTTP_OK, "text/plain", &body);
+}
+
 static const struct http_route routes[] = {
+	{ "GET", "/fields", fields },
 	{ "GET", "/later", later },
 	{ "GET", "/file/*", file },
 	{ "GET", "/nothing", nothing },
@@ -319,6 +337,51 @@ test_monitor(void **state)
 	stop(&f);
 }
 
+/* RFC 9110 6.6.1 */
+static void
+test_date(void **state)
+{
+	static const char *const paths[] = { "/both", "/none", "/file/whole" };
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct fixture f = { 0 };
+	const char *date;
+	int64_t before;
+	struct tm tm;
+	size_t i;
+
+	(void)state;
+	start(&f, PATIENCE_S);
+	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		before = time_now();
+		date = strstr(heard(f.port, paths[i], &text), "\r\nDate: ");
+		assert_non_null(date);
+		memset(&tm, 0, sizeof(tm));
+		assert_non_null(strptime(date + 8,
+		    "%a, %d %b %Y %H:%M:%S GMT\r\n", &tm));
+		assert_in_range(timegm(&tm), before, time_now());
+	}
+	stop(&f);
+}
+
+static void
+test_fields(void **state)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT;
+	struct fixture f = { 0 };
+
+	(void)state;
+	start(&f, PATIENCE_S);
+	/* the rest of the request's line becomes a field */
+	assert_non_null(strstr(heard(f.port, "/fields HTTP/1.1\r\n"
+	    "X-Note: 1\r\nAuthorization: imPRINT  abc=\r\n"
+	    "x-note: 2, 3\r\nEnd:", &text), "[abc=][1, 2, 3]"));
+	assert_non_null(strstr(heard(f.port, "/fields HTTP/1.1\r\n"
+	    "Authorization: Imprinted abc\r\nEnd:", &text), "[][]"));
+	assert_non_null(strstr(heard(f.port, "/fields HTTP/1.1\r\n"
+	    "Authorization: Imprint\r\nEnd:", &text), "[][]"));
+	stop(&f);
+}
+
 int
 main(void)
 {
@@ -327,6 +390,8 @@ main(void)
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_files),
 		cmocka_unit_test(test_monitor),
+		cmocka_unit_test(test_date),
+		cmocka_unit_test(test_fields),
 	};
 
 	(void)signal(SIGPIPE, SIG_IGN);

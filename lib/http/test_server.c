@@ -292,6 +292,8 @@ test_refused(void **state)
 			"Allow: GET, HEAD, POST\r\n" },
 		{ "GET /silent HTTP/1.1\r\nHost: a\r\nConnection: close"
 			"\r\n\r\n", "HTTP/1.1 500 " },
+		{ "GET /hello HTTP/1.1\r\nHost: a b\r\n\r\n",
+			"HTTP/1.1 400 " },
 		{ "\x16\x03\x01 hello?\r\n\r\n", "HTTP/1.1 400 " },
 		{ "POST /hello HTTP/1.1\r\nHost: a\r\nContent-Length: 1001"
 			"\r\n\r\nabc", "HTTP/1.1 413 " },
@@ -377,6 +379,16 @@ test_continue(void **state)
 	say(fd, "abc");
 	assert_non_null(strstr(hear(fd, "hello abc", &heard),
 	    "\r\n\r\nHTTP/1.1 200 "));
+	(void)close(fd);
+	/* RFC 9110 10.1.1: HTTP/1.0 has none */
+	fd = dial(&f);
+	buf_clear(&heard);
+	say(fd, "POST /hello HTTP/1.0\r\nContent-Length: 3\r\n"
+	    "Expect: 100-continue\r\n\r\n");
+	(void)usleep(100000);
+	say(fd, "abc");
+	assert_int_equal(strncmp(hear(fd, NULL, &heard), "HTTP/1.1 200 ",
+	    13), 0);
 	(void)close(fd);
 	stop(&f);
 }

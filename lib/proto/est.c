@@ -49,18 +49,6 @@ est_path(struct bytes path, char ret_label[EST_LABEL_MAX + 1])
 	return operation_of(path);
 }
 
-bool
-est_type_is(struct bytes field, const char *type)
-{
-	size_t len = strlen(type);
-
-	if (field.len < len ||
-	    strncasecmp((const char *)field.ptr, type, len) != 0)
-		return false;
-	return field.len == len || field.ptr[len] == ';' ||
-	    field.ptr[len] == ' ' || field.ptr[len] == '\t';
-}
-
 static enum err
 armour_get(struct bytes body, struct buf *out, struct diag *diag)
 {

@@ -41,10 +41,6 @@ enum est_operation {
 enum est_operation est_path(struct bytes path,
     char ret_label[EST_LABEL_MAX + 1]);
 
-/* Is this the media type, whatever its case and parameters (RFC 9110
- * 8.3.1)? */
-bool	est_type_is(struct bytes field, const char *type);
-
 /* The DER in the body of a request, appended. ERR_SYNTAX; ERR_LIMIT. */
 MUST_USE enum err est_get_request(struct bytes body, struct buf *out,
     struct diag *);

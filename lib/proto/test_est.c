@@ -55,23 +55,6 @@ test_no_paths(void **state)
 }
 
 static void
-test_types(void **state)
-{
-	(void)state;
-	assert_true(est_type_is(bytes_text("application/pkcs10"),
-	    EST_TYPE_CSR));
-	assert_true(est_type_is(bytes_text("Application/PKCS10;x=y"),
-	    EST_TYPE_CSR));
-	assert_true(est_type_is(bytes_text("application/pkcs10 ; x=y"),
-	    EST_TYPE_CSR));
-	assert_false(est_type_is(bytes_text("application/pkcs100"),
-	    EST_TYPE_CSR));
-	assert_false(est_type_is(bytes_text("application/pkcs"),
-	    EST_TYPE_CSR));
-	assert_false(est_type_is(BYTES_NONE, EST_TYPE_CSR));
-}
-
-static void
 body_is(const char *body)
 {
 	static const uint8_t der[] = { 0x30, 0x03, 0x02, 0x01, 0x07 };
@@ -186,7 +169,6 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_paths),
 		cmocka_unit_test(test_no_paths),
-		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_bodies),
 		cmocka_unit_test(test_bad_bodies),
 		cmocka_unit_test(test_certificates),

@@ -19,7 +19,7 @@ import reader
 from conftest import BIN, SANITIZER
 
 NAME = "est.example.net"
-PATIENCE_S = 30
+PATIENCE_S = 60
 # to look for leaks is to open files and processes, which neither a front nor
 # an authority can
 NO_LEAKS = "detect_leaks=0"

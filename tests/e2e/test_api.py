@@ -384,7 +384,7 @@ def test_queries_refused(server, admin):
         else:
             assert problem(answer, 403)["reason"] == "signature"
     for text in ["", "Imprint", "Imprint ", "Imprint ?", "Basic eDp5",
-                 "imprint " + fields[0][1][8:], "Imprint " + "A" * 4000,
+                 "Imprinted" + fields[0][1][7:], "Imprint " + "A" * 4000,
                  fields[0][1] + "="]:
         got = problem(server.ask("GET", "/v1/stations", None, None,
                                  [("Authorization", text)]), 401)
@@ -393,6 +393,9 @@ def test_queries_refused(server, admin):
     for signed, code in (("GET", 200), ("HEAD", 403)):
         assert server.ask("HEAD", target, None, None, admin.fields(
             signed, target))[::2] == (code, b"")
+    # the scheme in any case: RFC 9110 11.1
+    assert server.ask("GET", "/v1/stations", None, None, [
+        ("Authorization", "imPRINT  " + fields[0][1][8:])])[0] == 200
     problem(server.ask("GET", "/v1/stations"), 401)
     assert server.ask("GET", "/v1/stations", None, None,
                       fields * 2)[0] == 400

@@ -88,6 +88,9 @@ def is_full(server, admin, devices):
         request, _ = one.with_keys(ENROL)
         for _ in range(2):
             assert told(post(server, one, request)) == FULL
+        # what it has shown cannot be recorded, and it is not told otherwise
+        assert told(server.ask("GET", "/.well-known/est/cacerts", None,
+                               server.context(one))) == FULL
     wait_for(lambda: server.monitor("/readyz")[0] == 503)
     assert server.figures()["disk_full"] == 1
     is_read(server, admin)

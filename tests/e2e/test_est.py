@@ -1,6 +1,7 @@
 """EST (RFC 7030) with clients that are not ours: strongSwan's pki, curl with
 openssl, python3-cryptography."""
 import base64
+import contextlib
 import datetime
 import hashlib
 import http.client
@@ -810,7 +811,7 @@ def test_copied(made, tmp_path, question):
         holder = Holder(tmp_path, mine, key)
         assert server.ask("GET", EST + question, None,
                           server.context(holder))[0] == 200
-        wait_for(lambda: server.text().count("log=2 index=1") == 2)
+        assert server.text().count("log=2 index=1") == 2
         for body in (thief, base64.b64encode(request_of(new_key()))):
             refused(ask(server, "simpleenroll", body, device), 403,
                     "consumed")
@@ -829,24 +830,38 @@ def test_copied(made, tmp_path, question):
 
 
 def test_shown_on_and_on(made, tmp_path):
-    """One who shows a certificate again and again takes nobody's place while
-    the authority is slow."""
+    """Who shows a certificate to cacerts is told that it was taken note of, or
+    to come back. One who shows it again and again takes nobody's place while
+    the authority is slow; who shows none need not wait."""
     eco = made.copy(tmp_path / "eco")
     device, other = devices_of(eco, 2)
     with Server(eco, fronts=1) as server:
         authority, = server.role("authority")
         os.kill(authority, signal.SIGSTOP)
-        for _ in range(6):
-            with server.client(server.context(device)) as client:
-                for _ in range(50):
-                    assert exchange(client, "GET", EST + "cacerts")[0] == 200
-        with server.client(server.context(other)) as client:
-            client.request("POST", EST + "simpleenroll",
-                           base64.b64encode(request_of(new_key())),
-                           {"Content-Type": "application/pkcs10"})
-            time.sleep(1)       # it is passed on, or refused
+        with contextlib.ExitStack() as stack:
+            first, second, third = [
+                stack.enter_context(server.client(server.context(one)))
+                for one in (device, other, other)]
+            first.request("GET", EST + "cacerts")
+            time.sleep(1)       # it is passed on
+            for _ in range(4):
+                with server.client(server.context(device)) as client:
+                    for _ in range(50):
+                        answer = exchange(client, "GET", EST + "cacerts")
+                        refused(answer, 503, "busy")
+                        assert int(answer[1]["Retry-After"]) > 0
+            assert server.ask("GET", EST + "cacerts")[0] == 200
+            second.request("GET", EST + "cacerts")
+            third.request("POST", EST + "simpleenroll",
+                          base64.b64encode(request_of(new_key())),
+                          {"Content-Type": "application/pkcs10"})
+            time.sleep(1)       # they are passed on, or refused
             os.kill(authority, signal.SIGCONT)
-            assert client.getresponse().status == 200
+            for client in first, second, third:
+                answer = client.getresponse()
+                assert (answer.status, bool(answer.read())) == (200, True)
+            for _ in range(50):
+                assert exchange(first, "GET", EST + "cacerts")[0] == 200
 
 
 def test_attempts(made, tmp_path):

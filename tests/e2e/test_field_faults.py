@@ -375,13 +375,13 @@ def at_once(field, server, asked):
             zip(field.devices, asked)]))
 
 
-def steps(factory, shared, path):
-    """How often the authority calls the system for all of them."""
+def steps(factory, shared, path, role, count):
+    """How often a role calls the system for so many devices at once."""
     field = Field(factory, path / "eco")
-    asked = [one.with_keys(ENROL) for one in field.devices]
-    with Server(field.eco, env=shared.env) as server:
+    asked = [one.with_keys(ENROL) for one in field.devices[:count]]
+    with Server(field.eco, fronts=1, env=shared.env) as server:
         assert server.ask("GET", "/healthz")[0] == 200
-        shared.kill(AUTHORITY, 0, 0)
+        shared.kill(role, 0, 0)
         assert None not in at_once(field, server, asked)
         return shared.counted()[1]
 
@@ -389,9 +389,9 @@ def steps(factory, shared, path):
 def test_authority_dies(factory, shared, tmp_path):
     """The same; what was told before is so afterwards."""
     # those that come in larger turns take fewer
-    count = steps(factory, shared, tmp_path) // 2
-    died = 0
-    for at in sample(count, 5):
+    count = steps(factory, shared, tmp_path, AUTHORITY, DEVICES) // 2
+    died, points = 0, sample(count, 5)
+    for at in points:
         field = Field(factory, tmp_path / f"at-{at}")
         asked = [one.with_keys(ENROL) for one in field.devices]
         with Server(field.eco, env=shared.env) as server:
@@ -409,7 +409,33 @@ def test_authority_dies(factory, shared, tmp_path):
                     Issued(field.root, before).octets == \
                     Issued(field.root, after).octets
         field.eco.imprint("log", "verify")
-    assert died >= 3
+    assert 5 * died >= 3 * len(points)
+
+
+def test_front_dies(factory, shared, tmp_path):
+    """At each call to the system that it makes for a few devices, which ask
+    until they are told; what was told is so afterwards."""
+    count = steps(factory, shared, tmp_path, FRONT, 4)
+    died, points = 0, sample(count, 5)
+    for at in points:
+        field = Field(factory, tmp_path / f"at-{at}")
+        field.devices = field.devices[:4]
+        asked = [one.with_keys(ENROL) for one in field.devices]
+        with Server(field.eco, fronts=1, env=shared.env) as server:
+            assert server.ask("GET", "/healthz")[0] == 200
+            shared.kill(FRONT, at, 1)
+            told_before = at_once(field, server, asked)
+            died += shared.counted()[0] < 1
+            shared.kill(0, 0, 0)
+            late = [enrol_until(server, holder, request, threading.Event())
+                    for holder, (request, _) in zip(field.devices, asked)]
+            check_once(field, server, asked, late)
+            for before, after in zip(told_before, late):
+                assert before is None or \
+                    Issued(field.root, before).octets == \
+                    Issued(field.root, after).octets
+        field.eco.imprint("log", "verify")
+    assert 5 * died >= 4 * len(points), (died, len(points))
 
 
 def test_certificates_change(field):

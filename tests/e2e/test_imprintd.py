@@ -1,9 +1,11 @@
 """imprintd: its processes, what each can and cannot do, and their ends."""
 import concurrent.futures
 import contextlib
+import email.utils
 import http.client
 import json
 import os
+import pwd
 import pwd
 import re
 import shutil
@@ -145,8 +147,57 @@ def test_published_unchanged(server):
                 client, "GET", "/pub/polled.crl",
                 fields=[("If-None-Match", named)])
             assert (status, body) == (200, b"two") and fields["ETag"] != tag
-    problem(server.ask("GET", "/pub/none",
-                       fields=[("If-None-Match", "*")]), 404)
+        tag = fields["ETag"]
+
+        def status(*fields):
+            return exchange(client, "GET", "/pub/polled.crl",
+                            fields=fields)[0]
+
+        # several lines are one list: RFC 9110 5.3
+        assert status(("If-None-Match", '"x"'), ("If-None-Match", tag)) == 304
+        # RFC 9110 13.1.1, 13.2.2: strong, and before If-None-Match
+        for named in (tag, f'"x", {tag}', "*", f"W/{tag}, {tag}"):
+            assert status(("If-Match", named)) == 200
+            assert status(("If-Match", named), ("If-None-Match", tag)) == 304
+        assert status(("If-Match", '"x"'), ("If-Match", tag)) == 200
+        for named in ('"x"', f"W/{tag}", tag[:-1]):
+            assert status(("If-Match", named)) == 412
+            assert status(("If-Match", named), ("If-None-Match", tag)) == 412
+        assert status(("If-Match", '"x", ' * 200 + tag)) == 431
+    for field in ("If-None-Match", "If-Match"):
+        problem(server.ask("GET", "/pub/none", fields=[(field, "*")]), 404)
+
+
+def test_raw(server):
+    """What only octets can say."""
+    for head, start in (
+            (b"GET /healthz HTTP/1.1\r\nHost: a b\r\n", b"HTTP/1.1 400 "),
+            (b"GET /healthz HTTP/1.1\r\nHost: [::1]:8\r\n",
+             b"HTTP/1.1 200 "),
+            # RFC 9110 10.1.1
+            (b"POST /v1/requests HTTP/1.0\r\nExpect: 100-continue\r\n"
+             b"Content-Length: 1\r\n", b"HTTP/1.1 415 "),
+            (b"POST /v1/requests HTTP/1.1\r\nHost: a\r\n"
+             b"Expect: 100-continue\r\nContent-Length: 1\r\n",
+             b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 415 ")):
+        with server.dial() as tls:
+            tls.sendall(head + b"Connection: close\r\n\r\n")
+            time.sleep(0.2)
+            if head.startswith(b"POST"):
+                tls.sendall(b"x")
+            with tls.makefile("rb") as file:
+                answer = file.read()
+        assert answer.startswith(start), answer
+        # RFC 9110 6.6.1
+        date = re.search(rb"\r\nDate: ([^\r]+)\r\n", answer).group(1)
+        sent = email.utils.parsedate_to_datetime(date.decode())
+        assert abs(sent.timestamp() - time.time()) < 60
+        assert date.endswith(b" GMT") and len(date) == 29
+    # RFC 9110 8.3.1
+    for kind in ("Application/Imprint-Request+COSE",
+                 "application/imprint-request+cose ; x=y"):
+        problem(server.ask("POST", "/v1/requests", b"x",
+                           fields=[("Content-Type", kind)]), 400)
 
 
 def test_not_published(server):
@@ -306,6 +357,7 @@ def test_ticket_keys(issued, tmp_path):
 
 def test_bad_requests(server, device):
     problem(server.identity(b"x", device, kind="application/cbor"), 415)
+    problem(server.identity(b"x", device, kind=REQUEST.upper() + ";x=y"), 400)
     problem(server.identity(b"", device), 400)
     said = problem(server.identity(b"x" * 65537, device), 413)
     assert (said["reason"], said["title"]) == ("limit", "Content Too Large")
@@ -648,6 +700,10 @@ def test_config(issued, tmp_path):
     good = GOOD.format(home=issued.home, passphrase=issued.passphrase)
     assert "1 fronts of 64 connections, publish not served" in \
         check(good).out
+    assert run(BIN / "imprintd", "check", "--json", "--config", path).json == {
+        "home": str(issued.home), "ecosystem": "default",
+        "listen": "127.0.0.1:0", "name": "est.example.net", "monitor": None,
+        "fronts": 1, "connections": 64, "publish": False, "estLinking": False}
     for line, at in (("colour: red", 8), ("fronts: 0", 5), ("fronts: x", 5),
                      ("fronts: 65", 5), ("connections: 0", 6),
                      ("publish: maybe", 7), ("listen: []", 3),
@@ -685,12 +741,12 @@ def test_config_serves(issued, tmp_path):
     path = tmp_path / "imprintd.yaml"
     path.write_text(GOOD.format(home=other.home,
                                 passphrase=other.passphrase))
-    process = subprocess.Popen([BIN / "imprintd", "serve", "--config", path],
-                               stdout=subprocess.PIPE)
-    line = process.stdout.readline().decode()
-    assert line.startswith("listening on https://127.0.0.1:")
+    process = subprocess.Popen([BIN / "imprintd", "serve", "--json",
+                                "--config", path], stdout=subprocess.PIPE)
+    said = json.loads(process.stdout.readline())
+    assert set(said) == {"listening"}
     server = Server(other)
-    server.port = int(line.rsplit(":", 1)[1])
+    server.port = int(said["listening"].removeprefix("https://127.0.0.1:"))
     problem(server.ask("GET", "/pub/trust.pem"), 404)
     process.terminate()
     assert process.communicate(timeout=PATIENCE_S)[0] == b""
@@ -720,6 +776,46 @@ def test_users(issued, tmp_path):
             users_serve(server)
     finally:
         os.umask(old)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can change users")
+def test_root_in_anothers(issued, tmp_path):
+    """What root made there the authority's user could not use, and its server
+    would stay down: root is told so, before anything is made."""
+    other = issued.copy(tmp_path / "eco")
+    config = tmp_path / "imprintd.yaml"
+    users = "users: {authority: daemon, front: nobody}\n"
+    config.write_text(GOOD.format(home=other.home,
+                                  passphrase=other.passphrase) + users)
+
+    def check(code):
+        return run(BIN / "imprintd", "check", "--config", config,
+                   code=code).err
+
+    def owned():
+        subprocess.run(["chown", "-R", "daemon", other.home], check=True)
+
+    for name in (".", "keystore", "registry.db", "publish"):
+        owned()
+        check(0)
+        os.chown(other.dir / name, 0, 0)
+        assert "belongs to user root, not to daemon" in check(5)
+    owned()
+    for argv in (("publish",), ("revoke", 1), ("document-signer", "renew"),
+                 ("order", "run", 1), ("clock", "accept"),
+                 ("epoch", "begin", "--reason", "x"),
+                 ("anchor", "set", other.root / "anchor"),
+                 ("--ecosystem", "more", "init", "--publish-url",
+                  "http://pki.example/more")):
+        refused = other.imprint(*argv, code=5)
+        assert "belongs to user daemon, not to root" in refused.err, argv
+        assert "run this as that user" in refused.err
+    assert {path.stat().st_uid for path in other.home.rglob("*")} == \
+        {pwd.getpwnam("daemon").pw_uid}
+    assert not (other.home / "ecosystems/more").exists()
+    other.imprint("order", "list")      # to look is for root, too
+    config.write_text(config.read_text().replace(users, ""))
+    assert "say that user" in check(5)
 
 
 def unit_umask():

@@ -461,6 +461,9 @@ def test_tokens(line):
             assert headers["WWW-Authenticate"] == "Bearer"
         assert f.ask("POST", "/v1/reserve", json.dumps(GOOD), {
             "Authorization": f"Basic {token}"})[0] == 401
+        status, headers, _ = f.ask("GET", "/v1/query?serial=A", headers={
+            "Authorization": f"bearer {token}"})
+        assert status == 404 and headers["Date"].endswith(" GMT")
         assert f.reserve("A")["code"] == 0
         # while it serves
         new = line.station("fixture", "add", "late").out.strip()

@@ -76,6 +76,28 @@ def test_certificates_end(eco, tmp_path):
         assert ("manufacturer", "other") not in ends(server)
 
 
+def test_certificates_end_many(stocked, tmp_path):
+    """The sixteen that end first; of a name that was renewed the new one
+    counts, so the one that was not is among them."""
+    eco = stocked.copy(tmp_path / "eco")
+    names = [f"svc{i:02}" for i in range(1, 18)]
+    with Server(eco, fronts=1) as server:
+        wait_for(lambda: server.monitor("/readyz")[0] == 200)
+        for step, name in enumerate(names + names[:16]):
+            if step == 17:
+                time.sleep(1.1)     # ends are in seconds
+            out = tmp_path / str(step)
+            out.mkdir()
+            eco.imprint("service", "add", name, "--dns", "localhost",
+                        "--out", out)
+        last = expected(eco)
+        ordered = sorted((last[f"service.{name}"], name) for name in names)
+        assert ordered[0][1] == "svc17"
+        assert {(name, end) for (kind, name), end in ends(server).items()
+                if kind == "service"} == {
+                    (name, end) for end, name in ordered[:16]}
+
+
 def test_days_left(eco):
     """As doctor reckons it, and from the same statvfs(2)."""
     with Server(eco, fronts=1) as server:

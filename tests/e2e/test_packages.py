@@ -173,6 +173,20 @@ def test_units_shipped():
         for path in (ROOT / "examples/systemd").iterdir())
 
 
+@pytest.mark.skipif(shutil.which("systemctl") is None,
+                    reason="systemctl is not installed")
+@pytest.mark.parametrize("unit", [
+    "imprintd.service", "imprint-device.service", "imprint-station.service",
+    "imprint-verify.service", "imprint-station-sync.timer"])
+def test_units_enabled(unit, tmp_path):
+    """What the documents say to enable comes again after a reboot."""
+    units = tmp_path / "usr/lib/systemd/system"
+    shutil.copytree(ROOT / "examples/systemd", units)
+    run("systemctl", f"--root={tmp_path}", "enable", unit)
+    wants = (tmp_path / "etc/systemd/system").glob("*.wants")
+    assert [path.name for one in wants for path in one.iterdir()] == [unit]
+
+
 def test_alerts_named(issued, tmp_path):
     """Whatever a rule asks for, imprintd tells."""
     eco = issued.copy(tmp_path / "eco")

@@ -25,18 +25,6 @@ refuse(struct http_request *r, enum http_status status, const char *what)
 	http_reply(r, status, HTTP_JSON, &body);
 }
 
-/* A web page that a person here looks at could send any other type unasked. */
-static bool
-is_json(struct bytes type)
-{
-	struct bytes want = bytes_text(HTTP_JSON);
-
-	return type.len >= want.len &&
-	    memcmp(type.ptr, want.ptr, want.len) == 0 &&
-	    (type.len == want.len || type.ptr[want.len] == ';' ||
-	    type.ptr[want.len] == ' ');
-}
-
 /* false: it was refused, nothing could be decided. */
 static bool
 decide(struct gate *gate, struct http_request *r, struct question *q,
@@ -61,7 +49,9 @@ verify_handle(void *ctx, struct http_request *r)
 	struct question q;
 	enum err err;
 
-	if (!is_json(http_field(r, "content-type"))) {
+	/* a web page that a person here looks at could send any other type
+	 * unasked */
+	if (!http_type_is(http_field(r, "content-type"), HTTP_JSON)) {
 		refuse(r, HTTP_UNSUPPORTED_TYPE,
 		    "header: content-type: send " HTTP_JSON);
 		return;

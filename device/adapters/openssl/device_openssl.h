@@ -65,7 +65,9 @@ struct imprint_tls_request {
 	 * or an address */
 	const char		*name;
 	int64_t			 now;	/* for the server's chain */
-	unsigned		 timeout_s;	/* of each wait */
+	/* of each wait; four of it for all but the bodies, which may take a
+	 * second more for each KB */
+	unsigned		 timeout_s;
 	const char		*method;
 	const char		*object;	/* path after "/", plain */
 	/* or, not NULL, all of it as it is sent: "/v1/orders?limit=10" */
@@ -82,7 +84,8 @@ enum imprint_tls_outcome {
 	IMPRINT_TLS_SERVER_DENIED = 3,	/* we refuse the server's certificate;
 					 * nothing was sent */
 	IMPRINT_TLS_DEVICE_DENIED = 4,	/* the server refuses us in TLS */
-	IMPRINT_TLS_BAD_ANSWER = 5	/* not HTTP, or too large */
+	IMPRINT_TLS_BAD_ANSWER = 5	/* not HTTP, or not whole, too large,
+					 * put off without end */
 };
 
 struct imprint_tls_answer {

@@ -30,6 +30,11 @@ struct service {
 	int		 max_version;		/* 0: TLS 1.3 */
 	bool		 distrusts;		/* refuses every client */
 	bool		 silent;
+	/* after the answer, again and again with a pause before it */
+	const char	*piece;
+	unsigned	 times, pause_ms;
+	bool		 cut;			/* no closure alert */
+	unsigned	 timeout_s;		/* the client's; 0: 20 */
 };
 
 static struct imprint_bytes package;
@@ -105,6 +110,20 @@ client_refuse(int good, X509_STORE_CTX *ctx)
 	return 0;
 }
 
+static void
+pieces_send(SSL *ssl, const struct service *s)
+{
+	unsigned i;
+	size_t n;
+
+	(void)SSL_write_ex(ssl, s->answer, strlen(s->answer), &n);
+	for (i = 0; i < s->times; i++) {
+		(void)usleep(s->pause_ms * 1000);
+		if (SSL_write_ex(ssl, s->piece, strlen(s->piece), &n) != 1)
+			_exit(3);
+	}
+}
+
 /* One connection; exit status 0: a request with a body came. */
 static void
 serve(int listener, const struct service *s)
@@ -147,8 +166,9 @@ serve(int listener, const struct service *s)
 	if (strncmp(request, "POST /a%20photo HTTP/1.1\r\n", 26) != 0 ||
 	    strstr(request, "\r\nContent-Length: 12\r\n") == NULL)
 		_exit(2);
-	(void)SSL_write_ex(ssl, s->answer, strlen(s->answer), &n);
-	(void)SSL_shutdown(ssl);
+	pieces_send(ssl, s);
+	if (!s->cut)
+		(void)SSL_shutdown(ssl);
 	_exit(0);
 }
 
@@ -179,7 +199,7 @@ meet(const struct service *s, struct imprint_tls_answer *answer,
 	struct imprint_device_report report;
 	struct imprint_tls_request request = {
 		.identity = &identity, .host = "127.0.0.1", .name = NAME,
-		.now = NOW, .timeout_s = s->silent ? 1 : 20,
+		.now = NOW, .timeout_s = s->timeout_s > 0 ? s->timeout_s : 20,
 		.method = "POST", .object = "a photo",
 		.content_type = "application/eat+cwt",
 		.body = { body, sizeof(body) - 1 }
@@ -310,6 +330,7 @@ what_the_service_does_is_told(void **state)
 		s.answer = table[i].answer;
 		s.distrusts = table[i].distrusts;
 		s.silent = table[i].silent;
+		s.timeout_s = s.silent ? 1 : 0;
 		s.max_version = table[i].old ? TLS1_2_VERSION : 0;
 		(void)meet(&s, &answer, buffer, sizeof(buffer));
 		if (answer.outcome != table[i].outcome)
@@ -323,12 +344,94 @@ what_the_service_does_is_told(void **state)
 	free(name);
 }
 
+#define NOTE	"HTTP/1.1 100 Continue\r\n\r\n"
+
+/* What is slow is waited for while it comes on; the rest has an end. */
+static void
+no_service_keeps_it_for_ever(void **state)
+{
+	static const struct {
+		const char			*answer, *piece;
+		unsigned			 times, pause_ms, timeout_s;
+		enum imprint_tls_outcome	 outcome;
+		size_t				 body;
+	} table[] = {
+		{ "", NOTE, 5000, 10, 20, IMPRINT_TLS_BAD_ANSWER, 0 },
+		{ NOTE NOTE NOTE NOTE NOTE NOTE NOTE NOTE ANSWER, "", 0, 0,
+		    20, IMPRINT_TLS_ANSWERED, 5 },
+		{ "HTTP/1.1 200 OK\r\nX: ", "x", 1000, 200, 1,
+		    IMPRINT_TLS_UNREACHABLE, 0 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n", "x",
+		    900, 200, 1, IMPRINT_TLS_UNREACHABLE, 0 },
+		{ "HTTP/1.1 200 OK\r\n\r\nto the", " end", 2, 1500, 1,
+		    IMPRINT_TLS_UNREACHABLE, 0 },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 18000\r\n\r\n", NULL,
+		    18, 500, 2, IMPRINT_TLS_ANSWERED, 18000 }
+	};
+	static uint8_t buffer[20000];
+	struct imprint_tls_answer answer;
+	char *name, *outcome, piece[1001];
+	struct service s;
+	size_t i;
+
+	(void)state;
+	memset(piece, 'x', sizeof(piece) - 1);
+	piece[sizeof(piece) - 1] = '\0';
+	assert_true(service_read(0, &name, &outcome, &s));
+	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		s.answer = table[i].answer;
+		s.piece = table[i].piece != NULL ? table[i].piece : piece;
+		s.times = table[i].times;
+		s.pause_ms = table[i].pause_ms;
+		s.timeout_s = table[i].timeout_s;
+		/* 3: it was left before it had said all */
+		assert_int_equal(meet(&s, &answer, buffer, sizeof(buffer)),
+		    table[i].outcome == IMPRINT_TLS_ANSWERED ? 0 : 3);
+		if (answer.outcome != table[i].outcome)
+			fail_msg("%zu: outcome %d: %s", i, answer.outcome,
+			    answer.reason);
+		assert_int_equal(answer.body.len, table[i].body);
+	}
+	free(name);
+}
+
+#define CHUNKS	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+/* RFC 9112 9.8: only the alert tells the end from a cut. */
+static void
+a_cut_answer_is_none(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 200 OK\r\n\r\nto the en",
+		"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello",
+		CHUNKS "2\r\nhe\r\n"
+	};
+	struct imprint_tls_answer answer;
+	char *name, *outcome;
+	uint8_t buffer[96];
+	struct service s;
+	size_t i;
+
+	(void)state;
+	assert_true(service_read(0, &name, &outcome, &s));
+	s.cut = true;
+	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		s.answer = answers[i];
+		assert_int_equal(meet(&s, &answer, buffer, sizeof(buffer)), 0);
+		assert_int_equal(answer.outcome, IMPRINT_TLS_UNREACHABLE);
+		assert_int_equal(answer.body.len, 0);
+	}
+	free(name);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_a_proven_service_is_asked),
-		cmocka_unit_test(what_the_service_does_is_told)
+		cmocka_unit_test(what_the_service_does_is_told),
+		cmocka_unit_test(no_service_keeps_it_for_ever),
+		cmocka_unit_test(a_cut_answer_is_none)
 	};
 
 	return cmocka_run_group_tests(tests, vectors_open, vectors_close);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <openssl/ssl.h>
@@ -15,6 +16,9 @@
 
 #define OID_SERVER_AUTH	"1.3.6.1.5.5.7.3.1"
 #define HEAD_MAX	4096
+#define WAITS		4	/* whole time-outs, for all but the bodies */
+#define RATE_MIN	1024	/* octets of them a second, on the whole */
+#define NOTES_MAX	8	/* answers of 1xx before the one */
 
 /* One question on its way. */
 struct ask {
@@ -27,6 +31,8 @@ struct ask {
 	int					 fd;
 	uint8_t					*buffer;
 	size_t					 size, len;
+	unsigned				 notes;
+	int64_t					 begun_s;
 };
 
 /* For "return outcome(...)". */
@@ -254,13 +260,66 @@ alert_is_refusal(int reason)
 	}
 }
 
+static int64_t
+seconds_now(void)
+{
+	struct timespec now = { 0 };
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/*
+ * Before each read and write of the connection: none is begun when the time
+ * for the question is over, whatever keeps it going, an octet now and then or
+ * messages of TLS.
+ */
+static long
+in_time(BIO *bio, int what, const char *text, size_t len, int argi,
+    long argl, int result, size_t *processed)
+{
+	const struct ask *a = BIO_get_app_data(bio);
+	size_t octets = a->request->body.len + a->len;
+
+	(void)text;
+	(void)len;
+	(void)argi;
+	(void)argl;
+	(void)processed;
+	if ((what & BIO_CB_RETURN) != 0)
+		return result;
+	if ((what != BIO_CB_READ && what != BIO_CB_WRITE) || seconds_now() -
+	    a->begun_s <= (int64_t)a->request->timeout_s * WAITS +
+	    (int64_t)(octets / RATE_MIN))
+		return 1;
+	BIO_clear_retry_flags(bio);
+	errno = ETIMEDOUT;
+	return -1;
+}
+
+static bool
+connection_bind(struct ask *a)
+{
+	BIO *bio;
+
+	a->begun_s = seconds_now();
+	if (SSL_set_fd(a->ssl, a->fd) != 1)
+		return false;
+	bio = SSL_get_rbio(a->ssl);	/* and wbio */
+	if (BIO_set_app_data(bio, a) != 1)
+		return false;
+	BIO_set_callback_ex(bio, in_time);
+	return true;
+}
+
 /* What ended the connection: an alert of theirs, or the network. */
 static bool
 broken(struct ask *a, int result, const char *when)
 {
 	int error = SSL_get_error(a->ssl, result);
 	int reason = ERR_GET_REASON(ERR_peek_last_error());
-	bool timed_out = errno == EAGAIN || errno == EWOULDBLOCK;
+	bool timed_out = errno == EAGAIN || errno == EWOULDBLOCK ||
+	    errno == ETIMEDOUT;
 
 	if (error == SSL_ERROR_SSL && alert_is_refusal(reason))
 		return outcome(a, IMPRINT_TLS_DEVICE_DENIED,
@@ -306,8 +365,7 @@ handshake(struct ask *a)
 	int result;
 
 	a->ssl = SSL_new(a->ctx);
-	if (a->ssl == NULL || SSL_set_fd(a->ssl, a->fd) != 1 ||
-	    !server_name_send(a))
+	if (a->ssl == NULL || !connection_bind(a) || !server_name_send(a))
 		return outcome(a, IMPRINT_TLS_FAILED, "TLS: %s",
 		    library_reason());
 	ERR_clear_error();
@@ -392,7 +450,7 @@ bad_answer(struct ask *a, const char *what)
 }
 
 /* Is the answer there? What was told on the way (RFC 9110 15.2) is passed
- * over. */
+ * over, though not without end. */
 static enum adapter_http
 answer_look(struct ask *a, struct adapter_answer *h)
 {
@@ -400,13 +458,16 @@ answer_look(struct ask *a, struct adapter_answer *h)
 	size_t len = 0;
 
 	while ((state = adapter_http_head(a->buffer, a->len, h)) ==
-	    ADAPTER_HTTP_WHOLE && h->status < 200) {
+	    ADAPTER_HTTP_WHOLE && h->status < 200 &&
+	    a->notes++ < NOTES_MAX) {
 		a->len -= h->start;
 		memmove(a->buffer, a->buffer + h->start, a->len);
 		h->status = 0;
 	}
 	if (state != ADAPTER_HTTP_WHOLE)
 		return state;
+	if (h->status < 200)
+		return ADAPTER_HTTP_BAD;
 	if (h->chunked)
 		return adapter_http_chunks(a->buffer + h->start,
 		    a->len - h->start, false, &len);
@@ -414,7 +475,7 @@ answer_look(struct ask *a, struct adapter_answer *h)
 	    ADAPTER_HTTP_WHOLE : ADAPTER_HTTP_MORE;
 }
 
-/* ended: the connection was, so that there is no more of it. */
+/* ended: the service ended the connection, so that there is no more of it. */
 static bool
 answer_take(struct ask *a, const struct adapter_answer *h, bool ended)
 {
@@ -457,9 +518,14 @@ answer_read(struct ask *a)
 			a->len += n;
 		else if (head.status == 0)
 			return broken(a, result, "waiting for the answer");
-		else
+		else if (SSL_get_error(a->ssl, result) ==
+		    SSL_ERROR_ZERO_RETURN)
 			return answer_take(a, &head, true);
+		else	/* it may have been cut: RFC 9112 9.8 */
+			return broken(a, result, "amid the answer");
 	}
+	if (head.status > 0 && head.status < 200)
+		return bad_answer(a, "is put off without end");
 	return state == ADAPTER_HTTP_BAD ? bad_answer(a, "is not HTTP/1.1") :
 	    answer_take(a, &head, false);
 }
