@@ -11,6 +11,7 @@
 #define OCTETS_TEXT_SIZE ((size_t)96 << 10)	/* base64url */
 #define ORDER_PAGE	100
 #define PREFIX_SIZE	64	/* of a name: its kind, and = */
+#define INDEX_DIGITS_MAX 18
 
 void
 remote_trust_release(struct remote_trust *trust)
@@ -314,29 +315,44 @@ is_at(const struct document *d, uint32_t log, uint64_t index)
 	    (index & ((UINT64_C(1) << STATUS_LIST_BITS) - 1));
 }
 
-/* 17, bulk/17, online/4 */
+/* 17, bulk/017, online/4; as lookup_find() reads them. */
+static bool
+address_read(const char *word, struct address *ret_address)
+{
+	struct address address = { LOG_BULK_NUMBER, 0 };
+	const char *digits = word;
+	size_t len;
+
+	if (strncmp(word, LOG_ONLINE "/", sizeof(LOG_ONLINE)) == 0) {
+		address.log = LOG_ONLINE_NUMBER;
+		digits += sizeof(LOG_ONLINE);
+	} else if (strncmp(word, LOG_BULK "/", sizeof(LOG_BULK)) == 0) {
+		digits += sizeof(LOG_BULK);
+	}
+	len = strspn(digits, "0123456789");
+	if (len == 0 || len > INDEX_DIGITS_MAX || digits[len] != '\0')
+		return false;
+	address.index = strtoull(digits, NULL, 10);
+	*ret_address = address;
+	return true;
+}
+
 static bool
 is_address(const char *word, const struct address *address)
 {
-	char text[TEXT_SIZE];
+	struct address said = { 0, 0 };
 
-	(void)snprintf(text, sizeof(text), "%s/%llu", address->log ==
-	    LOG_ONLINE_NUMBER ? LOG_ONLINE : LOG_BULK,
-	    (unsigned long long)address->index);
-	if (strchr(word, '/') != NULL)
-		return strcmp(word, text) == 0;
-	return address->log == LOG_BULK_NUMBER &&
-	    strcmp(word, strchr(text, '/') + 1) == 0;
+	return address_read(word, &said) && said.log == address->log &&
+	    said.index == address->index;
 }
 
-/* A UEID, or the serial number of one of its certificates. */
+/* ret_octets: of SERIAL_SIZE at most. */
 static bool
-is_octets(const char *word, const struct document *d)
+octets_of(const char *word, uint8_t ret_octets[SERIAL_SIZE],
+    size_t *ret_len)
 {
-	uint8_t octets[SERIAL_SIZE];
 	char hex[2 * SERIAL_SIZE + 1];
-	struct x509_info info;
-	size_t i, used = 0, len = 0;
+	size_t used = 0;
 
 	for (; *word != '\0'; word++) {
 		if (*word == ':')
@@ -346,8 +362,19 @@ is_octets(const char *word, const struct document *d)
 		hex[used++] = *word;
 	}
 	hex[used] = '\0';
-	if (hex_decode(hex, octets, sizeof(octets), &len) != ERR_OK ||
-	    len == 0)
+	return hex_decode(hex, ret_octets, SERIAL_SIZE, ret_len) == ERR_OK &&
+	    *ret_len > 0;
+}
+
+/* A UEID, or the serial number of one of its certificates. */
+static bool
+is_octets(const char *word, const struct document *d)
+{
+	uint8_t octets[SERIAL_SIZE];
+	struct x509_info info;
+	size_t i, len = 0;
+
+	if (!octets_of(word, octets, &len))
 		return false;
 	if (bytes_equal(d->ueid, bytes_of(octets, len)))
 		return true;
@@ -396,6 +423,50 @@ is_meant(const char *word, const struct remote_document *d)
 		if (is_named(word, &d->document.names[i]))
 			return true;
 	return false;
+}
+
+/*
+ * Not in the document can be a name that the line gave, so that it may be
+ * honest: but no address, UEID or serial number, and no name of a kind that
+ * the document has. A number alone is an index where there is one.
+ */
+static bool
+is_elsewhere(const char *word, const struct remote_document *d)
+{
+	struct address said = { 0, 0 };
+	uint8_t octets[SERIAL_SIZE];
+	const char *equals = strchr(word, '=');
+	size_t i, len = 0;
+
+	if (address_read(word, &said))
+		return strchr(word, '/') == NULL && (d->address.log !=
+		    LOG_BULK_NUMBER || said.index > d->address.index);
+	if (octets_of(word, octets, &len) && len == SERIAL_SIZE)
+		return false;
+	for (i = 0; i < d->document.name_count && equals != NULL; i++)
+		if (bytes_equal(d->document.names[i].kind, bytes_of(word,
+		    (size_t)(equals - word))))
+			return false;
+	return true;
+}
+
+static enum err
+meant_check(struct cmd *cmd, const char *word,
+    const struct remote_document *d)
+{
+	if (!is_at(&d->document, d->address.log, d->address.index))
+		return not_good(cmd, word, "is of another identity");
+	if (is_meant(word, d))
+		return ERR_OK;
+	if (!is_elsewhere(word, d))
+		return not_good(cmd, word, "is of another identity");
+	(void)diag_fail(&cmd->diag, ERR_CONFLICT, NULL, "%.80s: its document "
+	    "does not have this name: which identity it is of is the server's "
+	    "word alone", word);
+	diag_hint(&cmd->diag, "name it by its address, as the server has it: "
+	    "%s/%llu", d->address.log == LOG_ONLINE_NUMBER ? LOG_ONLINE :
+	    LOG_BULK, (unsigned long long)d->address.index);
+	return ERR_CONFLICT;
 }
 
 enum err
@@ -523,9 +594,8 @@ document_get(struct cmd *cmd, const struct remote_trust *trust,
 		err = document_read(cmd, answer, d);
 	if (!err)
 		err = document_check(cmd, trust, word, d);
-	if (!err && (!is_at(&d->document, d->address.log, d->address.index) ||
-	    !is_meant(word, d)))
-		err = not_good(cmd, word, "is of another identity");
+	if (!err)
+		err = meant_check(cmd, word, d);
 	return err ? err : issuer_find(cmd, trust, word, d);
 }
 

@@ -55,7 +55,8 @@ struct remote_document {
 void	remote_document_release(struct remote_document *);
 /* generation: the document signer's number of a receipt, 0 the newest; jwt:
  * signed there as well. ret_document: REMOTE_DOCUMENT_INIT. ERR_AUTH: it is
- * not good, or of another identity; ERR_NOTFOUND. */
+ * not good, or of another identity; ERR_CONFLICT: word may be a name that the
+ * line gave, which no document has; ERR_NOTFOUND. */
 MUST_USE enum err remote_document_get(struct cmd *,
     const struct remote_trust *, const char *word, uint32_t generation,
     bool jwt, struct remote_document *ret_document);

@@ -16,6 +16,8 @@ struct fetch {
 	char				 path[PATH_SIZE], to[PATH_SIZE];
 	uint64_t			 size;	/* 0: not known yet */
 	uint64_t			 have;	/* end of what came in a row */
+	struct buf			 head, tail;	/* until they are known
+							 * to be signed */
 	bool				 mine;	/* the lock is held */
 	bool				 again;	/* some was there before */
 };
@@ -40,9 +42,9 @@ not_good(struct fetch *f)
 	return ERR_AUTH;
 }
 
-/* Some octets from at, written there. ret_end: of them. */
+/* Some octets from at, appended. */
 static enum err
-part_get(struct fetch *f, uint64_t at, uint64_t *ret_end)
+octets_get(struct fetch *f, uint64_t at, struct buf *out)
 {
 	_cleanup_json_value_ struct json_value *answer = NULL;
 	_cleanup_buf_ struct buf octets = BUF_INIT;
@@ -71,6 +73,32 @@ part_get(struct fetch *f, uint64_t at, uint64_t *ret_end)
 	if (err)
 		return unread(f->cmd, err);
 	f->size = size;
+	buf_put_bytes(out, buf_bytes(&octets));
+	return buf_err(out);
+}
+
+/* The octets from .. to, and perhaps some more, appended: in memory. */
+static enum err
+memory_get(struct fetch *f, uint64_t from, uint64_t to, struct buf *out)
+{
+	size_t before = out->len;
+	enum err err = ERR_OK;
+
+	while (!err && from + (out->len - before) < to)
+		err = octets_get(f, from + (out->len - before), out);
+	return err;
+}
+
+/* Some octets from at, written there. ret_end: of them. */
+static enum err
+part_get(struct fetch *f, uint64_t at, uint64_t *ret_end)
+{
+	_cleanup_buf_ struct buf octets = BUF_INIT;
+	enum err err;
+
+	err = octets_get(f, at, &octets);
+	if (err)
+		return err;
 	*ret_end = at + octets.len;
 	return file_write_at(&f->part, at, buf_bytes(&octets),
 	    &f->cmd->diag);
@@ -93,27 +121,26 @@ span_get(struct fetch *f, uint64_t from, uint64_t to, uint64_t *ret_end)
 static enum err
 ends_find(struct fetch *f, struct pack_ends *ret_ends)
 {
-	uint8_t head[PACK_HEAD_SIZE], trailer[PACK_TRAILER_SIZE];
+	_cleanup_buf_ struct buf trailer = BUF_INIT;
 	struct cmd *cmd = f->cmd;
 	enum err err;
 
-	err = span_get(f, 0, sizeof(head), &f->have);
-	if (!err && f->size < sizeof(head) + sizeof(trailer))
+	err = memory_get(f, 0, PACK_HEAD_SIZE, &f->head);
+	if (!err && f->size < PACK_HEAD_SIZE + PACK_TRAILER_SIZE)
 		return unread(cmd, diag_fail(&cmd->diag, ERR_IO, NULL,
 		    "pack: shorter than any"));
+	if (!err && f->head.len < f->size)
+		err = memory_get(f, f->size - PACK_TRAILER_SIZE, f->size,
+		    &trailer);
+	else if (!err)
+		buf_put(&trailer, f->head.ptr + f->size - PACK_TRAILER_SIZE,
+		    PACK_TRAILER_SIZE);
 	if (!err)
-		err = file_truncate(&f->part, f->size, &cmd->diag);
-	if (!err && f->have < f->size)
-		err = span_get(f, f->size - sizeof(trailer), f->size, NULL);
-	if (!err)
-		err = file_read_at(&f->part, 0, head, sizeof(head),
-		    &cmd->diag);
-	if (!err)
-		err = file_read_at(&f->part, f->size - sizeof(trailer),
-		    trailer, sizeof(trailer), &cmd->diag);
+		err = buf_err(&trailer);
 	if (err)
 		return err;
-	err = pack_ends(head, trailer, f->size, ret_ends, &cmd->diag);
+	err = pack_ends(f->head.ptr, trailer.ptr, f->size, ret_ends,
+	    &cmd->diag);
 	return err ? unread(cmd, err) : ERR_OK;
 }
 
@@ -125,10 +152,13 @@ ends_get(struct fetch *f)
 	enum err err;
 
 	err = ends_find(f, &ends);
-	if (!err && f->have < ends.header_end)
-		err = span_get(f, f->have, ends.header_end, &f->have);
-	return err ? err : span_get(f, f->have > ends.manifest ? f->have :
-	    ends.manifest, f->size - PACK_TRAILER_SIZE, NULL);
+	if (!err)
+		err = memory_get(f, f->head.len, ends.header_end, &f->head);
+	if (!err && f->head.len > ends.manifest)
+		buf_put(&f->tail, f->head.ptr + ends.manifest,
+		    f->head.len - ends.manifest);
+	return err ? err : memory_get(f, ends.manifest + f->tail.len, f->size,
+	    &f->tail);
 }
 
 static bool
@@ -147,20 +177,20 @@ is_asked(const struct fetch *f, const struct pack_header *h)
 	    in_ecosystem(h);
 }
 
+/* Before it is, nothing of what was fetched before is touched. */
 static enum err
-signed_open(struct fetch *f, struct pack **ret_pack)
+signed_check(struct fetch *f)
 {
+	const struct pack_octets ends = { buf_bytes(&f->head),
+		buf_bytes(&f->tail), f->size };
 	_cleanup_pack_ struct pack *pack = NULL;
 	const struct pack_header *h;
 	enum err err;
 
-	err = pack_open(f->cmd->io, f->path, f->pack->keys,
+	err = pack_open_ends(f->path, &ends, f->pack->keys,
 	    f->pack->key_count, &pack, &f->cmd->diag);
-	if (!err && is_asked(f, pack_header(pack))) {
-		*ret_pack = pack;
-		pack = NULL;	/* transferred */
+	if (!err && is_asked(f, pack_header(pack)))
 		return ERR_OK;
-	}
 	if (err && err != ERR_AUTH && err != ERR_SYNTAX && err != ERR_STATE)
 		return err;
 	h = err ? NULL : pack_header(pack);
@@ -169,10 +199,29 @@ signed_open(struct fetch *f, struct pack **ret_pack)
 		    "pack %u of order %u%s", f->path, h->number,
 		    h->order_number, in_ecosystem(h) ? "" :
 		    " of another ecosystem");
-	/* nothing of it is worth to go on with */
-	if (io_unlink(f->cmd->io, f->path, NULL) != ERR_OK)
-		cmd_warn(f->cmd, "%s: is left behind", f->path);
 	return not_good(f);
+}
+
+static enum err
+signed_open(struct fetch *f, struct pack **ret_pack)
+{
+	struct cmd *cmd = f->cmd;
+	enum err err;
+
+	err = signed_check(f);
+	if (!err)
+		err = file_truncate(&f->part, f->size, &cmd->diag);
+	if (!err)
+		err = file_write_at(&f->part, 0, buf_bytes(&f->head),
+		    &cmd->diag);
+	if (!err)
+		err = file_write_at(&f->part, f->size - f->tail.len,
+		    buf_bytes(&f->tail), &cmd->diag);
+	if (err)
+		return err;
+	f->have = f->head.len;
+	return pack_open(cmd->io, f->path, f->pack->keys, f->pack->key_count,
+	    ret_pack, &cmd->diag);
 }
 
 static enum err
@@ -315,7 +364,9 @@ enum err
 remote_pack_fetch(struct cmd *cmd, const struct remote_pack *pack,
     char ret_path[PATH_SIZE])
 {
-	struct fetch f = { .cmd = cmd, .pack = pack, .part = FILE_INIT };
+	struct fetch f = { .cmd = cmd, .pack = pack, .part = FILE_INIT,
+		.head = BUF_INIT,
+		.tail = { .limit = PACK_MANIFEST_MAX + PACK_TRAILER_SIZE } };
 	enum err err;
 
 	err = pack_fetch(&f);
@@ -323,6 +374,8 @@ remote_pack_fetch(struct cmd *cmd, const struct remote_pack *pack,
 	    io_unlink(cmd->io, f.path, NULL) != ERR_OK)
 		cmd_warn(cmd, "%s: is left behind", f.path);
 	file_release(&f.part);
+	buf_release(&f.head);
+	buf_release(&f.tail);
 	if (!err)
 		memcpy(ret_path, f.to, PATH_SIZE);
 	return err;

@@ -74,15 +74,18 @@ change_count(struct change *c, struct status_count *ret_count)
 static enum err
 part_submit(struct change *c, enum request_type type, struct bytes body)
 {
-	_cleanup_buf_ struct buf result = BUF_INIT;
+	_cleanup_buf_ struct buf result = BUF_INIT, brief = BUF_INIT;
 	uint64_t changed, same, kept;
 	struct cbor cbor;
 	enum err err;
 
 	err = request_submit(c->cmd, c->authority, type, body, &result);
+	if (!err)
+		err = chosen_answer_brief(buf_bytes(&result), &brief,
+		    &c->cmd->diag);
 	if (err)
 		return err;
-	cbor_open(&cbor, buf_bytes(&result));
+	cbor_open(&cbor, buf_bytes(&brief));
 	cbor_get_array_sized(&cbor, 3);
 	changed = cbor_get_uint(&cbor);
 	same = cbor_get_uint(&cbor);

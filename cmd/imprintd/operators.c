@@ -180,7 +180,7 @@ result_put(struct json *json, enum request_type type, struct bytes result)
 	enum err err = ERR_OK;
 
 	json_key(json, bytes_text("result"));
-	if (type == REQUEST_STATUS_CHOSEN) {
+	if (type == REQUEST_STATUS || type == REQUEST_STATUS_CHOSEN) {
 		err = chosen_answer_brief(result, &brief, &diag);
 		result = buf_bytes(&brief);
 	}

@@ -165,8 +165,7 @@ MUST_USE enum err pack_check_chunk(struct pack *, size_t, bool *ret_good,
 /*
  * Of a pack of size octets that comes in parts: where its header ends and its
  * manifest begins, by its first PACK_HEAD_SIZE and last PACK_TRAILER_SIZE
- * octets. With these alone pack_open() tells what was signed, before the
- * chunks between are there. ERR_SYNTAX; ERR_STATE: it has no end.
+ * octets. ERR_SYNTAX; ERR_STATE: it has no end.
  */
 #define PACK_HEAD_SIZE		16
 #define PACK_TRAILER_SIZE	20
@@ -176,6 +175,19 @@ struct pack_ends {
 MUST_USE enum err pack_ends(const uint8_t head[PACK_HEAD_SIZE],
     const uint8_t trailer[PACK_TRAILER_SIZE], uint64_t size,
     struct pack_ends *ret_ends, struct diag *);
+/*
+ * What was signed, from these alone, before the chunks between are there: of
+ * the pack only header and chunks' places may be asked. head: up to the
+ * header's end at least; tail: the last octets, from the manifest on at least,
+ * size or fewer; name: for messages. Errors of pack_open().
+ */
+struct pack_octets {
+	struct bytes	head, tail;
+	uint64_t	size;
+};
+MUST_USE enum err pack_open_ends(const char *name,
+    const struct pack_octets *, const struct public_key *document_keys,
+    size_t key_count, struct pack **ret_pack, struct diag *);
 /*
  * Open the package at position (0 .. count - 1) with the recipient's private
  * key, into the form a device gets. ret_index: its index. ERR_PERMISSION: it

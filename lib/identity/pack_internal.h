@@ -53,6 +53,28 @@ pack_enc_len(const struct pack_header *h)
 	return h->mode == ORDER_CHIP ? 0 : pack_station_enc_len(h);
 }
 
+static inline void
+pack_get_fixed(struct cbor *cbor, uint8_t *out, size_t len)
+{
+	struct bytes b = cbor_get_bstr_sized(cbor, len);
+
+	if (cbor_ok(cbor))
+		memcpy(out, b.ptr, len);
+}
+
+static inline uint32_t
+pack_get_u32(struct cbor *cbor)
+{
+	uint64_t value = cbor_get_uint(cbor);
+
+	if (value > UINT32_MAX)
+		cbor_fail(cbor, "number out of range");
+	return (uint32_t)value;
+}
+
+/* The header after its length; why not is in the parser. */
+void	pack_header_get(struct cbor *, struct pack_header *,
+	    unsigned version);
 /* The element of a header; in a parser that then knows why not. */
 void	pack_claim_put(struct buf *, const struct pack_claim *);
 void	pack_claim_get(struct cbor *, const struct pack_header *,

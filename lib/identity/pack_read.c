@@ -9,7 +9,8 @@
 #define READ_BLOCK	((size_t)1 << 20)
 
 struct pack {
-	struct file		 file;
+	struct file		 file;		/* of ends alone not open */
+	const struct pack_octets *ends;		/* while they are read */
 	struct buf		 header_bytes;	/* header's views point here */
 	struct pack_header	 header;
 	struct pack_chunk	*chunks;
@@ -65,125 +66,32 @@ syntax(struct diag *diag, const struct pack *pack, const char *what)
 	    pack->file.path, what);
 }
 
-static void
-get_fixed(struct cbor *cbor, uint8_t *out, size_t len)
+static enum err
+pack_size(const struct pack *pack, uint64_t *ret_size, struct diag *diag)
 {
-	struct bytes b = cbor_get_bstr_sized(cbor, len);
-
-	if (cbor_ok(cbor))
-		memcpy(out, b.ptr, len);
+	if (pack->ends == NULL)
+		return file_size(&pack->file, ret_size, diag);
+	*ret_size = pack->ends->size;
+	return ERR_OK;
 }
 
-static uint32_t
-get_u32(struct cbor *cbor)
+static enum err
+octets_at(const struct pack *pack, uint64_t at, uint8_t *out, size_t len,
+    struct diag *diag)
 {
-	uint64_t value = cbor_get_uint(cbor);
+	const struct pack_octets *ends = pack->ends;
+	uint64_t tail;
 
-	if (value > UINT32_MAX)
-		cbor_fail(cbor, "number out of range");
-	return (uint32_t)value;
-}
-
-static void
-names_read(struct cbor *cbor, struct pack_header *header)
-{
-	size_t i, count = cbor_get_array(cbor);
-
-	if (count == 0 || count > PRODUCT_NAMES_MAX) {
-		cbor_fail(cbor, "none or too many kinds of names");
-		return;
-	}
-	for (i = 0; i < count; i++) {
-		cbor_get_array_sized(cbor, 2);
-		header->names[i].kind = cbor_get_tstr(cbor);
-		header->names[i].type = (enum name_type)get_u32(cbor);
-		if (name_type_name(header->names[i].type) == NULL)
-			cbor_fail(cbor, "a name of no known type");
-	}
-	header->name_count = count;
-}
-
-static void
-form_read(struct cbor *cbor, struct pack_header *header)
-{
-	size_t parts = cbor_get_array(cbor);
-
-	header->form = (enum product_form)get_u32(cbor);
-	if (parts == 2)
-		header->layout = cbor_get_tstr(cbor);
-	if (header->form == FORM_CBOR ||
-	    product_form_name(header->form) == NULL)
-		cbor_fail(cbor, "a form of no known kind");
-	if ((parts != 1 && parts != 2) ||
-	    (header->layout.len > 0) != (header->form == FORM_IMAGE))
-		cbor_fail(cbor, "a layout goes with an image");
-}
-
-/* What was asked for is asked for, or the pack is not opened: no key that is
- * not known is passed over. */
-static void
-asks_read(struct cbor *cbor, struct pack_header *header)
-{
-	size_t i, count = cbor_get_map(cbor);
-
-	if (count == 0)
-		cbor_fail(cbor, "asks for nothing");
-	for (i = 0; i < count && cbor_ok(cbor); i++) {
-		switch (cbor_get_uint(cbor)) {
-		case PACK_ASKS_EVIDENCE:
-			header->evidence =
-			    (enum product_evidence)get_u32(cbor);
-			if (!pack_asks_evidence(header) ||
-			    product_evidence_name(header->evidence) == NULL)
-				cbor_fail(cbor, "evidence of no known kind");
-			break;
-		case PACK_ASKS_NAMES:
-			names_read(cbor, header);
-			break;
-		case PACK_ASKS_MODE:
-			header->mode = (enum order_mode)get_u32(cbor);
-			if (!pack_is_for_devices(header))
-				cbor_fail(cbor, "mode of no known kind");
-			break;
-		case PACK_ASKS_FORM:
-			form_read(cbor, header);
-			break;
-		case PACK_ASKS_CLAIM:
-			pack_claim_get(cbor, header, &header->claim);
-			break;
-		default:
-			cbor_fail(cbor, "asks for what is not known");
-		}
-	}
-}
-
-static void
-header_fields(struct cbor *cbor, struct pack_header *header,
-    unsigned version)
-{
-	size_t i, count;
-
-	cbor_get_array_sized(cbor, version == 1 ? 11 : 12);
-	get_fixed(cbor, header->binding.pack, PACKAGE_ID_SIZE);
-	get_fixed(cbor, header->binding.order, PACKAGE_ID_SIZE);
-	get_fixed(cbor, header->binding.product, SHA256_SIZE);
-	get_fixed(cbor, header->binding.recipient, SHA256_SIZE);
-	header->recipient_alg = (enum key_alg)get_u32(cbor);
-	header->number = get_u32(cbor);
-	header->order_number = get_u32(cbor);
-	header->count = cbor_get_uint(cbor);
-	header->ecosystem = cbor_get_bstr_sized(cbor, PACKAGE_ID_SIZE);
-	header->product_name = cbor_get_tstr(cbor);
-	count = cbor_get_array(cbor);
-	if (count > PACK_CERTS_MAX) {
-		cbor_fail(cbor, "too many certificates");
-		return;
-	}
-	for (i = 0; i < count; i++)
-		header->certs[i] = cbor_get_bstr(cbor);
-	header->cert_count = count;
-	if (version > 1)
-		asks_read(cbor, header);
+	if (ends == NULL)
+		return file_read_at(&pack->file, at, out, len, diag);
+	tail = ends->size - ends->tail.len;
+	if (at < ends->head.len && len <= ends->head.len - at)
+		memcpy(out, ends->head.ptr + at, len);
+	else if (at >= tail && at < ends->size && len <= ends->size - at)
+		memcpy(out, ends->tail.ptr + (at - tail), len);
+	else if (len > 0)
+		return syntax(diag, pack, "header or manifest out of bounds");
+	return ERR_OK;
 }
 
 static enum err
@@ -195,7 +103,7 @@ header_read(struct pack *pack, struct diag *diag)
 	uint32_t len;
 	enum err err;
 
-	err = file_read_at(&pack->file, 0, head, sizeof(head), diag);
+	err = octets_at(pack, 0, head, sizeof(head), diag);
 	if (err)
 		return err;
 	if (memcmp(head, PACK_MAGIC, PACK_MAGIC_SIZE) != 0)
@@ -212,11 +120,11 @@ header_read(struct pack *pack, struct diag *diag)
 	body = buf_extend(&pack->header_bytes, len);
 	if (body == NULL)
 		return diag_nomem(diag);
-	err = file_read_at(&pack->file, PACK_HEAD, body, len, diag);
+	err = octets_at(pack, PACK_HEAD, body, len, diag);
 	if (err)
 		return err;
 	cbor_open(&cbor, bytes_of(body, len));
-	header_fields(&cbor, &pack->header, version);
+	pack_header_get(&cbor, &pack->header, version);
 	if (!cbor_close(&cbor))
 		return syntax(diag, pack, cbor.error);
 	if (version != pack_version(&pack->header))
@@ -236,13 +144,13 @@ trailer_read(struct pack *pack, struct buf *manifest, uint64_t *ret_offset,
 	uint32_t len;
 	enum err err;
 
-	err = file_size(&pack->file, &size, diag);
+	err = pack_size(pack, &size, diag);
 	if (err)
 		return err;
 	if (size < PACK_HEAD + PACK_TRAILER)
 		return syntax(diag, pack, "shorter than any pack");
-	err = file_read_at(&pack->file, size - PACK_TRAILER, trailer,
-	    PACK_TRAILER, diag);
+	err = octets_at(pack, size - PACK_TRAILER, trailer, PACK_TRAILER,
+	    diag);
 	if (err)
 		return err;
 	if (memcmp(trailer + 12, PACK_END_MAGIC, PACK_MAGIC_SIZE) != 0) {
@@ -262,7 +170,7 @@ trailer_read(struct pack *pack, struct buf *manifest, uint64_t *ret_offset,
 	if (body == NULL)
 		return diag_nomem(diag);
 	*ret_offset = offset;
-	return file_read_at(&pack->file, offset, body, len, diag);
+	return octets_at(pack, offset, body, len, diag);
 }
 
 /* Signed by one of the keys? Finds it by kid, so one verification at most. */
@@ -331,8 +239,8 @@ manifest_chunks(struct pack *pack, struct cbor *cbor, uint64_t end)
 		chunk->offset = cbor_get_uint(cbor);
 		chunk->length = cbor_get_uint(cbor);
 		chunk->first = cbor_get_uint(cbor);
-		chunk->count = get_u32(cbor);
-		get_fixed(cbor, chunk->hash, SHA256_SIZE);
+		chunk->count = pack_get_u32(cbor);
+		pack_get_fixed(cbor, chunk->hash, SHA256_SIZE);
 		if (chunk->offset != at || chunk->length > end - at ||
 		    chunk->count == 0 || chunk->count > PACK_CHUNK_MAX ||
 		    chunk->length < PACK_CHUNK_HEAD +
@@ -386,40 +294,80 @@ manifest_read(struct pack *pack, struct bytes payload, uint64_t end,
 	return ERR_OK;
 }
 
-enum err
-pack_open(const struct io *io, const char *path,
-    const struct public_key *document_keys, size_t key_count,
-    struct pack **ret_pack, struct diag *diag)
+static struct pack *
+pack_new(void)
+{
+	struct pack *pack = calloc(1, sizeof(*pack));
+
+	if (pack == NULL)
+		return NULL;
+	pack->file = (struct file)FILE_INIT;
+	pack->header_bytes.limit = PACK_HEADER_MAX + PACK_HEAD;
+	pack->room.limit = PACKAGE_SIZE_MAX;
+	return pack;
+}
+
+static enum err
+signed_read(struct pack *pack, const struct public_key *document_keys,
+    size_t key_count, struct diag *diag)
 {
 	_cleanup_buf_ struct buf manifest = { .limit = PACK_MANIFEST_MAX };
-	_cleanup_pack_ struct pack *pack = NULL;
 	struct cose_sign1 message;
 	uint64_t end = 0;
 	enum err err;
 
-	pack = calloc(1, sizeof(*pack));
-	if (pack == NULL)
-		return diag_nomem(diag);
-	pack->file = (struct file)FILE_INIT;
-	pack->header_bytes.limit = PACK_HEADER_MAX + PACK_HEAD;
-	pack->room.limit = PACKAGE_SIZE_MAX;
-	err = file_open(io, path, O_RDONLY, 0, &pack->file, diag);
-	if (!err)
-		err = header_read(pack, diag);
+	err = header_read(pack, diag);
 	if (!err)
 		err = trailer_read(pack, &manifest, &end, diag);
 	if (err)
 		return err;
 	err = cose_sign1_parse(buf_bytes(&manifest), &message, diag);
 	if (err) {
-		diag_prefix(diag, "pack %s: manifest", path);
+		diag_prefix(diag, "pack %s: manifest", pack->file.path);
 		return err;
 	}
 	err = manifest_verify(pack, &message, document_keys, key_count, diag);
+	return err ? err : manifest_read(pack, message.payload, end, diag);
+}
+
+enum err
+pack_open(const struct io *io, const char *path,
+    const struct public_key *document_keys, size_t key_count,
+    struct pack **ret_pack, struct diag *diag)
+{
+	_cleanup_pack_ struct pack *pack = pack_new();
+	enum err err;
+
+	if (pack == NULL)
+		return diag_nomem(diag);
+	err = file_open(io, path, O_RDONLY, 0, &pack->file, diag);
 	if (!err)
-		err = manifest_read(pack, message.payload, end, diag);
+		err = signed_read(pack, document_keys, key_count, diag);
 	if (err)
 		return err;
+	*ret_pack = pack;
+	pack = NULL;	/* transferred */
+	return ERR_OK;
+}
+
+enum err
+pack_open_ends(const char *name, const struct pack_octets *ends,
+    const struct public_key *document_keys, size_t key_count,
+    struct pack **ret_pack, struct diag *diag)
+{
+	_cleanup_pack_ struct pack *pack = pack_new();
+	enum err err;
+
+	if (pack == NULL)
+		return diag_nomem(diag);
+	pack->file.path = strdup(name);
+	if (pack->file.path == NULL)
+		return diag_nomem(diag);
+	pack->ends = ends;
+	err = signed_read(pack, document_keys, key_count, diag);
+	if (err)
+		return err;
+	pack->ends = NULL;
 	*ret_pack = pack;
 	pack = NULL;	/* transferred */
 	return ERR_OK;

@@ -576,6 +576,62 @@ test_parts(void **state)
 	    ERR_CORRUPT);
 }
 
+/* Header and manifest alone tell what was signed, and who else's lie is. */
+static void
+test_ends(void **state)
+{
+	_cleanup_pack_world_ struct pack_world w;
+	_cleanup_pack_ struct pack *pack = NULL, *whole = NULL;
+	_cleanup_buf_ struct buf head = BUF_INIT, tail = BUF_INIT;
+	struct pack_octets ends;
+	struct diag diag = DIAG_INIT;
+	size_t i;
+
+	(void)state;
+	pack_make(&w, KEY_X25519, 1, three);
+	write_file(&w, buf_bytes(&w.file));
+	assert_int_equal(open_it(&w, &whole), ERR_OK);
+	buf_put(&head, w.file.ptr, w.header_len);
+	buf_put(&tail, w.file.ptr + w.manifest_at, w.file.len -
+	    w.manifest_at);
+	ends = (struct pack_octets){ buf_bytes(&head), buf_bytes(&tail),
+		w.file.len };
+	assert_int_equal(pack_open_ends("x", &ends, &w.signer_key,
+	    1, &pack, NULL), ERR_OK);
+	assert_int_equal(pack_chunk_count(pack), pack_chunk_count(whole));
+	assert_int_equal(pack_header(pack)->order_number,
+	    pack_header(whole)->order_number);
+	pack_close(&pack);
+	/* of another size than the signed chunks fill */
+	ends.size++;
+	assert_int_equal(pack_open_ends("x", &ends, &w.signer_key,
+	    1, &pack, &diag), ERR_SYNTAX);
+	ends.size = UINT64_C(1) << 42;
+	put_be64(tail.ptr + tail.len - PACK_TRAILER_SIZE, ends.size -
+	    tail.len);
+	assert_int_equal(pack_open_ends("x", &ends, &w.signer_key,
+	    1, &pack, &diag), ERR_SYNTAX);
+	put_be64(tail.ptr + tail.len - PACK_TRAILER_SIZE, w.manifest_at);
+	ends.size = w.file.len;
+	assert_int_equal(pack_open_ends("x", &ends, NULL, 0, &pack, &diag),
+	    ERR_AUTH);
+	for (i = 0; i < 2; i++) {	/* an octet less of either */
+		ends.head.len -= i == 0;
+		ends.tail.len -= i;
+		ends.tail.ptr += i;
+		assert_int_equal(pack_open_ends("x", &ends,
+		    &w.signer_key, 1, &pack, &diag), ERR_SYNTAX);
+		ends.head.len = head.len;
+	}
+	ends.tail = buf_bytes(&tail);
+	tail.ptr[tail.len / 2] ^= 1;
+	assert_int_not_equal(pack_open_ends("x", &ends,
+	    &w.signer_key, 1, &pack, &diag), ERR_OK);
+	tail.ptr[tail.len / 2] ^= 1;
+	assert_int_equal(pack_open_ends("x", &ends, &w.signer_key,
+	    1, &pack, NULL), ERR_OK);
+}
+
 /* What the writer is given may be too much for it. */
 static void
 test_header_limits(void **state)
@@ -613,6 +669,7 @@ main(void)
 		cmocka_unit_test(test_heads),
 		cmocka_unit_test(test_missing),
 		cmocka_unit_test(test_parts),
+		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_header_limits),
 	};
 

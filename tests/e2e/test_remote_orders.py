@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import signal
+import struct
 import subprocess
 import time
 
@@ -570,6 +571,45 @@ def test_lies(packed, depot, away, thief, tmp_path, lie):
     assert (out / "order-1-1.pack").read_bytes() == \
         packed.pack().read_bytes()
     assert not (out / "order-1-1.pack.part").exists()
+
+
+@pytest.mark.parametrize("size", [1 << 42, 70000])
+def test_lies_of_size(packed, depot, away, thief, tmp_path, size):
+    """What was fetched before neither grows nor is cut by what nobody
+    signed."""
+    good = packed.pack().read_bytes()
+    start, length = struct.unpack(">QI", good[-20:-8])
+    tail = good[start:-20] + struct.pack(">QI", size - 20 - length,
+                                         length) + good[-8:]
+
+    def twist(status, data, fields):
+        if b'"octets"' in data:
+            at = json.loads(data)["at"]
+            data = answer_of(data, size=size, octets=b64u(
+                (good[at:] if at < 1000 else tail[at - size:])[:PART]))
+        return status, data, fields
+
+    def lied(out, code):
+        # where the liar is asked, the depot answers with 400
+        with between(depot, thief, lambda status, data, fields: twist(
+                200, data if status == 200 else here(), fields)) as carrier:
+            def here():
+                at = carrier.seen[-1][1].split("at=")[1]
+                return json.dumps({"size": size, "at": int(at),
+                                   "octets": ""}).encode()
+            return away("order", "export", 1, "--out", out,
+                        port=carrier.server_port, code=code)
+
+    out = tmp_path / "out"
+    assert "do not rely on that server" in lied(out, 5).err
+    part = out / "order-1-1.pack.part"
+    assert not part.exists()
+    for most in (good[:-1000], good[:80000], good + good):
+        part.write_bytes(most)
+        lied(out, 5)
+        assert part.read_bytes() == most
+    away("order", "export", 1, "--out", out)
+    assert (out / "order-1-1.pack").read_bytes() == good
 
 
 def test_other_trust(packed, depot, away, thief, stranger, tmp_path):

@@ -18,6 +18,7 @@ from test_list_orders import manifest
 from test_lists import Maker
 from test_manufacturers import CA, usage
 from test_modes import chips_list, chips_make
+from test_reconcile import first, made    # noqa: F401
 from test_remote import (HOST, Elsewhere, answer, between, der_of, eco, forge,
                          liar, operations, server, there)
 
@@ -339,8 +340,8 @@ def test_forged_document(eco, server, there, liar, stranger, names,
     foreign = document("1", stranger)
     out = tmp_path / "out"
 
-    def refused(code=5, twist=None, words=("17", names[17]), form="json",
-                **more):
+    def refused(code=5, twist=None, form="json", words=(
+            "17", "serial-number=" + names[17]), **more):
         with between(server, liar, twist or forge(**more)) as carrier:
             for word in words:
                 for argv in (["export", word, "--format", form, "--out",
@@ -373,6 +374,10 @@ def test_forged_document(eco, server, there, liar, stranger, names,
         said = refused(twist=only("document", lambda a, i=index: {
             **a, "document": text_of(other), "index": i}))
         assert "another identity" in said
+    # of no kind, it could be a name that the line gave to that one
+    said = refused(4, words=(names[17],), twist=only("document", lambda a: {
+        **a, "document": text_of(other), "index": 18}))
+    assert "server's word alone" in said and "bulk/18" in said
     assert "no document signer" in refused(twist=only(
         "document", lambda a: {**a, "document": text_of(foreign)}))
     # a trust file of the other ecosystem with it changes nothing
@@ -403,6 +408,33 @@ def test_forged_document(eco, server, there, liar, stranger, names,
     with between(server, liar, only("none", None)) as carrier:
         assert there("identity", "export", "17", "--format", "document",
                      port=carrier.server_port).raw == good
+
+
+def test_names_of_the_line(made, tmp_path):
+    """A name that no document has is not relied on, and nobody is called a
+    liar for it; an address is a number."""
+    line = made.copy(tmp_path / "eco")
+    eco = line.eco
+    records = first(line)
+    line.reconcile(line.report("line-1", 1, records))
+    index = records[1][0][2]
+    mac = "02:00:00:00:00:00"
+    argv = ["identity", "show", "--format", "text"]
+    with Server(eco, name=HOST) as server:
+        there = Elsewhere(tmp_path / "op", eco, server.port)
+        assert there("identity", "show", mac, "--json").json[
+            "index"] == index
+        eco.imprint(*argv, mac)
+        for word in (mac, "mac=" + mac, mac.replace(":", "")):
+            said = there(*argv, word, code=4)
+            assert "server's word alone" in said.err and said.out == ""
+            assert f"bulk/{index}\n" in said.err
+            assert "do not rely" not in said.err
+            there("identity", "export", word, "--format", "json", code=4)
+        whole = there(*argv, f"bulk/{index}").out
+        for word in (f"bulk/0{index}", f"00{index}",
+                     f"serial-number=G-{index:06}", f"G-{index:06}"):
+            assert there(*argv, word).out == whole
 
 
 def lying_trust(eco, name="bulk"):
