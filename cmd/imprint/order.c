@@ -4,6 +4,7 @@
 #include "cmd/imprint/daemon.h"
 #include "cmd/imprint/remote.h"
 #include "lib/authority/approval.h"
+#include "lib/authority/order_parts.h"
 #include "lib/authority/order_run.h"
 #include "lib/authority/request_status.h"
 #include "lib/base/cbor_write.h"
@@ -474,43 +475,6 @@ order_run_cmd(struct cmd *cmd)
 	return EXIT_OK;
 }
 
-static enum err
-part_remove(struct cmd *cmd, struct authority *authority, uint32_t number,
-    uint32_t no, bool complete)
-{
-	char path[PATH_SIZE];
-	enum err err;
-
-	err = authority_pack_path(authority, number, no, complete, path,
-	    &cmd->diag);
-	if (!err)
-		err = io_unlink(cmd->io, path, &cmd->diag);
-	return err;
-}
-
-/* Packs that will never be complete. */
-static enum err
-parts_remove(struct cmd *cmd, struct authority *authority, uint32_t number)
-{
-	struct store_order order;
-	struct store_pack pack;
-	uint32_t no;
-	enum err err;
-
-	err = store_order_get(authority_store(authority), number, &order,
-	    &cmd->diag);
-	for (no = 1; !err && no <= order.packs; no++) {
-		err = store_pack_get(authority_store(authority), number, no,
-		    &pack, &cmd->diag);
-		if (err || pack.complete)
-			continue;
-		err = part_remove(cmd, authority, number, no, false);
-		if (!err)	/* named, but not marked complete yet */
-			err = part_remove(cmd, authority, number, no, true);
-	}
-	return err;
-}
-
 /* How many identities the answer says are revoked with it. */
 static enum err
 cancel_count(struct bytes result, uint64_t *ret_count, struct diag *diag)
@@ -554,9 +518,9 @@ order_cancel_cmd(struct cmd *cmd)
 	told = result.len > 0;
 	if (!err && told)
 		err = cancel_count(buf_bytes(&result), &revoked, &cmd->diag);
-	if (!err)
-		err = authority != NULL ? parts_remove(cmd, authority,
-		    number) : ERR_OK;
+	/* the server does that itself */
+	if (!err && authority != NULL && !daemon_there())
+		err = order_parts_remove(authority, &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
 	number_format(revoked, text);

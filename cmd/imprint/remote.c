@@ -14,6 +14,7 @@
 #define TRIES_MAX	3
 #define WAIT_MAX_S	30
 #define AHEAD_MAX_S	1
+#define TOO_MANY	429
 #define UNAVAILABLE	503
 #define AUTHORIZATION_MAX ((size_t)3 << 10)
 #define TRUST_MAX	((size_t)64 << 10)
@@ -21,13 +22,14 @@
 #define FILE_KIND	"application/octet-stream"
 #define ID_LINE		"Imprint ecosystem: "
 
-/* Filled in once, then read; the time of the last request but grows. */
+/* Filled in once, then read, but what is said of the last request. */
 static struct {
 	bool		 open;
 	struct client	 client;
 	uint8_t		 id[ECOSYSTEM_ID_SIZE];
 	struct signer	*signer;
-	int64_t		 last;
+	int64_t		 last;		/* its time */
+	bool		 refused;
 } remote = { .client = {
 	.root = BUF_INIT,
 	.timeout_s = TIMEOUT_S,
@@ -141,12 +143,36 @@ remote_open(struct cmd *cmd)
 	return err;
 }
 
+/* By the authority, by a front that has none, or that thinks it too much. */
+static bool
+is_turned_away(const struct imprint_tls_answer *answer)
+{
+	char reason[CLIENT_REASON_SIZE];
+
+	if (answer->outcome != IMPRINT_TLS_ANSWERED)
+		return false;
+	client_reason(answer, reason);
+	return answer->status == TOO_MANY || (answer->status == UNAVAILABLE &&
+	    (strcmp(reason, "away") == 0 || strcmp(reason, "busy") == 0 ||
+	    strcmp(reason, "disk") == 0));
+}
+
 static enum err
 exchange(struct cmd *cmd, struct imprint_tls_request *request,
     struct buf *room, struct imprint_tls_answer *ret_answer)
 {
-	return client_ask(&remote.client, request, room, ret_answer,
+	enum err err;
+
+	err = client_ask(&remote.client, request, room, ret_answer,
 	    &cmd->diag);
+	remote.refused = err && is_turned_away(ret_answer);
+	return err;
+}
+
+bool
+remote_refused(void)
+{
+	return remote.refused;
 }
 
 enum err

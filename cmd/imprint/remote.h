@@ -41,6 +41,9 @@ MUST_USE enum err remote_submit_files(struct cmd *, enum request_type,
 /* A signed question; its answer. */
 MUST_USE enum err remote_ask(struct cmd *, const char *method,
     const char *target, struct json_value **ret_answer);
+/* Was the last question refused, so that nobody works on it? Else whether
+ * somebody does is not known. */
+bool	remote_refused(void);
 /* One that comes with a body of at most 48 KiB, whose SHA-256 ends the
  * target. */
 MUST_USE enum err remote_ask_with(struct cmd *, const char *target,
@@ -82,8 +85,9 @@ MUST_USE enum err remote_product_get(struct cmd *, const char *word,
 MUST_USE enum err remote_chain(struct cmd *, struct bytes certificate,
     const struct public_key *key, struct buf *infra);
 /* Publish status, for so many days or, 0, what is due: lines, or items of a
- * JSON array. */
-MUST_USE enum err remote_publish(struct cmd *, uint64_t days);
+ * JSON array, ret_count of them. */
+MUST_USE enum err remote_publish(struct cmd *, uint64_t days,
+    size_t *ret_count);
 
 /* An approval for the ecosystem of --trust, by the operator's key here
  * (approval.h). The log's size is the server's word, and said to be. */

@@ -195,9 +195,11 @@ broken_off(struct cmd *cmd, enum err err, bool told)
 	return true;
 }
 
+/* More than when to ask again. */
 static void
 goes_on(struct cmd *cmd, uint64_t number)
 {
+	cmd->diag.hint[0] = '\0';
 	diag_hint(&cmd->diag, "it may go on there: imprint order show %ju",
 	    (uintmax_t)number);
 }
@@ -271,10 +273,8 @@ remote_order_run(struct cmd *cmd)
 		err = ERR_OK;
 	}
 	/* no answer, one that cannot be read, 500 or 503 */
-	if (err == ERR_IO || err == ERR_BUSY) {
-		cmd->diag.hint[0] = '\0';	/* to ask again */
+	if ((err == ERR_IO || err == ERR_BUSY) && !remote_refused())
 		goes_on(cmd, number);
-	}
 	if (!err)
 		err = run_follow(cmd, number, &progress, values);
 	progress_end(&progress);
@@ -423,8 +423,9 @@ published_take(void *ctx, const struct json_value *item, struct diag *diag)
 	err = row_read(item, columns, v, diag);
 	if (err)
 		return err;
+	telling->count++;
 	if (telling->json) {
-		printf(telling->count++ > 0 ? ", " : "");
+		printf(telling->count > 1 ? ", " : "");
 		row_json(columns, v);
 		return ERR_OK;
 	}
@@ -443,7 +444,7 @@ published_take(void *ctx, const struct json_value *item, struct diag *diag)
 }
 
 enum err
-remote_publish(struct cmd *cmd, uint64_t days)
+remote_publish(struct cmd *cmd, uint64_t days, size_t *ret_count)
 {
 	_cleanup_json_value_ struct json_value *answer = NULL;
 	struct telling telling = { .json = cmd->json };
@@ -457,5 +458,8 @@ remote_publish(struct cmd *cmd, uint64_t days)
 		return err;
 	err = json_each_object(answer, "published", published_take, &telling,
 	    &cmd->diag);
-	return err ? unread(cmd, err) : ERR_OK;
+	if (err)
+		return unread(cmd, err);
+	*ret_count = telling.count;
+	return ERR_OK;
 }

@@ -9,7 +9,7 @@
 #include "lib/identity/delivery.h"
 
 void
-order_count_print(struct cmd *cmd, bool first,
+order_count_print(struct cmd *cmd, bool first, const char *most,
     const struct order_count *of, const struct order_product *product)
 {
 	char number[32];
@@ -22,10 +22,10 @@ order_count_print(struct cmd *cmd, bool first,
 	}
 	number_format(of->count, number);
 	if (of->order == 0) {
-		printf("  %s of no order\n", number);
+		printf("  %s%s of no order\n", most, number);
 		return;
 	}
-	printf("  %s of order %u, ", number, of->order);
+	printf("  %s%s of order %u, ", most, number, of->order);
 	text_print(stdout, product->name, strlen(product->name));
 	printf(" ");
 	text_print(stdout, product->version, strlen(product->version));
@@ -180,6 +180,7 @@ remote_dry_run(struct cmd *cmd, struct bytes body, struct remote_dry *dry)
 	err = remote_ask_with(cmd, "/v1/dry-run?body=", body, &answer);
 	if (err)
 		return err;
+	dry->answers++;
 	err = counts_take(answer, dry, &cmd->diag);
 	if (!err)
 		err = json_get_flag(answer, "more", false, &more, &cmd->diag);
@@ -201,8 +202,8 @@ remote_dry_print(struct cmd *cmd, const struct remote_dry *dry)
 	printf(cmd->json ? ", \"orders\": [" :
 	    "named are, by the server's word\n");
 	for (i = 0; i < dry->order_count; i++)
-		order_count_print(cmd, i == 0, &dry->orders[i].of,
-		    &dry->orders[i].product);
+		order_count_print(cmd, i == 0, dry->answers > 1 ? AT_MOST :
+		    "", &dry->orders[i].of, &dry->orders[i].product);
 	if (cmd->json) {
 		printf("]}\n");
 		return;

@@ -23,14 +23,18 @@ struct remote_dry {
 	char			 few[REMOTE_FEW][512];
 	size_t			 few_count;
 	uint64_t		 identities;
+	/* With more than one an identity may be in several: counts are what
+	 * they are at most. */
+	size_t			 answers;
 };
+#define AT_MOST		"at most "
 void	remote_dry_release(struct remote_dry *);
 /* Of a body of REQUEST_STATUS_CHOSEN. */
 MUST_USE enum err remote_dry_run(struct cmd *, struct bytes body,
     struct remote_dry *);
-/* "12 of order 3, camera 1.0.0": a line, or a JSON object. */
-void	order_count_print(struct cmd *, bool first, const struct order_count *,
-	    const struct order_product *);
+/* "12 of order 3, camera 1.0.0": a line, most before it, or a JSON object. */
+void	order_count_print(struct cmd *, bool first, const char *most,
+	    const struct order_count *, const struct order_product *);
 /* Orders and the first identities, as the dry run here prints them; with
  * --json the end of its object. */
 void	remote_dry_print(struct cmd *, const struct remote_dry *);

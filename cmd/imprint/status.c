@@ -74,15 +74,18 @@ change_count(struct change *c, struct status_count *ret_count)
 static enum err
 part_submit(struct change *c, enum request_type type, struct bytes body)
 {
-	_cleanup_buf_ struct buf result = BUF_INIT;
+	_cleanup_buf_ struct buf result = BUF_INIT, brief = BUF_INIT;
 	uint64_t changed, same, kept;
 	struct cbor cbor;
 	enum err err;
 
 	err = request_submit(c->cmd, c->authority, type, body, &result);
+	if (!err)
+		err = chosen_answer_brief(buf_bytes(&result), &brief,
+		    &c->cmd->diag);
 	if (err)
 		return err;
-	cbor_open(&cbor, buf_bytes(&result));
+	cbor_open(&cbor, buf_bytes(&brief));
 	cbor_get_array_sized(&cbor, 3);
 	changed = cbor_get_uint(&cbor);
 	same = cbor_get_uint(&cbor);
@@ -181,15 +184,38 @@ is_in_parts(struct change *c)
 }
 
 static enum err
-confirm_ask(struct change *c, uint64_t count, const char *whose)
+confirm_ask(struct change *c, const char *most, uint64_t count,
+    const char *whose)
 {
 	char question[128], number[32];
 
 	number_format(count, number);
-	(void)snprintf(question, sizeof(question), "%s %s identit%s%s%s",
-	    c->verb, number, count == 1 ? "y" : "ies", whose,
+	(void)snprintf(question, sizeof(question), "%s %s%s identit%s%s%s",
+	    c->verb, most, number, count == 1 ? "y" : "ies", whose,
 	    c->action == STATUS_REVOKE ? ", for ever" : "");
 	return cmd_confirm(c->cmd, question);
+}
+
+static enum err
+confirm_uncounted(struct change *c)
+{
+	char question[128];
+
+	(void)snprintf(question, sizeof(question), "%s all that is named, "
+	    "which the server was too busy to count%s", c->verb,
+	    c->action == STATUS_REVOKE ? ", for ever" : "");
+	return cmd_confirm(c->cmd, question);
+}
+
+/* What is to be revoked does not wait for it to be counted. */
+static bool
+is_busy(struct change *c, enum err err)
+{
+	if (err != ERR_BUSY)
+		return false;
+	cmd_warn(c->cmd, "%s: not counted before", c->cmd->diag.what);
+	c->cmd->diag = (struct diag)DIAG_INIT;
+	return true;
 }
 
 /* Where how many they are is the server's word alone, few is no reason not to
@@ -197,18 +223,21 @@ confirm_ask(struct change *c, uint64_t count, const char *whose)
 static enum err
 confirm_there(struct change *c)
 {
-	bool parts = is_in_parts(c);
+	bool parts = is_in_parts(c), open = c->targets.open, busy;
 	enum err err = ERR_OK;
 
-	if (parts || c->targets.open)
+	if (parts || (open && !cmd_flag(c->cmd, "yes")))
 		err = chosen_each(c, "", chosen_ask);
 	c->carried = 0;
-	if (!err && c->targets.open)
-		return confirm_ask(c, c->dry.count.changed,
+	busy = is_busy(c, err);
+	if (err && !busy)
+		return err;
+	if (open)
+		return busy ? confirm_uncounted(c) : confirm_ask(c,
+		    c->dry.answers > 1 ? AT_MOST : "", c->dry.count.changed,
 		    " by the server's word");
-	if (!err && c->targets.identities > CONFIRM_ABOVE)
-		return confirm_ask(c, c->targets.identities, "");
-	return err;
+	return c->targets.identities > CONFIRM_ABOVE ? confirm_ask(c,
+	    parts ? AT_MOST : "", c->targets.identities, "") : ERR_OK;
 }
 
 static enum err
@@ -224,7 +253,7 @@ change_confirm(struct change *c)
 	err = change_count(c, &count);
 	if (err || count.changed <= CONFIRM_ABOVE)
 		return err;
-	return confirm_ask(c, count.changed, "");
+	return confirm_ask(c, "", count.changed, "");
 }
 
 /* A dry run: how many of each order. */
@@ -243,7 +272,7 @@ orders_print(struct change *c)
 		err = order_product_get(c->authority, counts.orders[i].order,
 		    &product, &c->cmd->diag);
 		if (!err)
-			order_count_print(c->cmd, i == 0,
+			order_count_print(c->cmd, i == 0, "",
 			    &counts.orders[i], &product);
 	}
 	return err;
@@ -290,6 +319,7 @@ few_print(struct change *c)
 static void
 counts_print(struct change *c, bool would)
 {
+	bool most = would && c->dry.answers > 1;
 	char changed[32], same[32], kept[32];
 
 	if (c->cmd->json) {
@@ -299,14 +329,16 @@ counts_print(struct change *c, bool would)
 		    (unsigned long long)c->count.changed,
 		    (unsigned long long)c->count.same,
 		    (unsigned long long)c->count.kept);
+		printf(most ? ", \"at_most\": true" : "");
 		return;
 	}
 	number_format(c->count.changed, changed);
 	number_format(c->count.same, same);
 	number_format(c->count.kept, kept);
-	printf("%s %s %s %s\n", changed, c->count.changed == 1 ?
-	    "identity" : "identities", would ? "would be" :
-	    c->count.changed == 1 ? "is" : "are", c->done);
+	printf("%s%s %s %s %s\n", most ? AT_MOST : "", changed,
+	    c->count.changed == 1 ? "identity" : "identities",
+	    would ? "would be" : c->count.changed == 1 ? "is" : "are",
+	    c->done);
 	if (c->count.same > 0)
 		printf("%s %s before\n", same, c->action == STATUS_RESUME ?
 		    "were not suspended" : c->action == STATUS_SUSPEND ?
@@ -431,7 +463,7 @@ publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
 
 	printf(cmd->json ? "\"published\": [" : "");
 	if (remote_there(cmd))
-		err = remote_publish(cmd, days);
+		err = remote_publish(cmd, days, &telling.count);
 	else
 		err = daemon_there() ? daemon_publish(&publish, &cmd->diag) :
 		    authority_publish_status(authority, &publish,
@@ -439,6 +471,8 @@ publish_run(struct cmd *cmd, struct authority *authority, uint64_t days,
 	/* it may have made ranges void, and is on record itself */
 	if (!err && authority != NULL && !daemon_there())
 		err = logs_publish(cmd, authority, &what);
+	if (!err && !cmd->json && !if_needed && telling.count == 0)
+		printf("nothing was due; --next-update publishes all\n");
 	printf(cmd->json ? "]" : "");
 	if (err && cmd->json)
 		failed_print(cmd, what, err);

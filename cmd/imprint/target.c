@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "lib/authority/field.h"
 #include "lib/base/clock.h"
 #include "lib/identity/index.h"
 
@@ -351,7 +352,11 @@ targets_get(struct cmd *cmd, struct authority *authority,
 	if (!err)
 		err = options_find(&c);
 	if (!err && !remote_there(cmd)) {
+		(void)status_ranges_merge(&targets->list);
+		err = field_outlived(authority, &targets->list, &cmd->diag);
 		targets->identities = status_ranges_merge(&targets->list);
+	}
+	if (!err && !remote_there(cmd)) {
 		/* said here already, not only when it is carried out */
 		err = status_ranges_committed(authority,
 		    targets->list.ranges, targets->list.count, &cmd->diag);

@@ -582,6 +582,8 @@ authority_role(struct cmd *cmd)
 		err = authority_confine(authority, &cmd->diag);
 	if (!err)
 		disk_begin(desk);
+	if (!err)	/* it ended between that and the cancelling */
+		parts_remove(desk);
 	if (!err && control_send(desk->control, CONTROL_READY, -1) != ERR_OK)
 		err = diag_fail(&cmd->diag, ERR_STATE, NULL,
 		    "authority: only imprintd serve starts it");

@@ -9,8 +9,9 @@
 #include "cmd/imprintd/imprintd.h"
 #include "lib/authority/demand.h"
 #include "lib/authority/enrol.h"
-#include "lib/authority/request.h"
 #include "lib/authority/export.h"
+#include "lib/authority/query.h"
+#include "lib/authority/request.h"
 #include "lib/proto/channel.h"
 #include "lib/proto/local.h"
 
@@ -20,8 +21,11 @@
 #define LOCALS_MAX	16	/* commands of this machine at once */
 #define FLOORS_MAX	64	/* operators whose last request is known */
 #define UPLOADS_MAX	8	/* operators who hand in a file */
-#define ACTIONS_MAX	64	/* of operators, in a quarter of an hour */
-#define DRY_RUNS_MAX	1024	/* the same */
+#define ONCE_OPERATORS	64	/* whose queries of the last quarter of an
+				 * hour are known: of each so many */
+#define ACTIONS_MAX	64
+#define STOPS_MAX	64
+#define LOOKS_MAX	1024
 
 /* A front's channel; used false: free. */
 struct desk_peer {
@@ -94,9 +98,22 @@ struct desk_left {
 	uint64_t	count;
 	int64_t		until_ns;
 };
-struct desk_action {
+/* A query that was seen; until 0: free. */
+struct desk_seen {
 	uint8_t		id[REQUEST_ID_SIZE];
-	int64_t		until;
+	int64_t		until;		/* it can be brought again */
+};
+/* An operator's; operator "": free. */
+enum once_kind {
+	ONCE_ACTION,	/* begins something */
+	ONCE_STOP,	/* stopped a run */
+	ONCE_LOOK	/* may take long */
+};
+struct desk_once {
+	char			operator[64];
+	struct desk_seen	actions[ACTIONS_MAX];
+	struct desk_seen	stops[STOPS_MAX];
+	struct desk_seen	looks[LOOKS_MAX];
 };
 
 /* Certificates that a place has had lately, and when that was counted: who
@@ -160,8 +177,9 @@ struct desk {
 						 * later than it began */
 	struct desk_floor	 floors[FLOORS_MAX];
 	struct desk_left	 left;
-	struct desk_action	 actions[ACTIONS_MAX];
-	struct desk_action	 dry_runs[DRY_RUNS_MAX];
+	struct desk_once	 once[ONCE_OPERATORS];
+	unsigned		 retry_s;	/* of what is answered now, if
+						 * it is refused as busy */
 	struct desk_upload	 uploads[UPLOADS_MAX];
 	struct desk_job		 jobs[TURN_MAX];
 	size_t			 job_count;
@@ -170,6 +188,7 @@ struct desk {
 	bool			 disk_full;	/* devices are refused */
 	int64_t			 disk_ns;	/* when to look again */
 	int64_t			 upkeep_at, anchor_at, look_at;
+	bool			 parts_left;	/* of cancelled orders */
 	uint64_t		 lacking;	/* of publish/, then */
 	/* figures */
 	uint64_t		 ended[COUNTS];	/* of fronts that have ended */
@@ -284,6 +303,12 @@ bool	operator_query(struct desk *, struct desk_peer *,
 bool	station_head(struct desk *, struct desk_peer *,
 	    const struct internal_message *);
 
+/* once.c: what was seen lately is refused: ERR_CONFLICT; ERR_BUSY: this
+ * operator, or too many, asked too much, until desk->retry_s. There is room
+ * for a stop always, at the cost of the oldest. */
+MUST_USE enum err once_take(struct desk *, enum once_kind,
+    const struct query *, struct diag *);
+
 /* dry_run.c: what a body of REQUEST_STATUS_CHOSEN, whose hash the query is of,
  * would come to; JSON, appended. */
 MUST_USE enum err dry_run(struct desk *, const char *query,
@@ -346,6 +371,9 @@ void	times_add(struct desk_times *, int64_t begun_ns);
 void	figures_put(struct desk *, struct buf *);
 void	figures_head(struct buf *, const char *name, const char *type,
 	    const char *help);
+/* An order was cancelled: files that it leaves are removed; what fails is
+ * told, and tried again. */
+void	parts_remove(struct desk *);
 /* Publishes what is due; what fails is told, and tried again. */
 void	upkeep(struct desk *, int64_t now);
 

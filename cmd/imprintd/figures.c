@@ -5,6 +5,7 @@
 #include "cmd/imprintd/desk.h"
 #include "lib/authority/log_publish.h"
 #include "lib/authority/operation.h"
+#include "lib/authority/order_parts.h"
 #include "lib/authority/publish.h"
 #include "lib/base/clock.h"
 
@@ -252,6 +253,20 @@ published_look(struct desk *desk, int64_t now)
 }
 
 void
+parts_remove(struct desk *desk)
+{
+	struct diag diag = DIAG_INIT;
+
+	desk->parts_left = order_parts_remove(desk->authority, &diag) !=
+	    ERR_OK;
+	if (!desk->parts_left)
+		return;
+	desk->upkeep_failed++;
+	log_diag("authority", "unfinished packs of cancelled orders are not "
+	    "removed", &diag);
+}
+
+void
 upkeep(struct desk *desk, int64_t now)
 {
 	static const uint32_t logs[] = { LOG_BULK_NUMBER, LOG_ONLINE_NUMBER,
@@ -271,10 +286,13 @@ upkeep(struct desk *desk, int64_t now)
 	published_look(desk, now);
 	if (!is_due(now, desk->upkeep_at))
 		return;
+	if (desk->parts_left)
+		parts_remove(desk);
 	err = authority_publish_status(desk->authority, &publish, &diag);
 	for (i = 0; i < 3 && !err; i++)
 		err = authority_log_publish(desk->authority, logs[i], &diag);
-	desk->upkeep_at = now + (err ? UPKEEP_AGAIN_S : UPKEEP_S);
+	desk->upkeep_at = now + (err || desk->parts_left ? UPKEEP_AGAIN_S :
+	    UPKEEP_S);
 	if (!err)
 		return;
 	desk->upkeep_failed++;

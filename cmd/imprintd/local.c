@@ -142,13 +142,12 @@ local_fail(struct desk *desk, struct desk_local *local, uint64_t call,
 
 static enum err
 request_legal(const struct desk *desk, struct bytes request,
-    struct diag *diag)
+    enum request_type *ret_type, struct diag *diag)
 {
-	enum request_type type;
 	enum err err;
 
-	err = request_peek(request, &type, diag);
-	return err ? err : request_offer(desk, type, false, diag);
+	err = request_peek(request, ret_type, diag);
+	return err ? err : request_offer(desk, *ret_type, false, diag);
 }
 
 /* A descriptor that came along, as a file of the authority's. */
@@ -187,12 +186,13 @@ request_run(struct desk *desk, const struct local_submit *submit,
 	const struct request_files with = {
 		.file = submit->names ? &names : NULL,
 		.devices = submit->devices ? &devices : NULL };
+	enum request_type type = 0;
 	size_t next = 1;
 	enum err err;
 
 	err = local_octets_get(files[0], &request, diag);
 	if (!err)
-		err = request_legal(desk, buf_bytes(&request), diag);
+		err = request_legal(desk, buf_bytes(&request), &type, diag);
 	if (!err && submit->names)
 		err = file_take(desk, files[next++], submit->names_title,
 		    &names, diag);
@@ -202,6 +202,8 @@ request_run(struct desk *desk, const struct local_submit *submit,
 	if (!err)
 		err = authority_submit_files(desk->authority,
 		    buf_bytes(&request), &with, time_now(), result, diag);
+	if (!err && type == REQUEST_ORDER_CANCEL)
+		parts_remove(desk);
 	free(names.path);
 	free(list.path);
 	return err;

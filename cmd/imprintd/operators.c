@@ -180,7 +180,7 @@ result_put(struct json *json, enum request_type type, struct bytes result)
 	enum err err = ERR_OK;
 
 	json_key(json, bytes_text("result"));
-	if (type == REQUEST_STATUS_CHOSEN) {
+	if (type == REQUEST_STATUS || type == REQUEST_STATUS_CHOSEN) {
 		err = chosen_answer_brief(result, &brief, &diag);
 		result = buf_bytes(&brief);
 	}
@@ -219,6 +219,8 @@ request_run(struct desk *desk, struct bytes request, bool *ret_signed,
 	    now, &result, diag);
 	if (!err && upload != NULL)
 		upload_release(upload);
+	if (!err && seen.type == REQUEST_ORDER_CANCEL)
+		parts_remove(desk);
 	if (!seen.known && (!err || request_is_refusal(err)))
 		floor_raise(desk, seen.operator, seen.time);
 	if (err)
@@ -258,43 +260,28 @@ operator_request(struct desk *desk, struct desk_peer *peer,
 
 /* Queries. */
 
-/* What was seen lately is refused. */
-static enum err
-query_once(struct desk_action *actions, size_t count,
-    const struct query *query, struct diag *diag)
-{
-	struct desk_action *free_at = NULL;
-	int64_t now = time_now();
-	size_t i;
-
-	for (i = 0; i < count; i++) {
-		if (actions[i].until < now)
-			free_at = &actions[i];
-		else if (memcmp(actions[i].id, query->id,
-		    sizeof(query->id)) == 0)
-			return diag_fail(diag, ERR_CONFLICT, NULL,
-			    "query: it was carried out before");
-	}
-	if (free_at == NULL)
-		return diag_fail(diag, ERR_BUSY, NULL, "query: too many in "
-		    "this quarter of an hour");
-	memcpy(free_at->id, query->id, sizeof(query->id));
-	free_at->until = query->time + REQUEST_SKEW_S;
-	return ERR_OK;
-}
-
 /* Each starts or stops something once. */
 static enum err
-action_once(struct desk *desk, const struct query *query, struct diag *diag)
+action_check(const struct desk *desk, const struct query *query,
+    struct diag *diag)
 {
 	int64_t now = time_now();
 
 	/* those of before are not known any more */
-	if (query->time <= desk->began || query->time > now + ACTION_AHEAD_S)
-		return diag_fail(diag, ERR_CLOCK, NULL, "query: made %s",
-		    query->time > now ? "by a clock that is ahead: set both "
-		    "clocks" : "before this server began: sign it again");
-	return query_once(desk->actions, ACTIONS_MAX, query, diag);
+	if (query->time > desk->began && query->time <= now + ACTION_AHEAD_S)
+		return ERR_OK;
+	return diag_fail(diag, ERR_CLOCK, NULL, "query: made %s",
+	    query->time > now ? "by a clock that is ahead: set both "
+	    "clocks" : "before this server began: sign it again");
+}
+
+static enum err
+action_once(struct desk *desk, const struct query *query, struct diag *diag)
+{
+	enum err err;
+
+	err = action_check(desk, query, diag);
+	return err ? err : once_take(desk, ONCE_ACTION, query, diag);
 }
 
 /* It may take long: who carries it cannot have it done over and over. */
@@ -304,8 +291,25 @@ dry_run_once(struct desk *desk, const struct query *query, const char *more,
 {
 	enum err err;
 
-	err = query_once(desk->dry_runs, DRY_RUNS_MAX, query, diag);
+	err = once_take(desk, ONCE_LOOK, query, diag);
 	return err ? err : dry_run(desk, more, body, json, diag);
+}
+
+static enum err
+exposed_once(struct desk *desk, const struct query *query,
+    const char *station, struct buf *json, struct diag *diag)
+{
+	enum err err;
+
+	err = once_take(desk, ONCE_LOOK, query, diag);
+	return err ? err : resource_exposed(desk, station, json, diag);
+}
+
+static enum err
+query_none(const char *more, struct diag *diag)
+{
+	return more[0] == '\0' ? ERR_OK : diag_fail(diag, ERR_INVALID, NULL,
+	    "query: none is allowed here");
 }
 
 static enum err
@@ -326,6 +330,25 @@ order_run_begin(struct desk *desk, const struct store_order *order,
 	return err;
 }
 
+/*
+ * Only what stops a run is remembered, so that it stops no later one: what
+ * does nothing may be brought again as it may be held back.
+ */
+static enum err
+order_run_stop(struct desk *desk, const struct query *query,
+    const struct store_order *order, struct diag *diag)
+{
+	enum err err;
+
+	err = action_check(desk, query, diag);
+	if (err || !desk->run.wanted || desk->run.gone ||
+	    desk->run.order != order->number)
+		return err;
+	err = once_take(desk, ONCE_STOP, query, diag);
+	desk->run.gone = err == ERR_OK;
+	return err;
+}
+
 static enum err
 order_act(struct desk *desk, const struct query *query, const char *word,
     const char *verb, const char *more, struct buf *json, struct diag *diag)
@@ -336,16 +359,14 @@ order_act(struct desk *desk, const struct query *query, const char *word,
 	enum err err;
 
 	err = resource_order(desk, word, json, &order, diag);
-	if (!err && run)
-		err = query_number(more, "workers", WORKERS_MAX, &workers,
-		    diag);
 	if (!err)
-		err = action_once(desk, query, diag);
+		err = run ? query_number(more, "workers", WORKERS_MAX,
+		    &workers, diag) : query_none(more, diag);
 	if (!err && run)
-		err = order_run_begin(desk, &order, workers, diag);
-	else if (!err && desk->run.wanted &&
-	    desk->run.order == order.number)
-		desk->run.gone = true;
+		err = action_once(desk, query, diag);
+	if (!err)
+		err = run ? order_run_begin(desk, &order, workers, diag) :
+		    order_run_stop(desk, query, &order, diag);
 	buf_clear(json);
 	return err ? err : resource_order(desk, word, json, NULL, diag);
 }
@@ -397,8 +418,12 @@ identity_get(struct desk *desk, char *word, const char *query,
 	char *verb = strrchr(word, '/');
 	bool jwt = verb != NULL && strcmp(verb, "/jwt") == 0;
 
-	if (!jwt && (verb == NULL || strcmp(verb, "/document") != 0))
-		return resource_identity(desk, word, json, diag);
+	enum err err;
+
+	if (!jwt && (verb == NULL || strcmp(verb, "/document") != 0)) {
+		err = query_none(query, diag);
+		return err ? err : resource_identity(desk, word, json, diag);
+	}
 	*verb = '\0';
 	return resource_document(desk, word, query, jwt, json, diag);
 }
@@ -416,41 +441,68 @@ verb_is(char *word, const char *verb)
 }
 
 static enum err
-query_get(struct desk *desk, char *path, const char *query,
-    struct buf *json, struct diag *diag)
+order_get(struct desk *desk, char *word, const char *more, struct buf *json,
+    struct diag *diag)
 {
-	static const char orders[] = "/v1/orders/";
-	static const char identities[] = "/v1/identities/";
-	static const char products[] = "/v1/products/";
-	static const char devices[] = "/v1/devices/";
-	static const char stations[] = "/v1/stations/";
-	char *word;
+	enum err err;
 
-	if (strncmp(path, orders, sizeof(orders) - 1) == 0) {
-		word = path + sizeof(orders) - 1;
-		return verb_is(word, "/reconciliation") ?
-		    resource_reconciliation(desk, word, json, diag) :
-		    resource_order_part(desk, word, query, json, diag);
-	}
-	if (strncmp(path, stations, sizeof(stations) - 1) == 0) {
-		word = path + sizeof(stations) - 1;
-		if (verb_is(word, "/exposed"))
-			return resource_exposed(desk, word, json, diag);
-	}
-	if (strncmp(path, devices, sizeof(devices) - 1) == 0)
-		return resource_device(desk, path + sizeof(devices) - 1,
-		    json, diag);
-	if (strncmp(path, identities, sizeof(identities) - 1) == 0)
-		return identity_get(desk, path + sizeof(identities) - 1,
-		    query, json, diag);
-	if (strncmp(path, products, sizeof(products) - 1) == 0)
-		return resource_product(desk, path + sizeof(products) - 1,
-		    json, diag);
-	if (strcmp(path, "/v1/document-signers") == 0)
-		return resource_signers(desk, json, diag);
-	if (strcmp(path, "/v1/logs") == 0)
-		return resource_logs(desk, json, diag);
-	return resource_list(desk, path, query, json, diag);
+	if (!verb_is(word, "/reconciliation"))
+		return resource_order_part(desk, word, more, json, diag);
+	err = query_none(more, diag);
+	return err ? err : resource_reconciliation(desk, word, json, diag);
+}
+
+/* What follows it, or NULL. */
+static char *
+after(char *path, const char *begin)
+{
+	size_t len = strlen(begin);
+
+	return strncmp(path, begin, len) == 0 ? path + len : NULL;
+}
+
+/* What takes no query; else a list. */
+static enum err
+thing_get(struct desk *desk, const struct query *query, char *path,
+    const char *more, struct buf *json, struct diag *diag)
+{
+	const char *device = after(path, "/v1/devices/");
+	const char *product = after(path, "/v1/products/");
+	bool signers = strcmp(path, "/v1/document-signers") == 0;
+	char *station = after(path, "/v1/stations/");
+	bool logs = strcmp(path, "/v1/logs") == 0;
+	enum err err;
+
+	if (station != NULL && !verb_is(station, "/exposed"))
+		station = NULL;
+	if (station == NULL && device == NULL && product == NULL &&
+	    !signers && !logs)
+		return resource_list(desk, path, more, json, diag);
+	err = query_none(more, diag);
+	if (err)
+		return err;
+	if (station != NULL)
+		return exposed_once(desk, query, station, json, diag);
+	if (device != NULL)
+		return resource_device(desk, device, json, diag);
+	if (product != NULL)
+		return resource_product(desk, product, json, diag);
+	return signers ? resource_signers(desk, json, diag) :
+	    resource_logs(desk, json, diag);
+}
+
+static enum err
+query_get(struct desk *desk, const struct query *query, char *path,
+    const char *more, struct buf *json, struct diag *diag)
+{
+	char *order = after(path, "/v1/orders/");
+	char *identity = after(path, "/v1/identities/");
+
+	if (order != NULL)
+		return order_get(desk, order, more, json, diag);
+	if (identity != NULL)
+		return identity_get(desk, identity, more, json, diag);
+	return thing_get(desk, query, path, more, json, diag);
 }
 
 static enum err
@@ -474,8 +526,8 @@ query_run(struct desk *desk, const struct internal_query *asked,
 	if (mark != NULL)
 		*mark++ = '\0';
 	if (strcmp(query.method, "GET") == 0)
-		return query_get(desk, query.target, mark != NULL ? mark :
-		    "", json, diag);
+		return query_get(desk, &query, query.target, mark != NULL ?
+		    mark : "", json, diag);
 	return query_post(desk, &query, query.target, mark != NULL ? mark :
 	    "", asked->body, json, diag);
 }
@@ -492,12 +544,13 @@ operator_query(struct desk *desk, struct desk_peer *peer,
 
 	if (internal_get_query(message->body, &asked, &diag) != ERR_OK)
 		return false;
+	desk->retry_s = RETRY_S;
 	err = query_run(desk, &asked, &is_signed, &json, &diag);
 	peer->asked = peer->asked || is_signed;
 	if (!err)
 		err = buf_err(&json);
 	if (err)
-		failed_put(peer, message->call, err, RETRY_S, &diag);
+		failed_put(peer, message->call, err, desk->retry_s, &diag);
 	else
 		json_answer(peer, message->call, &json);
 	return true;

@@ -236,13 +236,16 @@ resource_order_part(struct desk *desk, char *word, const char *query,
 	struct store_order order;
 	enum err err;
 
-	if (rest == NULL)
-		return resource_order(desk, word, out, NULL, diag);
-	*rest++ = '\0';
+	if (rest != NULL)
+		*rest++ = '\0';
 	err = resource_order(desk, word, out, &order, diag);
-	buf_clear(out);
-	if (err)
+	if (!err && query[0] != '\0' && (rest == NULL ||
+	    strcmp(rest, packs) == 0))
+		err = diag_fail(diag, ERR_INVALID, NULL,
+		    "query: none is allowed here");
+	if (err || rest == NULL)
 		return err;
+	buf_clear(out);
 	if (strcmp(rest, packs) == 0)
 		return packs_answer(desk, &order, out, diag);
 	if (strncmp(rest, packs, sizeof(packs) - 1) == 0 &&

@@ -22,6 +22,7 @@ struct page {
 	struct json	 json;
 	uint64_t	 at, from, left;
 	uint32_t	 log;
+	bool		 log_said;
 	uint64_t	 order;		/* 0: any */
 	bool		 more;
 	uint64_t	 next;		/* with more */
@@ -520,7 +521,7 @@ begins(const char **text, const char *with)
 
 /* cursor=N, limit=N, log=NAME, in any order, with & between them. */
 static enum err
-page_query(struct page *page, const char *query, struct diag *diag)
+page_query(struct page *page, const char *query)
 {
 	size_t len = 0;
 	enum err err = ERR_OK;
@@ -529,46 +530,49 @@ page_query(struct page *page, const char *query, struct diag *diag)
 		if (begins(&query, "cursor=")) {
 			len = strcspn(query, "&");
 			err = number_get(query, len, UINT64_C(1) << 56,
-			    &page->from, diag);
+			    &page->from, NULL);
 		} else if (begins(&query, "limit=")) {
 			len = strcspn(query, "&");
 			err = number_get(query, len, PAGE_MAX, &page->left,
-			    diag);
-			if (!err && page->left == 0)
-				page->left = 1;
+			    NULL);
+			if (page->left == 0)
+				err = ERR_INVALID;
 		} else if (begins(&query, "order=")) {
 			len = strcspn(query, "&");
 			err = number_get(query, len, UINT32_MAX,
-			    &page->order, diag);
+			    &page->order, NULL);
+			if (page->order == 0)
+				err = ERR_INVALID;
 		} else if (begins(&query, "log=" LOG_BULK)) {
 			len = strcspn(query, "&");
 			err = len == 0 ? ERR_OK : ERR_INVALID;
+			page->log_said = true;
 		} else if (begins(&query, "log=" LOG_ONLINE)) {
 			len = strcspn(query, "&");
 			err = len == 0 ? ERR_OK : ERR_INVALID;
 			page->log = LOG_ONLINE_NUMBER;
+			page->log_said = true;
 		} else {
 			err = ERR_INVALID;
 		}
 		if (err)
 			break;
 	}
-	return err ? diag_fail(diag, err, NULL, "query: allowed are cursor, "
-	    "limit (1 to %d), order and log (%s, %s)", PAGE_MAX, LOG_BULK,
-	    LOG_ONLINE) : ERR_OK;
+	return err;
 }
 
 static const struct {
 	const char	*path;
 	enum err	(*list)(struct page *, struct diag *);
+	bool		 by_log, by_order;
 } lists[] = {
-	{ "/v1/products", products_list },
-	{ "/v1/stations", stations_list },
-	{ "/v1/chip-makers", chip_makers_list },
-	{ "/v1/manufacturers", manufacturers_list },
-	{ "/v1/orders", orders_list },
-	{ "/v1/identities", identities_list },
-	{ "/v1/status", status_list },
+	{ "/v1/products", products_list, false, false },
+	{ "/v1/stations", stations_list, false, false },
+	{ "/v1/chip-makers", chip_makers_list, false, false },
+	{ "/v1/manufacturers", manufacturers_list, false, false },
+	{ "/v1/orders", orders_list, false, false },
+	{ "/v1/identities", identities_list, true, true },
+	{ "/v1/status", status_list, true, false },
 };
 
 enum err
@@ -586,9 +590,13 @@ resource_list(struct desk *desk, const char *path, const char *query,
 	if (i == sizeof(lists) / sizeof(lists[0]))
 		return diag_fail(diag, ERR_NOTFOUND, NULL,
 		    "path: there is nothing of that name");
-	err = page_query(&page, query, diag);
-	if (err)
-		return err;
+	err = page_query(&page, query);
+	if (err || (page.log_said && !lists[i].by_log) ||
+	    (page.order != 0 && !lists[i].by_order))
+		return diag_fail(diag, ERR_INVALID, NULL, "query: allowed "
+		    "are cursor, limit (1 to %d)%s%s", PAGE_MAX,
+		    lists[i].by_log ? ", log (" LOG_BULK ", " LOG_ONLINE
+		    ")" : "", lists[i].by_order ? ", order (from 1)" : "");
 	json_open(&page.json, '{');
 	json_key(&page.json, bytes_text("items"));
 	json_open(&page.json, '[');

@@ -416,6 +416,10 @@ request_chosen_find(struct authority *authority, struct bytes body,
 		chosen_get(&cbor, &chosen);
 		err = chosen_find(authority, &chosen, list, diag);
 	}
+	if (!err) {
+		(void)status_ranges_merge(list);
+		err = field_outlived(authority, list, diag);
+	}
 	if (err)
 		return err;
 	(void)status_ranges_merge(list);
@@ -489,8 +493,14 @@ chosen_answer_brief(struct bytes encoded, struct buf *out, struct diag *diag)
 {
 	_cleanup_chosen_answer_ struct chosen_answer answer = {
 		.ranges_count = 0 };
+	struct cbor cbor;
 	enum err err;
 
+	cbor_open(&cbor, encoded);
+	if (cbor_get_array(&cbor) == 3) {
+		buf_put_bytes(out, encoded);
+		return buf_err(out);
+	}
 	err = chosen_answer_get(encoded, &answer, diag);
 	if (err)
 		return err;

@@ -58,9 +58,9 @@ MUST_USE enum err chosen_find(struct authority *, const struct chosen *,
  * after another as chosen_put() writes them. */
 MUST_USE enum err request_put_chosen(struct buf *, enum status_action,
     unsigned reason, struct bytes items, size_t count, const char *words);
-/* What such a body comes to now, sorted and apart; ret_change: action and
- * reason. ERR_SYNTAX; ERR_INVALID, also: an order, pack or evidence chosen
- * twice; ERR_LIMIT; and as chosen_find(). */
+/* What such a body comes to now, field_outlived() included, sorted and apart;
+ * ret_change: action and reason. ERR_SYNTAX; ERR_INVALID, also: an order, pack
+ * or evidence chosen twice; ERR_LIMIT; and as chosen_find(). */
 MUST_USE enum err request_chosen_find(struct authority *, struct bytes body,
     struct status_change *ret_change, struct status_ranges *list,
     struct diag *);
@@ -68,7 +68,8 @@ MUST_USE enum err request_chosen_find(struct authority *, struct bytes body,
 MUST_USE enum err request_chosen_change(struct bytes body,
     struct status_change *ret_change, struct diag *);
 
-/* The answer: [changed, same, kept, [[log, first, count], ...]]. */
+/* The answer: [changed, same, kept, [[log, first, count], ...]]; that of
+ * REQUEST_STATUS, too, when it came to more than its ranges. */
 struct chosen_answer {
 	struct status_count	count;
 	struct status_range	*ranges;	/* owned; sorted, apart */
@@ -81,8 +82,8 @@ void	chosen_answer_release(struct chosen_answer *);
  * ERR_SYNTAX, ERR_NOMEM. */
 MUST_USE enum err chosen_answer_get(struct bytes encoded,
     struct chosen_answer *ret_answer, struct diag *);
-/* Without the ranges, [changed, same, kept], as the network has it: they can
- * be longer than an answer. Appended. */
+/* Without the ranges, if there are any, [changed, same, kept], as the network
+ * has it: they can be longer than an answer. Appended. */
 MUST_USE enum err chosen_answer_brief(struct bytes encoded, struct buf *out,
     struct diag *);
 

@@ -183,6 +183,27 @@ struct holder {
 	bool		living;		/* but not what it enrolled for */
 };
 
+/* The status of its birth; of one that left its place to what the device
+ * confirmed, that of what has it. */
+static enum err
+holder_status(struct authority *authority, const struct address *birth,
+    enum status *ret_status, struct store_status *ret_row, struct diag *diag)
+{
+	struct address now;
+	bool left = false;
+	enum err err;
+
+	err = status_get(authority, birth->log, birth->index, ret_status,
+	    ret_row, diag);
+	if (!err && *ret_status == STATUS_REVOKED)
+		err = field_left_place(authority, ret_row, &left, diag);
+	if (err || !left)
+		return err;
+	err = field_current(authority, birth, &now, diag);
+	return err ? err : status_get(authority, now.log, now.index,
+	    ret_status, ret_row, diag);
+}
+
 /*
  * Its identity was given up, by a station's report or with the station, or by
  * an operator for a reason that says nothing against its keys: the device may
@@ -205,8 +226,7 @@ holder_get(struct authority *authority, uint32_t order, uint64_t entry,
 	if (err == ERR_NOTFOUND)
 		return ERR_OK;
 	if (!err)
-		err = status_get(authority, h.birth.log, h.birth.index,
-		    &status, &row, diag);
+		err = holder_status(authority, &h.birth, &status, &row, diag);
 	if (!err && status == STATUS_REVOKED)
 		h.given_up = row.reason == CRL_CESSATION_OF_OPERATION ||
 		    row.reason == CRL_PRIVILEGE_WITHDRAWN;

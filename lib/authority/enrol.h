@@ -152,7 +152,8 @@ MUST_USE enum err enrol_submit(struct enrol *, struct bytes request,
  * ENROL_DONE and ENROL_REPEATED: the certificate is appended to answer. A
  * repetition is the same key by the same leaf. What is issued waits for its
  * first use like any other; that is the next request with it that is carried
- * out, or that its certificate is shown to ask for attributes. A refusal to
+ * out, or, of a key not made here, that its certificate is shown to ask for
+ * attributes. A refusal to
  * one that has an identity is on record, FIELD_EVENTS_FRONT of a device.
  */
 struct est_ask {
@@ -179,8 +180,10 @@ MUST_USE enum err enrol_submit_est(struct enrol *, const struct est_ask *,
  * It is the first use of leaf if that is a device's first identity, was had by
  * EST and waits: known and index say so then. It is the front's word: what it
  * can do with it is to use up a birth whose answer it kept to itself, and the
- * same request is still answered. What was had by a signed request waits for a
- * signature, and what renews another for the request that its keys prove.
+ * same request is still answered; so not with keygen, whose answer is not had
+ * again. No birth is superseded by it. What was had by a signed request waits
+ * for a signature, and what renews another for the request that its keys
+ * prove.
  */
 MUST_USE enum err enrol_est_attributes(struct enrol *, const char *label,
     struct bytes leaf, bool linked, struct enrol_result *result,

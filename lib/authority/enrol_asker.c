@@ -189,22 +189,25 @@ enrol_signature(struct enrol *e, const struct cose_sign1 *message,
 	    "the request is not signed by the key of its certificate", NULL);
 }
 
-/* before: it may have left its place to the identity that asks. */
+/* before: it may have left its place to the identity that asks, or to one
+ * before that. */
 static enum err
 standing_check(struct enrol *e, const struct address *address, bool before,
     struct enrol_result *result, struct diag *diag)
 {
 	struct store_status row;
 	enum status status;
+	bool left = false;
 	enum err err;
 
 	err = status_get(e->authority, address->log, address->index, &status,
 	    &row, diag);
 	if (err || status == STATUS_VALID)
 		return err;
-	if (before && status == STATUS_REVOKED &&
-	    row.reason == CRL_SUPERSEDED)
-		return ERR_OK;
+	if (before && status == STATUS_REVOKED)
+		err = field_left_place(e->authority, &row, &left, diag);
+	if (err || left)
+		return err;
 	if (status == STATUS_SUSPENDED)
 		return enrol_refuse(result, ENROL_SUSPENDED,
 		    "the identity is suspended", "an operator can resume it");

@@ -58,14 +58,16 @@ recipient_find(struct submission *s, struct cms_recipient *to,
 	    "to have a slot to encrypt with P-256 or X25519");
 }
 
-/* Each request is another one: the private key is kept nowhere. */
+/* Each request is another one: the private key is kept nowhere. Its id does
+ * not begin its hash, as others by EST do: enrol_first_use(). */
 static enum err
 identify(struct submission *s)
 {
 	enum err err;
 
 	err = random_bytes(s->hash, sizeof(s->hash), s->diag);
-	s->request.id = bytes_of(s->hash, DEVICE_REQUEST_ID_SIZE);
+	s->request.id = bytes_of(s->hash + DEVICE_REQUEST_ID_SIZE,
+	    DEVICE_REQUEST_ID_SIZE);
 	return err;
 }
 

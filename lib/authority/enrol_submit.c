@@ -301,12 +301,29 @@ pending_supersede(struct submission *s)
 	    s->diag);
 }
 
+/*
+ * What asks has proved its key: its birth is over, if the product says so.
+ * Never on the front's word, be it that of the use or that on which the
+ * identity was issued: its key may be the front's own.
+ */
+static enum err
+birth_leave(struct submission *s)
+{
+	const struct enrol_product *product = enrol_product_by_name(s->enrol,
+	    s->asker.kind.product);
+	unsigned evidence = s->asker.range.evidence;
+
+	if (s->asserted || product == NULL ||
+	    !product->product.field.supersedes || evidence == EVIDENCE_FRONT ||
+	    evidence == EVIDENCE_FRONT_RENEWAL)
+		return ERR_OK;
+	return enrol_outlive(s->enrol, &s->asker.birth, s->diag);
+}
+
 /* The new identity was used: it is the device's now. */
 static enum err
 confirm_pending(struct submission *s)
 {
-	const struct enrol_product *product = enrol_product_by_name(s->enrol,
-	    s->asker.kind.product);
 	struct field_device *device = &s->asker.device;
 	enum err err = ERR_OK;
 
@@ -315,8 +332,8 @@ confirm_pending(struct submission *s)
 	if (device->has_current)
 		err = enrol_supersede(s->enrol, &s->asker.birth,
 		    device->current, s->diag);
-	if (!err && product != NULL && product->product.field.supersedes)
-		err = enrol_outlive(s->enrol, &s->asker.birth, s->diag);
+	if (!err)
+		err = birth_leave(s);
 	device->has_current = true;
 	device->current = device->pending;
 	device->has_pending = false;
@@ -346,7 +363,8 @@ enrol_first_use(struct submission *s)
 	const struct field_device *device = &s->asker.device;
 	const struct field_enrolment *enrolment = &s->asker.enrolment;
 
-	/* by EST, the id of a request is of its hash */
+	/* by EST, the id of a request begins its hash; but for a key that was
+	 * made here: who kept that answer back would leave the device none */
 	if (!asker_waits(s) || device->has_current || memcmp(enrolment->id,
 	    enrolment->request, DEVICE_REQUEST_ID_SIZE) != 0)
 		return ERR_OK;
@@ -354,6 +372,7 @@ enrol_first_use(struct submission *s)
 	memcpy(s->result->ueid, s->asker.ueid, UEID_SIZE);
 	s->result->log = LOG_ONLINE_NUMBER;
 	s->result->index = device->pending;
+	s->asserted = true;
 	return confirm_pending(s);
 }
 
@@ -666,8 +685,8 @@ renew_type(struct submission *s)
 		err = repeats(s);
 	if (!err && !decided(s))
 		err = asserted_check(s);
-	if (!err && !decided(s) && !s->asserted && asker_waits(s))
-		err = confirm_pending(s);
+	if (!err && !decided(s) && !s->asserted)
+		err = asker_waits(s) ? confirm_pending(s) : birth_leave(s);
 	if (err || decided(s))
 		return err;
 	return s->request.type == DEVICE_REFRESH ? refresh(s) :

@@ -77,13 +77,44 @@ identity_count(struct exposing *e, const struct address *birth)
 		return err;
 	e->found.identities += status != STATUS_REVOKED;
 	err = field_birth_status(e->authority, birth, &status, e->diag);
-	if (err || status == STATUS_REVOKED || !e->owned)
+	if (err || status == STATUS_REVOKED)
 		return err;
 	err = field_device_get(e->authority, birth, &device, e->diag);
 	if (err && err != ERR_NOTFOUND)
 		return err;
 	e->found.codes += device.claim.state != FIELD_CLAIMED;
 	return ERR_OK;
+}
+
+struct revoked {
+	uint64_t	first, end;
+	uint64_t	count;
+};
+
+static enum err
+revoked_count(void *ctx, const struct store_status *row)
+{
+	struct revoked *r = ctx;
+	uint64_t from = row->first > r->first ? row->first : r->first;
+	uint64_t end = row->first + row->count;
+
+	if (row->state == STATUS_REVOKED)
+		r->count += (end < r->end ? end : r->end) - from;
+	return ERR_OK;
+}
+
+/* Without codes, one look at its status. */
+static enum err
+range_count_whole(struct exposing *e, const struct store_range *range)
+{
+	struct revoked revoked = { .first = range->first,
+		.end = range->first + range->count };
+	enum err err;
+
+	err = store_status_each(e->authority->store, range->log,
+	    range->first, range->count, revoked_count, &revoked, e->diag);
+	e->found.identities += range->count - revoked.count;
+	return err;
 }
 
 static enum err
@@ -94,6 +125,8 @@ range_count(void *ctx, const struct store_range *range)
 	uint32_t i;
 	enum err err = ERR_OK;
 
+	if (range->pack == e->found.pack && !e->owned)
+		return range_count_whole(e, range);
 	for (i = 0; range->pack == e->found.pack && i < range->count && !err;
 	    i++, birth.index++)
 		err = identity_count(e, &birth);

@@ -532,10 +532,8 @@ field_living(struct authority *authority, const struct address *address,
 	return ERR_OK;
 }
 
-/* Did a turn of enrolment revoke it? For the same reason operators do, and
- * reports: then nothing has its place. */
-static enum err
-left_its_place(struct authority *authority, const struct store_status *row,
+enum err
+field_left_place(struct authority *authority, const struct store_status *row,
     bool *ret_left, struct diag *diag)
 {
 	_cleanup_buf_ struct buf entry = BUF_INIT;
@@ -595,7 +593,7 @@ field_birth_status(struct authority *authority, const struct address *birth,
 	err = status_get(authority, birth->log, birth->index, &status, &row,
 	    diag);
 	if (!err && status == STATUS_REVOKED)
-		err = left_its_place(authority, &row, &left, diag);
+		err = field_left_place(authority, &row, &left, diag);
 	if (!err && left)
 		err = heir_status(authority, birth, &status, diag);
 	if (!err)
@@ -633,8 +631,27 @@ field_births_each(struct authority *authority,
 struct enrolled_walk {
 	struct authority	*authority;
 	struct status_ranges	*list;
+	bool			 left;	/* only what has a birth's place */
 	struct diag		*diag;
 };
+
+static enum err
+birth_left(struct authority *authority, const struct address *birth,
+    bool *ret_left, struct diag *diag)
+{
+	struct store_status row;
+	enum status status;
+	bool left = false;
+	enum err err;
+
+	err = status_get(authority, birth->log, birth->index, &status, &row,
+	    diag);
+	if (!err && status == STATUS_REVOKED)
+		err = field_left_place(authority, &row, &left, diag);
+	if (!err)
+		*ret_left = left;
+	return err;
+}
 
 static enum err
 enrolled_add(void *ctx, const struct address *birth)
@@ -643,9 +660,14 @@ enrolled_add(void *ctx, const struct address *birth)
 	struct field_living living;
 	struct store_status row;
 	enum status status;
+	bool left = true;
 	size_t i;
-	enum err err;
+	enum err err = ERR_OK;
 
+	if (walk->left)
+		err = birth_left(walk->authority, birth, &left, walk->diag);
+	if (err || !left)
+		return err;
 	err = field_living(walk->authority, birth, &living, walk->diag);
 	for (i = 1; i < living.count && !err; i++) {
 		err = status_get(walk->authority, living.address[i].log,
@@ -662,8 +684,28 @@ enum err
 field_enrolled(struct authority *authority, const struct status_range *births,
     struct status_ranges *list, struct diag *diag)
 {
-	struct enrolled_walk walk = { authority, list, diag };
+	struct enrolled_walk walk = { authority, list, false, diag };
 
 	return field_births_each(authority, births, enrolled_add, &walk,
 	    diag);
+}
+
+enum err
+field_outlived(struct authority *authority, struct status_ranges *list,
+    struct diag *diag)
+{
+	_cleanup_status_ranges_ struct status_ranges more = {
+		.max = list->max };
+	struct enrolled_walk walk = { authority, &more, true, diag };
+	size_t i;
+	enum err err = ERR_OK;
+
+	/* the list itself may be merged when it grows */
+	for (i = 0; i < list->count && !err; i++)
+		err = field_births_each(authority, &list->ranges[i],
+		    enrolled_add, &walk, diag);
+	for (i = 0; i < more.count && !err; i++)
+		err = status_ranges_add(list, more.ranges[i].log,
+		    more.ranges[i].first, more.ranges[i].count, diag);
+	return err;
 }

@@ -110,6 +110,11 @@ struct field_living {
 };
 MUST_USE enum err field_living(struct authority *, const struct address *,
     struct field_living *ret_living, struct diag *);
+/* Was what this row says revoked by a turn of enrolment, because another
+ * identity took its place? Operators and reports revoke for the same reason:
+ * then nothing has its place. */
+MUST_USE enum err field_left_place(struct authority *,
+    const struct store_status *row, bool *ret_left, struct diag *);
 /* The status of a birth; of one that was superseded by a turn of enrolment, as
  * a product may want it (product_field), that of what took its place: no less
  * than that is over. One that was revoked otherwise is, for any reason. */
@@ -127,6 +132,11 @@ MUST_USE enum err field_births_each(struct authority *,
 MUST_USE enum err field_enrolled(struct authority *,
     const struct status_range *births, struct status_ranges *list,
     struct diag *);
+/* The same of births in the list that left their place to it: a change of
+ * their status means it, for they are revoked already. Apart, to begin with;
+ * what is added is not. ERR_LIMIT: list->max. */
+MUST_USE enum err field_outlived(struct authority *,
+    struct status_ranges *list, struct diag *);
 /* The birth of any identity; birth itself for one of another log. */
 MUST_USE enum err field_birth(struct authority *, const struct address *,
     struct address *ret_birth, struct diag *);

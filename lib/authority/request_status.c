@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #include "lib/authority/authority_internal.h"
+#include "lib/authority/chosen.h"
+#include "lib/authority/field.h"
 #include "lib/authority/operation.h"
 #include "lib/authority/request_internal.h"
 #include "lib/base/cbor_write.h"
@@ -175,13 +177,39 @@ status_ranges_committed(struct authority *authority,
 	return ERR_OK;
 }
 
+/* What it comes to: its ranges, and whatever has the place of births in them.
+ * ret_more: that is more. */
+static enum err
+ranges_all(struct authority *authority, const struct status_request *asked,
+    struct status_ranges *list, bool *ret_more, struct diag *diag)
+{
+	uint64_t named = 0;
+	size_t i;
+	enum err err = ERR_OK;
+
+	list->max = CHOSEN_RANGES_MAX;
+	for (i = 0; i < asked->count && !err; i++) {
+		named += asked->ranges[i].count;
+		err = status_ranges_add(list, asked->ranges[i].log,
+		    asked->ranges[i].first, asked->ranges[i].count, diag);
+	}
+	if (!err)
+		err = field_outlived(authority, list, diag);
+	if (err)
+		return err;
+	*ret_more = status_ranges_merge(list) != named;
+	return status_ranges_check(list, diag);
+}
+
 enum err
 request_status(struct authority *authority, const struct request *request,
     int64_t now, struct buf *result, struct diag *diag)
 {
 	_cleanup_status_request_ struct status_request asked = { 0 };
+	_cleanup_status_ranges_ struct status_ranges list = { .count = 0 };
 	struct status_count count = { 0 };
 	struct operation operation;
+	bool more = false;
 	enum err err;
 
 	err = status_request_parse(request->body, &asked, diag);
@@ -189,16 +217,20 @@ request_status(struct authority *authority, const struct request *request,
 		err = status_ranges_committed(authority, asked.ranges,
 		    asked.count, diag);
 	if (!err)
+		err = ranges_all(authority, &asked, &list, &more, diag);
+	if (!err)
 		err = operation_next(authority, now, &operation, diag);
 	if (err)
 		return err;
 	asked.change.time = operation.time;
 	asked.change.operation = operation.seq;
-	err = status_apply_all(authority, &asked.change, asked.ranges,
-	    asked.count, &count, diag);
-	cbor_put_array(result, 3);
+	err = status_apply_all(authority, &asked.change, list.ranges,
+	    list.count, &count, diag);
+	cbor_put_array(result, more ? 4 : 3);
 	cbor_put_uint(result, count.changed);
 	cbor_put_uint(result, count.same);
 	cbor_put_uint(result, count.kept);
+	if (more)
+		status_ranges_put(result, list.ranges, list.count);
 	return err;
 }

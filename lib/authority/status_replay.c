@@ -121,18 +121,32 @@ ranges_add(struct status_replay *r, const struct status_range *ranges,
 	return err;
 }
 
+/* Its ranges, unless its answer says that it came to more. */
 static enum err
 replay_status(struct status_replay *r, const struct operation *operation,
     struct bytes body, struct diag *diag)
 {
 	_cleanup_status_request_ struct status_request asked = { 0 };
+	_cleanup_chosen_answer_ struct chosen_answer answer = {
+		.ranges_count = 0 };
+	struct bytes encoded;
+	struct cbor cbor;
+	bool more;
 	enum err err;
 
-	if (status_request_parse(body, &asked, NULL) != ERR_OK)
+	if (status_request_parse(body, &asked, NULL) != ERR_OK ||
+	    !operation_answer(operation, &encoded))
+		return bad_entry(operation, "no change of status", diag);
+	cbor_open(&cbor, encoded);
+	more = cbor_get_array(&cbor) == 4;
+	if (more && chosen_answer_get(encoded, &answer, NULL) != ERR_OK)
 		return bad_entry(operation, "no change of status", diag);
 	err = cause_add(r, operation, asked.change.action,
 	    asked.change.reason, diag);
-	return err ? err : ranges_add(r, asked.ranges, asked.count, diag);
+	if (err)
+		return err;
+	return more ? ranges_add(r, answer.ranges, answer.ranges_count,
+	    diag) : ranges_add(r, asked.ranges, asked.count, diag);
 }
 
 /* What its answer says that it came to. */

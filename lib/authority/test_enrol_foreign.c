@@ -238,6 +238,78 @@ test_revoked(void **state)
 	all_verified(f);
 }
 
+/* The same by hand, as superseded: no turn did that. */
+static void
+test_superseded_by_hand(void **state)
+{
+	_cleanup_answered_ struct answered a = ANSWERED_INIT,
+	    b = ANSWERED_INIT;
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_ca_ struct ca ca = CA_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened_with(f, &ca, MAKER_DEVICE);
+	struct credential device, now = { .leaf = BUF_INIT };
+
+	device_make(&ca, "A-1", &device);
+	/* what waited first, and is its birth, a turn supersedes */
+	assert_int_equal(enrol_signed(f, e, &device, &asked, &a),
+	    ENROL_DONE);
+	assert_int_equal(enrol_signed(f, e, &device, &asked, &a),
+	    ENROL_DONE);
+	credential_take(f, &asked, a.index, &now);
+	status_set(f, STATUS_REVOKE, CRL_SUPERSEDED, LOG_ONLINE_NUMBER,
+	    a.index);
+	assert_int_equal(enrol_signed(f, e, &device, &asked, &b),
+	    ENROL_SUPERSEDED);
+	assert_int_equal(confirm(f, e, &now, a.package, &b),
+	    ENROL_SUPERSEDED);
+	credential_release(&device);
+	credential_release(&now);
+	enrol_close(&e);
+	all_verified(f);
+}
+
+/* Its birth left its place long before: who means it means what has that. */
+static void
+test_birth_meant(void **state)
+{
+	_cleanup_answered_ struct answered a = ANSWERED_INIT,
+	    b = ANSWERED_INIT;
+	_cleanup_asked_ struct asked asked = ASKED_INIT;
+	_cleanup_ca_ struct ca ca = CA_INIT;
+	struct field *f = *state;
+	struct enrol *e = opened_with(f, &ca, MAKER_DEVICE);
+	struct credential device, now = { .leaf = BUF_INIT };
+	uint64_t birth;
+	unsigned reason;
+
+	device_make(&ca, "A-1", &device);
+	assert_int_equal(enrol_signed(f, e, &device, &asked, &a),
+	    ENROL_DONE);
+	birth = a.index;
+	credential_take(f, &asked, a.index, &now);
+	asked_make(&asked);
+	{
+		_cleanup_buf_ struct buf body = BUF_INIT;
+
+		asked_body(f, &asked, 1, &body);
+		asked_sign(f, &asked, DEVICE_RENEW, &now, buf_bytes(&body));
+	}
+	assert_int_equal(ask(f, e, &asked, &a), ENROL_DONE);
+	credential_take(f, &asked, a.index, &now);
+	assert_int_equal(confirm(f, e, &now, a.package, &b), ENROL_DONE);
+	assert_int_equal(status_of(f, birth, &reason), STATUS_REVOKED);
+	assert_int_equal(reason, CRL_SUPERSEDED);
+	status_set(f, STATUS_REVOKE, CRL_KEY_COMPROMISE, LOG_ONLINE_NUMBER,
+	    birth);
+	assert_int_equal(status_of(f, a.index, &reason), STATUS_REVOKED);
+	assert_int_equal(reason, CRL_KEY_COMPROMISE);
+	credential_release(&device);
+	credential_release(&now);
+	enrol_close(&e);
+	all_verified(f);
+}
+
 /* Its product becomes one of devices with births of ours, which supersede
  * them: what it was born with here is what it uses. */
 static void
@@ -285,6 +357,8 @@ main(void)
 		cmocka_unit_test_setup(test_fresh_names, field_fresh),
 		cmocka_unit_test_setup(test_no_signing_key, field_fresh),
 		cmocka_unit_test_setup(test_revoked, field_fresh),
+		cmocka_unit_test_setup(test_superseded_by_hand, field_fresh),
+		cmocka_unit_test_setup(test_birth_meant, field_fresh),
 		cmocka_unit_test_setup(test_not_outlived, field_fresh)
 	};
 

@@ -20,6 +20,18 @@ static const char key_hex[] =
 static void
 product_make(struct product *p)
 {
+	/* static, and copied: what is between members is 0 in them, and they
+	 * are compared whole */
+	static const struct product_object objects[] = { { "photo", 3 },
+		{ "video", 3 } }, authorised = { "photo", 1 };
+	static const struct product_credential credentials[] = {
+		{ 0, PURPOSE_AUTHENTICATE, KEY_P256, MAKER_AUTHORITY, true,
+		    20, CERT_WITH_SKI | CERT_WITH_AKI },
+		{ 1, PURPOSE_ENCRYPT, KEY_X25519, MAKER_AUTHORITY, false, 0,
+		    0 }
+	};
+	static const struct product_name name = { .kind = "serial-number",
+		.prefix = "CAM-", .digits = 9 };
 	struct product_anchor *a;
 
 	memset(p, 0, sizeof(*p));
@@ -28,17 +40,12 @@ product_make(struct product *p)
 	strncpy(p->manufacturer, "Example", sizeof(p->manufacturer) - 1);
 	strncpy(p->hwmodel, "CAM-200", sizeof(p->hwmodel) - 1);
 	p->oemid = 32473;
-	p->capabilities[0] = (struct product_object){ "photo", 3 };
-	p->capabilities[1] = (struct product_object){ "video", 3 };
-	p->capability_count = 2;
-	p->authorisations[0] = (struct product_object){ "photo", 1 };
+	memcpy(p->capabilities, objects, sizeof(objects));
+	p->capability_count = COUNT(objects);
+	memcpy(p->authorisations, &authorised, sizeof(authorised));
 	p->authorisation_count = 1;
-	p->credentials[0] = (struct product_credential){ 0,
-		PURPOSE_AUTHENTICATE, KEY_P256, MAKER_AUTHORITY, true, 20,
-		CERT_WITH_SKI | CERT_WITH_AKI };
-	p->credentials[1] = (struct product_credential){ 1, PURPOSE_ENCRYPT,
-		KEY_X25519, MAKER_AUTHORITY, false, 0, 0 };
-	p->credential_count = 2;
+	memcpy(p->credentials, credentials, sizeof(credentials));
+	p->credential_count = COUNT(credentials);
 	a = &p->anchors[0];
 	strncpy(a->purpose, "code-signing", sizeof(a->purpose) - 1);
 	a->is_key = true;
@@ -48,8 +55,7 @@ product_make(struct product *p)
 	strncpy(p->anchors[1].purpose, "service",
 	    sizeof(p->anchors[1].purpose) - 1);
 	p->anchor_count = 2;
-	p->names[0] = (struct product_name){
-	    .kind = "serial-number", .prefix = "CAM-", .digits = 9 };
+	memcpy(p->names, &name, sizeof(name));
 	p->name_count = 1;
 	p->document_validity_years = PRODUCT_NEVER;
 }

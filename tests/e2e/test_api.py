@@ -232,7 +232,15 @@ def test_objects(server, admin, described, eco, tmp_path):
     ("/v1/identities?log=bulkx", 422), ("/v1/orders?a=b", 422),
     ("/v1/orders?limit=1&a=b", 422), ("/v1/orders?limit=x&cursor=1", 422),
     ("/v1/orders?cursor=99999999999999999999", 422),
-    ("/v1/orders?cursor=", 422)])
+    ("/v1/orders?cursor=", 422), ("/v1/orders?limit=0", 422),
+    ("/v1/identities?order=0", 422), ("/v1/orders/1?x=1", 422),
+    ("/v1/orders/1/packs?x=1", 422), ("/v1/logs?x=1", 422),
+    ("/v1/orders/1/reconciliation?x=1", 422), ("/v1/devices/17?x=1", 422),
+    ("/v1/products/camera?x=1", 422), ("/v1/document-signers?x=1", 422),
+    ("/v1/stations/line-1/exposed?x=1", 422), ("/v1/nothing?x=1", 404),
+    ("/v1/identities/17?x=1", 422), ("/v1/orders/9?x=1", 404),
+    ("/v1/products?order=1", 422), ("/v1/stations?log=bulk", 422),
+    ("/v1/status?log=online&order=1", 422)])
 def test_not_found(server, admin, target, code):
     assert admin.get(server, target, code)["reason"]
 
@@ -381,6 +389,10 @@ def test_queries_refused(server, admin):
         got = problem(server.ask("GET", "/v1/stations", None, None,
                                  [("Authorization", text)]), 401)
         assert got["reason"] == "authorization"
+    # a HEAD is signed as its GET, which it is answered as
+    for signed, code in (("GET", 200), ("HEAD", 403)):
+        assert server.ask("HEAD", target, None, None, admin.fields(
+            signed, target))[::2] == (code, b"")
     # the scheme in any case: RFC 9110 11.1
     assert server.ask("GET", "/v1/stations", None, None, [
         ("Authorization", "imPRINT  " + fields[0][1][8:])])[0] == 200

@@ -53,7 +53,7 @@ def eco(stocked, tmp_path_factory):
     born = (PRODUCTS / "doorbell-idevid.yaml").read_text()
     text = (PRODUCTS / "doorbell.yaml").read_text()
     begin = text.index("  - slot: 1\n")
-    text = text[:begin] + text[text.index("# The names"):] + "  est: 4\n"
+    text = text[:begin] + text[text.index("# The names"):] + "  est: 8\n"
     for name, slot in SLOTS.items():
         at = born.index("\nnames:")
         product_add(eco, name, born[:at] + slot + born[at:])
@@ -73,7 +73,7 @@ def server(eco, births):
 def births(eco):
     found = {}
     for number, name in enumerate(SLOTS, 1):
-        eco.order(3, "line-1", product=f"{name}-idevid")
+        eco.order(4, "line-1", product=f"{name}-idevid")
         eco.imprint("order", "run", number)
         pack = reader.Pack(eco.pack(number).read_bytes())
         found[name] = iter([
@@ -175,6 +175,24 @@ def test_made(server, eco, births, tmp_path, name, decrypt):
     refused(key_asked(server, device), 403, "consumed")
     assert common_name(born) in eco.imprint(
         "identity", "show", common_name(certificate)).out
+
+
+def test_shown(server, eco, births, tmp_path):
+    """The same key is never had again: that its certificate is shown is no
+    use of it, so who keeps the answer back does not use the birth up."""
+    device = next(births["doorbell"])
+    cms, certificate = parts(key_asked(server, device))
+    holder = Holder(tmp_path, certificate, key_opened(
+        eco, cms, device.keys[1], decrypted_by_openssl, tmp_path))
+    for question in ("csrattrs", "cacerts"):
+        assert server.ask("GET", "/.well-known/est/" + question, None,
+                          server.context(holder))[0] == 200
+    refused(key_asked(server, holder, label="gate/"), 404, "no-product")
+    states = [step["state"] for step in eco.imprint(
+        "identity", "show", common_name(certificate), "--json").json[
+            "history"]["device"]]
+    assert states == ["birth", "waiting"]
+    parts(key_asked(server, device))
 
 
 def test_refused(server, births, tmp_path):

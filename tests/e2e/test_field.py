@@ -315,6 +315,38 @@ class Chip(Doorbell):
         self.key("chip", "X25519")
 
 
+class Listed:
+    """Devices of an order with a list, each with its identity of birth."""
+
+    def __init__(self, eco, tmp_path, count=2):
+        self.eco, self.path = eco, tmp_path
+        self.bea = operator_add(eco, "bea")
+        self.devices = [Chip(tmp_path / f"chip-{n}") for n in range(count)]
+        self.number = self.order(*range(count))
+        eco.imprint("order", "run", self.number)
+        self.births = eco.imprint("identity", "list", "--order",
+                                  self.number, "--json").json
+
+    def order(self, *which, code=0):
+        path = chips_list(self.path / "chips.cbor", {
+            b"chip-%d" % n: Public(self.devices[n].public("chip"))
+            for n in which})
+        done = create(self.eco, path, product="doorbell-idevid", code=code,
+                      station="line-9", approval=approve(
+                          self.eco, path, self.bea,
+                          product="doorbell-idevid"))
+        assert not code or "one device has one identity" in done.err
+        return done
+
+    def install(self, station):
+        for n, device in enumerate(self.devices):
+            out = self.path / f"{n}.sealed"
+            run(BIN / "imprint-station", "--home", station, "sealed",
+                self.eco.pack(self.number), "--device", f"chip-{n}", "--out",
+                out)
+            device.install(out.read_bytes())
+
+
 def test_ordered_again(eco, tmp_path):
     """A listed device whose birth was given up has a new one only when what
     it enrolled for is revoked, too: used or waiting, it would be its second
@@ -322,31 +354,14 @@ def test_ordered_again(eco, tmp_path):
     spare = eco.spare.copy(tmp_path / "spare")
     for name in ("1.package", "carrier.pem", "carrier.key"):
         shutil.copy(eco.root.parent / name, tmp_path)
-    bea = operator_add(spare, "bea")
-    devices = [Chip(tmp_path / f"chip-{n}") for n in range(2)]
+    listed = Listed(spare, tmp_path)
+    listed.install(eco.root.parent / "line")
+    devices, births = listed.devices, listed.births
 
     def order(*which, code=0):
-        path = chips_list(tmp_path / "chips.cbor", {
-            b"chip-%d" % n: Public(devices[n].public("chip"))
-            for n in which})
-        done = create(spare, path, product="doorbell-idevid", code=code,
-                      station="line-9", approval=approve(
-                          spare, path, bea, product="doorbell-idevid"))
-        if code:
-            assert "one device has one identity" in done.err
-            assert "imprint revoke UEID" in done.err
-        return done
+        done = listed.order(*which, code=code)
+        assert not code or "imprint revoke UEID" in done.err
 
-    number = order(0, 1)
-    spare.imprint("order", "run", number)
-    births = spare.imprint("identity", "list", "--order", number,
-                           "--json").json
-    for n, device in enumerate(devices):
-        out = tmp_path / f"{n}.sealed"
-        run(BIN / "imprint-station", "--home", eco.root.parent / "line",
-            "sealed", spare.pack(number), "--device", f"chip-{n}", "--out",
-            out)
-        device.install(out.read_bytes())
     with Server(spare) as server:
         devices[0].bootstrap(server)
         for device, command in zip(devices, ("renew", "bootstrap")):
@@ -363,6 +378,42 @@ def test_ordered_again(eco, tmp_path):
         spare.imprint("revoke", birth["ueid"], "--reason",
                       "cessationOfOperation")
         order(n)
+    spare.imprint("log", "verify")
+
+
+def test_outlived(eco, tmp_path):
+    """Where births are superseded, an operator's word about one means what
+    has its place, however the birth is named; and that says whether a listed
+    device was given up, and may be ordered again."""
+    spare = eco.spare.copy(tmp_path / "spare")
+    listed = Listed(spare, tmp_path, 3)
+    listed.install(eco.root.parent / "line")
+    path = tmp_path / "doorbell.yaml"
+    path.write_text((PRODUCTS / "doorbell.yaml").read_text().replace(
+        'version: "1.0.0"', 'version: "2.0.0"', 1) + "  birth: superseded\n")
+    spare.imprint("product", "add", path)
+    births = [birth["index"] for birth in listed.births]
+    with Server(spare) as server:
+        for device in listed.devices:
+            device.bootstrap(server)
+        for n in range(3):
+            listed.order(n, code=4)
+        spare.imprint("revoke", listed.births[0]["ueid"], "--reason",
+                      "cessationOfOperation")
+        listed.order(0)
+        said = spare.imprint("suspend", births[1], "--dry-run", "--json").json
+        assert (said["changed"], said["kept"]) == (1, 1)
+        spare.imprint("suspend", births[1])
+        done = listed.devices[1].renew(server, code=1)
+        assert "suspended" in done.err
+        spare.imprint("resume", births[1])
+        listed.devices[1].renew(server)
+        said = spare.imprint("revoke", "--range", f"{births[1]}-{births[2]}",
+                             "--reason", "keyCompromise", "--json").json
+        assert (said["changed"], said["same"]) == (2, 2)
+        listed.devices[2].renew(server, code=1)
+    for n in (1, 2):        # for a reason that speaks against their keys
+        listed.order(n, code=4)
     spare.imprint("log", "verify")
 
 

@@ -289,6 +289,27 @@ def test_clock_was_ahead_when_it_began(field, shared):
     field.eco.imprint("log", "verify")
 
 
+def test_clock_was_ahead_of_actions(field, shared):
+    """What an operator began while it was ahead keeps him from nothing
+    until it gets there."""
+    admin = Remote(field.eco)
+
+    def begin(ahead_s):
+        target = "/v1/orders/1/run"
+        return front.ask(QUERY, ["POST", target, admin.query(
+            "POST", target, when=time.time() + ahead_s + 2), b""])[1][:2]
+
+    with authority_of(field, shared) as authority:
+        front = authority.front()
+        wait_for(lambda: begin(0) != [409, "time"])
+        shared.clock(DAY_S)
+        said = wait_for(lambda: (said := begin(DAY_S)) != [409, "state"] and
+                        said)
+        assert said == [503, "busy"]
+        shared.clock(0)
+        assert begin(0) == [409, "state"]
+
+
 def test_clock_set_under_a_file(field, shared):
     """What an operator hands in is there for a quarter of an hour, whatever
     the clock says."""

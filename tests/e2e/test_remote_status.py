@@ -151,7 +151,9 @@ def test_repeated(eco, server, there, liar):
     with between(server, liar, lose) as carrier:
         done = there("suspend", "--order", SMALL, "--no-publish", "--json",
                      "--yes", port=carrier.server_port)
-    # the first was the question how many
+    # nobody was to be asked, so nothing was counted
+    assert {path for _, path, _ in carrier.seen} >= {"/v1/requests"}
+    assert not [p for _, p, _ in carrier.seen if p.startswith(DRY_RUN)]
     sent = [body for _, path, body in carrier.seen if path == "/v1/requests"]
     assert len(set(sent)) == 1
     assert counts(done) == {"changed": 40, "same": 0, "kept": 0}
@@ -230,7 +232,17 @@ def test_many_words(eco, there, tmp_path):
                             for i in range(9000)))
     before = len(requests(eco))
     dry = there("suspend", "--from", path, "--dry-run").out
-    assert "of order 1, camera" in dry
+    # each is in several requests
+    assert "at most 600 identities would be suspended" in dry
+    assert "  at most 600 of order 1, camera" in dry
+    dry = there("suspend", "--from", path, "--dry-run", "--json").json
+    assert dry["at_most"] is True and dry["changed"] == 600
+    argv = list(map(str, there.argv("suspend", "--from", path,
+                                    "--no-publish")))
+    assert "suspend at most 9,000 identities" in \
+        run("setsid", *argv, code=2).err
+    assert "suspend at most 640 identities by the server's word" in \
+        run("setsid", *argv, "--order", str(SMALL), code=2).err
     done = there("suspend", "--from", path, "--no-publish", "--yes",
                  "--json")
     made = requests(eco)[before:]
