@@ -144,8 +144,6 @@ test_meant(void **state)
 static void
 test_meant_all(void **state)
 {
-	_cleanup_chosen_answer_ struct chosen_answer answer = {
-		.ranges_count = 0 };
 	struct field *f = *state;
 	struct status_range all[] = { { LOG_BULK_NUMBER,
 	    f->devices[0].index, DEVICES }, { LOG_ONLINE_NUMBER, 0, 1 } };
