@@ -131,7 +131,7 @@ row_take(void *ctx, const struct json_value *item, struct diag *diag)
 	if (err)
 		return err;
 	if (list->cmd->json) {
-		printf("%s\n  ", list->shown > 0 ? "," : "");
+		printf("%s\n  ", list->shown > 0 ? "," : "[");
 		row_json(list->columns, values);
 	} else {
 		list->print(values);
@@ -186,11 +186,12 @@ list_print(struct listing *list, uint64_t from, const char *none)
 	err = remote_open(cmd);
 	if (err)
 		return cmd_fail(cmd, err);
-	printf(cmd->json ? "[" : "");
 	do {
 		err = page_take(list, from, &from);
 	} while (!err && from > 0 && list->left > 0);
-	printf(cmd->json ? "\n]\n" : "");
+	/* without any, an error stands alone */
+	if (cmd->json && (!err || list->shown > 0))
+		printf("%s\n]\n", list->shown > 0 ? "" : "[");
 	if (!err && list->shown == 0 && !cmd->json && none != NULL)
 		printf("%s\n", none);
 	return err ? cmd_fail(cmd, err) : EXIT_OK;

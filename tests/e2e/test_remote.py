@@ -255,6 +255,11 @@ def free_port():
 def test_away(there):
     said = there("order", "list", port=free_port(), code=6)
     assert "refused" in said.err
+    # the error alone: no list before it
+    for words in (["order", "list"], ["product", "list"],
+                  ["identity", "list"], ["document-signer", "list"]):
+        said = there(*words, "--json", port=free_port(), code=6)
+        assert "refused" in said.json["message"]
     assert "asking again" not in there("publish", port=free_port(),
                                        code=6).err
 

@@ -423,6 +423,25 @@ def test_files_of_several(shelf, tmp_path, name):
         assert stat.S_IMODE(out.stat().st_mode) == 0o700
 
 
+@pytest.mark.parametrize("name", FORMATS)
+def test_order_goes_on(shelf, tmp_path, name):
+    """Where it was broken off, as the man page has it."""
+    out = tmp_path / "out"
+    out.mkdir()
+    argv = ["--format", name, "--out", out]
+    if name == "pkcs12":
+        argv += ["--password-file", shelf.password]
+    export(shelf, 17, *argv)
+    kept = {p: p.read_bytes() for p in out.iterdir()}
+    anew = name in ("jwt", "pkcs12")
+    said = export(shelf, "--order", 1, *argv, code=4 if anew else 0)
+    assert all(p.read_bytes() == kept[p] for p in kept)
+    assert anew == ("--force" in said.err)
+    if name == "jwt":       # pkcs12 is slow on purpose
+        export(shelf, "--order", 1, *argv, "--force")
+    assert (len(list(out.iterdir())) == 300) == (name != "pkcs12")
+
+
 def test_existing_files(shelf, tmp_path):
     out = tmp_path / "camera.pem"
     out.write_text("mine")
