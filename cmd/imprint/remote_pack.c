@@ -89,16 +89,20 @@ memory_get(struct fetch *f, uint64_t from, uint64_t to, struct buf *out)
 	return err;
 }
 
-/* Some octets from at, written there. ret_end: of them. */
+/* Some octets from at, written there. ret_end: of them. What comes of the
+ * manifest with the last of the chunks is not looked at: it is there. */
 static enum err
 part_get(struct fetch *f, uint64_t at, uint64_t *ret_end)
 {
 	_cleanup_buf_ struct buf octets = BUF_INIT;
+	uint64_t manifest = f->size - f->tail.len;
 	enum err err;
 
 	err = octets_get(f, at, &octets);
 	if (err)
 		return err;
+	if (at < manifest && octets.len > manifest - at)
+		octets.len = (size_t)(manifest - at);
 	*ret_end = at + octets.len;
 	return file_write_at(&f->part, at, buf_bytes(&octets),
 	    &f->cmd->diag);

@@ -573,6 +573,28 @@ def test_lies(packed, depot, away, thief, tmp_path, lie):
     assert not (out / "order-1-1.pack.part").exists()
 
 
+def test_lie_at_the_end(packed, depot, away, thief, tmp_path):
+    """What comes again of the manifest, which was signed, changes nothing."""
+    good = packed.pack().read_bytes()
+    manifest, = struct.unpack(">Q", good[-20:-12])
+    out, told = tmp_path / "out", []
+
+    def twist(status, data, fields):
+        said = json.loads(data) if b'"octets"' in data else {"at": 0}
+        at = said["at"]
+        if at < manifest < at + PART and at > 0:
+            told.append(at)
+            raw = good[at:manifest] + bytes(
+                octet ^ 1 for octet in good[manifest:])
+            data = answer_of(data, octets=b64u(raw[:PART]))
+        return status, data, fields
+
+    with between(depot, thief, twist) as carrier:
+        away("order", "export", 1, "--out", out, port=carrier.server_port)
+    assert told
+    assert (out / "order-1-1.pack").read_bytes() == good
+
+
 @pytest.mark.parametrize("size", [1 << 42, 70000])
 def test_lies_of_size(packed, depot, away, thief, tmp_path, size):
     """What was fetched before neither grows nor is cut by what nobody

@@ -65,8 +65,8 @@ struct imprint_tls_request {
 	 * or an address */
 	const char		*name;
 	int64_t			 now;	/* for the server's chain */
-	/* of each wait; four of it for all but the bodies, which may take a
-	 * second more for each KB */
+	/* of each wait; four of it, from when it is connected, for all but
+	 * the bodies, which may take a second more for each KB */
 	unsigned		 timeout_s;
 	const char		*method;
 	const char		*object;	/* path after "/", plain */

@@ -397,6 +397,35 @@ no_service_keeps_it_for_ever(void **state)
 
 #define CHUNKS	"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
+/* RFC 9112 6.3: they end with their heads, whatever those say. */
+static void
+some_answers_have_no_body(void **state)
+{
+	static const char *const answers[] = {
+		"HTTP/1.1 204 No Content\r\n\r\n",
+		"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
+		"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n"
+		    "\r\n"
+	};
+	struct imprint_tls_answer answer;
+	char *name, *outcome;
+	uint8_t buffer[96];
+	struct service s;
+	size_t i;
+
+	(void)state;
+	assert_true(service_read(0, &name, &outcome, &s));
+	s.cut = true;
+	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		s.answer = answers[i];
+		assert_int_equal(meet(&s, &answer, buffer, sizeof(buffer)), 0);
+		assert_int_equal(answer.outcome, IMPRINT_TLS_ANSWERED);
+		assert_int_equal(answer.status, i == 1 ? 304 : 204);
+		assert_int_equal(answer.body.len, 0);
+	}
+	free(name);
+}
+
 /* RFC 9112 9.8: only the alert tells the end from a cut. */
 static void
 a_cut_answer_is_none(void **state)
@@ -431,6 +460,7 @@ main(void)
 		cmocka_unit_test(only_a_proven_service_is_asked),
 		cmocka_unit_test(what_the_service_does_is_told),
 		cmocka_unit_test(no_service_keeps_it_for_ever),
+		cmocka_unit_test(some_answers_have_no_body),
 		cmocka_unit_test(a_cut_answer_is_none)
 	};
 

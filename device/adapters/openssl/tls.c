@@ -468,6 +468,10 @@ answer_look(struct ask *a, struct adapter_answer *h)
 		return state;
 	if (h->status < 200)
 		return ADAPTER_HTTP_BAD;
+	if (h->status == 204 || h->status == 304) {	/* RFC 9112 6.3 */
+		h->chunked = false;
+		h->length = 0;
+	}
 	if (h->chunked)
 		return adapter_http_chunks(a->buffer + h->start,
 		    a->len - h->start, false, &len);
