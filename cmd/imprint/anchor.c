@@ -18,13 +18,13 @@ ecosystem_open_accepting(struct cmd *cmd, unsigned accept, bool alone,
 
 	err = ecosystem_dir(cmd, dir);
 	if (!err)
+		err = cmd_check_root(cmd, dir);
+	if (!err)
 		err = authority_open(cmd->io, dir, AUTHORITY_WRITE,
 		    &authority, &cmd->diag);
-	if (!err)
-		err = cmd_check_root(cmd, dir);
 	if (err == ERR_BUSY && alone)
 		daemon_in_the_way(cmd, dir);
-	else if (err == ERR_BUSY && daemon_join(cmd, dir))
+	else if (!alone && daemon_may(err) && daemon_join(cmd, dir))
 		err = authority_open(cmd->io, dir, AUTHORITY_READ,
 		    &authority, &cmd->diag);
 	if (!err)

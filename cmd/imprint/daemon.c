@@ -37,6 +37,12 @@ daemon_leave(void)
 }
 
 bool
+daemon_may(enum err err)
+{
+	return err == ERR_BUSY || (err == ERR_PERMISSION && geteuid() == 0);
+}
+
+bool
 daemon_join(struct cmd *cmd, const char *dir)
 {
 	struct diag why = DIAG_INIT;
@@ -98,7 +104,7 @@ ecosystem_open_requests(struct cmd *cmd, struct authority **ret_authority)
 		return remote_open(cmd);
 	}
 	err = ecosystem_open(cmd, AUTHORITY_WRITE, true, ret_authority);
-	if (err != ERR_BUSY || ecosystem_dir(cmd, dir) != ERR_OK ||
+	if (!daemon_may(err) || ecosystem_dir(cmd, dir) != ERR_OK ||
 	    !daemon_join(cmd, dir))
 		return err;
 	return ecosystem_open(cmd, AUTHORITY_READ, true, ret_authority);

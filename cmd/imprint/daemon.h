@@ -15,8 +15,11 @@
 /* Did the ecosystem open so that imprintd does the work? */
 bool	daemon_there(void);
 void	daemon_leave(void);
-/* After ERR_BUSY: is it imprintd that holds the lock? Then it is connected to,
- * and what went wrong is forgotten. */
+/* May imprintd do what failed with that? It holds the lock; or root was told
+ * that this is another user's. */
+bool	daemon_may(enum err);
+/* After that: is it there? Then it is connected to, and what went wrong is
+ * forgotten. */
 bool	daemon_join(struct cmd *, const char *dir);
 /* After ERR_BUSY: if it is imprintd, how to stop it, into cmd's diag. */
 void	daemon_in_the_way(struct cmd *, const char *dir);

@@ -241,11 +241,11 @@ ecosystem_open(struct cmd *cmd, enum authority_mode mode, bool keys,
 	enum err err;
 
 	err = ecosystem_dir(cmd, dir);
+	if (!err && mode == AUTHORITY_WRITE)
+		err = cmd_check_root(cmd, dir);	/* opening it writes */
 	if (!err)
 		err = authority_open(cmd->io, dir, mode, &authority,
 		    &cmd->diag);
-	if (!err && mode == AUTHORITY_WRITE)
-		err = cmd_check_root(cmd, dir);
 	if (!err && keys)
 		err = passphrase_get(cmd, false, &passphrase);
 	if (!err && keys)

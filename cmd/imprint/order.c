@@ -501,6 +501,7 @@ order_cancel_cmd(struct cmd *cmd)
 {
 	_cleanup_authority_ struct authority *authority = NULL;
 	_cleanup_buf_ struct buf body = BUF_INIT, result = BUF_INIT;
+	struct diag why = DIAG_INIT;
 	uint64_t revoked = 0;
 	uint32_t number = 0;
 	char text[32];
@@ -518,11 +519,13 @@ order_cancel_cmd(struct cmd *cmd)
 	told = result.len > 0;
 	if (!err && told)
 		err = cancel_count(buf_bytes(&result), &revoked, &cmd->diag);
-	/* the server does that itself */
-	if (!err && authority != NULL && !daemon_there())
-		err = order_parts_remove(authority, &cmd->diag);
 	if (err)
 		return cmd_fail(cmd, err);
+	/* the server does that itself */
+	if (authority != NULL && !daemon_there() &&
+	    order_parts_remove(authority, &why) != ERR_OK)
+		cmd_warn(cmd, "it is cancelled; what it had made is still "
+		    "there: %s", why.what);
 	number_format(revoked, text);
 	if (cmd->json && told)
 		printf("{\"order\": %u, \"state\": \"cancelled\", "

@@ -551,6 +551,7 @@ change_run(struct change *c)
 		    ecosystem_open(c->cmd, AUTHORITY_READ, true,
 		    &c->authority) : ecosystem_open_requests(c->cmd,
 		    &c->authority);
+	c->targets.resume = c->action == STATUS_RESUME;
 	if (!err)
 		err = targets_get(c->cmd, c->authority, &c->targets);
 	if (!err && dry)

@@ -353,7 +353,8 @@ targets_get(struct cmd *cmd, struct authority *authority,
 		err = options_find(&c);
 	if (!err && !remote_there(cmd)) {
 		(void)status_ranges_merge(&targets->list);
-		err = field_outlived(authority, &targets->list, &cmd->diag);
+		err = field_outlived(authority, &targets->list,
+		    targets->resume, &cmd->diag);
 		targets->identities = status_ranges_merge(&targets->list);
 	}
 	if (!err && !remote_there(cmd)) {

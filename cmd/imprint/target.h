@@ -15,6 +15,7 @@ struct targets {
 	struct buf		 items;		/* else empty */
 	uint64_t		 identities;	/* of an open one at least */
 	bool			 open;		/* how many is not known here */
+	bool			 resume;	/* what it is for; set before */
 };
 #define TARGETS_INIT	{ .items = BUF_INIT }
 

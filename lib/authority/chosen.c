@@ -418,7 +418,8 @@ request_chosen_find(struct authority *authority, struct bytes body,
 	}
 	if (!err) {
 		(void)status_ranges_merge(list);
-		err = field_outlived(authority, list, diag);
+		err = field_outlived(authority, list,
+		    asked.change.action == STATUS_RESUME, diag);
 	}
 	if (err)
 		return err;

@@ -632,6 +632,7 @@ struct enrolled_walk {
 	struct authority	*authority;
 	struct status_ranges	*list;
 	bool			 left;	/* only what has a birth's place */
+	bool			 resume;	/* not what a release holds */
 	struct diag		*diag;
 };
 
@@ -653,6 +654,21 @@ birth_left(struct authority *authority, const struct address *birth,
 	return err;
 }
 
+/* Suspended since its owner gave the device up: a claim resumes it. */
+static enum err
+release_holds(struct authority *authority, const struct address *birth,
+    const struct store_status *row, bool *ret_held, struct diag *diag)
+{
+	struct field_device device;
+	enum err err;
+
+	err = field_device_get(authority, birth, &device, diag);
+	if (!err)
+		*ret_held = device.claim.state == FIELD_RELEASED &&
+		    row->operation == device.claim.operation;
+	return err;
+}
+
 static enum err
 enrolled_add(void *ctx, const struct address *birth)
 {
@@ -660,7 +676,7 @@ enrolled_add(void *ctx, const struct address *birth)
 	struct field_living living;
 	struct store_status row;
 	enum status status;
-	bool left = true;
+	bool left = true, held;
 	size_t i;
 	enum err err = ERR_OK;
 
@@ -672,7 +688,11 @@ enrolled_add(void *ctx, const struct address *birth)
 	for (i = 1; i < living.count && !err; i++) {
 		err = status_get(walk->authority, living.address[i].log,
 		    living.address[i].index, &status, &row, walk->diag);
-		if (!err && status != STATUS_REVOKED)
+		held = false;
+		if (!err && walk->resume && status == STATUS_SUSPENDED)
+			err = release_holds(walk->authority, birth, &row,
+			    &held, walk->diag);
+		if (!err && status != STATUS_REVOKED && !held)
 			err = status_ranges_add(walk->list,
 			    living.address[i].log, living.address[i].index, 1,
 			    walk->diag);
@@ -684,7 +704,8 @@ enum err
 field_enrolled(struct authority *authority, const struct status_range *births,
     struct status_ranges *list, struct diag *diag)
 {
-	struct enrolled_walk walk = { authority, list, false, diag };
+	struct enrolled_walk walk = { authority, list, false, false,
+	    diag };
 
 	return field_births_each(authority, births, enrolled_add, &walk,
 	    diag);
@@ -692,11 +713,12 @@ field_enrolled(struct authority *authority, const struct status_range *births,
 
 enum err
 field_outlived(struct authority *authority, struct status_ranges *list,
-    struct diag *diag)
+    bool resume, struct diag *diag)
 {
 	_cleanup_status_ranges_ struct status_ranges more = {
 		.max = list->max };
-	struct enrolled_walk walk = { authority, &more, true, diag };
+	struct enrolled_walk walk = { authority, &more, true, resume,
+	    diag };
 	size_t i;
 	enum err err = ERR_OK;
 

@@ -133,10 +133,11 @@ MUST_USE enum err field_enrolled(struct authority *,
     const struct status_range *births, struct status_ranges *list,
     struct diag *);
 /* The same of births in the list that left their place to it: a change of
- * their status means it, for they are revoked already. Apart, to begin with;
- * what is added is not. ERR_LIMIT: list->max. */
+ * their status means it, for they are revoked already. resume: but for what
+ * is suspended until somebody claims the device. Apart, to begin with; what is
+ * added is not. ERR_LIMIT: list->max. */
 MUST_USE enum err field_outlived(struct authority *,
-    struct status_ranges *list, struct diag *);
+    struct status_ranges *list, bool resume, struct diag *);
 /* The birth of any identity; birth itself for one of another log. */
 MUST_USE enum err field_birth(struct authority *, const struct address *,
     struct address *ret_birth, struct diag *);

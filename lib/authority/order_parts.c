@@ -3,27 +3,35 @@
 #include "lib/authority/authority_internal.h"
 #include "lib/authority/order_run.h"
 
+/* One that cannot be removed is in the way of no other. */
 struct removing {
 	struct authority	*authority;
 	struct diag		*diag;
+	enum err		 first;
+	struct diag		 why;		/* of that */
 };
 
-static enum err
-part_remove(const struct removing *r, uint32_t order, uint32_t no,
-    bool complete)
+static void
+part_remove(struct removing *r, uint32_t order, uint32_t no, bool complete)
 {
+	struct diag diag = DIAG_INIT;
 	char path[PATH_SIZE];
 	enum err err;
 
 	err = authority_pack_path(r->authority, order, no, complete, path,
-	    r->diag);
-	return err ? err : io_unlink(r->authority->io, path, r->diag);
+	    &diag);
+	if (!err)
+		err = io_unlink(r->authority->io, path, &diag);
+	if (err && !r->first) {
+		r->first = err;
+		r->why = diag;
+	}
 }
 
 static enum err
 order_remove(void *ctx, const struct store_order *order)
 {
-	const struct removing *r = ctx;
+	struct removing *r = ctx;
 	struct store_pack pack;
 	uint32_t no;
 	enum err err = ERR_OK;
@@ -35,9 +43,9 @@ order_remove(void *ctx, const struct store_order *order)
 		    &pack, r->diag);
 		if (err || pack.complete)
 			continue;
-		err = part_remove(r, order->number, no, false);
-		if (!err)	/* named, but not marked complete yet */
-			err = part_remove(r, order->number, no, true);
+		part_remove(r, order->number, no, false);
+		/* named, but not marked complete yet */
+		part_remove(r, order->number, no, true);
 	}
 	return err;
 }
@@ -45,7 +53,14 @@ order_remove(void *ctx, const struct store_order *order)
 enum err
 order_parts_remove(struct authority *authority, struct diag *diag)
 {
-	struct removing r = { .authority = authority, .diag = diag };
+	struct removing r = { .authority = authority, .diag = diag,
+		.why = DIAG_INIT };
+	enum err err;
 
-	return store_order_each(authority->store, order_remove, &r, diag);
+	err = store_order_each(authority->store, order_remove, &r, diag);
+	if (err || !r.first)
+		return err;
+	if (diag != NULL)
+		*diag = r.why;
+	return r.first;
 }

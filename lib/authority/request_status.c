@@ -194,7 +194,8 @@ ranges_all(struct authority *authority, const struct status_request *asked,
 		    asked->ranges[i].first, asked->ranges[i].count, diag);
 	}
 	if (!err)
-		err = field_outlived(authority, list, diag);
+		err = field_outlived(authority, list,
+		    asked->change.action == STATUS_RESUME, diag);
 	if (err)
 		return err;
 	*ret_more = status_ranges_merge(list) != named;

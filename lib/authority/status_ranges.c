@@ -14,8 +14,8 @@ status_ranges_check(const struct status_ranges *list, struct diag *diag)
 {
 	if (list->max == 0 || list->count <= list->max)
 		return ERR_OK;
-	diag_hint(diag, "ask for less at once: packs of the order, or less "
-	    "time");
+	diag_hint(diag, "ask for less at once: packs of the order, less "
+	    "time, a smaller --range");
 	return diag_fail(diag, ERR_LIMIT, NULL, "status request: these are "
 	    "%zu ranges of identities or more, at most %zu go at once",
 	    list->count, list->max);

@@ -10,7 +10,7 @@
 
 /* The doorbell as a product whose devices have owners. */
 static void
-product_claimed(struct world *w)
+product_claimed_as(struct world *w, bool supersedes)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT;
 	struct diag diag = DIAG_INIT;
@@ -22,8 +22,15 @@ product_claimed(struct world *w)
 	good(product_yaml_parse("doorbell.yaml", buf_bytes(&text), &product,
 	    &diag), &diag);
 	assert_true(product.field.claim);
+	product.field.supersedes = supersedes;
 	(void)snprintf(product.version, sizeof(product.version), "2.0.0");
 	product_put(w, &product);
+}
+
+static void
+product_claimed(struct world *w)
+{
+	product_claimed_as(w, false);
 }
 
 /* proof of code, or with NULL of the right one. */
@@ -137,6 +144,37 @@ test_suspended_before(void **state)
 	assert_false(claim_at(f, NOW, &birth, NULL, "Joe").resumed);
 	assert_int_equal(status_of(f, range.first, &reason),
 	    STATUS_SUSPENDED);
+	enrol_close(&e);
+	replayed(f);
+}
+
+/* Nobody's device stays suspended when its birth, which left its place, is
+ * resumed; an operator's own suspension goes. */
+static void
+test_birth_resumed(void **state)
+{
+	struct field *f = *state;
+	struct doorbell *device = &f->devices[0];
+	const struct address birth = BULK(f, 0);
+	struct enrol *e;
+	uint64_t index;
+	unsigned reason;
+
+	product_claimed_as(f->w, true);
+	e = opened(f);
+	assert_int_equal(claim_at(f, NOW, &birth, NULL, "Jane").outcome,
+	    CLAIM_DONE);
+	index = enrolled(f, e, device);
+	status_set(f, STATUS_SUSPEND, CRL_CERTIFICATE_HOLD, LOG_BULK_NUMBER,
+	    device->index);
+	assert_int_equal(status_of(f, index, &reason), STATUS_SUSPENDED);
+	status_set(f, STATUS_RESUME, 0, LOG_BULK_NUMBER, device->index);
+	assert_int_equal(status_of(f, index, &reason), STATUS_VALID);
+	assert_int_equal(release(f, &birth), ERR_OK);
+	assert_int_equal(status_of(f, index, &reason), STATUS_SUSPENDED);
+	status_set(f, STATUS_RESUME, 0, LOG_BULK_NUMBER, device->index);
+	assert_int_equal(status_of(f, index, &reason), STATUS_SUSPENDED);
+	assert_true(claim_at(f, NOW, &birth, NULL, "Joe").resumed);
 	enrol_close(&e);
 	replayed(f);
 }
@@ -373,6 +411,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_whole_life, field_fresh),
 		cmocka_unit_test_setup(test_suspended_before, field_fresh),
+		cmocka_unit_test_setup(test_birth_resumed, field_fresh),
 		cmocka_unit_test_setup(test_owners, field_fresh),
 		cmocka_unit_test_setup(test_guesses, field_fresh),
 		cmocka_unit_test_setup(test_clock_back, field_fresh),

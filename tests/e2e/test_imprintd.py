@@ -23,7 +23,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import reader
-from conftest import BIN, PASSPHRASE, ROOT, program_needed, run
+from conftest import (BIN, PASSPHRASE, ROOT, Ecosystem, program_needed,
+                      run)
 from imprintd import (ALLOWED, CERTIFICATE, DONE, EST, EST_KEYGEN, EST_WISH,
                       FIGURES, IDENTITY, LEDGER_HEAD, NAME, OPERATORS,
                       PATIENCE_S, QUERY, REFUSED, REQUEST, WELCOME, Authority,
@@ -813,6 +814,13 @@ def test_root_in_anothers(issued, tmp_path):
     assert {path.stat().st_uid for path in other.home.rglob("*")} == \
         {pwd.getpwnam("daemon").pw_uid}
     assert not (other.home / "ecosystems/more").exists()
+    # not even to bring a registry up to date
+    old = Ecosystem(tmp_path / "old")
+    shutil.copytree(ROOT / "tests/golden/3/home", old.home)
+    shutil.copy(other.passphrase, old.passphrase)
+    subprocess.run(["chown", "-R", "daemon", old.home], check=True)
+    assert "to user daemon" in old.imprint("publish", code=5).err
+    assert not list(old.home.rglob("*.backup"))
     other.imprint("order", "list")      # to look is for root, too
     config.write_text(config.read_text().replace(users, ""))
     assert "say that user" in check(5)

@@ -2,6 +2,7 @@
 its own: one who asks a lot, or whose questions are brought again, is in
 nobody's way."""
 import hashlib
+import shutil
 import signal
 import subprocess
 
@@ -172,8 +173,16 @@ def test_cancelled(issued, way, tmp_path):
     (eco.dir / "packs" / left).write_bytes(octets)
     with Server(eco, name=HOST, fronts=1):
         wait_for(lambda: not parts(eco, number))
-    # and without a server, by the next that is cancelled
-    (eco.dir / "packs" / left).write_bytes(octets)
+    # and without a server, by the next that is cancelled; one that cannot go
+    # is in the way of nothing
+    stuck = eco.dir / "packs" / left
+    (stuck / "in").mkdir(parents=True)
+    another = eco.order(4, "line-1")
+    said = eco.imprint("order", "cancel", another)
+    assert f"order {another} is cancelled" in said.out
+    assert left in said.err and "published" in said.out
+    shutil.rmtree(stuck)
+    stuck.write_bytes(octets)
     eco.imprint("order", "cancel", eco.order(4, "line-1"))
     assert parts(eco, number) == []
     assert parts(eco, ORDER) == ["order-1-1.pack"]
