@@ -404,8 +404,7 @@ some_answers_have_no_body(void **state)
 	static const char *const answers[] = {
 		"HTTP/1.1 204 No Content\r\n\r\n",
 		"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n",
-		"HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n"
-		    "\r\n"
+		"HTTP/1.1 204 None\r\nTransfer-Encoding: chunked\r\n\r\n"
 	};
 	struct imprint_tls_answer answer;
 	char *name, *outcome;
