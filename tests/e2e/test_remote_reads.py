@@ -324,7 +324,8 @@ def test_verify(eco, there, tmp_path):
     good.write_bytes(eco.imprint("identity", "export", "17", "--format",
                                  "document").raw)
     assert "verdict: allow" in there("identity", "verify", good).out
-    good.write_bytes(good.read_bytes()[:-1] + b"\0")
+    octets = good.read_bytes()
+    good.write_bytes(octets[:-1] + bytes([octets[-1] ^ 1]))
     assert "bad signature" in there("identity", "verify", good, code=1).out
 
 

@@ -433,7 +433,8 @@ def test_front(unserved):
         kind, said = front.ask(LEDGER_HEAD, head)
         assert kind == DONE
         assert front.ask(LEDGER_HEAD, head) == (DONE, said)
-        kind, refusal = front.ask(LEDGER_HEAD, head[:-1] + b"\0")
+        kind, refusal = front.ask(
+            LEDGER_HEAD, head[:-1] + bytes([head[-1] ^ 1]))
         assert kind == REFUSED and refusal[:2] == [403, "signature"]
         for body in (None, [head], "x"):
             bad = authority.front()
